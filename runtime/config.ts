@@ -1,0 +1,71 @@
+/** One setting: its environment variable, how to read it, and its default where it has one. */
+export interface Setting<T> {
+  name: string;
+  help: string;
+  fallback: T | undefined;
+  parse: (text: string) => T | undefined;
+  expected: string;
+}
+
+/** All faults of a configuration at once, each with what to write instead. */
+export class ConfigError extends Error {
+  readonly faults: string[];
+
+  constructor(faults: string[]) {
+    super(`configuration: ${faults.join('; ')}`);
+    this.name = 'ConfigError';
+    this.faults = faults;
+  }
+}
+
+type Settings = Record<string, Setting<unknown>>;
+type Values<S extends Settings> = { [K in keyof S]: S[K] extends Setting<infer T> ? T : never };
+
+/**
+ * Reads settings from the environment; an empty variable counts as absent.
+ * @throws ConfigError listing every variable that is missing or malformed.
+ */
+export function readConfig<S extends Settings>(settings: S, env: Record<string, string | undefined>): Values<S> {
+  const faults: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [key, setting] of Object.entries(settings)) {
+    const text = env[setting.name]?.trim();
+    if (text === undefined || text === '') {
+      if (setting.fallback === undefined) faults.push(`${setting.name} is not set; expected ${setting.expected} (${setting.help})`);
+      values[key] = setting.fallback;
+      continue;
+    }
+    const value = setting.parse(text);
+    if (value === undefined) faults.push(`${setting.name}=${text} is not ${setting.expected} (${setting.help})`);
+    values[key] = value;
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  return values as Values<S>;
+}
+
+/** A text; without a fallback it must be set. An empty fallback makes it optional. */
+export function text(name: string, help: string, fallback?: string): Setting<string> {
+  return { name, help, fallback, parse: (value) => value, expected: 'a text' };
+}
+
+/** A whole number within bounds. */
+export function whole(name: string, help: string, fallback: number | undefined, min = 0, max = Number.MAX_SAFE_INTEGER): Setting<number> {
+  const parse = (value: string): number | undefined => {
+    const number = /^\d+$/.test(value) ? Number(value) : NaN;
+    return number >= min && number <= max ? number : undefined;
+  };
+  const upper = max === Number.MAX_SAFE_INTEGER ? ' or more' : ` to ${max}`;
+  return { name, help, fallback, parse, expected: `a whole number, ${min}${upper}` };
+}
+
+/** One of a few words. */
+export function oneOf<const T extends string>(name: string, help: string, words: readonly T[], fallback: T): Setting<T> {
+  const parse = (value: string): T | undefined => words.find((word) => word === value);
+  return { name, help, fallback, parse, expected: `one of ${words.join(', ')}` };
+}
+
+/** `true` or `false`. */
+export function flag(name: string, help: string, fallback: boolean): Setting<boolean> {
+  const parse = (value: string): boolean | undefined => (value === 'true' ? true : value === 'false' ? false : undefined);
+  return { name, help, fallback, parse, expected: 'true or false' };
+}

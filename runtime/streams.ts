@@ -1,0 +1,75 @@
+import {
+  DiscardPolicy,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+  type JetStreamManager,
+  type StreamInfo,
+} from '@nats-io/jetstream';
+import type { NatsConnection } from './nats.ts';
+
+export interface StreamsConfig {
+  /** Names and subjects, one per shard. */
+  streams: { name: string; subjects: string[] }[];
+  /** Name the stream after the last would have: its existence means the number of shards was larger at creation. */
+  beyond: string;
+  maxBytes: number;
+  replicas: number;
+}
+
+const JS_STREAM_NOT_FOUND = 10059;
+const DUPLICATE_WINDOW_NANOS = 120 * 1e9;
+
+/**
+ * Opens the shard streams, creating them on first use. Limits retention, no age limit and `discard: new`: the server never
+ * drops a message by itself; the processor trims what is committed (processor/trim.ts).
+ * @throws Error when the streams were created with another number of shards, which cannot change later.
+ */
+export async function ensureStreams(connection: NatsConnection, config: StreamsConfig): Promise<StreamInfo[]> {
+  const manager = await jetstreamManager(connection);
+  const found = await Promise.all(config.streams.map(({ name }) => streamInfo(manager, name)));
+  const existing = found.filter((info) => info !== undefined).length;
+  const beyond = await streamInfo(manager, config.beyond);
+  if (beyond || (existing > 0 && existing < config.streams.length && (await createdLongAgo(found)))) {
+    throw new Error(
+      `the streams exist with another number of shards than SPOR_SHARDS=${config.streams.length}: set it to the number at creation`,
+    );
+  }
+  return Promise.all(
+    config.streams.map(({ name, subjects }, index) => found[index] ?? create(manager, { name, subjects }, config)),
+  );
+}
+
+async function create(
+  manager: JetStreamManager,
+  stream: { name: string; subjects: string[] },
+  config: StreamsConfig,
+): Promise<StreamInfo> {
+  return manager.streams.add({
+    ...stream,
+    storage: StorageType.File,
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.New,
+    max_bytes: config.maxBytes,
+    max_age: 0,
+    duplicate_window: DUPLICATE_WINDOW_NANOS,
+    num_replicas: config.replicas,
+    allow_direct: true,
+  });
+}
+
+/** Two processes may start at once, each seeing some of the other's streams: only an old part is a mismatch. */
+async function createdLongAgo(found: (StreamInfo | undefined)[]): Promise<boolean> {
+  const created = found.filter((info) => info !== undefined).map((info) => new Date(info.created).getTime());
+  return Date.now() - Math.max(...created) > 10_000;
+}
+
+/** A stream's state and identity, or undefined where it does not exist. */
+export async function streamInfo(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
+  try {
+    return await manager.streams.info(name);
+  } catch (error) {
+    if ((error as { code?: number }).code === JS_STREAM_NOT_FOUND) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * The types a lake column may have: those that DuckDB writes to Parquet and that Delta Lake names, so that every reader
+ * agrees. `json` is text holding JSON.
+ */
+export type ColumnType =
+  | 'string'
+  | 'json'
+  | 'boolean'
+  | 'integer'
+  | 'long'
+  | 'double'
+  | 'decimal'
+  | 'timestamp'
+  | 'date'
+  | { list: ColumnType }
+  | { struct: StructField[] };
+
+export interface StructField {
+  name: string;
+  type: ColumnType;
+}
+
+const DUCKDB: Record<Extract<ColumnType, string>, string> = {
+  string: 'VARCHAR',
+  json: 'VARCHAR',
+  boolean: 'BOOLEAN',
+  integer: 'INTEGER',
+  long: 'BIGINT',
+  double: 'DOUBLE',
+  decimal: 'DECIMAL(18,4)',
+  timestamp: 'TIMESTAMPTZ',
+  date: 'DATE',
+};
+
+/** The type in DuckDB SQL. */
+export function duckdbType(type: ColumnType): string {
+  if (typeof type === 'string') return DUCKDB[type];
+  if ('list' in type) return `${duckdbType(type.list)}[]`;
+  return `STRUCT(${type.struct.map((field) => `"${field.name}" ${duckdbType(field.type)}`).join(', ')})`;
+}
+
+const DELTA: Record<Extract<ColumnType, string>, string> = {
+  string: 'string',
+  json: 'string',
+  boolean: 'boolean',
+  integer: 'integer',
+  long: 'long',
+  double: 'double',
+  decimal: 'decimal(18,4)',
+  timestamp: 'timestamp',
+  date: 'date',
+};
+
+/** The type as Delta's schema serialisation writes it (Delta protocol, "Schema Serialization Format"). */
+export function deltaType(type: ColumnType): unknown {
+  if (typeof type === 'string') return DELTA[type];
+  if ('list' in type) return { type: 'array', elementType: deltaType(type.list), containsNull: true };
+  return { type: 'struct', fields: type.struct.map((field) => deltaField(field)) };
+}
+
+/** One field of Delta's schema; every column is nullable, so that files written before it existed stay readable. */
+export function deltaField(field: StructField & { description?: string }): unknown {
+  const metadata = field.description ? { comment: field.description } : {};
+  return { name: field.name, type: deltaType(field.type), nullable: true, metadata };
+}

@@ -1,0 +1,72 @@
+/** What a failure is: its HTTP status, how loud it is logged, whether sending the same again may succeed. */
+export interface ErrorKind {
+  status: number;
+  level: 'debug' | 'info' | 'warn' | 'error';
+  retryable: boolean;
+  /** What the reader of the docs should know; the answer itself carries a message about the case at hand. */
+  help: string;
+}
+
+const client = (status: number, help: string): ErrorKind => ({ status, level: 'debug', retryable: false, help });
+const busy = (status: number, level: ErrorKind['level'], help: string): ErrorKind => ({ status, level, retryable: true, help });
+
+/** Failures of a whole request. */
+export const REQUEST_ERRORS = {
+  body_not_json: client(400, 'The body is not JSON text in UTF-8. Send one JSON object.'),
+  body_invalid: client(400, 'The body has the wrong shape. Send {"instrumentationKey", "sentAt", "events": […]}.'),
+  body_encoding_invalid: client(400, 'The body could not be decompressed as its Content-Encoding says.'),
+  batch_empty: client(400, 'The batch has no events. Send at least one.'),
+  no_valid_event: client(400, 'Every event of the batch was refused; "rejected" says why. They are kept in the quarantine.'),
+  key_conflict: client(400, 'The key in the header and the key in the body differ. Send one of them.'),
+  key_missing: client(401, 'No instrumentation key. Send it as X-Instrumentation-Key or in the body.'),
+  key_unknown: client(401, 'The instrumentation key is not known here. Check for typing errors and the environment.'),
+  key_revoked: client(401, 'The instrumentation key was revoked. Use its successor.'),
+  key_expired: client(401, 'The instrumentation key has expired. Use its successor.'),
+  origin_not_allowed: client(403, "The page's origin is not on the key's list. Add it to the key or use another key."),
+  kind_not_allowed: client(403, 'A server key was sent from a browser. Use a browser key in pages, and revoke this one.'),
+  not_found: client(404, 'There is nothing at this address.'),
+  method_not_allowed: client(405, 'This address takes other methods.'),
+  body_too_large: client(413, 'The body is over the limit. Send smaller batches.'),
+  batch_too_large: client(413, 'The batch has too many events. Send smaller batches.'),
+  content_type_unsupported: client(415, 'The body must be application/json, or text/plain holding JSON.'),
+  encoding_unsupported: client(415, 'Content-Encoding must be gzip, deflate, br or zstd, or absent.'),
+  quota_exceeded: busy(429, 'info', 'The key is over its quota. Send again after Retry-After seconds.'),
+  internal: busy(500, 'error', 'Something failed here. Send again later; the log has the cause.'),
+  stream_unavailable: busy(503, 'warn', 'The event stream did not confirm the write. Send again after Retry-After seconds.'),
+  keys_unavailable: busy(503, 'warn', 'Keys have not been loaded yet. Send again after Retry-After seconds.'),
+  overloaded: busy(503, 'info', 'Too much is in flight. Send again after Retry-After seconds.'),
+  stopping: busy(503, 'info', 'This receiver is stopping. Send again; another one answers.'),
+} as const satisfies Record<string, ErrorKind>;
+
+/** Why one event of a batch is refused. None is retryable: the same event would be refused again. */
+export const EVENT_ERRORS = {
+  event_not_object: 'An event must be a JSON object.',
+  type_unknown: 'The event type is not known.',
+  field_missing: 'A required field is missing.',
+  field_unknown: 'A field is not part of this event type. Put your own data under "properties".',
+  field_type: 'A field has the wrong JSON type.',
+  field_format: 'A text field does not have the required form.',
+  field_range: 'A number, text or list is too small, too large or has too many decimals.',
+  text_invalid: 'A text holds U+0000 or half of a surrogate pair, which cannot be stored.',
+  number_invalid: 'A number is too large to be represented.',
+  nesting_too_deep: '"properties" is nested too deeply.',
+  event_too_large: 'The event is over the size limit.',
+  timestamp_too_old: 'The event happened too long before it was received.',
+  timestamp_in_future: 'The event lies in the future, after correcting for the clock of the sender.',
+} as const satisfies Record<string, string>;
+
+export type RequestErrorCode = keyof typeof REQUEST_ERRORS;
+export type EventErrorCode = keyof typeof EVENT_ERRORS;
+
+/** A failure with a stable code, safe to show to the caller. */
+export class SporError extends Error {
+  readonly code: RequestErrorCode;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: RequestErrorCode, message: string, options: { retryAfterSeconds?: number; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = 'SporError';
+    this.code = code;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}

@@ -1,0 +1,17 @@
+/** Published limits of the Event Receiver, in bytes of UTF-8 and counts. */
+export const LIMITS = {
+  /** A request body, before and after decompression. */
+  bodyBytes: 524_288,
+  /** One event as compact JSON. */
+  eventBytes: 32_768,
+  /** Events in a batch. */
+  batchEvents: 1_000,
+  /** Depth of objects and lists within `properties`. */
+  propertiesDepth: 8,
+  /** Oldest event time accepted, in days before receipt. */
+  pastDays: 30,
+  /** Latest event time accepted, in seconds after receipt. */
+  futureSeconds: 300,
+  /** A difference between sentAt and receipt below this is latency, not a wrong clock. */
+  skewToleranceSeconds: 10,
+} as const;

@@ -1,0 +1,30 @@
+/**
+ * A receipt names a batch by where it lies in the stream, so that looking it up needs no index:
+ * `<stream epoch>-<shard>-<sequence>-<batch>` in base 36. The epoch is the stream's creation time in seconds, so that a
+ * receipt of a deleted stream never points into its successor.
+ */
+export interface Receipt {
+  epoch: number;
+  shard: number;
+  sequence: number;
+  /** Index of the batch in the message. */
+  batch: number;
+}
+
+/** `mgq3x0-2-1z-0` */
+export function formatReceipt({ epoch, shard, sequence, batch }: Receipt): string {
+  return [epoch, shard, sequence, batch].map((part) => part.toString(36)).join('-');
+}
+
+/** The parts of a receipt, or undefined where the text is none. */
+export function parseReceipt(text: string): Receipt | undefined {
+  const parts = text.split('-');
+  if (parts.length !== 4 || !parts.every((part) => /^[0-9a-z]{1,11}$/.test(part))) return undefined;
+  const [epoch, shard, sequence, batch] = parts.map((part) => parseInt(part, 36)) as [number, number, number, number];
+  return { epoch, shard, sequence, batch };
+}
+
+/** Epoch of a stream from its creation time as JetStream reports it. */
+export function streamEpoch(created: string | Date): number {
+  return Math.floor(new Date(created).getTime() / 1000);
+}

@@ -1,0 +1,175 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** Oldest version that keeps every stream option we set. */
+const MIN_VERSION = [2, 10] as const;
+
+/** Debian suites whose package is new enough, best first. Their binary needs only a libc that is older than any host with Node 20. */
+const DEBIAN_SUITES = ['forky', 'sid', 'trixie'];
+const DEBIAN_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
+const DEBIAN_MIRROR = 'http://deb.debian.org/debian';
+
+/** The official release fetched where there is no apt. */
+const RELEASE_VERSION = '2.12.6';
+const RELEASES = 'https://github.com/nats-io/nats-server/releases/download';
+
+export interface FindOptions {
+  /** Told what is being fetched; silent by default. */
+  log?: (line: string) => void;
+  /** Where a fetched binary is kept; `$SPOR_CACHE_DIR` or `~/.cache/spor`. */
+  cacheDir?: string;
+  env?: Record<string, string | undefined>;
+}
+
+/**
+ * The path of a nats-server ≥ 2.10: `NATS_SERVER_BIN`, else the one on PATH, else one fetched earlier, else one fetched now
+ * from Debian's packages or the official release.
+ * @throws Error saying what to install, when none of them can be had.
+ */
+export async function findNatsServer(options: FindOptions = {}): Promise<string> {
+  const env = options.env ?? process.env;
+  const log = options.log ?? (() => undefined);
+  const cacheDir = options.cacheDir ?? env.SPOR_CACHE_DIR ?? join(env.HOME ?? homedir(), '.cache', 'spor');
+
+  if (env.NATS_SERVER_BIN) {
+    if (isUsable(env.NATS_SERVER_BIN)) return env.NATS_SERVER_BIN;
+    throw new Error(`NATS_SERVER_BIN=${env.NATS_SERVER_BIN} is not a nats-server ${MIN_VERSION.join('.')} or newer`);
+  }
+  const folders = [...(env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'].filter(Boolean);
+  const candidates = [...folders.map((folder) => join(folder, 'nats-server')), join(cacheDir, 'nats-server')];
+  const found = candidates.find(isUsable);
+  if (found) return found;
+
+  const target = join(cacheDir, 'nats-server');
+  const failures: string[] = [];
+  for (const [name, fetchInto] of [
+    ["Debian's packages", fetchFromDebian],
+    ['the official release', fetchRelease],
+  ] as const) {
+    const work = await mkdtemp(join(tmpdir(), 'spor-nats-'));
+    try {
+      log(`nats-server: none found, fetching it from ${name} …`);
+      const binary = await fetchInto(work);
+      if (!isUsable(binary)) throw new Error('the fetched binary does not run here');
+      await install(binary, target);
+      log(`nats-server: kept in ${target}`);
+      return target;
+    } catch (error) {
+      failures.push(`${name}: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`);
+    } finally {
+      await rm(work, { recursive: true, force: true });
+    }
+  }
+  throw new Error(
+    `nats-server ${MIN_VERSION.join('.')} or newer is needed and could not be fetched (${failures.join('; ')}). ` +
+      'Install it from https://nats.io/download and put it on PATH, or set NATS_SERVER_BIN to it.',
+  );
+}
+
+/** The version a binary reports, as `[major, minor]`, or undefined when it does not run. */
+export function natsServerVersion(binary: string): [number, number] | undefined {
+  try {
+    accessSync(binary, constants.X_OK);
+    const match = /v(\d+)\.(\d+)\./.exec(execFileSync(binary, ['--version'], { encoding: 'utf8', timeout: 10_000, stdio: 'pipe' }));
+    return match ? [Number(match[1]), Number(match[2])] : undefined;
+  } catch {
+    return undefined; // absent or not runnable here: the same to the caller
+  }
+}
+
+function isUsable(binary: string): boolean {
+  const version = natsServerVersion(binary);
+  if (!version) return false;
+  return version[0] > MIN_VERSION[0] || (version[0] === MIN_VERSION[0] && version[1] >= MIN_VERSION[1]);
+}
+
+/** Two processes may fetch at once: each renames its own copy into place, and either is right. */
+async function install(binary: string, target: string): Promise<void> {
+  await mkdir(join(target, '..'), { recursive: true });
+  const staged = `${target}.${process.pid}`;
+  await copyFile(binary, staged);
+  await chmod(staged, 0o755);
+  await rename(staged, target);
+}
+
+/**
+ * Downloads and unpacks the package with an apt state of its own: nothing is installed, the machine's package lists are not
+ * touched, and apt verifies the archive's signatures.
+ */
+async function fetchFromDebian(work: string): Promise<string> {
+  if (!existsSync(DEBIAN_KEYRING)) throw new Error('this is not a Debian system');
+  const state = join(work, 'apt');
+  await mkdir(join(state, 'lists', 'partial'), { recursive: true });
+  await mkdir(join(state, 'cache', 'archives', 'partial'), { recursive: true });
+  await writeFile(join(state, 'status'), '');
+  const options = Object.entries({
+    'Dir::Etc::SourceList': join(state, 'sources.list'),
+    'Dir::Etc::SourceParts': '/dev/null',
+    'Dir::Etc::Preferences': '/dev/null',
+    'Dir::Etc::PreferencesParts': '/dev/null',
+    'Dir::State::Lists': join(state, 'lists'),
+    'Dir::State::status': join(state, 'status'),
+    'Dir::Cache': join(state, 'cache'),
+    'Acquire::Languages': 'none',
+    'Acquire::Retries': '2',
+    'APT::Sandbox::User': 'root',
+    'Debug::NoLocking': '1',
+  }).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
+  const failures: string[] = [];
+  for (const suite of DEBIAN_SUITES) {
+    try {
+      await writeFile(join(state, 'sources.list'), `deb [signed-by=${DEBIAN_KEYRING}] ${await debianMirror()} ${suite} main\n`);
+      await run('apt-get', [...options, '-qq', 'update'], { timeout: 120_000 });
+      await run('apt-get', [...options, '-qq', 'download', 'nats-server'], { cwd: work, timeout: 120_000 });
+      const deb = (await readdir(work)).find((name) => name.endsWith('.deb'));
+      if (!deb) throw new Error('no package was downloaded');
+      await run('dpkg-deb', ['-x', join(work, deb), join(work, 'root')]);
+      return join(work, 'root', 'usr', 'sbin', 'nats-server');
+    } catch (error) {
+      failures.push(`${suite}: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`);
+    }
+  }
+  throw new Error(failures.join(', '));
+}
+
+/** The mirror this machine is set up with, so that a closed network's own is used; the public one where none is known. */
+async function debianMirror(): Promise<string> {
+  const files = ['/etc/apt/sources.list', '/etc/apt/sources.list.d/debian.sources'];
+  for (const file of files.filter((name) => existsSync(name))) {
+    const text = await readFile(file, 'utf8');
+    const match = /^(?:deb (?:\[[^\]]*\] )?|URIs: *)(https?:\/\/\S*debian)\/? *(?:\s|$)/m.exec(text);
+    if (match?.[1]) return match[1];
+  }
+  return DEBIAN_MIRROR;
+}
+
+/** Fetches the release archive and checks it against the release's own list of SHA-256 sums. */
+async function fetchRelease(work: string): Promise<string> {
+  const os = { linux: 'linux', darwin: 'darwin' }[process.platform as string];
+  const arch = { x64: 'amd64', arm64: 'arm64' }[process.arch as string];
+  if (!os || !arch) throw new Error(`no release for ${process.platform} ${process.arch}`);
+  const name = `nats-server-v${RELEASE_VERSION}-${os}-${arch}`;
+  const base = `${RELEASES}/v${RELEASE_VERSION}`;
+  const archive = await download(`${base}/${name}.tar.gz`);
+  const sums = (await download(`${base}/SHA256SUMS`)).toString('utf8');
+  const expected = sums.split('\n').find((line) => line.endsWith(`${name}.tar.gz`))?.split(/\s+/)[0];
+  const actual = createHash('sha256').update(archive).digest('hex');
+  if (expected !== actual) throw new Error(`the archive's SHA-256 is ${actual}, the release says ${expected ?? 'nothing'}`);
+  const file = join(work, 'release.tar.gz');
+  await writeFile(file, archive);
+  await run('tar', ['-xzf', file, '-C', work]);
+  return join(work, name, 'nats-server');
+}
+
+async function download(url: string): Promise<Buffer> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(60_000) });
+  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+  return Buffer.from(await response.arrayBuffer());
+}

@@ -1,0 +1,99 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findNatsServer } from '../../scripts/natsServer.ts';
+
+export interface TestNats {
+  url: string;
+  port: number;
+  dir: string;
+  readonly pid: number;
+  /** Sends a signal and, for one that ends the process, waits for its end. */
+  kill(signal: NodeJS.Signals): Promise<void>;
+  /** Starts it again on the same port and store. */
+  restart(): Promise<void>;
+  /** Ends it and removes its store. */
+  stop(): Promise<void>;
+}
+
+/** A real nats-server with JetStream and `sync_interval: always` on a free loopback port and an empty store. */
+export async function startNats(options: { extraConfig?: string; maxFileStore?: string } = {}): Promise<TestNats> {
+  const binary = await findNatsServer({ log: (line) => process.stderr.write(`${line}\n`) });
+  const dir = await mkdtemp(join(tmpdir(), 'spor-test-nats-'));
+  const port = await freePort();
+  const config = join(dir, 'nats.conf');
+  await writeFile(
+    config,
+    `listen: "127.0.0.1:${port}"
+jetstream { store_dir: "${join(dir, 'js')}", sync_interval: always, max_file_store: ${options.maxFileStore ?? '20GB'} }
+${options.extraConfig ?? ''}
+`,
+  );
+  let child = await launch(binary, config, port);
+  const kill = async (signal: NodeJS.Signals): Promise<void> => {
+    const ends = signal !== 'SIGSTOP' && signal !== 'SIGCONT';
+    const exited = ends && child.exitCode === null && child.signalCode === null ? once(child, 'exit') : undefined;
+    child.kill(signal);
+    await exited;
+  };
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    port,
+    dir,
+    get pid() {
+      return child.pid!;
+    },
+    kill,
+    restart: async () => {
+      await kill('SIGKILL');
+      child = await launch(binary, config, port);
+    },
+    stop: async () => {
+      await kill('SIGKILL');
+      await rm(dir, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+async function launch(binary: string, config: string, port: number): Promise<ChildProcess> {
+  const child = spawn(binary, ['-c', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let stderr = '';
+  child.stderr?.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-4000)));
+  const deadline = Date.now() + 15_000;
+  while (Date.now() < deadline) {
+    if (child.exitCode !== null) throw new Error(`nats-server ended with ${child.exitCode}: ${stderr}`);
+    if (await accepts(port)) return child;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  child.kill('SIGKILL');
+  throw new Error(`nats-server did not listen on ${port} within 15 s: ${stderr}`);
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    // The server greets with INFO once it serves; an open port alone may still be starting.
+    socket.once('data', () => finish(true));
+    socket.once('error', () => finish(false));
+    socket.setTimeout(500, () => finish(false));
+    const finish = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+  });
+}
+
+/** A TCP port free on loopback at this moment. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
