@@ -31,7 +31,8 @@ export function readConfig<S extends Settings>(settings: S, env: Record<string, 
   for (const [key, setting] of Object.entries(settings)) {
     const text = env[setting.name]?.trim();
     if (text === undefined || text === '') {
-      if (setting.fallback === undefined) faults.push(`${setting.name} is not set; expected ${setting.expected} (${setting.help})`);
+      if (setting.fallback === undefined)
+        faults.push(`${setting.name} is not set; expected ${setting.expected} (${setting.help})`);
       values[key] = setting.fallback;
       continue;
     }
@@ -49,7 +50,13 @@ export function text(name: string, help: string, fallback?: string): Setting<str
 }
 
 /** A whole number within bounds. */
-export function whole(name: string, help: string, fallback: number | undefined, min = 0, max = Number.MAX_SAFE_INTEGER): Setting<number> {
+export function whole(
+  name: string,
+  help: string,
+  fallback: number | undefined,
+  min = 0,
+  max = Number.MAX_SAFE_INTEGER,
+): Setting<number> {
   const parse = (value: string): number | undefined => {
     const number = /^\d+$/.test(value) ? Number(value) : NaN;
     return number >= min && number <= max ? number : undefined;
@@ -59,13 +66,19 @@ export function whole(name: string, help: string, fallback: number | undefined, 
 }
 
 /** One of a few words. */
-export function oneOf<const T extends string>(name: string, help: string, words: readonly T[], fallback: T): Setting<T> {
+export function oneOf<const T extends string>(
+  name: string,
+  help: string,
+  words: readonly T[],
+  fallback: T,
+): Setting<T> {
   const parse = (value: string): T | undefined => words.find((word) => word === value);
   return { name, help, fallback, parse, expected: `one of ${words.join(', ')}` };
 }
 
 /** `true` or `false`. */
 export function flag(name: string, help: string, fallback: boolean): Setting<boolean> {
-  const parse = (value: string): boolean | undefined => (value === 'true' ? true : value === 'false' ? false : undefined);
+  const parse = (value: string): boolean | undefined =>
+    value === 'true' ? true : value === 'false' ? false : undefined;
   return { name, help, fallback, parse, expected: 'true or false' };
 }

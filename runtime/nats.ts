@@ -11,7 +11,12 @@ const MIN_PAYLOAD_BYTES = 1_048_576;
  * Connects, reconnecting for as long as the process lives; a server that is away for the first try is waited for.
  * @throws Error saying what to install or set, when the server is too old, has no JetStream or too small a payload.
  */
-export async function connectNats(options: { url: string; name: string; log: Logger; wait?: boolean }): Promise<NatsConnection> {
+export async function connectNats(options: {
+  url: string;
+  name: string;
+  log: Logger;
+  wait?: boolean;
+}): Promise<NatsConnection> {
   const { url, name, log } = options;
   const connection = await connect({
     servers: url.split(','),
@@ -40,7 +45,8 @@ function checkServer(connection: NatsConnection): void {
   if (major < MIN_VERSION[0] || (major === MIN_VERSION[0] && minor < MIN_VERSION[1])) {
     throw new Error(`nats-server ${version} is too old: install 2.10 or newer (2.12 or newer advised)`);
   }
-  if (!info?.jetstream) throw new Error('nats-server runs without JetStream: start it with "jetstream { … }" in its config');
+  if (!info?.jetstream)
+    throw new Error('nats-server runs without JetStream: start it with "jetstream { … }" in its config');
   if (info.max_payload < MIN_PAYLOAD_BYTES) {
     throw new Error(`nats-server has max_payload ${info.max_payload}: set max_payload to ${MIN_PAYLOAD_BYTES} or more`);
   }

@@ -48,5 +48,9 @@ async function answer(
     const body = JSON.stringify(reason === undefined ? { status: 'ready' } : { status: 'not ready', reason });
     return { status: reason === undefined ? 200 : 503, type: 'application/json', body };
   }
-  return { status: 404, type: 'application/json', body: '{"code":"not_found","message":"Try /healthz, /readyz or /metrics."}' };
+  return {
+    status: 404,
+    type: 'application/json',
+    body: '{"code":"not_found","message":"Try /healthz, /readyz or /metrics."}',
+  };
 }

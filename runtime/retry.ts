@@ -5,7 +5,11 @@ export interface Backoff {
 }
 
 /** Wait before retry `attempt` (from 0): exponential with full jitter, after the AWS Architecture Blog's "Exponential Backoff And Jitter". */
-export function backoffMs(attempt: number, { firstMs, maxMs }: Pick<Backoff, 'firstMs' | 'maxMs'>, random: () => number = Math.random): number {
+export function backoffMs(
+  attempt: number,
+  { firstMs, maxMs }: Pick<Backoff, 'firstMs' | 'maxMs'>,
+  random: () => number = Math.random,
+): number {
   return random() * Math.min(maxMs, firstMs * 2 ** attempt);
 }
 
@@ -16,7 +20,11 @@ export function backoffMs(attempt: number, { firstMs, maxMs }: Pick<Backoff, 'fi
 export async function retry<T>(
   task: () => Promise<T>,
   backoff: Backoff,
-  options: { retryable?: (error: unknown) => boolean; onRetry?: (error: unknown, attempt: number) => void; signal?: AbortSignal } = {},
+  options: {
+    retryable?: (error: unknown) => boolean;
+    onRetry?: (error: unknown, attempt: number) => void;
+    signal?: AbortSignal;
+  } = {},
 ): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {

@@ -20,7 +20,11 @@ export interface SecretWatch<T> {
 }
 
 /** Opens a bucket, creating it on first use. */
-export async function openSecretStore<T>(connection: NatsConnection, bucket: string, replicas: number): Promise<SecretStore<T>> {
+export async function openSecretStore<T>(
+  connection: NatsConnection,
+  bucket: string,
+  replicas: number,
+): Promise<SecretStore<T>> {
   const kv = await new Kvm(connection).create(bucket, { history: 5, replicas });
   return {
     async get(hash) {
@@ -52,7 +56,12 @@ export async function openSecretStore<T>(connection: NatsConnection, bucket: str
  * Follows a bucket until stopped; resolves once every record that exists now is known. While the server is away it goes on
  * with what it knows, and catches up by itself.
  */
-export async function watchSecrets<T>(connection: NatsConnection, bucket: string, replicas: number, log: Logger): Promise<SecretWatch<T>> {
+export async function watchSecrets<T>(
+  connection: NatsConnection,
+  bucket: string,
+  replicas: number,
+  log: Logger,
+): Promise<SecretWatch<T>> {
   const kv = await new Kvm(connection).create(bucket, { history: 5, replicas });
   const records = new Map<string, T>();
   const watch = await kv.watch();
@@ -67,7 +76,12 @@ export async function watchSecrets<T>(connection: NatsConnection, bucket: string
   };
 }
 
-function follow<T>(kv: KV, watch: Awaited<ReturnType<KV['watch']>>, records: Map<string, T>, log: Logger): { complete: Promise<void> } {
+function follow<T>(
+  kv: KV,
+  watch: Awaited<ReturnType<KV['watch']>>,
+  records: Map<string, T>,
+  log: Logger,
+): { complete: Promise<void> } {
   const { promise: complete, resolve, reject } = Promise.withResolvers<void>();
   const run = async (): Promise<void> => {
     // The watch has no mark for "all known now": an empty bucket sends nothing, otherwise `delta` counts down to 0.
@@ -78,7 +92,10 @@ function follow<T>(kv: KV, watch: Awaited<ReturnType<KV['watch']>>, records: Map
         try {
           records.set(entry.key, entry.json<T>());
         } catch (error) {
-          log.error({ err: error, key: entry.key.slice(0, 16) }, 'a record in the key bucket is not JSON and was ignored');
+          log.error(
+            { err: error, key: entry.key.slice(0, 16) },
+            'a record in the key bucket is not JSON and was ignored',
+          );
         }
       }
       if (entry.delta === 0) resolve();

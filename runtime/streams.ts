@@ -36,7 +36,7 @@ export async function ensureStreams(connection: NatsConnection, config: StreamsC
     );
   }
   return Promise.all(
-    config.streams.map(({ name, subjects }, index) => found[index] ?? create(manager, { name, subjects }, config)),
+    config.streams.map(async (stream, index) => found[index] ?? (await create(manager, stream, config))),
   );
 }
 

@@ -58,7 +58,8 @@ export function eventColumns(registry: Registry): Column[] {
   add({
     name: 'event_time',
     type: 'timestamp',
-    description: "When it happened: timestamp, corrected where the sender's clock was wrong. Its UTC date is the partition.",
+    description:
+      "When it happened: timestamp, corrected where the sender's clock was wrong. Its UTC date is the partition.",
     sql: 'line."timestamp" + to_milliseconds(batch.skew_ms)',
   });
   for (const event of registry.all) {
@@ -91,7 +92,12 @@ export const QUARANTINE_COLUMNS: readonly Column[] = [
   { name: 'message', type: 'string', description: 'What is wrong and how to mend it.', sql: 'line.message' },
   { name: 'event_id', type: 'string', description: "The event's id, where it had one.", sql: 'line."eventId"' },
   { name: 'type', type: 'string', description: "The event's type, where it had one.", sql: 'line."type"' },
-  { name: 'raw', type: 'string', description: 'The event as it was sent, or the whole body where it was not JSON.', sql: 'line.raw' },
+  {
+    name: 'raw',
+    type: 'string',
+    description: 'The event as it was sent, or the whole body where it was not JSON.',
+    sql: 'line.raw',
+  },
   batchColumn('receipt_id'),
   {
     name: 'receipt_index',
@@ -99,7 +105,12 @@ export const QUARANTINE_COLUMNS: readonly Column[] = [
     description: "Position in the sender's batch, from 0; null for a whole body.",
     sql: 'line."index"',
   },
-  { name: 'schema_version', type: 'integer', description: 'Version of the schema that refused it.', sql: 'line."schemaVersion"' },
+  {
+    name: 'schema_version',
+    type: 'integer',
+    description: 'Version of the schema that refused it.',
+    sql: 'line."schemaVersion"',
+  },
   batchColumn('sent_at'),
   batchColumn('key_id'),
   batchColumn('user_agent'),

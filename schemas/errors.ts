@@ -8,7 +8,12 @@ export interface ErrorKind {
 }
 
 const client = (status: number, help: string): ErrorKind => ({ status, level: 'debug', retryable: false, help });
-const busy = (status: number, level: ErrorKind['level'], help: string): ErrorKind => ({ status, level, retryable: true, help });
+const busy = (status: number, level: ErrorKind['level'], help: string): ErrorKind => ({
+  status,
+  level,
+  retryable: true,
+  help,
+});
 
 /** Failures of a whole request. */
 export const REQUEST_ERRORS = {
@@ -16,14 +21,20 @@ export const REQUEST_ERRORS = {
   body_invalid: client(400, 'The body has the wrong shape. Send {"instrumentationKey", "sentAt", "events": […]}.'),
   body_encoding_invalid: client(400, 'The body could not be decompressed as its Content-Encoding says.'),
   batch_empty: client(400, 'The batch has no events. Send at least one.'),
-  no_valid_event: client(400, 'Every event of the batch was refused; "rejected" says why. They are kept in the quarantine.'),
+  no_valid_event: client(
+    400,
+    'Every event of the batch was refused; "rejected" says why. They are kept in the quarantine.',
+  ),
   key_conflict: client(400, 'The key in the header and the key in the body differ. Send one of them.'),
   key_missing: client(401, 'No instrumentation key. Send it as X-Instrumentation-Key or in the body.'),
   key_unknown: client(401, 'The instrumentation key is not known here. Check for typing errors and the environment.'),
   key_revoked: client(401, 'The instrumentation key was revoked. Use its successor.'),
   key_expired: client(401, 'The instrumentation key has expired. Use its successor.'),
   origin_not_allowed: client(403, "The page's origin is not on the key's list. Add it to the key or use another key."),
-  kind_not_allowed: client(403, 'A server key was sent from a browser. Use a browser key in pages, and revoke this one.'),
+  kind_not_allowed: client(
+    403,
+    'A server key was sent from a browser. Use a browser key in pages, and revoke this one.',
+  ),
   not_found: client(404, 'There is nothing at this address.'),
   method_not_allowed: client(405, 'This address takes other methods.'),
   body_too_large: client(413, 'The body is over the limit. Send smaller batches.'),
@@ -32,7 +43,11 @@ export const REQUEST_ERRORS = {
   encoding_unsupported: client(415, 'Content-Encoding must be gzip, deflate, br or zstd, or absent.'),
   quota_exceeded: busy(429, 'info', 'The key is over its quota. Send again after Retry-After seconds.'),
   internal: busy(500, 'error', 'Something failed here. Send again later; the log has the cause.'),
-  stream_unavailable: busy(503, 'warn', 'The event stream did not confirm the write. Send again after Retry-After seconds.'),
+  stream_unavailable: busy(
+    503,
+    'warn',
+    'The event stream did not confirm the write. Send again after Retry-After seconds.',
+  ),
   keys_unavailable: busy(503, 'warn', 'Keys have not been loaded yet. Send again after Retry-After seconds.'),
   overloaded: busy(503, 'info', 'Too much is in flight. Send again after Retry-After seconds.'),
   stopping: busy(503, 'info', 'This receiver is stopping. Send again; another one answers.'),

@@ -77,7 +77,9 @@ export async function findNatsServer(options: FindOptions = {}): Promise<string>
 export function natsServerVersion(binary: string): [number, number] | undefined {
   try {
     accessSync(binary, constants.X_OK);
-    const match = /v(\d+)\.(\d+)\./.exec(execFileSync(binary, ['--version'], { encoding: 'utf8', timeout: 10_000, stdio: 'pipe' }));
+    const match = /v(\d+)\.(\d+)\./.exec(
+      execFileSync(binary, ['--version'], { encoding: 'utf8', timeout: 10_000, stdio: 'pipe' }),
+    );
     return match ? [Number(match[1]), Number(match[2])] : undefined;
   } catch {
     return undefined; // absent or not runnable here: the same to the caller
@@ -125,7 +127,10 @@ async function fetchFromDebian(work: string): Promise<string> {
   const failures: string[] = [];
   for (const suite of DEBIAN_SUITES) {
     try {
-      await writeFile(join(state, 'sources.list'), `deb [signed-by=${DEBIAN_KEYRING}] ${await debianMirror()} ${suite} main\n`);
+      await writeFile(
+        join(state, 'sources.list'),
+        `deb [signed-by=${DEBIAN_KEYRING}] ${await debianMirror()} ${suite} main\n`,
+      );
       await run('apt-get', [...options, '-qq', 'update'], { timeout: 120_000 });
       await run('apt-get', [...options, '-qq', 'download', 'nats-server'], { cwd: work, timeout: 120_000 });
       const deb = (await readdir(work)).find((name) => name.endsWith('.deb'));
@@ -159,9 +164,13 @@ async function fetchRelease(work: string): Promise<string> {
   const base = `${RELEASES}/v${RELEASE_VERSION}`;
   const archive = await download(`${base}/${name}.tar.gz`);
   const sums = (await download(`${base}/SHA256SUMS`)).toString('utf8');
-  const expected = sums.split('\n').find((line) => line.endsWith(`${name}.tar.gz`))?.split(/\s+/)[0];
+  const expected = sums
+    .split('\n')
+    .find((line) => line.endsWith(`${name}.tar.gz`))
+    ?.split(/\s+/)[0];
   const actual = createHash('sha256').update(archive).digest('hex');
-  if (expected !== actual) throw new Error(`the archive's SHA-256 is ${actual}, the release says ${expected ?? 'nothing'}`);
+  if (expected !== actual)
+    throw new Error(`the archive's SHA-256 is ${actual}, the release says ${expected ?? 'nothing'}`);
   const file = join(work, 'release.tar.gz');
   await writeFile(file, archive);
   await run('tar', ['-xzf', file, '-C', work]);

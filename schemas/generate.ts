@@ -1,0 +1,59 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { compile, type JSONSchema } from 'json-schema-to-typescript';
+import { openApiDocument } from './openapi.ts';
+import { createRegistry, type Registry } from './registry.ts';
+
+/**
+ * Writes the files derived from the schemas: TypeScript types and the OpenAPI document. With `--check` writes nothing and
+ * fails, naming the file, when one is not current.
+ */
+async function main(check: boolean): Promise<void> {
+  const registry = createRegistry();
+  const version = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
+    .version;
+  const outputs: Record<string, string> = {
+    'generated/events.ts': await typescript(registry),
+    'generated/openapi.json': `${JSON.stringify(openApiDocument(registry, version), null, 2)}\n`,
+  };
+  const stale = Object.keys(outputs).filter((name) => read(name) !== outputs[name]);
+  if (check && stale.length > 0) {
+    process.stderr.write(`schemas/${stale.join(', schemas/')} not current: run npm run generate\n`);
+    process.exitCode = 1;
+  } else if (!check) {
+    for (const name of stale) writeFileSync(new URL(name, import.meta.url), outputs[name]!);
+  }
+}
+
+function read(name: string): string | undefined {
+  try {
+    return readFileSync(new URL(name, import.meta.url), 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** One interface per event type (latest version) and the union of all. */
+async function typescript(registry: Registry): Promise<string> {
+  const latest = [...registry.latest.values()];
+  const interfaces = await Promise.all(
+    latest.map(({ type, schema }) => {
+      // The rule "session or visitor" is left to the validator: as a union it would make the types unreadable.
+      const { anyOf: _sessionOrVisitor, ...plain } = schema;
+      return compile(plain as JSONSchema, type, {
+        bannerComment: '',
+        additionalProperties: false,
+        style: { printWidth: 120, singleQuote: true },
+        ignoreMinAndMaxItems: true,
+      });
+    }),
+  );
+  return `// Generated from schemas/events by npm run generate. Do not edit.
+
+${interfaces.join('\n')}
+/** Any event, as a sender writes it. */
+export type Event = ${latest.map(({ type }) => type).join(' | ')};
+`;
+}
+
+await main(process.argv.includes('--check'));
