@@ -1,10 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
+import { columnsPage, errorsPage, eventsPage } from './docs.ts';
 import { openApiDocument } from './openapi.ts';
 import { createRegistry, type Registry } from './registry.ts';
 
 /**
- * Writes the files derived from the schemas: TypeScript types and the OpenAPI document. With `--check` writes nothing and
+ * Writes the files derived from the schemas: TypeScript types, the OpenAPI document and the reference pages. With `--check` writes nothing and
  * fails, naming the file, when one is not current.
  */
 async function main(check: boolean): Promise<void> {
@@ -14,10 +15,13 @@ async function main(check: boolean): Promise<void> {
   const outputs: Record<string, string> = {
     'generated/events.ts': await typescript(registry),
     'generated/openapi.json': `${JSON.stringify(openApiDocument(registry, version), null, 2)}\n`,
+    '../docs/errors.md': errorsPage(),
+    '../docs/events.md': eventsPage(registry),
+    '../docs/columns.md': columnsPage(registry),
   };
   const stale = Object.keys(outputs).filter((name) => read(name) !== outputs[name]);
   if (check && stale.length > 0) {
-    process.stderr.write(`schemas/${stale.join(', schemas/')} not current: run npm run generate\n`);
+    process.stderr.write(`${stale.join(', ')}: not current, run npm run generate\n`);
     process.exitCode = 1;
   } else if (!check) {
     for (const name of stale) writeFileSync(new URL(name, import.meta.url), outputs[name]!);
@@ -40,7 +44,8 @@ async function typescript(registry: Registry): Promise<string> {
     latest.map(({ type, schema }) => {
       // The rule "session or visitor" is left to the validator: as a union it would make the types unreadable.
       const { anyOf: _sessionOrVisitor, ...plain } = schema;
-      return compile(plain as JSONSchema, type, {
+      // The compiler's own type is of draft 4, where exclusiveMinimum was a boolean; it reads ours all the same.
+      return compile(plain as unknown as JSONSchema, type, {
         bannerComment: '',
         additionalProperties: false,
         style: { printWidth: 120, singleQuote: true },
