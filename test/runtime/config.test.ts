@@ -21,17 +21,19 @@ describe('readConfig', () => {
   });
 
   it('reports all faults at once, each with what to write', () => {
-    const fault = (): unknown => readConfig(settings, { PORT: '70000', MODE: 'slow', ON: 'yes' });
-    expect(fault).toThrow(ConfigError);
-    try {
-      fault();
-    } catch (error) {
-      expect((error as ConfigError).faults).toEqual([
-        'SECRET is not set; expected a text (the secret)',
-        'PORT=70000 is not a whole number, 0 to 65535 (port to listen on)',
-        'MODE=slow is not one of fast, safe (how)',
-        'ON=yes is not true or false (whether)',
-      ]);
-    }
+    const faults = (): string[] => {
+      try {
+        readConfig(settings, { PORT: '70000', MODE: 'slow', ON: 'yes' });
+        return [];
+      } catch (error) {
+        return error instanceof ConfigError ? error.faults : [];
+      }
+    };
+    expect(faults()).toEqual([
+      'SECRET is not set; expected a text (the secret)',
+      'PORT=70000 is not a whole number, 0 to 65535 (port to listen on)',
+      'MODE=slow is not one of fast, safe (how)',
+      'ON=yes is not true or false (whether)',
+    ]);
   });
 });

@@ -24,8 +24,8 @@ describe('the OpenAPI document', () => {
   it('names every error code', () => {
     const text = JSON.stringify(document);
     const elsewhere = ['not_found', 'method_not_allowed'];
-    for (const code of [...Object.keys(REQUEST_ERRORS), ...Object.keys(EVENT_ERRORS)]) {
-      if (!elsewhere.includes(code)) expect(text, code).toContain(`\`${code}\``);
-    }
+    const codes = [...Object.keys(REQUEST_ERRORS), ...Object.keys(EVENT_ERRORS)];
+    const unnamed = codes.filter((code) => !elsewhere.includes(code) && !text.includes(`\`${code}\``));
+    expect(unnamed).toEqual([]);
   });
 });
