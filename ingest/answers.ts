@@ -1,0 +1,65 @@
+import { REQUEST_ERRORS, type RequestErrorCode, SporError } from '../schemas/errors.ts';
+import type { RejectedEvent, Verdict } from '../schemas/envelope.ts';
+
+/** An answer to a POST, whatever carries it. */
+export interface Answer {
+  status: number;
+  body: string;
+  /** `accepted`, `dry_run` or an error code: what metrics count it under. */
+  code: string;
+  retryAfterSeconds: number | undefined;
+}
+
+/** 202: at least one event is on disk. */
+export function acceptedAnswer(receiptId: string, accepted: number, rejected: readonly RejectedEvent[]): Answer {
+  const verdicts = rejected.length === 0 ? '[]' : JSON.stringify(rejected.map(verdict));
+  const body = `{"receiptId":"${receiptId}","accepted":${accepted},"rejected":${verdicts}}`;
+  return { status: 202, body, code: 'accepted', retryAfterSeconds: undefined };
+}
+
+/** 200: what would have become of the batch. */
+export function dryRunAnswer(rejected: readonly RejectedEvent[], rows: readonly object[]): Answer {
+  const body = JSON.stringify({ accepted: rows.length, rejected: rejected.map(verdict), rows });
+  return { status: 200, body, code: 'dry_run', retryAfterSeconds: undefined };
+}
+
+/** A failure of the whole request, by the error table. */
+export function failureAnswer(error: SporError, rejected: readonly RejectedEvent[] = []): Answer {
+  const { status, retryable } = REQUEST_ERRORS[error.code];
+  const body = JSON.stringify({
+    code: error.code,
+    message: error.message,
+    ...(rejected.length === 0 ? {} : { rejected: rejected.map(verdict) }),
+  });
+  return { status, body, code: error.code, retryAfterSeconds: retryable ? (error.retryAfterSeconds ?? 1) : undefined };
+}
+
+/** A failure with the table's own text. */
+export function plainFailure(code: RequestErrorCode, retryAfterSeconds?: number): SporError {
+  return new SporError(code, REQUEST_ERRORS[code].help, retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
+}
+
+/** What the sender is told of a refused event: all but the event itself, which it has. */
+function verdict({ index, eventId, code, path, message }: RejectedEvent): Verdict {
+  return { index, ...(eventId === undefined ? {} : { eventId }), code, path, message };
+}
+
+const STATUS_TEXT: Record<number, string> = {
+  200: '200 OK',
+  202: '202 Accepted',
+  400: '400 Bad Request',
+  401: '401 Unauthorized',
+  403: '403 Forbidden',
+  404: '404 Not Found',
+  405: '405 Method Not Allowed',
+  413: '413 Content Too Large',
+  415: '415 Unsupported Media Type',
+  429: '429 Too Many Requests',
+  500: '500 Internal Server Error',
+  503: '503 Service Unavailable',
+};
+
+/** `202 Accepted` */
+export function statusLine(status: number): string {
+  return STATUS_TEXT[status] ?? String(status);
+}

@@ -1,0 +1,162 @@
+import type { ErrorObject } from 'ajv';
+import type { EventErrorCode } from '../../schemas/errors.ts';
+import type { EventSchema, JsonSchema } from '../../schemas/registry.ts';
+import { pointerToken } from './content.ts';
+import { codePoints } from './keywords.ts';
+
+/** Why an event is refused: stable code, JSON pointer within the event, and a sentence that says what to change. */
+export interface Fault {
+  code: EventErrorCode;
+  path: string;
+  message: string;
+}
+
+const MAX_SHOWN = 60;
+
+/** What Ajv found wrong with an event, in our words. */
+export function schemaFault(error: ErrorObject, event: object, { type, schema }: EventSchema): Fault {
+  const path = error.instancePath;
+  const value = valueAt(event, path);
+  const params = error.params as Record<string, unknown>;
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    return { code: 'number_invalid', path, message: NUMBER_INVALID };
+  }
+  switch (error.keyword) {
+    case 'required': {
+      const field = String(params.missingProperty);
+      return missing(`${path}/${pointerToken(field)}`, type, error.schemaPath, schema);
+    }
+    case 'additionalProperties':
+      return unknownField(path, String(params.additionalProperty), type, schema);
+    case 'type':
+      return {
+        code: 'field_type',
+        path,
+        message: `${path} must be ${A_TYPE[String(params.type)]}, not ${aKind(value)}.`,
+      };
+    case 'format':
+      return {
+        code: 'field_format',
+        path,
+        message: `${path} must be ${FORMATS[String(params.format)]}; got ${shown(value)}.`,
+      };
+    case 'pattern':
+      return {
+        code: 'field_format',
+        path,
+        message: `${path} must match ${String(params.pattern)}; got ${shown(value)}.`,
+      };
+    case 'const':
+    case 'enum':
+      return { code: 'field_format', path, message: `${path} has a value that is not allowed: ${shown(value)}.` };
+    default:
+      return { code: 'field_range', path, message: `${path} ${range(error.keyword, params, value)}.` };
+  }
+}
+
+export const NUMBER_INVALID = 'The number is too large to be represented. Send it as text, or within ±1.7e308.';
+
+const A_TYPE: Record<string, string> = {
+  string: 'text',
+  number: 'a number',
+  integer: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+};
+
+const FORMATS: Record<string, string> = {
+  uuid: 'a UUID such as 019ab2c4-7d1e-7c3a-9f00-1b2c3d4e5f60',
+  'date-time': 'an RFC 3339 date-time with a zone, such as 2026-11-23T09:59:59.900Z',
+};
+
+function missing(path: string, type: string, schemaPath: string, schema: JsonSchema): Fault {
+  const choices = (schema.anyOf ?? []).flatMap((choice) => choice.required ?? []);
+  if (schemaPath.startsWith('#/anyOf/') && choices.length > 0) {
+    return {
+      code: 'field_missing',
+      path: '',
+      message: `${type} needs ${choices.map((name) => `/${name}`).join(' or ')}. Add one.`,
+    };
+  }
+  return { code: 'field_missing', path, message: `${path} is required in ${type}. Add it.` };
+}
+
+function unknownField(parent: string, name: string, type: string, schema: JsonSchema): Fault {
+  const known = Object.keys(schemaAt(schema, parent)?.properties ?? {});
+  const near = known.find((field) => plain(field) === plain(name));
+  const where = parent === '' ? type : `${parent} of ${type}`;
+  const advice = near
+    ? `Did you mean ${JSON.stringify(near)}?`
+    : 'Correct its name, or put your own data under "properties".';
+  return {
+    code: 'field_unknown',
+    path: `${parent}/${pointerToken(name)}`,
+    message: `${shown(name)} is not a field of ${where}. ${advice}`,
+  };
+}
+
+function range(keyword: string, params: Record<string, unknown>, value: unknown): string {
+  const limit = Number(params.limit);
+  switch (keyword) {
+    case 'minimum':
+      return `must be ${limit} or more; got ${shown(value)}`;
+    case 'maximum':
+      return `must be ${limit} or less; got ${shown(value)}`;
+    case 'exclusiveMinimum':
+      return `must be more than ${limit}; got ${shown(value)}`;
+    case 'minLength':
+      return `must have ${limit} or more characters`;
+    case 'maxLength':
+      return `must have ${limit} characters or fewer; it has ${codePoints(String(value))}`;
+    case 'minItems':
+      return `must have ${limit} or more elements`;
+    case 'maxItems':
+      return `must have ${limit} elements or fewer; it has ${(value as unknown[]).length}`;
+    case 'maxProperties':
+      return `must have ${limit} fields or fewer; it has ${Object.keys(value as object).length}`;
+    case 'multipleOf':
+      return `must have no more than ${Math.round(-Math.log10(limit))} decimals; got ${shown(value)}`;
+    default:
+      return `breaks the rule "${keyword}" of its schema`;
+  }
+}
+
+/** Short JSON of a value, for a message. */
+export function shown(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return aKind(value);
+  const text = JSON.stringify(typeof value === 'string' ? value.slice(0, MAX_SHOWN + 1) : value);
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
+}
+
+/** `text`, `a list`, … : what kind of JSON value it is. */
+export function aKind(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  return A_TYPE[typeof value]!;
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
+}
+
+function pointerSteps(pointer: string): string[] {
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+function valueAt(root: unknown, pointer: string): unknown {
+  let node = root;
+  for (const step of pointerSteps(pointer)) node = (node as Record<string, unknown> | undefined)?.[step];
+  return node;
+}
+
+/** The schema of what lies at a pointer; list elements share one. */
+function schemaAt(root: JsonSchema, pointer: string): JsonSchema | undefined {
+  let node: JsonSchema | undefined = root;
+  for (const step of pointerSteps(pointer)) node = node?.items ?? node?.properties?.[step];
+  return node;
+}

@@ -1,0 +1,165 @@
+import type { ValidateFunction } from 'ajv';
+import type { RejectedEvent } from '../../schemas/envelope.ts';
+import { LIMITS } from '../../schemas/limits.ts';
+import type { EventSchema, Registry } from '../../schemas/registry.ts';
+import { contentFault, type ContentFault } from './content.ts';
+import { dateTimeMs } from './dateTime.ts';
+import { aKind, NUMBER_INVALID, schemaFault, shown, type Fault } from './faults.ts';
+import { createAjv } from './keywords.ts';
+import { rawJson } from './rawJson.ts';
+import { safeText } from './safeText.ts';
+
+const DAY_MS = 86_400_000;
+const MAX_TYPE_LENGTH = 64;
+const MAX_EVENT_ID_LENGTH = 64;
+const MAX_PATH_LENGTH = 300;
+
+/** A batch as parsed, with the server's facts about it. */
+export interface Batch {
+  events: readonly unknown[];
+  receivedAtMs: number;
+  /** Added to each timestamp to give the event time. */
+  skewMs: number;
+}
+
+/** The verdict on a batch: what goes on, and what is refused and why. */
+export interface Judgement {
+  /** Accepted events as ends of stream lines (schemas/envelope.ts): `,"i":0,"v":1,"eventId":…}` and a newline. */
+  lineEnds: string[];
+  rejected: RejectedEvent[];
+}
+
+interface EventType {
+  schema: EventSchema;
+  validate: ValidateFunction;
+}
+
+/** Judges each event of a batch by itself: schema, content, size, time. Pure but for the compiled schemas. */
+export class Judge {
+  readonly #types: Map<string, EventType>;
+  readonly #known: string;
+
+  constructor(registry: Registry) {
+    const ajv = createAjv();
+    this.#types = new Map(
+      [...registry.latest].map(([type, schema]) => [type, { schema, validate: ajv.compile(schema.schema) }]),
+    );
+    this.#known = [...this.#types.keys()].join(', ');
+  }
+
+  judge(batch: Batch): Judgement {
+    const lineEnds: string[] = [];
+    const rejected: RejectedEvent[] = [];
+    const { events } = batch;
+    for (let index = 0; index < events.length; index++) {
+      const event = events[index];
+      const type = this.#typeOf(event);
+      const outcome = type ? judgeEvent(event as Record<string, unknown>, type, batch) : this.#noType(event);
+      if (typeof outcome === 'string') {
+        lineEnds.push(`,"i":${index},"v":${type!.schema.version},${outcome.slice(1)}\n`);
+      } else {
+        rejected.push(rejectedEvent(index, event, outcome, type?.schema.version));
+      }
+    }
+    return { lineEnds, rejected };
+  }
+
+  #typeOf(event: unknown): EventType | undefined {
+    if (typeof event !== 'object' || event === null || Array.isArray(event)) return undefined;
+    const { type } = event as { type?: unknown };
+    return typeof type === 'string' ? this.#types.get(type) : undefined;
+  }
+
+  #noType(event: unknown): Fault {
+    if (typeof event !== 'object' || event === null || Array.isArray(event)) {
+      return { code: 'event_not_object', path: '', message: `An event must be a JSON object, not ${aKind(event)}.` };
+    }
+    const { type } = event as { type?: unknown };
+    const known = `Known types: ${this.#known}.`;
+    if (type === undefined) return { code: 'field_missing', path: '/type', message: `/type is required. ${known}` };
+    if (typeof type !== 'string') {
+      return { code: 'field_type', path: '/type', message: `/type must be text, not ${aKind(type)}. ${known}` };
+    }
+    return { code: 'type_unknown', path: '/type', message: `${shown(type)} is not an event type. ${known}` };
+  }
+}
+
+/** The event's compact JSON where it is accepted, its fault where it is not. */
+function judgeEvent(event: Record<string, unknown>, { schema, validate }: EventType, batch: Batch): string | Fault {
+  if (!validate(event)) return schemaFault(validate.errors![0]!, event, schema);
+  // The schema leaves only "properties" free: nowhere else can a number overflow or nesting grow unseen.
+  if (event.properties !== undefined) {
+    const fault = contentFault(event.properties, LIMITS.propertiesDepth, '/properties');
+    if (fault) return contentMessage(fault);
+  }
+  const json = JSON.stringify(event);
+  const tooLarge = sizeFault(json);
+  if (tooLarge) return tooLarge;
+  // What cannot be stored as text is written as \u…, as are other control characters; the walk tells which it was.
+  if (json.includes('\\u')) {
+    const fault = contentFault(event, LIMITS.propertiesDepth + 1);
+    if (fault) return contentMessage(fault);
+  }
+  return timeFault(event.timestamp as string, batch) ?? json;
+}
+
+const CONTENT_MESSAGES: Partial<Record<ContentFault['code'], string>> = {
+  text_invalid: 'The text (or a name in it) holds U+0000 or half of a surrogate pair. Remove it before sending.',
+  number_invalid: NUMBER_INVALID,
+  nesting_too_deep: `"properties" may be nested ${LIMITS.propertiesDepth} levels deep, itself included. Flatten it, or send the inner part as text.`,
+};
+
+function contentMessage({ code, path }: ContentFault): Fault {
+  return { code, path, message: CONTENT_MESSAGES[code] ?? '' };
+}
+
+function sizeFault(json: string): Fault | undefined {
+  // A UTF-16 unit is at most three bytes of UTF-8, so that most events need no counting.
+  if (json.length * 3 <= LIMITS.eventBytes) return undefined;
+  const bytes = Buffer.byteLength(json);
+  if (bytes <= LIMITS.eventBytes) return undefined;
+  return {
+    code: 'event_too_large',
+    path: '',
+    message: `The event is ${bytes} bytes of compact JSON; at most ${LIMITS.eventBytes} are accepted. Send less with it.`,
+  };
+}
+
+/** Both bounds are inclusive, counted in milliseconds. */
+function timeFault(timestamp: string, { receivedAtMs, skewMs }: Batch): Fault | undefined {
+  const eventTimeMs = dateTimeMs(timestamp) + skewMs;
+  const aheadMs = eventTimeMs - receivedAtMs;
+  if (aheadMs > LIMITS.futureSeconds * 1000) {
+    return {
+      code: 'timestamp_in_future',
+      path: '/timestamp',
+      message: `/timestamp lies ${Math.ceil(aheadMs / 1000)} seconds ahead of receipt${corrected(skewMs)}; at most ${LIMITS.futureSeconds} are accepted. Set the clock, or send sentAt by the same clock.`,
+    };
+  }
+  if (-aheadMs > LIMITS.pastDays * DAY_MS) {
+    return {
+      code: 'timestamp_too_old',
+      path: '/timestamp',
+      message: `/timestamp lies ${(-aheadMs / DAY_MS).toFixed(2)} days before receipt${corrected(skewMs)}; at most ${LIMITS.pastDays} are accepted.`,
+    };
+  }
+  return undefined;
+}
+
+function corrected(skewMs: number): string {
+  return skewMs === 0 ? '' : ` (after correcting by ${skewMs} ms for the sender's clock, from sentAt)`;
+}
+
+function rejectedEvent(index: number, event: unknown, fault: Fault, version: number | undefined): RejectedEvent {
+  const { eventId, type } = (event ?? {}) as { eventId?: unknown; type?: unknown };
+  return {
+    index,
+    ...(typeof eventId === 'string' ? { eventId: safeText(eventId, MAX_EVENT_ID_LENGTH) } : {}),
+    code: fault.code,
+    path: safeText(fault.path, MAX_PATH_LENGTH),
+    message: fault.message.toWellFormed(),
+    ...(typeof type === 'string' ? { type: safeText(type, MAX_TYPE_LENGTH) } : {}),
+    ...(version === undefined ? {} : { schemaVersion: version }),
+    raw: rawJson(event),
+  };
+}

@@ -1,0 +1,52 @@
+/** A list or object half written: its names (none for a list), and how many of its values are written. */
+interface Frame {
+  container: Record<string | number, unknown>;
+  names: string[] | undefined;
+  size: number;
+  written: number;
+}
+
+/**
+ * JSON text of a parsed value that reads back as the same value, for the quarantine. Unlike `JSON.stringify` it keeps a
+ * number that overflowed (as 1e999, which overflows again) and -0, and does not recurse, so that no depth overflows the
+ * stack.
+ */
+export function rawJson(root: unknown): string {
+  const frames: Frame[] = [];
+  let value = root;
+  let out = '';
+  for (;;) {
+    if (typeof value === 'object' && value !== null) {
+      const frame = open(value);
+      frames.push(frame);
+      out += frame.names ? '{' : '[';
+    } else {
+      out += scalar(value);
+    }
+    // Close what is complete; then go on with the next value of what is not.
+    let frame = frames.at(-1);
+    while (frame && frame.written === frame.size) {
+      out += frame.names ? '}' : ']';
+      frames.pop();
+      frame = frames.at(-1);
+    }
+    if (!frame) return out;
+    const at = frame.written++;
+    if (at > 0) out += ',';
+    const name = frame.names?.[at];
+    if (name !== undefined) out += `${JSON.stringify(name)}:`;
+    value = frame.container[name ?? at];
+  }
+}
+
+function open(container: object): Frame {
+  const names = Array.isArray(container) ? undefined : Object.keys(container);
+  const size = names ? names.length : (container as unknown[]).length;
+  return { container: container as Frame['container'], names, size, written: 0 };
+}
+
+function scalar(value: unknown): string {
+  if (value === Infinity) return '1e999';
+  if (value === -Infinity) return '-1e999';
+  return Object.is(value, -0) ? '-0' : JSON.stringify(value);
+}

@@ -1,0 +1,77 @@
+import { snakeCase } from '../../schemas/columns.ts';
+import type { JsonSchema, Registry } from '../../schemas/registry.ts';
+import { dateTimeMs } from './dateTime.ts';
+
+/** The server's facts of the batch that a row holds. */
+export interface RowFacts {
+  tenantId: string;
+  segmentId: string;
+  receivedAt: string;
+  sentAt: string | undefined;
+  skewMs: number;
+  keyId: string;
+  userAgent: string | undefined;
+}
+
+/**
+ * The lake row an accepted event would become, by column name (schemas/columns.ts), as JSON would show it: times in UTC,
+ * "properties" as JSON text, null where there is nothing. A dry run has no receipt.
+ */
+export function eventRow(line: Record<string, unknown>, facts: RowFacts, registry: Registry): Record<string, unknown> {
+  const { type, i, v } = line as { type: string; i: number; v: number };
+  const timestamp = line.timestamp as string;
+  const row: Record<string, unknown> = {
+    tenant_id: facts.tenantId,
+    segment_id: facts.segmentId,
+    type,
+    event_time: shiftedTime(timestamp, facts.skewMs),
+  };
+  for (const event of registry.all) {
+    for (const [field, schema] of Object.entries(event.schema.properties)) {
+      if (field === 'type') continue;
+      for (const [name, value] of columns(field, schema, line[field])) row[name] ??= value;
+    }
+  }
+  return {
+    ...row,
+    received_at: facts.receivedAt,
+    sent_at: facts.sentAt === undefined ? null : shiftedTime(facts.sentAt, 0),
+    skew_ms: facts.skewMs,
+    receipt_id: null,
+    receipt_index: i,
+    schema_version: v,
+    key_id: facts.keyId,
+    user_agent: facts.userAgent ?? null,
+  };
+}
+
+function columns(field: string, schema: JsonSchema, value: unknown): [string, unknown][] {
+  if (schema.type === 'object' && schema.properties) {
+    const parent = (value ?? {}) as Record<string, unknown>;
+    return Object.keys(schema.properties).map((child) => [
+      `${snakeCase(field)}_${snakeCase(child)}`,
+      parent[child] ?? null,
+    ]);
+  }
+  return [[snakeCase(field), cell(schema, value)]];
+}
+
+function cell(schema: JsonSchema, value: unknown): unknown {
+  if (value === undefined) return null;
+  if (schema.format === 'date-time') return shiftedTime(value as string, 0);
+  if (schema.type === 'object' && !schema.properties) return JSON.stringify(value);
+  if (schema.type === 'array' && schema.items?.properties)
+    return (value as object[]).map((item) => snakeKeys(item, schema.items!));
+  return value;
+}
+
+function snakeKeys(item: object, schema: JsonSchema): Record<string, unknown> {
+  const fields = Object.keys(schema.properties ?? {});
+  return Object.fromEntries(fields.map((name) => [snakeCase(name), (item as Record<string, unknown>)[name] ?? null]));
+}
+
+/** A date-time in UTC, moved by whole milliseconds, with the microseconds it was given. */
+function shiftedTime(text: string, ms: number): string {
+  const micros = (/\.(\d{1,6})/.exec(text)?.[1] ?? '').padEnd(6, '0').slice(3);
+  return new Date(dateTimeMs(text) + ms).toISOString().replace('Z', micros === '000' ? 'Z' : `${micros}Z`);
+}

@@ -1,0 +1,99 @@
+import {
+  brotliDecompressSync,
+  constants,
+  gunzipSync,
+  inflateRawSync,
+  inflateSync,
+  zstdDecompressSync,
+  type InputType,
+} from 'node:zlib';
+import { SporError } from '../../schemas/errors.ts';
+
+/** Content codings of a request body (RFC 9110 §8.4.1); `identity` is none. */
+export type Coding = 'identity' | 'gzip' | 'deflate' | 'br' | 'zstd';
+
+const CODINGS = new Map<string, Coding>([
+  ['', 'identity'],
+  ['identity', 'identity'],
+  ['gzip', 'gzip'],
+  ['x-gzip', 'gzip'],
+  ['deflate', 'deflate'],
+  ['br', 'br'],
+  ['zstd', 'zstd'],
+]);
+
+/**
+ * The coding that a Content-Encoding header names.
+ * @throws SporError encoding_unsupported, also for several codings at once.
+ */
+export function codingOf(header: string): Coding {
+  const coding = CODINGS.get(header.trim().toLowerCase());
+  if (coding) return coding;
+  throw new SporError(
+    'encoding_unsupported',
+    `Content-Encoding ${JSON.stringify(header.slice(0, 40))} is not understood. Use gzip, deflate, br or zstd, one of them, or none.`,
+  );
+}
+
+/** What zlib gives with `info: true`; `bytesWritten` counts the input that the decoder used. */
+interface Inflated {
+  buffer: Buffer;
+  engine: { bytesWritten: number };
+}
+
+/**
+ * Decompresses a body, stopping as soon as it would be larger than `limit` bytes, so that a bomb costs no more than a body
+ * at the limit.
+ * @throws SporError body_too_large; body_encoding_invalid where the stream is damaged, cut short or followed by other bytes.
+ */
+export function decompress(body: Buffer, coding: Coding, limit: number): Buffer {
+  if (coding === 'identity') return body;
+  let inflated: Inflated;
+  try {
+    inflated = DECODERS[coding](body, { maxOutputLength: limit, info: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+      throw new SporError(
+        'body_too_large',
+        `The body is more than ${limit} bytes when decompressed, which is the limit. Send smaller batches.`,
+      );
+    }
+    throw new SporError('body_encoding_invalid', `The body is not valid ${coding}: it is damaged or cut short.`);
+  }
+  if (inflated.engine.bytesWritten !== body.length) {
+    throw new SporError(
+      'body_encoding_invalid',
+      `The body is not one ${coding} stream: it is cut short, or other bytes follow it.`,
+    );
+  }
+  return inflated.buffer;
+}
+
+interface DecoderOptions {
+  maxOutputLength: number;
+  info: true;
+}
+
+type Decoder = (body: Buffer, options: DecoderOptions) => Inflated;
+
+/** Largest window a zstd frame may ask memory for: what RFC 8878 §3.1.1.1.2 advises decoders to support, 8 MiB. */
+const ZSTD_WINDOW = { params: { [constants.ZSTD_d_windowLogMax]: 23 } };
+
+const DECODERS: Record<Exclude<Coding, 'identity'>, Decoder> = {
+  gzip: decoder(gunzipSync),
+  // Some senders leave out the zlib wrapper that RFC 9110 §8.4.1.2 asks for; its two bytes tell (RFC 1950 §2.2).
+  deflate: (body, options) => (hasZlibHeader(body) ? decoder(inflateSync) : decoder(inflateRawSync))(body, options),
+  br: decoder(brotliDecompressSync),
+  // Node ends quietly where a zstd frame is cut short. One byte more is used by a cut frame and left by a whole one.
+  zstd: (body, options) =>
+    decoder(zstdDecompressSync)(Buffer.concat([body, Buffer.of(0)]), { ...options, ...ZSTD_WINDOW }),
+};
+
+/** Node's types do not know what `info: true` changes. */
+function decoder(inflate: (body: InputType, options: DecoderOptions) => unknown): Decoder {
+  return (body, options) => inflate(body, options) as Inflated;
+}
+
+function hasZlibHeader(body: Buffer): boolean {
+  return body.length >= 2 && (body[0]! & 0x0f) === 8 && body.readUInt16BE(0) % 31 === 0;
+}

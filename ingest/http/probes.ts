@@ -1,0 +1,69 @@
+import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
+import type { Registry } from '../../runtime/metrics.ts';
+import { SporError } from '../../schemas/errors.ts';
+import { failureAnswer, statusLine } from '../answers.ts';
+
+/** Whether this process should get requests, and what an operator may want to know besides. */
+export interface Readiness {
+  notReady: string | undefined;
+  keys?: number;
+  /** For how long changes of keys may have gone unseen. */
+  keysStaleSeconds?: number;
+}
+
+export interface ProbeOptions {
+  openApi: string;
+  registry: Registry;
+  readiness: () => Readiness;
+}
+
+interface Page {
+  status: number;
+  type: string;
+  body: string;
+}
+
+const JSON_TYPE = 'application/json';
+
+/** What operators and their machines ask: `/healthz`, `/readyz`, `/metrics`, `/openapi.json`; GET and HEAD. */
+export function addProbes(app: TemplatedApp, { openApi, registry, readiness }: ProbeOptions): void {
+  const page = (path: string, read: () => Page): void => {
+    app.get(path, (response) => send(response, read(), true));
+    app.head(path, (response) => send(response, read(), false));
+    app.any(path, refuseMethod);
+  };
+  page('/healthz', () => ({ status: 200, type: JSON_TYPE, body: '{"status":"ok"}' }));
+  page('/readyz', () => {
+    const { notReady: reason, ...facts } = readiness();
+    const ready = reason === undefined;
+    const body = JSON.stringify({ status: ready ? 'ready' : 'not ready', reason, ...facts });
+    return { status: ready ? 200 : 503, type: JSON_TYPE, body };
+  });
+  page('/openapi.json', () => ({ status: 200, type: JSON_TYPE, body: openApi }));
+  app.get('/metrics', (response) => {
+    let open = true;
+    response.onAborted(() => (open = false));
+    registry.metrics().then(
+      (body) => open && send(response, { status: 200, type: registry.contentType, body }, true),
+      (error: unknown) => open && send(response, { status: 500, type: 'text/plain', body: String(error) }, true),
+    );
+  });
+  app.any('/metrics', refuseMethod);
+}
+
+function send(response: HttpResponse, { status, type, body }: Page, withBody: boolean): void {
+  response.cork(() => {
+    response.writeStatus(statusLine(status)).writeHeader('Content-Type', type).writeHeader('Cache-Control', 'no-store');
+    if (withBody) response.end(body);
+    // endWithoutBody given a length does not count as an answer with this binary, and ends the process.
+    else response.writeHeader('Content-Length', String(Buffer.byteLength(body))).endWithoutBody();
+  });
+}
+
+function refuseMethod(response: HttpResponse): void {
+  const { status, body } = failureAnswer(new SporError('method_not_allowed', 'This address takes GET and HEAD only.'));
+  response.cork(() => {
+    response.writeStatus(statusLine(status)).writeHeader('Content-Type', JSON_TYPE).writeHeader('Allow', 'GET, HEAD');
+    response.end(body);
+  });
+}

@@ -1,0 +1,89 @@
+import type { HttpRequest } from 'uWebSockets.js';
+import { SporError } from '../../schemas/errors.ts';
+import { safeText } from '../events/safeText.ts';
+import { codingOf, type Coding } from './decompress.ts';
+
+const MAX_USER_AGENT_LENGTH = 512;
+
+/** What the Event Receiver reads of a request's head. */
+export interface RequestHead {
+  key: string | undefined;
+  origin: string | undefined;
+  userAgent: string | undefined;
+  contentType: string;
+  contentEncoding: string;
+  /** Undefined for a chunked body. */
+  contentLength: number | undefined;
+  dryRun: boolean;
+  /** Whether where the body ends is said twice, or not in digits: then nothing after the head can be trusted. */
+  framingFault: string | undefined;
+}
+
+/** Reads the head in one pass; the request object does not outlive the handler. */
+export function readHead(request: HttpRequest): RequestHead {
+  const head: RequestHead = {
+    key: undefined,
+    origin: undefined,
+    userAgent: undefined,
+    contentType: '',
+    contentEncoding: '',
+    contentLength: undefined,
+    dryRun: request.getQuery('dryRun') === '1',
+    framingFault: undefined,
+  };
+  let chunked = false;
+  request.forEach((name, value) => {
+    switch (name) {
+      case 'x-instrumentation-key':
+        if (value !== '') head.key = value;
+        break;
+      case 'origin':
+        head.origin = value;
+        break;
+      case 'user-agent':
+        head.userAgent = safeText(value, MAX_USER_AGENT_LENGTH);
+        break;
+      case 'content-type':
+        head.contentType = value;
+        break;
+      case 'content-encoding':
+        head.contentEncoding = value;
+        break;
+      case 'transfer-encoding':
+        chunked = true;
+        break;
+      case 'content-length':
+        if (head.contentLength !== undefined) head.framingFault = 'Content-Length is given twice';
+        else if (!/^\d{1,15}$/.test(value)) head.framingFault = 'Content-Length is not a number';
+        head.contentLength = Number(value);
+        break;
+    }
+  });
+  if (chunked && head.contentLength !== undefined)
+    head.framingFault = 'Content-Length and Transfer-Encoding exclude each other';
+  return head;
+}
+
+/**
+ * The body's coding, where its type and coding are ones we read.
+ * @throws SporError content_type_unsupported, encoding_unsupported.
+ */
+export function bodyCoding(head: RequestHead): Coding {
+  if (!isUtf8Json(head.contentType)) {
+    throw new SporError(
+      'content_type_unsupported',
+      `Content-Type ${JSON.stringify(head.contentType.slice(0, 80))} is not read here. Send application/json (or text/plain holding JSON), in UTF-8.`,
+    );
+  }
+  return codingOf(head.contentEncoding);
+}
+
+function isUtf8Json(contentType: string): boolean {
+  if (contentType === 'application/json') return true;
+  const [type = '', ...parameters] = contentType.toLowerCase().split(';');
+  if (!['application/json', 'text/plain'].includes(type.trim())) return false;
+  return parameters.every((parameter) => {
+    const [name = '', value = ''] = parameter.split('=');
+    return name.trim() !== 'charset' || ['utf-8', 'utf8', 'us-ascii'].includes(value.trim().replaceAll('"', ''));
+  });
+}

@@ -1,0 +1,174 @@
+import {
+  App,
+  us_listen_socket_close,
+  us_socket_local_port,
+  type HttpRequest,
+  type HttpResponse,
+  type TemplatedApp,
+  type us_listen_socket,
+} from 'uWebSockets.js';
+import { SporError } from '../../schemas/errors.ts';
+import { LIMITS } from '../../schemas/limits.ts';
+import type { Logger } from '../../runtime/log.ts';
+import { delay } from '../../runtime/retry.ts';
+import { failureAnswer, plainFailure, statusLine, type Answer } from '../answers.ts';
+import type { ByteBudget } from '../byteBudget.ts';
+import type { Intake } from '../intake.ts';
+import type { IngestMetrics } from '../metrics.ts';
+import { readBody, type BodyReading } from './body.ts';
+import { allowOrigin, answerPreflight } from './cors.ts';
+import { addProbes, type Readiness } from './probes.ts';
+import { bodyCoding, readHead, type RequestHead } from './requestHead.ts';
+
+export interface ServerOptions {
+  host: string;
+  port: number;
+  budget: ByteBudget;
+  metrics: IngestMetrics;
+  log: Logger;
+  openApi: string;
+  /** Undefined until keys and streams are known. */
+  intake: () => Intake | undefined;
+  readiness: () => Readiness;
+}
+
+const STARTING_RETRY_SECONDS = 2;
+const POLL_MS = 20;
+
+/** The Event Receiver's HTTP side. */
+export class IngestServer {
+  readonly #app: TemplatedApp;
+  readonly #options: ServerOptions;
+  #socket: us_listen_socket | undefined;
+  #stopping = false;
+  #refusing = false;
+  #inFlight = 0;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#app = App();
+    this.#app.post('/api/events', (response, request) => this.#post(response, request));
+    this.#app.options('/api/events', (response, request) => answerPreflight(response, request.getHeader('origin')));
+    this.#app.any('/api/events', (response) => methodNotAllowed(response, 'POST, OPTIONS'));
+    const readiness = (): Readiness => (this.#stopping ? { notReady: 'stopping' } : options.readiness());
+    addProbes(this.#app, { openApi: options.openApi, registry: options.metrics.registry, readiness });
+    this.#app.any('/*', (response) => answerFailure(response, plainFailure('not_found')));
+  }
+
+  /** Requests not yet answered. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** The port in use; differs from the one asked for when that is 0. */
+  get port(): number {
+    return this.#socket ? us_socket_local_port(this.#socket) : 0;
+  }
+
+  /**
+   * Listens; several processes may listen on one port, the kernel shares the connections out.
+   * @throws Error when the port is taken by something else.
+   */
+  listen(): Promise<void> {
+    const { host, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#app.listen(host, port, (socket) => {
+        if (!socket) return reject(new Error(`cannot listen on ${host}:${port}: it is taken, or not allowed`));
+        this.#socket = socket;
+        resolve();
+      });
+    });
+  }
+
+  /**
+   * Stops in the order that loses no answer: `/readyz` says so; after `graceMs`, for load balancers to notice, no new
+   * connections; requests under way are answered, later ones told to go elsewhere; then the connections are closed.
+   */
+  async close({ graceMs, deadlineMs }: { graceMs: number; deadlineMs: number }): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    await delay(graceMs);
+    this.#refusing = true;
+    if (this.#socket) us_listen_socket_close(this.#socket);
+    this.#socket = undefined;
+    const until = performance.now() + deadlineMs;
+    while (this.#inFlight > 0 && performance.now() < until) await delay(POLL_MS);
+    if (this.#inFlight > 0)
+      this.#options.log.warn({ requests: this.#inFlight }, 'stopped before all requests were answered');
+    this.#app.close();
+  }
+
+  #post(response: HttpResponse, request: HttpRequest): void {
+    let open = true;
+    let reading: BodyReading | undefined;
+    let head: RequestHead | undefined;
+    this.#inFlight++;
+    const ended = (outcome: string): void => {
+      open = false;
+      this.#inFlight--;
+      this.#options.metrics.answered(outcome);
+    };
+    const respond = (answer: Answer): void => {
+      if (!open) return; // the sender has gone; what it sent is stored all the same
+      ended(answer.code);
+      this.#send(response, answer, head);
+    };
+    // Before anything that could throw: uWebSockets ends the process of a handler that neither answers nor sets this.
+    response.onAborted(() => {
+      if (!open) return;
+      ended('aborted');
+      reading?.cancel();
+    });
+    try {
+      head = readHead(request);
+      const { key: headerKey, origin, userAgent, dryRun, contentLength } = head;
+      const intake = this.#admit(head);
+      const coding = bodyCoding(head);
+      const { budget } = this.#options;
+      reading = readBody(response, { contentLength, limit: LIMITS.bodyBytes, budget }, (body) => {
+        if (body instanceof SporError) return respond(failureAnswer(body));
+        intake.receive({ body, coding, headerKey, origin, userAgent, dryRun }, respond);
+      });
+    } catch (error) {
+      if (!(error instanceof SporError))
+        this.#options.log.error({ err: error }, 'a request failed for a reason of ours');
+      respond(failureAnswer(error instanceof SporError ? error : plainFailure('internal')));
+    }
+  }
+
+  /** @throws SporError for what the head alone decides. */
+  #admit(head: RequestHead): Intake {
+    if (head.framingFault !== undefined) {
+      throw new SporError('body_invalid', `${head.framingFault}. Send the body with one Content-Length, or chunked.`);
+    }
+    if (this.#refusing) throw plainFailure('stopping');
+    const intake = this.#options.intake();
+    if (!intake) throw plainFailure('keys_unavailable', STARTING_RETRY_SECONDS);
+    intake.admit({ headerKey: head.key, origin: head.origin });
+    return intake;
+  }
+
+  #send(response: HttpResponse, answer: Answer, head: RequestHead | undefined): void {
+    response.cork(() => {
+      response.writeStatus(statusLine(answer.status)).writeHeader('Content-Type', 'application/json');
+      if (head?.origin !== undefined) allowOrigin(response, head.origin);
+      if (answer.retryAfterSeconds !== undefined) {
+        response.writeHeader('Retry-After', String(answer.retryAfterSeconds));
+      }
+      response.end(answer.body, this.#refusing || head?.framingFault !== undefined);
+    });
+  }
+}
+
+function methodNotAllowed(response: HttpResponse, allow: string): void {
+  answerFailure(response, new SporError('method_not_allowed', `This address takes ${allow} only.`), allow);
+}
+
+function answerFailure(response: HttpResponse, error: SporError, allow?: string): void {
+  const { status, body } = failureAnswer(error);
+  response.cork(() => {
+    response.writeStatus(statusLine(status)).writeHeader('Content-Type', 'application/json');
+    if (allow !== undefined) response.writeHeader('Allow', allow);
+    response.end(body);
+  });
+}

@@ -1,0 +1,230 @@
+import type { BatchHeader, RejectedEvent } from '../schemas/envelope.ts';
+import { SporError, type RequestErrorCode } from '../schemas/errors.ts';
+import { LIMITS } from '../schemas/limits.ts';
+import { formatReceipt } from '../schemas/receipt.ts';
+import type { Registry } from '../schemas/registry.ts';
+import type { SubjectKind } from '../schemas/subjects.ts';
+import type { Logger } from '../runtime/log.ts';
+import { acceptedAnswer, dryRunAnswer, failureAnswer, plainFailure, type Answer } from './answers.ts';
+import { checkShape, clockSkewMs, decodeText, parseBody, type Body } from './events/batch.ts';
+import type { Judge, Judgement } from './events/judge.ts';
+import { eventRow } from './events/row.ts';
+import { decompress, type Coding } from './http/decompress.ts';
+import { authorize, type Credentials } from './keys/authorize.ts';
+import type { Key, Keyring } from './keys/keyring.ts';
+import type { IngestMetrics } from './metrics.ts';
+import type { GroupCommit } from './stream/groupCommit.ts';
+
+/** A complete POST. The body is valid only while it is handed over. */
+export interface Post extends Omit<Credentials, 'bodyKey'> {
+  body: Buffer;
+  coding: Coding;
+  userAgent: string | undefined;
+  dryRun: boolean;
+}
+
+/** Who sent a batch and when, as its header in the stream says. */
+interface Sender {
+  key: Key;
+  receivedAtMs: number;
+  sentAt: string | undefined;
+  skewMs: number;
+  userAgent: string | undefined;
+}
+
+/** A body refused as a whole; `body` where it was JSON at least. */
+interface Refusal {
+  sender: Sender;
+  error: unknown;
+  post: Post;
+  body?: Body;
+}
+
+export interface IntakeOptions {
+  keyring: Keyring;
+  judge: Judge;
+  registry: Registry;
+  commit: GroupCommit;
+  metrics: IngestMetrics;
+  log: Logger;
+  ackDeadlineMs: number;
+  /** Wall clock in milliseconds. */
+  clock?: () => number;
+}
+
+/** Failures of a whole body that its sender need not send again as it is: of a known key they are kept in the quarantine. */
+const KEPT: ReadonlySet<RequestErrorCode> = new Set(['body_not_json', 'body_invalid', 'body_encoding_invalid']);
+
+/**
+ * The path of a POST from its bytes to its answer: key, shape, quota, verdict per event, stream, receipt. Synchronous up to
+ * the stream; the answer comes when that has confirmed the write.
+ */
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #clock: () => number;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? Date.now;
+  }
+
+  /**
+   * Refuses a request by its head, before its body is read.
+   * @throws SporError
+   */
+  admit({ headerKey, origin }: Omit<Credentials, 'bodyKey'>): void {
+    if (headerKey === undefined) return;
+    const nowMs = this.#clock();
+    const key = authorize(this.#options.keyring, { headerKey, bodyKey: undefined, origin }, nowMs);
+    checkQuota(key, nowMs);
+  }
+
+  /** Takes a POST; `respond` is called once, now or when the stream has answered. */
+  receive(post: Post, respond: (answer: Answer) => void): void {
+    try {
+      this.#receive(post, respond);
+    } catch (error) {
+      respond(this.#failure(error));
+    }
+  }
+
+  #receive(post: Post, respond: (answer: Answer) => void): void {
+    const { keyring, judge } = this.#options;
+    const receivedAtMs = this.#clock();
+    const sender = { receivedAtMs, sentAt: undefined, skewMs: 0, userAgent: post.userAgent };
+    let body: Body;
+    try {
+      body = parseBody(decodeText(decompress(post.body, post.coding, LIMITS.bodyBytes)));
+    } catch (error) {
+      // Without a body there is no other key to look at.
+      if (post.headerKey === undefined) throw error;
+      const key = authorize(keyring, { ...post, bodyKey: undefined }, receivedAtMs);
+      return this.#refuseBody({ sender: { ...sender, key }, error, post }, respond);
+    }
+    const key = authorize(keyring, { ...post, bodyKey: body.key }, receivedAtMs);
+    checkQuota(key, receivedAtMs);
+    let shape;
+    try {
+      shape = checkShape(body);
+    } catch (error) {
+      return this.#refuseBody({ sender: { ...sender, key }, error, post, body }, respond);
+    }
+    const { events, sentAt } = shape;
+    key.quota?.take(events.length);
+    const skewMs = clockSkewMs(sentAt, receivedAtMs);
+    const judgement = judge.judge({ events, receivedAtMs, skewMs });
+    const known: Sender = { ...sender, key, sentAt, skewMs };
+    if (post.dryRun) respond(this.#dryRun(known, judgement));
+    else this.#store(known, judgement, respond);
+  }
+
+  /** Writes a judged batch to the stream, then answers. */
+  #store(sender: Sender, { lineEnds, rejected }: Judgement, respond: (answer: Answer) => void): void {
+    const accepted = lineEnds.length;
+    this.#submit(
+      accepted > 0 ? 'events' : 'quarantine',
+      sender,
+      { lineEnds, rejected },
+      (receiptId) => {
+        if (accepted > 0) return respond(acceptedAnswer(receiptId, accepted, rejected));
+        const message = `All ${rejected.length} events were refused; "rejected" says why. They are kept in the quarantine.`;
+        respond(failureAnswer(new SporError('no_valid_event', message), rejected));
+      },
+      respond,
+    );
+  }
+
+  /**
+   * Answers a body that is refused as a whole, keeping it in the quarantine where its sender need not send it again.
+   * @throws the error itself where nothing is kept.
+   */
+  #refuseBody({ sender, error, post, body }: Refusal, respond: (answer: Answer) => void): void {
+    if (!(error instanceof SporError) || !KEPT.has(error.code) || post.dryRun) throw error;
+    sender.key.quota?.take(1);
+    const text = body?.text ?? readableBody(post.body, post.coding);
+    const raw = withoutKeys(text, [post.headerKey, body?.key]);
+    const rejected = [{ index: null, code: error.code, path: '', message: error.message.toWellFormed(), raw }];
+    this.#submit('quarantine', sender, { lineEnds: [], rejected }, () => respond(failureAnswer(error)), respond);
+  }
+
+  #submit(
+    kind: SubjectKind,
+    sender: Sender,
+    { lineEnds, rejected }: Judgement,
+    stored: (receiptId: string) => void,
+    respond: (answer: Answer) => void,
+  ): void {
+    const { commit, metrics, ackDeadlineMs } = this.#options;
+    const { shard, subjects } = sender.key;
+    const accepted = lineEnds.length; // the lines themselves must not be held until the answer
+    commit.submit({
+      shard,
+      subject: subjects[kind],
+      header: batchHeader(sender, accepted, rejected),
+      lineEnds,
+      deadlineMs: performance.now() + ackDeadlineMs,
+      settle: (outcome) => {
+        if ('failed' in outcome) {
+          const message = `The event stream did not take the batch: ${outcome.failed}. Send it again later; what was stored already is not stored twice.`;
+          return respond(failureAnswer(new SporError('stream_unavailable', message)));
+        }
+        metrics.eventsStored(accepted, rejected);
+        stored(formatReceipt({ epoch: outcome.epoch, shard, sequence: outcome.sequence, batch: outcome.batch }));
+      },
+    });
+  }
+
+  #dryRun({ key, receivedAtMs, sentAt, skewMs, userAgent }: Sender, { lineEnds, rejected }: Judgement): Answer {
+    const { tenantId, segmentId, keyId } = key;
+    const receivedAt = new Date(receivedAtMs).toISOString();
+    const facts = { tenantId, segmentId, receivedAt, sentAt, skewMs, keyId, userAgent };
+    const rows = lineEnds.map((lineEnd) =>
+      eventRow(JSON.parse(`{"b":0${lineEnd}`) as Record<string, unknown>, facts, this.#options.registry),
+    );
+    return dryRunAnswer(rejected, rows);
+  }
+
+  #failure(error: unknown): Answer {
+    if (error instanceof SporError) return failureAnswer(error);
+    this.#options.log.error({ err: error }, 'a request failed for a reason of ours');
+    return failureAnswer(plainFailure('internal'));
+  }
+}
+
+/** @throws SporError quota_exceeded */
+function checkQuota({ quota, keyId }: Key, nowMs: number): void {
+  const waitSeconds = quota?.waitSeconds(nowMs) ?? 0;
+  if (waitSeconds === 0) return;
+  const message = `Key ${keyId} is over its quota of ${quota!.eventsPerSecond} events per second. Send again after ${waitSeconds} s.`;
+  throw new SporError('quota_exceeded', message, { retryAfterSeconds: waitSeconds });
+}
+
+function batchHeader(sender: Sender, accepted: number, rejected: readonly RejectedEvent[]): string {
+  const { key, receivedAtMs, sentAt, skewMs, userAgent } = sender;
+  const header: BatchHeader = {
+    receivedAt: new Date(receivedAtMs).toISOString(),
+    ...(sentAt === undefined ? {} : { sentAt }),
+    skewMs,
+    keyId: key.keyId,
+    ...(userAgent === undefined ? {} : { userAgent }),
+    accepted,
+    ...(rejected.length === 0 ? {} : { rejected: [...rejected] }),
+  };
+  return JSON.stringify(header);
+}
+
+/** A body for the quarantine: as text where it is text that can be stored, else its bytes as a data URL (RFC 2397). */
+function readableBody(body: Buffer, coding: Coding): string {
+  try {
+    const text = decodeText(decompress(body, coding, LIMITS.bodyBytes));
+    if (!text.includes('\0')) return text;
+  } catch (error) {
+    if (!(error instanceof SporError)) throw error;
+  }
+  return `data:application/octet-stream;base64,${body.toString('base64')}`;
+}
+
+/** Keys are secrets and stored nowhere, so not in the quarantine either. */
+function withoutKeys(text: string, keys: (string | undefined)[]): string {
+  return keys.reduce<string>((rest, key) => (key ? rest.replaceAll(key, '[instrumentation key]') : rest), text);
+}

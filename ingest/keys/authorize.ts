@@ -1,0 +1,57 @@
+import { SporError } from '../../schemas/errors.ts';
+import type { Key, Keyring } from './keyring.ts';
+
+/** What a request says about who sends it. */
+export interface Credentials {
+  headerKey: string | undefined;
+  bodyKey: string | undefined;
+  /** The `Origin` header: only browsers send one. */
+  origin: string | undefined;
+}
+
+/**
+ * The key of a request, where it may send.
+ * @throws SporError key_missing, key_conflict, key_unknown, key_revoked, key_expired, kind_not_allowed, origin_not_allowed.
+ */
+export function authorize(keyring: Keyring, { headerKey, bodyKey, origin }: Credentials, nowMs: number): Key {
+  if (headerKey !== undefined && bodyKey !== undefined && headerKey !== bodyKey) {
+    throw new SporError('key_conflict', 'X-Instrumentation-Key and /instrumentationKey differ. Send one of them.');
+  }
+  const secret = headerKey ?? bodyKey;
+  if (secret === undefined || secret === '') {
+    throw new SporError(
+      'key_missing',
+      'No instrumentation key. Send it as header X-Instrumentation-Key or as /instrumentationKey in the body.',
+    );
+  }
+  const key = keyring.find(secret);
+  if (!key) {
+    throw new SporError(
+      'key_unknown',
+      'The instrumentation key is not known here. Check it for typing errors, and that it belongs to this environment.',
+    );
+  }
+  if (key.revoked) throw new SporError('key_revoked', `Key ${key.keyId} was revoked. Use its successor.`);
+  // An expiry that is no date never allows.
+  if (!(nowMs < key.expiresAtMs))
+    throw new SporError('key_expired', `Key ${key.keyId} has expired. Use its successor.`);
+  checkOrigin(key, origin);
+  return key;
+}
+
+function checkOrigin(key: Key, origin: string | undefined): void {
+  if (key.kind === 'server') {
+    if (origin === undefined) return;
+    throw new SporError(
+      'kind_not_allowed',
+      `Key ${key.keyId} is a server key, sent from a page at ${origin}. Use a browser key in pages, and revoke this one: it is public now.`,
+    );
+  }
+  if (!key.origins || (origin !== undefined && key.origins.has(origin.toLowerCase()))) return;
+  throw new SporError(
+    'origin_not_allowed',
+    origin === undefined
+      ? `Key ${key.keyId} is for pages at listed origins only, and the request names none. Use a server key outside browsers.`
+      : `Origin ${origin} is not on the list of key ${key.keyId}. Add it to the key, or use another key.`,
+  );
+}

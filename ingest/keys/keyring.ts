@@ -1,0 +1,116 @@
+import { keyId, secretHash, type KeyRecord } from '../../schemas/keys.ts';
+import { formatSubject, isId, shardOf, type SubjectKind } from '../../schemas/subjects.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { SecretWatch } from '../../runtime/secretStore.ts';
+import { Quota } from './quota.ts';
+
+/** A known key, ready for the hot path: its record read once, its subjects written once. */
+export interface Key {
+  keyId: string;
+  tenantId: string;
+  segmentId: string;
+  kind: KeyRecord['kind'];
+  /** Allowed origins in lower case; undefined: any. */
+  origins: ReadonlySet<string> | undefined;
+  expiresAtMs: number;
+  revoked: boolean;
+  quota: Quota | undefined;
+  shard: number;
+  subjects: Record<SubjectKind, string>;
+}
+
+const MAX_SECRET_LENGTH = 200;
+const MAX_REMEMBERED_HASHES = 20_000;
+
+/** The instrumentation keys as the watched bucket has them this moment. */
+export class Keyring {
+  readonly #watch: SecretWatch<KeyRecord>;
+  readonly #shards: number;
+  readonly #log: Logger;
+  readonly #clock: () => number;
+  /** Hashing costs more than the rest of a look-up; only secrets of known keys are remembered, and only in memory. */
+  readonly #hashes = new Map<string, string>();
+  /** By record, so that a changed record is read again. */
+  readonly #keys = new WeakMap<KeyRecord, Key | 'unusable'>();
+  /** By hash, so that a change of another field does not refill the quota. */
+  readonly #quotas = new Map<string, Quota>();
+
+  constructor(watch: SecretWatch<KeyRecord>, options: { shards: number; log: Logger; clock?: () => number }) {
+    this.#watch = watch;
+    this.#shards = options.shards;
+    this.#log = options.log;
+    this.#clock = options.clock ?? Date.now;
+  }
+
+  get size(): number {
+    return this.#watch.size;
+  }
+
+  /** Since when changes of keys may go unseen (the bucket cannot be followed), in milliseconds; undefined: not at all. */
+  get staleSinceMs(): number | undefined {
+    return this.#watch.staleSinceMs;
+  }
+
+  find(secret: string): Key | undefined {
+    if (secret.length > MAX_SECRET_LENGTH) return undefined;
+    const remembered = this.#hashes.get(secret);
+    const hash = remembered ?? secretHash(secret);
+    const record = this.#watch.get(hash);
+    if (!record) return undefined;
+    if (remembered === undefined) {
+      if (this.#hashes.size >= MAX_REMEMBERED_HASHES) this.#hashes.clear();
+      this.#hashes.set(secret, hash);
+    }
+    let key = this.#keys.get(record);
+    if (key === undefined) {
+      key = this.#read(hash, record);
+      this.#keys.set(record, key);
+    }
+    return key === 'unusable' ? undefined : key;
+  }
+
+  #read(hash: string, record: KeyRecord): Key | 'unusable' {
+    const { tenantId, segmentId, kind, origins, quotaEventsPerSecond } = record;
+    // The ids become subject tokens and folder names: a record written past the CLI must not escape them.
+    const known = kind === 'browser' || kind === 'server';
+    if (
+      typeof tenantId !== 'string' ||
+      typeof segmentId !== 'string' ||
+      !isId(tenantId) ||
+      !isId(segmentId) ||
+      !known
+    ) {
+      this.#log.error({ keyId: keyId(hash) }, 'a key record has an invalid tenant, segment or kind and is refused');
+      return 'unusable';
+    }
+    const shard = shardOf(tenantId, this.#shards);
+    const subject = (subjectKind: SubjectKind): string =>
+      formatSubject({ kind: subjectKind, shard, tenantId, segmentId });
+    return {
+      keyId: keyId(hash),
+      tenantId,
+      segmentId,
+      kind,
+      origins: origins?.length > 0 ? new Set(origins.map((origin) => origin.toLowerCase())) : undefined,
+      expiresAtMs: record.expiresAt === undefined ? Infinity : Date.parse(record.expiresAt),
+      // Revoked means now, whatever the clock of whoever revoked it.
+      revoked: record.revokedAt !== undefined,
+      quota: this.#quotaOf(hash, quotaEventsPerSecond),
+      shard,
+      subjects: { events: subject('events'), quarantine: subject('quarantine') },
+    };
+  }
+
+  #quotaOf(hash: string, eventsPerSecond: number | undefined): Quota | undefined {
+    if (eventsPerSecond === undefined) {
+      this.#quotas.delete(hash);
+      return undefined;
+    }
+    let quota = this.#quotas.get(hash);
+    if (quota?.eventsPerSecond !== eventsPerSecond) {
+      quota = new Quota(eventsPerSecond, this.#clock());
+      this.#quotas.set(hash, quota);
+    }
+    return quota;
+  }
+}

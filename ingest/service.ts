@@ -1,0 +1,175 @@
+import { readFileSync } from 'node:fs';
+import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream';
+import { errors } from '@nats-io/transport-node';
+import { KEYS_BUCKET, type KeyRecord } from '../schemas/keys.ts';
+import { createRegistry } from '../schemas/registry.ts';
+import type { Logger } from '../runtime/log.ts';
+import { createMetrics } from '../runtime/metrics.ts';
+import { connectNats, type NatsConnection } from '../runtime/nats.ts';
+import type { Resources } from '../runtime/resources.ts';
+import { delay, retry } from '../runtime/retry.ts';
+import { watchSecrets } from '../runtime/secretStore.ts';
+import { ByteBudget } from './byteBudget.ts';
+import type { IngestConfig } from './config.ts';
+import { Judge } from './events/judge.ts';
+import { listenPort } from './http/listenPort.ts';
+import type { Readiness } from './http/probes.ts';
+import { IngestServer } from './http/server.ts';
+import { Intake } from './intake.ts';
+import { Keyring } from './keys/keyring.ts';
+import { IngestMetrics } from './metrics.ts';
+import { GroupCommit } from './stream/groupCommit.ts';
+import { NatsPublisher } from './stream/natsPublisher.ts';
+import { ShardStreams } from './stream/shardStreams.ts';
+
+export interface IngestOptions {
+  config: IngestConfig;
+  log: Logger;
+  resources: Resources;
+  /** Wall clock in milliseconds. */
+  clock?: () => number;
+  /** Called when HTTP answers, which is before the stream server is found. */
+  onListening?: (port: number) => void;
+  /** Called for what only a new process can mend. */
+  fail?: (error: Error) => void;
+}
+
+/** What HTTP asks at each request: it listens before the stream and the keys are there. */
+interface State {
+  intake: Intake | undefined;
+  readiness: () => Readiness;
+}
+
+const OPEN_API = new URL('../schemas/generated/openapi.json', import.meta.url);
+const START_BACKOFF = { firstMs: 100, maxMs: 2_000, attempts: Infinity };
+const STOP_DEADLINE_MS = 15_000;
+const CLOSE_DEADLINE_MS = 2_000;
+/** JetStream's code for streams that ask for more than its storage holds. */
+const INSUFFICIENT_STORAGE = 10047;
+
+/**
+ * Starts the Event Receiver: HTTP first, so that a receiver whose stream server is away says so instead of refusing
+ * connections; then streams and keys. Resolves when events are taken.
+ * @throws Error for what waiting cannot mend: a taken port, another number of shards, an unfit nats-server.
+ */
+export async function startIngest(options: IngestOptions): Promise<{ port: number }> {
+  const { config, log, resources, clock } = options;
+  const registry = createRegistry();
+  const judge = new Judge(registry);
+  const metrics = new IngestMetrics(createMetrics('ingest'));
+  const budget = new ByteBudget(config.maxInFlightBytes);
+  const state: State = { intake: undefined, readiness: () => ({ notReady: 'waiting for the stream server' }) };
+
+  const server = new IngestServer({
+    host: config.host,
+    port: await listenPort({ host: config.host, port: config.port, share: config.sharePort }),
+    budget,
+    metrics,
+    log,
+    openApi: readFileSync(OPEN_API, 'utf8'),
+    intake: () => state.intake,
+    readiness: () => state.readiness(),
+  });
+  await server.listen();
+  // Where starting fails half-way this is what there is to close; otherwise the last closer below has done it before.
+  resources.add('http', server, () => server.close({ graceMs: 0, deadlineMs: 0 }));
+  options.onListening?.(server.port);
+
+  const { publisher, keyring } = await openStream(options);
+  const { shards, ackDeadlineMs } = config;
+  const commit = new GroupCommit({ publisher, budget, shards, onPublished: (facts) => metrics.published(facts) });
+  const keysStaleSeconds = (): number =>
+    keyring.staleSinceMs === undefined ? 0 : Math.ceil((Date.now() - keyring.staleSinceMs) / 1000);
+  metrics.observe({
+    bytesInFlight: () => budget.used,
+    requestsInFlight: () => server.inFlight,
+    keys: () => keyring.size,
+    keysStaleSeconds,
+  });
+  state.readiness = () => ({ notReady: publisher.down(), keys: keyring.size, keysStaleSeconds: keysStaleSeconds() });
+  state.intake = new Intake({
+    keyring,
+    judge,
+    registry,
+    commit,
+    metrics,
+    log,
+    ackDeadlineMs,
+    ...(clock ? { clock } : {}),
+  });
+
+  resources.add('requests', commit, async () => {
+    await server.close({ graceMs: config.drainSeconds * 1000, deadlineMs: STOP_DEADLINE_MS });
+    await commit.drained(); // batches whose sender has gone are written all the same
+    commit.close();
+  });
+  return { port: server.port };
+}
+
+/** Connects to the stream server, waiting for it as long as it takes, and opens what lies in it. */
+async function openStream(options: IngestOptions): Promise<{ publisher: NatsPublisher; keyring: Keyring }> {
+  const { config, log, resources, clock } = options;
+  const connection = await connectNats({ url: config.natsUrl, name: 'spor-ingest', log });
+  let closing = false;
+  resources.add('stream server', connection, (open) => {
+    closing = true;
+    return closeConnection(open, log);
+  });
+  void connection.closed().then((cause) => {
+    // It reconnects for ever, unless the server refuses its credentials.
+    if (!closing) options.fail?.(new Error('the stream server closed the connection for good', { cause }));
+  });
+
+  const { shards, replicas } = config;
+  const streams = new ShardStreams(connection, { shards, replicas, maxBytes: config.streamMaxBytes, log });
+  await untilServed(() => openStreams(streams, config), 'the event streams', log);
+  resources.add('streams', streams, () => streams.stop());
+  const publisher = new NatsPublisher(connection, streams, { log });
+  resources.add('publisher', publisher, () => publisher.close());
+
+  const watch = await untilServed(
+    () => watchSecrets<KeyRecord>(connection, KEYS_BUCKET, replicas, log),
+    'the keys',
+    log,
+  );
+  resources.add('keys', watch, () => watch.stop());
+  return { publisher, keyring: new Keyring(watch, { shards, log, ...(clock ? { clock } : {}) }) };
+}
+
+async function openStreams(streams: ShardStreams, { shards, streamMaxBytes }: IngestConfig): Promise<void> {
+  try {
+    await streams.open();
+  } catch (error) {
+    if (!(error instanceof JetStreamApiError) || error.code !== INSUFFICIENT_STORAGE) throw error;
+    const advice = `lower STREAM_MAX_BYTES (${streamMaxBytes}) or raise max_file_store in the server's config`;
+    throw new Error(`nats-server has no room for ${shards} event streams: ${advice}`, { cause: error });
+  }
+}
+
+/** Sends what is left, where the server is there to take it; nothing waits for its answer any more. */
+async function closeConnection(connection: NatsConnection, log: Logger): Promise<void> {
+  const drained = connection.drain().catch((error: unknown) => {
+    log.info({ err: error }, 'the stream server was away when its connection was closed');
+  });
+  await Promise.race([drained, delay(CLOSE_DEADLINE_MS)]);
+  await connection.close();
+}
+
+/** Tries until a server that is still starting, or has no leader yet, answers. */
+function untilServed<T>(task: () => Promise<T>, what: string, log: Logger): Promise<T> {
+  return retry(task, START_BACKOFF, {
+    retryable: (error) => TRANSIENT.some((kind) => error instanceof kind),
+    onRetry: (error, attempt) => {
+      if (attempt % 5 === 0) log.warn({ err: error }, `${what} cannot be read yet, trying again`);
+    },
+  });
+}
+
+const TRANSIENT = [
+  JetStreamApiError,
+  JetStreamError,
+  errors.RequestError,
+  errors.TimeoutError,
+  errors.NoRespondersError,
+  errors.ConnectionError,
+];

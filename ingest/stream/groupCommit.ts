@@ -1,0 +1,184 @@
+import { SporError } from '../../schemas/errors.ts';
+import type { ByteBudget } from '../byteBudget.ts';
+import { Message, type Entry, type Failure } from './message.ts';
+import type { Publisher, Published } from './publisher.ts';
+
+export interface GroupCommitOptions {
+  publisher: Publisher;
+  budget: ByteBudget;
+  shards: number;
+  /** A message is closed when the next batch would make it larger than this, in bytes of payload. */
+  messageBytes?: number;
+  /** Monotonic, in milliseconds. */
+  clock?: () => number;
+  onPublished?: (facts: { batches: number; bytes: number; seconds: number; confirmed: boolean }) => void;
+}
+
+const MESSAGE_BYTES = 256 * 1024;
+/** Full messages may overtake the self-clocking, so that one slow acknowledgement does not stall a busy shard. */
+const MAX_IN_FLIGHT = 8;
+const SWEEP_MS = 100;
+const RETRY_AFTER_SECONDS = 1;
+
+/** Messages of one shard: growing ones by subject, full ones in order, and how many await acknowledgement. */
+interface Lane {
+  open: Map<string, Message>;
+  full: Message[];
+  inFlight: number;
+}
+
+/**
+ * Self-clocking group commit. A batch joins the growing message of its subject. At the end of the event loop's turn in
+ * which it came, a lane with nothing in flight publishes its messages; a lane with something in flight lets them grow
+ * until that is acknowledged. So an idle receiver adds no waiting, and a busy one shares each fsync among the batches
+ * that came during the one before. A message over `messageBytes` no longer grows, and goes out without waiting.
+ *
+ * Every batch ends in exactly one call of its `settle`: acknowledged, or not confirmed in time.
+ */
+export class GroupCommit {
+  readonly #publisher: Publisher;
+  readonly #budget: ByteBudget;
+  readonly #messageBytes: number;
+  readonly #clock: () => number;
+  readonly #onPublished: GroupCommitOptions['onPublished'];
+  readonly #lanes: Lane[];
+  readonly #dirty = new Set<Lane>();
+  readonly #sweep: NodeJS.Timeout;
+  #scheduled = false;
+  #waiting = 0;
+  #idle: (() => void)[] = [];
+
+  constructor({ publisher, budget, shards, messageBytes, clock, onPublished }: GroupCommitOptions) {
+    this.#publisher = publisher;
+    this.#budget = budget;
+    this.#messageBytes = Math.min(messageBytes ?? MESSAGE_BYTES, publisher.maxPayloadBytes);
+    this.#clock = clock ?? (() => performance.now());
+    this.#onPublished = onPublished;
+    this.#lanes = Array.from({ length: shards }, () => ({ open: new Map(), full: [], inFlight: 0 }));
+    this.#sweep = setInterval(() => this.#failOverdue(), SWEEP_MS);
+    this.#sweep.unref();
+  }
+
+  /** Batches not yet settled. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /**
+   * Takes a batch into its shard's next message.
+   * @throws SporError stream_unavailable, overloaded, body_too_large; then the batch is not taken.
+   */
+  submit(entry: Entry): void {
+    const reason = this.#publisher.unavailable(entry.shard);
+    if (reason !== undefined) {
+      throw new SporError(
+        'stream_unavailable',
+        `The event stream cannot be written now: ${reason}. Send again later.`,
+        {
+          retryAfterSeconds: RETRY_AFTER_SECONDS,
+        },
+      );
+    }
+    const lane = this.#lanes[entry.shard]!;
+    let message = lane.open.get(entry.subject) ?? new Message(entry.shard, entry.subject);
+    let measured = message.measure(entry);
+    if (message.waiters.length > 0 && message.bytes + measured.bytes > this.#messageBytes) {
+      message = new Message(entry.shard, entry.subject);
+      measured = message.measure(entry);
+    }
+    if (message.bytes + measured.bytes > this.#publisher.maxPayloadBytes) {
+      throw new SporError(
+        'body_too_large',
+        `The batch takes ${message.bytes + measured.bytes} bytes in the stream; at most ${this.#publisher.maxPayloadBytes} fit. Send smaller batches.`,
+      );
+    }
+    if (!this.#budget.take(measured.bytes)) {
+      throw new SporError('overloaded', 'Too much is waiting to be written. Send again later.', {
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+      });
+    }
+    message.add(entry, measured);
+    this.#waiting++;
+    const before = lane.open.get(entry.subject);
+    if (before !== message) {
+      if (before) lane.full.push(before);
+      lane.open.set(entry.subject, message);
+    }
+    this.#schedule(lane);
+  }
+
+  /** Resolves when every batch taken so far is settled. */
+  drained(): Promise<void> {
+    return this.#waiting === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Ends the watch over deadlines; nothing may be submitted afterwards. */
+  close(): void {
+    clearInterval(this.#sweep);
+  }
+
+  #schedule(lane: Lane): void {
+    this.#dirty.add(lane);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    // The check phase follows all sockets that were readable in this turn: their batches share the message.
+    setImmediate(() => {
+      this.#scheduled = false;
+      const lanes = [...this.#dirty];
+      this.#dirty.clear();
+      for (const dirty of lanes) this.#flush(dirty);
+    });
+  }
+
+  #flush(lane: Lane): void {
+    const ready: Message[] = [];
+    if (lane.inFlight === 0) {
+      // Full messages of a subject are older than its open one: stream order is order of receipt.
+      ready.push(...lane.full.splice(0), ...lane.open.values());
+      lane.open.clear();
+    } else if (lane.inFlight < MAX_IN_FLIGHT) {
+      ready.push(...lane.full.splice(0, MAX_IN_FLIGHT - lane.inFlight));
+    }
+    if (ready.length === 0) return;
+    lane.inFlight += ready.length;
+    const sentAtMs = this.#clock();
+    this.#publisher.publish(
+      ready.map((message) => ({
+        shard: message.shard,
+        subject: message.subject,
+        payload: message.takePayload(),
+        events: message.events,
+        deadlineMs: message.deadlineMs,
+        done: (result) => {
+          lane.inFlight--;
+          const seconds = (this.#clock() - sentAtMs) / 1000;
+          const confirmed = !('failed' in result);
+          this.#onPublished?.({ batches: message.waiters.length, bytes: message.bytes, seconds, confirmed });
+          this.#settle(message, result);
+          if (lane.open.size > 0 || lane.full.length > 0) this.#schedule(lane);
+        },
+      })),
+    );
+  }
+
+  #settle(message: Message, result: Published | Failure): void {
+    this.#budget.release(message.batchBytes);
+    this.#waiting -= message.waiters.length;
+    message.waiters.forEach(({ settle }, batch) => settle('failed' in result ? result : { ...result, batch }));
+    if (this.#waiting > 0) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** Messages that could not even be published in time; those in flight are the publisher's to end. */
+  #failOverdue(): void {
+    const nowMs = this.#clock();
+    const overdue = (message: Message): boolean => message.deadlineMs <= nowMs;
+    for (const lane of this.#lanes) {
+      const late = [...lane.full, ...lane.open.values()].filter(overdue);
+      if (late.length === 0) continue;
+      lane.full = lane.full.filter((message) => !overdue(message));
+      for (const message of late) if (lane.open.get(message.subject) === message) lane.open.delete(message.subject);
+      for (const message of late) this.#settle(message, { failed: 'the write was not confirmed in time' });
+    }
+  }
+}

@@ -1,0 +1,159 @@
+import type { StreamInfo } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { streamEpoch } from '../../schemas/receipt.ts';
+import { streamName, streamSubjects } from '../../schemas/subjects.ts';
+import type { Logger } from '../../runtime/log.ts';
+import { backoffMs, delay } from '../../runtime/retry.ts';
+import { ensureStreams, type StreamsConfig } from '../../runtime/streams.ts';
+
+const ADVISORIES = '$JS.EVENT.ADVISORY.STREAM.*.*';
+const RETRY = { firstMs: 100, maxMs: 2_000 };
+
+/** What is known of one shard's stream. `epoch` is undefined while it may be another stream than the one last seen. */
+interface ShardStream {
+  config: StreamsConfig['streams'][number];
+  created: string;
+  epoch: number | undefined;
+  lastSequence: number;
+  /** Whether it takes several messages in one atomic batch (nats-server 2.12 and newer). */
+  batches: boolean;
+  /** How often it has fallen in doubt: what was asked before the last time says nothing. */
+  doubts: number;
+}
+
+/**
+ * The identity of each shard's stream, which receipts carry. A stream is either *known* or *in doubt*. It falls in doubt
+ * when the connection was lost, when the server says it was deleted, or when a sequence comes that was already passed;
+ * then it is read again (and created where it is gone), and is known again. Nothing is published to it, and no
+ * acknowledgement believed, while in doubt: a receipt never points into another stream than its events.
+ */
+export class ShardStreams {
+  readonly #connection: NatsConnection;
+  readonly #config: Omit<StreamsConfig, 'streams'>;
+  readonly #log: Logger;
+  readonly #shards: ShardStream[];
+  readonly #stopped = new AbortController();
+  #onKnown: () => void = () => undefined;
+  #reading = false;
+
+  constructor(
+    connection: NatsConnection,
+    { shards, log, ...limits }: { shards: number; maxBytes: number; replicas: number; log: Logger },
+  ) {
+    this.#connection = connection;
+    this.#log = log;
+    this.#config = { beyond: streamName(shards), ...limits };
+    this.#shards = Array.from({ length: shards }, (_, shard) => ({
+      config: { name: streamName(shard), subjects: streamSubjects(shard) },
+      created: '',
+      epoch: undefined,
+      lastSequence: 0,
+      batches: false,
+      doubts: 0,
+    }));
+  }
+
+  /**
+   * Reads or creates the streams, then keeps following them.
+   * @throws Error of ensureStreams.
+   */
+  async open(): Promise<void> {
+    // All of them at once, which also checks that their number is right; later each is read by itself.
+    const infos = await ensureStreams(this.#connection, {
+      ...this.#config,
+      streams: this.#shards.map(({ config }) => config),
+    });
+    for (const [shard, info] of infos.entries()) this.#know(this.#shards[shard]!, info);
+    const advisories = this.#connection.subscribe(ADVISORIES, {
+      callback: (error, message) => {
+        // Without leave to read advisories a deletion is noticed by its sequences.
+        if (error) return this.#log.warn({ err: error }, 'stream advisories cannot be read');
+        const [event, name] = message.subject.split('.').slice(-2);
+        const shard = this.#shards.findIndex(({ config }) => config.name === name);
+        if (shard >= 0 && event === 'DELETED') this.doubt(shard);
+      },
+    });
+    this.#stopped.signal.addEventListener('abort', () => advisories.unsubscribe());
+  }
+
+  /** Has a callback run whenever streams that were in doubt are known again. */
+  onKnown(callback: () => void): void {
+    this.#onKnown = callback;
+  }
+
+  /** The epoch of a shard's stream; undefined while in doubt. */
+  epoch(shard: number): number | undefined {
+    return this.#shards[shard]!.epoch;
+  }
+
+  /** Whether a shard's stream takes atomic batches. */
+  batches(shard: number): boolean {
+    return this.#shards[shard]!.batches;
+  }
+
+  /**
+   * The epoch under which an acknowledged message lies; undefined where that is in doubt. A duplicate is acknowledged with
+   * the sequence it was first stored at.
+   */
+  acknowledged(shard: number, ack: { stream: string; sequence: number; duplicate: boolean }): number | undefined {
+    const stream = this.#shards[shard]!;
+    if (stream.epoch === undefined) return undefined;
+    if (ack.stream !== stream.config.name || (!ack.duplicate && ack.sequence <= stream.lastSequence)) {
+      this.doubt(shard);
+      return undefined;
+    }
+    if (!ack.duplicate) stream.lastSequence = ack.sequence;
+    return stream.epoch;
+  }
+
+  /** Has a stream read again before it is believed; without a shard, every stream. */
+  doubt(shard?: number): void {
+    for (const [index, stream] of this.#shards.entries()) {
+      if (shard !== undefined && shard !== index) continue;
+      stream.epoch = undefined;
+      stream.doubts++;
+    }
+    void this.#readUntilKnown(); // throws nothing
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+  }
+
+  async #readUntilKnown(): Promise<void> {
+    if (this.#reading) return;
+    this.#reading = true;
+    const { signal } = this.#stopped;
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      const doubted = this.#shards.filter(({ epoch }) => epoch === undefined);
+      if (doubted.length === 0) break;
+      const results = await Promise.allSettled(doubted.map((stream) => this.#read(stream)));
+      this.#onKnown();
+      const failed = results.find((result) => result.status === 'rejected');
+      if (!failed) continue;
+      if (attempt % 10 === 0) {
+        this.#log.warn({ err: failed.reason as unknown }, 'event streams cannot be read, trying again');
+      }
+      await delay(backoffMs(attempt, RETRY), signal);
+    }
+    this.#reading = false;
+  }
+
+  async #read(stream: ShardStream): Promise<void> {
+    const { doubts } = stream;
+    const [info] = await ensureStreams(this.#connection, { ...this.#config, streams: [stream.config] });
+    if (stream.doubts === doubts) this.#know(stream, info!);
+  }
+
+  #know(stream: ShardStream, { created, config }: StreamInfo): void {
+    if (stream.created !== created) {
+      if (stream.created !== '') {
+        this.#log.warn({ stream: stream.config.name, created }, 'an event stream was deleted and created anew');
+      }
+      stream.lastSequence = 0;
+      stream.created = created;
+    }
+    stream.batches = config.allow_atomic === true;
+    stream.epoch = streamEpoch(created);
+  }
+}

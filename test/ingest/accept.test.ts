@@ -1,0 +1,247 @@
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventColumns } from '../../schemas/columns.ts';
+import { keyId, secretHash } from '../../schemas/keys.ts';
+import { createRegistry } from '../../schemas/registry.ts';
+import { formatSubject, shardOf } from '../../schemas/subjects.ts';
+import { startNats, type TestNats } from '../support/nats.ts';
+import { anEvent, startReceiver, type Receiver } from './receiver.ts';
+
+let nats: TestNats;
+let receiver: Receiver;
+let key: string;
+
+beforeAll(async () => {
+  nats = await startNats();
+  receiver = await startReceiver(nats.url);
+  key = await receiver.createKey();
+});
+
+afterAll(async () => {
+  await receiver?.close();
+  await nats?.stop();
+});
+
+interface Accepted {
+  receiptId: string;
+  accepted: number;
+  rejected: { index: number; eventId?: string; code: string; path: string; message: string }[];
+}
+
+async function accept(body: object): Promise<Accepted> {
+  const response = await receiver.post({ instrumentationKey: key, ...body });
+  expect(response.status, await response.clone().text()).toBe(202);
+  return (await response.json()) as Accepted;
+}
+
+const FULL_EVENTS = [
+  anEvent('Search', {
+    anonymousId: 'anon-1',
+    userId: 'user-1',
+    searchId: 'search-1',
+    phrase: 'løbesko 👟 "quoted" \\ / \t end',
+    resultIds: ['SKU-1', 'SKU-7'],
+    page: 1,
+    pageSize: 24,
+    sort: 'relevance',
+    filters: [{ field: 'brand', values: ['x', 'ÿ', '鞋'] }],
+    consent: { analytics: true, personalization: false },
+    context: { url: 'https://shop.example/s?q=a', referrer: '', locale: 'da-DK', channel: 'organic' },
+    properties: { nested: { list: [1, 2.5, -0, null, true, 'x'], '': {} } },
+  }),
+  anEvent('ProductClicked', {
+    variantId: 'V',
+    position: 3,
+    searchId: 'search-1',
+    listId: 'L',
+    recommendationId: 'R',
+    price: 0.07,
+    currency: 'DKK',
+  }),
+  anEvent('ProductAddedToCart', { quantity: 0.3333, unitPrice: 99999999999.9999, currency: 'EUR', listId: 'L' }),
+  anEvent('OrderCreated', {
+    tax: 99.99,
+    shipping: -0,
+    discount: 12.5,
+    couponCodes: ['SPRING'],
+    lines: [
+      { productId: 'SKU-1', variantId: 'V', quantity: 2, unitPrice: 249.975, discount: 0.1, searchId: 'search-1' },
+    ],
+  }),
+];
+
+describe('an accepted batch', () => {
+  it('of all four types with every field lies in the stream as it was sent, where its receipt says', async () => {
+    const sentAt = new Date().toISOString();
+    const answer = await accept({ sentAt, events: FULL_EVENTS });
+    expect(answer).toEqual({ receiptId: answer.receiptId, accepted: 4, rejected: [] });
+
+    const batch = await receiver.resolve(answer.receiptId);
+    const place = { tenantId: 'demo-shop', segmentId: 'web', shard: shardOf('demo-shop', 4) };
+    expect(batch.subject).toBe(formatSubject({ kind: 'events', ...place }));
+    expect(batch.events).toEqual(JSON.parse(JSON.stringify(FULL_EVENTS.map((event, i) => ({ i, v: 1, ...event })))));
+    expect(batch.header).toEqual({
+      receivedAt: batch.header.receivedAt,
+      sentAt,
+      skewMs: 0,
+      keyId: keyId(secretHash(key)),
+      userAgent: 'node',
+      accepted: 4,
+    });
+    expect(Math.abs(Date.parse(batch.header.receivedAt) - Date.now())).toBeLessThan(10_000);
+  });
+
+  it('carries its refused events in the same message, whole and with the verdict the sender got', async () => {
+    const refused = anEvent('Search', { phrase: 17 });
+    const good = anEvent('ProductClicked');
+    const answer = await accept({ events: [refused, good, 'no object', { type: 'Nonsense', eventId: 'x' }] });
+    expect(answer.accepted).toBe(1);
+    expect(answer.rejected.map(({ index, code, path }) => [index, code, path])).toEqual([
+      [0, 'field_type', '/phrase'],
+      [2, 'event_not_object', ''],
+      [3, 'type_unknown', '/type'],
+    ]);
+    expect(answer.rejected[0]).toMatchObject({
+      eventId: refused.eventId,
+      message: '/phrase must be text, not a number.',
+    });
+
+    const batch = await receiver.resolve(answer.receiptId);
+    expect(batch.events).toEqual([{ i: 1, v: 1, ...good }]);
+    const kept = batch.header.rejected!;
+    expect(kept.map((rejected) => JSON.parse(rejected.raw))).toEqual([
+      refused,
+      'no object',
+      { type: 'Nonsense', eventId: 'x' },
+    ]);
+    expect(kept[0]).toMatchObject({ type: 'Search', schemaVersion: 1 });
+    expect(kept.map(({ raw: _raw, type: _type, schemaVersion: _version, ...verdict }) => verdict)).toEqual(
+      answer.rejected,
+    );
+  });
+
+  it('may carry its key in the header, or the same key in both', async () => {
+    const headers = { 'x-instrumentation-key': key };
+    expect((await receiver.post({ events: [anEvent()] }, { headers })).status).toBe(202);
+    expect((await receiver.post({ instrumentationKey: key, events: [anEvent()] }, { headers })).status).toBe(202);
+  });
+
+  it('may be text/plain, so that a beacon needs no preflight, and say that it is UTF-8', async () => {
+    for (const type of ['text/plain;charset=UTF-8', 'application/json; charset="utf-8"', 'Application/JSON']) {
+      const response = await receiver.post(
+        { instrumentationKey: key, events: [anEvent()] },
+        { headers: { 'content-type': type } },
+      );
+      expect(response.status, type).toBe(202);
+    }
+  });
+
+  it('may begin with a byte order mark', async () => {
+    const body = `\uFEFF${JSON.stringify({ instrumentationKey: key, events: [anEvent('Search', { phrase: 'ø' })] })}`;
+    expect((await receiver.post(body)).status).toBe(202);
+  });
+
+  it('goes to the stream of its key, whatever it says of itself', async () => {
+    const other = await receiver.createKey({ tenantId: 'other-shop', segmentId: 'app' });
+    const response = await receiver.post({ instrumentationKey: other, events: [anEvent()] });
+    const { receiptId } = (await response.json()) as Accepted;
+    expect((await receiver.resolve(receiptId)).subject).toBe(`events.${shardOf('other-shop', 4)}.other-shop.app`);
+  });
+});
+
+describe('a batch with no valid event', () => {
+  it('answers 400 once it lies in the quarantine', async () => {
+    const events = [anEvent('Search', { phrase: undefined }), null];
+    const response = await receiver.post({ instrumentationKey: key, events });
+    expect(response.status).toBe(400);
+    const answer = (await response.json()) as Accepted & { code: string };
+    expect(answer.code).toBe('no_valid_event');
+    expect(answer.rejected.map(({ code, path }) => [code, path])).toEqual([
+      ['field_missing', '/phrase'],
+      ['event_not_object', ''],
+    ]);
+    const last = (await receiver.stored()).filter(({ subject }) => subject.startsWith('quarantine.')).at(-1)!;
+    expect(last.events).toEqual([]);
+    expect(last.header.rejected!.map(({ raw }) => JSON.parse(raw))).toEqual(JSON.parse(JSON.stringify(events)));
+  });
+});
+
+describe('a dry run', () => {
+  it('answers the rows and verdicts, and stores nothing', async () => {
+    const before = await receiver.stored();
+    const sentAt = new Date(Date.now() - 3_600_000).toISOString();
+    const timestamp = new Date(Date.now() - 3_601_000).toISOString().replace('Z', '456Z');
+    const event: Record<string, unknown> = { ...FULL_EVENTS[0], timestamp };
+    const body = gzipSync(JSON.stringify({ sentAt, events: [FULL_EVENTS[3], event, 1] }));
+    const headers = { 'content-encoding': 'gzip', 'x-instrumentation-key': key };
+    const response = await receiver.post(body, { query: '?dryRun=1', headers });
+    expect(response.status).toBe(200);
+    const { accepted, rejected, rows } = (await response.json()) as {
+      accepted: number;
+      rejected: { code: string }[];
+      rows: Record<string, unknown>[];
+    };
+    expect(accepted).toBe(1);
+    expect(rejected.map(({ code }) => code)).toEqual(['timestamp_in_future', 'event_not_object']);
+    const [row] = rows;
+    expect(Object.keys(row!).sort()).toEqual(
+      eventColumns(createRegistry())
+        .map(({ name }) => name)
+        .sort(),
+    );
+    expect(row).toMatchObject({
+      tenant_id: 'demo-shop',
+      segment_id: 'web',
+      type: 'Search',
+      phrase: event.phrase,
+      result_ids: ['SKU-1', 'SKU-7'],
+      filters: [{ field: 'brand', values: ['x', 'ÿ', '鞋'] }],
+      consent_personalization: false,
+      context_locale: 'da-DK',
+      properties: '{"nested":{"list":[1,2.5,0,null,true,"x"],"":{}}}',
+      timestamp,
+      sent_at: sentAt,
+      receipt_id: null,
+      receipt_index: 1,
+      schema_version: 1,
+      order_id: null,
+      lines: null,
+    });
+    const skewMs = row!.skew_ms as number;
+    expect(skewMs).toBe(Date.parse(row!.received_at as string) - Date.parse(sentAt));
+    expect(row!.event_time).toBe(new Date(Date.parse(timestamp) + skewMs).toISOString().replace('Z', '456Z'));
+    expect(await receiver.stored()).toEqual(before);
+  });
+
+  it('needs a valid key', async () => {
+    const response = await receiver.post(
+      { instrumentationKey: 'ik_nobody', events: [anEvent()] },
+      { query: '?dryRun=1' },
+    );
+    expect(response.status).toBe(401);
+  });
+
+  it('shows nested names as the lake has them', async () => {
+    const body = { instrumentationKey: key, events: [FULL_EVENTS[3]] };
+    const { rows } = (await (await receiver.post(body, { query: '?dryRun=1' })).json()) as {
+      rows: { lines: object[] }[];
+    };
+    expect(rows[0]!.lines).toEqual([
+      { product_id: 'SKU-1', variant_id: 'V', quantity: 2, unit_price: 249.975, discount: 0.1, search_id: 'search-1' },
+    ]);
+  });
+});
+
+describe('operators', () => {
+  it('can ask for health, readiness, metrics and the API document', async () => {
+    const get = (path: string): Promise<Response> => fetch(`${receiver.url}${path}`);
+    expect(await (await get('/healthz')).json()).toEqual({ status: 'ok' });
+    expect(await (await get('/readyz')).json()).toMatchObject({ status: 'ready', keysStaleSeconds: 0 });
+    expect(await (await get('/openapi.json')).json()).toMatchObject({ openapi: '3.1.0' });
+    expect(await receiver.metric('spor_ingest_events_accepted_total')).toBeGreaterThan(0);
+    expect(await receiver.metric('spor_ingest_requests_total{code="accepted"')).toBeGreaterThan(0);
+    expect((await fetch(`${receiver.url}/healthz`, { method: 'HEAD' })).status).toBe(200);
+    const refused = await fetch(`${receiver.url}/readyz`, { method: 'DELETE' });
+    expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+  });
+});

@@ -1,0 +1,317 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { clockSkewMs } from '../../ingest/events/batch.ts';
+import { Judge } from '../../ingest/events/judge.ts';
+import { rawJson } from '../../ingest/events/rawJson.ts';
+import { EVENT_ERRORS } from '../../schemas/errors.ts';
+import { LIMITS } from '../../schemas/limits.ts';
+import { createRegistry } from '../../schemas/registry.ts';
+import { anEvent } from './receiver.ts';
+
+const judge = new Judge(createRegistry());
+const NOW = Date.parse('2026-11-23T10:00:00.000Z');
+const DAY_MS = 86_400_000;
+
+type Type = Parameters<typeof anEvent>[0];
+
+function at(type: Type = 'Search', fields: Record<string, unknown> = {}): Record<string, unknown> {
+  return anEvent(type, { timestamp: '2026-11-23T09:59:59.900Z', ...fields });
+}
+
+/** The verdict on one event: `accepted`, or code, path and message. */
+function verdict(event: unknown, skewMs = 0): string | [string, string, string] {
+  const { lineEnds, rejected } = judge.judge({ events: [event], receivedAtMs: NOW, skewMs });
+  expect(lineEnds.length + rejected.length).toBe(1);
+  const [refused] = rejected;
+  return refused ? [refused.code, refused.path, refused.message] : 'accepted';
+}
+
+function without(event: Record<string, unknown>, ...fields: string[]): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(event).filter(([name]) => !fields.includes(name)));
+}
+
+/** An object nested so many levels deep, itself included. */
+function nested(depth: number): unknown {
+  return JSON.parse(`${'{"a":'.repeat(depth - 1)}{}${'}'.repeat(depth - 1)}`);
+}
+
+const refused: [string, unknown, keyof typeof EVENT_ERRORS, string, RegExp][] = [
+  ['null', null, 'event_not_object', '', /not null/],
+  ['a list', [at()], 'event_not_object', '', /not a list/],
+  ['no type', without(at(), 'type'), 'field_missing', '/type', /Known types: OrderCreated, .*Search/],
+  ['a type that is no text', at('Search', { type: 7 }), 'field_type', '/type', /must be text/],
+  ['a type we do not know', at('Search', { type: 'search' }), 'type_unknown', '/type', /"search" is not an event type/],
+  ['a type of every object', at('Search', { type: 'constructor' }), 'type_unknown', '/type', /constructor/],
+  ['no event id', without(at(), 'eventId'), 'field_missing', '/eventId', /\/eventId is required in Search/],
+  ['no session nor visitor', without(at(), 'sessionId'), 'field_missing', '', /\/sessionId or \/anonymousId/],
+  ['an event id that is none', at('Search', { eventId: 'abc' }), 'field_format', '/eventId', /UUID.*"abc"/],
+  ['an unknown field', at('Search', { phrases: 'x' }), 'field_unknown', '/phrases', /under "properties"/],
+  [
+    'a field in other letters',
+    at('Search', { session_id: 'x' }),
+    'field_unknown',
+    '/session_id',
+    /Did you mean "sessionId"/,
+  ],
+  ['a field of another type', at('Search', { orderId: 'x' }), 'field_unknown', '/orderId', /not a field of Search/],
+  [
+    '__proto__',
+    JSON.parse(`${JSON.stringify(at()).slice(0, -1)},"__proto__":{"x":1}}`),
+    'field_unknown',
+    '/__proto__',
+    /__proto__/,
+  ],
+  [
+    'a field unknown further down',
+    at('Search', { context: { URL: 'x' } }),
+    'field_unknown',
+    '/context/URL',
+    /of \/context of Search. Did you mean "url"/,
+  ],
+  [
+    'an unknown field of a line',
+    at('OrderCreated', { lines: [{ productId: 'a', quantity: 1, unitPrice: 1, price: 1 }] }),
+    'field_unknown',
+    '/lines/0/price',
+    /of \/lines\/0/,
+  ],
+  ['a name with / and ~', at('Search', { 'a/b~c': 1 }), 'field_unknown', '/a~1b~0c', /a\/b~c/],
+  [
+    'text for a number',
+    at('Search', { resultsCount: '128' }),
+    'field_type',
+    '/resultsCount',
+    /a whole number, not text/,
+  ],
+  ['null for a text', at('Search', { userId: null }), 'field_type', '/userId', /text, not null/],
+  ['half a result', at('Search', { resultsCount: 1.5 }), 'field_type', '/resultsCount', /whole number/],
+  ['an empty id', at('Search', { userId: '' }), 'field_range', '/userId', /1 or more characters/],
+  [
+    'a long id',
+    at('Search', { userId: 'x'.repeat(201) }),
+    'field_range',
+    '/userId',
+    /200 characters or fewer; it has 201/,
+  ],
+  ['a long id of pairs', at('Search', { userId: '👟'.repeat(201) }), 'field_range', '/userId', /it has 201/],
+  ['a negative count', at('Search', { resultsCount: -1 }), 'field_range', '/resultsCount', /0 or more; got -1/],
+  ['a huge count', at('Search', { resultsCount: 1e9 + 1 }), 'field_range', '/resultsCount', /1000000000 or less/],
+  ['nothing bought', at('ProductAddedToCart', { quantity: 0 }), 'field_range', '/quantity', /more than 0/],
+  ['no lines', at('OrderCreated', { lines: [] }), 'field_range', '/lines', /1 or more elements/],
+  [
+    'many lines',
+    at('OrderCreated', { lines: Array.from({ length: 501 }, () => ({})) }),
+    'field_range',
+    '/lines',
+    /500 elements or fewer; it has 501/,
+  ],
+  [
+    'many properties',
+    at('Search', { properties: Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`p${i}`, i])) }),
+    'field_range',
+    '/properties',
+    /100 fields or fewer; it has 101/,
+  ],
+  [
+    'a tenth of a øre too fine',
+    at('OrderCreated', { total: 1.00005 }),
+    'field_range',
+    '/total',
+    /no more than 4 decimals; got 1.00005/,
+  ],
+  [
+    'a currency in small letters',
+    at('OrderCreated', { currency: 'dkk' }),
+    'field_format',
+    '/currency',
+    /\^\[A-Z\]\{3\}\$.*"dkk"/,
+  ],
+  [
+    'a time without a zone',
+    at('Search', { timestamp: '2026-11-23T10:00:00' }),
+    'field_format',
+    '/timestamp',
+    /RFC 3339/,
+  ],
+  [
+    'a number beyond doubles',
+    at('OrderCreated', { total: Infinity }),
+    'number_invalid',
+    '/total',
+    /too large to be represented/,
+  ],
+  ['such a number as an id', at('Search', { userId: -Infinity }), 'number_invalid', '/userId', /too large/],
+  [
+    'such a number in properties',
+    at('Search', { properties: { a: [1, { b: Infinity }] } }),
+    'number_invalid',
+    '/properties/a/1/b',
+    /too large/,
+  ],
+  ['NUL in a text', at('Search', { phrase: 'a\0b' }), 'text_invalid', '/phrase', /U\+0000/],
+  ['half a pair in a text', at('Search', { resultIds: ['a', '\ud83d'] }), 'text_invalid', '/resultIds/1', /surrogate/],
+  [
+    'half a pair in a name',
+    at('Search', { properties: { a: { '\udc00': 1 } } }),
+    'text_invalid',
+    '/properties/a',
+    /name/,
+  ],
+  ['NUL in properties', at('Search', { properties: { a: 'x\0' } }), 'text_invalid', '/properties/a', /U\+0000/],
+  [
+    'deep properties',
+    at('Search', { properties: nested(LIMITS.propertiesDepth + 1) }),
+    'nesting_too_deep',
+    `/properties${'/a'.repeat(LIMITS.propertiesDepth)}`,
+    /8 levels deep/,
+  ],
+  [
+    'very deep properties',
+    at('Search', { properties: { a: nested(200_000) } }),
+    'nesting_too_deep',
+    `/properties${'/a'.repeat(LIMITS.propertiesDepth)}`,
+    /8 levels/,
+  ],
+  ['a very deep unknown field', at('Search', { x: nested(200_000) }), 'field_unknown', '/x', /not a field/],
+  [
+    'too much of it',
+    at('Search', { properties: { a: 'ø'.repeat(LIMITS.eventBytes / 2) } }),
+    'event_too_large',
+    '',
+    /at most 32768/,
+  ],
+];
+
+describe('a refused event', () => {
+  it.each(refused)('%s', (_name, event, code, path, message) => {
+    const outcome = verdict(event);
+    expect([outcome[0], outcome[1]]).toEqual([code, path]);
+    expect(outcome[2]).toMatch(message);
+  });
+
+  it('is described in every code there is', () => {
+    const covered = new Set(refused.map(([, , code]) => code));
+    const elsewhere = ['timestamp_too_old', 'timestamp_in_future'];
+    expect([...covered, ...elsewhere].sort()).toEqual(Object.keys(EVENT_ERRORS).sort());
+  });
+
+  it('is kept so that it reads back as it was, and what is said of it can be stored', () => {
+    for (const [name, event] of refused) {
+      const { rejected } = judge.judge({ events: [event], receivedAtMs: NOW, skewMs: 0 });
+      const { raw, ...rest } = rejected[0]!;
+      // Comparing very deep values would itself overflow the stack; their text is compared instead.
+      const deep = raw.length > 200_000;
+      expect(deep ? rawJson(JSON.parse(raw)) : JSON.parse(raw), name).toEqual(deep ? raw : event);
+      expect(JSON.stringify(rest)).not.toMatch(/\\u(0000|d[89a-f])/i);
+    }
+  });
+});
+
+describe('an accepted event', () => {
+  it.each<[string, Record<string, unknown>]>([
+    ['at the depth limit', at('Search', { properties: nested(LIMITS.propertiesDepth) })],
+    ['with lengths counted in characters', at('Search', { userId: '👟'.repeat(200) })],
+    ['with control characters that can be stored', at('Search', { phrase: 'a\u0001\u001f\u007f\u2028b' })],
+    ['with a backslash that only looks like NUL', at('Search', { phrase: '\\u0000 \\ud800' })],
+    ['with an event id in capitals', at('Search', { eventId: '0192AAAA-0000-7000-8000-00000000000F' })],
+    [
+      'with names that objects have',
+      at('Search', { properties: { constructor: 1, toJSON: 'x', hasOwnProperty: null } }),
+    ],
+    ['with __proto__ in properties', at('Search', { properties: JSON.parse('{"__proto__": {"a": 1}}') })],
+    ['with large integers as doubles have them', at('Search', { properties: { n: 2 ** 53 + 2 } })],
+    ['without a timestamp fraction, in another zone', at('Search', { timestamp: '2026-11-23T15:29:59+05:30' })],
+    ['by a visitor without a session', without(at('Search', { anonymousId: 'x' }), 'sessionId')],
+  ])('%s', (_name, event) => {
+    const { lineEnds, rejected } = judge.judge({ events: [event], receivedAtMs: NOW, skewMs: 0 });
+    expect(rejected).toEqual([]);
+    const { b, i, v, ...stored } = JSON.parse(`{"b":0${lineEnds[0]}`) as Record<string, unknown>;
+    expect([b, i, v]).toEqual([0, 0, 1]);
+    expect(JSON.stringify(stored)).toBe(JSON.stringify(event));
+    expect(lineEnds[0]!.indexOf('\n')).toBe(lineEnds[0]!.length - 1);
+  });
+
+  it('just within its size, and not one byte over', () => {
+    const room = LIMITS.eventBytes - Buffer.byteLength(JSON.stringify(at('Search', { properties: { a: '' } })));
+    expect(verdict(at('Search', { properties: { a: 'x'.repeat(room) } }))).toBe('accepted');
+    expect(verdict(at('Search', { properties: { a: 'x'.repeat(room + 1) } }))[0]).toBe('event_too_large');
+    expect(verdict(at('Search', { properties: { a: 'ø'.repeat(room / 2 + 1) } }))[0]).toBe('event_too_large');
+  });
+});
+
+describe('money', () => {
+  const price = (total: number): unknown => verdict(at('OrderCreated', { total }));
+
+  it('is any decimal of four places, exactly', () => {
+    fc.assert(
+      fc.property(fc.bigInt(-(10n ** 15n), 10n ** 15n), (units) => {
+        const digits = (units < 0n ? -units : units).toString().padStart(5, '0');
+        const text = `${units < 0n ? '-' : ''}${digits.slice(0, -4)}.${digits.slice(-4)}`;
+        expect(price(Number(text)), text).toBe('accepted');
+      }),
+    );
+  });
+
+  it('is nothing finer', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: -1e9, max: 1e9 }), fc.integer({ min: 1, max: 9 }), (whole, digit) => {
+        expect(price(Number(`${whole}.1234${digit}`))).not.toBe('accepted');
+      }),
+    );
+    for (const odd of [1e-5, 0.30000000000000004, 0.1 + 0.7, 1 / 3, 5e-324]) expect(price(odd)).not.toBe('accepted');
+    for (const even of [0, -0, 0.07, 1.1, 4.35, 1e11, -1e11, 0.0001, 99999999999.9999]) {
+      expect(price(even), String(even)).toBe('accepted');
+    }
+  });
+});
+
+describe('the clock', () => {
+  const time = (ms: number): string => new Date(ms).toISOString();
+  const future = LIMITS.futureSeconds * 1000;
+  const past = LIMITS.pastDays * DAY_MS;
+
+  it('bounds are inclusive to the millisecond', () => {
+    const code = (ms: number): string => {
+      const outcome = verdict(at('Search', { timestamp: time(ms) }));
+      return outcome === 'accepted' ? outcome : `${outcome[0]} ${outcome[1]}`;
+    };
+    expect(code(NOW + future)).toBe('accepted');
+    expect(code(NOW + future + 1)).toBe('timestamp_in_future /timestamp');
+    expect(code(NOW - past)).toBe('accepted');
+    expect(code(NOW - past - 1)).toBe('timestamp_too_old /timestamp');
+  });
+
+  it('bounds apply to the corrected time', () => {
+    const skewMs = 40 * DAY_MS;
+    expect(verdict(at('Search', { timestamp: time(NOW - skewMs) }), skewMs)).toBe('accepted');
+    expect(verdict(at('Search', { timestamp: time(NOW) }), skewMs)[2]).toMatch(
+      /3456000 seconds ahead of receipt \(after correcting by 3456000000 ms/,
+    );
+    expect(verdict(at('Search', { timestamp: time(NOW + 2 * DAY_MS) }), -2 * DAY_MS)).toBe('accepted');
+  });
+
+  it('is corrected only where it differs by more than a request may take', () => {
+    const tolerance = LIMITS.skewToleranceSeconds * 1000;
+    expect(clockSkewMs(undefined, NOW)).toBe(0);
+    expect(clockSkewMs(time(NOW - tolerance), NOW)).toBe(0);
+    expect(clockSkewMs(time(NOW + tolerance), NOW)).toBe(0);
+    expect(clockSkewMs(time(NOW - tolerance - 1), NOW)).toBe(tolerance + 1);
+    expect(clockSkewMs(time(NOW + tolerance + 1), NOW)).toBe(-tolerance - 1);
+  });
+});
+
+describe('raw JSON', () => {
+  it('reads back as the value it was made of', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        expect(JSON.parse(rawJson(value))).toEqual(value);
+        expect(rawJson(value).replaceAll(/-0(?![.\d])/g, '0')).toBe(
+          JSON.stringify(value).replaceAll(/-0(?![.\d])/g, '0'),
+        );
+      }),
+    );
+    const odd = [Infinity, -Infinity, -0, { a: [], '': {} }];
+    expect(JSON.parse(rawJson(odd))).toEqual(odd);
+    expect(rawJson(nested(100_000))).toHaveLength(100_000 * 6 - 4);
+  });
+});
