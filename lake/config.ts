@@ -1,0 +1,58 @@
+import { ConfigError, flag, oneOf, readConfig, text, whole, type Setting } from '../runtime/config.ts';
+
+/** Where the lake lies: settings that the processor, the query server and the command line share. */
+export const LAKE_SETTINGS = {
+  lakeUrl: text('LAKE_URL', 'where the lake lies: file:<folder> or s3://<bucket>/<prefix>', 'file:./.spor/lake'),
+  s3Endpoint: text('S3_ENDPOINT', 'URL of the S3 service; empty: that of AWS for the region', ''),
+  s3Region: text('S3_REGION', 'region of the bucket', 'us-east-1'),
+  s3ForcePathStyle: flag('S3_FORCE_PATH_STYLE', 'bucket in the path instead of the host name', false),
+  s3Checksums: oneOf(
+    'S3_CHECKSUMS',
+    'when requests carry a CRC; stores other than AWS often refuse WHEN_SUPPORTED',
+    ['WHEN_REQUIRED', 'WHEN_SUPPORTED'],
+    'WHEN_REQUIRED',
+  ),
+  s3TimeoutMs: whole('S3_TIMEOUT_MS', 'longest wait for an answer of the S3 service', 15_000, 100, 600_000),
+  s3AccessKeyId: text('AWS_ACCESS_KEY_ID', 'empty: the usual places of the AWS SDK are searched', ''),
+  s3SecretAccessKey: text('AWS_SECRET_ACCESS_KEY', 'belongs to AWS_ACCESS_KEY_ID', ''),
+} satisfies Record<string, Setting<unknown>>;
+
+const MIB = 1_048_576;
+
+/** How queries run: settings that the query server and the command line share. */
+export const QUERY_SETTINGS = {
+  workDir: text('WORK_DIR', 'folder for the cache of S3 files', './.spor/work/lake'),
+  cacheMaxBytes: whole('LAKE_CACHE_MAX_BYTES', 'most bytes of S3 files kept on local disk', 10_240 * MIB, MIB),
+  queryMemoryMb: whole('LAKE_QUERY_MEMORY_MB', 'most memory of one query, in MiB', 1_024, 32),
+  queryThreads: whole('LAKE_QUERY_THREADS', 'threads of one query', 2, 1, 256),
+  queryTimeoutMs: whole('LAKE_QUERY_TIMEOUT_MS', 'longest time of one query', 30_000, 100, 3_600_000),
+  queryMaxRows: whole('LAKE_QUERY_MAX_ROWS', 'most rows of one answer', 10_000, 1, 10_000_000),
+  queryMaxBytes: whole('LAKE_QUERY_MAX_BYTES', 'most bytes of the rows of one answer', 16 * MIB, 1_024, 256 * MIB),
+} satisfies Record<string, Setting<unknown>>;
+
+/** The query server's settings. */
+export const SETTINGS = {
+  host: text('LAKE_HOST', 'address the query server listens on', '127.0.0.1'),
+  port: whole('LAKE_PORT', 'port the query server listens on; 0 takes a free one', 4002, 0, 65_535),
+  natsUrl: text('NATS_URL', 'nats-server, several separated by commas', 'nats://127.0.0.1:4222'),
+  replicas: whole('NATS_REPLICAS', 'copies of the token bucket in a NATS cluster', 1, 1, 5),
+  concurrentQueries: whole('LAKE_CONCURRENT_QUERIES', 'queries that run at once', 3, 1, 64),
+  queuedQueries: whole('LAKE_QUEUED_QUERIES', 'queries that wait for others before 429', 16, 0, 10_000),
+  threadPool: whole('UV_THREADPOOL_SIZE', "threads for files and queries; Node's own setting", 4, 1, 1024),
+  ...LAKE_SETTINGS,
+  ...QUERY_SETTINGS,
+} satisfies Record<string, Setting<unknown>>;
+
+export type LakeConfig = ReturnType<typeof readLakeConfig>;
+
+/** @throws ConfigError listing every fault */
+export function readLakeConfig(env: Record<string, string | undefined>) {
+  const config = readConfig(SETTINGS, env);
+  if (config.concurrentQueries >= config.threadPool) {
+    // Each running query holds a thread of Node's pool; reading files needs one too.
+    throw new ConfigError([
+      `LAKE_CONCURRENT_QUERIES=${config.concurrentQueries} needs UV_THREADPOOL_SIZE=${config.concurrentQueries + 1} or more, set before the process starts`,
+    ]);
+  }
+  return config;
+}

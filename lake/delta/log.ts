@@ -1,0 +1,192 @@
+import { access } from 'node:fs/promises';
+import { LakeError } from '../errors.ts';
+import type { Storage } from '../storage/storage.ts';
+import { checkReadable, formatActions, parseActions, type Action } from './actions.ts';
+import { checkpointPath, checkpointVersion, readCheckpoint, readHint, type CheckpointFormat } from './checkpoint.ts';
+import { NO_TABLE, replay, type Commit, type Snapshot } from './snapshot.ts';
+
+/** Entries read at once when a log is opened. */
+const READS_AT_ONCE = 32;
+/** Reading this many new entries is cheaper than reading a whole checkpoint, even where there is one. */
+const REPLAYED_AT_MOST = 500;
+/** Each time an entry goes while it is read, the log has been cleaned: it is read from a newer checkpoint. */
+const MAX_TRIES = 3;
+const ENTRY_NAME = /^(\d{20})\.json$/;
+
+/** What a listing of the log found, each in ascending order. */
+export interface LogVersions {
+  entries: number[];
+  checkpoints: number[];
+}
+
+/** How to bring a snapshot up to date. */
+export interface ReadPlan {
+  /** The checkpoint to begin with; undefined: the snapshot. */
+  checkpoint: number | undefined;
+  entries: number[];
+}
+
+/** `00000000000000000007.json` (Delta protocol, "Delta Log Entries"). */
+export function entryName(version: number): string {
+  return `${String(version).padStart(20, '0')}.json`;
+}
+
+/** Path of a log entry, relative to the lake. */
+export function entryPath(root: string, version: number): string {
+  return `${root}/_delta_log/${entryName(version)}`;
+}
+
+/** The version of a log entry by its file name, or undefined where it is none. */
+export function entryVersion(name: string): number | undefined {
+  const match = ENTRY_NAME.exec(name);
+  return match ? Number(match[1]) : undefined;
+}
+
+/**
+ * Brings a snapshot up to date: lists the log after the snapshot's version and reads only what is new. Without a snapshot,
+ * or where the log has been cleaned since, it begins with the newest checkpoint. Returns the same object when nothing is new.
+ * @throws LakeError table_corrupt, table_unsupported, storage_unavailable
+ */
+export async function readLog(
+  storage: Storage,
+  root: string,
+  options: { base?: Snapshot; checkpoints: CheckpointFormat },
+): Promise<Snapshot> {
+  let { base = NO_TABLE } = options;
+  for (let tries = 1; ; tries++) {
+    const versions = await listLog(storage, root, base.version);
+    const plan = planRead(versions, base.version);
+    if (plan === 'cleaned') {
+      base = NO_TABLE;
+      continue;
+    }
+    try {
+      return await read(storage, root, { base, plan, checkpoints: options.checkpoints });
+    } catch (error) {
+      if (!(error instanceof Vanished) || tries === MAX_TRIES) throw error;
+      base = NO_TABLE;
+    }
+  }
+}
+
+/** Pure: where to begin, and which entries to apply. `cleaned`: entries after the snapshot are gone, begin without it. */
+export function planRead({ entries, checkpoints }: LogVersions, after: number): ReadPlan | 'cleaned' {
+  const newer = entries.filter((version) => version > after);
+  const contiguous = newer.length === 0 || newer.at(-1) === after + newer.length;
+  const checkpoint = checkpoints.findLast((version) => version > after);
+  if (checkpoint === undefined) return contiguous || after < 0 ? { checkpoint, entries: newer } : 'cleaned';
+  const few = newer.length > 0 && newer.length <= REPLAYED_AT_MOST;
+  if (after >= 0 && contiguous && few) return { checkpoint: undefined, entries: newer };
+  return { checkpoint, entries: newer.filter((version) => version > checkpoint) };
+}
+
+/** Creates a log entry; false where the version is taken. Durable when true. */
+export async function writeEntry(
+  storage: Storage,
+  root: string,
+  version: number,
+  actions: readonly Action[],
+): Promise<boolean> {
+  return storage.putIfAbsent(entryPath(root, version), Buffer.from(formatActions(actions)));
+}
+
+/** Something that was listed and is not there: the log is being cleaned. */
+class Vanished extends LakeError {
+  constructor(root: string, what: string) {
+    super('table_corrupt', `${root}: ${what} was listed and is not there`);
+    this.name = 'Vanished';
+  }
+}
+
+async function read(
+  storage: Storage,
+  root: string,
+  { base, plan, checkpoints }: { base: Snapshot; plan: ReadPlan; checkpoints: CheckpointFormat },
+): Promise<Snapshot> {
+  let start: Snapshot | undefined = base;
+  if (plan.checkpoint !== undefined) {
+    start = await readCheckpoint(storage, root, plan.checkpoint, checkpoints);
+    if (!start) throw new Vanished(root, `checkpoint ${plan.checkpoint}`);
+  }
+  const first = plan.entries[0];
+  if (start.version < 0 && first !== undefined && first > 0) await refuseGap(storage, root, first);
+  const commits: Commit[] = [];
+  for (let at = 0; at < plan.entries.length; at += READS_AT_ONCE) {
+    const batch = plan.entries.slice(at, at + READS_AT_ONCE);
+    commits.push(...(await Promise.all(batch.map((version) => readEntry(storage, root, version)))));
+  }
+  const snapshot = replay(start, commits, root);
+  if (snapshot.protocol) checkReadable(snapshot.protocol, root);
+  return snapshot;
+}
+
+async function readEntry(storage: Storage, root: string, version: number): Promise<Commit> {
+  const body = await storage.get(entryPath(root, version));
+  if (!body) throw new Vanished(root, `log entry ${version}`);
+  return { version, actions: parseActions(Buffer.from(body).toString('utf8'), entryPath(root, version)) };
+}
+
+/** The log after a version; from the newest checkpoint on, as far as the hint tells, when nothing is known. */
+async function listLog(storage: Storage, root: string, after: number): Promise<LogVersions> {
+  if (after >= 0) return (await probeFolder(storage, root, after)) ?? listFrom(storage, root, entryPath(root, after));
+  const hint = await readHint(storage, root);
+  if (hint !== undefined) {
+    const probed = await probeFolder(storage, root, hint, checkpointPath(root, hint));
+    if (probed) return { ...probed, checkpoints: [hint] };
+    // What begins with this comes after it: the checkpoint's own name, and the entry's of the same version.
+    const versions = await listFrom(storage, root, `${root}/_delta_log/${String(hint).padStart(20, '0')}.`);
+    if (versions.checkpoints.length > 0) return versions;
+  }
+  return listFrom(storage, root, undefined);
+}
+
+/**
+ * The entries after a version by asking for their names, in a lake that is a folder: a folder can only be listed whole,
+ * which takes a second where a log has the entries of a week. Undefined when only a listing can tell, or the needed file
+ * is not there. Logs are cleaned from their beginning on: as long as an entry is there, so are those after it.
+ */
+async function probeFolder(
+  storage: Storage,
+  root: string,
+  after: number,
+  needed = entryPath(root, after),
+): Promise<LogVersions | undefined> {
+  const isThere = async (path: string): Promise<boolean> => {
+    const file = storage.localPath(path);
+    return file !== undefined && (await access(file).then(() => true, isAbsent));
+  };
+  const entries: number[] = [];
+  for (let version = after + 1; await isThere(entryPath(root, version)); version++) {
+    if (entries.push(version) > REPLAYED_AT_MOST) return undefined;
+  }
+  return (await isThere(entryPath(root, after))) && (await isThere(needed)) ? { entries, checkpoints: [] } : undefined;
+}
+
+function isAbsent(error: unknown): false {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  return false;
+}
+
+async function listFrom(storage: Storage, root: string, startAfter: string | undefined): Promise<LogVersions> {
+  const versions: LogVersions = { entries: [], checkpoints: [] };
+  for await (const { path } of storage.list(`${root}/_delta_log/`, startAfter)) {
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    const entry = entryVersion(name);
+    if (entry !== undefined) versions.entries.push(entry);
+    const checkpoint = checkpointVersion(name);
+    if (checkpoint !== undefined) versions.checkpoints.push(checkpoint);
+  }
+  return versions;
+}
+
+/** A log that begins later than 0 has been cleaned and starts at a checkpoint. */
+async function refuseGap(storage: Storage, root: string, first: number): Promise<never> {
+  const hint = await readHint(storage, root);
+  throw hint === undefined
+    ? new LakeError('table_corrupt', `${root}: the log starts at entry ${first} and there is no checkpoint before it`)
+    : new LakeError(
+        'table_unsupported',
+        `${root}: the log starts at entry ${first}, and checkpoint ${hint} before it is not a file this Spor reads: ` +
+          'only classic checkpoints in one Parquet file are',
+      );
+}

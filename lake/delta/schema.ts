@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { deltaField, type ColumnType, type StructField } from '../../schemas/columnType.ts';
+import { LakeError } from '../errors.ts';
+
+/** A column of a table as the lake needs it: with its description, which becomes the column's comment. */
+export type TableColumn = StructField & { description?: string };
+
+/** Tag of a data file that names the columns it was written with: files that share it can be read as one relation. */
+export const COLUMNS_TAG = 'spor.columns';
+
+/** Short hash of the names and types of a table's columns, in order. */
+export function columnsFingerprint(columns: readonly TableColumn[]): string {
+  const shape = columns.map(({ name, type }) => [name, type]);
+  return createHash('sha256').update(JSON.stringify(shape)).digest('hex').slice(0, 16);
+}
+
+interface DeltaField {
+  name: string;
+  type: unknown;
+  nullable: boolean;
+  metadata: Record<string, unknown>;
+}
+
+/** Type of the partition columns as Delta names it; their values are text in the log. */
+const PARTITION_TYPES: Record<'segment' | 'date', ColumnType> = { segment: 'string', date: 'date' };
+
+/** The table's schema as Delta's JSON ("Schema Serialization Format"): the files' columns, then the partition columns. */
+export function schemaString(
+  columns: readonly TableColumn[],
+  partitionColumns: readonly ('segment' | 'date')[],
+): string {
+  const partitions = partitionColumns.map((name) => deltaField({ name, type: PARTITION_TYPES[name] }));
+  return JSON.stringify({ type: 'struct', fields: [...columns.map((column) => deltaField(column)), ...partitions] });
+}
+
+/**
+ * The schema to commit when a table is written by this version: the table's own fields, and those that are new here.
+ * Undefined when the table has them all already. Fields only the table has stay: a newer version added them.
+ * @throws LakeError table_schema_conflict when a column has changed its type.
+ */
+export function mergedSchema(table: string, existing: string, wanted: string): string | undefined {
+  const before = fieldsOf(existing, table);
+  const merged = mergeFields(before, fieldsOf(wanted, table), table);
+  return JSON.stringify(merged) === JSON.stringify(before)
+    ? undefined
+    : JSON.stringify({ type: 'struct', fields: merged });
+}
+
+function mergeFields(before: DeltaField[], wanted: DeltaField[], path: string): DeltaField[] {
+  const byName = new Map(before.map((field) => [field.name, field]));
+  const merged = before.map((field) => {
+    const other = wanted.find(({ name }) => name === field.name);
+    return other ? { ...field, type: mergeTypes(field.type, other.type, `${path} column ${field.name}`) } : field;
+  });
+  return [...merged, ...wanted.filter(({ name }) => !byName.has(name))];
+}
+
+function mergeTypes(before: unknown, wanted: unknown, path: string): unknown {
+  if (typeof before === 'string' || typeof wanted === 'string') {
+    if (before === wanted) return before;
+    throw conflict(path, before, wanted);
+  }
+  const a = before as { type: string; fields?: DeltaField[]; elementType?: unknown };
+  const b = wanted as { type: string; fields?: DeltaField[]; elementType?: unknown };
+  if (a.type !== b.type) throw conflict(path, before, wanted);
+  if (a.type === 'struct') return { ...a, fields: mergeFields(a.fields ?? [], b.fields ?? [], path) };
+  if (a.type === 'array') return { ...a, elementType: mergeTypes(a.elementType, b.elementType, path) };
+  if (JSON.stringify(a) !== JSON.stringify(b)) throw conflict(path, before, wanted);
+  return before;
+}
+
+function conflict(path: string, before: unknown, wanted: unknown): LakeError {
+  return new LakeError(
+    'table_schema_conflict',
+    `${path} is ${JSON.stringify(before)} in the table and ${JSON.stringify(wanted)} here: give the new field another name`,
+  );
+}
+
+function fieldsOf(schema: string, table: string): DeltaField[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(schema);
+  } catch (error) {
+    throw new LakeError('table_corrupt', `${table}: schemaString is not JSON`, { cause: error });
+  }
+  const fields = (parsed as { fields?: unknown } | null)?.fields;
+  if (!Array.isArray(fields)) throw new LakeError('table_corrupt', `${table}: schemaString is not a struct`);
+  return fields as DeltaField[];
+}

@@ -1,0 +1,391 @@
+import { randomUUID } from 'node:crypto';
+import { LakeError } from '../errors.ts';
+import type { Storage } from '../storage/storage.ts';
+import { checkWritable, PROTOCOL, type Action, type AddFile, type MetaData, type RemoveFile } from './actions.ts';
+import { readTombstones, writeCheckpoint, type Checkpoint, type CheckpointFormat } from './checkpoint.ts';
+import { readLog, writeEntry } from './log.ts';
+import { COLUMNS_TAG, columnsFingerprint, mergedSchema, schemaString, type TableColumn } from './schema.ts';
+import { NO_TABLE, replay, type Snapshot } from './snapshot.ts';
+import type { FileStats } from './stats.ts';
+
+export interface TableSpec {
+  /** Folder of the table within the lake: `events/tenant=demo-shop`. */
+  root: string;
+  /** Columns of the data files; the partition columns are not among them. */
+  columns: readonly TableColumn[];
+  partitionColumns: readonly ['segment', 'date'];
+}
+
+/** A finished, uploaded data file that is to become part of the table. */
+export interface NewFile {
+  /** Relative to the table's root, not URL-encoded: `segment=web/date=2026-11-23/….parquet`. */
+  path: string;
+  /** Bytes. */
+  size: number;
+  rows: number;
+  partitionValues: { segment: string; date: string };
+  stats: FileStats;
+}
+
+export interface AppendCommit {
+  files: readonly NewFile[];
+  txn: {
+    appId: string;
+    /** How far the application is once this commit is in the table. */
+    version: number;
+    /** How far it was when the files were planned; undefined: never. Anything else in the table is a TxnConflict. */
+    expected: number | undefined;
+    /** The writer's fencing epoch; a higher fence in the table is a TxnConflict. Absent: any new fence is. */
+    epoch?: number;
+  };
+  /** Goes into commitInfo, for people. */
+  info: Record<string, unknown>;
+}
+
+export interface ReplaceCommit {
+  /** Live files, as the snapshot that was planned on has them. */
+  remove: readonly AddFile[];
+  add: readonly NewFile[];
+  /** Whether rows change; false where the same rows are only arranged anew. */
+  dataChange: boolean;
+  /** Monotonic milliseconds (`performance.now()`) after which it must not be committed: vacuum may have taken the files. */
+  notAfter: number;
+  info: Record<string, unknown>;
+}
+
+export interface FenceCommit {
+  appId: string;
+  /** The new owner's epoch. Commits of `append` with a lower epoch can not succeed any more. */
+  version: number;
+  info: Record<string, unknown>;
+}
+
+export interface Table {
+  readonly spec: TableSpec;
+  /** The newest version; only log entries after the last one seen are read. Version -1: the table does not exist. */
+  snapshot(): Promise<Snapshot>;
+  /**
+   * Adds files in one atomic commit, creating the table when there is none. Durable when resolved. Appending the same
+   * files with the same txn again is fine: it answers the newest version and writes nothing.
+   * @throws TxnConflict when another owner has committed for the same appId: nothing of this commit is in the table.
+   * @throws LakeError storage_unavailable when the outcome is not known: append again, or compare a new snapshot's txn.
+   *   Until then the files must not be deleted, nor written again under other names.
+   */
+  append(commit: AppendCommit): Promise<{ version: number }>;
+  /**
+   * Writes a commit that only raises the fence of an application, so that every older owner's pending commit must conflict.
+   * Once resolved, files which older owners uploaded and which are not in the table can be deleted. Fencing again with the
+   * same epoch writes nothing.
+   * @throws TxnConflict when the fence is higher already: the caller is no longer the owner.
+   */
+  fence(commit: FenceCommit): Promise<{ version: number }>;
+  /**
+   * Puts files in the place of others in one atomic commit. Files that others append meanwhile are no conflict. Replacing
+   * the same files again is fine, as with append.
+   * @throws TxnConflict when one of the files to remove is not in the table any more, or it is too late: nothing of this
+   *   commit is in the table.
+   * @throws LakeError storage_unavailable when the outcome is not known: replace again, or look for the added files in a
+   *   new snapshot. Until then they must not be deleted.
+   */
+  replace(commit: ReplaceCommit): Promise<{ version: number }>;
+  /**
+   * Writes a checkpoint of the newest version known here, so that opening the table reads only what comes after. Undefined
+   * when there is one already, or the table does not exist. Failing does no harm.
+   */
+  checkpoint(): Promise<Checkpoint | undefined>;
+  /** Commits known here since the last checkpoint or try of one, and about how many rows the next one has. */
+  sinceCheckpoint(): { commits: number; rows: number };
+  /** All removed files, by path, as of the newest version; those removed more than TOMBSTONE_MS ago may be missing. */
+  tombstones(): Promise<Map<string, RemoveFile>>;
+}
+
+export interface TableOptions {
+  /** How checkpoints are read and written; by default with DuckDB within this process. */
+  checkpoints?: CheckpointFormat;
+}
+
+/** Another owner has committed first; nothing of the caller's commit is in the table. */
+export class TxnConflict extends LakeError {
+  constructor(message: string) {
+    super('txn_conflict', message);
+    this.name = 'TxnConflict';
+  }
+}
+
+/** Name under which an application's fence is kept among the table's txns. */
+export function fenceId(appId: string): string {
+  return `${appId}/fence`;
+}
+
+/** A snapshot older than this is refreshed before writing on top of it: cleaned log versions must never be reused. */
+const WRITE_ON_TOP_MS = 60_000;
+/**
+ * A version created this long after the snapshot it was planned on may have been used and cleaned away since; log entries
+ * are kept for an hour at least (MIN_LOG_RETENTION_MS of maintenance).
+ */
+const PAUSED_MS = 600_000;
+/** Other writers take every version for this many tries in a row only when something is wrong. */
+const MAX_TRIES = 1_000;
+
+/** Opens a table without touching the storage. One instance may be used concurrently. */
+export function openTable(storage: Storage, spec: TableSpec, options: TableOptions = {}): Table {
+  return new DeltaTable(storage, spec, options.checkpoints ?? IN_PROCESS);
+}
+
+/**
+ * Whoever opens a table must be able to read its checkpoints, or could not open it once its log has been cleaned: so there
+ * is always a format. DuckDB is loaded only by a process that meets a checkpoint.
+ */
+const IN_PROCESS: CheckpointFormat = {
+  write: async (job) => (await duckdb()).write(job),
+  readState: async (file) => (await duckdb()).readState(file),
+  readTombstones: async (file) => (await duckdb()).readTombstones(file),
+};
+
+async function duckdb(): Promise<CheckpointFormat> {
+  const { duckdbCheckpoints } = await import('./checkpointParquet.ts');
+  return duckdbCheckpoints();
+}
+
+class DeltaTable implements Table {
+  readonly spec: TableSpec;
+  readonly #storage: Storage;
+  readonly #wantedSchema: string;
+  readonly #columnsTag: string;
+  readonly #checkpoints: CheckpointFormat;
+  #snapshot = NO_TABLE;
+  #refreshedAt = -Infinity;
+  #refreshing: Promise<Snapshot> | undefined;
+  #checkpointing: Promise<Checkpoint | undefined> | undefined;
+  #checkpointTried = -1;
+  #checkpointRows = 0;
+
+  constructor(storage: Storage, spec: TableSpec, checkpoints: CheckpointFormat) {
+    this.#storage = storage;
+    this.spec = spec;
+    this.#checkpoints = checkpoints;
+    this.#wantedSchema = schemaString(spec.columns, spec.partitionColumns);
+    this.#columnsTag = columnsFingerprint(spec.columns);
+  }
+
+  async snapshot(): Promise<Snapshot> {
+    // A refresh under way may have listed the log before the caller's last write: wait for it, then look again.
+    if (this.#refreshing) await this.#refreshing.catch(() => undefined);
+    return (this.#refreshing ??= this.#refresh());
+  }
+
+  async append(commit: AppendCommit): Promise<{ version: number }> {
+    const { appId, version, expected, epoch } = commit.txn;
+    let fence: number | undefined;
+    let first = true;
+    return this.#commit(commit.info, (base) => {
+      const seen = base.txns.get(appId);
+      if (seen === version && commit.files.length > 0 && commit.files.every(({ path }) => wasAdded(base, path)))
+        return undefined;
+      if (seen !== expected) throw new TxnConflict(`${this.spec.root}: ${appId} is at ${seen}, expected ${expected}`);
+      const now = base.txns.get(fenceId(appId));
+      if (first) fence = now;
+      first = false;
+      if (now !== undefined && (epoch === undefined ? now !== fence : now > epoch)) {
+        throw new TxnConflict(
+          `${this.spec.root}: ${appId} was fenced by epoch ${now}, this writer has ${epoch ?? 'none'}`,
+        );
+      }
+      return [
+        ...commit.files.map((file) => this.#addAction(file, true)),
+        { txn: { appId, version, lastUpdated: Date.now() } },
+      ];
+    });
+  }
+
+  async fence({ appId, version, info }: FenceCommit): Promise<{ version: number }> {
+    const id = fenceId(appId);
+    await this.snapshot();
+    return this.#commit(info, (base) => {
+      const seen = base.txns.get(id);
+      if (seen === version) return undefined;
+      if (seen !== undefined && seen > version) {
+        throw new TxnConflict(`${this.spec.root}: ${appId} is fenced by epoch ${seen} already, above ${version}`);
+      }
+      return [{ txn: { appId: id, version, lastUpdated: Date.now() } }];
+    });
+  }
+
+  async replace({ remove, add, dataChange, notAfter, info }: ReplaceCommit): Promise<{ version: number }> {
+    return this.#commit(info, (base) => {
+      const gone = remove.filter(({ path }) => !base.files.has(path));
+      const added = add.length > 0 && add.every(({ path }) => base.files.has(path));
+      if (added && gone.length === remove.length) return undefined;
+      if (gone[0]) throw new TxnConflict(`${this.spec.root}: ${gone[0].path} has been removed by another commit`);
+      if (performance.now() > notAfter)
+        throw new TxnConflict(`${this.spec.root}: too long since the files were uploaded`);
+      return [
+        ...remove.map((file) => removeAction(file, dataChange)),
+        ...add.map((file) => this.#addAction(file, dataChange)),
+      ];
+    });
+  }
+
+  checkpoint(): Promise<Checkpoint | undefined> {
+    return (this.#checkpointing ??= this.#writeCheckpoint().finally(() => (this.#checkpointing = undefined)));
+  }
+
+  sinceCheckpoint(): { commits: number; rows: number } {
+    const { version, checkpoint, files } = this.#snapshot;
+    const last = Math.max(checkpoint, this.#checkpointTried);
+    return { commits: version - last, rows: Math.max(files.size, this.#checkpointRows) };
+  }
+
+  async tombstones(): Promise<Map<string, RemoveFile>> {
+    const { checkpoint, tombstones, files } = await this.snapshot();
+    const older =
+      checkpoint < 0 ? [] : await readTombstones(this.#storage, this.spec.root, checkpoint, this.#checkpoints);
+    return new Map([...older, ...tombstones].filter(([path]) => !files.has(path)));
+  }
+
+  /**
+   * Optimistic concurrency: plan on the newest version known, create the next log entry, and where that is taken, read
+   * what came in between and plan again. A plan of undefined says that the table is as wanted already.
+   */
+  async #commit(
+    info: Record<string, unknown>,
+    plan: (base: Snapshot) => Action[] | undefined,
+  ): Promise<{ version: number }> {
+    if (performance.now() - this.#refreshedAt > WRITE_ON_TOP_MS) await this.snapshot();
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const base = this.#snapshot;
+      const plannedOn = this.#refreshedAt;
+      const planned = await this.#planned(plan, base);
+      if (planned === 'stale') continue;
+      if (!planned) return { version: base.version };
+      const version = base.version + 1;
+      // The random id makes every entry unique, which is how an unanswered write is recognised as one's own.
+      const commitInfo = {
+        timestamp: Date.now(),
+        engineInfo: 'spor',
+        operation: 'WRITE',
+        txnId: randomUUID(),
+        ...info,
+      };
+      const actions: Action[] = [{ commitInfo }, ...this.#tableActions(base), ...planned];
+      const created = await writeEntry(this.#storage, this.spec.root, version, actions);
+      if (created && performance.now() - plannedOn <= PAUSED_MS) {
+        this.#advance(version, actions);
+        return { version };
+      }
+      // This process was stopped in between: only the table, read anew, can tell whether the entry is part of it.
+      if (created) await this.#reread();
+      else await this.snapshot();
+    }
+    throw new LakeError(
+      'storage_unavailable',
+      `${this.spec.root}: ${MAX_TRIES} commits in a row lost the race for a version`,
+      {
+        retryAfterSeconds: 5,
+      },
+    );
+  }
+
+  /** A conflict counts only on the newest version: the caller may have learned of a commit before this instance did. */
+  async #planned(
+    plan: (base: Snapshot) => Action[] | undefined,
+    base: Snapshot,
+  ): Promise<Action[] | undefined | 'stale'> {
+    try {
+      return plan(base);
+    } catch (error) {
+      if (error instanceof TxnConflict && (await this.snapshot()).version > base.version) return 'stale';
+      throw error;
+    }
+  }
+
+  #addAction(file: NewFile, dataChange: boolean): Action {
+    return {
+      add: {
+        path: file.path,
+        partitionValues: { ...file.partitionValues },
+        size: file.size,
+        modificationTime: Date.now(),
+        dataChange,
+        stats: JSON.stringify({ ...file.stats, numRecords: file.rows }),
+        tags: { [COLUMNS_TAG]: this.#columnsTag },
+      },
+    };
+  }
+
+  /** What a commit must say of the table itself: everything when it creates it, its schema when columns were added. */
+  #tableActions(base: Snapshot): Action[] {
+    if (!base.protocol || !base.metaData) return [{ protocol: PROTOCOL }, { metaData: this.#newMetaData() }];
+    checkWritable(base.protocol, base.metaData, this.spec.root);
+    const merged = mergedSchema(this.spec.root, base.metaData.schemaString, this.#wantedSchema);
+    return merged === undefined ? [] : [{ metaData: { ...base.metaData, schemaString: merged } }];
+  }
+
+  #newMetaData(): MetaData {
+    return {
+      id: randomUUID(),
+      format: { provider: 'parquet', options: {} },
+      schemaString: this.#wantedSchema,
+      partitionColumns: [...this.spec.partitionColumns],
+      configuration: {},
+      createdTime: Date.now(),
+    };
+  }
+
+  /** Own commits need not be read back, unless a refresh has gone past them already. */
+  #advance(version: number, actions: readonly Action[]): void {
+    if (this.#snapshot.version === version - 1)
+      this.#snapshot = replay(this.#snapshot, [{ version, actions }], this.spec.root);
+  }
+
+  async #writeCheckpoint(): Promise<Checkpoint | undefined> {
+    const snapshot = this.#snapshot.version < 0 ? await this.snapshot() : this.#snapshot;
+    if (snapshot.version === snapshot.checkpoint) return undefined;
+    this.#checkpointTried = snapshot.version;
+    const options = { format: this.#checkpoints, now: Date.now() };
+    const written = await writeCheckpoint(this.#storage, this.spec.root, snapshot, options);
+    if (!written) {
+      // The checkpoint this snapshot began with has been cleaned away: begin with a newer one.
+      await this.#reread();
+      return undefined;
+    }
+    this.#checkpointRows = written.rows;
+    // Commits may have come meanwhile: of the tombstones only theirs are still needed.
+    const { checkpoint, tombstones } = this.#snapshot;
+    if (checkpoint < written.version) {
+      const later = [...tombstones].filter(([path, remove]) => snapshot.tombstones.get(path) !== remove);
+      this.#snapshot = { ...this.#snapshot, checkpoint: written.version, tombstones: new Map(later) };
+    }
+    return written;
+  }
+
+  /** From the beginning, or the newest checkpoint, as if nothing were known. */
+  async #reread(): Promise<void> {
+    const startedAt = performance.now();
+    this.#snapshot = await readLog(this.#storage, this.spec.root, { checkpoints: this.#checkpoints });
+    this.#refreshedAt = startedAt;
+  }
+
+  async #refresh(): Promise<Snapshot> {
+    try {
+      const startedAt = performance.now();
+      const options = { base: this.#snapshot, checkpoints: this.#checkpoints };
+      const snapshot = await readLog(this.#storage, this.spec.root, options);
+      // A commit of our own may have advanced the snapshot meanwhile.
+      if (snapshot.version > this.#snapshot.version) this.#snapshot = snapshot;
+      this.#refreshedAt = startedAt;
+      return this.#snapshot;
+    } finally {
+      this.#refreshing = undefined;
+    }
+  }
+}
+
+function removeAction({ path, partitionValues, size }: AddFile, dataChange: boolean): Action {
+  const deletionTimestamp = Date.now();
+  return { remove: { path, deletionTimestamp, dataChange, extendedFileMetadata: true, partitionValues, size } };
+}
+
+function wasAdded(snapshot: Snapshot, path: string): boolean {
+  return snapshot.files.has(path) || snapshot.tombstones.has(path);
+}

@@ -1,0 +1,83 @@
+/** What a failure of the lake is: its HTTP status, how loud it is logged, whether the same request may succeed later. */
+export interface LakeErrorKind {
+  status: number;
+  level: 'debug' | 'info' | 'warn' | 'error';
+  retryable: boolean;
+  /** What the reader of the docs should know; the error itself carries a message about the case at hand. */
+  help: string;
+}
+
+const client = (status: number, help: string): LakeErrorKind => ({ status, level: 'debug', retryable: false, help });
+const busy = (status: number, level: LakeErrorKind['level'], help: string): LakeErrorKind => ({
+  status,
+  level,
+  retryable: true,
+  help,
+});
+const fault = (help: string): LakeErrorKind => ({ status: 500, level: 'error', retryable: false, help });
+
+/** Every failure of the lake and its query server. */
+export const LAKE_ERRORS = {
+  body_not_json: client(400, 'The body is not JSON text in UTF-8. Send {"sql": "select …"}.'),
+  body_invalid: client(400, 'The body has the wrong shape. Send {"sql": "select …", "format": "json"}.'),
+  sql_invalid: client(
+    400,
+    "The SQL does not parse or names something that is not there; the message is the database's own.",
+  ),
+  sql_not_one_statement: client(400, 'Send exactly one SQL statement.'),
+  sql_not_a_query: client(
+    400,
+    'Only statements that read are allowed: SELECT, WITH, FROM, VALUES, DESCRIBE, SUMMARIZE, EXPLAIN.',
+  ),
+  sql_failed: client(400, "The query failed while running, for instance on a cast; the message is the database's own."),
+  token_missing: client(401, 'No read token. Send "Authorization: Bearer rt_…".'),
+  token_unknown: client(401, 'The read token is not known here. Check for typing errors and the environment.'),
+  token_revoked: client(401, 'The read token was revoked. Use its successor.'),
+  token_expired: client(401, 'The read token has expired. Use its successor.'),
+  sql_forbidden: client(
+    403,
+    "The SQL reaches for a file, a setting or an extension; only the tenant's own views may be read.",
+  ),
+  not_found: client(404, 'There is nothing at this address.'),
+  method_not_allowed: client(405, 'This address takes other methods.'),
+  query_timeout: client(408, 'The query took longer than allowed and was stopped. Narrow it, for instance by date.'),
+  body_too_large: client(413, 'The body is over the limit.'),
+  tables_too_large: client(
+    413,
+    'The files the query may read do not fit the local cache. Give "from" and "to", or raise LAKE_CACHE_MAX_BYTES.',
+  ),
+  query_out_of_memory: client(413, 'The query needs more memory than allowed. Narrow it, or aggregate in steps.'),
+  content_type_unsupported: client(415, 'The body must be application/json.'),
+  too_many_queries: busy(429, 'info', 'Too many queries wait already. Send again after Retry-After seconds.'),
+  query_cancelled: busy(499, 'debug', 'The caller went away and the query was stopped.'),
+  internal: busy(500, 'error', 'Something failed here. Send again later; the log has the cause.'),
+  tokens_unavailable: busy(503, 'warn', 'Read tokens have not been loaded yet. Send again after Retry-After seconds.'),
+  storage_unavailable: busy(503, 'warn', "The lake's storage did not answer. Send again after Retry-After seconds."),
+  stopping: busy(503, 'info', 'This server is stopping. Send again; another one answers.'),
+  storage_unfit: fault(
+    'The storage lacks a property the lake needs; the message names it. Use another store or mend its settings.',
+  ),
+  storage_path_invalid: fault("A path would escape the lake's folder or holds characters that are not allowed."),
+  storage_object_exists: fault(
+    'Something else was found under a name that should be new. Lake files are never overwritten.',
+  ),
+  table_unsupported: fault('The table uses a Delta protocol version or feature that is not known here.'),
+  table_corrupt: fault("The table's log cannot be read as the Delta protocol says."),
+  table_schema_conflict: fault("The table's columns and those of this version contradict each other."),
+  txn_conflict: fault('Another owner committed to the table first. Nothing of this commit is in the table.'),
+} as const satisfies Record<string, LakeErrorKind>;
+
+export type LakeErrorCode = keyof typeof LAKE_ERRORS;
+
+/** A failure with a stable code and a message that is safe to show to the caller. */
+export class LakeError extends Error {
+  readonly code: LakeErrorCode;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: LakeErrorCode, message: string, options: { retryAfterSeconds?: number; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = 'LakeError';
+    this.code = code;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}

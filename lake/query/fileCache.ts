@@ -1,0 +1,198 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { link, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { AddFile } from '../delta/actions.ts';
+import { LakeError } from '../errors.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Lease, LocalFiles } from './localFiles.ts';
+
+const DOWNLOADS_AT_ONCE = 8;
+/** Eviction goes below the limit by this much, so that it is not due again at once. */
+const KEEP_SHARE = 0.9;
+
+/**
+ * Data files of a lake in S3, kept on local disk up to a number of bytes; those unused longest go first. Lake files never
+ * change, so a cached one is always right.
+ *
+ *     <folder>/<hash of the lake's URL>/files/<path>      finished files; their time is their last use
+ *                                      /filling/<uuid>    downloads under way, renamed when whole
+ *                                      /leases/<pid>-<uuid>/<path>   hard links one query reads
+ *
+ * Several processes may share the folder: a query reads its own hard links, so no eviction can take a file away from it.
+ */
+export async function openFileCache(options: {
+  storage: Storage;
+  folder: string;
+  maxBytes: number;
+}): Promise<LocalFiles> {
+  const name = createHash('sha256').update(options.storage.url).digest('hex').slice(0, 16);
+  const cache = new FileCache({ ...options, folder: join(options.folder, name) });
+  await cache.open();
+  return cache;
+}
+
+class FileCache implements LocalFiles {
+  readonly #storage: Storage;
+  readonly #folder: string;
+  readonly #maxBytes: number;
+  readonly #filling = new Map<string, Promise<void>>();
+  /** Bytes added since the folder was last measured, on top of what it held then. */
+  #bytes = 0;
+  #evicting: Promise<void> | undefined;
+
+  constructor({ storage, folder, maxBytes }: { storage: Storage; folder: string; maxBytes: number }) {
+    this.#storage = storage;
+    this.#folder = folder;
+    this.#maxBytes = maxBytes;
+  }
+
+  async open(): Promise<void> {
+    for (const part of ['files', 'filling', 'leases']) await mkdir(join(this.#folder, part), { recursive: true });
+    await removeLeasesOfTheDead(join(this.#folder, 'leases'));
+    await removeOld(join(this.#folder, 'filling'));
+    await this.#evict();
+  }
+
+  async lease(root: string, files: readonly AddFile[]): Promise<Lease> {
+    const needed = files.reduce((sum, { size }) => sum + size, 0);
+    if (needed > this.#maxBytes) {
+      throw new LakeError(
+        'tables_too_large',
+        `The query may read ${megabytes(needed)} MB of files and the local cache holds ${megabytes(this.#maxBytes)} MB. ` +
+          'Give "from" and "to", or raise LAKE_CACHE_MAX_BYTES.',
+      );
+    }
+    const folder = join(this.#folder, 'leases', `${process.pid}-${randomUUID()}`);
+    const release = (): Promise<void> => rm(folder, { recursive: true, force: true });
+    try {
+      await mkdir(folder);
+      const paths = new Map<string, string>();
+      const queue = [...files];
+      const worker = async (): Promise<void> => {
+        for (let file = queue.pop(); file; file = queue.pop()) {
+          const path = join(folder, root, file.path);
+          await this.#take(`${root}/${file.path}`, file.size, path);
+          paths.set(file.path, path);
+        }
+      };
+      await Promise.all(Array.from({ length: DOWNLOADS_AT_ONCE }, worker));
+      await this.#evictIfFull();
+      return { paths, release };
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  }
+
+  /** Links a cached file into a lease, fetching it first where it is not there, or no longer. */
+  async #take(path: string, size: number, target: string): Promise<void> {
+    const cached = join(this.#folder, 'files', path);
+    await mkdir(dirname(target), { recursive: true });
+    for (;;) {
+      if (await linked(cached, target)) {
+        const now = new Date();
+        await utimes(target, now, now);
+        return;
+      }
+      await this.#fill(path, size, cached);
+    }
+  }
+
+  #fill(path: string, size: number, cached: string): Promise<void> {
+    const filling =
+      this.#filling.get(path) ?? this.#download(path, size, cached).finally(() => this.#filling.delete(path));
+    this.#filling.set(path, filling);
+    return filling;
+  }
+
+  async #download(path: string, size: number, cached: string): Promise<void> {
+    const partial = join(this.#folder, 'filling', randomUUID());
+    try {
+      const found = await this.#storage.download(path, partial);
+      if (!found)
+        throw new LakeError('table_corrupt', `${this.#storage.url}: ${path} is in the log and not in the store`);
+      const stats = await stat(partial);
+      if (stats.size !== size) {
+        throw new LakeError(
+          'table_corrupt',
+          `${this.#storage.url}: ${path} has ${stats.size} bytes, the log says ${size}`,
+        );
+      }
+      await mkdir(dirname(cached), { recursive: true });
+      await rename(partial, cached);
+      this.#bytes += size;
+    } finally {
+      await rm(partial, { force: true });
+    }
+  }
+
+  async #evictIfFull(): Promise<void> {
+    if (this.#bytes <= this.#maxBytes) return;
+    this.#evicting ??= this.#evict().finally(() => (this.#evicting = undefined));
+    await this.#evicting;
+  }
+
+  /** Measures the folder, which other processes fill too, and deletes what was unused longest. */
+  async #evict(): Promise<void> {
+    const files: { path: string; size: number; usedAt: number }[] = [];
+    const entries = await readdir(join(this.#folder, 'files'), { recursive: true, withFileTypes: true });
+    for (const entry of entries) {
+      if (!entry.isFile()) continue;
+      const path = join(entry.parentPath, entry.name);
+      const stats = await stat(path).catch(absent);
+      if (stats) files.push({ path, size: stats.size, usedAt: stats.mtimeMs });
+    }
+    let total = files.reduce((sum, { size }) => sum + size, 0);
+    if (total > this.#maxBytes) {
+      for (const { path, size } of files.sort((a, b) => a.usedAt - b.usedAt)) {
+        if (total <= this.#maxBytes * KEEP_SHARE) break;
+        await rm(path, { force: true });
+        total -= size;
+      }
+    }
+    this.#bytes = total;
+  }
+}
+
+async function linked(source: string, target: string): Promise<boolean> {
+  try {
+    await link(source, target);
+    return true;
+  } catch (error) {
+    if (absent(error) === undefined) return false;
+    throw error;
+  }
+}
+
+/** Undefined for "no such file"; throws any other error. */
+function absent(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+}
+
+async function removeLeasesOfTheDead(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const pid = Number(name.split('-')[0]);
+    if (pid !== process.pid && !isAlive(pid)) await rm(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+const ABANDONED_MS = 3_600_000;
+
+async function removeOld(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const stats = await stat(join(folder, name)).catch(absent);
+    if (stats && Date.now() - stats.mtimeMs > ABANDONED_MS) await rm(join(folder, name), { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1_000_000).toFixed(1);
+}

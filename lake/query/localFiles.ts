@@ -1,0 +1,32 @@
+import type { AddFile } from '../delta/actions.ts';
+import { LakeError } from '../errors.ts';
+import type { Storage } from '../storage/storage.ts';
+
+/** Data files held ready on this machine's disk for one query. */
+export interface Lease {
+  /** Absolute paths by path within the table. */
+  paths: ReadonlyMap<string, string>;
+  release(): Promise<void>;
+}
+
+/** Where queries get local files from. */
+export interface LocalFiles {
+  /** @throws LakeError tables_too_large, storage_unavailable, table_corrupt */
+  lease(root: string, files: readonly AddFile[]): Promise<Lease>;
+}
+
+/** For a lake in a folder: its files are local already. */
+export function lakeFolderFiles(storage: Storage): LocalFiles {
+  return {
+    lease: (root, files) => {
+      const paths = new Map(files.map(({ path }) => [path, localPath(storage, `${root}/${path}`)]));
+      return Promise.resolve({ paths, release: () => Promise.resolve() });
+    },
+  };
+}
+
+function localPath(storage: Storage, path: string): string {
+  const local = storage.localPath(path);
+  if (local === undefined) throw new LakeError('internal', `${storage.url} is not a folder: its files need a cache`);
+  return local;
+}

@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import type { Registry } from '../../schemas/registry.ts';
+import { openStorage } from '../storage/open.ts';
+import type { S3Config } from '../storage/s3.ts';
+import type { Storage } from '../storage/storage.ts';
+import { openFileCache } from './fileCache.ts';
+import { lakeFolderFiles } from './localFiles.ts';
+import { createQueries, type Queries } from './query.ts';
+
+export interface LakeQueriesConfig extends S3Config {
+  lakeUrl: string;
+  workDir: string;
+  cacheMaxBytes: number;
+  queryMemoryMb: number;
+  queryThreads: number;
+  queryTimeoutMs: number;
+  queryMaxRows: number;
+  queryMaxBytes: number;
+}
+
+/** Opens a lake for reading: its storage, the local cache where it is not a folder, and the queries. Close the queries. */
+export async function openLakeQueries(
+  config: LakeQueriesConfig,
+  registry: Registry,
+): Promise<{ storage: Storage; queries: Queries }> {
+  const storage = await openStorage(config.lakeUrl, config);
+  const isFolder = storage.localPath('x') !== undefined;
+  const cache = { storage, folder: join(config.workDir, 'cache'), maxBytes: config.cacheMaxBytes };
+  const queries = await createQueries({
+    storage,
+    registry,
+    localFiles: isFolder ? lakeFolderFiles(storage) : await openFileCache(cache),
+    limits: {
+      memoryMb: config.queryMemoryMb,
+      threads: config.queryThreads,
+      timeoutMs: config.queryTimeoutMs,
+      maxRows: config.queryMaxRows,
+      maxBytes: config.queryMaxBytes,
+    },
+  });
+  const close = (): void => {
+    queries.close();
+    storage.close();
+  };
+  return { storage, queries: { ...queries, close } };
+}

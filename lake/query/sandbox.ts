@@ -1,0 +1,177 @@
+import { DuckDBInstance, type DuckDBConnection, type DuckDBResult } from '@duckdb/node-api';
+import { LakeError } from '../errors.ts';
+import { classify } from './duckdbErrors.ts';
+import { jsonValue, type Json } from './values.ts';
+import { literal } from './views.ts';
+
+export interface SandboxLimits {
+  memoryMb: number;
+  threads: number;
+  /** From the start of the query, opening its files included. */
+  timeoutMs: number;
+  maxRows: number;
+  /** Of the rows as JSON. */
+  maxBytes: number;
+}
+
+export interface SandboxQuery {
+  /** Statements that create the views; trusted. */
+  views: readonly string[];
+  /** Absolute paths the views read; nothing else can be opened. */
+  files: readonly string[];
+  /** Untrusted, but checked by checkSql. */
+  sql: string;
+  signal?: AbortSignal;
+}
+
+export interface Rows {
+  columns: { name: string; type: string }[];
+  rows: Json[][];
+  /** Whether rows were left out because of a limit. */
+  truncated: boolean;
+}
+
+/** A query that has begun just now may not notice one interrupt: it is repeated until the query ends. */
+const INTERRUPT_EVERY_MS = 25;
+
+/**
+ * Runs untrusted SQL in a DuckDB database of its own, in memory, that holds nothing but the views. Before the SQL runs,
+ * DuckDB is cut off from everything but the listed files and its configuration is locked. No spilling to disk: a query
+ * that needs more memory than allowed fails.
+ * @throws LakeError query_timeout, query_cancelled, query_out_of_memory, sql_invalid, sql_failed, sql_forbidden
+ */
+export async function runSandboxed(query: SandboxQuery, limits: SandboxLimits): Promise<Rows> {
+  const stop = createStop(limits.timeoutMs, query.signal);
+  let instance: DuckDBInstance | undefined;
+  let connection: DuckDBConnection | undefined;
+  try {
+    instance = await openInstance(limits);
+    connection = await instance.connect();
+    stop.watch(connection);
+    await lockDown(connection, query, stop);
+    stop.check();
+    const result = await connection.stream(query.sql);
+    const rows = await fetchRows(result, limits);
+    if (rows.truncated) await drain(result, connection);
+    return rows;
+  } catch (error) {
+    throw stop.reason() ?? classify(error);
+  } finally {
+    stop.end();
+    connection?.closeSync();
+    instance?.closeSync();
+  }
+}
+
+/** A connection that can parse and do nothing else, for checkSql. */
+export async function openParser(): Promise<{ connection: DuckDBConnection; close(): void }> {
+  const instance = await openInstance({ memoryMb: 64, threads: 1 });
+  const connection = await instance.connect();
+  await connection.run('SET enable_external_access = false');
+  await connection.run('SET lock_configuration = true');
+  return {
+    connection,
+    close: () => {
+      connection.closeSync();
+      instance.closeSync();
+    },
+  };
+}
+
+function openInstance({ memoryMb, threads }: Pick<SandboxLimits, 'memoryMb' | 'threads'>): Promise<DuckDBInstance> {
+  return DuckDBInstance.create(':memory:', {
+    threads: String(threads),
+    memory_limit: `${memoryMb}MiB`,
+    temp_directory: '',
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+    allow_community_extensions: 'false',
+    enable_object_cache: 'false',
+  });
+}
+
+async function lockDown(connection: DuckDBConnection, { views, files }: SandboxQuery, stop: Stop): Promise<void> {
+  await connection.run("SET TimeZone = 'UTC'");
+  for (const view of views) {
+    stop.check();
+    await connection.run(view);
+  }
+  await connection.run(`SET allowed_paths = [${files.map(literal).join(', ')}]`);
+  await connection.run('SET enable_external_access = false');
+  await connection.run('SET lock_configuration = true');
+}
+
+/** Row by row, so that neither limit is overshot by more than a chunk of 2,048 rows in memory. */
+async function fetchRows(result: DuckDBResult, { maxRows, maxBytes }: SandboxLimits): Promise<Rows> {
+  const types = result.columnTypes();
+  const columns = result.columnNames().map((name, index) => ({ name, type: String(types[index]) }));
+  const rows: Json[][] = [];
+  let bytes = 0;
+  for (;;) {
+    const chunk = await result.fetchChunk();
+    if (!chunk || chunk.rowCount === 0) return { columns, rows, truncated: false };
+    for (const values of chunk.getRows()) {
+      const row = values.map(jsonValue);
+      bytes += Buffer.byteLength(JSON.stringify(row)) + 1;
+      if (rows.length === maxRows || bytes > maxBytes) return { columns, rows, truncated: true };
+      rows.push(row);
+    }
+  }
+}
+
+/** Ends a query whose rest is not wanted; closing around it would leave its memory to the garbage collector. */
+async function drain(result: DuckDBResult, connection: DuckDBConnection): Promise<void> {
+  const again = setInterval(() => connection.interrupt(), INTERRUPT_EVERY_MS);
+  connection.interrupt();
+  try {
+    while ((await result.fetchChunk())?.rowCount);
+  } catch (error) {
+    if (classify(error).code !== 'query_cancelled') throw error;
+  } finally {
+    clearInterval(again);
+  }
+}
+
+interface Stop {
+  watch(connection: DuckDBConnection): void;
+  /** @throws LakeError when the time is up or the caller has gone. */
+  check(): void;
+  reason(): LakeError | undefined;
+  end(): void;
+}
+
+function createStop(timeoutMs: number, signal: AbortSignal | undefined): Stop {
+  let reason: LakeError | undefined;
+  let connection: DuckDBConnection | undefined;
+  let again: NodeJS.Timeout | undefined;
+  const stop = (why: LakeError): void => {
+    reason ??= why;
+    connection?.interrupt();
+    again ??= setInterval(() => connection?.interrupt(), INTERRUPT_EVERY_MS);
+  };
+  const cancelled = (): void => stop(new LakeError('query_cancelled', 'The query was cancelled.'));
+  const timer = setTimeout(() => {
+    stop(
+      new LakeError(
+        'query_timeout',
+        `The query took longer than ${timeoutMs} ms and was stopped. Narrow it, for instance by date.`,
+      ),
+    );
+  }, timeoutMs);
+  signal?.addEventListener('abort', cancelled);
+  if (signal?.aborted) cancelled();
+  return {
+    watch: (opened) => {
+      connection = opened;
+    },
+    check: () => {
+      if (reason) throw reason;
+    },
+    reason: () => reason,
+    end: () => {
+      clearTimeout(timer);
+      clearInterval(again);
+      signal?.removeEventListener('abort', cancelled);
+    },
+  };
+}

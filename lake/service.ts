@@ -1,0 +1,98 @@
+import type { Logger } from '../runtime/log.ts';
+import { createMetrics } from '../runtime/metrics.ts';
+import { connectNats } from '../runtime/nats.ts';
+import type { Resources } from '../runtime/resources.ts';
+import { delay, retry } from '../runtime/retry.ts';
+import { watchSecrets, type SecretWatch } from '../runtime/secretStore.ts';
+import { TOKENS_BUCKET, type TokenRecord } from '../schemas/keys.ts';
+import { createRegistry } from '../schemas/registry.ts';
+import type { LakeConfig } from './config.ts';
+import { startQueryServer } from './http/server.ts';
+import { LakeMetrics } from './metrics.ts';
+import { openLakeQueries } from './query/open.ts';
+import { createSlots } from './query/slots.ts';
+import type { Storage } from './storage/storage.ts';
+
+const STORAGE_CHECK_MS = 5_000;
+const STOP_DEADLINE_MS = 15_000;
+const START_BACKOFF = { firstMs: 100, maxMs: 2_000, attempts: Infinity };
+/** While tokens cannot be followed for longer than this, a revoked one may still be taken: get no more requests. */
+const TOKENS_STALE_MS = 30_000;
+
+/**
+ * Starts the query server: HTTP first, so that it can say what it waits for; then storage and tokens. Resolves when
+ * queries are answered.
+ */
+export async function startLake(options: {
+  config: LakeConfig;
+  log: Logger;
+  resources: Resources;
+}): Promise<{ port: number }> {
+  const { config, log, resources } = options;
+  const { storage, queries } = await openLakeQueries(config, createRegistry());
+  resources.add('lake', queries, () => queries.close());
+  const slots = createSlots({ concurrent: config.concurrentQueries, queued: config.queuedQueries });
+  const storageFault = watchStorage(storage, { log, resources });
+  const state: { tokens?: SecretWatch<TokenRecord> } = {};
+
+  const server = await startQueryServer({
+    host: config.host,
+    port: config.port,
+    queries,
+    slots,
+    metrics: new LakeMetrics(createMetrics('lake'), slots),
+    log,
+    tokens: () => state.tokens,
+    notReady: () => tokensFault(state.tokens) ?? storageFault(),
+  });
+  resources.add('http', server, () => server.close(STOP_DEADLINE_MS));
+
+  const connection = await connectNats({ url: config.natsUrl, name: 'spor-lake', log });
+  resources.add('stream server', connection, (open) => open.close());
+  const tokens = await retry(
+    () => watchSecrets<TokenRecord>(connection, TOKENS_BUCKET, config.replicas, log),
+    START_BACKOFF,
+    {
+      retryable: () => !connection.isClosed(),
+      onRetry: (error, attempt) => {
+        if (attempt % 5 === 0) log.warn({ err: error }, 'read tokens cannot be read yet, trying again');
+      },
+    },
+  );
+  state.tokens = resources.add('tokens', tokens, (watch) => watch.stop());
+  return { port: server.port };
+}
+
+function tokensFault(tokens: SecretWatch<TokenRecord> | undefined): string | undefined {
+  if (!tokens) return 'waiting for the read tokens';
+  const { staleSinceMs } = tokens;
+  const stale = staleSinceMs !== undefined && Date.now() - staleSinceMs > TOKENS_STALE_MS;
+  return stale ? 'changes of read tokens cannot be followed: the stream server does not answer' : undefined;
+}
+
+/** Asks the storage now and then whether it answers; returns the last fault. */
+function watchStorage(
+  storage: Storage,
+  { log, resources }: { log: Logger; resources: Resources },
+): () => string | undefined {
+  const stop = new AbortController();
+  let fault: string | undefined = 'waiting for the storage';
+  const watch = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      try {
+        await storage.list('events/')[Symbol.asyncIterator]().next();
+        fault = undefined;
+      } catch (error) {
+        log.warn({ err: error }, 'the storage does not answer');
+        fault = 'the storage does not answer';
+      }
+      await delay(STORAGE_CHECK_MS, stop.signal);
+    }
+  };
+  const watching = watch();
+  resources.add('storage watch', stop, async () => {
+    stop.abort();
+    await watching;
+  });
+  return () => fault;
+}

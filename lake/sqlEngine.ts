@@ -1,0 +1,23 @@
+/** A row with values as JSON can hold them: whole numbers beyond 2^53 and decimals as text. */
+export type SqlRow = Record<string, unknown>;
+
+/** One connection; statements run one after another. */
+export interface SqlSession {
+  run(sql: string): Promise<SqlRow[]>;
+  close(): Promise<void>;
+}
+
+/** Something that runs DuckDB's SQL: this process (duckdb.ts), or one of its own, as the processor's is. */
+export interface SqlEngine {
+  session(): SqlSession;
+}
+
+/** A text as an SQL literal. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** A name as an SQL identifier. */
+export function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

@@ -1,0 +1,24 @@
+import { resolve } from 'node:path';
+import { ConfigError } from '../../runtime/config.ts';
+import { openLocalStorage } from './local.ts';
+import { openS3Storage, type S3Config } from './s3.ts';
+import type { Storage } from './storage.ts';
+
+/**
+ * Opens the storage a lake URL names: `file:<folder>` (relative to the working folder, or absolute) or
+ * `s3://<bucket>[/<prefix>]`. Does not yet prove that it is fit: see probe.ts.
+ * @throws ConfigError for any other URL, and for a folder whose name DuckDB would take for a pattern.
+ */
+export async function openStorage(url: string, s3: S3Config): Promise<Storage> {
+  const { scheme, rest } = /^(?<scheme>[a-z0-9]+):(?<rest>.*)$/.exec(url)?.groups ?? {};
+  if (scheme === 'file' && /[*?[\]{}]/.test(rest ?? '')) {
+    throw new ConfigError([`LAKE_URL=${url} holds one of * ? [ ] { }, which are patterns in SQL: use another folder`]);
+  }
+  if (scheme === 'file' && rest) return openLocalStorage(resolve(rest.replace(/^\/\/(?=\/)/, '')));
+  if (scheme === 's3' && rest?.startsWith('//')) {
+    const [bucket = '', ...prefix] = rest.slice(2).replace(/\/+$/, '').split('/');
+    if (/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket))
+      return openS3Storage({ bucket, prefix: prefix.join('/') }, s3);
+  }
+  throw new ConfigError([`LAKE_URL=${url} is neither file:<folder> nor s3://<bucket>/<prefix>`]);
+}

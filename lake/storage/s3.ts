@@ -1,0 +1,267 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { readFile, rm, stat } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  type GetObjectCommandOutput,
+} from '@aws-sdk/client-s3';
+import { retry, type Backoff } from '../../runtime/retry.ts';
+import { LakeError } from '../errors.ts';
+import { explain, isConflict, isNoSuchKey, isRefusedCondition, isTransient } from './s3Errors.ts';
+import { checkPath, checkPrefix, type Storage, type StoredObject } from './storage.ts';
+
+export interface S3Config {
+  s3Endpoint: string;
+  s3Region: string;
+  s3ForcePathStyle: boolean;
+  s3Checksums: 'WHEN_REQUIRED' | 'WHEN_SUPPORTED';
+  /** Longest wait for an answer to a small request, and longest silence within a large one. */
+  s3TimeoutMs: number;
+  /** Empty: the SDK's own search (environment, profile, instance role). */
+  s3AccessKeyId: string;
+  s3SecretAccessKey: string;
+}
+
+const BACKOFF: Backoff = { firstMs: 100, maxMs: 2_000, attempts: 6 };
+const DELETES_AT_ONCE = 16;
+/** A slow link still moves this much, in bytes per millisecond: bounds the time a large object may take. */
+const SLOWEST_BYTES_PER_MS = 512;
+/** Files up to this size are sent from memory, larger ones as a stream. */
+const BUFFERED_BYTES = 8 * 1024 * 1024;
+
+const nothing = (): void => {};
+const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+
+/** A lake in an S3 bucket, below a prefix. The bucket must exist. */
+export function openS3Storage(location: { bucket: string; prefix: string }, config: S3Config): Storage {
+  const client = new S3Client({
+    region: config.s3Region,
+    ...(config.s3Endpoint === '' ? {} : { endpoint: config.s3Endpoint }),
+    forcePathStyle: config.s3ForcePathStyle,
+    requestChecksumCalculation: config.s3Checksums,
+    responseChecksumValidation: config.s3Checksums,
+    // Retries are ours alone: a conditional PUT must know whether an earlier try of its own may have arrived.
+    maxAttempts: 1,
+    logger: SILENT, // errors are thrown; the SDK would also write them to the console
+    requestHandler: {
+      connectionTimeout: 5_000,
+      socketTimeout: config.s3TimeoutMs,
+      httpAgent: { keepAlive: true },
+      httpsAgent: { keepAlive: true },
+    },
+    ...(config.s3AccessKeyId === ''
+      ? {}
+      : { credentials: { accessKeyId: config.s3AccessKeyId, secretAccessKey: config.s3SecretAccessKey } }),
+  });
+  return new S3Storage(client, location, config.s3TimeoutMs);
+}
+
+class S3Storage implements Storage {
+  readonly url: string;
+  readonly #client: S3Client;
+  readonly #bucket: string;
+  readonly #root: string;
+  readonly #timeoutMs: number;
+
+  constructor(client: S3Client, { bucket, prefix }: { bucket: string; prefix: string }, timeoutMs: number) {
+    this.#client = client;
+    this.#bucket = bucket;
+    this.#root = prefix === '' ? '' : `${checkPath(prefix)}/`;
+    this.#timeoutMs = timeoutMs;
+    this.url = `s3://${bucket}/${prefix}`;
+  }
+
+  localPath(): undefined {
+    return undefined;
+  }
+
+  close(): void {
+    this.#client.destroy();
+  }
+
+  async get(path: string): Promise<Uint8Array | undefined> {
+    return this.#retried(`reading ${path}`, () => this.#read(path, (answer) => answer.Body!.transformToByteArray()));
+  }
+
+  async download(path: string, localFile: string): Promise<boolean> {
+    const found = await this.#retried(`reading ${path}`, () =>
+      this.#read(path, async (answer) => {
+        const body = answer.Body as Readable;
+        try {
+          await pipeline(body, createWriteStream(localFile, { flags: 'wx' }));
+        } catch (error) {
+          await rm(localFile, { force: true });
+          throw error;
+        }
+        const { size } = await stat(localFile);
+        if (size === answer.ContentLength) return true;
+        await rm(localFile, { force: true });
+        throw new Error(`${path} ended after ${size} of ${answer.ContentLength} bytes`);
+      }),
+    );
+    return found ?? false;
+  }
+
+  async putIfAbsent(path: string, body: Uint8Array): Promise<boolean> {
+    return this.#create(path, body.byteLength, {
+      body: () => body,
+      isOurs: async () => {
+        const stored = await this.get(path);
+        return stored !== undefined && Buffer.compare(stored, body) === 0;
+      },
+    });
+  }
+
+  async upload(path: string, localFile: string): Promise<void> {
+    const { size } = await stat(localFile);
+    const buffered = size <= BUFFERED_BYTES ? await readFile(localFile) : undefined;
+    const isOurs = async (): Promise<boolean> => this.#sameContent(path, localFile, size);
+    const created = await this.#create(path, size, { body: () => buffered ?? createReadStream(localFile), isOurs });
+    if (!created && !(await isOurs())) {
+      throw new LakeError('storage_object_exists', `${path} exists already with other content and is not overwritten`);
+    }
+  }
+
+  async *list(prefix: string, startAfter?: string): AsyncIterable<StoredObject> {
+    checkPrefix(prefix);
+    let token: string | undefined;
+    do {
+      const page = await this.#retried(`listing ${prefix}`, () =>
+        this.#client.send(
+          new ListObjectsV2Command({
+            Bucket: this.#bucket,
+            Prefix: this.#root + prefix,
+            ...(token === undefined ? {} : { ContinuationToken: token }),
+            ...(startAfter === undefined ? {} : { StartAfter: this.#root + startAfter }),
+          }),
+          this.#within(0),
+        ),
+      );
+      for (const { Key, Size, LastModified } of page.Contents ?? []) {
+        yield { path: Key!.slice(this.#root.length), size: Size ?? 0, modified: LastModified ?? new Date(0) };
+      }
+      token = page.IsTruncated ? page.NextContinuationToken : undefined;
+    } while (token !== undefined);
+  }
+
+  /** One request per object: the bulk request needs a body checksum that stores disagree about. */
+  async delete(paths: readonly string[]): Promise<void> {
+    for (let at = 0; at < paths.length; at += DELETES_AT_ONCE) {
+      await Promise.all(
+        paths
+          .slice(at, at + DELETES_AT_ONCE)
+          .map((path) =>
+            this.#retried(`deleting ${path}`, () =>
+              this.#client.send(
+                new DeleteObjectCommand({ Bucket: this.#bucket, Key: this.#key(path) }),
+                this.#within(0),
+              ),
+            ),
+          ),
+      );
+    }
+  }
+
+  /**
+   * A conditional PUT (If-None-Match: *, RFC 9110 §13.1.2). 412 says that the object exists; but once a try of ours went
+   * unanswered, that object may be ours, which its content tells. 409 says that another write of the same key is under
+   * way: nothing is decided, try again.
+   */
+  async #create(
+    path: string,
+    size: number,
+    content: { body: () => Uint8Array | Readable; isOurs: () => Promise<boolean> },
+  ): Promise<boolean> {
+    const key = this.#key(path);
+    let unanswered = false;
+    return this.#retried(`writing ${path}`, async () => {
+      const body = content.body();
+      try {
+        const put = { Bucket: this.#bucket, Key: key, Body: body, ContentLength: size, IfNoneMatch: '*' };
+        await this.#client.send(new PutObjectCommand(put), this.#within(size));
+        return true;
+      } catch (error) {
+        if (isRefusedCondition(error)) return unanswered && (await content.isOurs());
+        if (!isConflict(error)) unanswered = true;
+        throw error;
+      } finally {
+        if ('destroy' in body) body.destroy();
+      }
+    });
+  }
+
+  async #sameContent(path: string, localFile: string, size: number): Promise<boolean> {
+    const same = await this.#retried(`reading ${path}`, () =>
+      this.#read(path, async (answer) => {
+        const body = answer.Body as Readable;
+        if (answer.ContentLength !== size) {
+          body.destroy();
+          return false;
+        }
+        return sameBytes(body, createReadStream(localFile));
+      }),
+    );
+    return same ?? false;
+  }
+
+  async #read<T>(path: string, take: (answer: GetObjectCommandOutput) => Promise<T>): Promise<T | undefined> {
+    try {
+      const get = new GetObjectCommand({ Bucket: this.#bucket, Key: this.#key(path) });
+      return await take(await this.#client.send(get, this.#within(0)));
+    } catch (error) {
+      if (isNoSuchKey(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #retried<T>(what: string, task: () => Promise<T>): Promise<T> {
+    try {
+      return await retry(task, BACKOFF, { retryable: isTransient });
+    } catch (error) {
+      if (error instanceof LakeError) throw error;
+      throw new LakeError('storage_unavailable', `${this.url}: ${what} failed: ${explain(error)}`, {
+        retryAfterSeconds: 2,
+        cause: error,
+      });
+    }
+  }
+
+  #key(path: string): string {
+    return this.#root + checkPath(path);
+  }
+
+  #within(bytes: number): { abortSignal: AbortSignal } {
+    return { abortSignal: AbortSignal.timeout(this.#timeoutMs + Math.ceil(bytes / SLOWEST_BYTES_PER_MS)) };
+  }
+}
+
+/** Compares two streams of the same length without holding either. */
+async function sameBytes(a: Readable, b: Readable): Promise<boolean> {
+  const chunksB = b[Symbol.asyncIterator]();
+  let rest = Buffer.alloc(0);
+  try {
+    for await (const chunk of a) {
+      let left = chunk as Buffer;
+      while (left.length > 0) {
+        if (rest.length === 0) {
+          const next = await chunksB.next();
+          if (next.done) return false;
+          rest = next.value as Buffer<ArrayBuffer>;
+        }
+        const length = Math.min(left.length, rest.length);
+        if (!left.subarray(0, length).equals(rest.subarray(0, length))) return false;
+        left = left.subarray(length);
+        rest = rest.subarray(length);
+      }
+    }
+    return rest.length === 0;
+  } finally {
+    a.destroy();
+    b.destroy();
+  }
+}
