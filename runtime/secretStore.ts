@@ -1,6 +1,7 @@
-import { Kvm, type KV } from '@nats-io/kv';
+import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
 import type { Logger } from './log.ts';
 import type { NatsConnection } from './nats.ts';
+import { backoffMs, delay } from './retry.ts';
 
 /** Records in a KV bucket under the hash of a secret: instrumentation keys, read tokens. */
 export interface SecretStore<T> {
@@ -16,6 +17,8 @@ export interface SecretStore<T> {
 export interface SecretWatch<T> {
   get(hash: string): T | undefined;
   readonly size: number;
+  /** Since when changes may go unseen, in milliseconds since 1970: the server is away. Undefined while followed. */
+  readonly staleSinceMs: number | undefined;
   stop(): void;
 }
 
@@ -54,7 +57,8 @@ export async function openSecretStore<T>(
 
 /**
  * Follows a bucket until stopped; resolves once every record that exists now is known. While the server is away it goes on
- * with what it knows, and catches up by itself.
+ * with what it knows. After a reconnect it reads the bucket anew: the server may have forgotten the watch, which the client
+ * would notice only by missing heartbeats, many seconds later.
  */
 export async function watchSecrets<T>(
   connection: NatsConnection,
@@ -63,44 +67,89 @@ export async function watchSecrets<T>(
   log: Logger,
 ): Promise<SecretWatch<T>> {
   const kv = await new Kvm(connection).create(bucket, { history: 5, replicas });
-  const records = new Map<string, T>();
-  const watch = await kv.watch();
-  const following = follow(kv, watch, records, log);
-  await following.complete;
+  const stopped = new AbortController();
+  let staleSinceMs: number | undefined;
+  let reading = 0;
+  let current = await readAndFollow<T>(kv, log);
+
+  const readAgain = async (): Promise<void> => {
+    const run = ++reading;
+    for (let attempt = 0; run === reading && !stopped.signal.aborted; attempt++) {
+      try {
+        const next = await readAndFollow<T>(kv, log);
+        if (stopped.signal.aborted) return next.stop();
+        current.stop();
+        current = next;
+        if (run === reading) staleSinceMs = undefined;
+        return;
+      } catch (error) {
+        if (attempt % 20 === 0)
+          log.warn({ err: error, bucket }, 'a key bucket cannot be read, going on with what is known');
+        await delay(backoffMs(attempt, { firstMs: 50, maxMs: 1_000 }), stopped.signal);
+      }
+    }
+  };
+  const followConnection = async (): Promise<void> => {
+    for await (const { type } of connection.status()) {
+      if (type === 'disconnect') staleSinceMs ??= Date.now();
+      // Not awaited: another disconnect may come while reading. The loop above ends by itself and throws nothing.
+      if (type === 'reconnect' && !stopped.signal.aborted) void readAgain();
+    }
+  };
+  void followConnection();
+
   return {
-    get: (hash) => records.get(hash),
+    get: (hash) => current.records.get(hash),
     get size() {
-      return records.size;
+      return current.records.size;
     },
-    stop: () => watch.stop(),
+    get staleSinceMs() {
+      return staleSinceMs;
+    },
+    stop: () => {
+      stopped.abort();
+      current.stop();
+    },
   };
 }
 
-function follow<T>(
-  kv: KV,
-  watch: Awaited<ReturnType<KV['watch']>>,
-  records: Map<string, T>,
-  log: Logger,
-): { complete: Promise<void> } {
+interface Following<T> {
+  records: Map<string, T>;
+  stop(): void;
+}
+
+/** Reads a whole bucket, then keeps its records current until stopped. */
+async function readAndFollow<T>(kv: KV, log: Logger): Promise<Following<T>> {
+  const records = new Map<string, T>();
+  const watch = await kv.watch();
   const { promise: complete, resolve, reject } = Promise.withResolvers<void>();
   const run = async (): Promise<void> => {
     // The watch has no mark for "all known now": an empty bucket sends nothing, otherwise `delta` counts down to 0.
     if ((await kv.status()).values === 0) resolve();
     for await (const entry of watch) {
-      if (entry.operation !== 'PUT') records.delete(entry.key);
-      else {
-        try {
-          records.set(entry.key, entry.json<T>());
-        } catch (error) {
-          log.error(
-            { err: error, key: entry.key.slice(0, 16) },
-            'a record in the key bucket is not JSON and was ignored',
-          );
-        }
-      }
+      apply(records, entry, log);
       if (entry.delta === 0) resolve();
     }
+    reject(new Error('the watch ended before the bucket was read'));
   };
   run().catch(reject);
-  return { complete };
+  try {
+    await complete;
+  } catch (error) {
+    watch.stop();
+    throw error;
+  }
+  return { records, stop: () => watch.stop() };
+}
+
+function apply<T>(records: Map<string, T>, entry: KvEntry, log: Logger): void {
+  if (entry.operation !== 'PUT') {
+    records.delete(entry.key);
+    return;
+  }
+  try {
+    records.set(entry.key, entry.json<T>());
+  } catch (error) {
+    log.error({ err: error, key: entry.key.slice(0, 16) }, 'a record in the key bucket is not JSON and was ignored');
+  }
 }

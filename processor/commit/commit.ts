@@ -1,0 +1,139 @@
+import { TxnConflict, type AppendCommit, type NewFile, type Table } from '../../lake/delta/table.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import { newFilePath, tableRoot, type TableName } from '../../lake/tables.ts';
+import type { Reach } from '../failpoint.ts';
+import type { WrittenWindow } from '../parquet/write.ts';
+import type { ClosedWindow } from '../window/window.ts';
+import { LostShard, type FilesByTable, type Intents } from './intents.ts';
+import { forEachLimited } from './parallel.ts';
+import type { Tables } from './tables.ts';
+
+/** One table's part of a flush. Paths are chosen once: retries upload and commit the same files. */
+export interface TableCommit {
+  name: TableName;
+  tenantId: string;
+  files: { localFile: string; file: NewFile }[];
+  info: Record<string, unknown>;
+}
+
+export interface CommitOptions {
+  storage: Storage;
+  tables: Tables;
+  intents: Pick<Intents, 'record'>;
+  epoch: number;
+  reach: Reach;
+  /** Repeats a task while the storage is away; throws LostShard once the lease has run out. */
+  persist: <T>(what: string, task: () => Promise<T>) => Promise<T>;
+}
+
+const UPLOADS_AT_ONCE = 16;
+const COMMITS_AT_ONCE = 16;
+
+/** A commit for each table that a window has something for, be it only duplicates, which the commit then counts. */
+export function planCommits(stream: string, window: ClosedWindow, { files, outcomes }: WrittenWindow): TableCommit[] {
+  const { firstSequence, lastSequence } = window;
+  const from = { stream, firstSequence, lastSequence };
+  const commits: TableCommit[] = [];
+  for (const [tenantId, { accepted, stored, duplicate, setAside, quarantined, duplicates }] of outcomes) {
+    const commit = (name: TableName, counts: Record<string, unknown>): void => {
+      const own = files.filter(({ table, source }) => table === name && source.tenantId === tenantId);
+      commits.push({ name, tenantId, files: own.map((file) => newFile(file, from)), info: { ...from, ...counts } });
+    };
+    if (accepted > 0) commit('events', { accepted, stored, duplicate, setAside, duplicates });
+    if (quarantined > 0) commit('quarantine', { quarantined });
+  }
+  return commits;
+}
+
+function newFile(
+  written: WrittenWindow['files'][number],
+  source: Parameters<typeof newFilePath>[1],
+): TableCommit['files'][number] {
+  const { localFile, bytes: size, rows, stats, date } = written;
+  const partitionValues = { segment: written.source.segmentId, date };
+  return { localFile, file: { path: newFilePath(partitionValues, source), size, rows, partitionValues, stats } };
+}
+
+/**
+ * Uploads and commits a window's files. The order is what makes a kill at any step harmless: paths are recorded before the
+ * first upload, files are complete before the first commit, and each table's commit is one atomic log entry carrying how
+ * far the stream is in it.
+ * @throws TxnConflict, LostShard when another owner has taken over: then none of the files left uncommitted remains, unless
+ *   a commit's outcome is unknown; that one is the next owner's to find out.
+ */
+export async function commitWindow(
+  window: ClosedWindow,
+  commits: readonly TableCommit[],
+  options: CommitOptions,
+): Promise<void> {
+  const { storage, tables, intents, reach, persist } = options;
+  const uploads = commits.flatMap((commit) =>
+    commit.files.map(({ localFile, file }) => ({ localFile, path: `${rootOf(commit)}/${file.path}` })),
+  );
+  /** Commits that may be in their table: committed, or tried without an answer. */
+  const tried = new Set<TableCommit>();
+  try {
+    await persist('recording the files', () => intents.record(filesByTable(commits)));
+    reach('before-upload');
+    await forEachLimited(uploads, UPLOADS_AT_ONCE, ({ localFile, path }) =>
+      persist('uploading', () => storage.upload(path, localFile)),
+    );
+    reach('after-upload');
+    await forEachLimited(commits, COMMITS_AT_ONCE, async (commit) => {
+      await commitTable(window, commit, options, tried);
+      tables.advance(commit.name, commit.tenantId, window.lastSequence);
+      reach('after-first-commit');
+    });
+    reach('after-commit');
+  } catch (error) {
+    if (error instanceof TxnConflict || error instanceof LostShard) {
+      const unused = commits.filter((commit) => !tried.has(commit));
+      await storage.delete(
+        unused.flatMap((commit) => commit.files.map(({ file }) => `${rootOf(commit)}/${file.path}`)),
+      );
+    }
+    throw error;
+  }
+}
+
+async function commitTable(
+  window: ClosedWindow,
+  commit: TableCommit,
+  { tables, epoch, persist }: CommitOptions,
+  tried: Set<TableCommit>,
+): Promise<void> {
+  const { name, tenantId, files, info } = commit;
+  const table = tables.table(name, tenantId);
+  const append: AppendCommit = {
+    files: files.map(({ file }) => file),
+    txn: { appId: tables.appId, version: window.lastSequence, expected: tables.expected(name, tenantId), epoch },
+    info: { operation: 'STREAMING UPDATE', epoch, ...info },
+  };
+  let unsure = false;
+  await persist(`committing to ${table.spec.root}`, async () => {
+    tried.add(commit);
+    try {
+      await table.append(append);
+    } catch (error) {
+      if (error instanceof TxnConflict) {
+        // A commit of files is known again by them; one of none by how far the stream is, after a try without an answer.
+        if (unsure && files.length === 0 && (await txnOf(table, tables.appId)) === window.lastSequence) return;
+        tried.delete(commit);
+      }
+      unsure = true;
+      throw error;
+    }
+  });
+}
+
+async function txnOf(table: Table, appId: string): Promise<number | undefined> {
+  return (await table.snapshot()).txns.get(appId);
+}
+
+function filesByTable(commits: readonly TableCommit[]): FilesByTable {
+  return Object.fromEntries(commits.map((commit) => [rootOf(commit), commit.files.map(({ file }) => file.path)]));
+}
+
+function rootOf({ name, tenantId }: TableCommit): string {
+  return tableRoot(name, tenantId);
+}

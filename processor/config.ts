@@ -1,0 +1,50 @@
+import { LAKE_SETTINGS } from '../lake/config.ts';
+import { text, whole, type Setting } from '../runtime/config.ts';
+import { FAIL_POINTS, parseFailPoint, type FailPointSetting } from './failpoint.ts';
+
+const MEBIBYTE = 1_048_576;
+
+/** Every setting of the processor. */
+export const PROCESSOR_SETTINGS = {
+  ...LAKE_SETTINGS,
+  natsUrl: text('NATS_URL', 'stream servers, comma-separated', 'nats://127.0.0.1:4222'),
+  shards: whole('SPOR_SHARDS', 'number of shard streams, fixed at their creation', 4, 1, 1_024),
+  replicas: whole('NATS_REPLICAS', 'copies of each stream and bucket in the NATS cluster', 1, 1, 5),
+  streamMaxBytes: whole('STREAM_MAX_BYTES', 'bytes a shard stream may hold', 2_048 * MEBIBYTE, 16 * MEBIBYTE),
+  streamKeepHours: whole(
+    'STREAM_KEEP_HOURS',
+    'how long committed messages stay in the stream for replay',
+    72,
+    1,
+    87_600,
+  ),
+  host: text('PROCESSOR_HOST', 'address for health and metrics', '127.0.0.1'),
+  port: whole('PROCESSOR_PORT', 'port for health and metrics; 0: any free one', 4003, 0, 65_535),
+  workDir: text('WORK_DIR', 'folder for unfinished files', './.spor/work'),
+  windowMaxMs: whole('WINDOW_MAX_MS', 'age at which a window is flushed', 1_000, 10, 600_000),
+  windowMaxBytes: whole('WINDOW_MAX_BYTES', 'message bytes at which a window is flushed', 64 * MEBIBYTE, 1_024),
+  windowMaxMessages: whole('WINDOW_MAX_MESSAGES', 'messages at which a window is flushed', 200_000, 1),
+  duckdbMemory: memorySize('DUCKDB_MEMORY', "DuckDB's memory limit", '1GiB'),
+  duckdbThreads: whole('DUCKDB_THREADS', "DuckDB's threads; each shard's flush has its own besides", 1, 1, 64),
+  leaseSeconds: whole('LEASE_SECONDS', 'how long a shard stays with a processor that is not heard of', 6, 1, 300),
+  dedupeHours: whole('DEDUPE_HOURS', 'how long a resent event id is recognised', 24, 1, 720),
+  dedupeBytes: whole('DEDUPE_MAX_BYTES', 'memory for event ids, over all shards', 256 * MEBIBYTE, MEBIBYTE),
+  failPoint: failPoint('SPOR_FAILPOINT', 'for tests: the step of a flush at which to die or stop, or none'),
+} satisfies Record<string, Setting<unknown>>;
+
+/** `none`, or what armFailPoint takes. */
+function failPoint(name: string, help: string): Setting<'none' | FailPointSetting> {
+  return {
+    name,
+    help,
+    fallback: 'none',
+    parse: (value) => (value === 'none' ? 'none' : parseFailPoint(value)),
+    expected: `none or one of ${FAIL_POINTS.join(', ')}, optionally with :<count> and :stop`,
+  };
+}
+
+/** A size as DuckDB takes it. */
+function memorySize(name: string, help: string, fallback: string): Setting<string> {
+  const parse = (value: string): string | undefined => (/^\d+(\.\d+)?[KMGT]i?B$/.test(value) ? value : undefined);
+  return { name, help, fallback, parse, expected: 'a size such as 512MiB or 4GB' };
+}

@@ -1,0 +1,277 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { ID_WORDS, IdSet } from './idSet.ts';
+import { filesThatMayHold, type IdFile } from './plan.ts';
+
+/** Event ids of consecutive lines, as 32 hexadecimal digits each. */
+export interface IdRun {
+  tenantId: string;
+  /** Index of the first id of the run among all. */
+  first: number;
+  count: number;
+}
+
+export interface IdsToJudge {
+  /** All ids in stream order, 32 digits each, without separators. */
+  hex: string;
+  runs: readonly IdRun[];
+  /** Whether every id is a UUID; otherwise file bounds say nothing. */
+  allUuids: boolean;
+  /** When the first and last of them were received, in milliseconds since 1970. */
+  receivedMs: { min: number; max: number };
+}
+
+/** The lake's side: what is stored of a tenant's ids. */
+export interface StoredIds {
+  /** The tenant's live data files. */
+  files(tenantId: string): Promise<IdFile[]>;
+  /** Every id in these files received at or after a time, by hour since 1970. */
+  read(tenantId: string, files: readonly IdFile[], sinceMs: number): Promise<{ hour: number; hex: string }[]>;
+  /** Those of the tenant's ids being judged that are in these files, received at or after a time. */
+  find(tenantId: string, files: readonly IdFile[], sinceMs: number): Promise<string>;
+}
+
+export interface DuplicatesOptions {
+  /** Memory for ids, in bytes. */
+  maxBytes: number;
+  /** How long after the first receipt a resend is recognised, in milliseconds. */
+  windowMs: number;
+}
+
+interface TenantState {
+  salt: Uint32Array;
+  /** Files whose ids are not in memory; undefined: to be listed. */
+  unread: IdFile[] | undefined;
+  /** Of the files to be listed, those that hold something received before this are not in memory. */
+  listBeforeMs: number;
+}
+
+const HOUR_MS = 3_600_000;
+const HEX_DIGITS = 32;
+/** Ids taken into memory at once while judging. */
+const READ_AT_ONCE = 2_000_000;
+
+/**
+ * Recognises resends: an event id that its tenant had stored within the window, whatever became of date and segment.
+ *
+ * The ids of what this owner commits are kept in memory, exact, 23 to 45 bytes each; the lake itself is the rest of the
+ * state. For every other file of the window only its bounds are known, from the log. An id within the bounds of such a
+ * file makes its ids be read into memory, once, and one that finds no room is looked up in the file instead. After a
+ * takeover, ids that carry their time cost the reading of the newest files; random ids that of all files of the window.
+ * When memory is full, the oldest hours are forgotten and their files stand with their bounds again: that costs nothing
+ * for ids that carry their time, and a look into every forgotten file at each flush for random ones.
+ */
+export class Duplicates {
+  readonly #options: DuplicatesOptions;
+  readonly #known = new IdSet();
+  readonly #tenants = new Map<string, TenantState>();
+  readonly #secret = randomBytes(16);
+  /** Ids that the window being judged has added. */
+  #pending: { ids: Uint32Array; hour: number }[] = [];
+  #hours = new Map<number, number>();
+
+  constructor(options: DuplicatesOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes held in memory. */
+  get bytes(): number {
+    return this.#known.bytes;
+  }
+
+  /** Begins the judging of a window, forgetting an attempt that was not committed. */
+  begin(): void {
+    for (const { ids } of this.#pending) {
+      for (let at = 0; at < ids.length; at += ID_WORDS) this.#known.takeBack(ids, at);
+    }
+    this.#pending = [];
+  }
+
+  /** Indexes of the ids that were stored before or came earlier in this window, ascending. */
+  async judge(batch: IdsToJudge, stored: StoredIds): Promise<number[]> {
+    const sinceMs = batch.receivedMs.min - this.#options.windowMs;
+    const hour = Math.floor(batch.receivedMs.max / HOUR_MS);
+    this.#expire(Math.floor(sinceMs / HOUR_MS));
+    const ids = toWords(batch.hex);
+    for (const { tenantId, first, count } of batch.runs) {
+      const { salt } = this.#tenant(tenantId);
+      for (let at = first * ID_WORDS; at < (first + count) * ID_WORDS; at++) ids[at]! ^= salt[at % ID_WORDS]!;
+    }
+    const found = await this.#consult(batch, stored, sinceMs);
+    const duplicates: number[] = [];
+    const added = new Uint32Array(ids.length);
+    let end = 0;
+    for (let at = 0; at < ids.length; at += ID_WORDS) {
+      if ((found && found.has(ids, at)) || !this.#known.add(ids, at, hour)) {
+        duplicates.push(at / ID_WORDS);
+        continue;
+      }
+      for (let word = 0; word < ID_WORDS; word++) added[end++] = ids[at + word]!;
+    }
+    this.#pending.push({ ids: added.subarray(0, end), hour });
+    return duplicates;
+  }
+
+  /** The window was committed: its ids stay. */
+  commit(): void {
+    for (const { ids, hour } of this.#pending) this.#count(hour, ids.length / ID_WORDS);
+    this.#pending = [];
+    if (this.#known.bytes > this.#options.maxBytes) this.#forgetOldest();
+  }
+
+  /** Reads or looks into the files that may hold one of the ids; returns ids found that did not fit into memory. */
+  async #consult(batch: IdsToJudge, stored: StoredIds, sinceMs: number): Promise<IdSet | undefined> {
+    let found: IdSet | undefined;
+    for (const [tenantId, runs] of Map.groupBy(batch.runs, (run) => run.tenantId)) {
+      const tenant = this.#tenant(tenantId);
+      const listed =
+        tenant.unread ?? (await stored.files(tenantId)).filter((file) => file.minReceivedMs < tenant.listBeforeMs);
+      tenant.unread = listed.filter((file) => file.maxReceivedMs >= sinceMs);
+      const wanted = filesToRead(batch, runs, tenant.unread, sinceMs);
+      try {
+        for (const files of groups(wanted))
+          await this.#look(tenantId, { files, sinceMs, stored, found: (found ??= new IdSet()) });
+      } catch (error) {
+        // A file may have been compacted and removed since it was listed: the next attempt lists anew.
+        tenant.unread = undefined;
+        tenant.listBeforeMs = Infinity;
+        throw error;
+      }
+    }
+    return found;
+  }
+
+  /** Takes the ids of files into memory, or where there is no room, finds those of the judged ids that are in them. */
+  async #look(
+    tenantId: string,
+    at: { files: IdFile[]; sinceMs: number; stored: StoredIds; found: IdSet },
+  ): Promise<void> {
+    const { files, sinceMs, stored, found } = at;
+    const tenant = this.#tenant(tenantId);
+    const rows = files.reduce((sum, file) => sum + file.rows, 0);
+    if (this.#known.bytes + rows * BYTES_PER_ID > this.#options.maxBytes) {
+      addAll(found, salted(toWords(await stored.find(tenantId, files, sinceMs)), tenant.salt), 1);
+      return;
+    }
+    for (const { hour, hex } of await stored.read(tenantId, files, sinceMs)) {
+      this.#remember(salted(toWords(hex), tenant.salt), hour);
+    }
+    const read = new Set(files);
+    tenant.unread = tenant.unread?.filter((file) => !read.has(file));
+  }
+
+  #tenant(tenantId: string): TenantState {
+    const known = this.#tenants.get(tenantId);
+    if (known) return known;
+    // One set serves all tenants: a secret of this process mixed into the ids keeps tenants from meeting, or from being
+    // made to meet by ids chosen for it.
+    const digest = createHash('sha256').update(this.#secret).update(tenantId).digest();
+    const salt = Uint32Array.from({ length: ID_WORDS }, (_, word) => digest.readUInt32LE(word * 4));
+    const state = { salt, unread: undefined, listBeforeMs: Infinity };
+    this.#tenants.set(tenantId, state);
+    return state;
+  }
+
+  #expire(beforeHour: number): void {
+    this.#known.forget(beforeHour);
+    for (const hour of this.#hours.keys()) if (hour < beforeHour) this.#hours.delete(hour);
+  }
+
+  #remember(ids: Uint32Array, hour: number): void {
+    this.#count(hour, addAll(this.#known, ids, hour));
+  }
+
+  #count(hour: number, ids: number): void {
+    this.#hours.set(hour, (this.#hours.get(hour) ?? 0) + ids);
+  }
+
+  /** Gives up whole hours, oldest first, until a quarter of the memory is free. */
+  #forgetOldest(): void {
+    let left = [...this.#hours.values()].reduce((sum, count) => sum + count, 0);
+    const target = (left * 0.75 * this.#options.maxBytes) / this.#known.bytes;
+    let boundary = 0;
+    for (const hour of [...this.#hours.keys()].sort((a, b) => a - b)) {
+      if (left <= target) break;
+      left -= this.#hours.get(hour)!;
+      this.#hours.delete(hour);
+      boundary = hour + 1;
+    }
+    this.#known.forget(boundary);
+    this.#known.compact();
+    for (const tenant of this.#tenants.values()) {
+      // Where files had not been read, what they hold is not in memory either, however new.
+      const newest = (tenant.unread ?? []).reduce(
+        (ms, file) => Math.max(ms, file.maxReceivedMs + 1),
+        boundary * HOUR_MS,
+      );
+      tenant.listBeforeMs = tenant.unread ? newest : Math.max(tenant.listBeforeMs, newest);
+      tenant.unread = undefined;
+    }
+  }
+}
+
+const BYTES_PER_ID = 45;
+
+function addAll(set: IdSet, ids: Uint32Array, hour: number): number {
+  let added = 0;
+  for (let at = 0; at < ids.length; at += ID_WORDS) if (set.add(ids, at, hour)) added++;
+  return added;
+}
+
+/** 32 hexadecimal digits an id to four words each. */
+function toWords(hex: string): Uint32Array {
+  const bytes = Buffer.from(hex, 'hex');
+  if (bytes.length * 2 !== hex.length || hex.length % HEX_DIGITS !== 0)
+    throw new Error('ids are not 32 hex digits each');
+  const words = new Uint32Array(bytes.length / 4);
+  bytes.copy(new Uint8Array(words.buffer));
+  return words;
+}
+
+function salted(ids: Uint32Array, salt: Uint32Array): Uint32Array {
+  return ids.map((word, at) => word ^ salt[at % ID_WORDS]!);
+}
+
+/** A run's ids as UUIDs with hyphens. */
+function texts(hex: string, { first, count }: IdRun): string[] {
+  return Array.from({ length: count }, (_, index) => {
+    const id = hex.slice((first + index) * HEX_DIGITS, (first + index + 1) * HEX_DIGITS);
+    return `${id.slice(0, 8)}-${id.slice(8, 12)}-${id.slice(12, 16)}-${id.slice(16, 20)}-${id.slice(20)}`;
+  });
+}
+
+/** The unread files that may hold one of a tenant's ids. */
+function filesToRead(
+  batch: IdsToJudge,
+  runs: readonly IdRun[],
+  unread: readonly IdFile[],
+  sinceMs: number,
+): readonly IdFile[] {
+  if (unread.length === 0 || !batch.allUuids) return unread;
+  const ids = runs.flatMap((run) => texts(batch.hex, run));
+  let min = ids[0]!;
+  let max = min;
+  for (const id of ids) {
+    if (id < min) min = id;
+    else if (id > max) max = id;
+  }
+  // Mostly no file is near: that is seen without sorting.
+  const near = unread.filter(
+    ({ minId, maxId }) => (minId ?? '') <= max && (maxId === undefined || min.toUpperCase() <= maxId),
+  );
+  return near.length === 0 ? near : filesThatMayHold(ids.sort(), near, sinceMs);
+}
+
+/** Files in groups of at most so many rows, each at least one file. */
+function groups(files: readonly IdFile[]): IdFile[][] {
+  const result: IdFile[][] = [];
+  let rows = Infinity;
+  for (const file of files) {
+    if (rows + file.rows > READ_AT_ONCE) {
+      result.push([]);
+      rows = 0;
+    }
+    result.at(-1)!.push(file);
+    rows += file.rows;
+  }
+  return result;
+}

@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { openStorage } from '../lake/storage/open.ts';
+import { probeStorage } from '../lake/storage/probe.ts';
+import { readConfig } from '../runtime/config.ts';
+import { createMetrics } from '../runtime/metrics.ts';
+import { connectNats } from '../runtime/nats.ts';
+import { startOpsServer } from '../runtime/opsServer.ts';
+import { runProcess } from '../runtime/process.ts';
+import { ensureStreams } from '../runtime/streams.ts';
+import { createRegistry } from '../schemas/registry.ts';
+import { streamName, streamSubjects } from '../schemas/subjects.ts';
+import { Progress } from './commit/progress.ts';
+import { PROCESSOR_SETTINGS } from './config.ts';
+import { armFailPoint } from './failpoint.ts';
+import { createProcessorMetrics } from './metrics.ts';
+import { Engine } from './parquet/engine.ts';
+import type { ShardContext } from './shards/context.ts';
+import { Keeper } from './shards/keeper.ts';
+import { Leases } from './shards/leases.ts';
+import { ShardWorker } from './shards/worker.ts';
+import { openWorkDir, removeWorkDir } from './workDir.ts';
+
+const HOUR_MS = 3_600_000;
+
+await runProcess('processor', async ({ log, resources, env, ready }) => {
+  const config = readConfig(PROCESSOR_SETTINGS, env);
+  const { shards, replicas } = config;
+  const registry = createRegistry();
+  const metrics = createMetrics('processor');
+  const id = `${hostname().replace(/[^A-Za-z0-9_-]/g, '_')}-${process.pid}-${randomBytes(4).toString('hex')}`;
+
+  const dir = resources.add('work folder', await openWorkDir(config.workDir), removeWorkDir);
+  const engine = resources.add(
+    'engine',
+    new Engine({ dir, memory: config.duckdbMemory, threads: config.duckdbThreads, log }),
+    (opened) => opened.close(),
+  );
+  await engine.start();
+
+  const storage = resources.add('storage', await openStorage(config.lakeUrl, config), (opened) => opened.close());
+  await probeStorage(storage);
+
+  const connection = await connectNats({ url: config.natsUrl, name: 'spor-processor', log });
+  resources.add('stream connection', connection, (opened) => opened.close());
+  await ensureStreams(connection, {
+    streams: Array.from({ length: shards }, (_, shard) => ({
+      name: streamName(shard),
+      subjects: streamSubjects(shard),
+    })),
+    beyond: streamName(shards),
+    maxBytes: config.streamMaxBytes,
+    replicas,
+  });
+
+  const processorMetrics = createProcessorMetrics(metrics);
+  const context: ShardContext = {
+    connection,
+    manager: await jetstreamManager(connection),
+    storage,
+    engine,
+    registry,
+    progress: await Progress.open(connection, replicas),
+    metrics: processorMetrics,
+    reach: armFailPoint(config.failPoint === 'none' ? undefined : config.failPoint),
+    log,
+    dir,
+    shards,
+    replicas,
+    limits: { bytes: config.windowMaxBytes, messages: config.windowMaxMessages, ageMs: config.windowMaxMs },
+    dedupe: { maxBytes: Math.floor(config.dedupeBytes / shards), windowMs: config.dedupeHours * HOUR_MS },
+    streamKeepMs: config.streamKeepHours * HOUR_MS,
+  };
+
+  const leaseMs = config.leaseSeconds * 1_000;
+  const leases = await Leases.open(connection, { id, leaseMs, replicas, log, changed: () => keeper.wake() });
+  resources.add('leases', leases, (opened) => opened.stop());
+  const keeper = new Keeper({
+    leases,
+    shards,
+    leaseMs,
+    log,
+    begin: (lease) => new ShardWorker(context, lease),
+    onLost: (shard) => processorMetrics.lost.inc({ shard: String(shard) }),
+  });
+  const ops = await startOpsServer({
+    host: config.host,
+    port: config.port,
+    metrics,
+    notReady: () => (connection.isClosed() ? 'the stream connection is closed' : keeper.trouble),
+  });
+  resources.add('ops server', ops, (opened) => opened.close());
+  keeper.start();
+  resources.add('shards', keeper, (opened) => opened.stop());
+  ready({ port: ops.port, id });
+});

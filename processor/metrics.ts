@@ -1,0 +1,77 @@
+import { Counter, Gauge, Histogram } from 'prom-client';
+import type { Registry } from '../runtime/metrics.ts';
+
+const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300];
+
+/** What a flush did, for metrics and log. */
+export interface FlushReport {
+  messages: number;
+  bytes: number;
+  stored: number;
+  duplicate: number;
+  quarantined: number;
+  files: number;
+  commits: number;
+  writeMs: number;
+  totalMs: number;
+  /** From the first receipt of the window to the end of its commits. */
+  oldestMs: number;
+}
+
+/** The processor's own metrics, by shard. */
+export function createProcessorMetrics(registry: Registry) {
+  const labelNames = ['shard'];
+  const of = <T extends { name: string; help: string }>(
+    options: T,
+  ): T & { labelNames: string[]; registers: Registry[] } => ({
+    ...options,
+    labelNames,
+    registers: [registry],
+  });
+  const counter = (name: string, help: string): Counter => new Counter(of({ name: `spor_processor_${name}`, help }));
+  const gauge = (name: string, help: string): Gauge => new Gauge(of({ name: `spor_processor_${name}`, help }));
+  const seconds = (name: string, help: string): Histogram =>
+    new Histogram(of({ name: `spor_processor_${name}`, help, buckets: SECONDS }));
+
+  const metrics = {
+    owned: gauge('shard_owned', '1 where this processor owns the shard.'),
+    lag: gauge('lag_messages', 'Messages in the stream that are not committed yet.'),
+    streamBytes: gauge('stream_bytes', 'Bytes the stream holds.'),
+    lastCommit: gauge('last_commit_timestamp_seconds', 'When the shard was last committed, in seconds since 1970.'),
+    stalled: gauge('stalled', '1 while a step of the flush fails and is tried again.'),
+    flushes: counter('flushes_total', 'Windows committed.'),
+    messages: counter('messages_total', 'Stream messages committed.'),
+    bytes: counter('bytes_total', 'Bytes of stream messages committed.'),
+    stored: counter('events_stored_total', 'Events written to the events table.'),
+    duplicate: counter('events_duplicate_total', 'Events dropped as resends.'),
+    quarantined: counter('events_quarantined_total', 'Rows written to the quarantine table.'),
+    files: counter('files_total', 'Data files committed.'),
+    commits: counter('commits_total', 'Delta commits.'),
+    lost: counter('shards_lost_total', 'Shards given up because a lease ran out or another owner came first.'),
+    firstSequence: gauge('stream_first_sequence', 'First message the stream still holds.'),
+    idBytes: gauge('dedupe_bytes', 'Memory held by recent event ids.'),
+    write: seconds('write_seconds', 'Time to turn a window into Parquet files.'),
+    flush: seconds('flush_seconds', 'Time from closing a window to its acknowledgement.'),
+    freshness: seconds('freshness_seconds', 'From the first receipt of a window to its commit.'),
+  };
+  return {
+    ...metrics,
+    observe(shard: number, report: FlushReport): void {
+      const labels = { shard: String(shard) };
+      metrics.flushes.inc(labels);
+      metrics.messages.inc(labels, report.messages);
+      metrics.bytes.inc(labels, report.bytes);
+      metrics.stored.inc(labels, report.stored);
+      metrics.duplicate.inc(labels, report.duplicate);
+      metrics.quarantined.inc(labels, report.quarantined);
+      metrics.files.inc(labels, report.files);
+      metrics.commits.inc(labels, report.commits);
+      metrics.lastCommit.set(labels, Date.now() / 1_000);
+      metrics.write.observe(labels, report.writeMs / 1_000);
+      metrics.flush.observe(labels, report.totalMs / 1_000);
+      metrics.freshness.observe(labels, report.oldestMs / 1_000);
+    },
+  };
+}
+
+export type ProcessorMetrics = ReturnType<typeof createProcessorMetrics>;

@@ -1,0 +1,46 @@
+import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
+import type { EngineAnswer, EngineRequest } from './engine.ts';
+
+/**
+ * DuckDB in a process of its own, started by engine.ts: statements come over IPC, each session on a connection of its own,
+ * and rows go back. Ends when the channel does, so that it never outlives its parent.
+ */
+const settings = JSON.parse(process.argv[2] ?? '{}') as Record<string, string>;
+const instance = await DuckDBInstance.create(':memory:', settings);
+const sessions = new Map<number, Promise<DuckDBConnection>>();
+
+process.on('message', (request: EngineRequest) => void answer(request));
+process.on('disconnect', () => process.exit(0));
+// The supervisor's SIGTERM and a terminal's SIGINT are the parent's to act on: it still needs this process to drain.
+process.on('SIGTERM', () => undefined);
+process.on('SIGINT', () => undefined);
+process.send?.({ id: 0, rows: [], rssBytes: process.memoryUsage.rss() } satisfies EngineAnswer);
+
+async function answer(request: EngineRequest): Promise<void> {
+  let reply: EngineAnswer;
+  try {
+    reply = { id: request.id, rows: await run(request), rssBytes: process.memoryUsage.rss() };
+  } catch (error) {
+    reply = { id: request.id, error: String((error as Error).message ?? error), rssBytes: process.memoryUsage.rss() };
+  }
+  if (process.connected) process.send?.(reply);
+}
+
+async function run({ session, sql }: EngineRequest): Promise<Record<string, unknown>[]> {
+  if (sql === undefined) {
+    const connection = sessions.get(session);
+    sessions.delete(session);
+    (await connection)?.closeSync();
+    return [];
+  }
+  let connection = sessions.get(session);
+  if (!connection) sessions.set(session, (connection = open()));
+  const result = await (await connection).run(sql);
+  return result.getRowObjectsJson();
+}
+
+async function open(): Promise<DuckDBConnection> {
+  const connection = await instance.connect();
+  await connection.run("SET TimeZone = 'UTC'");
+  return connection;
+}

@@ -1,0 +1,76 @@
+import type { Duplicates, StoredIds } from '../dedupe/duplicates.ts';
+import { EngineError, type Session } from './engine.ts';
+import { findUnreadable, setAside } from './unstorable.ts';
+import { UnstorableLines, writeWindow, type WrittenWindow } from './write.ts';
+import type { Registry } from '../../schemas/registry.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { ClosedWindow } from '../window/window.ts';
+
+export interface PrepareOptions {
+  registry: Registry;
+  session: Session;
+  duplicates: Duplicates;
+  stored: StoredIds;
+  log: Logger;
+  /** Told each time a window had to be cut because it did not fit into DuckDB's memory. */
+  onMemory: () => void;
+}
+
+const MOST_PARTS = 64;
+/** DuckDB's process may die of something else once; twice on one window is the window's doing. */
+const DEATHS_ENDURED = 1;
+
+/** The making of one window's Parquet files. It may be tried again after a failure, and goes on with what it has learnt. */
+export class Preparation {
+  readonly #options: PrepareOptions;
+  #window: ClosedWindow;
+  #parts = 1;
+  #deaths = 0;
+
+  constructor(window: ClosedWindow, options: PrepareOptions) {
+    this.#window = window;
+    this.#options = options;
+  }
+
+  /** The window as it is now: events that cannot become rows are among its rejected ones. */
+  get window(): ClosedWindow {
+    return this.#window;
+  }
+
+  /** @throws Error when a failure is neither the data's nor a matter of memory. */
+  async run(): Promise<WrittenWindow> {
+    for (;;) {
+      try {
+        return await writeWindow(this.#window, { ...this.#options, parts: this.#parts });
+      } catch (error) {
+        await this.#learn(error);
+      }
+    }
+  }
+
+  async #learn(error: unknown): Promise<void> {
+    const { log, onMemory } = this.#options;
+    if (error instanceof EngineError && error.fault === 'memory' && this.#parts < MOST_PARTS) {
+      this.#parts *= 2;
+      log.warn(
+        { parts: this.#parts, reason: error.message },
+        'a window did not fit into memory and is written in parts',
+      );
+      return onMemory();
+    }
+    const unstorable = error instanceof UnstorableLines ? error : await this.#unreadable(error);
+    if (!unstorable) throw error;
+    const [first] = unstorable.lines;
+    log.error(
+      { events: unstorable.lines.length, code: first?.code, reason: first?.message },
+      'accepted events could not be stored and went to the quarantine',
+    );
+    this.#window = await setAside(this.#window, unstorable.lines);
+  }
+
+  async #unreadable(error: unknown): Promise<UnstorableLines | undefined> {
+    if (!(error instanceof EngineError)) return undefined;
+    if (error.fault === 'died' && ++this.#deaths > DEATHS_ENDURED) return findUnreadable(this.#window, this.#options);
+    return error.fault === 'data' ? findUnreadable(this.#window, this.#options) : undefined;
+  }
+}

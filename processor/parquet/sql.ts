@@ -1,0 +1,222 @@
+import { parquetCopyOptions } from '../../lake/parquet.ts';
+import type { TableName } from '../../lake/tables.ts';
+import {
+  BATCH_COLUMNS,
+  eventColumns,
+  lineFields,
+  QUARANTINE_COLUMNS,
+  REJECTED_FIELDS,
+  type Column,
+} from '../../schemas/columns.ts';
+import { duckdbType, type StructField } from '../../schemas/columnType.ts';
+import { LIMITS } from '../../schemas/limits.ts';
+import type { Registry } from '../../schemas/registry.ts';
+import { quote } from './engine.ts';
+
+/** How one of the two tables is made from a window: what its lines hold, and the selects that give its rows in order. */
+export interface TableSql {
+  name: TableName;
+  fields: readonly StructField[];
+  columns: readonly Column[];
+  maxLineBytes: number;
+  /** UTC day of a row's partition, in days since 1970. */
+  day: string;
+  /** Selects whose rows, one after the other, are the table's rows sorted. */
+  branches: readonly Branch[];
+}
+
+interface Branch {
+  where: string;
+  orderBy: string;
+  /** Columns the rows can have at all; the others are null. */
+  columns: ReadonlySet<string>;
+}
+
+const EVENT_TIME = 'event_time';
+/** What renumbering and re-serialising may add to an event of the largest size. */
+const LINE_SLACK_BYTES = 1_024;
+/** 2200-01-01; the receiver lets only the recent past in. */
+const LAST_DAY = 84_006;
+const BATCH_LINE_BYTES = 262_144;
+
+/**
+ * Event id as 32 hexadecimal digits: the UUID's own where it is one, else those of its MD5. Case does not matter; a missing
+ * id is null.
+ */
+export function hexId(column: string): string {
+  return `coalesce(${uuidHex(column)}, md5(lower(${column})))`;
+}
+
+function uuidHex(column: string): string {
+  return `replace(TRY_CAST(${column} AS UUID)::VARCHAR, '-', '')`;
+}
+
+/**
+ * SQL of the events table. Each type is selected for itself, with its own columns only, so that the sort moves narrow rows:
+ * together they are in the order of (type, event_time).
+ */
+export function eventsSql(registry: Registry): TableSql {
+  const columns = eventColumns(registry);
+  const eventTime = columns.find(({ name }) => name === EVENT_TIME)!.sql;
+  const types = [...new Set(registry.all.map(({ type }) => type))].sort();
+  return {
+    name: 'events',
+    fields: lineFields(registry),
+    columns,
+    maxLineBytes: LIMITS.eventBytes + LINE_SLACK_BYTES,
+    day: dayOf(eventTime),
+    branches: types.map((type) => ({
+      where: `line."type" = ${quote(type)}`,
+      orderBy: EVENT_TIME,
+      columns: columnsOf(registry, type, columns),
+    })),
+  };
+}
+
+/** SQL of the quarantine table, for lines up to a length. */
+export function quarantineSql(maxLineBytes: number): TableSql {
+  const columns = new Set(QUARANTINE_COLUMNS.map(({ name }) => name));
+  return {
+    name: 'quarantine',
+    fields: REJECTED_FIELDS,
+    columns: QUARANTINE_COLUMNS,
+    maxLineBytes: Math.max(maxLineBytes, LIMITS.bodyBytes),
+    day: dayOf('batch.received_at'),
+    branches: [{ where: 'true', orderBy: 'received_at', columns }],
+  };
+}
+
+/** The columns that events of a type can have: those computed from its own fields, and those every row has. */
+function columnsOf(registry: Registry, type: string, columns: readonly Column[]): Set<string> {
+  const versions = registry.all.filter((event) => event.type === type);
+  const fields = new Set(versions.flatMap(({ schema }) => Object.keys(schema.properties)));
+  const possible = columns.filter(({ sql }) => {
+    const field = /\bline\."([^"]+)"/.exec(sql)?.[1];
+    return field === undefined || fields.has(field);
+  });
+  return new Set(possible.map(({ name }) => name));
+}
+
+/** Days since 1970 in UTC, rounded down also before. DuckDB's own date of a TIMESTAMPTZ takes ten times as long. */
+function dayOf(timestamp: string): string {
+  const micros = `epoch_us(${timestamp})`;
+  return `((${micros} - ((${micros} % 86400000000) + 86400000000) % 86400000000) // 86400000000)`;
+}
+
+/** A range of batch numbers, the end exclusive. */
+export interface BatchRange {
+  from: number;
+  to: number;
+}
+
+/** Makes the table `batch` from a window's batches file; `s` numbers the batch's tenant and segment. */
+export function createBatchTable(file: string): string {
+  const fields = [...BATCH_COLUMNS, { name: 's', type: 'integer' } as const].map((field) =>
+    field.name === 'sent_at' ? { ...field, type: 'string' as const } : field,
+  );
+  // sentAt is kept as the sender gave it; what is no time becomes null instead of failing the window.
+  return `CREATE OR REPLACE TEMP TABLE batch AS
+    SELECT * REPLACE (TRY_CAST(sent_at AS TIMESTAMPTZ) AS sent_at)
+    FROM ${readJson(file, { fields, maxLineBytes: BATCH_LINE_BYTES })}`;
+}
+
+/** Makes the table `line` from a file of lines; its row ids count the lines in the file's order. */
+export function createLineTable(
+  file: string,
+  table: Pick<TableSql, 'fields' | 'maxLineBytes'>,
+  range: BatchRange,
+): string {
+  return `CREATE OR REPLACE TEMP TABLE line AS
+    SELECT * FROM ${readJson(file, table)} WHERE b >= ${range.from} AND b < ${range.to}`;
+}
+
+/** Computes every column of every line, storing nothing; counts the lines as COUNT_LINES does. */
+export function tryLines(file: string, table: TableSql): string {
+  const columns = table.columns.map(({ sql, name }) => `${sql} AS "${name}"`).join(', ');
+  return `SELECT count(*) AS lines, coalesce(sum(line_b), 0) AS batch_sum, count(COLUMNS(* EXCLUDE (line_b))) FROM (
+    SELECT line.b AS line_b, ${columns}, ${table.day} AS day
+    FROM ${readJson(file, table)} line JOIN batch ON line.b = batch.b)`;
+}
+
+function readJson(file: string, { fields, maxLineBytes }: Pick<TableSql, 'fields' | 'maxLineBytes'>): string {
+  const columns = fields.map(({ name, type }) => `${quote(name)}: ${quote(duckdbType(type))}`).join(', ');
+  return `read_json(${quote(file)}, format = 'newline_delimited', compression = 'uncompressed', columns = {${columns}}, maximum_object_size = ${maxLineBytes})`;
+}
+
+/**
+ * The event ids of `line` in order, as one text, and whether all of them are UUIDs. An event without an id, which the
+ * receiver lets none pass, is like no other.
+ */
+export const SELECT_IDS = `
+  SELECT string_agg(coalesce(uuid, md5(lower(id)), md5(concat(b, ':', row))), '' ORDER BY row) AS hex,
+         bool_and(uuid IS NOT NULL) AS all_uuids
+  FROM (SELECT ${uuidHex('"eventId"')} AS uuid, "eventId" AS id, b, rowid AS row FROM line)`;
+
+/** How many lines there are, and the sum of their batch numbers, by which a line that lies about its own would show. */
+export const COUNT_LINES = 'SELECT count(*) AS lines, coalesce(sum(b), 0) AS batch_sum FROM line';
+
+/**
+ * Row ids of lines that must not become rows, with the quarantine's code: of a type or schema version that is not known
+ * here, or of no time that a partition can be named after.
+ */
+export function selectUnstorable(registry: Registry, table: TableSql): string {
+  const known = registry.all.map(({ type, version }) => `(${quote(type)}, ${version})`).join(', ');
+  return `SELECT line.rowid AS line,
+      CASE WHEN line."type" IS NULL OR line.v IS NULL OR (line."type", line.v) NOT IN (${known})
+           THEN 'schema_unknown' ELSE 'event_unreadable' END AS code
+    FROM line JOIN batch ON line.b = batch.b
+    WHERE ((line."type", line.v) IN (${known}) AND ${table.day} BETWEEN 0 AND ${LAST_DAY}) IS NOT TRUE
+    ORDER BY 1`;
+}
+
+/** Which partitions `line` has: source number, day, rows. */
+export function selectPartitions(table: TableSql): string {
+  return `SELECT batch.s AS s, ${table.day} AS day, count(*) AS rows
+    FROM line JOIN batch ON line.b = batch.b GROUP BY ALL ORDER BY ALL`;
+}
+
+/** How many of the given lines each tenant's receipts have. */
+export function selectReceipts(linesFile: string): string {
+  return `SELECT batch.tenant_id AS tenant_id, batch.receipt_id AS receipt_id, count(*) AS rows
+    FROM line JOIN batch ON line.b = batch.b WHERE line.rowid IN (SELECT line FROM ${readLineNumbers(linesFile)})
+    GROUP BY ALL ORDER BY ALL`;
+}
+
+/** Removes the given lines from `line`. */
+export function deleteLines(linesFile: string): string {
+  return `DELETE FROM line WHERE rowid IN (SELECT line FROM ${readLineNumbers(linesFile)})`;
+}
+
+function readLineNumbers(file: string): string {
+  return `read_json(${quote(file)}, format = 'newline_delimited', columns = {'line': 'BIGINT'})`;
+}
+
+/**
+ * Writes the rows of `line` as sorted Parquet and returns what DuckDB says of each file: one file where there is one
+ * partition, else a folder with files per partition (source number, day).
+ */
+export function copyRows(table: TableSql, target: string, partitioned: boolean): string {
+  const options = `${parquetCopyOptions()}, RETURN_STATS${partitioned ? ', PARTITION_BY (s, day)' : ''}`;
+  const selects = table.branches.map((branch) => `(${branchRows(table, branch, partitioned)})`);
+  return `COPY (${selects.join(' UNION ALL ')}) TO ${quote(target)} (${options})`;
+}
+
+function branchRows(table: TableSql, { where, orderBy, columns }: Branch, partitioned: boolean): string {
+  const outer = table.columns.map(({ name, type }) =>
+    columns.has(name) ? `"${name}"` : `NULL::${duckdbType(type)} AS "${name}"`,
+  );
+  const inner = table.columns.filter(({ name }) => columns.has(name)).map(({ name, sql }) => `${sql} AS "${name}"`);
+  if (partitioned) {
+    outer.push('s', 'day');
+    inner.push('batch.s AS s', `${table.day} AS day`);
+  }
+  // Sorted input keeps PARTITION_BY on one partition for long.
+  const order = partitioned ? `s, day, ${orderBy}` : orderBy;
+  return `SELECT ${outer.join(', ')} FROM (
+    SELECT ${inner.join(', ')} FROM line JOIN batch ON line.b = batch.b WHERE ${where} ORDER BY ${order})`;
+}
+
+/** Counts the rows of finished files from their own footers. */
+export function countRows(files: readonly string[]): string {
+  return `SELECT file_name, num_rows FROM parquet_file_metadata([${files.map(quote).join(', ')}])`;
+}

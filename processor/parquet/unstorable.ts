@@ -1,0 +1,139 @@
+import { copyFile, appendFile, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Registry } from '../../schemas/registry.ts';
+import { rejectedRow, type ClosedWindow, type LineRun } from '../window/window.ts';
+import { EngineError, type Session } from './engine.ts';
+import * as sql from './sql.ts';
+import { UnstorableLines, type UnstorableLine } from './write.ts';
+
+const NEWLINE = 10;
+
+/**
+ * Finds the lines that DuckDB cannot turn into rows, or reads as another batch's, halving the file until each is alone:
+ * about 2·log2(lines) statements for one. Undefined when there is none, which means that the failure had another cause.
+ */
+export async function findUnreadable(
+  window: ClosedWindow,
+  { session, registry }: { session: Session; registry: Registry },
+): Promise<UnstorableLines | undefined> {
+  const lines = splitLines(await readFile(window.eventsFile));
+  const probe = join(window.dir, 'probe.ndjson');
+  const table = sql.eventsSql(registry);
+  const found: UnstorableLine[] = [];
+  const search = async (from: number, to: number): Promise<void> => {
+    const probed = lines.slice(from, to);
+    const fault = await failure(async () => {
+      await writeFile(probe, Buffer.concat(probed));
+      // The process may have died with its tables on the last probe.
+      await session.run(sql.createBatchTable(window.batchesFile));
+      const [counted] = await session.run(sql.tryLines(probe, table));
+      const batchSum = probed.reduce((sum, line) => sum + batchOf(line), 0);
+      if (Number(counted?.lines) === probed.length && Number(counted?.batch_sum) === batchSum) return;
+      throw new EngineError('data', 'The event is not read as one of its own batch.');
+    });
+    if (fault === undefined) return;
+    if (to - from === 1) {
+      found.push({ line: from, code: 'event_unreadable', message: fault.slice(0, 1_000) });
+      return;
+    }
+    const middle = (from + to) >>> 1;
+    await search(from, middle);
+    await search(middle, to);
+  };
+  await search(0, lines.length);
+  return found.length === 0 ? undefined : new UnstorableLines(found);
+}
+
+/** What DuckDB says against a statement's data, or undefined where it has nothing against it. */
+async function failure(task: () => Promise<void>): Promise<string | undefined> {
+  try {
+    await task();
+    return undefined;
+  } catch (error) {
+    if (error instanceof EngineError && (error.fault === 'data' || error.fault === 'died')) return error.message;
+    throw error;
+  }
+}
+
+/**
+ * Moves lines of a window from its events to its rejected events, with the event kept whole. Where the tenant's quarantine
+ * has the message already, they are in it.
+ */
+export async function setAside(window: ClosedWindow, unstorable: readonly UnstorableLine[]): Promise<ClosedWindow> {
+  const lines = splitLines(await readFile(window.eventsFile));
+  const reasons = new Map(unstorable.map((one) => [one.line, one]));
+  const rejected: string[] = [];
+  const next: ClosedWindow = {
+    ...window,
+    lines: lines.length - reasons.size,
+    runs: [],
+    tenants: new Map([...window.tenants].map(([tenant, share]) => [tenant, { ...share }])),
+  };
+  let kept = 0;
+  for (const [index, run] of window.runs.entries()) {
+    const end = window.runs[index + 1]?.firstLine ?? window.lines;
+    const { tenantId } = window.sources[run.source]!;
+    const share = next.tenants.get(tenantId)!;
+    const moved: LineRun = { ...run, firstLine: kept };
+    for (let line = run.firstLine; line < end; line++) {
+      const reason = reasons.get(line);
+      if (!reason) {
+        kept++;
+        continue;
+      }
+      moved.batchSum -= batchOf(lines[line]!);
+      share.setAside++;
+      if (run.sequence <= window.quarantineStored.get(tenantId)!) continue;
+      share.quarantined++;
+      rejected.push(`${JSON.stringify(quarantineRow(lines[line]!, reason))}\n`);
+    }
+    if (kept > moved.firstLine) next.runs.push(moved);
+  }
+  next.rejected += rejected.length;
+  next.rejectedLineBytes = rejected.reduce(
+    (most, line) => Math.max(most, Buffer.byteLength(line)),
+    next.rejectedLineBytes,
+  );
+  // New files, so that an attempt that fails half-way can be made again.
+  next.rejectedFile = `${window.rejectedFile}.next`;
+  next.eventsFile = `${window.eventsFile}.next`;
+  await copyFile(window.rejectedFile, next.rejectedFile);
+  await appendFile(next.rejectedFile, rejected.join(''));
+  await writeFile(next.eventsFile, Buffer.concat(lines.filter((_, index) => !reasons.has(index))));
+  return next;
+}
+
+function quarantineRow(line: Buffer, { code, message }: UnstorableLine): Record<string, unknown> {
+  const text = line.toString('utf8').trimEnd();
+  const row = { index: null, code, path: '', message, raw: text };
+  try {
+    const { b: _, i, v, ...event } = JSON.parse(text) as Record<string, unknown>;
+    return rejectedRow(batchOf(line), {
+      ...row,
+      index: Number.isSafeInteger(i) ? (i as number) : null,
+      ...(typeof event.eventId === 'string' ? { eventId: event.eventId } : {}),
+      ...(typeof event.type === 'string' ? { type: event.type } : {}),
+      ...(Number.isSafeInteger(v) ? { schemaVersion: v as number } : {}),
+      raw: JSON.stringify(event),
+    });
+  } catch {
+    return rejectedRow(batchOf(line), row);
+  }
+}
+
+/** The batch number a line begins with, which window/message.ts wrote; the rest of the line may be anything. */
+function batchOf(line: Buffer): number {
+  return Number.parseInt(line.toString('latin1', '{"b":'.length, '{"b":'.length + 16), 10);
+}
+
+/** Lines with their newlines. */
+function splitLines(bytes: Buffer): Buffer[] {
+  const lines: Buffer[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const newline = bytes.indexOf(NEWLINE, at);
+    const end = newline < 0 ? bytes.length : newline + 1;
+    lines.push(bytes.subarray(at, end));
+    at = end;
+  }
+  return lines;
+}

@@ -1,0 +1,133 @@
+import { join } from 'node:path';
+import type { Logger } from '../../runtime/log.ts';
+import { commitWindow, planCommits } from '../commit/commit.ts';
+import { Duplicates } from '../dedupe/duplicates.ts';
+import { lakeIds } from '../dedupe/lakeIds.ts';
+import type { FlushReport } from '../metrics.ts';
+import type { Session } from '../parquet/engine.ts';
+import { Preparation } from '../parquet/prepare.ts';
+import type { WrittenWindow } from '../parquet/write.ts';
+import type { ClosedWindow, Window, WindowLimits } from '../window/window.ts';
+import type { ShardContext } from './context.ts';
+import type { Steps } from './steps.ts';
+import type { OwnedShard } from './takeOver.ts';
+
+export interface FlusherOptions extends OwnedShard {
+  steps: Steps;
+  session: Session;
+  log: Logger;
+}
+
+const SUMMARY_MS = 10_000;
+const LEAST_WINDOW_BYTES = 1_048_576;
+
+/**
+ * Brings windows of one owner into the lake, one at a time and in stream order: Parquet files, upload, commit, and only then
+ * the acknowledgement.
+ */
+export class Flusher {
+  readonly #context: ShardContext;
+  readonly #options: FlusherOptions;
+  readonly #duplicates: Duplicates;
+  #limits: WindowLimits;
+  #floor: number;
+  #summary = { messages: 0, stored: 0, duplicate: 0, quarantined: 0 };
+  #summaryAt = performance.now();
+
+  constructor(context: ShardContext, options: FlusherOptions) {
+    this.#context = context;
+    this.#options = options;
+    this.#duplicates = new Duplicates(context.dedupe);
+    this.#limits = context.limits;
+    this.#floor = options.floor;
+  }
+
+  /** Last sequence acknowledged. */
+  get floor(): number {
+    return this.#floor;
+  }
+
+  /** Limits for the next window: smaller than configured for a while after one that did not fit into memory. */
+  get limits(): WindowLimits {
+    return this.#limits;
+  }
+
+  /** @throws what Steps.persist throws: the window is not acknowledged then, and the owner must not go on. */
+  async flush(window: Window): Promise<void> {
+    const { storage, progress, reach } = this.#context;
+    const { lease, stream, intents, tables, steps } = this.#options;
+    const startedAt = performance.now();
+    const closed = await steps.persist('finishing a window', () => window.close());
+    const log = this.#options.log.child({ firstSequence: closed.firstSequence, lastSequence: closed.lastSequence });
+    const preparation = this.#prepare(closed, log);
+    const written = await steps.persist('writing Parquet', () => preparation.run());
+    const writeMs = performance.now() - startedAt;
+    await steps.persist('asking for the stream', () => stream.now());
+    const commits = planCommits(stream.name, preparation.window, written);
+    await commitWindow(preparation.window, commits, {
+      storage,
+      tables,
+      intents,
+      epoch: lease.epoch,
+      reach,
+      persist: (step, task) => steps.persist(step, task),
+    });
+    const committedMs = Date.now();
+    this.#duplicates.commit();
+    reach('before-ack');
+    await steps.persist('acknowledging', () => progress.acknowledge(lease.shard, stream.created, closed.lastSequence));
+    this.#floor = closed.lastSequence;
+    await steps.persist('clearing the intent', () => intents.clear());
+    this.#resize(1.05);
+
+    const totalMs = performance.now() - startedAt;
+    const oldestMs = Math.max(0, committedMs - Math.min(committedMs, closed.receivedMs.min));
+    this.#report({ ...countsOf(closed, written), commits: commits.length, writeMs, totalMs, oldestMs }, log);
+  }
+
+  #prepare(window: ClosedWindow, log: Logger): Preparation {
+    const { storage, registry, dir } = this.#context;
+    const { lease, tables, session } = this.#options;
+    const table = (tenantId: string) => tables.table('events', tenantId);
+    return new Preparation(window, {
+      registry,
+      session,
+      duplicates: this.#duplicates,
+      stored: lakeIds({ storage, session, table, dir: join(dir, `ids-${lease.shard}-${lease.epoch}`) }),
+      log,
+      onMemory: () => this.#resize(0.5),
+    });
+  }
+
+  #resize(factor: number): void {
+    const bytes = Math.ceil(this.#limits.bytes * factor);
+    this.#limits = {
+      ...this.#limits,
+      bytes: Math.min(this.#context.limits.bytes, Math.max(LEAST_WINDOW_BYTES, bytes)),
+    };
+  }
+
+  /** A line for each window at debug, sums from time to time at info. */
+  #report(report: FlushReport, log: Logger): void {
+    const { metrics } = this.#context;
+    const { shard } = this.#options.lease;
+    metrics.observe(shard, report);
+    metrics.idBytes.set({ shard: String(shard) }, this.#duplicates.bytes);
+    log.debug(report, 'committed a window');
+    for (const key of ['messages', 'stored', 'duplicate', 'quarantined'] as const) this.#summary[key] += report[key];
+    if (performance.now() - this.#summaryAt < SUMMARY_MS) return;
+    this.#options.log.info({ ...this.#summary, floor: this.#floor }, 'committed');
+    this.#summary = { messages: 0, stored: 0, duplicate: 0, quarantined: 0 };
+    this.#summaryAt = performance.now();
+  }
+}
+
+function countsOf({ messages, bytes }: ClosedWindow, { files, outcomes }: WrittenWindow) {
+  const counts = { messages, bytes, files: files.length, stored: 0, duplicate: 0, quarantined: 0 };
+  for (const outcome of outcomes.values()) {
+    counts.stored += outcome.stored;
+    counts.duplicate += outcome.duplicate;
+    counts.quarantined += outcome.quarantined;
+  }
+  return counts;
+}

@@ -1,0 +1,63 @@
+import type { Logger } from '../../runtime/log.ts';
+import { delay } from '../../runtime/retry.ts';
+import type { Intents } from '../commit/intents.ts';
+import { trim } from '../commit/trim.ts';
+import type { ShardContext } from './context.ts';
+import type { OwnedStream } from './ownedStream.ts';
+import { StreamChanged } from './steps.ts';
+
+const EVERY_MS = 1_000;
+const LEFT_EVERY_MS = 30_000;
+
+export interface HousekeepingOptions {
+  shard: number;
+  stream: OwnedStream;
+  intents: Intents;
+  floor: () => number;
+  log: Logger;
+  signal: AbortSignal;
+  /** Told when the stream is another one now. */
+  onChanged: (error: StreamChanged) => void;
+}
+
+/**
+ * What an owner looks after beside its flushes, until the signal: the stream's identity and size, its lag, and the remains
+ * of earlier owners, which one of them may upload yet if it was stopped in the middle of that.
+ */
+export async function keepHouse(context: ShardContext, options: HousekeepingOptions): Promise<void> {
+  const { signal, log, onChanged } = options;
+  let leftAt = performance.now();
+  while (!signal.aborted) {
+    try {
+      await lookAfterStream(context, options);
+      if (performance.now() - leftAt > LEFT_EVERY_MS) {
+        leftAt = performance.now();
+        await context.storage.delete(pathsLeft(options.intents));
+      }
+    } catch (error) {
+      if (error instanceof StreamChanged) return onChanged(error);
+      log.warn({ err: error }, 'looking after the stream failed and will be tried again');
+    }
+    await delay(EVERY_MS, signal);
+  }
+}
+
+async function lookAfterStream(
+  { metrics, manager, streamKeepMs }: ShardContext,
+  options: HousekeepingOptions,
+): Promise<void> {
+  const { stream, floor, log } = options;
+  const labels = { shard: String(options.shard) };
+  const info = await stream.now();
+  metrics.lag.set(labels, Math.max(0, info.state.last_seq - floor()));
+  metrics.streamBytes.set(labels, info.state.bytes);
+  const first = await trim(manager, info, { floor: floor(), keepMs: streamKeepMs, now: Date.now() });
+  if (first !== undefined) log.info({ firstSequence: first }, 'dropped committed messages from the stream');
+  metrics.firstSequence.set(labels, first ?? info.state.first_seq);
+}
+
+function pathsLeft({ left }: Intents): string[] {
+  return left.flatMap(({ files }) =>
+    Object.entries(files).flatMap(([root, paths]) => paths.map((path) => `${root}/${path}`)),
+  );
+}

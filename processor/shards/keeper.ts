@@ -1,0 +1,190 @@
+import type { Logger } from '../../runtime/log.ts';
+import { delay } from '../../runtime/retry.ts';
+import { TxnConflict } from '../../lake/delta/table.ts';
+import { LostShard } from '../commit/intents.ts';
+import type { Lease, Leases } from './leases.ts';
+import { planSharing } from './sharing.ts';
+
+/** The work on one shard, as the keeper sees it (worker.ts). */
+export interface Work {
+  run(): Promise<void>;
+  stop(): void;
+  halt(reason: Error): void;
+  readonly stalled: string | undefined;
+}
+
+export interface KeeperOptions {
+  leases: Leases;
+  shards: number;
+  leaseMs: number;
+  log: Logger;
+  begin: (lease: Lease) => Work;
+  /** Told of each shard given up because the lease ran out or another owner came first. */
+  onLost: (shard: number) => void;
+}
+
+interface Held {
+  lease: Lease;
+  work: Work;
+  heldAt: number;
+  renewedAt: number;
+  /** Resolves when the work has ended and the lease is given back. */
+  ended: Promise<void>;
+}
+
+/** A shard whose work failed is left alone this long, so that another processor may try, or the cause pass. */
+const COOL_DOWN_MS = 1_000;
+/** Work that goes on this long is taken to have overcome what made it fail before. */
+const SETTLED_MS = 5_000;
+
+/**
+ * Keeps this processor's share of the shards at work: takes free ones, renews leases, gives up what others should have, and
+ * begins anew, with a new lease, where the work on a shard failed.
+ */
+export class Keeper {
+  readonly #options: KeeperOptions;
+  readonly #held = new Map<number, Held>();
+  readonly #coolUntil = new Map<number, number>();
+  readonly #stopped = new AbortController();
+  #loop: Promise<void> | undefined;
+  #announcedAt = -Infinity;
+  #failing: string | undefined;
+  /** Why the work on a shard failed when it was last tried. */
+  readonly #failed = new Map<number, string>();
+  #draining = false;
+  #wake: () => void = () => undefined;
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#loop = this.#run();
+  }
+
+  /** Looks at the shards again without waiting, for when another processor came or went. */
+  wake(): void {
+    this.#wake();
+  }
+
+  /** Why this processor is not doing its work, if so. */
+  get trouble(): string | undefined {
+    if (this.#failing !== undefined) return this.#failing;
+    for (const { work } of this.#held.values()) if (work.stalled !== undefined) return work.stalled;
+    for (const [shard, reason] of this.#failed) {
+      const held = this.#held.get(shard);
+      if (!held || performance.now() - held.heldAt < SETTLED_MS) return `shard ${shard}: ${reason}`;
+      this.#failed.delete(shard);
+    }
+    return undefined;
+  }
+
+  /** Flushes and gives back every shard, so that others take them at once. */
+  async stop(): Promise<void> {
+    this.#draining = true;
+    // Leases are renewed all the while: a flush may take longer than one lasts.
+    await this.#drain();
+    this.#stopped.abort();
+    await this.#loop;
+    await this.#drain();
+    await this.#options.leases
+      .retire()
+      .catch((error: unknown) => this.#options.log.debug({ err: error }, 'left without saying so'));
+  }
+
+  async #drain(): Promise<void> {
+    for (const { work } of this.#held.values()) work.stop();
+    await Promise.all([...this.#held.values()].map(({ ended }) => ended));
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      try {
+        await this.#tick();
+        this.#failing = undefined;
+      } catch (error) {
+        this.#failing = `shard leases: ${(error as Error).message}`;
+        this.#options.log.warn({ err: error }, 'leases cannot be looked after now');
+      }
+      const woken = new Promise<void>((resolve) => (this.#wake = resolve));
+      await Promise.race([woken, delay(this.#options.leaseMs / 12, this.#stopped.signal)]);
+    }
+  }
+
+  async #tick(): Promise<void> {
+    const { leases, shards } = this.#options;
+    await Promise.all([...[...this.#held.values()].map((held) => this.#renew(held)), this.#announce()]);
+    const view = leases.view(shards);
+    const holders = view.holders.map((holder, shard) => this.#holder(shard, holder));
+    for (const [shard, holder] of holders.entries()) {
+      if (holder !== undefined && holder !== leases.id) this.#failed.delete(shard); // another's to complain about
+    }
+    const { acquire, release } = planSharing({ ...view, holders });
+    if (this.#draining) return;
+    for (const shard of release) this.#held.get(shard)?.work.stop();
+    for (const shard of acquire) {
+      if ((this.#coolUntil.get(shard) ?? 0) > performance.now()) continue;
+      const lease = await leases.acquire(shard);
+      if (lease) this.#hold(lease);
+    }
+  }
+
+  async #announce(): Promise<void> {
+    const now = performance.now();
+    if (this.#draining || now - this.#announcedAt < this.#options.leaseMs / 3) return;
+    await this.#options.leases.announce();
+    this.#announcedAt = now;
+  }
+
+  /** What is known here beats what was heard: a key may have expired or been renewed without being heard of yet. */
+  #holder(shard: number, heard: string | undefined): string | undefined {
+    const { leases } = this.#options;
+    if (this.#held.has(shard)) return leases.id;
+    return heard === leases.id ? undefined : heard;
+  }
+
+  async #renew(held: Held): Promise<void> {
+    const { leases, leaseMs, log } = this.#options;
+    const now = performance.now();
+    if (now > held.lease.validUntil)
+      return held.work.halt(new LostShard(`the lease of shard ${held.lease.shard} ran out`));
+    if (now - held.renewedAt < leaseMs / 3) return;
+    try {
+      if (await leases.renew(held.lease)) held.renewedAt = now;
+      else held.work.halt(new LostShard(`shard ${held.lease.shard} was taken by another processor`));
+    } catch (error) {
+      log.warn({ err: error, shard: held.lease.shard }, 'a lease could not be renewed and will be tried again');
+    }
+  }
+
+  #hold(lease: Lease): void {
+    const { shard } = lease;
+    const work = this.#options.begin(lease);
+    const now = performance.now();
+    const held: Held = { lease, work, heldAt: now, renewedAt: now, ended: Promise.resolve() };
+    this.#held.set(shard, held);
+    held.ended = this.#workOn(held);
+    if (this.#draining) work.stop();
+  }
+
+  async #workOn({ lease, work }: Held): Promise<void> {
+    const { leases, log, onLost } = this.#options;
+    const { shard } = lease;
+    try {
+      await work.run();
+      log.info({ shard }, 'gave the shard back');
+    } catch (error) {
+      this.#coolUntil.set(shard, performance.now() + COOL_DOWN_MS);
+      onLost(shard);
+      if (!(error instanceof LostShard || error instanceof TxnConflict))
+        this.#failed.set(shard, (error as Error).message);
+      log.warn({ err: error, shard }, 'the work on a shard ended and begins anew with whoever takes it next');
+    }
+    try {
+      await leases.release(lease);
+    } catch (error) {
+      log.warn({ err: error, shard }, 'a lease could not be given back and will run out');
+    }
+    this.#held.delete(shard);
+  }
+}

@@ -1,0 +1,181 @@
+import { join } from 'node:path';
+import type { Logger } from '../../runtime/log.ts';
+import type { Session } from '../parquet/engine.ts';
+import { sourceOf } from '../window/message.ts';
+import { Reader } from '../window/reader.ts';
+import { Window } from '../window/window.ts';
+import type { ShardContext } from './context.ts';
+import { Flusher } from './flusher.ts';
+import { keepHouse } from './housekeeping.ts';
+import type { Lease } from './leases.ts';
+import type { OwnedStream } from './ownedStream.ts';
+import { Steps } from './steps.ts';
+import { takeOver, type OwnedShard } from './takeOver.ts';
+
+const READ_AHEAD_BYTES = 16 * 1_048_576;
+
+/**
+ * The work on one shard for as long as one lease lasts.
+ *
+ * It begins by taking over: the record of what earlier owners were uploading is made its own, what they left uncommitted is
+ * fenced off and deleted, and reading starts behind the acknowledged floor. Then one window is in the making while the one
+ * before is flushed. A window that is due while the other is still being flushed grows on up to its limits, then reading
+ * stops until there is room.
+ *
+ * It ends in one of three ways: stopped (flushes what is read, for SIGTERM or when the shard goes to another processor),
+ * halted (drops everything at once: the lease is gone, or the stream is another one), or failed (another owner came first).
+ * In no case does it go on: whoever works on the shard next, this process included, begins with a new lease and from what
+ * the lake says, so that nothing it believed can be stale.
+ */
+export class ShardWorker {
+  readonly #context: ShardContext;
+  readonly #lease: Lease;
+  readonly #log: Logger;
+  readonly #session: Session;
+  readonly #steps: Steps;
+  readonly #halt = new AbortController();
+  #stopping = false;
+  #reader: Reader | undefined;
+  #windows = 0;
+
+  constructor(context: ShardContext, lease: Lease) {
+    this.#context = context;
+    this.#lease = lease;
+    this.#log = context.log.child({ shard: lease.shard, epoch: lease.epoch });
+    this.#session = context.engine.session();
+    this.#steps = new Steps({
+      lease,
+      signal: this.#halt.signal,
+      log: this.#log,
+      onFailing: (steps) => context.metrics.stalled.set({ shard: String(lease.shard) }, steps),
+    });
+  }
+
+  /** Why the shard does not get on, while it does not. */
+  get stalled(): string | undefined {
+    return this.#steps.failing;
+  }
+
+  /** Flushes what is read, then ends `run`. */
+  stop(): void {
+    this.#stopping = true;
+    this.#reader?.close();
+  }
+
+  /** Ends `run` without another effect on the lake, as far as that can still be helped. */
+  halt(reason: Error): void {
+    this.#halt.abort(reason);
+    this.stop();
+  }
+
+  /**
+   * Works until stopped.
+   * @throws LostShard, TxnConflict when the shard is another's now; StreamChanged; what it was halted with.
+   */
+  async run(): Promise<void> {
+    const { metrics } = this.#context;
+    const labels = { shard: String(this.#lease.shard) };
+    try {
+      const owned = await takeOver(this.#context, this.#lease, this.#steps, this.#log);
+      metrics.owned.set(labels, 1);
+      this.#log.info({ floor: owned.floor, lastSequence: owned.stream.info.state.last_seq }, 'working on the shard');
+      await this.#work(owned);
+    } finally {
+      metrics.owned.set(labels, 0);
+      metrics.stalled.set(labels, 0);
+      await this.#session.close().catch((error: unknown) => this.#log.debug({ err: error }, 'session was gone'));
+    }
+  }
+
+  async #work(owned: OwnedShard): Promise<void> {
+    const { stream, intents, floor } = owned;
+    const log = this.#log;
+    const flusher = new Flusher(this.#context, { ...owned, steps: this.#steps, session: this.#session, log });
+    const reader = this.#openReader(stream.name, floor + 1);
+    const ended = new AbortController();
+    const housekeeping = keepHouse(this.#context, {
+      shard: this.#lease.shard,
+      stream,
+      intents,
+      floor: () => flusher.floor,
+      log,
+      signal: AbortSignal.any([this.#halt.signal, ended.signal]),
+      onChanged: (error) => this.halt(error),
+    });
+    try {
+      await this.#readAndFlush(reader, owned, flusher);
+    } finally {
+      reader.close();
+      ended.abort();
+      await housekeeping;
+    }
+  }
+
+  #openReader(stream: string, from: number): Reader {
+    const { connection, manager } = this.#context;
+    const largest = connection.info?.max_payload ?? 0;
+    const maxBytes = Math.max(READ_AHEAD_BYTES, 4 * largest);
+    const reader = new Reader({ connection, manager, stream, from, maxBytes, log: this.#log });
+    this.#reader = reader;
+    if (this.#stopping) reader.close();
+    return reader;
+  }
+
+  async #readAndFlush(reader: Reader, { stream, tables }: OwnedShard, flusher: Flusher): Promise<void> {
+    let window = this.#newWindow(stream, flusher);
+    let flushing: Promise<void> | undefined;
+    let failure: { error: unknown } | undefined;
+    const flush = async (full: Window): Promise<void> => {
+      try {
+        await flusher.flush(full);
+      } catch (error) {
+        failure = { error };
+      } finally {
+        await full.discard();
+        flushing = undefined;
+        reader.nudge();
+      }
+    };
+    const handOver = async (): Promise<void> => {
+      await flushing;
+      if (failure) throw failure.error;
+      flushing = flush(window);
+      window = this.#newWindow(stream, flusher);
+    };
+    const isDue = (): boolean => window.full || (!flushing && window.leftMs() === 0);
+    try {
+      while (!reader.closed) {
+        if (failure) throw failure.error;
+        await reader.arrived(flushing ? undefined : window.leftMs());
+        for (let message = reader.shift(); message; message = reader.shift()) {
+          const { tenantId } = sourceOf(message);
+          const stored =
+            tables.stored(tenantId) ?? (await this.#steps.persist('opening a table', () => tables.load(tenantId)));
+          window.add(message, stored);
+          if (window.spooled) await this.#steps.persist('spooling', () => window.drain());
+          if (isDue()) await handOver();
+        }
+        if (isDue()) await handOver();
+      }
+      if (this.#halt.signal.aborted) throw this.#halt.signal.reason;
+      if (!window.empty) await handOver();
+      await flushing;
+      if (failure) throw failure.error;
+    } finally {
+      await flushing;
+      await window.discard();
+    }
+  }
+
+  #newWindow(stream: OwnedStream, flusher: Flusher): Window {
+    const { dir, shards } = this.#context;
+    const { shard, epoch } = this.#lease;
+    return new Window({
+      dir: join(dir, `shard-${shard}-${epoch}-${this.#windows++}`),
+      shard,
+      shards,
+      epoch: stream.epoch,
+      limits: flusher.limits,
+    });
+  }
+}

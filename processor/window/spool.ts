@@ -1,0 +1,71 @@
+import { open, type FileHandle } from 'node:fs/promises';
+
+const FIRST_BYTES = 1 << 20;
+const DRAIN_BYTES = 1 << 20;
+
+/** A file written from front to back through a buffer: appending never waits, `drain` writes what has gathered. */
+export class Spool {
+  readonly path: string;
+  #file: FileHandle | undefined;
+  #buffer = Buffer.allocUnsafe(0);
+  #length = 0;
+  #fileBytes = 0;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Whether enough has gathered to be worth writing. */
+  get full(): boolean {
+    return this.#length >= DRAIN_BYTES;
+  }
+
+  /** The buffer with room for so many bytes, and where to write them; `advance` tells what was written. */
+  reserve(bytes: number): { buffer: Buffer; at: number } {
+    if (this.#buffer.length < this.#length + bytes) {
+      const grown = Buffer.allocUnsafe(Math.max(FIRST_BYTES, 2 * this.#buffer.length, this.#length + bytes));
+      this.#buffer.copy(grown, 0, 0, this.#length);
+      this.#buffer = grown;
+    }
+    return { buffer: this.#buffer, at: this.#length };
+  }
+
+  /** Everything up to this position of the reserved buffer belongs to the file now. */
+  advance(to: number): void {
+    this.#length = to;
+  }
+
+  /** Appends a value as a line of JSON; returns its length in bytes. */
+  appendJson(value: unknown): number {
+    const line = `${JSON.stringify(value)}\n`;
+    const { buffer, at } = this.reserve(line.length * 3);
+    const bytes = buffer.write(line, at, 'utf8');
+    this.advance(at + bytes);
+    return bytes;
+  }
+
+  /** Writes what has gathered. May be tried again after a failure: it writes at the same place then. */
+  async drain(): Promise<void> {
+    this.#file ??= await open(this.path, 'w');
+    for (let written = 0; written < this.#length;) {
+      const at = this.#fileBytes + written;
+      written += (await this.#file.write(this.#buffer, written, this.#length - written, at)).bytesWritten;
+    }
+    this.#fileBytes += this.#length;
+    this.#length = 0;
+  }
+
+  /** Writes the rest and closes the file, which exists afterwards even when nothing was appended. */
+  async close(): Promise<void> {
+    await this.drain();
+    await this.#file?.close();
+    this.#file = undefined;
+    this.#buffer = Buffer.allocUnsafe(0);
+  }
+
+  /** Closes the file without writing the rest. */
+  async abandon(): Promise<void> {
+    await this.#file?.close();
+    this.#file = undefined;
+  }
+}

@@ -1,0 +1,313 @@
+import { rm, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BatchHeader, RejectedEvent } from '../../schemas/envelope.ts';
+import { formatReceipt } from '../../schemas/receipt.ts';
+import { copyLines, MalformedMessage, parseMessage, renumberedBytes, sourceOf } from './message.ts';
+import type { Source, StreamMessage } from './message.ts';
+import { Spool } from './spool.ts';
+
+export interface WindowOptions {
+  /** Folder of this window's files; made when it is first written, removed by `discard`. */
+  dir: string;
+  shard: number;
+  shards: number;
+  /** Epoch of the stream, for receipts. */
+  epoch: number;
+  limits: WindowLimits;
+}
+
+export interface WindowLimits {
+  bytes: number;
+  messages: number;
+  /** From the first message's arrival on. */
+  ageMs: number;
+}
+
+/** Last sequence whose events, and whose refused events, are in a tenant's tables already. */
+export interface Stored {
+  events: number;
+  quarantine: number;
+}
+
+/** What a tenant has in a window. */
+export interface TenantShare {
+  /** Accepted events. */
+  accepted: number;
+  /** Of these, events that could not become rows and are in no line any more. */
+  setAside: number;
+  /** Rows for the quarantine. */
+  quarantined: number;
+}
+
+/** A range of lines of the events file that came in one message. */
+export interface LineRun {
+  firstLine: number;
+  /** Index into `sources`. */
+  source: number;
+  sequence: number;
+  /** Number of the message's first batch. */
+  firstBatch: number;
+  /** Sum of its lines' batch numbers. */
+  batchSum: number;
+}
+
+/** A finished window: three files of newline-delimited JSON, and what is in them. */
+export interface ClosedWindow {
+  dir: string;
+  eventsFile: string;
+  batchesFile: string;
+  rejectedFile: string;
+  firstSequence: number;
+  lastSequence: number;
+  messages: number;
+  bytes: number;
+  batches: number;
+  lines: number;
+  rejected: number;
+  /** Longest line of the rejected file, in bytes. */
+  rejectedLineBytes: number;
+  /** Tenant and segment by number; rows of the batches file carry the number as `s`. */
+  sources: Source[];
+  runs: LineRun[];
+  tenants: Map<string, TenantShare>;
+  /** Sequence up to which each tenant's quarantine was stored when the window was made. */
+  quarantineStored: Map<string, number>;
+  /** When the first and last of its batches were received, in milliseconds since 1970. */
+  receivedMs: { min: number; max: number };
+}
+
+/** The receiver takes no longer header or id; a message made by other hands must not hold up the shard. */
+const LONGEST_TEXT = 8_192;
+
+/** Codes of quarantine rows that the processor makes itself. */
+export const PROCESSOR_CODES = {
+  message_malformed: 'The stream message is not in the form the receiver writes; it was kept whole.',
+  event_unreadable: 'The event could not be turned into a row.',
+  schema_unknown: 'The event was accepted under a schema this processor does not know.',
+} as const;
+
+/**
+ * The messages of one flush in the making. Of each message only the header and the beginnings of its lines are looked at;
+ * the lines are copied as they are into one file.
+ */
+export class Window {
+  readonly #options: WindowOptions;
+  readonly #events: Spool;
+  readonly #batches: Spool;
+  readonly #rejected: Spool;
+  readonly #sourceNumbers = new Map<string, number>();
+  readonly #contents: ClosedWindow;
+  #openedAt = 0;
+  #dirMade = false;
+
+  constructor(options: WindowOptions) {
+    this.#options = options;
+    const { dir } = options;
+    this.#events = new Spool(join(dir, 'events.ndjson'));
+    this.#batches = new Spool(join(dir, 'batches.ndjson'));
+    this.#rejected = new Spool(join(dir, 'rejected.ndjson'));
+    this.#contents = {
+      dir,
+      eventsFile: this.#events.path,
+      batchesFile: this.#batches.path,
+      rejectedFile: this.#rejected.path,
+      firstSequence: 0,
+      lastSequence: 0,
+      messages: 0,
+      bytes: 0,
+      batches: 0,
+      lines: 0,
+      rejected: 0,
+      rejectedLineBytes: 0,
+      sources: [],
+      runs: [],
+      tenants: new Map(),
+      quarantineStored: new Map(),
+      receivedMs: { min: Infinity, max: -Infinity },
+    };
+  }
+
+  get empty(): boolean {
+    return this.#contents.messages === 0;
+  }
+
+  get messages(): number {
+    return this.#contents.messages;
+  }
+
+  /** Over a limit: it must take no more. */
+  get full(): boolean {
+    const { bytes, messages } = this.#options.limits;
+    return this.#contents.bytes >= bytes || this.#contents.messages >= messages;
+  }
+
+  /** Milliseconds until it is old enough to be flushed; undefined while it is empty. */
+  leftMs(now: number = performance.now()): number | undefined {
+    return this.empty ? undefined : Math.max(0, this.#openedAt + this.#options.limits.ageMs - now);
+  }
+
+  /** Whether `drain` should be called before more is added. */
+  get spooled(): boolean {
+    return this.#events.full || this.#batches.full || this.#rejected.full;
+  }
+
+  /** Takes in a message, leaving out what is in the tenant's tables already. A malformed one goes whole to the quarantine. */
+  add(message: StreamMessage, stored: Stored): void {
+    const contents = this.#contents;
+    if (contents.messages++ === 0) {
+      this.#openedAt = performance.now();
+      contents.firstSequence = message.sequence;
+    }
+    contents.lastSequence = message.sequence;
+    contents.bytes += message.data.length;
+    const wanted = { events: message.sequence > stored.events, rejected: message.sequence > stored.quarantine };
+    if (!wanted.events && !wanted.rejected) return;
+    try {
+      this.#addParsed(message, wanted);
+    } catch (error) {
+      if (!(error instanceof MalformedMessage)) throw error;
+      if (wanted.rejected) this.#addMalformed(message, error.message);
+    }
+    contents.quarantineStored.set(sourceOf(message).tenantId, stored.quarantine);
+  }
+
+  async drain(): Promise<void> {
+    await this.#makeDir();
+    for (const spool of [this.#events, this.#batches, this.#rejected]) if (spool.full) await spool.drain();
+  }
+
+  /** Finishes the files; the window must not be used afterwards. */
+  async close(): Promise<ClosedWindow> {
+    await this.#makeDir();
+    for (const spool of [this.#events, this.#batches, this.#rejected]) await spool.close();
+    return this.#contents;
+  }
+
+  /** Removes everything in the window's folder. */
+  async discard(): Promise<void> {
+    for (const spool of [this.#events, this.#batches, this.#rejected]) await spool.abandon();
+    await rm(this.#options.dir, { recursive: true, force: true });
+  }
+
+  #addParsed(message: StreamMessage, wanted: { events: boolean; rejected: boolean }): void {
+    const contents = this.#contents;
+    const { shard, shards: count } = this.#options;
+    const parsed = parseMessage(message, { shard, count });
+    const firstBatch = contents.batches;
+    const target = this.#events.reserve(renumberedBytes(message.data.length));
+    const { end, lines, batchSum } = copyLines(message, parsed, firstBatch, target);
+    const source = this.#sourceNumber(parsed.source);
+    const share = this.#share(parsed.source.tenantId);
+    if (wanted.events && lines > 0) {
+      this.#events.advance(end);
+      contents.runs.push({ firstLine: contents.lines, source, sequence: message.sequence, firstBatch, batchSum });
+      contents.lines += lines;
+      share.accepted += lines;
+    }
+    for (const [index, batch] of parsed.batches.entries()) {
+      this.#addBatch(message, { ...parsed.source, source, index }, batch);
+      if (!wanted.rejected) continue;
+      for (const event of batch.rejected ?? []) this.#addRejected(firstBatch + index, event, share);
+    }
+  }
+
+  #addMalformed(message: StreamMessage, reason: string): void {
+    const of = sourceOf(message);
+    const b = this.#contents.batches;
+    const receivedAt = new Date(message.timeMs).toISOString();
+    const source = this.#sourceNumber(of);
+    this.#addBatch(message, { ...of, source, index: 0 }, { receivedAt, skewMs: 0, keyId: '', accepted: 0 });
+    const event = { index: null, code: 'message_malformed', path: '', message: reason, raw: wholeText(message.data) };
+    this.#addRejected(b, event, this.#share(of.tenantId));
+  }
+
+  #addBatch(message: StreamMessage, at: Source & { source: number; index: number }, batch: BatchHeader): void {
+    const { shard, epoch } = this.#options;
+    const receivedMs = Date.parse(batch.receivedAt);
+    const { receivedMs: range } = this.#contents;
+    range.min = Math.min(range.min, receivedMs);
+    range.max = Math.max(range.max, receivedMs);
+    this.#batches.appendJson({
+      b: this.#contents.batches++,
+      s: at.source,
+      tenant_id: at.tenantId,
+      segment_id: at.segmentId,
+      receipt_id: formatReceipt({ epoch, shard, sequence: message.sequence, batch: at.index }),
+      received_at: batch.receivedAt,
+      sent_at: storable(batch.sentAt),
+      skew_ms: batch.skewMs,
+      key_id: storable(batch.keyId),
+      user_agent: storable(batch.userAgent),
+    });
+  }
+
+  #addRejected(b: number, event: RejectedEvent, share: TenantShare): void {
+    const bytes = this.#rejected.appendJson(rejectedRow(b, event));
+    this.#contents.rejectedLineBytes = Math.max(this.#contents.rejectedLineBytes, bytes);
+    this.#contents.rejected++;
+    share.quarantined++;
+  }
+
+  #sourceNumber(source: Source): number {
+    const key = `${source.tenantId}/${source.segmentId}`;
+    const known = this.#sourceNumbers.get(key);
+    if (known !== undefined) return known;
+    this.#sourceNumbers.set(key, this.#contents.sources.length);
+    return this.#contents.sources.push(source) - 1;
+  }
+
+  #share(tenantId: string): TenantShare {
+    const known = this.#contents.tenants.get(tenantId);
+    if (known) return known;
+    const share = { accepted: 0, setAside: 0, quarantined: 0 };
+    this.#contents.tenants.set(tenantId, share);
+    return share;
+  }
+
+  async #makeDir(): Promise<void> {
+    if (this.#dirMade) return;
+    await mkdir(this.#options.dir, { recursive: true });
+    this.#dirMade = true;
+  }
+}
+
+/** A line of the rejected file (REJECTED_FIELDS of schemas/columns.ts). */
+export function rejectedRow(b: number, event: RejectedEvent): Record<string, unknown> {
+  const { index, eventId, type, code, path, message, schemaVersion, raw } = event;
+  return {
+    b,
+    index,
+    eventId: storable(eventId),
+    type: storable(type),
+    code: storable(code),
+    path: storable(path),
+    message: storable(message),
+    schemaVersion,
+    raw: isStorable(raw) ? raw : inBase64(Buffer.from(raw, 'utf16le')),
+  };
+}
+
+/** U+0000 and halves of surrogate pairs cannot be stored as text. */
+function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0');
+}
+
+function storable(text: string | undefined): string | undefined {
+  if (text === undefined || (text.length <= LONGEST_TEXT && isStorable(text))) return text;
+  return text.slice(0, LONGEST_TEXT).toWellFormed().replaceAll('\0', '\uFFFD');
+}
+
+/** The bytes as text where they are UTF-8 without U+0000, else `base64:` and the bytes in base64. */
+function wholeText(data: Uint8Array): string {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(data);
+    if (isStorable(text)) return text;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
+  return inBase64(Buffer.from(data.buffer, data.byteOffset, data.length));
+}
+
+function inBase64(bytes: Buffer): string {
+  return `base64:${bytes.toString('base64')}`;
+}

@@ -1,0 +1,266 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { commitWindow, planCommits, type CommitOptions } from '../../processor/commit/commit.ts';
+import { LostShard, type FilesByTable } from '../../processor/commit/intents.ts';
+import { recover } from '../../processor/commit/recover.ts';
+import { Tables } from '../../processor/commit/tables.ts';
+import type { WrittenFile, WrittenWindow } from '../../processor/parquet/write.ts';
+import type { ClosedWindow } from '../../processor/window/window.ts';
+import { openTable, TxnConflict } from '../../lake/delta/table.ts';
+import { openLocalStorage } from '../../lake/storage/local.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import { tableSpec, type TableName } from '../../lake/tables.ts';
+import { createRegistry } from '../../schemas/registry.ts';
+
+const registry = createRegistry();
+const APP_ID = 'EVENTS_0@2026-11-23T00:00:00Z';
+let dir: string;
+let lake: Storage;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'spor-test-commit-'));
+  lake = await openLocalStorage(join(dir, 'lake'));
+});
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+const aWindow = (firstSequence: number, lastSequence: number): ClosedWindow => ({
+  dir,
+  eventsFile: '',
+  batchesFile: '',
+  rejectedFile: '',
+  firstSequence,
+  lastSequence,
+  messages: 1,
+  bytes: 1,
+  batches: 1,
+  lines: 1,
+  rejected: 0,
+  rejectedLineBytes: 0,
+  sources: [],
+  runs: [],
+  tenants: new Map(),
+  quarantineStored: new Map(),
+  receivedMs: { min: 0, max: 0 },
+});
+
+let made = 0;
+
+async function aFile(table: TableName, tenantId: string): Promise<WrittenFile> {
+  const localFile = join(dir, `local-${made++}`);
+  await writeFile(localFile, `content of ${localFile}`);
+  const stats = { numRecords: 1, minValues: {}, maxValues: {}, nullCount: {} };
+  return { table, source: { tenantId, segmentId: 'web' }, date: '2026-11-23', localFile, bytes: 20, rows: 1, stats };
+}
+
+const outcome = (over: Partial<WrittenWindow['outcomes'] extends Map<string, infer O> ? O : never> = {}) => ({
+  accepted: 1,
+  stored: 1,
+  duplicate: 0,
+  setAside: 0,
+  quarantined: 0,
+  duplicates: {},
+  ...over,
+});
+
+/** A storage that writes down what is done to it. */
+function recorded(storage: Storage, effects: string[]): Storage {
+  const short = (path: string): string => path.replace(/EVENTS_0-\d+-\d+-[0-9a-f]+/, '*');
+  return {
+    url: storage.url,
+    get: (path) => storage.get(path),
+    putIfAbsent: (path, body) => {
+      if (path.includes('_delta_log')) effects.push(`commit ${path.split('/_delta_log')[0]}`);
+      return storage.putIfAbsent(path, body);
+    },
+    upload: (path, file) => {
+      effects.push(`upload ${short(path)}`);
+      return storage.upload(path, file);
+    },
+    download: (path, file) => storage.download(path, file),
+    list: (prefix, startAfter) => storage.list(prefix, startAfter),
+    delete: (paths) => {
+      effects.push(...paths.map((path) => `delete ${short(path)}`));
+      return storage.delete(paths);
+    },
+    localPath: (path) => storage.localPath(path),
+    close: () => storage.close(),
+  };
+}
+
+function options(effects: string[], over: Partial<CommitOptions> = {}): CommitOptions {
+  const storage = recorded(lake, effects);
+  return {
+    storage,
+    tables: new Tables(storage, registry, APP_ID),
+    intents: {
+      record: (files: FilesByTable) => {
+        effects.push(`record ${Object.values(files).flat().length} files`);
+        return Promise.resolve();
+      },
+    },
+    epoch: 7,
+    reach: (point) => effects.push(`at ${point}`),
+    persist: (_, task) => task(),
+    ...over,
+  };
+}
+
+const tableOf = (name: TableName, tenantId: string) => openTable(lake, tableSpec(name, tenantId, registry));
+
+test('paths are recorded before the first upload, files are complete before the first commit', async () => {
+  const effects: string[] = [];
+  const window = aWindow(1, 9);
+  const files = [await aFile('events', 't1'), await aFile('events', 't2'), await aFile('quarantine', 't2')];
+  const outcomes = new Map([
+    ['t1', outcome()],
+    ['t2', outcome({ quarantined: 1 })],
+  ]);
+  await commitWindow(window, planCommits('EVENTS_0', window, { files, outcomes }), options(effects));
+  expect(effects).toEqual([
+    'record 3 files',
+    'at before-upload',
+    'upload events/tenant=t1/segment=web/date=2026-11-23/*.parquet',
+    'upload events/tenant=t2/segment=web/date=2026-11-23/*.parquet',
+    'upload quarantine/tenant=t2/segment=web/date=2026-11-23/*.parquet',
+    'at after-upload',
+    'commit events/tenant=t1',
+    'commit events/tenant=t2',
+    'commit quarantine/tenant=t2',
+    'at after-first-commit',
+    'at after-first-commit',
+    'at after-first-commit',
+    'at after-commit',
+  ]);
+  const { txns } = await tableOf('quarantine', 't2').snapshot();
+  expect(txns.get(APP_ID)).toBe(9);
+});
+
+test('a window of nothing but duplicates is committed too, with their number', async () => {
+  const window = aWindow(1, 9);
+  const outcomes = new Map([['t1', outcome({ stored: 0, duplicate: 1, duplicates: { r: 1 } })]]);
+  await commitWindow(window, planCommits('EVENTS_0', window, { files: [], outcomes }), options([]));
+  const { txns, files } = await tableOf('events', 't1').snapshot();
+  expect([txns.get(APP_ID), files.size]).toEqual([9, 0]);
+});
+
+test('once fenced, the owner before commits nothing, and takes its files away', async () => {
+  const effects: string[] = [];
+  const old = options(effects, { epoch: 7 });
+  await old.tables.load('t1');
+  const window = aWindow(1, 9);
+  const commits = planCommits('EVENTS_0', window, {
+    files: [await aFile('events', 't1')],
+    outcomes: new Map([['t1', outcome()]]),
+  });
+  const paths = commits[0]!.files.map(({ file }) => file.path);
+  const deleted: FilesByTable[] = [];
+  // The new owner cleans up while the old one is between its record and its upload.
+  const interrupted = {
+    ...old,
+    reach: () => undefined,
+    persist: async <T>(step: string, task: () => Promise<T>): Promise<T> => {
+      if (step === 'uploading') {
+        const left = await recover(
+          { epoch: 7, appId: APP_ID, files: { 'events/tenant=t1': paths } },
+          { storage: lake, registry, epoch: 8 },
+        );
+        deleted.push(left.files);
+      }
+      return task();
+    },
+  };
+  await expect(commitWindow(window, commits, interrupted)).rejects.toThrow(TxnConflict);
+  expect(deleted).toEqual([{ 'events/tenant=t1': paths }]);
+  expect(effects.at(-1)).toBe('delete events/tenant=t1/segment=web/date=2026-11-23/*.parquet');
+  const { files } = await tableOf('events', 't1').snapshot();
+  expect(files.size).toBe(0);
+  const found: string[] = [];
+  for await (const { path } of lake.list('events/tenant=t1/segment=')) found.push(path);
+  expect(found).toEqual([]);
+});
+
+test('an owner that loses its lease takes away what it has not tried to commit, and only that', async () => {
+  const effects: string[] = [];
+  const window = aWindow(1, 9);
+  const files = [await aFile('events', 't1'), await aFile('events', 't2')];
+  const commits = planCommits('EVENTS_0', window, {
+    files,
+    outcomes: new Map([
+      ['t1', outcome()],
+      ['t2', outcome()],
+    ]),
+  });
+  const persist = async <T>(step: string, task: () => Promise<T>): Promise<T> => {
+    if (step === 'committing to events/tenant=t2') throw new LostShard('gone');
+    return task();
+  };
+  await expect(commitWindow(window, commits, options(effects, { persist }))).rejects.toThrow(LostShard);
+  const left: string[] = [];
+  for await (const { path } of lake.list('events/')) if (path.endsWith('.parquet')) left.push(path.split('/')[1]!);
+  expect(left).toEqual(['tenant=t1']);
+  expect((await tableOf('events', 't1').snapshot()).files.size).toBe(1);
+});
+
+test('what an owner left is deleted, what it had committed is kept', async () => {
+  const window = aWindow(1, 9);
+  const files = [await aFile('events', 't1'), await aFile('events', 't2')];
+  const commits = planCommits('EVENTS_0', window, {
+    files,
+    outcomes: new Map([
+      ['t1', outcome()],
+      ['t2', outcome()],
+    ]),
+  });
+  const intent: FilesByTable = Object.fromEntries(
+    commits.map((commit) => [`events/tenant=${commit.tenantId}`, commit.files.map(({ file }) => file.path)]),
+  );
+  const persist = <T>(step: string, task: () => Promise<T>): Promise<T> =>
+    step === 'committing to events/tenant=t2' ? Promise.reject(new Error('killed')) : task();
+  await expect(commitWindow(window, commits, options([], { persist }))).rejects.toThrow('killed');
+  const left = await recover({ epoch: 7, appId: APP_ID, files: intent }, { storage: lake, registry, epoch: 8 });
+  expect(Object.keys(left.files)).toEqual(['events/tenant=t2']);
+  const found: string[] = [];
+  for await (const { path } of lake.list('events/')) if (path.endsWith('.parquet')) found.push(path.split('/')[1]!);
+  expect(found).toEqual(['tenant=t1']);
+});
+
+test('a commit whose answer was lost is found in the table and not made again', async () => {
+  const effects: string[] = [];
+  const window = aWindow(1, 9);
+  const outcomes = new Map([
+    ['t1', outcome()],
+    ['t2', outcome({ stored: 0, duplicate: 1 })],
+  ]);
+  const commits = planCommits('EVENTS_0', window, { files: [await aFile('events', 't1')], outcomes });
+  const lossy = options(effects);
+  const answered = new Set<string>();
+  lossy.storage = {
+    ...lossy.storage,
+    putIfAbsent: async (path, body) => {
+      const created = await lake.putIfAbsent(path, body);
+      if (created && path.includes('_delta_log') && !answered.has(path)) {
+        answered.add(path);
+        throw new Error('no answer');
+      }
+      return created;
+    },
+  };
+  lossy.tables = new Tables(lossy.storage, registry, APP_ID);
+  lossy.persist = async (_, task) => {
+    try {
+      return await task();
+    } catch {
+      return task();
+    }
+  };
+  await commitWindow(window, commits, lossy);
+  for (const [tenant, count] of [
+    ['t1', 1],
+    ['t2', 0],
+  ] as const) {
+    const snapshot = await tableOf('events', tenant).snapshot();
+    expect([snapshot.version, snapshot.files.size, snapshot.txns.get(APP_ID)]).toEqual([0, count, 9]);
+  }
+});

@@ -1,0 +1,132 @@
+import { readFile } from 'node:fs/promises';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { shardOf } from '../../schemas/subjects.ts';
+import { FAIL_POINTS } from '../../processor/failpoint.ts';
+import { until } from '../support/until.ts';
+import { anEvent, messageOf, SHARDS } from './support/messages.ts';
+import { startBench, type Bench } from './support/processor.ts';
+
+let bench: Bench;
+
+beforeEach(async () => {
+  bench = await startBench();
+});
+afterEach(() => bench.stop());
+
+/** Publishes so many messages of 10 events for each tenant; returns the ids by tenant. */
+async function publishLoad(tenants: string[], messages: number): Promise<Map<string, Set<string>>> {
+  const ids = new Map(tenants.map((tenant) => [tenant, new Set<string>()]));
+  for (let message = 0; message < messages; message++) {
+    for (const tenant of tenants) {
+      const events = Array.from({ length: 10 }, (_, index) => anEvent(index));
+      for (const { eventId } of events) ids.get(tenant)!.add(eventId);
+      await bench.publish(messageOf(tenant, 'web', [{ events }]));
+    }
+  }
+  return ids;
+}
+
+async function expectExact(ids: Map<string, Set<string>>): Promise<void> {
+  for (const [tenant, expected] of ids) {
+    const stored = (await bench.rows('events', tenant, 'event_id')).map((row) => String(row.event_id));
+    expect(stored.length).toBe(expected.size);
+    expect(new Set(stored)).toEqual(expected);
+    expect(await bench.globCount('events', tenant), `bare glob of ${tenant}`).toBe(expected.size);
+  }
+}
+
+// tenant-a and tenant-e share a shard, so that a flush has several commits.
+const TENANTS = ['tenant-a', 'tenant-b', 'tenant-c', 'tenant-d', 'tenant-e'];
+
+test('the tenants of these tests share shards as they should', () => {
+  expect(shardOf('tenant-a', SHARDS)).toBe(shardOf('tenant-e', SHARDS));
+});
+
+test.each(FAIL_POINTS)('killed at %s, nothing is lost, doubled or left behind', async (point) => {
+  const ids = await publishLoad(TENANTS, 5);
+  const first = await bench.processor({ SPOR_FAILPOINT: point });
+  const died = new Promise((resolve) => first.child.once('exit', (_, signal) => resolve(signal)));
+  expect(await died).toBe('SIGKILL');
+  // What a bare glob sees now and no table knows is what the next owner has to find: at this step there must be some.
+  const found = await Promise.all(TENANTS.map((tenant) => bench.globCount('events', tenant).catch(() => 0)));
+  const known = await Promise.all(TENANTS.map(async (tenant) => (await bench.rows('events', tenant)).length));
+  expect(found.some((rows, index) => rows > known[index]!)).toBe(
+    ['after-upload', 'after-first-commit'].includes(point),
+  );
+  const more = await publishLoad(TENANTS, 3);
+  for (const [tenant, set] of more) for (const id of set) ids.get(tenant)!.add(id);
+  await bench.processor();
+  await bench.settled();
+  await expectExact(ids);
+});
+
+test('two processors share the shards; when one is killed the other takes over', async () => {
+  const first = await bench.processor();
+  const owned = async (port: number): Promise<number> => {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    return [...text.matchAll(/^spor_processor_shard_owned\{[^}]*\} 1$/gm)].length;
+  };
+  await until(async () => (await owned(first.port)) === 4);
+  const second = await bench.processor();
+  await until(async () => (await owned(first.port)) === 2 && (await owned(second.port)) === 2);
+  const load = publishLoad(TENANTS, 40);
+  await until(async () => (await bench.rows('events', 'tenant-a')).length > 50);
+  await first.kill('SIGKILL');
+  const ids = await load;
+  await until(async () => (await owned(second.port)) === 4);
+  await bench.settled();
+  await expectExact(ids);
+});
+
+test('a stopped owner that wakes after another took over changes nothing', async () => {
+  const zombie = await bench.processor();
+  const before = await publishLoad(TENANTS, 2);
+  await bench.settled();
+  const load = publishLoad(TENANTS, 60);
+  await until(async () => (await bench.rows('events', 'tenant-a')).length > 50);
+  await zombie.kill('SIGSTOP');
+  const ids = await load;
+  const heir = await bench.processor();
+  await bench.settled();
+  for (const [tenant, set] of before) for (const id of set) ids.get(tenant)!.add(id);
+  await expectExact(ids);
+  await zombie.kill('SIGCONT');
+  // It finds its leases gone, gives up, and shares the work again; what it had read must not be stored again.
+  await until(() => zombie.log().includes('begins anew'));
+  const more = await publishLoad(TENANTS, 5);
+  for (const [tenant, set] of more) for (const id of set) ids.get(tenant)!.add(id);
+  await bench.settled();
+  await expectExact(ids);
+  expect(heir.child.exitCode).toBeNull();
+});
+
+test.each(FAIL_POINTS)('an owner that oversleeps its lease at %s finds its commit refused', async (point) => {
+  const ids = await publishLoad(['tenant-a', 'tenant-e'], 10);
+  const zombie = await bench.processor({ SPOR_FAILPOINT: `${point}:1:stop` });
+  const status = (): Promise<string> => readFile(`/proc/${zombie.child.pid}/stat`, 'utf8');
+  await until(async () => / T /.test(await status()));
+  await bench.processor();
+  await bench.settled();
+  await expectExact(ids);
+  await zombie.kill('SIGCONT');
+  await until(() => /begins anew|gave the shard back/.test(zombie.log()));
+  for (const [tenant, set] of await publishLoad(['tenant-a', 'tenant-e'], 3))
+    for (const id of set) ids.get(tenant)!.add(id);
+  await bench.settled();
+  await expectExact(ids);
+});
+
+test('a nats-server that is killed and comes back is waited for', async () => {
+  const processor = await bench.processor();
+  const ids = await publishLoad(TENANTS, 3);
+  await bench.settled();
+  await bench.nats.restart();
+  await until(async () => {
+    await bench.manager.streams.info('EVENTS_0');
+    return true;
+  });
+  for (const [tenant, set] of await publishLoad(TENANTS, 3)) for (const id of set) ids.get(tenant)!.add(id);
+  await bench.settled();
+  await expectExact(ids);
+  expect(processor.child.exitCode).toBeNull();
+});
