@@ -1,0 +1,24 @@
+# One image for every service: `node ingest/main.ts`, `node processor/main.ts`, `node lake/main.ts`, and the `spor` command.
+# Node 22 runs the TypeScript as it is; there is no build step.
+
+FROM node:22-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY sdk/js/package.json sdk/js/
+# Without install scripts: the pinned Node they would fetch is the one of this image, and native parts come ready-made.
+RUN npm ci --omit=dev --ignore-scripts
+
+FROM node:22-slim
+ENV NODE_ENV=production WORK_DIR=/var/spor/work
+WORKDIR /app
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY package.json LICENSE ./
+COPY schemas ./schemas
+COPY runtime ./runtime
+COPY ingest ./ingest
+COPY lake ./lake
+COPY processor ./processor
+COPY scripts ./scripts
+RUN mkdir -p /var/spor/work && chown -R node:node /var/spor && ln -s /app/scripts/spor.mjs /usr/local/bin/spor
+USER node
+CMD ["node", "ingest/main.ts"]

@@ -1,0 +1,80 @@
+import { openSecretStore } from '../runtime/secretStore.ts';
+import {
+  KEYS_BUCKET,
+  newSecret,
+  secretHash,
+  TOKENS_BUCKET,
+  type KeyRecord,
+  type TokenRecord,
+} from '../schemas/keys.ts';
+import { stateOf } from './cli/secrets.ts';
+import { openStream } from './cli/stream.ts';
+import type { Shop } from './shop/shops.ts';
+
+/** Secrets with which simulated shops send and people read. */
+export interface Access {
+  /** Instrumentation key of a tenant's segment. */
+  keyOf: (tenantId: string, segmentId: string) => string;
+  /** Read token of a tenant. */
+  tokenOf: (tenantId: string) => string;
+}
+
+/** Creates a key for each segment and a read token for each tenant of the shops. */
+export async function grantAccess(options: {
+  natsUrl: string;
+  replicas: number;
+  shops: readonly Shop[];
+  label: string;
+  /** When the secrets end; absent: never. */
+  expiresAt?: Date;
+}): Promise<Access> {
+  const { natsUrl, replicas, shops, label, expiresAt } = options;
+  const secrets = new Map<string, string>();
+  const common = {
+    label,
+    createdAt: new Date().toISOString(),
+    ...(expiresAt ? { expiresAt: expiresAt.toISOString() } : {}),
+  };
+  const connection = await openStream(natsUrl, 'NATS_URL');
+  try {
+    const keys = await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, replicas);
+    const tokens = await openSecretStore<TokenRecord>(connection, TOKENS_BUCKET, replicas);
+    for (const { tenantId, segments } of shops) {
+      for (const { segmentId } of segments) {
+        const key = newSecret('ik');
+        await keys.create(secretHash(key), { tenantId, segmentId, kind: 'browser', origins: [], ...common });
+        secrets.set(`${tenantId}/${segmentId}`, key);
+      }
+      const token = newSecret('rt');
+      await tokens.create(secretHash(token), { tenantId, segmentIds: [], ...common });
+      secrets.set(tenantId, token);
+    }
+  } finally {
+    await connection.close();
+  }
+  const secret = (name: string): string => {
+    const value = secrets.get(name);
+    if (value === undefined) throw new Error(`no access was granted for ${name}`);
+    return value;
+  };
+  return { keyOf: (tenantId, segmentId) => secret(`${tenantId}/${segmentId}`), tokenOf: secret };
+}
+
+/** Whether a key and a token given out earlier still work. */
+export async function isGranted(options: {
+  natsUrl: string;
+  replicas: number;
+  key: string;
+  token: string;
+}): Promise<boolean> {
+  const { natsUrl, replicas, key, token } = options;
+  const connection = await openStream(natsUrl, 'NATS_URL');
+  try {
+    const keys = await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, replicas);
+    const tokens = await openSecretStore<TokenRecord>(connection, TOKENS_BUCKET, replicas);
+    const records = [await keys.get(secretHash(key)), await tokens.get(secretHash(token))];
+    return records.every((record) => record !== undefined && stateOf(record, Date.now()) === 'active');
+  } finally {
+    await connection.close();
+  }
+}

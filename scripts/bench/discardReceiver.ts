@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import { ByteBudget } from '../../ingest/byteBudget.ts';
+import { readIngestConfig } from '../../ingest/config.ts';
+import { Judge } from '../../ingest/events/judge.ts';
+import { IngestServer } from '../../ingest/http/server.ts';
+import { Intake } from '../../ingest/intake.ts';
+import { Keyring } from '../../ingest/keys/keyring.ts';
+import { IngestMetrics } from '../../ingest/metrics.ts';
+import { GroupCommit } from '../../ingest/stream/groupCommit.ts';
+import type { Publisher } from '../../ingest/stream/publisher.ts';
+import { createMetrics } from '../../runtime/metrics.ts';
+import { runProcess } from '../../runtime/process.ts';
+import { secretHash, type KeyRecord } from '../../schemas/keys.ts';
+import { createRegistry } from '../../schemas/registry.ts';
+
+/**
+ * The Event Receiver with a stream that confirms at once and stores nothing: what reading, parsing, validating and
+ * answering cost by themselves, which is the limit the real one is measured against. Takes the keys in BENCH_KEYS.
+ */
+await runProcess('discard', async ({ env, log, resources, ready }) => {
+  const config = readIngestConfig(env);
+  const record: KeyRecord = {
+    tenantId: 'bench',
+    segmentId: 'web',
+    kind: 'server',
+    origins: [],
+    label: '',
+    createdAt: '',
+  };
+  const keys = new Map((env.BENCH_KEYS ?? '').split(',').map((key) => [secretHash(key), { ...record }]));
+  const watch = {
+    get: (hash: string) => keys.get(hash),
+    size: keys.size,
+    staleSinceMs: undefined,
+    stop: () => undefined,
+  };
+  const publisher: Publisher = {
+    maxPayloadBytes: 1_048_000,
+    unavailable: () => undefined,
+    publish: (messages) => {
+      for (const message of messages) queueMicrotask(() => message.done({ epoch: 0, sequence: 1 }));
+    },
+  };
+  const registry = createRegistry();
+  const metrics = new IngestMetrics(createMetrics('discard'));
+  const budget = new ByteBudget(config.maxInFlightBytes);
+  const intake = new Intake({
+    keyring: new Keyring(watch, { shards: config.shards, log }),
+    judge: new Judge(registry),
+    registry,
+    commit: new GroupCommit({ publisher, budget, shards: config.shards }),
+    metrics,
+    log,
+    ackDeadlineMs: config.ackDeadlineMs,
+  });
+  const server = new IngestServer({
+    host: config.host,
+    port: config.port,
+    budget,
+    metrics,
+    log,
+    openApi: readFileSync(new URL('../../schemas/generated/openapi.json', import.meta.url), 'utf8'),
+    intake: () => intake,
+    readiness: () => ({ notReady: undefined, keys: keys.size, keysStaleSeconds: 0 }),
+  });
+  await server.listen();
+  resources.add('http', server, () => server.close({ graceMs: 0, deadlineMs: 0 }));
+  ready({ port: server.port });
+});

@@ -1,0 +1,217 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { jetstream } from '@nats-io/jetstream';
+import { createLog } from '../../runtime/log.ts';
+import { connectNats } from '../../runtime/nats.ts';
+import { openSecretStore } from '../../runtime/secretStore.ts';
+import { KEYS_BUCKET, newSecret, secretHash, type KeyRecord } from '../../schemas/keys.ts';
+import { startChild, type Child } from '../stack/child.ts';
+import { natsSpec } from '../stack/services.ts';
+import { spread, type Result } from './report.ts';
+import { sampleEvents } from './sampleEvents.ts';
+import { wrk, type Load, type LoadResult } from './wrk.ts';
+
+export interface IngestBenchOptions {
+  dir: string;
+  /** Length of each measurement. */
+  seconds: number;
+  /** How often each pair is measured. */
+  rounds: number;
+  log: (line: string) => void;
+}
+
+const TENANTS = 1_000;
+const CONNECTIONS = 64;
+const ACK_REACH_MS = 25;
+
+/** The Event Receiver against itself storing nothing, against one message per event, with many tenants, and its latency. */
+export async function benchIngest(options: IngestBenchOptions): Promise<Result[]> {
+  const { dir, log } = options;
+  const settings = { dir, env: process.env, ports: 'free' as const, log };
+  const running: Child[] = [];
+  await mkdir(join(dir, 'logs'));
+  try {
+    const nats = await startChild(await natsSpec(settings));
+    running.push(nats);
+    const natsUrl = `nats://127.0.0.1:${nats.facts.port}`;
+    const keys = await createKeys(natsUrl, TENANTS);
+    const real = await startService('ingest', new URL('../../ingest/main.ts', import.meta.url), options, {
+      NATS_URL: natsUrl,
+      STREAM_MAX_BYTES: String(16 * 2 ** 30),
+    });
+    running.push(real);
+    const discard = await startService('discard', new URL('./discardReceiver.ts', import.meta.url), options, {
+      BENCH_KEYS: keys.join(','),
+    });
+    running.push(discard);
+    return await measure(options, { real: url(real), discard: url(discard), keys, natsUrl });
+  } finally {
+    for (const child of running.reverse()) await child.stop();
+  }
+}
+
+interface Targets {
+  real: string;
+  discard: string;
+  keys: string[];
+  natsUrl: string;
+}
+
+async function measure(options: IngestBenchOptions, { real, discard, keys, natsUrl }: Targets): Promise<Result[]> {
+  const events = sampleEvents(400);
+  const one = [keys[0]!];
+  const load = (target: string, change: Partial<Load> = {}): Load => ({
+    url: target,
+    keys: one,
+    events,
+    eventsPerPost: 20,
+    connections: CONNECTIONS,
+    seconds: options.seconds,
+    ...change,
+  });
+  const results: Result[] = [];
+
+  const batches = await pairs(options, '20 events per POST', load(real), load(discard));
+  results.push({
+    name: '20 events per POST, against storing nothing',
+    value: batches.ratio.median,
+    reach: 0.6,
+    unit: '×',
+    detail: `${batches.ratio.text}; ${batches.a.text} against ${batches.b.text} events/s`,
+  });
+
+  const single = await singleMessages(natsUrl, options.seconds);
+  options.log(`one message per event: ${Math.round(single)} events/s`);
+  results.push({
+    name: '20 events per POST, against one message per event',
+    value: batches.a.median / single,
+    reach: 20,
+    unit: '×',
+    detail: `${Math.round(batches.a.median)} against ${Math.round(single)} events/s, both fsynced before the acknowledgement`,
+  });
+
+  for (const connections of [64, 512]) {
+    const change = { eventsPerPost: 1, connections };
+    const singles = await pairs(
+      options,
+      `1 event per POST, ${connections} connections`,
+      load(real, change),
+      load(discard, change),
+    );
+    results.push({
+      name: `1 event per POST, ${connections} connections, against storing nothing`,
+      value: singles.ratio.median,
+      reach: 0.5,
+      unit: '×',
+      detail: `${singles.ratio.text}; ${singles.a.text} against ${singles.b.text} events/s`,
+    });
+  }
+
+  const tenants = await pairs(options, `${TENANTS} tenants`, load(real, { keys }), load(real));
+  results.push({
+    name: `${TENANTS} tenants in random order, against one`,
+    value: tenants.ratio.median,
+    reach: 0.5,
+    unit: '×',
+    detail: `${tenants.ratio.text}; ${tenants.a.text} against ${tenants.b.text} events/s`,
+  });
+
+  const half = await wrk(load(real, { requestsPerSecond: batches.a.median / 20 / 2 }));
+  results.push({
+    name: 'acknowledgement at half of the peak, p99',
+    value: ACK_REACH_MS / half.latencyMs.p99,
+    reach: 1,
+    unit: `(${ACK_REACH_MS} ms / measured)`,
+    detail: `p50 ${half.latencyMs.p50} ms, p99 ${half.latencyMs.p99} ms, p99.9 ${half.latencyMs.p999} ms at ${Math.round(half.eventsPerSecond)} events/s`,
+  });
+  return results;
+}
+
+type Spread = ReturnType<typeof spread>;
+
+/** Measures two loads in turn, so that a drift of the machine meets both; the ratio is that of neighbours. */
+async function pairs(
+  { rounds, log }: IngestBenchOptions,
+  name: string,
+  a: Load,
+  b: Load,
+): Promise<{ ratio: Spread; a: Spread; b: Spread }> {
+  const measured: { a: LoadResult; b: LoadResult }[] = [];
+  await wrk({ ...a, seconds: 2 });
+  await wrk({ ...b, seconds: 2 });
+  for (let round = 0; round < rounds; round++) {
+    const pair = { a: await wrk(a), b: await wrk(b) };
+    for (const { refused, socketErrors } of Object.values(pair)) {
+      if (refused + socketErrors > 0)
+        throw new Error(`${name}: ${refused} requests refused, ${socketErrors} socket errors`);
+    }
+    log(`${name}: ${Math.round(pair.a.eventsPerSecond)} against ${Math.round(pair.b.eventsPerSecond)} events/s`);
+    measured.push(pair);
+  }
+  return {
+    ratio: spread(measured.map((pair) => pair.a.eventsPerSecond / pair.b.eventsPerSecond)),
+    a: spread(measured.map((pair) => pair.a.eventsPerSecond)),
+    b: spread(measured.map((pair) => pair.b.eventsPerSecond)),
+  };
+}
+
+/** Acknowledged JetStream publishes per second of one event each, many under way at once. */
+async function singleMessages(natsUrl: string, seconds: number): Promise<number> {
+  const connection = await connectNats({ url: natsUrl, name: 'bench', log: createLog('bench', 'silent') });
+  const stream = jetstream(connection);
+  const payload = Buffer.from(sampleEvents(1)[0]!);
+  const startedMs = performance.now();
+  const untilMs = startedMs + seconds * 1000;
+  let acknowledged = 0;
+  const publishInTurn = async (): Promise<void> => {
+    while (performance.now() < untilMs) {
+      await stream.publish('events.0.bench-single.web', payload);
+      acknowledged++;
+    }
+  };
+  await Promise.all(Array.from({ length: 512 }, publishInTurn));
+  const rate = (acknowledged / (performance.now() - startedMs)) * 1000;
+  await connection.close();
+  return rate;
+}
+
+async function createKeys(natsUrl: string, count: number): Promise<string[]> {
+  const connection = await connectNats({ url: natsUrl, name: 'bench', log: createLog('bench', 'silent') });
+  const store = await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, 1);
+  const keys = Array.from({ length: count }, () => newSecret('ik'));
+  await Promise.all(
+    keys.map((key, index) =>
+      store.create(secretHash(key), {
+        tenantId: `bench-${index}`,
+        segmentId: 'web',
+        kind: 'server',
+        origins: [],
+        label: 'bench',
+        createdAt: new Date().toISOString(),
+      }),
+    ),
+  );
+  await connection.close();
+  return keys;
+}
+
+function startService(
+  name: string,
+  program: URL,
+  { dir }: IngestBenchOptions,
+  variables: Record<string, string>,
+): Promise<Child> {
+  const env = { ...(process.env as Record<string, string>), INGEST_PORT: '0', LOG_LEVEL: 'warn', ...variables };
+  return startChild({
+    name,
+    program,
+    launch: () => ({ env }),
+    logFile: join(dir, 'logs', `${name}.log`),
+    readyMs: 30_000,
+    stopMs: 20_000,
+  });
+}
+
+function url(child: Child): string {
+  return `http://127.0.0.1:${child.facts.port}`;
+}

@@ -1,0 +1,95 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { cpus, totalmem } from 'node:os';
+import { findNatsServer } from '../natsServer.ts';
+
+/** One figure, higher is better. A latency or size is given as its reach divided by what was measured, reach 1. */
+export interface Result {
+  name: string;
+  value: number;
+  /** What we want to reach; undefined where the figure only informs. */
+  reach?: number;
+  unit: string;
+  /** What was measured, with its spread, for people. */
+  detail: string;
+}
+
+export interface Machine {
+  cpu: string;
+  cores: number;
+  memoryGiB: number;
+  node: string;
+  natsServer: string;
+}
+
+/** What the figures were measured on. */
+export async function machine(): Promise<Machine> {
+  const processors = cpus();
+  const server = execFileSync(await findNatsServer(), ['--version'], { encoding: 'utf8' });
+  return {
+    cpu: processors[0]?.model.trim() ?? 'unknown',
+    cores: processors.length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    node: process.version,
+    natsServer: /v[\d.]+/.exec(server)?.[0] ?? 'unknown',
+  };
+}
+
+const PAGE = new URL('../../docs/benchmarks.md', import.meta.url);
+const INTRO = `# Benchmarks
+
+Figures are ratios of two measurements taken in turn in one run on one machine, so that they mean something elsewhere; the
+absolute numbers belong to the machine named. Higher is better. Each section is written by its command.
+`;
+
+/** Writes a bench's section into docs/benchmarks.md, keeping the others'. */
+export async function writeSection(
+  bench: string,
+  command: string,
+  on: Machine,
+  results: readonly Result[],
+): Promise<void> {
+  const sections = readSections();
+  const rows = results.map(
+    ({ name, value, reach, unit, detail }) =>
+      `| ${name} | ${round(value)} ${unit} | ${reach === undefined ? '' : `${reach} ${value >= reach ? '✓' : '**missed**'}`} | ${detail} |`,
+  );
+  sections.set(
+    bench,
+    `## ${bench}
+
+\`${command}\`, ${new Date().toISOString().slice(0, 10)}: ${on.cpu}, ${on.cores} cores, ${on.memoryGiB} GiB, Node ${on.node}, nats-server ${on.natsServer}.
+
+| figure | value | reach | measured |
+| --- | --- | --- | --- |
+${rows.join('\n')}
+`,
+  );
+  const ordered = [...sections].sort(([a], [b]) => a.localeCompare(b)).map(([, text]) => text);
+  await writeFile(PAGE, [INTRO, ...ordered].join('\n'));
+}
+
+function readSections(): Map<string, string> {
+  let page: string;
+  try {
+    page = readFileSync(PAGE, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map();
+    throw error;
+  }
+  const parts = page.split(/^(?=## )/m).slice(1);
+  return new Map(parts.map((part) => [/^## (.*)$/m.exec(part)![1]!, `${part.trimEnd()}\n`]));
+}
+
+/** Three significant digits, without an exponent. */
+export function round(value: number): string {
+  return value >= 1000 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(3)));
+}
+
+/** Middle of the values, and their extremes: `0.61 (0.58–0.66)`. */
+export function spread(values: readonly number[]): { median: number; text: string } {
+  const sorted = [...values].sort((a, b) => a - b);
+  const median = sorted[Math.floor(sorted.length / 2)]!;
+  return { median, text: `${round(median)} (${round(sorted[0]!)}–${round(sorted.at(-1)!)})` };
+}

@@ -1,0 +1,81 @@
+import type { Storage } from '../../lake/storage/storage.ts';
+import { delay } from '../../runtime/retry.ts';
+import { createRegistry } from '../../schemas/registry.ts';
+import { vacuumTenant, type LakeReader } from './lakeIds.ts';
+import type { ChaosLedger } from './ledgerFile.ts';
+import { findFaults, type Finding } from './verify.ts';
+
+export interface CheckerOptions {
+  snapshot: LakeReader;
+  glob: LakeReader;
+  storage: Storage;
+  ledger: ChaosLedger;
+}
+
+/** Several times what a processor needs to start, take the shards over and write a window. */
+const QUIET_MS = 6_000;
+/** A bare glob may see what a dying owner has uploaded until the next one has cleaned up. */
+const CLEAN_UP_MS = 15_000;
+const LOOK_MS = 200;
+
+/** Compares the lake with the ledger, in both ways of reading it. */
+export class Checker {
+  readonly #options: CheckerOptions;
+  readonly #registry = createRegistry();
+  /** Rows of events by tenant, as the snapshot last showed them. */
+  readonly stored = new Map<string, number>();
+
+  constructor(options: CheckerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Compares; a bare glob that counts events doubly is given the time that cleaning up after a dead owner takes. `rightMs`
+   * is when the look began that found nothing, by `performance.now()`.
+   * @param compacted whether a compaction ran, whose replaced files a bare glob sees until they are vacuumed
+   */
+  async compareWhenClean(
+    tenants: readonly string[],
+    compacted: boolean,
+  ): Promise<{ findings: Finding[]; rightMs: number }> {
+    const deadline = performance.now() + CLEAN_UP_MS;
+    for (;;) {
+      const rightMs = performance.now();
+      const findings = await this.compare(tenants, compacted);
+      const passing = findings.every(({ kind, reader }) => kind === 'duplicated' && reader === this.#options.glob.name);
+      if (findings.length === 0 || !passing || performance.now() > deadline) return { findings, rightMs };
+      await delay(LOOK_MS);
+    }
+  }
+
+  async compare(tenants: readonly string[], compacted: boolean): Promise<Finding[]> {
+    const { snapshot, glob, storage, ledger } = this.#options;
+    const findings: Finding[] = [];
+    for (const tenantId of tenants) {
+      const rows = await snapshot.read(tenantId);
+      this.stored.set(tenantId, sum(rows.events.values()));
+      findings.push(...findFaults(tenantId, ledger, rows, snapshot.name));
+      if (compacted) await vacuumTenant(storage, this.#registry, tenantId);
+      findings.push(...findFaults(tenantId, ledger, await glob.read(tenantId), glob.name));
+    }
+    return findings;
+  }
+
+  /** Waits until no further row comes, for when an acknowledgement says nothing about that. */
+  async quiet(tenants: readonly string[]): Promise<void> {
+    const rows = async (): Promise<number> => {
+      const read = await Promise.all(tenants.map((tenantId) => this.#options.snapshot.read(tenantId)));
+      return sum(read.flatMap(({ events, quarantine }) => [...events.values(), ...quarantine.values()]));
+    };
+    for (let before = -1, now = await rows(); now !== before;) {
+      await delay(QUIET_MS);
+      [before, now] = [now, await rows()];
+    }
+  }
+}
+
+function sum(values: Iterable<number>): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}

@@ -1,0 +1,18 @@
+/**
+ * Loaded before a service (`node --import`): lets its supervisor set the clock of our code, and of nothing else, by a
+ * message `{clockOffsetMs}`. Monotonic time does not jump, as it does not when a machine's clock is set.
+ */
+const RealDate = Date;
+let offsetMs = 0;
+const now = (): number => RealDate.now() + offsetMs;
+
+globalThis.Date = new Proxy(RealDate, {
+  construct: (target, args: unknown[], newTarget) =>
+    Reflect.construct(target, args.length === 0 ? [now()] : args, newTarget) as Date,
+  apply: () => new RealDate(now()).toString(),
+  get: (target, name, receiver) => (name === 'now' ? now : (Reflect.get(target, name, receiver) as unknown)),
+});
+
+process.on('message', (message: { clockOffsetMs?: number }) => {
+  if (message.clockOffsetMs !== undefined) offsetMs = message.clockOffsetMs;
+});

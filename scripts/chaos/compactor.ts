@@ -1,0 +1,50 @@
+/**
+ * Compacts the tables of some tenants once, far more eagerly than the processor does, and dies at the armed step: what a
+ * processor does when it is killed in the middle of a compaction, while others flush. Exits with 0 when nothing was worth it.
+ *
+ * Arguments: the tenants, separated by commas; the step. Lake settings and WORK_DIR come as variables.
+ */
+import { join } from 'node:path';
+import { LAKE_SETTINGS } from '../../lake/config.ts';
+import { duckdbCheckpoints } from '../../lake/delta/checkpointParquet.ts';
+import { openTable } from '../../lake/delta/table.ts';
+import { openDuckdb } from '../../lake/duckdb.ts';
+import { armCompaction, COMPACTION_STEPS } from '../../lake/maintenance/failpoint.ts';
+import { createMaintenance } from '../../lake/maintenance/maintenance.ts';
+import { COMPACTION } from '../../lake/maintenance/plan.ts';
+import { openStorage } from '../../lake/storage/open.ts';
+import { tableSpec } from '../../lake/tables.ts';
+import { readConfig } from '../../runtime/config.ts';
+import { parseFailPoint } from '../../runtime/failpoint.ts';
+import { createLog } from '../../runtime/log.ts';
+import { createRegistry } from '../../schemas/registry.ts';
+
+/** Files of a kind that make a compaction worth it here; a table of a short run has no more. */
+const OPEN_FILES = 3;
+
+process.once('disconnect', () => process.exit(1));
+
+const [tenants = '', step = ''] = process.argv.slice(2);
+const workDir = process.env.WORK_DIR ?? '.';
+const config = readConfig(LAKE_SETTINGS, process.env);
+const storage = await openStorage(config.lakeUrl, config);
+const engine = openDuckdb({ memory: '512MiB', threads: 1, spillDir: join(workDir, 'spill') });
+const registry = createRegistry();
+const checkpoints = duckdbCheckpoints();
+const maintenance = await createMaintenance({
+  storage,
+  table: (name, tenantId) => openTable(storage, tableSpec(name, tenantId, registry), { checkpoints }),
+  engine,
+  checkpoints,
+  workDir,
+  log: createLog('compactor', 'info'),
+  share: 1,
+  logRetentionMs: 3_600_000,
+  vacuumGraceMs: undefined,
+  compaction: { ...COMPACTION, openFiles: OPEN_FILES },
+  reach: armCompaction(parseFailPoint(COMPACTION_STEPS, step)),
+});
+for (const tenantId of tenants.split(',')) await maintenance.run(tenantId);
+await engine.close();
+storage.close();
+process.exit(0);

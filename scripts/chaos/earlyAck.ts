@@ -1,0 +1,27 @@
+import { jetstreamManager } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import type { NatsConnection } from '../../runtime/nats.ts';
+import { delay } from '../../runtime/retry.ts';
+import type { ShardProgress } from '../../processor/commit/progress.ts';
+import { streamName } from '../../schemas/subjects.ts';
+import { SHARDS } from './tenants.ts';
+
+const EVERY_MS = 10;
+
+/**
+ * The negative control: acknowledges every message as soon as the stream holds it, before any commit, in the place where
+ * the processor acknowledges after its commits. Whoever takes a shard over then begins behind what was never committed, and
+ * loses it: a harness worth its name must say so. Runs until the signal is given.
+ */
+export async function acknowledgeEarly(connection: NatsConnection, signal: AbortSignal): Promise<void> {
+  const manager = await jetstreamManager(connection);
+  const progress = await new Kvm(connection).open('spor_progress');
+  while (!signal.aborted) {
+    for (let shard = 0; shard < SHARDS; shard++) {
+      const { state, created } = await manager.streams.info(streamName(shard));
+      const value: ShardProgress = { created, floor: state.last_seq, at: new Date().toISOString() };
+      if (state.last_seq > 0) await progress.put(`shard.${shard}`, JSON.stringify(value));
+    }
+    await delay(EVERY_MS, signal);
+  }
+}

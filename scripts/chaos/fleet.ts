@@ -1,0 +1,201 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { delay } from '../../runtime/retry.ts';
+import type { Child, ChildSpec } from '../stack/child.ts';
+import { killStray } from '../stack/processes.ts';
+import { natsSpec, serviceSpecs } from '../stack/services.ts';
+import { keepRunning, type Kept } from './keepRunning.ts';
+import { startProxy, type Proxy } from './proxy.ts';
+import { SHARDS } from './tenants.ts';
+
+export const PROCESSORS = ['processor', 'processor-2'] as const;
+export type ProcessorName = (typeof PROCESSORS)[number];
+export type ProcessName = 'nats' | 'ingest' | 'lake' | ProcessorName;
+
+export interface FleetOptions {
+  /** Folder for logs, stores and scratch files. */
+  dir: string;
+  lakeUrl: string;
+  env: Record<string, string | undefined>;
+  /** The S3 service, where the lake is in one. */
+  s3?: { host: string; port: number };
+  log: (line: string) => void;
+}
+
+/** Spor's processes on this machine, each with a proxy on every way to another, always started again when they end. */
+export interface Fleet {
+  /** Base URL of the Event Receiver, through the clients' proxy. */
+  ingestUrl: string;
+  queryUrl: string;
+  /** Past every proxy. */
+  natsUrl: string;
+  env: Record<string, string>;
+  proxies: {
+    'client-ingest': Proxy;
+    'ingest-nats': Proxy;
+    'processor-nats': Record<ProcessorName, Proxy>;
+    'processor-s3'?: Record<ProcessorName, Proxy>;
+  };
+  /** Undefined while it is down. For nats, the server's own. */
+  pid: (name: ProcessName) => number | undefined;
+  /** Sends a signal; false where it is down. */
+  signal: (name: ProcessName, signal: NodeJS.Signals) => boolean;
+  /** Variables for the next start of a process, once. */
+  arm: (name: ProcessName, env: Record<string, string>) => void;
+  /** How often a process has been started. */
+  starts: (name: ProcessName) => number;
+  /** Waits until a process is up that was started more often than `starts` says. */
+  restarted: (name: ProcessName, starts: number, withinMs: number) => Promise<boolean>;
+  /** Sets the clock of a process's own code off by so much. */
+  setClock: (name: ProcessName, offsetMs: number) => void;
+  stop: () => Promise<void>;
+}
+
+/** How long a processor that is not heard of keeps its shards. */
+export const LEASE_SECONDS = 2;
+const CLOCK_JUMP = new URL('./clockJump.ts', import.meta.url).href;
+
+export async function startFleet(options: FleetOptions): Promise<Fleet> {
+  const { dir, lakeUrl, s3, log } = options;
+  const env = settings(options.env);
+  const kept = new Map<string, Kept>();
+  const armed = new Map<string, Record<string, string>>();
+  const proxies: Proxy[] = [];
+  const proxy = async (port: number, host = '127.0.0.1'): Promise<Proxy> => {
+    const started = await startProxy({ host, port });
+    proxies.push(started);
+    return started;
+  };
+  const stop = async (): Promise<void> => {
+    for (const { child } of kept.values()) if (child) resume(child);
+    for (const process of [...kept.values()].reverse()) await process.stop();
+    for (const one of proxies) await one.close();
+  };
+  await mkdir(join(dir, 'logs'), { recursive: true });
+  const tellGuard = (): void => {
+    const companions = [...kept].flatMap(([name, { child }]) => (name === 'nats' || !child ? [] : [child.pid]));
+    kept.get('nats')?.child?.send({ companions });
+  };
+  try {
+    const natsFolder = await natsSpec({ dir, env, ports: 'free', log });
+    const nats = await keepRunning(natsFolder, {
+      log,
+      onStart: tellGuard,
+      onEnd: (facts) => killStray(Number(facts.serverPid)),
+    });
+    kept.set('nats', nats);
+    const natsPort = Number(nats.facts.port);
+    const natsUrl = `nats://127.0.0.1:${natsPort}`;
+    const byProcessor = async (port: number, host?: string): Promise<Record<ProcessorName, Proxy>> => ({
+      processor: await proxy(port, host),
+      'processor-2': await proxy(port, host),
+    });
+    const ingestNats = await proxy(natsPort);
+    const processorNats = await byProcessor(natsPort);
+    const processorS3 = s3 ? await byProcessor(s3.port, s3.host) : undefined;
+    const ways: Record<string, Record<string, string>> = {
+      ingest: { NATS_URL: `nats://127.0.0.1:${ingestNats.port}`, NODE_OPTIONS: `--import=${CLOCK_JUMP}` },
+    };
+    for (const name of PROCESSORS) {
+      ways[name] = {
+        NATS_URL: `nats://127.0.0.1:${processorNats[name].port}`,
+        NODE_OPTIONS: `--import=${CLOCK_JUMP}`,
+        ...(processorS3 ? { S3_ENDPOINT: `http://127.0.0.1:${processorS3[name].port}` } : {}),
+      };
+    }
+
+    const specs = serviceSpecs({ dir, env, ports: 'free', log }, { natsUrl, lakeUrl, processors: PROCESSORS.length });
+    const started = await Promise.allSettled(
+      specs.map(async (spec) => {
+        const changed = withEnv(spec, () => {
+          const next = armed.get(spec.name) ?? {};
+          armed.delete(spec.name);
+          return { ...ways[spec.name], ...next };
+        });
+        kept.set(spec.name, await keepRunning(changed, { log, onStart: tellGuard }));
+      }),
+    );
+    const failed = started.find((outcome) => outcome.status === 'rejected');
+    if (failed) throw failed.reason;
+    tellGuard();
+
+    const of = (name: ProcessName): Kept => kept.get(name)!;
+    const pid = (name: ProcessName): number | undefined => {
+      const { child, facts } = of(name);
+      return child && name === 'nats' ? Number(facts.serverPid) : child?.pid;
+    };
+    const clientIngest = await proxy(Number(of('ingest').facts.port));
+    return {
+      ingestUrl: `http://127.0.0.1:${clientIngest.port}`,
+      queryUrl: `http://127.0.0.1:${of('lake').facts.port}`,
+      natsUrl,
+      env: { ...env, NATS_URL: natsUrl, LAKE_URL: lakeUrl },
+      proxies: {
+        'client-ingest': clientIngest,
+        'ingest-nats': ingestNats,
+        'processor-nats': processorNats,
+        ...(processorS3 ? { 'processor-s3': processorS3 } : {}),
+      },
+      pid,
+      signal(name, signal) {
+        const target = pid(name);
+        return target !== undefined && send(target, signal);
+      },
+      arm: (name, next) => armed.set(name, next),
+      starts: (name) => of(name).starts,
+      async restarted(name, starts, withinMs) {
+        const deadline = performance.now() + withinMs;
+        while (performance.now() < deadline) {
+          if (of(name).child && of(name).starts > starts) return true;
+          await delay(20);
+        }
+        return false;
+      },
+      setClock: (name, clockOffsetMs) => of(name).child?.send({ clockOffsetMs }),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Nothing of the caller's own Spor may leak in, and everything that waits is quick, so that a cycle takes seconds. */
+function settings(env: Record<string, string | undefined>): Record<string, string> {
+  const given = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return {
+    ...Object.fromEntries(given.filter(([name]) => !/^(SPOR_FAILPOINT|WORK_DIR|\w+_(HOST|PORT)|NATS_URL)$/.test(name))),
+    SPOR_SHARDS: String(SHARDS),
+    NATS_REPLICAS: '1',
+    STREAM_MAX_BYTES: String(64 * 1_048_576),
+    LEASE_SECONDS: String(LEASE_SECONDS),
+    WINDOW_MAX_MS: '250',
+    DUCKDB_MEMORY: '256MiB',
+    INGEST_ACK_DEADLINE_MS: '2000',
+    SHUTDOWN_SECONDS: '8',
+  };
+}
+
+function withEnv(spec: ChildSpec, more: () => Record<string, string>): ChildSpec {
+  return {
+    ...spec,
+    launch(before) {
+      const { env, ...rest } = spec.launch(before);
+      return { ...rest, env: { ...env, ...more() } };
+    },
+  };
+}
+
+function resume({ pid, facts }: Child): void {
+  send(pid, 'SIGCONT');
+  if (facts.serverPid !== undefined) send(Number(facts.serverPid), 'SIGCONT');
+}
+
+function send(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw error;
+  }
+}

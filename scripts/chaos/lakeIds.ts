@@ -1,0 +1,129 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { openTable } from '../../lake/delta/table.ts';
+import { vacuum } from '../../lake/maintenance/vacuum.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import { TABLE_NAMES, tableRoot, tableSpec, type TableName } from '../../lake/tables.ts';
+import type { Registry } from '../../schemas/registry.ts';
+import { dataGlob } from '../demo/dataGlob.ts';
+import type { StoredIds } from '../demo/verify.ts';
+import type { QueryClient } from '../queryClient.ts';
+
+/** One tenant's tables as one way of reading the lake shows them. */
+export interface TenantRows {
+  events: StoredIds;
+  quarantine: StoredIds;
+  /** Event ids in rows that name another tenant than their folder does. */
+  strangers: string[];
+}
+
+export interface LakeReader {
+  name: string;
+  read: (tenantId: string) => Promise<TenantRows>;
+}
+
+const PAGE = 5_000;
+
+/** Reads through the query server, which resolves a snapshot of the log. */
+export function snapshotReader(client: QueryClient, tokenOf: (tenantId: string) => string): LakeReader {
+  return {
+    name: 'the query server',
+    async read(tenantId) {
+      const strangers: string[] = [];
+      const ids = async (table: TableName): Promise<StoredIds> => {
+        const found = new Map<string, number>();
+        for (let after = ''; ;) {
+          const { rows } = await client.ask(
+            tokenOf(tenantId),
+            `select event_id, count(*), count(*) filter (tenant_id != '${tenantId}') from ${table}
+             where event_id > '${after}' group by 1 order by 1 limit ${PAGE}`,
+          );
+          for (const [id, count, strange] of rows) {
+            found.set(String(id), Number(count));
+            if (Number(strange) > 0) strangers.push(String(id));
+          }
+          if (rows.length < PAGE) return found;
+          after = String(rows.at(-1)![0]);
+        }
+      };
+      return { events: await ids('events'), quarantine: await ids('quarantine'), strangers };
+    },
+  };
+}
+
+/**
+ * Reads with a bare `read_parquet` over the folders: no log, no snapshot, nothing of ours. A lake in S3 is copied first, as
+ * it is, because DuckDB's S3 extension is a download.
+ */
+export function globReader(options: { lakeUrl: string; storage: Storage; copyTo: string }): LakeReader {
+  const local = options.lakeUrl.startsWith('file:');
+  const folder = local ? resolve(options.lakeUrl.slice('file:'.length)) : options.copyTo;
+  return {
+    name: 'a bare read_parquet',
+    async read(tenantId) {
+      if (!local) await mirror(options.storage, tenantId, folder);
+      const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
+      const connection = await instance.connect();
+      const strangers: string[] = [];
+      const rowsOf = async (sql: string): Promise<unknown[][]> => (await connection.runAndReadAll(sql)).getRows();
+      const ids = async (table: TableName): Promise<StoredIds> => {
+        const glob = dataGlob(folder, table, tenantId).replaceAll("'", "''");
+        const [files] = await rowsOf(`select count(*) from glob('${glob}')`);
+        if (Number(files![0]) === 0) return new Map();
+        const rows = await rowsOf(
+          `select event_id, count(*)::integer, (count(*) filter (tenant_id != '${tenantId}'))::integer
+           from read_parquet('${glob}', hive_partitioning = true) where event_id is not null group by 1`,
+        );
+        for (const [id, , strange] of rows) if (Number(strange) > 0) strangers.push(String(id));
+        return new Map(rows.map(([id, count]) => [String(id), Number(count)]));
+      };
+      try {
+        return { events: await ids('events'), quarantine: await ids('quarantine'), strangers };
+      } finally {
+        connection.closeSync();
+        instance.closeSync();
+      }
+    },
+  };
+}
+
+/**
+ * Deletes what compactions replaced or left behind, so that a bare glob counts right again. Only where nothing writes: the
+ * grace time that readers have is cut to nothing.
+ */
+export async function vacuumTenant(storage: Storage, registry: Registry, tenantId: string): Promise<void> {
+  for (const name of TABLE_NAMES) {
+    await vacuum(storage, openTable(storage, tableSpec(name, tenantId, registry)), {
+      graceMs: 0,
+      force: true,
+      now: Infinity,
+    });
+  }
+}
+
+/** Makes a folder hold exactly a tenant's data files. Objects never change, so what is there already is right. */
+async function mirror(storage: Storage, tenantId: string, folder: string): Promise<void> {
+  for (const name of TABLE_NAMES) {
+    const root = tableRoot(name, tenantId);
+    const wanted = new Set<string>();
+    for await (const { path } of storage.list(`${root}/segment=`)) wanted.add(path);
+    const present = await filesBelow(folder, root);
+    for (const path of present) if (!wanted.has(path)) await rm(join(folder, path));
+    for (const path of wanted) {
+      if (present.has(path)) continue;
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await storage.download(path, join(folder, path));
+    }
+  }
+}
+
+async function filesBelow(folder: string, root: string): Promise<Set<string>> {
+  await mkdir(join(folder, root), { recursive: true });
+  const entries = await readdir(join(folder, root), { recursive: true, withFileTypes: true });
+  return new Set(
+    entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(resolve(folder).length + 1)),
+  );
+}

@@ -1,0 +1,86 @@
+import { delay } from '../../runtime/retry.ts';
+import type { Batch } from '../load/ledger.ts';
+import { play } from '../load/player.ts';
+import { createSender } from '../load/sender.ts';
+import { createRandom } from '../shop/random.ts';
+import type { Shop } from '../shop/shops.ts';
+import { simulate } from '../shop/simulation.ts';
+import type { ChaosLedger } from './ledgerFile.ts';
+import type { Cycle } from './plan.ts';
+
+export interface LoadOptions {
+  url: string;
+  keyOf: (tenantId: string, segmentId: string) => string;
+  ledger: ChaosLedger;
+  shops: readonly Shop[];
+  cycle: Cycle;
+  /** Batches acknowledged in earlier cycles, to be sent again; this load's own are added. */
+  acknowledged: Batch[];
+  /** Ends the load; what is under way is still sent until it is answered or given up. */
+  signal: AbortSignal;
+}
+
+const EVENTS_PER_SECOND = 400;
+const BAD_SHARE = 0.06;
+const BATCH_EVENTS = 8;
+const CONNECTIONS = 16;
+/** Shorter than most faults, so that a try that fell into one ends and the next one gets through. */
+const TIMEOUT_MS = 2_500;
+const PACE = 0.02;
+const RESEND_AFTER_MS = 2_000;
+const REMEMBERED = 300;
+
+/**
+ * Plays shops with bad events among the good until told to stop, and sends a part of what was acknowledged again, as
+ * senders do that did not hear of it. Resolves when every batch is answered or given up.
+ */
+export async function playLoad(options: LoadOptions): Promise<void> {
+  const { cycle, ledger, signal, acknowledged } = options;
+  const random = createRandom(cycle.loadSeed);
+  const resends = new Set<Promise<void>>();
+  const again = new Set<Batch>();
+  const sender = createSender({
+    url: options.url,
+    keyOf: options.keyOf,
+    ledger,
+    connections: CONNECTIONS,
+    timeoutMs: TIMEOUT_MS,
+    giveUpMs: cycle.giveUpMs,
+    onAccepted: (batch) => {
+      if (again.has(batch)) return;
+      acknowledged.push(batch);
+      if (acknowledged.length > REMEMBERED) acknowledged.shift();
+      if (random.chance(cycle.resendShare)) resend(batch, random.between(0, RESEND_AFTER_MS));
+    },
+  });
+  const resend = (batch: Batch, afterMs: number): void => {
+    again.add(batch);
+    const sent = delay(afterMs, signal)
+      .then(() => sender.send(batch))
+      .finally(() => resends.delete(sent));
+    resends.add(sent);
+  };
+  for (const batch of acknowledged.filter(() => random.chance(0.05))) resend(batch, random.between(0, RESEND_AFTER_MS));
+  const startMs = Date.now();
+  try {
+    await play({
+      events: simulate({
+        seed: cycle.loadSeed,
+        startMs,
+        untilMs: Infinity,
+        eventsPerSecond: EVENTS_PER_SECOND,
+        badShare: BAD_SHARE,
+        pace: PACE,
+        shops: options.shops,
+      }),
+      sender,
+      batchEvents: BATCH_EVENTS,
+      connections: CONNECTIONS,
+      clock: { startMs, speed: 1 },
+      signal,
+    });
+    while (resends.size > 0) await Promise.all(resends);
+  } finally {
+    sender.close();
+  }
+}

@@ -1,0 +1,102 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+
+/**
+ * What a proxy does to the bytes that pass:
+ *
+ * - `pass`: nothing.
+ * - `black-hole`: nothing comes through, either way, and nobody is told; as when a cable is pulled.
+ * - `deaf`: what the client says arrives, what the server answers does not: the work is done and nobody hears of it.
+ * - `reset`: every connection breaks, and every new one at once.
+ * - `delay`: everything comes late, in order.
+ */
+export const LINK_MODES = ['black-hole', 'deaf', 'reset', 'delay'] as const;
+export type LinkMode = (typeof LINK_MODES)[number];
+
+export interface Proxy {
+  readonly port: number;
+  /** Disturbs every connection, present and future, until `restore`. */
+  disturb: (mode: LinkMode) => void;
+  /** Lets bytes pass again. Connections that were cut off break now, except delayed ones, which catch up. */
+  restore: () => void;
+  close: () => Promise<void>;
+}
+
+const DELAY_MS = 300;
+
+interface Pair {
+  client: Socket;
+  server: Socket;
+}
+
+/** A TCP proxy on a free port of loopback that can be a bad network. */
+export async function startProxy(target: { host: string; port: number }): Promise<Proxy> {
+  let mode: LinkMode | 'pass' = 'pass';
+  const pairs = new Set<Pair>();
+
+  const listener = createServer((client) => {
+    if (mode === 'reset') return void client.resetAndDestroy();
+    const pair: Pair = { client, server: connect(target.port, target.host) };
+    pairs.add(pair);
+    for (const socket of [pair.client, pair.server]) {
+      socket.setNoDelay(true);
+      socket.on('error', () => socket.destroy()); // told to the other side by its close
+      socket.on('close', () => end(pair));
+    }
+    forward(pair.client, pair.server, () => mode !== 'black-hole');
+    forward(pair.server, pair.client, () => mode !== 'black-hole' && mode !== 'deaf');
+  });
+
+  const end = (pair: Pair): void => {
+    if (!pairs.delete(pair)) return;
+    pair.client.destroy();
+    pair.server.destroy();
+  };
+
+  /** Passes bytes on, late while delayed; what comes while the way is shut is gone, and so is the connection later. */
+  function forward(from: Socket, to: Socket, isOpen: () => boolean): void {
+    let lastDueMs = 0;
+    from.on('data', (chunk) => {
+      if (!isOpen()) return;
+      const dueMs = Math.max(lastDueMs, mode === 'delay' ? performance.now() + DELAY_MS : 0);
+      lastDueMs = dueMs;
+      const waitMs = dueMs - performance.now();
+      if (waitMs > 0) setTimeout(() => to.writable && to.write(chunk), waitMs);
+      else if (to.writable && !to.write(chunk)) {
+        from.pause();
+        to.once('drain', () => from.resume());
+      }
+    });
+    from.on('end', () => to.end());
+  }
+
+  const breakAll = (): void => {
+    for (const { client, server } of pairs) {
+      client.resetAndDestroy();
+      server.resetAndDestroy();
+    }
+  };
+
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  return {
+    port: (listener.address() as AddressInfo).port,
+    disturb(wanted) {
+      mode = wanted;
+      if (mode === 'reset') breakAll();
+    },
+    restore() {
+      if (mode === 'black-hole' || mode === 'deaf') breakAll();
+      mode = 'pass';
+    },
+    async close() {
+      const closed = once(listener, 'close');
+      listener.close();
+      for (const { client, server } of pairs) {
+        client.destroy();
+        server.destroy();
+      }
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import { parseReceipt } from '../../schemas/receipt.ts';
+import type { Outcome } from './run.ts';
+import { FINDINGS, type Finding } from './verify.ts';
+
+/** The last line of a run. */
+export interface Summary {
+  cycles: number;
+  /** Events that were acknowledged, each counted once. */
+  acked: number;
+  /** Rows of events. */
+  stored: number;
+  lost: number;
+  duplicated: number;
+  wrongTenant: number;
+  rejectedStored: number;
+  /** Sound events whose sender never heard an answer. */
+  unknown: number;
+  /** From the end of the faults of a cycle until everything sent was committed, and read back right both ways. */
+  recoverySecondsMax: number;
+  /** How often each kind was done; `not run` are kinds that could not be. */
+  faults: Record<string, number>;
+}
+
+const SHOWN = 20;
+
+export function summarize(outcome: Outcome): Summary {
+  const { ledger, stored, findings } = outcome;
+  const all = findings.flatMap((found) => found.findings);
+  const [lost, duplicated, wrongTenant, rejectedStored] = FINDINGS.map(
+    (kind) => new Set(all.filter((finding) => finding.kind === kind).map(({ eventId }) => eventId)).size,
+  );
+  const notRun = [...outcome.notRun.keys()].filter((name) => !outcome.faults.has(name)).length;
+  return {
+    cycles: outcome.cycles,
+    acked: ledger.accepted.size,
+    stored: [...stored.values()].reduce((sum, rows) => sum + rows, 0),
+    lost: lost!,
+    duplicated: duplicated!,
+    wrongTenant: wrongTenant!,
+    rejectedStored: rejectedStored!,
+    unknown: [...ledger.unknownIds.keys()].filter((id) => !ledger.accepted.has(id)).length,
+    recoverySecondsMax: Math.round(outcome.recoverySecondsMax * 10) / 10,
+    faults: {
+      ...Object.fromEntries([...outcome.faults].sort(([a], [b]) => (a < b ? -1 : 1))),
+      ...(notRun > 0 ? { 'not run': notRun } : {}),
+    },
+  };
+}
+
+/** What went wrong, in words: which cycle, which faults, which events, where they lie in the stream. */
+export function evidence(outcome: Outcome, seed: number): string {
+  const { findings, stuck, ledger, notRun, faults } = outcome;
+  const lines = [...notRun].filter(([name]) => !faults.has(name)).map(([name, why]) => `not run: ${name}: ${why}`);
+  for (const { eventId, expected, got, message } of ledger.surprises.slice(0, SHOWN)) {
+    lines.push(
+      `another verdict than the simulation expects: ${eventId ?? 'no id'}: ${got}, not ${expected} (${message})`,
+    );
+  }
+  if (stuck)
+    lines.push(`SEED ${seed}, CYCLE ${stuck.cycle} (${stuck.faults.join(' + ')}) DID NOT RECOVER: ${stuck.why}`);
+  for (const found of findings) {
+    lines.push(`SEED ${seed}, CYCLE ${found.cycle} (${found.faults.join(' + ')}): ${found.findings.length} FAULTS`);
+    lines.push(...found.findings.slice(0, SHOWN).map(describe));
+    if (found.findings.length > SHOWN) lines.push(`  … and ${found.findings.length - SHOWN} more in evidence.json`);
+  }
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function describe({ kind, eventId, tenantId, reader, detail, receiptId }: Finding): string {
+  const receipt = receiptId === undefined ? undefined : parseReceipt(receiptId);
+  const where = receipt
+    ? `; receipt ${receiptId}: shard ${receipt.shard}, message ${receipt.sequence}, batch ${receipt.batch}`
+    : '';
+  return `  ${kind}: ${eventId} of ${tenantId}: ${detail}, read by ${reader}${where}`;
+}

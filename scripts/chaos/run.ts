@@ -1,0 +1,215 @@
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LAKE_SETTINGS } from '../../lake/config.ts';
+import { openStorage } from '../../lake/storage/open.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import { readConfig } from '../../runtime/config.ts';
+import { createLog } from '../../runtime/log.ts';
+import { connectNats, type NatsConnection } from '../../runtime/nats.ts';
+import { delay } from '../../runtime/retry.ts';
+import { grantAccess, type Access } from '../access.ts';
+import type { Batch } from '../load/ledger.ts';
+import { createQueryClient } from '../queryClient.ts';
+import { createRandom } from '../shop/random.ts';
+import type { SmallDisk } from './disk.ts';
+import { Checker } from './checker.ts';
+import { acknowledgeEarly } from './earlyAck.ts';
+import type { Fleet } from './fleet.ts';
+import { inject, type Arena } from './inject.ts';
+import { globReader, snapshotReader } from './lakeIds.ts';
+import { openLedgerFile, type ChaosLedger } from './ledgerFile.ts';
+import { playLoad } from './load.ts';
+import { faultName, type Cycle, type Disk, type Plan } from './plan.ts';
+import { lagZero } from './recovery.ts';
+import { watchSigns } from './signs.ts';
+import { allShops, CYCLES_EACH, shopsOf } from './tenants.ts';
+import type { Finding } from './verify.ts';
+
+export interface ChaosOptions {
+  fleet: Fleet;
+  plan: Plan;
+  dir: string;
+  disks: Partial<Record<Disk, SmallDisk>>;
+  /** Acknowledge before the commit, to see that losses are found. */
+  negativeControl: boolean;
+  signal: AbortSignal;
+  log: (line: string) => void;
+}
+
+/** What a run found out. */
+export interface Outcome {
+  /** Cycles that were played to their end. */
+  cycles: number;
+  ledger: ChaosLedger;
+  /** Rows of events by tenant, as the query server last saw them. */
+  stored: ReadonlyMap<string, number>;
+  /** What is not as promised; empty when all is well. */
+  findings: { cycle: number; faults: string[]; findings: Finding[] }[];
+  /** Why a cycle did not recover. */
+  stuck?: { cycle: number; faults: string[]; why: string };
+  recoverySecondsMax: number;
+  /** How often each kind of fault was done. */
+  faults: Map<string, number>;
+  notRun: Map<string, string>;
+}
+
+const LEAST_LOAD_MS = 1_200;
+/** The load goes on for this long after the faults, into what follows them. */
+const AFTER_LOAD_MS = 500;
+const RECOVERY_MS = 90_000;
+
+/** Plays the cycles until one shows a fault or all are done. */
+export async function runChaos(options: ChaosOptions): Promise<Outcome> {
+  const { fleet, plan, dir, log } = options;
+  const access = await grantAccess({
+    natsUrl: fleet.natsUrl,
+    replicas: 1,
+    shops: allShops(plan.cycles.length),
+    label: 'chaos',
+  });
+  const connection = await connectNats({ url: fleet.natsUrl, name: 'spor-chaos', log: createLog('chaos', 'silent') });
+  const config = readConfig(LAKE_SETTINGS, fleet.env);
+  const storage = await openStorage(config.lakeUrl, config);
+  const ledger = openLedgerFile(join(dir, 'ledger.ndjson'));
+  const ended = new AbortController();
+  const early = options.negativeControl ? keepAcknowledging(connection, ended.signal) : undefined;
+  try {
+    const run = new Run(options, { access, connection, storage, lakeUrl: config.lakeUrl, ledger });
+    await run.play();
+    return run.outcome;
+  } finally {
+    ended.abort();
+    await early;
+    storage.close();
+    ledger.close();
+    await connection.close();
+    log(`the ledger is in ${join(dir, 'ledger.ndjson')}`);
+  }
+}
+
+/** Goes on after what the faults do to it. */
+async function keepAcknowledging(connection: NatsConnection, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) await acknowledgeEarly(connection, signal).catch(() => delay(50, signal));
+}
+
+interface Means {
+  access: Access;
+  connection: NatsConnection;
+  storage: Storage;
+  lakeUrl: string;
+  ledger: ChaosLedger;
+}
+
+class Run {
+  readonly #options: ChaosOptions;
+  readonly #means: Means;
+  readonly #arena: Omit<Arena, 'random' | 'tenants'>;
+  readonly #checker: Checker;
+  readonly #acknowledged: Batch[] = [];
+  readonly outcome: Outcome;
+
+  constructor(options: ChaosOptions, means: Means) {
+    const { fleet, dir, disks } = options;
+    const { connection, access, storage, lakeUrl, ledger } = means;
+    this.#options = options;
+    this.#means = means;
+    this.#arena = { fleet, signs: watchSigns(connection), disks, dir };
+    this.#checker = new Checker({
+      snapshot: snapshotReader(createQueryClient(fleet.queryUrl), access.tokenOf),
+      glob: globReader({ lakeUrl, storage, copyTo: join(dir, 'lake-copy') }),
+      storage,
+      ledger,
+    });
+    this.outcome = {
+      cycles: 0,
+      ledger,
+      stored: this.#checker.stored,
+      findings: [],
+      recoverySecondsMax: 0,
+      faults: new Map(),
+      notRun: new Map(options.plan.notRun),
+    };
+  }
+
+  async play(): Promise<void> {
+    const { plan, signal } = this.#options;
+    const { cycles } = plan;
+    for (const cycle of cycles) {
+      if (signal.aborted) break;
+      if (cycle.number % CYCLES_EACH === 0) this.#acknowledged.length = 0;
+      if (!(await this.#cycle(cycle))) return this.#keepEvidence();
+      this.outcome.cycles++;
+    }
+    // Once more all of it: what a later cycle did to the tables of an earlier one.
+    const last = cycles[this.outcome.cycles - 1];
+    if (!last) return;
+    const tenants = allShops(this.outcome.cycles).map(({ tenantId }) => tenantId);
+    const findings = await this.#checker.compare(tenants, false);
+    if (findings.length === 0) return;
+    this.outcome.findings.push({ cycle: last.number, faults: ['all cycles before'], findings });
+    await this.#keepEvidence();
+  }
+
+  /** False when it showed a fault. */
+  async #cycle(cycle: Cycle): Promise<boolean> {
+    const { fleet, log } = this.#options;
+    const { access, connection, ledger } = this.#means;
+    const faults = cycle.faults.map(faultName);
+    const shops = shopsOf(cycle.number);
+    const tenants = shops.map(({ tenantId }) => tenantId);
+    const random = createRandom(cycle.loadSeed).fork('targets');
+    const loadEnds = new AbortController();
+    const startedMs = performance.now();
+    const load = playLoad({
+      url: fleet.ingestUrl,
+      keyOf: access.keyOf,
+      ledger,
+      shops,
+      cycle,
+      acknowledged: this.#acknowledged,
+      signal: loadEnds.signal,
+    });
+    const [injected] = await Promise.all([
+      Promise.all(cycle.faults.map((fault) => inject(fault, { ...this.#arena, random, tenants }))),
+      delay(LEAST_LOAD_MS),
+    ]);
+    await delay(AFTER_LOAD_MS);
+    loadEnds.abort();
+    let overMs = startedMs + LEAST_LOAD_MS;
+    for (const [index, result] of injected.entries()) {
+      const name = faults[index]!;
+      if (result.ran) {
+        this.outcome.faults.set(name, (this.outcome.faults.get(name) ?? 0) + 1);
+        overMs = Math.max(overMs, result.endedAtMs);
+      } else {
+        this.outcome.notRun.set(name, result.why);
+        log(`cycle ${cycle.number}: ${name} was not run: ${result.why}`);
+      }
+    }
+    await load;
+    const why = await lagZero(connection, RECOVERY_MS);
+    if (why !== undefined) {
+      this.outcome.stuck = { cycle: cycle.number, faults, why };
+      return false;
+    }
+    if (this.#options.negativeControl) await this.#checker.quiet(tenants);
+    const compacted = cycle.faults.some(({ kind }) => kind === 'compaction');
+    const { findings, rightMs } = await this.#checker.compareWhenClean(tenants, compacted);
+    const recoverySeconds = (rightMs - overMs) / 1000;
+    this.outcome.recoverySecondsMax = Math.max(this.outcome.recoverySecondsMax, recoverySeconds);
+    const tookSeconds = (performance.now() - startedMs) / 1000;
+    log(
+      `cycle ${cycle.number}: ${faults.join(' + ')}: recovered in ${recoverySeconds.toFixed(1)} s, took ${tookSeconds.toFixed(1)} s, ` +
+        `${ledger.accepted.size} acknowledged so far, ${findings.length} faults found`,
+    );
+    if (findings.length === 0) return true;
+    this.outcome.findings.push({ cycle: cycle.number, faults, findings });
+    return false;
+  }
+
+  /** The lake may lie on a disk that goes with this run. */
+  async #keepEvidence(): Promise<void> {
+    const { dir, disks } = this.#options;
+    if (disks.lake) await cp(join(dir, 'lake'), join(dir, 'lake-at-failure'), { recursive: true });
+  }
+}

@@ -1,0 +1,64 @@
+import { compare } from '../demo/verify.ts';
+import type { ChaosLedger } from './ledgerFile.ts';
+import type { TenantRows } from './lakeIds.ts';
+
+export const FINDINGS = ['lost', 'duplicated', 'wrongTenant', 'rejectedStored'] as const;
+
+/** One event that is not as promised. */
+export interface Finding {
+  kind: (typeof FINDINGS)[number];
+  eventId: string;
+  /** The tenant whose tables were read. */
+  tenantId: string;
+  /** Which way of reading shows it. */
+  reader: string;
+  detail: string;
+  /** Of its acknowledgement, where it had one. */
+  receiptId?: string;
+}
+
+type Known = Pick<ChaosLedger, 'accepted' | 'refusedIds' | 'unknownIds' | 'sentIds'>;
+
+/**
+ * Pure: how a tenant's rows differ from the ledger. Acknowledged events are to be in `events` once, refused ones in the
+ * quarantine and not in `events`; what nobody heard an answer to may be in `events` once or not at all.
+ */
+export function findFaults(
+  tenantId: string,
+  ledger: Known,
+  { events, quarantine, strangers }: TenantRows,
+  reader: string,
+): Finding[] {
+  const finding = (kind: Finding['kind'], eventId: string, detail: string): Finding => {
+    const receiptId = ledger.accepted.get(eventId)?.receiptId;
+    return { kind, eventId, tenantId, reader, detail, ...(receiptId === undefined ? {} : { receiptId }) };
+  };
+  const unknown = new Set([...ledger.unknownIds].filter(([, owner]) => owner === tenantId).map(([id]) => id));
+  const { lost, duplicated, foreign } = compare(tenantId, { accepted: ledger.accepted, unknown }, events);
+  return [
+    ...lost.map((id) => finding('lost', id, 'acknowledged, and in no row of events')),
+    ...duplicated.map((id) => finding('duplicated', id, `in ${events.get(id)} rows of events`)),
+    ...foreign.map((id) => foreignFinding(id)),
+    ...strangers.map((id) => finding('wrongTenant', id, 'in a row that names another tenant than its folder')),
+    ...unkept().map((id) =>
+      finding('lost', id, `refused with ${ledger.refusedIds.get(id)!.code}, and not in the quarantine`),
+    ),
+    ...[...quarantine.keys()]
+      .filter((id) => (ledger.sentIds.get(id) ?? tenantId) !== tenantId)
+      .map((id) => finding('wrongTenant', id, `in the quarantine, and belongs to ${ledger.sentIds.get(id)}`)),
+  ];
+
+  function foreignFinding(id: string): Finding {
+    const owner = ledger.sentIds.get(id);
+    if (owner === undefined) return finding('wrongTenant', id, 'in events, and never sent');
+    if (owner !== tenantId) return finding('wrongTenant', id, `in events, and belongs to ${owner}`);
+    const code = ledger.refusedIds.get(id)?.code;
+    return finding('rejectedStored', id, `${code === undefined ? 'faulty' : `refused with ${code}`}, and in events`);
+  }
+
+  function unkept(): string[] {
+    return [...ledger.refusedIds]
+      .filter(([id, refused]) => refused.tenantId === tenantId && !quarantine.has(id))
+      .map(([id]) => id);
+  }
+}

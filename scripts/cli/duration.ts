@@ -1,0 +1,20 @@
+import { UsageError } from './command.ts';
+
+const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/**
+ * Milliseconds of `90s`, `15m`, `24h` or `7d`.
+ * @throws UsageError naming the option.
+ */
+export function parseDuration(option: string, text: string): number {
+  const match = /^(\d{1,6})([smhd])$/.exec(text);
+  if (!match) throw new UsageError(`${option} ${text} is not a duration: write it like 90s, 15m, 24h or 7d`);
+  return Number(match[1]) * UNITS[match[2]!]!;
+}
+
+/** A duration for people, in its largest fitting unit: `3 h`. */
+export function formatDuration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  const [unit, size] = Object.entries(UNITS).findLast(([, length]) => ms >= length)!;
+  return `${Math.round((ms / size) * 10) / 10} ${unit}`;
+}

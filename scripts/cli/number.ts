@@ -1,0 +1,15 @@
+import { UsageError } from './command.ts';
+
+/**
+ * A number given as an option.
+ * @throws UsageError naming the option and what it takes.
+ */
+export function numberOption(
+  option: string,
+  text: string,
+  { min, max, whole = true }: { min: number; max: number; whole?: boolean },
+): number {
+  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
+  if (value >= min && value <= max && (!whole || Number.isInteger(value))) return value;
+  throw new UsageError(`${option} ${text} is not a ${whole ? 'whole ' : ''}number from ${min} to ${max}`);
+}

@@ -1,0 +1,118 @@
+import { text as readAll } from 'node:stream/consumers';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { LAKE_SETTINGS, QUERY_SETTINGS } from '../../lake/config.ts';
+import { LakeError } from '../../lake/errors.ts';
+import type { QueryAnswer, QueryRequest } from '../../lake/query/query.ts';
+import { readConfig } from '../../runtime/config.ts';
+import { createRegistry } from '../../schemas/registry.ts';
+import { command, EXIT, Unavailable, UsageError, type Context } from './command.ts';
+import { parseDuration } from './duration.ts';
+import { numberOption } from './number.ts';
+import { requiredId } from './secrets.ts';
+import { readEnvironment } from './settings.ts';
+import { formatCsv, formatTable } from './table.ts';
+
+const USAGE = `Usage: spor sql --tenant <id> [options] "<sql>"
+
+Answers one SQL statement of DuckDB's dialect over what is committed in the lake; only LAKE_URL is needed. Without the SQL
+it is read from standard input. Views: events, searches, product_clicks, cart_adds, orders, order_lines, quarantine.
+
+  --tenant <id>            whose data
+  --segment <id>           only this segment; may be repeated
+  --from, --to <date>      only these UTC dates, YYYY-MM-DD, both included
+  --format table|json|csv  (default table; --json is short for json)
+  --timeout <duration>     (default 5m)
+  --max-rows <n>           (default 100000)
+
+  spor sql --tenant demo-shop "select type, count(*) from events group by 1"
+`;
+
+const FORMATS = ['table', 'json', 'csv'] as const;
+/** Unlike the query server's, which serves many people at once. */
+const LIMITS = {
+  LAKE_QUERY_TIMEOUT_MS: '300000',
+  LAKE_QUERY_MAX_ROWS: '100000',
+  LAKE_QUERY_MAX_BYTES: String(256 * 1024 * 1024),
+  LAKE_QUERY_MEMORY_MB: '2048',
+};
+
+export const sql = command({
+  usage: USAGE,
+  options: {
+    tenant: { type: 'string' },
+    segment: { type: 'string', multiple: true },
+    from: { type: 'string' },
+    to: { type: 'string' },
+    format: { type: 'string' },
+    timeout: { type: 'string' },
+    'max-rows': { type: 'string' },
+  },
+  positionals: ['sql?'],
+  async run(values, [given], context) {
+    const format = formatOf(values.json ? 'json' : (values.format ?? 'table'));
+    const request: QueryRequest = {
+      tenantId: requiredId('--tenant', values.tenant),
+      segmentIds: (values.segment ?? []).map((segment) => requiredId('--segment', segment)),
+      ...(values.from === undefined ? {} : { from: dateOf('--from', values.from) }),
+      ...(values.to === undefined ? {} : { to: dateOf('--to', values.to) }),
+      sql: given ?? (await readAll(process.stdin)),
+    };
+    if (request.sql.trim() === '') throw new UsageError(`<sql> is missing\n\n${USAGE}`);
+    const { timeout, 'max-rows': maxRows } = values;
+    const limits = {
+      ...(timeout === undefined ? {} : { LAKE_QUERY_TIMEOUT_MS: String(parseDuration('--timeout', timeout)) }),
+      ...(maxRows === undefined
+        ? {}
+        : { LAKE_QUERY_MAX_ROWS: String(numberOption('--max-rows', maxRows, { min: 1, max: 10_000_000 })) }),
+    };
+    const answer = await ask(request, limits, context);
+    context.out(formatted(answer, format));
+    if (answer.snapshot.version < 0 && /\bfrom\b/i.test(request.sql)) {
+      context.err(`spor: the lake has nothing of this for tenant ${request.tenantId} yet\n`);
+    }
+    if (answer.truncated)
+      context.err(`spor: only the first ${answer.rowCount} rows are shown; --max-rows shows more\n`);
+    return EXIT.done;
+  },
+});
+
+async function ask(request: QueryRequest, limits: Record<string, string>, context: Context): Promise<QueryAnswer> {
+  const { values } = readEnvironment(context);
+  const cache = join(context.env.SPOR_CACHE_DIR ?? join(homedir(), '.cache', 'spor'), 'lake');
+  const config = readConfig(
+    { ...LAKE_SETTINGS, ...QUERY_SETTINGS },
+    { WORK_DIR: cache, ...LIMITS, ...values, ...limits },
+  );
+  const { openLakeQueries } = await import('../../lake/query/open.ts'); // the database is slow to load: not for --help
+  try {
+    const { queries } = await openLakeQueries(config, createRegistry());
+    try {
+      return await queries.run(request);
+    } finally {
+      queries.close();
+    }
+  } catch (error) {
+    if (error instanceof LakeError && error.code === 'storage_unavailable') throw new Unavailable(error.message);
+    throw error;
+  }
+}
+
+function formatted(answer: QueryAnswer, format: (typeof FORMATS)[number]): string {
+  if (format === 'json') return `${JSON.stringify(answer)}\n`;
+  const names = answer.columns.map(({ name }) => name);
+  if (format === 'csv') return formatCsv(names, answer.rows);
+  return `${formatTable(names, answer.rows)}${answer.rowCount} ${answer.rowCount === 1 ? 'row' : 'rows'}\n`;
+}
+
+function formatOf(text: string): (typeof FORMATS)[number] {
+  const format = FORMATS.find((known) => known === text);
+  if (format === undefined) throw new UsageError(`--format ${text} is none of ${FORMATS.join(', ')}`);
+  return format;
+}
+
+function dateOf(option: string, text: string): string {
+  const day = /^\d{4}-\d\d-\d\d$/.test(text) ? new Date(`${text}T00:00:00Z`) : undefined;
+  if (day && !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text)) return text;
+  throw new UsageError(`${option} ${text} is not a date: write it like 2026-11-23`);
+}

@@ -1,0 +1,34 @@
+/** Rows as a table of text, columns aligned; numbers to the right. */
+export function formatTable(columns: readonly string[], rows: readonly (readonly unknown[])[]): string {
+  const cells = rows.map((row) => row.map(cellText));
+  const widths = columns.map((name, index) => Math.max(name.length, ...cells.map((row) => row[index]!.length)));
+  const rightward = columns.map((_, index) => rows.length > 0 && rows.every((row) => isNumber(row[index])));
+  const line = (values: readonly string[]): string =>
+    values
+      .map((value, index) => (rightward[index] ? value.padStart(widths[index]!) : value.padEnd(widths[index]!)))
+      .join('  ')
+      .trimEnd();
+  const rule = widths.map((width) => '─'.repeat(width)).join('  ');
+  return `${[line(columns), rule, ...cells.map(line)].join('\n')}\n`;
+}
+
+/** Comma-separated values (RFC 4180), the column names first. */
+export function formatCsv(columns: readonly string[], rows: readonly (readonly unknown[])[]): string {
+  const field = (value: unknown): string => {
+    const text = cellText(value);
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return [columns, ...rows].map((row) => `${row.map(field).join(',')}\r\n`).join('');
+}
+
+/** Lists and structs as JSON; nothing for null. */
+function cellText(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  if (typeof value === 'string') return value;
+  return typeof value === 'bigint' ? value.toString() : JSON.stringify(value);
+}
+
+function isNumber(value: unknown): boolean {
+  if (typeof value === 'number' || typeof value === 'bigint') return true;
+  return value === null || value === undefined || (typeof value === 'string' && /^-?\d+(\.\d+)?\s?%?$/.test(value));
+}

@@ -1,0 +1,49 @@
+import { delay } from '../../runtime/retry.ts';
+import type { QueryClient } from '../queryClient.ts';
+import type { StoredIds } from './verify.ts';
+
+/** What the query server says of one tenant, counting only what was received since a moment. */
+export interface LakeRows {
+  /** Rows of the events table by type. */
+  byType: () => Promise<Map<string, number>>;
+  /** Rows of the quarantine by code. */
+  quarantined: () => Promise<Map<string, number>>;
+  eventIds: () => Promise<StoredIds>;
+  /** Waits until both tables have so many rows, or the time is up. */
+  until: (events: number, quarantined: number, withinMs: number, signal: AbortSignal) => Promise<void>;
+}
+
+const PAGE = 5_000;
+const PAUSE_MS = 100;
+
+export function createLakeRows(client: QueryClient, token: string, since: Date): LakeRows {
+  const recent = `received_at >= '${since.toISOString()}'::timestamptz`;
+  const ask = async (sql: string): Promise<unknown[][]> => (await client.ask(token, sql)).rows;
+  const counts = async (table: string, column: string): Promise<Map<string, number>> => {
+    const rows = await ask(`select ${column}, count(*) from ${table} where ${recent} group by 1 order by 1`);
+    return new Map(rows.map(([name, count]) => [String(name), Number(count)]));
+  };
+  return {
+    byType: () => counts('events', 'type'),
+    quarantined: () => counts('quarantine', 'code'),
+    async eventIds() {
+      const ids = new Map<string, number>();
+      for (let after = ''; ;) {
+        const rows = await ask(
+          `select event_id, count(*) from events where ${recent} and event_id > '${after}' group by 1 order by 1 limit ${PAGE}`,
+        );
+        for (const [id, count] of rows) ids.set(String(id), Number(count));
+        if (rows.length === 0) return ids;
+        after = String(rows.at(-1)![0]);
+      }
+    },
+    async until(events, quarantined, withinMs, signal) {
+      const deadline = Date.now() + withinMs;
+      while (Date.now() < deadline && !signal.aborted) {
+        const [stored, refused] = [await counts('events', "''"), await counts('quarantine', "''")];
+        if ((stored.get('') ?? 0) >= events && (refused.get('') ?? 0) >= quarantined) return;
+        await delay(PAUSE_MS, signal);
+      }
+    },
+  };
+}

@@ -1,0 +1,174 @@
+import { join } from 'node:path';
+import { LAKE_SETTINGS } from '../../lake/config.ts';
+import { openStorage } from '../../lake/storage/open.ts';
+import { readConfig } from '../../runtime/config.ts';
+import { grantAccess, type Access } from '../access.ts';
+import { createLedger, type Ledger } from '../load/ledger.ts';
+import { play } from '../load/player.ts';
+import { createSender } from '../load/sender.ts';
+import { createQueryClient, type Answer, type QueryClient } from '../queryClient.ts';
+import { SHOPS } from '../shop/shops.ts';
+import { simulate } from '../shop/simulation.ts';
+import type { Stack } from '../stack.ts';
+import { measureFreshness, type Freshness } from './freshness.ts';
+import { dataGlob } from './dataGlob.ts';
+import { findLakeFiles, readIds, type LakeFiles } from './lakeFiles.ts';
+import { createLakeRows } from './lakeRows.ts';
+import { showProgress } from './progress.ts';
+import { QUESTIONS, type Question } from './questions.ts';
+import { compare, faultsOf, quarantineFaults, type Comparison } from './verify.ts';
+
+export interface DemoOptions {
+  seconds: number;
+  /** Events a second, on average. */
+  rate: number;
+  seed: number;
+  signal: AbortSignal;
+  log: (line: string) => void;
+}
+
+/** What the lake has of one tenant. */
+export interface TenantOutcome {
+  tenantId: string;
+  rowsByType: Map<string, number>;
+  quarantined: Map<string, number>;
+  /** With what the query server answers. */
+  comparison: Comparison;
+  /** With what a bare read of the files finds. */
+  bareComparison: Comparison;
+}
+
+/** Everything a demo found out. */
+export interface Outcome {
+  ledger: Ledger;
+  /** From the first POST to the last answer. */
+  sendingSeconds: number;
+  freshness: Pick<Freshness, 'measured' | 'unseen'>;
+  tenants: TenantOutcome[];
+  answers: { question: Question; byTenant: { tenantId: string; answer: Answer }[] }[];
+  files: LakeFiles;
+  /** One sentence for everything that is not as promised; empty when all is well. */
+  faults: string[];
+}
+
+/** How much simulated time is played: the visits of some hours in some seconds, up to the moment of the start. */
+const SIMULATED_MS = 6 * 3_600_000;
+const BATCH_EVENTS = 20;
+const CONNECTIONS = 32;
+const SETTLE_MS = 60_000;
+
+/** Plays the shops against a running stack, waits for the lake to have caught up, and checks all of it. */
+export async function runDemo(stack: Stack, options: DemoOptions): Promise<Outcome> {
+  const { signal, log } = options;
+  const replicas = Number(stack.env.NATS_REPLICAS ?? 1);
+  const access = await grantAccess({ natsUrl: stack.natsUrl, replicas, shops: SHOPS, label: 'demo' });
+  const client = createQueryClient(stack.queryUrl);
+  const since = new Date();
+  const ledger = createLedger();
+  const freshness = measureFreshness({ client, tokenOf: access.tokenOf });
+  try {
+    await playShops(stack, access, { ledger, freshness }, options);
+    signal.throwIfAborted();
+    log('waiting until the lake has all of it …');
+    await freshness.settle(SETTLE_MS, signal);
+  } finally {
+    await freshness.stop();
+  }
+  signal.throwIfAborted();
+  const tenants: Omit<TenantOutcome, 'bareComparison'>[] = [];
+  const faults = sendingFaults(ledger, freshness);
+  for (const { tenantId } of SHOPS) {
+    const rows = createLakeRows(client, access.tokenOf(tenantId), since);
+    const refused = ledger.refused.get(tenantId) ?? new Map<string, number>();
+    const accepted = [...ledger.accepted.values()].filter((known) => known.tenantId === tenantId).length;
+    await rows.until(accepted, sum(refused.values()), SETTLE_MS, signal);
+    signal.throwIfAborted();
+    const comparison = compare(tenantId, ledger, await rows.eventIds());
+    const quarantined = await rows.quarantined();
+    faults.push(...faultsOf('the query server', comparison), ...quarantineFaults(tenantId, refused, quarantined));
+    tenants.push({ tenantId, rowsByType: await rows.byType(), quarantined, comparison });
+  }
+  const answers = await ask(client, access);
+
+  const config = readConfig(LAKE_SETTINGS, stack.env);
+  const storage = await openStorage(config.lakeUrl, config);
+  const files = await findLakeFiles(config.lakeUrl, storage, join(stack.dir, 'lake-copy'));
+  storage.close();
+  const compared: TenantOutcome[] = [];
+  for (const tenant of tenants) {
+    const stored = await readIds(dataGlob(files.folder, 'events', tenant.tenantId), since);
+    const bareComparison = compare(tenant.tenantId, ledger, stored);
+    faults.push(...faultsOf('a bare read_parquet', bareComparison));
+    compared.push({ ...tenant, bareComparison });
+  }
+  const sendingSeconds = ((ledger.lastMs ?? 0) - (ledger.firstMs ?? 0)) / 1000;
+  return { ledger, sendingSeconds, freshness, tenants: compared, answers, files, faults };
+}
+
+async function playShops(
+  stack: Stack,
+  access: Access,
+  { ledger, freshness }: { ledger: Ledger; freshness: Freshness },
+  { seconds, rate, seed, signal }: DemoOptions,
+): Promise<void> {
+  const sender = createSender({
+    url: stack.ingestUrl,
+    keyOf: access.keyOf,
+    ledger,
+    connections: CONNECTIONS,
+    signal,
+    onAccepted: (batch, _, atMs) => freshness.accepted(batch, atMs),
+  });
+  const untilMs = Date.now();
+  const startMs = untilMs - SIMULATED_MS;
+  const speed = SIMULATED_MS / (seconds * 1000);
+  const progress = showProgress(ledger, seconds, process.stderr);
+  try {
+    await play({
+      events: simulate({ seed, startMs, untilMs, eventsPerSecond: rate / speed }),
+      sender,
+      batchEvents: BATCH_EVENTS,
+      connections: CONNECTIONS,
+      clock: { startMs, speed },
+      signal,
+    });
+  } finally {
+    progress.stop();
+    sender.close();
+  }
+}
+
+async function ask(client: QueryClient, access: Access): Promise<Outcome['answers']> {
+  const answers: Outcome['answers'] = [];
+  for (const question of QUESTIONS) {
+    const byTenant: Outcome['answers'][number]['byTenant'] = [];
+    for (const { tenantId } of SHOPS) {
+      byTenant.push({ tenantId, answer: await client.ask(access.tokenOf(tenantId), question.sql) });
+    }
+    answers.push({ question, byTenant });
+  }
+  return answers;
+}
+
+/** What went otherwise than the simulation expects before the lake was even asked. */
+function sendingFaults({ counts, surprises, failures }: Ledger, { unseen }: Freshness): string[] {
+  const faults: string[] = [];
+  const [first] = surprises;
+  if (first) {
+    faults.push(
+      `${counts.surprising} events had another verdict than the simulation expects, for instance ${first.eventId ?? 'one without an id'}: ${first.got} instead of ${first.expected} (${first.message})`,
+    );
+  }
+  if (counts.unknown > 0) {
+    const reasons = [...failures].map(([reason, times]) => `${reason} × ${times}`).join(', ');
+    faults.push(`${counts.unknown} events were given up without an answer: ${reasons}`);
+  }
+  if (unseen > 0) faults.push(`${unseen} sampled events were not queryable within ${SETTLE_MS / 1000} s`);
+  return faults;
+}
+
+function sum(values: Iterable<number>): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}

@@ -1,0 +1,40 @@
+import { delay } from '../runtime/retry.ts';
+
+export interface Answer {
+  columns: { name: string; type: string }[];
+  rows: unknown[][];
+  truncated: boolean;
+}
+
+export interface QueryClient {
+  /**
+   * Answers one SQL statement about the token's tenant.
+   * @throws Error with the server's code and message.
+   */
+  ask: (token: string, sql: string) => Promise<Answer>;
+}
+
+const PATIENCE_MS = 30_000;
+
+/** Asks the lake's query server, again while it says that it is busy. */
+export function createQueryClient(baseUrl: string): QueryClient {
+  const url = new URL('/api/query', baseUrl);
+  return {
+    async ask(token, sql) {
+      const deadline = Date.now() + PATIENCE_MS;
+      for (;;) {
+        const response = await fetch(url, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+          body: JSON.stringify({ sql }),
+        });
+        if (response.ok) return (await response.json()) as Answer;
+        const body = await response.text();
+        const busy = response.status === 429 || response.status === 503;
+        if (!busy || Date.now() > deadline)
+          throw new Error(`the query server answered ${response.status}: ${body}\n${sql}`);
+        await delay(Math.max(0.1, Number(response.headers.get('retry-after') ?? 1)) * 1000);
+      }
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import type { EventErrorCode } from '../../schemas/errors.ts';
+import { LIMITS } from '../../schemas/limits.ts';
+
+/** Fields every well-formed event of the moment would have. */
+export interface CommonFields {
+  eventId: string;
+  timestamp: string;
+  sessionId: string;
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * One way to get each verdict of the Event Receiver, as the JSON text a sender might send. Exhaustive by type: a new code
+ * is a new entry here. Times far off lie by a year, so that they are refused whenever they are sent.
+ */
+const FAULTS: Record<EventErrorCode, (common: CommonFields) => string> = {
+  event_not_object: () => '"a text where an event should be"',
+  type_unknown: (common) => json({ ...common, type: 'ProductViewd', productId: 'SKU-10001' }),
+  field_missing: (common) => json({ ...common, type: 'Search', resultsCount: 3 }),
+  field_unknown: (common) => json({ ...search(common), colour: 'red' }),
+  field_type: (common) => json({ ...search(common), resultsCount: '12' }),
+  field_format: (common) =>
+    json({ ...common, type: 'ProductClicked', productId: 'SKU-10001', price: 99, currency: 'kr.' }),
+  field_range: (common) => json({ ...common, type: 'ProductAddedToCart', productId: 'SKU-10001', quantity: 0 }),
+  text_invalid: (common) => json({ ...search(common), phrase: 'shoes\u0000' }),
+  // JSON allows any number of digits; this one is infinite to every reader of doubles.
+  number_invalid: (common) =>
+    json({ ...search(common), properties: { score: 0 } }).replace('"score":0', '"score":1e400'),
+  nesting_too_deep: (common) => json({ ...search(common), properties: nested(LIMITS.propertiesDepth + 4) }),
+  event_too_large: (common) => json({ ...search(common), properties: { note: 'x'.repeat(LIMITS.eventBytes) } }),
+  timestamp_too_old: (common) => json({ ...search(common), timestamp: shifted(common.timestamp, -400) }),
+  timestamp_in_future: (common) => json({ ...search(common), timestamp: shifted(common.timestamp, 400) }),
+};
+
+export const FAULT_CODES = Object.keys(FAULTS) as EventErrorCode[];
+
+/** JSON text of an event that is refused with this code. */
+export function badEvent(code: EventErrorCode, common: CommonFields): string {
+  return FAULTS[code](common);
+}
+
+function search(common: CommonFields): CommonFields & Record<string, unknown> {
+  return { ...common, type: 'Search', phrase: 'running shoes', resultsCount: 12 };
+}
+
+function nested(depth: number): Record<string, unknown> {
+  let value: Record<string, unknown> = { leaf: true };
+  for (let level = 1; level < depth; level++) value = { deeper: value };
+  return value;
+}
+
+function shifted(timestamp: string, days: number): string {
+  return new Date(Date.parse(timestamp) + days * DAY_MS).toISOString();
+}
+
+function json(value: Record<string, unknown>): string {
+  return JSON.stringify(value);
+}

@@ -1,0 +1,126 @@
+import { FAULT_CODES } from './badEvents.ts';
+import { createCatalogue, type Catalogue } from './catalogue.ts';
+import { createRandom, zipf, type Random } from './random.ts';
+import { visit, type ShopEvent } from './session.ts';
+import { SHOPS, type Shop } from './shops.ts';
+
+export interface SimulationOptions {
+  /** The same seed, start and rate give the same events to the byte. */
+  seed: number;
+  /** Simulated time of the first visit, in Unix milliseconds. */
+  startMs: number;
+  /** No event happens after it. */
+  untilMs: number;
+  /** Events of all shops together per simulated second, on average. */
+  eventsPerSecond: number;
+  /** Part of the events that are followed by a faulty one; 0.01 by default. */
+  badShare?: number;
+  /** Multiplies the pauses between a visitor's actions: below 1, visits are shorter and fewer are under way at once. */
+  pace?: number;
+  shops?: readonly Shop[];
+}
+
+/** Events of a visit on average, as measured with session.ts's BEHAVIOUR. */
+const EVENTS_PER_VISIT = 4.12;
+const VISITORS = 5_000;
+const visitorRank = zipf(VISITORS, 0.6);
+
+/**
+ * A webshop day: the events of all shops in order of time. A pure function of its options; nothing is read from clock or
+ * network. Visits begin at random (Poisson) moments; those under way at once are held in a heap, nothing else is.
+ */
+export function* simulate(options: SimulationOptions): Generator<ShopEvent, void, undefined> {
+  const random = createRandom(options.seed);
+  const shops = (options.shops ?? SHOPS).map((shop) => ({
+    shop,
+    catalogue: createCatalogue(shop.assortment, createRandom(1).fork(shop.tenantId)),
+  }));
+  const pauseMs = (EVENTS_PER_VISIT * 1000) / options.eventsPerSecond;
+  const pending = createHeap();
+  let faults = 0;
+  const nextFault = () => FAULT_CODES[faults++ % FAULT_CODES.length]!;
+
+  let arrivalMs = options.startMs;
+  for (let number = 0; arrivalMs <= options.untilMs; number++) {
+    for (let next = pending.popBefore(arrivalMs); next; next = pending.popBefore(arrivalMs)) yield next;
+    const { shop, catalogue } = chooseShop(shops, random);
+    const visitRandom = random.fork(`visit ${number}`);
+    const events = visit({
+      shop,
+      catalogue,
+      segmentId: chooseSegment(shop, visitRandom),
+      random: visitRandom,
+      visitor: chooseVisitor(shop, visitRandom),
+      startMs: Math.floor(arrivalMs),
+      pace: options.pace ?? 1,
+      badShare: options.badShare ?? 0.01,
+      nextFault,
+    });
+    pending.push(events.filter((event) => event.atMs <= options.untilMs));
+    arrivalMs += random.exponential(pauseMs);
+  }
+  for (let next = pending.popBefore(options.untilMs); next; next = pending.popBefore(options.untilMs)) yield next;
+}
+
+function chooseShop(
+  shops: { shop: Shop; catalogue: Catalogue }[],
+  random: Random,
+): { shop: Shop; catalogue: Catalogue } {
+  let target = random.next() * shops.reduce((sum, { shop }) => sum + shop.share, 0);
+  return shops.find(({ shop }) => (target -= shop.share) < 0) ?? shops.at(-1)!;
+}
+
+function chooseSegment(shop: Shop, random: Random): string {
+  let target = random.next();
+  return (shop.segments.find(({ share }) => (target -= share) < 0) ?? shop.segments.at(-1)!).segmentId;
+}
+
+/** Some visitors come often; a third of them are signed in. */
+function chooseVisitor(shop: Shop, random: Random): { anonymousId: string; userId?: string } {
+  const rank = visitorRank(random);
+  const anonymousId = `a-${shop.tenantId}-${rank}`;
+  return rank % 3 === 0 ? { anonymousId, userId: `customer-${rank}` } : { anonymousId };
+}
+
+/** Visits under way, ordered by the time of their next event; a visit keeps its own order. */
+function createHeap(): { push: (events: ShopEvent[]) => void; popBefore: (limitMs: number) => ShopEvent | undefined } {
+  const heap: { events: ShopEvent[]; next: number; order: number }[] = [];
+  let pushed = 0;
+
+  const before = (a: number, b: number): boolean => {
+    const [left, right] = [heap[a]!, heap[b]!];
+    const difference = left.events[left.next]!.atMs - right.events[right.next]!.atMs;
+    return difference === 0 ? left.order < right.order : difference < 0;
+  };
+  const swap = (a: number, b: number): void => {
+    [heap[a], heap[b]] = [heap[b]!, heap[a]!];
+  };
+  const sink = (): void => {
+    for (let at = 0; ;) {
+      let least = at;
+      for (const child of [2 * at + 1, 2 * at + 2]) if (child < heap.length && before(child, least)) least = child;
+      if (least === at) return;
+      swap(at, least);
+      at = least;
+    }
+  };
+  return {
+    push(events) {
+      if (events.length === 0) return;
+      heap.push({ events, next: 0, order: pushed++ });
+      for (let at = heap.length - 1; at > 0 && before(at, (at - 1) >> 1); at = (at - 1) >> 1) swap(at, (at - 1) >> 1);
+    },
+    popBefore(limitMs) {
+      const top = heap[0];
+      const event = top?.events[top.next];
+      if (!top || !event || event.atMs > limitMs) return undefined;
+      top.next++;
+      if (top.next === top.events.length) {
+        swap(0, heap.length - 1);
+        heap.pop();
+      }
+      sink();
+      return event;
+    },
+  };
+}

@@ -1,0 +1,47 @@
+import { EXIT, runAsProcess, UsageError, type Command } from './cli/command.ts';
+
+/** Loaded only when asked for: an answer about keys need not wait for a database to load. */
+const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }> = {
+  keys: {
+    summary: 'create, list, revoke and rotate instrumentation keys',
+    load: async () => (await import('./cli/keys.ts')).keys,
+  },
+  tokens: {
+    summary: 'create, list and revoke read tokens',
+    load: async () => (await import('./cli/tokens.ts')).tokens,
+  },
+  sql: {
+    summary: "ask the lake in SQL, one tenant's data at a time",
+    load: async () => (await import('./cli/sql.ts')).sql,
+  },
+  status: {
+    summary: "the stream's shards and how far they are in the lake",
+    load: async () => (await import('./cli/status.ts')).status,
+  },
+  version: { summary: 'the version of Spor and of Node', load: async () => (await import('./cli/version.ts')).version },
+};
+
+const USAGE = `Usage: spor <command> [options]
+
+${Object.entries(COMMANDS)
+  .map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`)
+  .join('\n')}
+  help      this text; "spor <command> --help" says more
+
+Settings come from the environment (NATS_URL, LAKE_URL, …). Where neither of those two is set, they come from
+.spor/up/env, which "npm run up" writes, so that commands work in a second terminal without setting anything.
+
+Exit codes: 0 done, 1 failed, 2 used wrongly, 69 a server could not be reached.
+`;
+
+await runAsProcess('spor', {
+  async run([name, ...rest], context) {
+    if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+      context.out(USAGE);
+      return name === undefined ? EXIT.usage : EXIT.done;
+    }
+    const entry = COMMANDS[name === '--version' ? 'version' : name];
+    if (!entry) throw new UsageError(`there is no command "${name}"; try "spor help"`);
+    return (await entry.load()).run(rest, context);
+  },
+});

@@ -1,0 +1,25 @@
+export interface NatsConfig {
+  /** -1: any free port. */
+  port: number;
+  storeDir: string;
+  /** Where nats-server writes the ports it listens on. */
+  portsDir: string;
+  /** HTTP monitoring on this port of loopback; absent: none. */
+  monitorPort?: number;
+}
+
+/**
+ * The configuration of a nats-server for one machine. `sync_interval: always` is what makes an acknowledgement mean "on
+ * disk": the default syncs every two minutes and acknowledges at once.
+ */
+export function natsConfig({ port, storeDir, portsDir, monitorPort }: NatsConfig): string {
+  const lines = [
+    `listen: "127.0.0.1:${port}"`,
+    'server_name: "spor"',
+    `ports_file_dir: ${JSON.stringify(portsDir)}`,
+    `jetstream { store_dir: ${JSON.stringify(storeDir)}, sync_interval: always }`,
+    'max_payload: 1MB',
+  ];
+  if (monitorPort !== undefined) lines.push(`http: "127.0.0.1:${monitorPort}"`);
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,70 @@
+/**
+ * Runs nats-server for the supervisor and ends with it, however the supervisor ends. nats-server knows nothing of IPC
+ * channels, so this small process stands in between: it holds the channel, and when the channel is lost (the supervisor
+ * was killed) it lets the services finish first, then stops the server.
+ *
+ * Arguments: the nats-server binary, its config file, the folder its ports file goes to, the port (-1: any free one).
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runProcess } from '../../runtime/process.ts';
+import { isAlive } from './processes.ts';
+
+const READY_MS = 15_000;
+const STOP_MS = 10_000;
+/** How long services are waited for when the supervisor is gone; they stop by the same sign, with a deadline of their own. */
+const COMPANIONS_MS = 20_000;
+
+const [binary = '', config = '', portsDir = '', wantedPort = ''] = process.argv.slice(2);
+
+/** Pids of the services that use the server, kept up to date by the supervisor. */
+let companions: number[] = [];
+process.on('message', (message: { companions?: number[] }) => {
+  if (message.companions) companions = message.companions;
+});
+
+await runProcess('nats-guard', async ({ resources, ready, fail }) => {
+  const server = spawn(binary, ['-c', config, '-p', wantedPort], { stdio: ['ignore', 'inherit', 'inherit'] });
+  let stopping = false;
+  server.once('error', fail);
+  server.once('exit', (code, signal) => {
+    if (!stopping) fail(new Error(`nats-server ended with ${code ?? signal}`));
+  });
+  const portsFile = join(portsDir, `nats-server_${server.pid}.ports`);
+  resources.add('nats-server', server, async () => {
+    stopping = true;
+    if (!process.connected) await companionsGone();
+    await stopServer(server);
+    await rm(portsFile, { force: true });
+  });
+  const port = await listeningPort(portsFile, server);
+  ready({ port, serverPid: server.pid! });
+});
+
+/** nats-server writes its ports file once it serves. */
+async function listeningPort(file: string, server: ChildProcess): Promise<number> {
+  const deadline = Date.now() + READY_MS;
+  while (Date.now() < deadline && server.exitCode === null) {
+    const text = await readFile(file, 'utf8').catch(() => ''); // not written yet
+    const port = /"nats:\/\/[^"]*:(\d+)"/.exec(text)?.[1];
+    if (port) return Number(port);
+    await sleep(20);
+  }
+  throw new Error(server.exitCode === null ? 'nats-server did not serve in time' : 'nats-server ended at start');
+}
+
+async function companionsGone(): Promise<void> {
+  const deadline = Date.now() + COMPANIONS_MS;
+  while (Date.now() < deadline && companions.some(isAlive)) await sleep(50);
+}
+
+async function stopServer(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null || server.pid === undefined) return;
+  const exited = new Promise((resolve) => server.once('exit', resolve));
+  server.kill('SIGTERM');
+  const timer = setTimeout(() => server.kill('SIGKILL'), STOP_MS);
+  await exited;
+  clearTimeout(timer);
+}

@@ -1,0 +1,92 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findNatsServer } from '../natsServer.ts';
+import type { ChildSpec } from './child.ts';
+import { natsConfig } from './natsConfig.ts';
+
+export interface StackSettings {
+  /** The stack's own folder. */
+  dir: string;
+  env: Record<string, string | undefined>;
+  ports: 'free' | 'usual';
+  log: (line: string) => void;
+}
+
+/** A service of ours: its folder, and the variables that say where it serves. */
+interface Service {
+  name: string;
+  folder: 'ingest' | 'processor' | 'lake';
+  portVariable: string;
+  usualPort: number;
+}
+
+const USUAL_NATS_PORT = 4222;
+const SERVICES: readonly Service[] = [
+  { name: 'ingest', folder: 'ingest', portVariable: 'INGEST_PORT', usualPort: 4001 },
+  { name: 'processor', folder: 'processor', portVariable: 'PROCESSOR_PORT', usualPort: 4003 },
+  { name: 'lake', folder: 'lake', portVariable: 'LAKE_PORT', usualPort: 4002 },
+];
+
+const READY_MS = 60_000;
+const STOP_MS = 25_000;
+/** Shorter than STOP_MS, so that a service that cannot drain says so itself before it is killed. */
+const SHUTDOWN_SECONDS = '20';
+
+/** nats-server under its guard; the port of its first start is kept for every later one. */
+export async function natsSpec({ dir, env, ports, log }: StackSettings): Promise<ChildSpec> {
+  const binary = await findNatsServer({ log, env });
+  const folder = join(dir, 'nats');
+  const config = join(folder, 'nats-server.conf');
+  const first = Number(env.NATS_PORT || (ports === 'usual' ? USUAL_NATS_PORT : -1));
+  await mkdir(folder, { recursive: true });
+  await writeFile(config, natsConfig({ port: first, storeDir: join(folder, 'jetstream'), portsDir: folder }));
+  return {
+    name: 'nats',
+    program: new URL('./natsGuard.ts', import.meta.url),
+    launch: (before) => ({
+      args: [binary, config, folder, String(before?.port ?? first)],
+      env: definedOnly({ ...env, SHUTDOWN_SECONDS: String(STOP_MS / 1000) }),
+    }),
+    logFile: join(dir, 'logs', 'nats.log'),
+    readyMs: 20_000,
+    stopMs: STOP_MS,
+  };
+}
+
+/** Our services in order of starting, with as many processors as wanted. */
+export function serviceSpecs(
+  { dir, env, ports }: StackSettings,
+  stores: { natsUrl: string; lakeUrl: string; processors: number },
+): ChildSpec[] {
+  return SERVICES.flatMap((service) => {
+    const count = service.folder === 'processor' ? stores.processors : 1;
+    return Array.from({ length: count }, (_, index): ChildSpec => {
+      const name = index === 0 ? service.name : `${service.name}-${index + 1}`;
+      const wanted = env[service.portVariable] || (ports === 'usual' ? String(service.usualPort) : '0');
+      const own = {
+        NATS_URL: stores.natsUrl,
+        LAKE_URL: stores.lakeUrl,
+        WORK_DIR: join(dir, 'work', name),
+        SHUTDOWN_SECONDS: env.SHUTDOWN_SECONDS || SHUTDOWN_SECONDS,
+      };
+      return {
+        name,
+        program: new URL(`../../${service.folder}/main.ts`, import.meta.url),
+        launch: (before) => ({
+          env: definedOnly({
+            ...env,
+            ...own,
+            [service.portVariable]: String(before?.port ?? (index === 0 ? wanted : '0')),
+          }),
+        }),
+        logFile: join(dir, 'logs', `${name}.log`),
+        readyMs: READY_MS,
+        stopMs: STOP_MS,
+      };
+    });
+  });
+}
+
+function definedOnly(env: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}

@@ -1,0 +1,249 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { readIngestConfig } from '../../ingest/config.ts';
+import { LAKE_SETTINGS, readLakeConfig } from '../../lake/config.ts';
+import { PROCESSOR_SETTINGS } from '../../processor/config.ts';
+import { readConfig } from '../../runtime/config.ts';
+import { parseEnvFile } from '../../scripts/cli/settings.ts';
+import { findNatsServer } from '../../scripts/natsServer.ts';
+import { startStack, type Stack } from '../../scripts/stack.ts';
+
+interface Service {
+  build?: string;
+  image?: string;
+  command?: string[];
+  environment?: Record<string, string>;
+  ports?: string[];
+  volumes?: string[];
+  depends_on?: Record<string, { condition: string }>;
+  healthcheck?: { test: string[] };
+}
+
+interface Compose {
+  services: Record<string, Service>;
+  volumes: Record<string, unknown>;
+}
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
+
+const ENV_EXAMPLE = parseEnvFile(read('.env.example'));
+/** Read by runtime/process.ts for every service. */
+const OF_EVERY_PROCESS = ['LOG_LEVEL', 'SHUTDOWN_SECONDS'];
+
+/** Fills in `${NAME}`, `${NAME:-default}` and `${NAME:?message}` as compose does, from .env.example. */
+function substituted(text: string): string {
+  return text.replace(/\$\{(\w+)(?::([-?])([^}]*))?\}/g, (_, name: string, kind?: string, rest?: string) => {
+    const value = ENV_EXAMPLE[name];
+    if (value) return value;
+    if (kind === '-') return rest ?? '';
+    throw new Error(`${name} is not set in .env.example`);
+  });
+}
+
+/** As compose does: the YAML is read first, then its texts are filled in. */
+const compose = parse(
+  read('docker-compose.yml'),
+  (_, value: unknown) => (typeof value === 'string' ? substituted(value) : value),
+  {
+    merge: true,
+  },
+) as Compose;
+const services = Object.entries(compose.services);
+
+type Env = Record<string, string | undefined>;
+
+/** What runs in a container of our image, and how it reads its settings. */
+const READERS: Record<string, (env: Env) => unknown> = {
+  'ingest/main.ts': readIngestConfig,
+  'processor/main.ts': (env) => readConfig(PROCESSOR_SETTINGS, env),
+  'lake/main.ts': readLakeConfig,
+  'scripts/createBucket.ts': (env) => readConfig(LAKE_SETTINGS, env),
+};
+
+/** The variables a reader looks at. */
+function namesRead(read: (env: Env) => unknown): string[] {
+  const names = new Set<string>();
+  read(new Proxy({}, { get: (_, name) => void names.add(String(name)) }));
+  return [...names];
+}
+
+const ours = services.filter(([, { image }]) => image === 'spor');
+
+describe('docker-compose.yml', () => {
+  it('runs programs that exist, with settings they know and can read', () => {
+    expect(ours.map(([name]) => name)).toEqual(['bucket', 'ingest', 'processor', 'lake']);
+    for (const [name, { command, environment = {} }] of ours) {
+      const [node, program = ''] = command!;
+      expect([name, node, existsSync(join(ROOT, program))]).toEqual([name, 'node', true]);
+      const reader = READERS[program]!;
+      expect(reader(environment)).toBeDefined();
+      // Settings of the stream and of the lake come from blocks that several services take; each reads its part of them.
+      const known = [...Object.values(READERS).flatMap(namesRead), ...OF_EVERY_PROCESS];
+      for (const [variable, value] of Object.entries(environment)) {
+        expect(known, `${name}: ${variable}`).toContain(variable);
+        expect(typeof value, `${name}: ${variable}`).toBe('string');
+      }
+    }
+  });
+
+  it('gives all services the same value for a setting they share, but for where they listen', () => {
+    for (const variable of new Set(ours.flatMap(([, { environment = {} }]) => Object.keys(environment)))) {
+      const values = ours.flatMap(([, { environment }]) => environment?.[variable] ?? []);
+      expect(new Set(values).size, variable).toBe(1);
+    }
+  });
+
+  it('refers only to services, volumes, files and builds that exist', () => {
+    const dependencies = services.flatMap(([, { depends_on = {} }]) => Object.entries(depends_on));
+    for (const [other] of dependencies) expect(Object.keys(compose.services)).toContain(other);
+    const awaited = dependencies.filter(([, { condition }]) => condition === 'service_healthy').map(([other]) => other);
+    for (const other of awaited) expect(compose.services[other]!.healthcheck, other).toBeDefined();
+
+    const values = services.flatMap(([, { environment = {} }]) => Object.values(environment));
+    const hosts = values.flatMap((value) => /^(?:nats|http):\/\/([^:/]+)/.exec(value)?.[1] ?? []);
+    expect(new Set(hosts)).toEqual(new Set(['nats', 's3']));
+    for (const host of hosts) expect(Object.keys(compose.services)).toContain(host);
+
+    const sources = services.flatMap(([, { volumes = [] }]) =>
+      volumes.filter((text) => text.includes(':')).map((text) => text.split(':')[0]!),
+    );
+    const [files, named] = [
+      sources.filter((source) => source.startsWith('.')),
+      sources.filter((source) => !source.startsWith('.')),
+    ];
+    expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+    expect(new Set(named)).toEqual(new Set(Object.keys(compose.volumes)));
+
+    const builds = services.flatMap(([, { build }]) => build ?? []);
+    expect(builds.filter((folder) => !existsSync(join(ROOT, folder, 'Dockerfile')))).toEqual([]);
+  });
+
+  it('publishes and checks the ports the services listen on', () => {
+    const portOf: Record<string, string> = { ingest: 'INGEST_PORT', processor: 'PROCESSOR_PORT', lake: 'LAKE_PORT' };
+    for (const [name, variable] of Object.entries(portOf)) {
+      const { environment = {}, ports = [], healthcheck } = compose.services[name]!;
+      expect(healthUrl(healthcheck!).port).toBe(environment[variable]);
+      for (const port of ports) {
+        expect(port).toBe(`127.0.0.1:${environment[variable]}:${environment[variable]}`);
+        expect(environment[variable.replace('PORT', 'HOST')]).toBe('0.0.0.0'); // else the published port leads nowhere
+      }
+    }
+    expect(compose.services.processor!.ports).toBeUndefined(); // may be scaled
+    expect(healthUrl(compose.services.nats!.healthcheck!).port).toBe(
+      /http: "127\.0\.0\.1:(\d+)"/.exec(read('deploy/nats-server.conf'))![1],
+    );
+    const s3 = /endpoint=0\.0\.0\.0:(\d+)/.exec(read('deploy/s3/ceph.conf'))![1]!;
+    expect(healthUrl(compose.services.s3!.healthcheck!).port).toBe(s3);
+    expect(compose.services.ingest!.environment!.NATS_URL).toBe(
+      `nats://nats:${/listen: "0\.0\.0\.0:(\d+)"/.exec(read('deploy/nats-server.conf'))![1]}`,
+    );
+    expect(compose.services.lake!.environment!.S3_ENDPOINT).toBe(`http://s3:${s3}`);
+  });
+});
+
+describe('its health checks', () => {
+  let dir: string;
+  let stack: Stack;
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'spor-test-compose-'));
+    stack = await startStack({ dir, env: process.env, ports: 'free', restart: false, log: () => undefined });
+  });
+  afterAll(async () => {
+    await stack?.stop();
+    if (dir) await rm(dir, { recursive: true, force: true, maxRetries: 5 });
+  });
+
+  it('ask for what the real services answer', async () => {
+    const urls = { ingest: stack.ingestUrl, processor: stack.processorUrl, lake: stack.queryUrl };
+    for (const [name, url] of Object.entries(urls)) {
+      const { test } = compose.services[name]!.healthcheck!;
+      const check = test.map((part) => part.replaceAll(healthUrl({ test }).origin, url));
+      expect(check.slice(0, 3)).toEqual(['CMD', 'node', '-e']);
+      await promisify(execFile)(process.execPath, check.slice(2)); // throws unless it exits 0
+      const broken = check.map((part) => part.replaceAll('/readyz', '/nothing-here'));
+      await expect(promisify(execFile)(process.execPath, broken.slice(2))).rejects.toThrow();
+    }
+  });
+});
+
+describe('deploy/nats-server.conf', () => {
+  it('is accepted by nats-server and syncs before it acknowledges', async () => {
+    const file = join(ROOT, 'deploy', 'nats-server.conf');
+    const { stderr, stdout } = await promisify(execFile)(await findNatsServer(), ['-t', '-c', file]);
+    expect(stderr + stdout).toContain('configuration file');
+    expect(read('deploy/nats-server.conf')).toMatch(/^\s*sync_interval: always$/m);
+    const gigabytes = Number(/max_file_store: (\d+)GB/.exec(read('deploy/nats-server.conf'))![1]);
+    const { SPOR_SHARDS, STREAM_MAX_BYTES } = compose.services.ingest!.environment!;
+    expect(gigabytes * 1e9).toBeGreaterThan(Number(SPOR_SHARDS) * Number(STREAM_MAX_BYTES));
+  });
+});
+
+describe('.env.example', () => {
+  it('holds exactly the variables that docker-compose.yml asks for, and they can be read', () => {
+    const asked = new Set([...read('docker-compose.yml').matchAll(/\$\{(\w+)/g)].map((match) => match[1]!));
+    const named = new Set([...read('.env.example').matchAll(/^(?:# )?([A-Z0-9_]+)=/gm)].map((match) => match[1]!));
+    expect(named).toEqual(asked);
+    for (const reader of Object.values(READERS)) expect(reader(ENV_EXAMPLE)).toBeDefined();
+  });
+});
+
+describe('the images', () => {
+  it('copy what exists, past .dockerignore', () => {
+    const kept = read('.dockerignore')
+      .split('\n')
+      .filter((line) => line.startsWith('!'))
+      .map((line) => line.slice(1));
+    for (const source of copied('Dockerfile')) {
+      expect(existsSync(join(ROOT, source)), source).toBe(true);
+      expect(kept, `.dockerignore keeps ${source}`).toContain(source.replace(/\/$/, ''));
+    }
+    for (const source of copied('deploy/s3/Dockerfile'))
+      expect(existsSync(join(ROOT, 'deploy/s3', source)), source).toBe(true);
+  });
+
+  it('hold every file that the programs import', () => {
+    const folders = copied('Dockerfile');
+    const reached = new Set<string>();
+    const follow = (file: string): void => {
+      if (reached.has(file)) return;
+      reached.add(file);
+      for (const [, path = ''] of read(file).matchAll(/(?:from|import\() ?'((?:\.\.?\/)+[^']+)'/g))
+        follow(join(file, '..', path));
+    };
+    for (const program of [...Object.keys(READERS), 'scripts/spor.ts']) follow(program);
+    expect(reached.size).toBeGreaterThan(80);
+    for (const file of reached) expect(folders, file).toContain(file.split('/')[0]);
+  });
+
+  it('run as somebody else than root', () => {
+    for (const file of ['Dockerfile', 'deploy/s3/Dockerfile']) {
+      const user = [...read(file).matchAll(/^USER (\w+)$/gm)].at(-1)?.[1];
+      expect([file, user !== undefined && user !== 'root']).toEqual([file, true]);
+    }
+  });
+
+  it('start scripts that are shell scripts', async () => {
+    const checked = await promisify(execFile)('bash', ['-n', join(ROOT, 'deploy/s3/start.sh')]);
+    expect(checked.stderr).toBe('');
+  });
+});
+
+function healthUrl({ test }: { test: string[] }): URL {
+  return new URL(/https?:\/\/[^'" ]+/.exec(test.join(' '))![0]);
+}
+
+/** Sources of COPY from the build's context. */
+function copied(dockerfile: string): string[] {
+  const lines = read(dockerfile)
+    .split('\n')
+    .filter((line) => line.startsWith('COPY ') && !line.includes('--from='));
+  return lines.flatMap((line) => line.split(/\s+/).slice(1, -1));
+}
