@@ -1,0 +1,280 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { secretHash } from '../../schemas/keys.ts';
+import { runStack, type RunningStack } from '../support/runningStack.ts';
+import { until } from '../support/until.ts';
+
+let running: RunningStack;
+
+beforeAll(async () => {
+  running = await runStack();
+});
+
+afterAll(async () => {
+  await running?.close();
+});
+
+/** Within the accepted 30 days whenever the test runs, and exact to the microsecond. */
+function at(minutesAgo: number): string {
+  return `${new Date(Date.now() - minutesAgo * 60_000).toISOString().slice(0, -1)}456Z`;
+}
+
+function search(change: Record<string, unknown> = {}): Record<string, unknown> & { eventId: string } {
+  return {
+    eventId: randomUUID(),
+    type: 'Search',
+    timestamp: at(1),
+    sessionId: 's-1',
+    phrase: 'boots',
+    resultsCount: 3,
+    ...change,
+  };
+}
+
+async function count(tenantId: string): Promise<number> {
+  return Number((await running.ask(tenantId, 'select count(*) from events')).rows[0]![0]);
+}
+
+describe('an event', () => {
+  it('becomes exactly the row it was, whatever its type', async () => {
+    const key = await running.createKey('every-field', 'web');
+    const common = {
+      sessionId: 's-1',
+      anonymousId: 'a-1',
+      userId: 'ünïcode-ユーザー',
+      consent: { analytics: true, personalization: false },
+      context: { url: 'https://shop.example/?q=1', referrer: 'https://example.org/', locale: 'da-DK', channel: 'web' },
+      properties: { campaign: 'autumn', nested: { list: [1, 2.5, null, true], text: 'line\nbreak "quoted" \\ ✓' } },
+    };
+    const events = [
+      {
+        eventId: randomUUID(),
+        type: 'Search',
+        timestamp: at(4),
+        ...common,
+        searchId: 'q-1',
+        phrase: 'running shoes',
+        resultsCount: 128,
+        resultIds: ['SKU-1', 'SKU-7'],
+        page: 2,
+        pageSize: 24,
+        sort: 'price',
+        filters: [
+          { field: 'brand', values: ['x', 'y'] },
+          { field: 'size', values: [] },
+        ],
+      },
+      {
+        eventId: randomUUID(),
+        type: 'ProductClicked',
+        timestamp: at(3),
+        ...common,
+        productId: 'SKU-7',
+        variantId: 'SKU-7-42',
+        position: 26,
+        searchId: 'q-1',
+        listId: 'l-1',
+        recommendationId: 'r-1',
+        price: 1999.9,
+        currency: 'DKK',
+      },
+      {
+        eventId: randomUUID(),
+        type: 'ProductAddedToCart',
+        timestamp: at(2),
+        ...common,
+        productId: 'SKU-7',
+        quantity: 0.3355,
+        variantId: 'SKU-7-42',
+        unitPrice: 99999999999.9999,
+        currency: 'DKK',
+        searchId: 'q-1',
+        listId: 'l-1',
+      },
+      {
+        eventId: randomUUID(),
+        type: 'OrderCreated',
+        timestamp: at(1),
+        ...common,
+        orderId: 'O-1',
+        currency: 'DKK',
+        total: 4049.75,
+        tax: 809.95,
+        shipping: 49.95,
+        discount: 0.1,
+        couponCodes: ['AUTUMN', 'VIP'],
+        lines: [
+          { productId: 'SKU-7', variantId: 'SKU-7-42', quantity: 2, unitPrice: 1999.9, discount: 0.1, searchId: 'q-1' },
+          { productId: 'SKU-9', quantity: 1.5, unitPrice: 33.3333 },
+        ],
+      },
+    ];
+    const sentAt = new Date().toISOString();
+    const response = await running.post(key, { sentAt, events }, { 'user-agent': 'e2e/1' });
+    expect(response.status).toBe(202);
+    const answer = (await response.json()) as { receiptId: string; accepted: number; rejected: unknown[] };
+    expect(answer).toMatchObject({ accepted: 4, rejected: [] });
+
+    await until(async () => (await count('every-field')) === 4);
+    const { columns, rows } = await running.ask('every-field', 'select * from events order by event_time');
+    const named = rows.map((row) => Object.fromEntries(columns.map(({ name }, index) => [name, row[index]])));
+    const expected = events.map((event, index) => expectedRow(event, { answer, index, sentAt }));
+    for (const [index, row] of named.entries()) expect(withoutServerFields(row)).toEqual(expected[index]);
+    for (const row of named) expect(Math.abs(Date.parse(String(row.received_at)) - Date.now())).toBeLessThan(60_000);
+    expect(named[0]!.date).toBe(at(4).slice(0, 10));
+  });
+
+  it('is stored once, however often it is sent', async () => {
+    const key = await running.createKey('resender', 'web');
+    const batch = { events: [search(), search()] };
+    for (let times = 0; times < 3; times++) expect((await running.post(key, batch)).status).toBe(202);
+    // A later event in the same stream proves that the resends before it have been worked off.
+    expect((await running.post(key, { events: [search({ phrase: 'last' })] })).status).toBe(202);
+    await until(async () => (await count('resender')) >= 3);
+    await until(
+      async () =>
+        Number((await running.ask('resender', "select count(*) from events where phrase = 'last'")).rows[0]![0]) === 1,
+    );
+    expect(await count('resender')).toBe(3);
+  });
+
+  it('that is refused does not sink its batch, and lies whole in the quarantine', async () => {
+    const key = await running.createKey('careless', 'web');
+    const bad = { ...search({ resultsCount: -1 }), unusual: 'ø' };
+    const response = await running.post(key, { events: [search(), bad, search()] });
+    expect(response.status).toBe(202);
+    const answer = (await response.json()) as { receiptId: string; rejected: { index: number; code: string }[] };
+    expect(answer.rejected).toMatchObject([{ index: 1, eventId: bad.eventId }]);
+    const quarantined = async (): Promise<unknown[][]> =>
+      (await running.ask('careless', 'select receipt_id, receipt_index, code, event_id, raw from quarantine')).rows;
+    await until(async () => (await quarantined()).length === 1 && (await count('careless')) === 2);
+    const [row] = await quarantined();
+    expect(row!.slice(0, 4)).toEqual([answer.receiptId, 1, answer.rejected[0]!.code, bad.eventId]);
+    expect(JSON.parse(String(row![4]))).toEqual(bad);
+  });
+});
+
+describe('tenants', () => {
+  it('never see each other', async () => {
+    const [a, b] = [await running.createKey('tenant-a', 'web'), await running.createKey('tenant-b', 'web')];
+    await running.post(a, { events: [search({ phrase: 'only a', userId: 'tenant-b' })] });
+    await running.post(b, { events: [search({ phrase: 'only b' }), search({ phrase: 'only b' })] });
+    await until(async () => (await count('tenant-a')) === 1 && (await count('tenant-b')) === 2);
+    const of = async (tenant: string): Promise<unknown[][]> =>
+      (await running.ask(tenant, 'select distinct tenant_id, segment_id, phrase from events')).rows;
+    expect(await of('tenant-a')).toEqual([['tenant-a', 'web', 'only a']]);
+    expect(await of('tenant-b')).toEqual([['tenant-b', 'web', 'only b']]);
+    const theirs = `${running.stack.lakeUrl.slice('file:'.length)}/events/tenant=tenant-b/segment=web/date=*/*.parquet`;
+    await expect(running.ask('tenant-a', `select * from read_parquet('${theirs}')`)).rejects.toThrow(/40[03]/);
+  });
+
+  it('cannot be chosen by the body', async () => {
+    const key = await running.createKey('honest', 'web');
+    const response = await running.post(key, { tenantId: 'victim', events: [search()] });
+    expect(response.status).toBe(400);
+    const event = await running.post(key, { events: [search({ tenantId: 'victim' })] });
+    expect(await event.json()).toMatchObject({ code: 'no_valid_event', rejected: [{ code: 'field_unknown' }] });
+  });
+});
+
+describe('a key', () => {
+  it('is refused within a second of its revocation, and its rows stay', async () => {
+    const key = await running.createKey('leaky', 'web');
+    expect((await running.post(key, { events: [search()] })).status).toBe(202);
+    await until(async () => (await count('leaky')) === 1);
+    await running.keys.update(secretHash(key), (record) => ({ ...record, revokedAt: new Date().toISOString() }));
+    await until(async () => (await running.post(key, { events: [search()] })).status === 401, 1_000);
+    const refused = await running.post(key, { events: [search()] });
+    expect(await refused.json()).toMatchObject({ code: 'key_revoked' });
+    const rows = await count('leaky');
+    expect(rows).toBeGreaterThanOrEqual(1);
+  });
+
+  it('works beside its successor while they overlap', async () => {
+    const expiresAt = new Date(Date.now() + 60_000).toISOString();
+    const old = await running.createKey('rotating', 'web', { expiresAt });
+    const next = await running.createKey('rotating', 'web');
+    expect((await running.post(old, { events: [search()] })).status).toBe(202);
+    expect((await running.post(next, { events: [search()] })).status).toBe(202);
+    await until(async () => (await count('rotating')) === 2);
+    const ended = new Date(Date.now() - 1).toISOString();
+    await running.keys.update(secretHash(old), (record) => ({ ...record, expiresAt: ended }));
+    await until(async () => (await running.post(old, { events: [search()] })).status === 401, 1_000);
+    expect((await running.post(next, { events: [search()] })).status).toBe(202);
+  });
+});
+
+const SERVER_FIELDS = ['received_at', 'key_id', 'date', 'segment'];
+
+function withoutServerFields(row: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(row).filter(([name]) => !SERVER_FIELDS.includes(name)));
+}
+
+/** What the row must be, worked out from the event alone; columns it has nothing for are null. */
+function expectedRow(
+  event: Record<string, unknown>,
+  { answer, index, sentAt }: { answer: { receiptId: string }; index: number; sentAt: string },
+): Record<string, unknown> {
+  const { consent, context, lines, ...flat } = event as Record<string, Record<string, unknown>>;
+  const row: Record<string, unknown> = Object.fromEntries(ALL_COLUMNS.map((name) => [name, null]));
+  for (const [field, value] of Object.entries(flat)) row[snake(field)] = lakeValue(field, value);
+  for (const [field, value] of Object.entries(consent ?? {})) row[`consent_${field}`] = value;
+  for (const [field, value] of Object.entries(context ?? {})) row[`context_${field}`] = value;
+  if (lines) row.lines = (lines as unknown as Record<string, unknown>[]).map(lakeLine);
+  return {
+    ...row,
+    tenant_id: 'every-field',
+    segment_id: 'web',
+    event_time: row.timestamp,
+    sent_at: micros(sentAt),
+    skew_ms: 0,
+    receipt_id: answer.receiptId,
+    receipt_index: index,
+    schema_version: 1,
+    user_agent: 'e2e/1',
+  };
+}
+
+const MONEY = ['price', 'unitPrice', 'total', 'tax', 'shipping', 'discount', 'quantity'];
+
+function lakeValue(field: string, value: unknown): unknown {
+  if (field === 'timestamp') return micros(String(value));
+  if (field === 'properties') return JSON.stringify(value);
+  if (MONEY.includes(field)) return (value as number).toFixed(4);
+  return value;
+}
+
+function lakeLine(line: Record<string, unknown>): Record<string, unknown> {
+  const all = { product_id: null, variant_id: null, quantity: null, unit_price: null, discount: null, search_id: null };
+  const given = Object.entries(line).map(([field, value]) => [snake(field), lakeValue(field, value)]);
+  return { ...all, ...Object.fromEntries(given) };
+}
+
+function snake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** As the query server writes times: UTC, milliseconds, and microseconds only where there are any. */
+function micros(time: string): string {
+  const [seconds, fraction = ''] = time.replace('Z', '').split('.');
+  return `${seconds}.${fraction.padEnd(6, '0').replace(/000$/, '')}Z`;
+}
+
+const ALL_COLUMNS = [
+  ...[
+    'tenant_id',
+    'segment_id',
+    'type',
+    'event_time',
+    'event_id',
+    'timestamp',
+    'session_id',
+    'anonymous_id',
+    'user_id',
+  ],
+  ...['consent_analytics', 'consent_personalization', 'context_url', 'context_referrer', 'context_locale'],
+  ...['context_channel', 'properties', 'order_id', 'currency', 'total', 'tax', 'shipping', 'discount', 'coupon_codes'],
+  ...['lines', 'product_id', 'quantity', 'variant_id', 'unit_price', 'search_id', 'list_id', 'position'],
+  ...['recommendation_id', 'price', 'phrase', 'results_count', 'result_ids', 'page', 'page_size', 'sort', 'filters'],
+  ...['sent_at', 'skew_ms', 'receipt_id', 'receipt_index', 'schema_version', 'user_agent'],
+];
