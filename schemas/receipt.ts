@@ -1,7 +1,7 @@
 /**
  * A receipt names a batch by where it lies in the stream, so that looking it up needs no index:
- * `<stream epoch>-<shard>-<sequence>-<batch>` in base 36. The epoch is the stream's creation time in seconds, so that a
- * receipt of a deleted stream never points into its successor.
+ * `<stream epoch>-<shard>-<sequence>-<batch>` in base 36. The epoch is the stream's creation time in milliseconds, so that
+ * a receipt of a deleted stream never points into its successor.
  */
 export interface Receipt {
   epoch: number;
@@ -11,7 +11,7 @@ export interface Receipt {
   batch: number;
 }
 
-/** `mgq3x0-2-1z-0` */
+/** `mgq3x0ab-2-1z-0` */
 export function formatReceipt({ epoch, shard, sequence, batch }: Receipt): string {
   return [epoch, shard, sequence, batch].map((part) => part.toString(36)).join('-');
 }
@@ -26,5 +26,5 @@ export function parseReceipt(text: string): Receipt | undefined {
 
 /** Epoch of a stream from its creation time as JetStream reports it. */
 export function streamEpoch(created: string | Date): number {
-  return Math.floor(new Date(created).getTime() / 1000);
+  return new Date(created).getTime();
 }

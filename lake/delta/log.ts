@@ -27,12 +27,12 @@ export interface ReadPlan {
 }
 
 /** `00000000000000000007.json` (Delta protocol, "Delta Log Entries"). */
-export function entryName(version: number): string {
+function entryName(version: number): string {
   return `${String(version).padStart(20, '0')}.json`;
 }
 
 /** Path of a log entry, relative to the lake. */
-export function entryPath(root: string, version: number): string {
+function entryPath(root: string, version: number): string {
   return `${root}/_delta_log/${entryName(version)}`;
 }
 

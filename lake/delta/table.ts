@@ -42,7 +42,7 @@ export interface AppendCommit {
   info: Record<string, unknown>;
 }
 
-export interface ReplaceCommit {
+interface ReplaceCommit {
   /** Live files, as the snapshot that was planned on has them. */
   remove: readonly AddFile[];
   add: readonly NewFile[];

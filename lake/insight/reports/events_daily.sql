@@ -1,0 +1,23 @@
+-- events_daily: How many events came in, by day and type, and how many of them are bots'.
+-- group: quality
+-- row: a UTC day and an event type with an event on it
+-- period: events that happened in it
+-- segment: of the event
+-- columns: date, type, events, bots, sessions
+--   date: the UTC day
+--   type: the event type
+--   events: events of people, as all other reports count them
+--   bots: events whose User-Agent is a bot's, which no other report counts
+--   sessions: different sessionIds among events
+-- null: Nothing here is NULL. A type that did not occur on a day has no row.
+-- needs: Any event.
+-- source: Bots: list of the npm package crawler-user-agents.
+SELECT date, type,
+  count(*) FILTER (WHERE NOT is_bot) AS events,
+  count(*) FILTER (WHERE is_bot) AS bots,
+  count(DISTINCT session_id) FILTER (WHERE NOT is_bot) AS sessions
+FROM events_with_bots
+WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
+  AND date >= $scan_from AND date <= $scan_to
+GROUP BY date, type
+ORDER BY date, type

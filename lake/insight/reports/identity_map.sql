@@ -1,0 +1,20 @@
+-- identity_map: Which customer an anonymous visitor is, by events with both ids and consent.
+-- group: personalization
+-- row: an anonymousId and a userId
+-- period: links seen in it; consent by all that is stored, so that a later refusal counts
+-- history: all
+-- columns: anonymous_id, user_id, first_seen, last_seen, events, is_current, users
+--   anonymous_id: the visitor
+--   user_id: the customer
+--   first_seen: first event with both ids and consent.personalization = true
+--   last_seen: the last such event
+--   events: how many such events
+--   is_current: whether this is the customer seen last under the anonymous_id
+--   users: customers seen under the anonymous_id: more than one is a shared device
+-- null: Nothing here is NULL. Consent that was never stated is no consent: no row.
+-- needs: events with anonymousId, userId and consent.personalization = true.
+-- source: Own definition, see the view identity.
+SELECT anonymous_id, user_id, first_seen, last_seen, events, is_current, users
+FROM identity
+WHERE last_seen >= $from AND first_seen < $to
+ORDER BY anonymous_id, last_seen DESC, user_id

@@ -1,0 +1,15 @@
+-- interactions: What each visitor did with each product, for recommenders. Visitors who agreed to personalization only.
+-- group: personalization
+-- row: a visitor and a product
+-- period: clicks, cart adds and orders in it; consent and identity by all that is stored, so that a later refusal counts
+-- history: all
+-- segment: of the event
+-- columns: interaction_counts
+-- null: Nothing here is NULL. A visitor whose consent was never stated, or is refused since, has no row.
+-- needs: consent.personalization = true on the events; anonymousId, userId where known.
+-- source: Implicit feedback: Y. Hu, Y. Koren, C. Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008.
+SELECT {{interaction_counts}}
+FROM touches
+WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
+GROUP BY visitor_id, product_id
+ORDER BY visitor_id, product_id

@@ -1,0 +1,47 @@
+-- phrase_products: Which products people want for a phrase, corrected for the place they were shown at.
+-- group: personalization
+-- row: a phrase and a product shown for it
+-- period: pages of results shown in it, with their clicks, also after its end
+-- segment: of the search
+-- param min_shown INTEGER 1: fewest times shown
+-- param prior DOUBLE 1: expected clicks that pull coec_smoothed towards 1
+-- param limit INTEGER 10000: most rows
+-- columns: phrase, product_id, shown, clicks, expected_clicks, coec, coec_smoothed, average_position
+--   phrase: the phrase, in lower case with single blanks
+--   product_id: the product
+--   shown: searches for the phrase that showed it, by resultIds
+--   clicks: those of them after which it was clicked
+--   expected_clicks: sum over shown of the click rate of the place, over all phrases and products of the report
+--   coec: clicks over expected clicks: 2 means clicked twice as often as usual at these places
+--   coec_smoothed: (clicks + prior) / (expected_clicks + prior), steadier where little was shown
+--   average_position: mean place it was shown at
+-- null: coec is NULL where no place it was shown at was ever clicked. No rows without resultIds, or where the shop sends no
+--   ProductClicked around the period: then nothing is known.
+-- needs: Search with resultIds (page and pageSize beyond the first), ProductClicked.
+-- source: COEC: W. V. Zhang, R. Jones, "Comparing click logs and editorial labels for training query rewriting", WWW 2007
+--   workshop on query log analysis. Smoothing by a gamma prior of mean 1.
+WITH clicked AS (SELECT DISTINCT search_key, product_id, true AS clicked FROM attribution WHERE kind = 'click'),
+cells AS (
+  SELECT normal_phrase, product_id, position, count(*) AS shown, count(clicked) AS clicks
+  FROM impressions LEFT JOIN clicked USING (search_key, product_id)
+  WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
+    AND (SELECT clicks FROM tracked)
+  GROUP BY ALL
+),
+rated AS (
+  SELECT *, sum(clicks) OVER place / sum(shown) OVER place AS click_rate
+  FROM cells
+  WINDOW place AS (PARTITION BY position)
+)
+SELECT normal_phrase AS phrase, product_id,
+  sum(shown)::BIGINT AS shown,
+  sum(clicks)::BIGINT AS clicks,
+  sum(shown * click_rate) AS expected_clicks,
+  sum(clicks) / nullif(sum(shown * click_rate), 0) AS coec,
+  (sum(clicks) + $prior) / nullif(sum(shown * click_rate) + $prior, 0) AS coec_smoothed,
+  sum(shown * position) / sum(shown) AS average_position
+FROM rated
+GROUP BY phrase, product_id
+HAVING sum(shown) >= $min_shown
+ORDER BY clicks DESC, coec DESC NULLS LAST, phrase, product_id
+LIMIT $limit

@@ -1,0 +1,20 @@
+-- rejections: Which events were refused, and why.
+-- group: quality
+-- row: a UTC day and an error code
+-- period: events refused in it
+-- segment: of the event
+-- columns: date, code, events, keys, last_at
+--   date: the UTC day
+--   code: the error code, explained in docs/errors.md
+--   events: refused events
+--   keys: different instrumentation keys they came with
+--   last_at: when it last happened
+-- null: Nothing here is NULL. A day without refusals has no row.
+-- needs: Nothing.
+-- source: Own definition.
+SELECT date, code, count(*) AS events, count(DISTINCT key_id) AS keys, max(received_at) AS last_at
+FROM quarantine
+WHERE received_at >= $from AND received_at < $to AND ($segment IS NULL OR segment = $segment)
+  AND date >= $scan_from AND date <= $scan_to
+GROUP BY date, code
+ORDER BY date, events DESC, code

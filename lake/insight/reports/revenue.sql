@@ -1,0 +1,16 @@
+-- revenue: Orders, revenue and what is in them, currency by currency.
+-- group: commercial
+-- row: a currency with an order
+-- period: orders placed in it
+-- segment: of the order, which is that of the event received first
+-- columns: currency, order_metrics
+--   currency: amounts of different currencies are never added
+-- null: discount, tax and shipping are NULL where no order of the currency tells them, so unknown; once one does, an order
+--   that tells no discount has none, while tax_share and shipping_share are of the orders that tell.
+-- needs: OrderCreated; tax, shipping and discount where wanted.
+-- source: Own definition.
+SELECT currency, {{order_metrics}}
+FROM orders
+WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
+GROUP BY currency
+ORDER BY orders DESC, currency

@@ -1,0 +1,25 @@
+-- revenue_daily: Orders and revenue day by day.
+-- group: commercial
+-- row: a UTC day of the period and a currency with an order in the period, also a day without one
+-- period: orders placed in it
+-- segment: of the order, which is that of the event received first
+-- columns: date, currency, order_metrics
+--   date: the UTC day
+--   currency: amounts of different currencies are never added
+-- null: As in revenue; a day without orders has orders 0, revenue 0 and an average of NULL. No rows without any order.
+-- needs: As revenue.
+-- source: Own definition.
+WITH days AS (
+  SELECT unnest(generate_series(
+    ($from AT TIME ZONE 'UTC')::DATE, (($to - INTERVAL 1 MICROSECOND) AT TIME ZONE 'UTC')::DATE, INTERVAL 1 DAY
+  ))::DATE AS date
+),
+asked AS (
+  SELECT * FROM orders
+  WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
+),
+cells AS (SELECT date, currency FROM days CROSS JOIN (SELECT DISTINCT currency FROM asked))
+SELECT date, currency, {{order_metrics}}
+FROM cells LEFT JOIN asked USING (date, currency)
+GROUP BY date, currency
+ORDER BY date, currency

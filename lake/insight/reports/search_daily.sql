@@ -1,0 +1,23 @@
+-- search_daily: How search does day by day.
+-- group: search
+-- row: a UTC day of the period, also one without searches
+-- period: searches begun in it, with all that came of them, also after its end
+-- segment: of the search
+-- columns: date, search_metrics
+--   date: the UTC day
+-- null: As in search_overview; a day without searches has searches 0 and rates NULL.
+-- needs: As search_overview.
+-- source: As search_overview.
+WITH days AS (
+  SELECT unnest(generate_series(
+    ($from AT TIME ZONE 'UTC')::DATE, (($to - INTERVAL 1 MICROSECOND) AT TIME ZONE 'UTC')::DATE, INTERVAL 1 DAY
+  ))::DATE AS date
+),
+asked AS (
+  SELECT * FROM search_outcomes
+  WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
+)
+SELECT date, {{search_metrics}}
+FROM days LEFT JOIN asked USING (date)
+GROUP BY date
+ORDER BY date

@@ -1,0 +1,44 @@
+-- search_positions: Where in the results people click, and how likely a place is clicked at all.
+-- group: search
+-- row: a position that was clicked or shown; NULL for clicks that tell no position
+-- period: searches and pages of results shown in it, with their clicks, also after its end
+-- segment: of the search
+-- columns: position, clicks, share, cumulative_share, shown, clicked, click_rate
+--   position: place in the results from 1, across pages
+--   clicks: clicks led by a search that say this position
+--   share: clicks / all clicks of the report
+--   cumulative_share: share of this and all positions above
+--   shown: products shown there, by resultIds; a page shown again counts once
+--   clicked: those of them that were clicked after this search
+--   click_rate: clicked / shown, how attention falls with the position
+-- null: shown, clicked and click_rate are NULL for a position no Search with resultIds showed. No clicks tracked: clicks are 0
+--   only where the shop sends ProductClicked around the period, else NULL.
+-- needs: ProductClicked with position; for shown and click_rate Search with resultIds (page and pageSize beyond the first).
+-- source: Position bias of clicks: N. Craswell et al., "An experimental comparison of click position-bias models", WSDM 2008.
+WITH asked AS (
+  SELECT search_key FROM distinct_searches
+  WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
+),
+led AS (
+  SELECT search_key, product_id, position FROM attribution SEMI JOIN asked USING (search_key) WHERE kind = 'click'
+),
+histogram AS (SELECT position, count(*) AS clicks FROM led GROUP BY position),
+places AS (
+  SELECT position, count(*) AS shown, count(led.search_key) AS clicked
+  FROM impressions
+  LEFT JOIN (SELECT DISTINCT search_key, product_id FROM led) AS led USING (search_key, product_id)
+  WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
+  GROUP BY position
+),
+joined AS (
+  SELECT coalesce(histogram.position, places.position) AS position,
+    CASE WHEN (SELECT clicks FROM tracked) THEN coalesce(clicks, 0) END AS clicks,
+    shown, CASE WHEN (SELECT clicks FROM tracked) THEN clicked END AS clicked
+  FROM histogram FULL JOIN places ON histogram.position = places.position
+)
+SELECT position, clicks,
+  clicks / nullif(sum(clicks) OVER (), 0) AS share,
+  sum(clicks) OVER (ORDER BY position NULLS LAST) / nullif(sum(clicks) OVER (), 0) AS cumulative_share,
+  shown, clicked, clicked / shown AS click_rate
+FROM joined
+ORDER BY position NULLS LAST

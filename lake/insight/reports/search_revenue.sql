@@ -1,0 +1,37 @@
+-- search_revenue: What was bought because of each phrase, the largest revenue first.
+-- group: search
+-- row: a phrase and a currency, where an order line was led by a search for the phrase
+-- period: searches begun in it; orders are counted whenever they were placed
+-- segment: of the search
+-- param limit INTEGER 1000: most rows
+-- columns: phrase, currency, searches, orders, order_lines, quantity, revenue, revenue_per_search, inferred_share
+--   phrase: the phrase, in lower case with single blanks
+--   currency: amounts of different currencies are never added
+--   searches: searches for the phrase, whatever came of them
+--   orders: different orders with a line led by such a search
+--   order_lines: such lines
+--   quantity: items on them
+--   revenue: sum of quantity * unitPrice - discount of the lines; without the order's own discount and shipping
+--   revenue_per_search: revenue / searches
+--   inferred_share: part of the revenue attributed by a rule instead of a searchId on the line
+-- null: A phrase that led to no order has no row. inferred_share is NULL where the revenue is 0.
+-- needs: Search, OrderCreated; best with searchId on the order lines.
+-- source: Attribution to the last search, see the view attribution.
+WITH asked AS (
+  SELECT search_key, normal_phrase, count(*) OVER (PARTITION BY normal_phrase) AS searches
+  FROM distinct_searches
+  WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
+)
+SELECT normal_phrase AS phrase, currency,
+  any_value(searches) AS searches,
+  count(DISTINCT order_id) AS orders,
+  count(*) AS order_lines,
+  sum(quantity) AS quantity,
+  sum(line_total) AS revenue,
+  sum(line_total) / any_value(searches) AS revenue_per_search,
+  coalesce(sum(line_total) FILTER (WHERE method = 'inferred'), 0) / nullif(sum(line_total), 0) AS inferred_share
+FROM attribution JOIN asked USING (search_key)
+WHERE kind = 'order_line'
+GROUP BY normal_phrase, currency
+ORDER BY revenue DESC, phrase, currency
+LIMIT $limit

@@ -1,0 +1,41 @@
+-- search_rising: Phrases searched more than in the period of the same length before, the surest rise first.
+-- group: search
+-- row: a phrase searched more often, as a part of all searches, than before
+-- period: searches begun in it, and in as long a period just before it
+-- segment: of the search
+-- param min_searches INTEGER 5: fewest searches now
+-- param limit INTEGER 100: most rows
+-- columns: phrase, searches, searches_before, change, growth, z
+--   phrase: the phrase, in lower case with single blanks
+--   searches: searches for it in the period
+--   searches_before: searches for it in the period before
+--   change: searches - searches_before
+--   growth: searches / searches_before - 1
+--   z: how sure the rise of its part of all searches is, in standard deviations; above 2 is seldom chance
+-- null: growth is NULL for a phrase that is new. z is NULL where there were no searches at all before.
+-- needs: Search with phrase.
+-- source: Two-proportion z test with pooled variance, e.g. NIST/SEMATECH e-Handbook of Statistical Methods, 7.3.3.
+WITH counted AS (
+  SELECT normal_phrase AS phrase,
+    count(*) FILTER (WHERE event_time >= $from) AS searches,
+    count(*) FILTER (WHERE event_time < $from) AS searches_before
+  FROM distinct_searches
+  WHERE event_time >= $before AND event_time < $to AND ($segment IS NULL OR segment = $segment)
+  GROUP BY normal_phrase
+),
+totals AS (
+  SELECT *, sum(searches) OVER () AS total, sum(searches_before) OVER () AS total_before FROM counted
+),
+shares AS (
+  SELECT *, searches / total AS share, searches_before / nullif(total_before, 0) AS share_before,
+    (searches + searches_before) / (total + total_before) AS pooled
+  FROM totals
+)
+SELECT phrase, searches, searches_before,
+  searches - searches_before AS change,
+  searches / nullif(searches_before, 0) - 1 AS growth,
+  (share - share_before) / nullif(sqrt(pooled * (1 - pooled) * (1 / nullif(total, 0) + 1 / nullif(total_before, 0))), 0) AS z
+FROM shares
+WHERE searches >= $min_searches AND share > coalesce(share_before, 0)
+ORDER BY z DESC NULLS LAST, searches DESC, phrase
+LIMIT $limit

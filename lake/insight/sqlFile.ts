@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs';
+
+/** A file of SQL: what its leading comment says, and the SQL after it. */
+export interface SqlFile {
+  name: string;
+  /** The first sentence or two, on one line. */
+  summary: string;
+  /** The other lines of the comment, as they are. */
+  details: string[];
+  sql: string;
+}
+
+/**
+ * Reads `-- name: summary`, further comment lines, then SQL.
+ * @throws Error when the file does not begin so, or under another name.
+ */
+export function parseSqlFile(text: string, name: string): SqlFile {
+  const lines = text.split('\n');
+  const end = lines.findIndex((line) => !line.startsWith('--'));
+  const comment = lines.slice(0, end).map((line) => line.replace(/^-- ?/, ''));
+  const first = /^([a-z_]+): (.+)$/.exec(comment[0] ?? '');
+  if (first?.[1] !== name) throw new Error(`${name}.sql must begin with "-- ${name}: <summary>"`);
+  return { name, summary: first[2]!, details: comment.slice(1), sql: lines.slice(end).join('\n').trim() };
+}
+
+/**
+ * Reads a file as parseSqlFile does.
+ * @throws Error when it is not there or not of that form.
+ */
+export function readSqlFile(file: URL, name: string): SqlFile {
+  return parseSqlFile(readFileSync(file, 'utf8'), name);
+}

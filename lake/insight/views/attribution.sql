@@ -1,0 +1,174 @@
+-- attribution: What led to each click, cart add and order line: one row each, with the method on it.
+--
+-- kind is click, cart or order_line. source is search, recommendation, list or none; the search is search_key, the others
+-- list_id and recommendation_id. Where an event names several, search_id wins, then recommendation_id, then list_id.
+-- method is
+--   given     the event itself carries the search_id, recommendation_id or list_id;
+--   inferred  it carries none, and rule says from what it was concluded;
+--   none      nothing was found.
+-- Rules, in the order they are tried; "the visitor" is visitor_id of activity, last means latest at or before the event:
+--   click       1. listed: the visitor's last search that lists the product in resultIds, at most 30 minutes before.
+--               2. last_search: the visitor's last search, at most 30 minutes before, if it sent no resultIds: one that did
+--                  and does not list the product shows that the click came from elsewhere.
+--   cart        1. click: the last click on the product in the same visit; the cart add has the click's source.
+--               2. without such a click, the rules of clicks.
+--   order_line  1. cart: the visitor's last cart add of the product, at most 7 days before; the line has its source.
+--               2. click: without such a cart add, the visitor's last click on the product, at most 7 days before.
+-- click_event_id and cart_event_id name the click and cart add of the chain by these rules, for given rows as well.
+-- Amounts are of order lines only: line_total in currency. Orders count once (see orders).
+WITH downstream AS (
+  SELECT event_id, type, event_time, date, segment, session_key, visitor_id, product_id, variant_id, quantity, position,
+    search_id, recommendation_id, list_id
+  FROM activity
+  WHERE type IN ('ProductClicked', 'ProductAddedToCart')
+),
+clicks AS (SELECT * EXCLUDE (type) FROM downstream WHERE type = 'ProductClicked'),
+carts AS (
+  SELECT * EXCLUDE (type), coalesce(search_id, list_id) IS NOT NULL AS own
+  FROM downstream WHERE type = 'ProductAddedToCart'
+),
+-- Cart adds with the last click on the product in the visit. Of events at one moment the largest event_id is taken, here
+-- and below, so that the same events always give the same answer.
+visit_clicks AS (
+  SELECT session_key, product_id, event_time, arg_max(
+      {'event_id': event_id, 'search_id': search_id, 'recommendation_id': recommendation_id, 'list_id': list_id}, event_id
+    ) AS click
+  FROM clicks SEMI JOIN carts USING (session_key, product_id)
+  GROUP BY ALL
+),
+clicked_carts AS (
+  SELECT carts.*, click
+  FROM carts ASOF LEFT JOIN visit_clicks
+    ON visit_clicks.session_key = carts.session_key AND visit_clicks.product_id = carts.product_id
+    AND visit_clicks.event_time <= carts.event_time
+),
+-- Events that name no source, nor does the click before them: what searches say.
+unnamed AS (
+  SELECT event_id, visitor_id, product_id, event_time FROM clicks
+  WHERE coalesce(search_id, recommendation_id, list_id) IS NULL
+  UNION ALL
+  SELECT event_id, visitor_id, product_id, event_time FROM clicked_carts
+  WHERE NOT own AND click IS NULL
+),
+-- Only searches of the same or the previous half hour can be at most 30 minutes before: a hash join, not a product of times.
+half_hours AS (
+  SELECT DISTINCT visitor_id, unnest([half_hour - 1, half_hour]) AS half_hour
+  FROM (SELECT visitor_id, epoch_us(event_time) // 1_800_000_000 AS half_hour FROM unnamed)
+),
+nearby AS (
+  SELECT visitor_id, event_time, coalesce(search_id, event_id) AS search_key, result_ids
+  FROM (SELECT *, epoch_us(event_time) // 1_800_000_000 AS half_hour FROM activity WHERE type = 'Search')
+  SEMI JOIN half_hours USING (visitor_id, half_hour)
+),
+listed AS (
+  SELECT visitor_id, product_id, event_time, max(search_key) AS search_key
+  FROM (SELECT visitor_id, event_time, search_key, unnest(result_ids) AS product_id FROM nearby)
+  SEMI JOIN unnamed USING (visitor_id, product_id)
+  GROUP BY ALL
+),
+latest AS (
+  SELECT visitor_id, event_time, max(search_key) AS search_key, bool_and(result_ids IS NULL) AS unlisted
+  FROM nearby
+  GROUP BY ALL
+),
+found AS (
+  SELECT event_id, search_key, rule
+  FROM (
+    SELECT unnamed.event_id,
+      CASE
+        WHEN unnamed.event_time - listed.event_time <= INTERVAL 30 MINUTE THEN listed.search_key
+        WHEN latest.unlisted AND unnamed.event_time - latest.event_time <= INTERVAL 30 MINUTE THEN latest.search_key
+      END AS search_key,
+      CASE WHEN unnamed.event_time - listed.event_time <= INTERVAL 30 MINUTE THEN 'listed' ELSE 'last_search' END AS rule
+    FROM unnamed
+    ASOF LEFT JOIN listed
+      ON listed.visitor_id = unnamed.visitor_id AND listed.product_id = unnamed.product_id
+      AND listed.event_time <= unnamed.event_time
+    ASOF LEFT JOIN latest ON latest.visitor_id = unnamed.visitor_id AND latest.event_time <= unnamed.event_time
+  )
+  WHERE search_key IS NOT NULL
+),
+sourced_clicks AS (
+  SELECT 'click' AS kind, clicks.* EXCLUDE (search_id),
+    coalesce(search_id, found.search_key) AS search_key,
+    CASE WHEN coalesce(search_id, recommendation_id, list_id) IS NOT NULL THEN 'given'
+      WHEN found.search_key IS NOT NULL THEN 'inferred' ELSE 'none' END AS method,
+    found.rule,
+    event_id AS click_event_id, NULL::VARCHAR AS cart_event_id
+  FROM clicks LEFT JOIN found USING (event_id)
+),
+sourced_carts AS (
+  SELECT 'cart' AS kind, carts.* EXCLUDE (search_id, recommendation_id, list_id, click, own),
+    CASE WHEN own THEN carts.list_id ELSE click.list_id END AS list_id,
+    CASE WHEN NOT own THEN click.recommendation_id END AS recommendation_id,
+    coalesce(carts.search_id, CASE WHEN NOT own THEN coalesce(click.search_id, found.search_key) END) AS search_key,
+    CASE WHEN own THEN 'given'
+      WHEN coalesce(click.search_id, click.recommendation_id, click.list_id, found.search_key) IS NOT NULL THEN 'inferred'
+      ELSE 'none' END AS method,
+    CASE WHEN own THEN NULL
+      WHEN click IS NULL THEN found.rule
+      WHEN coalesce(click.search_id, click.recommendation_id, click.list_id, found.search_key) IS NOT NULL THEN 'click'
+    END AS rule,
+    click.event_id AS click_event_id, carts.event_id AS cart_event_id
+  FROM clicked_carts AS carts LEFT JOIN found ON found.event_id = coalesce(click.event_id, carts.event_id)
+),
+lines AS (
+  SELECT event_id, event_time, date, segment, session_key, visitor_id, product_id, variant_id, quantity, search_id,
+    order_id, line_number, currency, line_total
+  FROM order_lines JOIN buyers USING (order_id)
+),
+-- Order lines with the visitor's last cart add of the product, and where there is none, with the last click.
+visitor_carts AS (
+  SELECT visitor_id, product_id, event_time, arg_max(
+      {'search_key': search_key, 'recommendation_id': recommendation_id, 'list_id': list_id,
+       'click_event_id': click_event_id, 'cart_event_id': cart_event_id}, event_id
+    ) AS step
+  FROM sourced_carts SEMI JOIN lines USING (visitor_id, product_id)
+  GROUP BY ALL
+),
+carted_lines AS (
+  SELECT lines.*, CASE WHEN lines.event_time - visitor_carts.event_time <= INTERVAL 7 DAY THEN step END AS step
+  FROM lines ASOF LEFT JOIN visitor_carts
+    ON visitor_carts.visitor_id = lines.visitor_id AND visitor_carts.product_id = lines.product_id
+    AND visitor_carts.event_time <= lines.event_time
+),
+uncarted_lines AS (SELECT * EXCLUDE (step) FROM carted_lines WHERE step IS NULL),
+visitor_clicks AS (
+  SELECT visitor_id, product_id, event_time, arg_max(
+      {'search_key': search_key, 'recommendation_id': recommendation_id, 'list_id': list_id,
+       'click_event_id': click_event_id, 'cart_event_id': cart_event_id}, event_id
+    ) AS step
+  FROM sourced_clicks SEMI JOIN uncarted_lines USING (visitor_id, product_id)
+  GROUP BY ALL
+),
+stepped_lines AS (
+  SELECT *, 'cart' AS step_kind FROM carted_lines WHERE step IS NOT NULL
+  UNION ALL
+  SELECT lines.*, CASE WHEN lines.event_time - visitor_clicks.event_time <= INTERVAL 7 DAY THEN step END AS step,
+    'click' AS step_kind
+  FROM uncarted_lines AS lines ASOF LEFT JOIN visitor_clicks
+    ON visitor_clicks.visitor_id = lines.visitor_id AND visitor_clicks.product_id = lines.product_id
+    AND visitor_clicks.event_time <= lines.event_time
+),
+sourced_lines AS (
+  SELECT 'order_line' AS kind, * EXCLUDE (search_id, step, step_kind),
+    coalesce(search_id, step.search_key) AS search_key,
+    CASE WHEN search_id IS NULL THEN step.recommendation_id END AS recommendation_id,
+    CASE WHEN search_id IS NULL THEN step.list_id END AS list_id,
+    CASE WHEN search_id IS NOT NULL THEN 'given'
+      WHEN coalesce(step.search_key, step.recommendation_id, step.list_id) IS NOT NULL THEN 'inferred'
+      ELSE 'none' END AS method,
+    CASE WHEN search_id IS NULL AND coalesce(step.search_key, step.recommendation_id, step.list_id) IS NOT NULL
+      THEN step_kind END AS rule,
+    step.click_event_id AS click_event_id,
+    step.cart_event_id AS cart_event_id
+  FROM stepped_lines
+)
+SELECT kind, event_id, line_number, order_id, event_time, date, segment, session_key, visitor_id, product_id, variant_id,
+  quantity, position, currency, line_total,
+  CASE WHEN search_key IS NOT NULL THEN 'search'
+    WHEN recommendation_id IS NOT NULL THEN 'recommendation'
+    WHEN list_id IS NOT NULL THEN 'list'
+    ELSE 'none' END AS source,
+  search_key, recommendation_id, list_id, method, rule, click_event_id, cart_event_id
+FROM (FROM sourced_clicks UNION ALL BY NAME FROM sourced_carts UNION ALL BY NAME FROM sourced_lines)

@@ -1,0 +1,4 @@
+-- cart_adds: One row per product put in the cart.
+SELECT {{columns ProductAddedToCart}}, segment, date
+FROM events
+WHERE type = 'ProductAddedToCart'

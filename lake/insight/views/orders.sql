@@ -1,0 +1,56 @@
+-- orders: One row per order_id, whatever sent it and how often: a thank-you page reloaded, browser plus backend.
+--
+-- The event received first counts (received_at, then event_time, then event_id): its amounts, lines, time and segment are
+-- the order's, so an order never changes once it is seen. What it does not say of the visitor (session_id, anonymous_id,
+-- user_id, consent) and of the search_id of its lines is filled in from the others, in the same order.
+-- sent_count: events that told of the order. sent_by_count: different keys they came with. amounts_differ: whether they
+-- disagree on total or currency. items: the lines' quantities. line_discount: the lines' discounts, NULL where none is stated.
+-- goods_total: the lines' quantity * unit_price - discount. Bots' events are left out.
+WITH sent AS (
+  SELECT {{columns OrderCreated}}, segment, date, (received_at, event_time, event_id) AS received_order
+  FROM events_with_bots
+  WHERE type = 'OrderCreated' AND is_bot IS DISTINCT FROM (type IS NOT NULL)
+),
+firsts AS (
+  -- arg_min passes over rows where its first argument is NULL.
+  SELECT order_id,
+    min(received_order) AS received_order,
+    count(*) AS sent_count,
+    count(DISTINCT key_id) AS sent_by_count,
+    min(total) <> max(total) OR min(currency) <> max(currency) AS amounts_differ,
+    arg_min(session_id, received_order) AS any_session_id,
+    arg_min(anonymous_id, received_order) AS any_anonymous_id,
+    arg_min(user_id, received_order) AS any_user_id,
+    arg_min(consent_analytics, received_order) AS any_consent_analytics,
+    arg_min(consent_personalization, received_order) AS any_consent_personalization
+  FROM sent
+  GROUP BY order_id
+),
+line_searches AS (
+  SELECT order_id, list(line ORDER BY received_order) AS lines_with_search
+  FROM (SELECT order_id, received_order, unnest(lines) AS line FROM sent SEMI JOIN (FROM firsts WHERE sent_count > 1) USING (order_id))
+  WHERE line.search_id IS NOT NULL
+  GROUP BY order_id
+)
+SELECT sent.* EXCLUDE (received_order)
+  REPLACE (
+    any_session_id AS session_id,
+    any_anonymous_id AS anonymous_id,
+    any_user_id AS user_id,
+    any_consent_analytics AS consent_analytics,
+    any_consent_personalization AS consent_personalization,
+    CASE WHEN lines_with_search IS NULL THEN lines
+      ELSE list_transform(lines, lambda line: struct_update(line, search_id := coalesce(
+        line.search_id,
+        list_filter(lines_with_search, lambda other: other.product_id = line.product_id
+          AND (other.variant_id = line.variant_id) IS NOT FALSE)[1].search_id
+      ))) END AS lines
+  ),
+  list_sum(list_transform(lines, lambda line: line.quantity)) AS items,
+  list_sum(list_transform(lines, lambda line: line.discount)) AS line_discount,
+  list_sum(list_transform(lines, lambda line:
+    CAST(line.quantity * line.unit_price AS DECIMAL(38, 4)) - coalesce(line.discount, 0))) AS goods_total,
+  sent_count, sent_by_count, amounts_differ
+FROM sent
+JOIN firsts USING (order_id, received_order)
+LEFT JOIN line_searches USING (order_id)

@@ -1,0 +1,4 @@
+-- product_clicks: One row per product opened from a list, a search or a recommendation.
+SELECT {{columns ProductClicked}}, segment, date
+FROM events
+WHERE type = 'ProductClicked'

@@ -1,0 +1,21 @@
+-- touches: One row per click, cart add and order line of visitors who agreed to personalization.
+--
+-- An event is here when it carries consent.personalization = true; consent that was never stated is no consent. A visitor
+-- whose latest stated consent is a refusal is left out altogether (a refusal at the same moment wins). Orders count once.
+WITH refused AS (
+  SELECT visitor_id
+  FROM activity
+  GROUP BY visitor_id
+  HAVING max(event_time) FILTER (WHERE NOT consent_personalization)
+    >= coalesce(max(event_time) FILTER (WHERE consent_personalization), TIMESTAMPTZ '-infinity')
+),
+agreed AS (
+  SELECT visitor_id, product_id, type, quantity, NULL::VARCHAR AS order_id, event_time, segment
+  FROM activity
+  WHERE type IN ('ProductClicked', 'ProductAddedToCart') AND consent_personalization
+  UNION ALL
+  SELECT visitor_id, product_id, 'OrderCreated', quantity, order_id, event_time, segment
+  FROM order_lines JOIN buyers USING (order_id)
+  WHERE consent_personalization
+)
+SELECT * FROM agreed ANTI JOIN refused USING (visitor_id)

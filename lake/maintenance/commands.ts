@@ -1,0 +1,87 @@
+import { join } from 'node:path';
+import type { Logger } from '../../runtime/log.ts';
+import type { Registry } from '../../schemas/registry.ts';
+import { duckdbCheckpoints } from '../delta/checkpointParquet.ts';
+import { openTable, type Table } from '../delta/table.ts';
+import { openDuckdb } from '../duckdb.ts';
+import type { Storage } from '../storage/storage.ts';
+import { TABLE_NAMES, tableSpec, type TableName } from '../tables.ts';
+import { createMaintenance, type TableReport } from './maintenance.ts';
+import { listTenants } from './tenants.ts';
+import { vacuum, type VacuumOptions, type VacuumReport } from './vacuum.ts';
+
+interface LakeAccess {
+  storage: Storage;
+  registry: Registry;
+  /** Undefined: all that have a table. */
+  tenantIds: readonly string[] | undefined;
+  log: Logger;
+  signal?: AbortSignal;
+}
+
+export interface CompactLakeOptions extends LakeAccess {
+  /** Scratch folder. */
+  workDir: string;
+  memoryMb: number;
+  threads: number;
+  logRetentionMs: number;
+  /** Told of each table when it is done, to show progress. */
+  onTable?: (report: TableReport) => void;
+}
+
+/** What `spor compact` does: for each tenant's tables compaction, a checkpoint when one is due, and log cleanup. */
+export async function compactLake(options: CompactLakeOptions): Promise<TableReport[]> {
+  const { storage, registry, log, workDir, memoryMb, threads, logRetentionMs, signal, onTable } = options;
+  const spillDir = join(workDir, 'spill');
+  const engine = openDuckdb({ memory: `${memoryMb}MiB`, threads, spillDir });
+  try {
+    const maintenance = await createMaintenance({
+      storage,
+      table: tablesOf(storage, registry),
+      engine,
+      checkpoints: duckdbCheckpoints(),
+      workDir,
+      log,
+      share: 1,
+      logRetentionMs,
+      vacuumGraceMs: undefined,
+    });
+    const reports: TableReport[] = [];
+    for (const tenantId of options.tenantIds ?? (await listTenants(storage))) {
+      const done = await maintenance.run(tenantId, signal);
+      for (const report of done) onTable?.(report);
+      reports.push(...done);
+    }
+    return reports;
+  } finally {
+    await engine.close();
+  }
+}
+
+export interface VacuumLakeOptions extends LakeAccess, Omit<VacuumOptions, 'signal' | 'now'> {
+  /** Told of each table when it is done, to show progress. */
+  onTable?: (report: VacuumReport) => void;
+}
+
+/**
+ * What `spor vacuum` does.
+ * @throws RangeError for a grace time that is not safe.
+ */
+export async function vacuumLake(options: VacuumLakeOptions): Promise<VacuumReport[]> {
+  const { storage, registry, tenantIds, onTable } = options;
+  const table = tablesOf(storage, registry);
+  const reports: VacuumReport[] = [];
+  for (const tenantId of tenantIds ?? (await listTenants(storage))) {
+    for (const name of TABLE_NAMES) {
+      if (options.signal?.aborted) return reports;
+      const report = await vacuum(storage, table(name, tenantId), options);
+      onTable?.(report);
+      reports.push(report);
+    }
+  }
+  return reports;
+}
+
+function tablesOf(storage: Storage, registry: Registry): (name: TableName, tenantId: string) => Table {
+  return (name, tenantId) => openTable(storage, tableSpec(name, tenantId, registry));
+}

@@ -1,0 +1,249 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '../../runtime/log.ts';
+import type { AddFile } from '../delta/actions.ts';
+import { COLUMNS_TAG, columnsFingerprint } from '../delta/schema.ts';
+import { fileStats, type CopyStats, type FileStats, type StatValue } from '../delta/stats.ts';
+import { TxnConflict, type NewFile, type Table } from '../delta/table.ts';
+import type { SqlEngine, SqlSession } from '../sqlEngine.ts';
+import type { Storage } from '../storage/storage.ts';
+import { newFilePath, parseFileName, type FileSource, type TableName } from '../tables.ts';
+import type { ReachStep } from './failpoint.ts';
+import type { CompactionJob } from './plan.ts';
+import { countUnsorted, fingerprint, SORT_ORDER, sortFiles, UnknownColumns, type SortInput } from './sort.ts';
+
+export interface CompactOptions {
+  storage: Storage;
+  table: Table;
+  name: TableName;
+  engine: SqlEngine;
+  /** Scratch folder; a folder of its own is made in it and removed. */
+  workDir: string;
+  rowsAtOnce: number;
+  log: Logger;
+  reach: ReachStep;
+  signal: AbortSignal;
+}
+
+/** What became of a job. */
+export interface Compacted {
+  outcome:
+    | 'committed'
+    /** Another commit removed one of the files meanwhile; nothing has changed. */
+    | 'abandoned'
+    /** The files have columns that are not known to this version; nothing has changed. */
+    | 'skipped'
+    /** What was written is not what was read, or could not be read: the log says why; nothing has changed. */
+    | 'failed'
+    /** The signal was given; nothing has changed. */
+    | 'stopped';
+  segment: string;
+  date: string;
+  files: number;
+  rows: number;
+  bytesBefore: number;
+  bytesAfter: number;
+  elapsedMs: number;
+}
+
+/** Between beginning the upload and the commit; vacuum lets files it does not know live for MIN_GRACE_MS, six times as long. */
+const COMMIT_WITHIN_MS = 600_000;
+const DOWNLOADS_AT_ONCE = 8;
+/** Name of the stream in the names of files whose rows came from several streams. */
+const SEVERAL_STREAMS = 'several';
+
+/**
+ * Rewrites a job's files as one, and replaces them in one commit. May be killed at any step: before the commit the table is
+ * as it was, and what was uploaded is found by vacuum; after it only the scratch folder is left.
+ * @throws LakeError storage_unavailable; Error when the new file does not hold exactly the rows of the old ones.
+ */
+export async function compact(job: CompactionJob, options: CompactOptions): Promise<Compacted> {
+  const { engine, workDir, reach, signal } = options;
+  const startedAt = performance.now();
+  const folder = join(workDir, `compact-${process.pid}-${randomUUID()}`);
+  const session = engine.session();
+  const result = (outcome: Compacted['outcome'], written?: NewFile): Compacted => ({
+    outcome,
+    segment: job.segment,
+    date: job.date,
+    files: job.files.length,
+    rows: written?.rows ?? 0,
+    bytesBefore: job.bytes,
+    bytesAfter: written?.size ?? job.bytes,
+    elapsedMs: Math.round(performance.now() - startedAt),
+  });
+  try {
+    await mkdir(folder, { recursive: true });
+    const inputs = await localInputs(job, options, folder);
+    if (inputs === 'gone') return result('abandoned');
+    if (signal.aborted) return result('stopped');
+    reach('inputs-ready');
+    const target = join(folder, 'compacted.parquet');
+    const file = await write(session, { job, inputs, target }, options);
+    reach('written');
+    if (signal.aborted) return result('stopped');
+    const committed = await publish(file, { job, target }, options);
+    return result(committed ? 'committed' : 'abandoned', file);
+  } catch (error) {
+    if (!(error instanceof UnknownColumns)) throw error;
+    options.log.warn(
+      { segment: job.segment, date: job.date, err: error },
+      'files of a newer version are not compacted',
+    );
+    return result('skipped');
+  } finally {
+    await session.close();
+    await rm(folder, { recursive: true, force: true });
+    reach('cleaned-up');
+  }
+}
+
+/** Sorts, and compares what was written with what was read: rows, their identities, their order, tenant, segment and date. */
+async function write(
+  session: SqlSession,
+  { job, inputs, target }: { job: CompactionJob; inputs: SortInput[]; target: string },
+  { table, name, rowsAtOnce }: CompactOptions,
+): Promise<NewFile> {
+  const { columns, root } = table.spec;
+  const order = SORT_ORDER[name];
+  const tag = columnsFingerprint(columns);
+  const uniform = job.files.every(({ tags }) => tags?.[COLUMNS_TAG] === tag);
+  const before = await fingerprint(
+    session,
+    inputs.map(({ localFile }) => localFile),
+  );
+  const logged = job.files.reduce((sum, { stats }) => sum + (statsOf(stats)?.numRecords ?? NaN), 0);
+  if (!Number.isNaN(logged)) expectSame('rows of the files and of the log', before.rows, logged);
+  const copied = await sortFiles(session, { inputs, columns, order, uniform, target, rowsAtOnce });
+  const after = await fingerprint(session, [target]);
+  expectSame('rows', after.rows, before.rows);
+  expectSame('identities of the rows', after.hash, before.hash);
+  expectSame('rows out of order', await countUnsorted(session, target, order), 0);
+  const stats = fileStats(copied, columns);
+  const tenantId = root.slice(root.indexOf('/tenant=') + '/tenant='.length);
+  checkBounds(copied, stats, { tenantId, segment: job.segment, date: job.date, time: order.time });
+  return {
+    path: newFilePath(job, sourceOf(job.files)),
+    size: copied.file_size_bytes,
+    rows: copied.count,
+    partitionValues: { segment: job.segment, date: job.date },
+    stats,
+  };
+}
+
+/** Uploads and commits; false when another commit was first, and then the upload is deleted. */
+async function publish(
+  file: NewFile,
+  { job, target }: { job: CompactionJob; target: string },
+  { storage, table, log, reach }: CompactOptions,
+): Promise<boolean> {
+  const { root } = table.spec;
+  const notAfter = performance.now() + COMMIT_WITHIN_MS;
+  const info = {
+    operation: 'OPTIMIZE',
+    operationParameters: { segment: job.segment, date: job.date },
+    operationMetrics: { numRemovedFiles: String(job.files.length), numAddedFiles: '1' },
+  };
+  reach('before-upload');
+  await storage.upload(`${root}/${file.path}`, target);
+  reach('after-upload');
+  try {
+    await table.replace({ remove: job.files, add: [file], dataChange: false, notAfter, info });
+  } catch (error) {
+    const { files, tombstones } = await table.snapshot();
+    if (files.has(file.path)) return true;
+    // Without a conflict the entry may appear yet: the file stays, and vacuum finds it if it is in vain.
+    if (!(error instanceof TxnConflict)) throw error;
+    log.info({ root, reason: error.message }, 'compaction abandoned');
+    if (!tombstones.has(file.path)) await storage.delete([`${root}/${file.path}`]);
+    return false;
+  }
+  reach('after-commit');
+  return true;
+}
+
+/** The files on this machine; `gone` when one is not in the store any more. */
+async function localInputs(
+  { files }: CompactionJob,
+  { storage, table, name, signal }: CompactOptions,
+  folder: string,
+): Promise<SortInput[] | 'gone'> {
+  const inputs: SortInput[] = [];
+  const queue = [...files.entries()];
+  let gone = false;
+  const worker = async (): Promise<void> => {
+    for (let next = queue.pop(); next && !gone && !signal.aborted; next = queue.pop()) {
+      const [index, file] = next;
+      const path = `${table.spec.root}/${file.path}`;
+      const local = storage.localPath(path);
+      const localFile = local ?? join(folder, `${index}.parquet`);
+      if (local === undefined && !(await storage.download(path, localFile))) gone = true;
+      inputs[index] = { localFile, ...timeBounds(file, SORT_ORDER[name].time) };
+    }
+  };
+  // All end before the folder is removed, also when one fails.
+  const ended = await Promise.allSettled(Array.from({ length: DOWNLOADS_AT_ONCE }, worker));
+  for (const one of ended) if (one.status === 'rejected') throw one.reason;
+  return gone ? 'gone' : inputs;
+}
+
+/** From the log; not bounded where it does not say. */
+function timeBounds({ stats }: AddFile, column: string): { minTimeMs: number; maxTimeMs: number } {
+  const { minValues, maxValues } = statsOf(stats) ?? {};
+  const min = timeOf(minValues?.[column]);
+  const max = timeOf(maxValues?.[column]);
+  const known = !Number.isNaN(min) && !Number.isNaN(max);
+  return known ? { minTimeMs: min, maxTimeMs: max } : { minTimeMs: -Infinity, maxTimeMs: Infinity };
+}
+
+function timeOf(value: StatValue | undefined): number {
+  return typeof value === 'string' ? Date.parse(value) : NaN;
+}
+
+function statsOf(stats: string | undefined): Partial<FileStats> | undefined {
+  return stats === undefined ? undefined : (JSON.parse(stats) as Partial<FileStats>);
+}
+
+/** The messages a compacted file's rows came from: of one stream, from the first to the last; else not told by the name. */
+function sourceOf(files: readonly AddFile[]): FileSource {
+  const sources = files.map(({ path }) => parseFileName(path));
+  const stream = sources[0]?.stream;
+  const known = sources.flatMap((source) => (source && source.stream === stream ? [source] : []));
+  if (stream === undefined || known.length < sources.length) {
+    return { stream: SEVERAL_STREAMS, firstSequence: 0, lastSequence: 0 };
+  }
+  return {
+    stream,
+    firstSequence: known.reduce((first, source) => Math.min(first, source.firstSequence), Infinity),
+    lastSequence: known.reduce((last, source) => Math.max(last, source.lastSequence), 0),
+  };
+}
+
+/** A row of another tenant, segment or date would be outside of the file's bounds. */
+function checkBounds(
+  copied: CopyStats,
+  { minValues, maxValues }: FileStats,
+  expected: { tenantId: string; segment: string; date: string; time: string },
+): void {
+  for (const [column, id] of [
+    ['"tenant_id"', expected.tenantId],
+    ['"segment_id"', expected.segment],
+  ] as const) {
+    const { min, max, null_count: nulls } = copied.column_statistics[column] ?? {};
+    expectSame(column, `${min} to ${max}, ${nulls} null`, `${id} to ${id}, 0 null`);
+  }
+  // The log's bounds are rounded to milliseconds, outwards: the last microseconds of a day round up to the next.
+  const first = timeOf(minValues[expected.time]);
+  const last = timeOf(maxValues[expected.time]) - 1;
+  expectSame('first date', dateOf(first), expected.date);
+  if (last >= first) expectSame('last date', dateOf(last), expected.date);
+}
+
+function dateOf(ms: number): string {
+  return Number.isNaN(ms) ? 'none' : new Date(ms).toISOString().slice(0, 10);
+}
+
+function expectSame(what: string, actual: unknown, expected: unknown): void {
+  if (actual !== expected) throw new Error(`compaction: ${what}: ${String(actual)}, expected ${String(expected)}`);
+}

@@ -1,0 +1,108 @@
+import {
+  checkpointVersion,
+  readCheckpoint,
+  readHint,
+  readTombstones,
+  writeHint,
+  type CheckpointFormat,
+} from '../delta/checkpoint.ts';
+import { entryVersion } from '../delta/log.ts';
+import type { Storage } from '../storage/storage.ts';
+
+/** A writer that was stopped in the middle of a commit must find the version it was about to create taken. */
+const MIN_LOG_RETENTION_MS = 3_600_000;
+
+/** A file of the log that belongs to a version. */
+export interface LogFile {
+  /** Relative to the lake. */
+  path: string;
+  version: number;
+  kind: 'entry' | 'checkpoint' | 'other';
+  /** Milliseconds since 1970. */
+  modifiedMs: number;
+}
+
+/** Nothing to do: undefined. */
+export interface LogCleanupPlan {
+  /** The log starts here afterwards. */
+  checkpoint: number;
+  /** Oldest first, so that what is left is one unbroken log at any time. */
+  paths: string[];
+}
+
+/**
+ * Pure: the log files to delete (Delta protocol, "Metadata Cleanup"): those before the newest checkpoint that is not newer
+ * than any version to be kept. Every version younger than the retention can still be read.
+ */
+export function planLogCleanup(
+  files: readonly LogFile[],
+  { olderThan, hint }: { olderThan: number; hint: number | undefined },
+): LogCleanupPlan | undefined {
+  const entries = files.filter(({ kind }) => kind === 'entry').sort((a, b) => a.version - b.version);
+  const firstKept = entries.findIndex(({ modifiedMs }) => modifiedMs >= olderThan);
+  const lastExpired = (firstKept < 0 ? entries : entries.slice(0, firstKept)).at(-1)?.version ?? -1;
+  // What the hint points to must be there: readers begin with it.
+  const cutoff = Math.min(lastExpired, hint ?? -1);
+  const checkpoint = files
+    .filter(({ kind, version }) => kind === 'checkpoint' && version <= cutoff)
+    .reduce((newest, { version }) => Math.max(newest, version), -1);
+  const expired = files.filter(({ version }) => version < checkpoint).sort((a, b) => a.version - b.version);
+  return expired.length > 0 ? { checkpoint, paths: expired.map(({ path }) => path) } : undefined;
+}
+
+export interface LogCleanup {
+  deletedFiles: number;
+  /** The log starts at this version's checkpoint; undefined: nothing was deleted. */
+  startsAt: number | undefined;
+}
+
+/**
+ * Deletes the log entries and checkpoints that nobody needs to read the table as it is now, or was within the retention. The
+ * checkpoint the log then starts at is read first, whole.
+ * @throws RangeError for a retention under MIN_LOG_RETENTION_MS; LakeError table_corrupt, storage_unavailable
+ */
+export async function cleanLog(
+  storage: Storage,
+  root: string,
+  options: { retentionMs: number; checkpoints: CheckpointFormat; now?: number },
+): Promise<LogCleanup> {
+  const { retentionMs, checkpoints, now = Date.now() } = options;
+  if (!(retentionMs >= MIN_LOG_RETENTION_MS)) throw new RangeError('the log must be kept for 1 h or more');
+  const files = await listLogFiles(storage, root);
+  const newest = files.reduce((max, { kind, version }) => (kind === 'checkpoint' ? Math.max(max, version) : max), -1);
+  if (newest < 0) return { deletedFiles: 0, startsAt: undefined };
+  await repairHint(storage, root, { newest, checkpoints });
+  const plan = planLogCleanup(files, { olderThan: now - retentionMs, hint: await readHint(storage, root) });
+  if (!plan) return { deletedFiles: 0, startsAt: undefined };
+  const start = await readCheckpoint(storage, root, plan.checkpoint, checkpoints);
+  if (!start) return { deletedFiles: 0, startsAt: undefined };
+  await storage.delete(plan.paths);
+  return { deletedFiles: plan.paths.length, startsAt: plan.checkpoint };
+}
+
+/** The hint is lost when its writer is killed between deleting and writing it, and may point backwards after a race. */
+async function repairHint(
+  storage: Storage,
+  root: string,
+  { newest, checkpoints }: { newest: number; checkpoints: CheckpointFormat },
+): Promise<void> {
+  if ((await readHint(storage, root)) === newest) return;
+  const snapshot = await readCheckpoint(storage, root, newest, checkpoints);
+  if (!snapshot) return;
+  const { size: removes } = await readTombstones(storage, root, newest, checkpoints);
+  const size = 2 + snapshot.txns.size + snapshot.files.size + removes;
+  await writeHint(storage, root, { version: newest, size, numOfAddFiles: snapshot.files.size });
+}
+
+async function listLogFiles(storage: Storage, root: string): Promise<LogFile[]> {
+  const files: LogFile[] = [];
+  for await (const { path, modified } of storage.list(`${root}/_delta_log/`)) {
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    const match = /^(\d{20})\./.exec(name);
+    if (!match || path !== `${root}/_delta_log/${name}`) continue;
+    const kind =
+      entryVersion(name) !== undefined ? 'entry' : checkpointVersion(name) !== undefined ? 'checkpoint' : 'other';
+    files.push({ path, version: Number(match[1]), kind, modifiedMs: modified.getTime() });
+  }
+  return files;
+}

@@ -1,0 +1,257 @@
+import { mkdir } from 'node:fs/promises';
+import type { Registry } from 'prom-client';
+import type { Logger } from '../../runtime/log.ts';
+import { delay } from '../../runtime/retry.ts';
+import type { CheckpointFormat } from '../delta/checkpoint.ts';
+import type { Table } from '../delta/table.ts';
+import type { SqlEngine } from '../sqlEngine.ts';
+import { LAKE_ERRORS, LakeError } from '../errors.ts';
+import type { Storage } from '../storage/storage.ts';
+import { TABLE_NAMES, type TableName } from '../tables.ts';
+import { maybeCheckpoint } from './checkpoints.ts';
+import { compact, type Compacted } from './compact.ts';
+import { armCompaction, type ReachStep } from './failpoint.ts';
+import { cleanLog } from './logCleanup.ts';
+import { createCounters } from './metrics.ts';
+import { COMPACTION, planCompaction, type CompactionJob, type CompactionOptions } from './plan.ts';
+import { removeScratch } from './scratch.ts';
+import { vacuum } from './vacuum.ts';
+
+export interface MaintenanceOptions {
+  storage: Storage;
+  /** A tenant's table: best the very instance the caller commits with, so that each log is read once. */
+  table: (name: TableName, tenantId: string) => Table;
+  /** Runs the sorts. Its memory limit bounds them; it should not be shared with what must not wait. */
+  engine: SqlEngine;
+  checkpoints: CheckpointFormat;
+  /** Scratch folder: copies of a job's files where the lake is not a folder, the new file, and what does not fit the memory. */
+  workDir: string;
+  log: Logger;
+  metrics?: Registry;
+  /** Most of the time that goes into jobs, 0 to 1; 1: as fast as possible. */
+  share: number;
+  logRetentionMs: number;
+  /** Files replaced longer ago are deleted, once a day; undefined: never. */
+  vacuumGraceMs: number | undefined;
+  compaction?: CompactionOptions;
+  /** Most rows sorted at once: a few KB of the engine's memory each. */
+  rowsAtOnce?: number;
+  reach?: ReachStep;
+  now?: () => number;
+}
+
+/** What was done to one table. */
+export interface TableReport {
+  tenantId: string;
+  table: TableName;
+  compacted: Compacted[];
+  checkpointed: boolean;
+  logFilesDeleted: number;
+  vacuumedFiles: number;
+}
+
+export interface Maintenance {
+  /**
+   * Does what is due for a tenant's tables: compaction until nothing is worth it, checkpoint, log cleanup, vacuum. Ends early
+   * when the signal is given, between two steps.
+   * @throws LakeError storage_unavailable, table_corrupt, table_unsupported; Error when a job's result is not what it must be
+   */
+  run(tenantId: string, signal?: AbortSignal): Promise<TableReport[]>;
+  /**
+   * Goes round the tenants until the signal is given, a few jobs at each, so that a large one does not hold up the others.
+   * Never throws: what fails is logged, and tried again on the next round.
+   */
+  keepUp(tenants: () => readonly string[], signal: AbortSignal): Promise<void>;
+}
+
+const ROWS_AT_ONCE = 100_000;
+const JOBS_A_TURN = 4;
+/** Between two looks at a table that changes; doubled each time it has not, up to the longest. */
+const LOOK_MS = 30_000;
+const LONGEST_LOOK_MS = 900_000;
+const IDLE_MS = 1_000;
+const SHUN_MS = 3_600_000;
+const CLEAN_LOG_EVERY_MS = 3_600_000;
+const VACUUM_EVERY_MS = 24 * 3_600_000;
+/** After the start, until the first log cleanup and vacuum: a processor that starts has other things to do. */
+const FIRST_CLEANUP_MS = 600_000;
+
+/** Keeps tables in order beside other work. Any number of processes may do so for the same table: commits decide. */
+export async function createMaintenance(options: MaintenanceOptions): Promise<Maintenance> {
+  await mkdir(options.workDir, { recursive: true });
+  await removeScratch(options.workDir);
+  return new TableMaintenance(options);
+}
+
+class TableMaintenance implements Maintenance {
+  readonly #options: MaintenanceOptions;
+  readonly #now: () => number;
+  readonly #counters: ReturnType<typeof createCounters>;
+  /** By root: when to look at a table next, and what was seen the last time. */
+  readonly #looks = new Map<string, { atMs: number; everyMs: number; version: number }>();
+  /** Jobs that came to nothing, and until when not to try them again: they must not keep others from their turn. */
+  readonly #shunned = new Map<string, number>();
+  /** When each table's log was last cleaned, and its files vacuumed, by root. */
+  readonly #cleaned = new Map<string, number>();
+  readonly #vacuumed = new Map<string, number>();
+  readonly #startedAt: number;
+
+  constructor(options: MaintenanceOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.#counters = createCounters(options.metrics);
+    this.#startedAt = this.#now();
+  }
+
+  async run(tenantId: string, signal: AbortSignal = new AbortController().signal): Promise<TableReport[]> {
+    const reports: TableReport[] = [];
+    for (const name of TABLE_NAMES) {
+      if (!signal.aborted) reports.push(await this.#maintain(name, tenantId, { signal, jobs: Infinity }));
+    }
+    return reports;
+  }
+
+  async keepUp(tenants: () => readonly string[], signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      let looked = 0;
+      for (const tenantId of tenants()) {
+        for (const name of TABLE_NAMES) if (await this.#look(name, tenantId, signal)) looked++;
+      }
+      if (looked === 0) await delay(IDLE_MS, signal);
+    }
+  }
+
+  /** Whether it was time to look at the table. */
+  async #look(name: TableName, tenantId: string, signal: AbortSignal): Promise<boolean> {
+    const table = this.#options.table(name, tenantId);
+    const { root } = table.spec;
+    const last = this.#looks.get(root) ?? { atMs: 0, everyMs: LOOK_MS, version: -1 };
+    if (signal.aborted || this.#now() < last.atMs) return false;
+    let everyMs = Math.min(last.everyMs * 2, LONGEST_LOOK_MS);
+    let { version } = last;
+    try {
+      const { compacted } = await this.#maintain(name, tenantId, { signal, jobs: JOBS_A_TURN });
+      const before = version;
+      ({ version } = await table.snapshot());
+      if (compacted.filter(({ outcome }) => outcome === 'committed').length === JOBS_A_TURN) everyMs = 0;
+      else if (version !== before) everyMs = LOOK_MS;
+    } catch (error) {
+      this.#counters.failures.inc({ table: name });
+      this.#options.log.error(
+        { err: error, tenantId, table: name },
+        'maintenance of a table failed, trying again later',
+      );
+    }
+    this.#looks.set(root, { atMs: this.#now() + everyMs, everyMs: Math.max(everyMs, LOOK_MS), version });
+    return true;
+  }
+
+  async #maintain(
+    name: TableName,
+    tenantId: string,
+    { signal, jobs }: { signal: AbortSignal; jobs: number },
+  ): Promise<TableReport> {
+    const table = this.#options.table(name, tenantId);
+    const report: TableReport = {
+      tenantId,
+      table: name,
+      compacted: [],
+      checkpointed: false,
+      logFilesDeleted: 0,
+      vacuumedFiles: 0,
+    };
+    if ((await table.snapshot()).version < 0) return report;
+    await this.#compact(name, table, { signal, jobs, into: report.compacted });
+    report.checkpointed = await maybeCheckpoint(table, this.#options.log);
+    if (!signal.aborted) report.logFilesDeleted = await this.#cleanLog(table, jobs === Infinity);
+    if (!signal.aborted) report.vacuumedFiles = await this.#vacuum(table, signal);
+    return report;
+  }
+
+  /** Plans again after each round: what was merged may be worth merging again. */
+  async #compact(
+    name: TableName,
+    table: Table,
+    { signal, jobs, into }: { signal: AbortSignal; jobs: number; into: Compacted[] },
+  ): Promise<void> {
+    while (!signal.aborted) {
+      const plan = planCompaction(await table.snapshot(), this.#now(), this.#options.compaction ?? COMPACTION);
+      const due = plan.filter((job) => !this.#isShunned(table, job)).slice(0, jobs - into.length);
+      if (due.length === 0) return;
+      for (const job of due) {
+        if (signal.aborted) return;
+        const done = await this.#job(name, table, { job, signal });
+        into.push(done);
+        if (done.outcome !== 'committed') this.#shunned.set(key(table, job), this.#now() + SHUN_MS);
+      }
+    }
+  }
+
+  #isShunned(table: Table, job: CompactionJob): boolean {
+    const id = key(table, job);
+    const untilMs = this.#shunned.get(id) ?? 0;
+    if (untilMs <= this.#now()) this.#shunned.delete(id);
+    return untilMs > this.#now();
+  }
+
+  async #job(
+    name: TableName,
+    table: Table,
+    { job, signal }: { job: CompactionJob; signal: AbortSignal },
+  ): Promise<Compacted> {
+    const { storage, engine, workDir, log, share, rowsAtOnce = ROWS_AT_ONCE } = this.#options;
+    const reach = this.#options.reach ?? armCompaction(undefined);
+    const done = await compact(job, { storage, table, name, engine, workDir, rowsAtOnce, log, reach, signal }).catch(
+      (error: unknown): Compacted => {
+        // The storage will be as unavailable to the next job.
+        if (error instanceof LakeError && LAKE_ERRORS[error.code].retryable) throw error;
+        log.error({ err: error, root: table.spec.root, segment: job.segment, date: job.date }, 'compaction failed');
+        return failed(job);
+      },
+    );
+    this.#counters.compactions.inc({ table: name, outcome: done.outcome });
+    if (done.outcome === 'committed') {
+      this.#counters.files.inc({ table: name }, done.files);
+      this.#counters.bytes.inc({ table: name }, done.bytesBefore);
+      log.info({ root: table.spec.root, state: job.state, ...done }, 'compacted');
+    }
+    await delay(done.elapsedMs * (1 / share - 1), signal);
+    return done;
+  }
+
+  async #cleanLog(table: Table, now: boolean): Promise<number> {
+    const { storage, logRetentionMs, checkpoints, log } = this.#options;
+    const { root } = table.spec;
+    if (!now && !this.#isDue(this.#cleaned, root, CLEAN_LOG_EVERY_MS)) return 0;
+    this.#cleaned.set(root, this.#now());
+    const cleaned = await cleanLog(storage, root, { retentionMs: logRetentionMs, checkpoints, now: this.#now() });
+    if (cleaned.deletedFiles > 0) log.info({ root, ...cleaned }, 'log cleaned');
+    this.#counters.logFiles.inc(cleaned.deletedFiles);
+    return cleaned.deletedFiles;
+  }
+
+  async #vacuum(table: Table, signal: AbortSignal): Promise<number> {
+    const { storage, vacuumGraceMs: graceMs, log } = this.#options;
+    const { root } = table.spec;
+    if (graceMs === undefined || !this.#isDue(this.#vacuumed, root, VACUUM_EVERY_MS)) return 0;
+    this.#vacuumed.set(root, this.#now());
+    const { deletedFiles, deletedBytes } = await vacuum(storage, table, { graceMs, signal, now: this.#now() });
+    if (deletedFiles > 0) log.info({ root, deletedFiles, deletedBytes }, 'vacuumed');
+    this.#counters.vacuumed.inc(deletedFiles);
+    return deletedFiles;
+  }
+
+  #isDue(last: Map<string, number>, root: string, everyMs: number): boolean {
+    const lastMs = last.get(root) ?? this.#startedAt + FIRST_CLEANUP_MS - everyMs;
+    return this.#now() - lastMs >= everyMs;
+  }
+}
+
+function failed({ segment, date, files, bytes }: CompactionJob): Compacted {
+  const unchanged = { rows: 0, bytesBefore: bytes, bytesAfter: bytes, elapsedMs: 0 };
+  return { outcome: 'failed', segment, date, files: files.length, ...unchanged };
+}
+
+function key({ spec: { root } }: Table, { segment, date, files }: CompactionJob): string {
+  return `${root} ${segment} ${date} ${files[0]?.path}`;
+}
