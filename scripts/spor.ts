@@ -18,6 +18,14 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "the stream's shards and how far they are in the lake",
     load: async () => (await import('./cli/status.ts')).status,
   },
+  compact: {
+    summary: 'merge small files of the lake into large ones',
+    load: async () => (await import('./cli/maintenance.ts')).compact,
+  },
+  vacuum: {
+    summary: 'delete files that the lake no longer needs',
+    load: async () => (await import('./cli/maintenance.ts')).vacuum,
+  },
   version: { summary: 'the version of Spor and of Node', load: async () => (await import('./cli/version.ts')).version },
 };
 

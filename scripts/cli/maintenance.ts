@@ -1,0 +1,155 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LAKE_SETTINGS } from '../../lake/config.ts';
+import { LakeError } from '../../lake/errors.ts';
+import { MAINTENANCE_SETTINGS } from '../../lake/maintenance/settings.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import { readConfig } from '../../runtime/config.ts';
+import { createLog } from '../../runtime/log.ts';
+import { createRegistry } from '../../schemas/registry.ts';
+import { command, EXIT, Unavailable, UsageError, type Context } from './command.ts';
+import { numberOption } from './number.ts';
+import { requiredId } from './secrets.ts';
+import { readEnvironment } from './settings.ts';
+import { formatTable } from './table.ts';
+
+const HOUR_MS = 3_600_000;
+
+const COMPACT_USAGE = `Usage: spor compact (--tenant <id> | --all) [--json]
+
+Merges the lake's small files into large sorted ones, writes checkpoints and cleans logs, as the processor does by itself.
+Safe beside running processors and readers, and to interrupt. Replaced files stay until "spor vacuum".
+`;
+
+const VACUUM_USAGE = `Usage: spor vacuum (--tenant <id> | --all) [options]
+
+Deletes files that are no longer part of their table, or never became part of it, once the grace time has passed. Afterwards
+older versions of the table cannot be read.
+
+  --grace-hours <n>  (default 168)
+  --dry-run          only say what would be deleted
+  --force            allow less than one hour: only right while nothing writes to the lake or reads it
+  --json
+`;
+
+const TENANTS = { tenant: { type: 'string', multiple: true }, all: { type: 'boolean' } } as const;
+
+export const compact = command({
+  usage: COMPACT_USAGE,
+  options: TENANTS,
+  async run(values, _, context) {
+    const tenantIds = tenantsOf(values);
+    const { compactLake } = await import('../../lake/maintenance/commands.ts');
+    const reports = await onLake(context, ({ storage, config, workDir }) =>
+      compactLake({
+        storage,
+        registry: createRegistry(),
+        tenantIds,
+        log: createLog('spor', 'warn'),
+        workDir,
+        memoryMb: config.maintenanceMemoryMb,
+        threads: 2,
+        logRetentionMs: config.logRetentionHours * HOUR_MS,
+      }),
+    );
+    const rows = reports.map(({ tenantId, table, compacted, checkpointed, logFilesDeleted }) => {
+      const done = compacted.filter(({ outcome }) => outcome === 'committed');
+      const total = (pick: (job: (typeof done)[number]) => number): number =>
+        done.reduce((sum, job) => sum + pick(job), 0);
+      return [
+        tenantId,
+        table,
+        done.length,
+        total((job) => job.files),
+        total((job) => job.rows),
+        checkpointed,
+        logFilesDeleted,
+      ];
+    });
+    if (values.json) context.out(`${JSON.stringify(reports)}\n`);
+    else
+      context.out(
+        formatTable(['tenant', 'table', 'jobs', 'files merged', 'rows', 'checkpoint', 'log files deleted'], rows),
+      );
+    return reports.some(({ compacted }) => compacted.some(({ outcome }) => outcome === 'failed'))
+      ? EXIT.failed
+      : EXIT.done;
+  },
+});
+
+export const vacuum = command({
+  usage: VACUUM_USAGE,
+  options: {
+    ...TENANTS,
+    'grace-hours': { type: 'string' },
+    'dry-run': { type: 'boolean' },
+    force: { type: 'boolean' },
+  },
+  async run(values, _, context) {
+    const tenantIds = tenantsOf(values);
+    const hours = numberOption('--grace-hours', values['grace-hours'] ?? '168', { min: 0, max: 8_760, whole: false });
+    const { vacuumLake } = await import('../../lake/maintenance/commands.ts');
+    const reports = await onLake(context, ({ storage }) =>
+      vacuumLake({
+        storage,
+        registry: createRegistry(),
+        tenantIds,
+        log: createLog('spor', 'warn'),
+        graceMs: hours * HOUR_MS,
+        dryRun: values['dry-run'] ?? false,
+        force: values.force ?? false,
+      }),
+    );
+    if (values.json) context.out(`${JSON.stringify(reports)}\n`);
+    else {
+      const rows = reports.map(({ root, live, young, doomed, deletedFiles, deletedBytes }) => [
+        root,
+        live,
+        young,
+        values['dry-run'] ? doomed.length : deletedFiles,
+        values['dry-run'] ? doomed.reduce((sum, { bytes }) => sum + bytes, 0) : deletedBytes,
+      ]);
+      const verb = values['dry-run'] ? 'would delete' : 'deleted';
+      context.out(formatTable(['table', 'live files', 'within grace', verb, 'bytes'], rows));
+    }
+    return EXIT.done;
+  },
+});
+
+function tenantsOf({ tenant, all }: { tenant?: string[]; all?: boolean }): string[] | undefined {
+  if (all) return undefined;
+  if (!tenant?.length) throw new UsageError('say which tenant with --tenant, or --all');
+  return tenant.map((id) => requiredId('--tenant', id));
+}
+
+interface OpenLake {
+  storage: Storage;
+  config: ReturnType<typeof lakeConfig>;
+  workDir: string;
+}
+
+function lakeConfig(values: Record<string, string | undefined>) {
+  return readConfig({ ...LAKE_SETTINGS, ...MAINTENANCE_SETTINGS }, values);
+}
+
+/** Runs a task on the lake that the environment names, with a scratch folder that is removed afterwards. */
+async function onLake<T>(context: Context, task: (lake: OpenLake) => Promise<T>): Promise<T> {
+  const config = lakeConfig(readEnvironment(context).values);
+  const { openStorage } = await import('../../lake/storage/open.ts');
+  const workDir = await mkdtemp(join(tmpdir(), 'spor-maintenance-'));
+  try {
+    const storage = await openStorage(config.lakeUrl, config);
+    try {
+      return await task({ storage, config, workDir });
+    } finally {
+      storage.close();
+    }
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(error.message);
+    if (error instanceof LakeError && error.code === 'storage_unavailable') throw new Unavailable(error.message);
+    throw error;
+  } finally {
+    await rm(workDir, { recursive: true, force: true });
+  }
+}
