@@ -260,21 +260,12 @@ function micros(time: string): string {
   return `${seconds}.${fraction.padEnd(6, '0').replace(/000$/, '')}Z`;
 }
 
-const ALL_COLUMNS = [
-  ...[
-    'tenant_id',
-    'segment_id',
-    'type',
-    'event_time',
-    'event_id',
-    'timestamp',
-    'session_id',
-    'anonymous_id',
-    'user_id',
-  ],
-  ...['consent_analytics', 'consent_personalization', 'context_url', 'context_referrer', 'context_locale'],
-  ...['context_channel', 'properties', 'order_id', 'currency', 'total', 'tax', 'shipping', 'discount', 'coupon_codes'],
-  ...['lines', 'product_id', 'quantity', 'variant_id', 'unit_price', 'search_id', 'list_id', 'position'],
-  ...['recommendation_id', 'price', 'phrase', 'results_count', 'result_ids', 'page', 'page_size', 'sort', 'filters'],
-  ...['sent_at', 'skew_ms', 'receipt_id', 'receipt_index', 'schema_version', 'user_agent'],
-];
+const ALL_COLUMNS = `
+  tenant_id segment_id type event_time event_id timestamp session_id anonymous_id
+  user_id consent_analytics consent_personalization context_url context_referrer context_locale context_channel properties
+  order_id currency total tax shipping discount coupon_codes lines
+  product_id quantity variant_id unit_price search_id list_id position recommendation_id
+  price phrase results_count result_ids page page_size sort filters
+  sent_at skew_ms receipt_id receipt_index schema_version user_agent`
+  .trim()
+  .split(/\s+/);

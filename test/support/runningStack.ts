@@ -19,13 +19,13 @@ export interface RunningStack {
   stack: Stack;
   keys: SecretStore<KeyRecord>;
   /** A new instrumentation key; it works once this resolves. */
-  createKey(tenantId: string, segmentId: string, change?: Partial<KeyRecord>): Promise<string>;
+  createKey: (tenantId: string, segmentId: string, change?: Partial<KeyRecord>) => Promise<string>;
   /** A tenant's answer through the query server. */
-  ask(tenantId: string, sql: string): Promise<Answer>;
-  post(key: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
+  ask: (tenantId: string, sql: string) => Promise<Answer>;
+  post: (key: string, body: unknown, headers?: Record<string, string>) => Promise<Response>;
   /** Pid of a process by its name in the stack. */
-  pid(name: string): number;
-  close(): Promise<void>;
+  pid: (name: string) => number;
+  close: () => Promise<void>;
 }
 
 const NOW = (): string => new Date().toISOString();
