@@ -1,0 +1,29 @@
+import { cart, CURRENCY, productOf } from '/catalogue.js';
+import { tracker } from '/tracking.js';
+
+const list = document.querySelector('#lines');
+const button = document.querySelector('#order');
+
+function show() {
+  const products = cart.lines().map(productOf);
+  const total = products.reduce((sum, { price }) => sum + price, 0);
+  list.replaceChildren(
+    ...products.map(({ name }) => Object.assign(document.createElement('li'), { textContent: name })),
+  );
+  document.querySelector('#total').textContent = `${total.toFixed(2)} ${CURRENCY}`;
+  button.hidden = products.length === 0;
+  return { products, total };
+}
+
+show();
+button.addEventListener('click', () => {
+  const { products, total } = show();
+  tracker.orderCreated({
+    orderId: crypto.randomUUID(),
+    currency: CURRENCY,
+    total,
+    lines: products.map(({ id, price }) => ({ productId: id, quantity: 1, unitPrice: price })),
+  });
+  cart.empty();
+  show();
+});

@@ -1,0 +1,10 @@
+import { cart, CURRENCY, productOf } from '/catalogue.js';
+import { tracker } from '/tracking.js';
+
+const { id, name, price } = productOf(new URLSearchParams(location.search).get('id'));
+document.querySelector('#name').textContent = name;
+document.querySelector('#price').textContent = `${price} ${CURRENCY}`;
+document.querySelector('#add').addEventListener('click', () => {
+  cart.add(id);
+  tracker.productAddedToCart({ productId: id, quantity: 1, unitPrice: price, currency: CURRENCY });
+});

@@ -1,0 +1,28 @@
+import { CURRENCY, find } from '/catalogue.js';
+import { tracker } from '/tracking.js';
+
+const results = document.querySelector('#results');
+
+document.querySelector('#search').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const phrase = event.target.elements.phrase.value;
+  const found = find(phrase);
+
+  // With resultIds, later clicks, cart adds and order lines of these products carry this search's id by themselves.
+  tracker.search({ phrase, resultsCount: found.length, resultIds: found.map(({ id }) => id) });
+
+  results.replaceChildren(
+    ...found.map(({ id, name, price }, index) => {
+      const link = document.createElement('a');
+      link.href = `/product.html?id=${id}`;
+      link.textContent = `${name}, ${price} ${CURRENCY}`;
+      link.addEventListener('click', () =>
+        // No waiting for the answer: the event survives the page.
+        tracker.productClicked({ productId: id, position: index + 1, price, currency: CURRENCY }),
+      );
+      const item = document.createElement('li');
+      item.append(link);
+      return item;
+    }),
+  );
+});

@@ -1,0 +1,25 @@
+import type { Queued } from './queue.ts';
+
+/** Bytes of a body around its events, with room to spare. */
+const ENVELOPE_BYTES = 160;
+
+/**
+ * The events of the next request: the oldest that are not in flight, at most `maxEvents`, in a body of at most `maxBytes`.
+ * An event too big for that goes alone, unless `strict`.
+ */
+export function nextBatch(items: readonly Queued[], maxEvents: number, maxBytes: number, strict?: boolean): Queued[] {
+  const batch: Queued[] = [];
+  let bytes = ENVELOPE_BYTES;
+  for (const item of items) {
+    if (item.busy) continue;
+    bytes += item.bytes + 1;
+    if (batch.length >= maxEvents || (bytes > maxBytes && (strict || batch[0]))) break;
+    batch.push(item);
+  }
+  return batch;
+}
+
+/** The body of a request; events are already JSON. */
+export function bodyOf(batch: readonly Queued[], instrumentationKey: string, time: number): string {
+  return `{"instrumentationKey":${JSON.stringify(instrumentationKey)},"sentAt":"${new Date(time).toISOString()}","events":[${batch.map((item) => item.line).join()}]}`;
+}

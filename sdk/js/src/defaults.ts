@@ -1,0 +1,28 @@
+import type { TrackerOptions } from './api.ts';
+
+/** Every default that is not simply off, in one place; a test compares the README's table with it. */
+export const DEFAULTS = {
+  endpoint: '',
+  instrumentationKey: '',
+  respectPrivacySignals: true,
+  allowQuery: [] as readonly string[],
+  attributionWindowMs: 24 * 3_600_000,
+  flushIntervalMs: 2000,
+  maxBatchEvents: 100,
+  maxBatchBytes: 30_000,
+  maxQueueEvents: 1000,
+  maxQueueBytes: 1_000_000,
+  backoffBaseMs: 1000,
+  backoffCapMs: 60_000,
+  retryAfterCapMs: 600_000,
+};
+
+/** The options with what is absent, undefined or null filled in: a shop's mistake must not throw in its page. */
+export function withDefaults(options: TrackerOptions): TrackerOptions & typeof DEFAULTS {
+  const settings: Record<string, unknown> = { ...DEFAULTS };
+  for (const name in options) settings[name] = options[name as keyof TrackerOptions] ?? settings[name];
+  return settings as unknown as TrackerOptions & typeof DEFAULTS;
+}
+
+/** The receiver's limit for one event as JSON. */
+export const MAX_EVENT_BYTES = 32_768;

@@ -1,0 +1,14 @@
+import type { DropNotice, DropReason, TrackerStats } from './api.ts';
+import type { Emitter } from './emitter.ts';
+import type { Queued } from './queue.ts';
+
+/** Counts and tells that an event is given up; it may be in the queue's form or not yet. */
+export type Drop = (reason: DropReason, event: Queued | object, detail?: Pick<DropNotice, 'code' | 'message'>) => void;
+
+export function createDrop(emit: Emitter['emit'], counts: TrackerStats['dropped']): Drop {
+  return (reason, event, detail) => {
+    counts[reason] = (counts[reason] ?? 0) + 1;
+    const { line } = event as Partial<Queued>;
+    emit('drop', { ...detail, reason, event: (line ? JSON.parse(line) : event) as Record<string, unknown> });
+  };
+}

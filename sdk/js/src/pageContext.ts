@@ -1,0 +1,25 @@
+import type { EventContext } from './api.ts';
+import type { Host } from './host.ts';
+
+/**
+ * An address without its fragment and without parameters other than the allowed ones: queries carry mail addresses and
+ * tokens more often than anyone expects. At most 2,048 characters, as the schema allows; undefined when empty.
+ */
+export function stripUrl(address: string, allowQuery: readonly string[]): string | undefined {
+  const [path, query = ''] = address.split('#')[0]!.split('?');
+  const kept = query.split('&').filter((pair) => allowQuery.includes(pair.split('=')[0]!));
+  return (path + (kept[0] ? `?${kept.join('&')}` : '')).slice(0, 2048) || undefined;
+}
+
+/** Where the page is now; undefined outside pages. */
+export function pageContext(host: Host, allowQuery: readonly string[]): EventContext | undefined {
+  const { document, location, navigator } = host;
+  return (
+    document &&
+    ({
+      url: stripUrl(location!.href, allowQuery),
+      referrer: stripUrl(document.referrer, allowQuery),
+      locale: document.documentElement.lang || navigator!.language,
+    } as EventContext)
+  );
+}

@@ -1,0 +1,5 @@
+import spor = require('@spor/tracker');
+import extra = require('@spor/tracker/gzip');
+
+const tracker = spor.createTracker({ endpoint: '', instrumentationKey: '', compress: extra.gzip() });
+tracker.productClicked({ productId: 'SKU-1' });

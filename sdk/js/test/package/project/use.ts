@@ -1,0 +1,33 @@
+import { createTracker, type OrderCreatedFields, type Tracker } from '@spor/tracker';
+import { gzip } from '@spor/tracker/gzip';
+
+const tracker: Tracker = createTracker({
+  endpoint: 'https://receiver.example',
+  instrumentationKey: 'ik_test',
+  allowQuery: ['utm_source'],
+  context: { channel: 'web' },
+  compress: gzip(4096),
+});
+const searchId: string = tracker.search({
+  phrase: 'running shoes',
+  resultsCount: 128,
+  resultIds: ['SKU-1', 'SKU-7'],
+  filters: [{ field: 'brand', values: ['x'] }],
+});
+tracker.productClicked({ productId: 'SKU-7', position: 2, searchId, properties: { anything: [1] } });
+tracker.productAddedToCart({ productId: 'SKU-7', quantity: 1, unitPrice: 499.5, currency: 'DKK' });
+const order: OrderCreatedFields = {
+  orderId: 'O-1',
+  currency: 'DKK',
+  total: 499.5,
+  lines: [{ productId: 'SKU-7', quantity: 1, unitPrice: 499.5 }],
+};
+tracker.orderCreated(order);
+tracker.identify('customer-1');
+tracker.identify(null);
+tracker.setConsent({ analytics: true, personalization: false });
+const stop: () => void = tracker.on('drop', ({ reason, code, event }) => [reason === 'rejected', code, event]);
+tracker.on('error', ({ status, retryable }) => [status + 1, !retryable]);
+tracker.on('sent', ({ receiptId, eventIds }) => [receiptId, eventIds.length]);
+stop();
+export const done: Promise<void> = tracker.close();
