@@ -13,7 +13,7 @@ export interface Attributable {
   productId?: string;
   searchId?: string | undefined;
   resultIds?: string[];
-  lines?: Attributable[];
+  lines?: Attributable[] | undefined;
 }
 
 /**

@@ -13,8 +13,8 @@ export function visitorIds(
   newId: (ms: number) => string,
   now: number,
 ): { anonymousId: string; sessionId: string } {
-  const [anonymousId = newId(now), last = newId(now), time = now] = device.read<State>('s') ?? [];
-  const sessionId = now - time < IDLE_MS ? last : newId(now);
+  const [anonymousId = newId(now), current = newId(now), last = now] = device.read<State>('s') ?? [];
+  const sessionId = now - last < IDLE_MS ? current : newId(now);
   device.write('s', [anonymousId, sessionId, now]);
   return { anonymousId, sessionId };
 }

@@ -87,7 +87,7 @@ export function createTracker(options: TrackerOptions, host: Host = globalThis a
     draft[idField] ??= eventId;
     try {
       draft.context = { ...pageContext(host, settings.allowQuery), ...settings.context, ...draft.context };
-      if (draft.lines) draft.lines = draft.lines.map(roundNumbers);
+      draft.lines = draft.lines?.map(roundNumbers);
       if (refusal) drop(refusal, draft);
       else if (granted) admit(draft);
       else {
