@@ -1,0 +1,121 @@
+using System;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
+
+namespace Spor.Tracking.AspNetCore;
+
+/// <summary>Reads who is behind a request. What arrives there is the browser's word: it is bounded, never trusted.</summary>
+internal sealed class VisitorReader(SporVisitorOptions options)
+{
+    private const int MaxIdLength = 200;
+    private const int MaxUrlLength = 2048;
+    private const int MaxLocaleLength = 35;
+
+    public Visitor Read(HttpContext http)
+    {
+        var anonymousId = Id(http.Request.Headers[options.AnonymousIdHeader]);
+        var sessionId = Id(http.Request.Headers[options.SessionIdHeader]);
+        var handedOut = anonymousId is not null || sessionId is not null;
+        var consent = ReadConsent(http, handedOut);
+        if (consent?.Analytics != true && (consent is not null || options.RequireConsent))
+        {
+            return WithoutConsentOf(consent);
+        }
+
+        return new Visitor
+        {
+            AnonymousId = anonymousId ?? Id(http.Request.Cookies[options.AnonymousIdCookie]),
+            SessionId = sessionId ?? Id(http.Request.Cookies[options.SessionIdCookie]),
+            UserId = Id(options.GetUserId?.Invoke(http)),
+            Consent = consent,
+            Context = ReadContext(http.Request),
+        };
+    }
+
+    /// <summary>The search that led to this request, from header, query or form.</summary>
+    public string? ReadSearchId(HttpRequest request)
+    {
+        var name = options.SearchIdHeader;
+        return Id(request.Headers[name]) ?? Id(request.Query[name]) ?? (request.HasFormContentType ? Id(request.Form[name]) : null);
+    }
+
+    private Visitor WithoutConsentOf(Consent? consent)
+    {
+        consent ??= new Consent { Analytics = false };
+        return options.WithoutConsent == WithoutConsent.SendUnlinked
+            ? new Visitor { SessionId = TrackingId.NewId(), Consent = consent }
+            : new Visitor { Consent = consent, MayBeTracked = false };
+    }
+
+    private Consent? ReadConsent(HttpContext http, bool handedOut)
+    {
+        if (options.GetConsent is { } ask)
+        {
+            return ask(http);
+        }
+
+        if (http.Request.Cookies[options.ConsentCookie] is { Length: > 0 } cookie)
+        {
+            var agreed = cookie.Split('.', ',', ' ');
+            return new Consent
+            {
+                Analytics = Array.IndexOf(agreed, "analytics") >= 0,
+                Personalization = Array.IndexOf(agreed, "personalization") >= 0,
+            };
+        }
+
+        return handedOut ? new Consent { Analytics = true } : null;
+    }
+
+    private EventContext ReadContext(HttpRequest request)
+    {
+        // A script's request has an address of its own; the page it happened on is its referrer.
+        var referrer = Address(request.Headers.Referer);
+        var isPage = request.Headers["Sec-Fetch-Dest"] == "document";
+        return new EventContext
+        {
+            Url = isPage ? Bounded($"{request.Scheme}://{request.Host}{request.PathBase}{request.Path}", MaxUrlLength) : referrer,
+            Referrer = isPage ? referrer : null,
+            Locale = ReadLocale(request),
+            Channel = options.Channel,
+        };
+    }
+
+    private static string? ReadLocale(HttpRequest request)
+    {
+        var preferred = request.Headers[HeaderNames.AcceptLanguage].ToString().Split(',', ';')[0].Trim();
+        return preferred is "" or "*" ? null : Bounded(preferred, MaxLocaleLength);
+    }
+
+    /// <summary>An address without query and fragment, which may hold anything personal.</summary>
+    private static string? Address(StringValues header)
+    {
+        var text = header.ToString();
+        var end = text.AsSpan().IndexOfAny('?', '#');
+        var address = end < 0 ? text : text[..end];
+        return address.Length == 0 ? null : Bounded(address, MaxUrlLength);
+    }
+
+    private static string? Bounded(string text, int length) => text.Length <= length ? text : null;
+
+    private static string? Id(StringValues value) => Id(value.Count == 1 ? value[0] : null);
+
+    private static string? Id(string? value)
+    {
+        if (value is not { Length: > 0 and <= MaxIdLength })
+        {
+            return null;
+        }
+
+        foreach (var letter in value)
+        {
+            if (char.IsControl(letter))
+            {
+                return null;
+            }
+        }
+
+        return value;
+    }
+}

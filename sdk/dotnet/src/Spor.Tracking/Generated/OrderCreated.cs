@@ -1,0 +1,101 @@
+// Written by tools/generate-models.ts from schemas/. Do not edit.
+using System.Collections.Generic;
+using System.Text.Json;
+
+namespace Spor.Tracking;
+
+/// <summary>An order was placed. May be sent by browser and backend alike: orderId tells that it is the same one.</summary>
+public sealed class OrderCreated : TrackingEvent
+{
+    /// <summary>Creates it with the fields every OrderCreated has.</summary>
+    /// <param name="orderId">The shop's order number.</param>
+    /// <param name="currency">ISO 4217 code in capitals.</param>
+    /// <param name="total">What the customer pays, tax and shipping included. Sent with at most four decimals.</param>
+    /// <param name="lines">The order's lines.</param>
+    public OrderCreated(string orderId, string currency, decimal total, IReadOnlyList<OrderLine> lines)
+    {
+        OrderId = orderId;
+        Currency = currency;
+        Total = total;
+        Lines = lines;
+    }
+
+    /// <inheritdoc/>
+    public override string EventType => "OrderCreated";
+
+    /// <summary>The shop's order number.</summary>
+    public string OrderId { get; set; }
+
+    /// <summary>ISO 4217 code in capitals.</summary>
+    public string Currency { get; set; }
+
+    /// <summary>What the customer pays, tax and shipping included. Sent with at most four decimals.</summary>
+    public decimal Total { get; set; }
+
+    /// <summary>Tax within the total. Sent with at most four decimals.</summary>
+    public decimal? Tax { get; set; }
+
+    /// <summary>Shipping within the total. Sent with at most four decimals.</summary>
+    public decimal? Shipping { get; set; }
+
+    /// <summary>Discount on the whole order, as a positive amount. Sent with at most four decimals.</summary>
+    public decimal? Discount { get; set; }
+
+    /// <summary>Coupon codes used.</summary>
+    public IReadOnlyList<string>? CouponCodes { get; set; }
+
+    /// <summary>The order's lines.</summary>
+    public IReadOnlyList<OrderLine> Lines { get; set; }
+
+    internal override void WriteFields(Utf8JsonWriter writer)
+    {
+        if (OrderId is { } orderId)
+        {
+            writer.WriteString("orderId"u8, orderId);
+        }
+
+        if (Currency is { } currency)
+        {
+            writer.WriteString("currency"u8, currency);
+        }
+
+        writer.WriteNumber("total"u8, Amount.Rounded(Total));
+
+        if (Tax is { } tax)
+        {
+            writer.WriteNumber("tax"u8, Amount.Rounded(tax));
+        }
+
+        if (Shipping is { } shipping)
+        {
+            writer.WriteNumber("shipping"u8, Amount.Rounded(shipping));
+        }
+
+        if (Discount is { } discount)
+        {
+            writer.WriteNumber("discount"u8, Amount.Rounded(discount));
+        }
+
+        if (CouponCodes is { } couponCodes)
+        {
+            writer.WriteStartArray("couponCodes"u8);
+            foreach (var item in couponCodes)
+            {
+                writer.WriteStringValue(item);
+            }
+
+            writer.WriteEndArray();
+        }
+
+        if (Lines is { } lines)
+        {
+            writer.WriteStartArray("lines"u8);
+            foreach (var item in lines)
+            {
+                item.Write(writer);
+            }
+
+            writer.WriteEndArray();
+        }
+    }
+}

@@ -1,0 +1,67 @@
+// Written by tools/generate-models.ts from schemas/. Do not edit.
+using System.Text.Json;
+
+namespace Spor.Tracking;
+
+/// <summary>One of the lines of OrderCreated.</summary>
+public sealed class OrderLine
+{
+    /// <summary>Creates it with the fields every OrderLine has.</summary>
+    /// <param name="productId">The product.</param>
+    /// <param name="quantity">How many were ordered. Sent with at most four decimals.</param>
+    /// <param name="unitPrice">Price of one, before discount. Sent with at most four decimals.</param>
+    public OrderLine(string productId, decimal quantity, decimal unitPrice)
+    {
+        ProductId = productId;
+        Quantity = quantity;
+        UnitPrice = unitPrice;
+    }
+
+    /// <summary>The product.</summary>
+    public string ProductId { get; set; }
+
+    /// <summary>The variant, such as a size or colour.</summary>
+    public string? VariantId { get; set; }
+
+    /// <summary>How many were ordered. Sent with at most four decimals.</summary>
+    public decimal Quantity { get; set; }
+
+    /// <summary>Price of one, before discount. Sent with at most four decimals.</summary>
+    public decimal UnitPrice { get; set; }
+
+    /// <summary>Discount on the line, as a positive amount. Sent with at most four decimals.</summary>
+    public decimal? Discount { get; set; }
+
+    /// <summary>The search that led to this line.</summary>
+    public string? SearchId { get; set; }
+
+    internal void Write(Utf8JsonWriter writer)
+    {
+        writer.WriteStartObject();
+        if (ProductId is { } productId)
+        {
+            writer.WriteString("productId"u8, productId);
+        }
+
+        if (VariantId is { } variantId)
+        {
+            writer.WriteString("variantId"u8, variantId);
+        }
+
+        writer.WriteNumber("quantity"u8, Amount.Rounded(Quantity));
+
+        writer.WriteNumber("unitPrice"u8, Amount.Rounded(UnitPrice));
+
+        if (Discount is { } discount)
+        {
+            writer.WriteNumber("discount"u8, Amount.Rounded(discount));
+        }
+
+        if (SearchId is { } searchId)
+        {
+            writer.WriteString("searchId"u8, searchId);
+        }
+
+        writer.WriteEndObject();
+    }
+}

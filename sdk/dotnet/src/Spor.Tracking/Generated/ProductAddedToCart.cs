@@ -1,0 +1,76 @@
+// Written by tools/generate-models.ts from schemas/. Do not edit.
+using System.Text.Json;
+
+namespace Spor.Tracking;
+
+/// <summary>A visitor put a product in the cart.</summary>
+public sealed class ProductAddedToCart : TrackingEvent
+{
+    /// <summary>Creates it with the fields every ProductAddedToCart has.</summary>
+    /// <param name="productId">The product.</param>
+    /// <param name="quantity">How many were added. Sent with at most four decimals.</param>
+    public ProductAddedToCart(string productId, decimal quantity)
+    {
+        ProductId = productId;
+        Quantity = quantity;
+    }
+
+    /// <inheritdoc/>
+    public override string EventType => "ProductAddedToCart";
+
+    /// <summary>The product.</summary>
+    public string ProductId { get; set; }
+
+    /// <summary>How many were added. Sent with at most four decimals.</summary>
+    public decimal Quantity { get; set; }
+
+    /// <summary>The variant, such as a size or colour.</summary>
+    public string? VariantId { get; set; }
+
+    /// <summary>Price of one. Sent with at most four decimals.</summary>
+    public decimal? UnitPrice { get; set; }
+
+    /// <summary>ISO 4217 code in capitals.</summary>
+    public string? Currency { get; set; }
+
+    /// <summary>The search that led here.</summary>
+    public string? SearchId { get; set; }
+
+    /// <summary>The category or list that led here.</summary>
+    public string? ListId { get; set; }
+
+    internal override void WriteFields(Utf8JsonWriter writer)
+    {
+        if (ProductId is { } productId)
+        {
+            writer.WriteString("productId"u8, productId);
+        }
+
+        writer.WriteNumber("quantity"u8, Amount.Rounded(Quantity));
+
+        if (VariantId is { } variantId)
+        {
+            writer.WriteString("variantId"u8, variantId);
+        }
+
+        if (UnitPrice is { } unitPrice)
+        {
+            writer.WriteNumber("unitPrice"u8, Amount.Rounded(unitPrice));
+        }
+
+        if (Currency is { } currency)
+        {
+            writer.WriteString("currency"u8, currency);
+        }
+
+        if (SearchId is { } searchId)
+        {
+            writer.WriteString("searchId"u8, searchId);
+        }
+
+        if (ListId is { } listId)
+        {
+            writer.WriteString("listId"u8, listId);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+// Written by tools/generate-models.ts from schemas/errors.ts. Do not edit.
+
+namespace Spor.Tracking;
+
+/// <summary>Which error codes of the Event Receiver say that sending the same again may succeed.</summary>
+internal static class RetryableCodes
+{
+    public static bool Contains(string? code) => code is
+        "quota_exceeded" or
+        "internal" or
+        "stream_unavailable" or
+        "keys_unavailable" or
+        "overloaded" or
+        "stopping";
+}

@@ -1,0 +1,51 @@
+using System;
+using System.Net.Http;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using System.Threading.Tasks;
+using Microsoft.AspNetCore.Mvc.Testing;
+
+namespace Spor.Tracking.EndToEnd;
+
+/// <summary>The sample shop in front of the real stack.</summary>
+public sealed class SampleShopTests(SporServers stack)
+{
+    [Fact]
+    public async Task A_browsers_search_and_a_backends_order_belong_together()
+    {
+        var tenant = await stack.CreateTenantAsync();
+        await using var shop = new WebApplicationFactory<Shop.SampleShop>().WithWebHostBuilder(host =>
+        {
+            host.UseSetting("Spor:Endpoint", stack.Ingest.AbsoluteUri);
+            host.UseSetting("Spor:InstrumentationKey", tenant.Key);
+            host.UseSetting("Logging:LogLevel:Default", "Warning");
+        });
+        using var browser = shop.CreateClient();
+
+        // What the page's script sends along: its ids, and the search its own SDK has tracked.
+        browser.DefaultRequestHeaders.Add("X-Spor-Anonymous-Id", "visitor-1");
+        browser.DefaultRequestHeaders.Add("X-Spor-Session-Id", "visit-1");
+        browser.DefaultRequestHeaders.Add("X-Spor-Search-Id", "search-1");
+        browser.DefaultRequestHeaders.Referrer = new Uri("https://shop.example/search?q=secret");
+        await PostAsync(browser, "/api/cart", new { productId = "SKU-1", quantity = 2 });
+        browser.DefaultRequestHeaders.Remove("X-Spor-Search-Id");
+        await PostAsync(browser, "/api/cart", new { productId = "SKU-5", quantity = 1 });
+        var order = await PostAsync(browser, "/api/checkout", new { });
+
+        await tenant.ExpectRowAsync(
+            """
+            select order_id, total::varchar, anonymous_id, session_id, lines[1].search_id, lines[2].search_id, context_url, context_channel
+            from events where type = 'OrderCreated'
+            """,
+            (string)order["orderId"]!, "1928.6500", "visitor-1", "visit-1", "search-1", "null", "https://shop.example/search", "web");
+        await tenant.ExpectRowAsync("select count(*)::varchar, count(search_id)::varchar from cart_adds", "2", "1");
+    }
+
+    private static async Task<JsonObject> PostAsync(HttpClient browser, string path, object body)
+    {
+        using var response = await browser.PostAsJsonAsync(path, body, TestContext.Current.CancellationToken);
+        var text = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        Assert.True(response.IsSuccessStatusCode, text);
+        return JsonNode.Parse(text)!.AsObject();
+    }
+}
