@@ -36,6 +36,7 @@ export function createProcessorMetrics(registry: Registry) {
   const metrics = {
     owned: gauge('shard_owned', '1 where this processor owns the shard.'),
     lag: gauge('lag_messages', 'Messages in the stream that are not committed yet.'),
+    window: gauge('window_messages', 'Messages read into the window that is in the making.'),
     streamBytes: gauge('stream_bytes', 'Bytes the stream holds.'),
     lastCommit: gauge('last_commit_timestamp_seconds', 'When the shard was last committed, in seconds since 1970.'),
     stalled: gauge('stalled', '1 while a step of the flush fails and is tried again.'),

@@ -6,6 +6,7 @@ export type { NatsConnection };
 /** Oldest server whose streams keep what we ask of them; older ones drop unknown options silently. */
 const MIN_VERSION = [2, 10] as const;
 const MIN_PAYLOAD_BYTES = 1_048_576;
+const RECONNECT_WAIT_MS = 200;
 
 /**
  * Connects, reconnecting for as long as the process lives; a server that is away for the first try is waited for.
@@ -22,7 +23,10 @@ export async function connectNats(options: {
     servers: url.split(','),
     name,
     maxReconnectAttempts: -1, // the default of 10 closes the connection for good
-    reconnectTimeWait: 200,
+    // The client's own wait goes by the wall clock: were that set back, it would not try again until the time is reached
+    // once more. So it waits nothing, and the pause comes by timer, before each try but a server's first.
+    reconnectDelayHandler: () => -Infinity,
+    reconnectToServer: ([server]) => ({ server: server!, delay: server!.lastConnect === 0 ? 0 : RECONNECT_WAIT_MS }),
     waitOnFirstConnect: options.wait ?? true,
     pingInterval: 5_000,
     maxPingOut: 2,

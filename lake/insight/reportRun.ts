@@ -56,7 +56,10 @@ export function bindReport(request: ReportRequest, registry: Registry = createRe
   const report = listReports().find(({ name }) => name === request.name);
   if (!report) {
     const names = listReports().map(({ name }) => name);
-    throw new ReportError('report_unknown', `there is no report ${JSON.stringify(request.name)}: choose one of ${names.join(', ')}`);
+    throw new ReportError(
+      'report_unknown',
+      `there is no report ${JSON.stringify(request.name)}: choose one of ${names.join(', ')}`,
+    );
   }
   const from = moment('from', request.from);
   const to = moment('to', request.to);
@@ -109,7 +112,9 @@ export function runReport(connection: DuckDBConnection, { sql, values, types }: 
 function moment(name: string, text: string): number {
   const zoned = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d))?$/.test(text);
   const at = zoned ? Date.parse(text) : NaN;
-  if (Number.isFinite(at)) return at;
+  // Date.parse takes 31 February for 3 March.
+  const day = text.slice(0, 10);
+  if (Number.isFinite(at) && new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)) return at;
   throw new ReportError(
     'report_parameter',
     `${name} ${JSON.stringify(text)} is no date: write 2026-11-23 (UTC) or a time with its zone, 2026-11-23T10:00:00Z`,

@@ -101,7 +101,9 @@ function describe({ name, summary, details }: SqlFile): Report {
     nulls: required('null'),
     needs: required('needs'),
     source: required('source'),
-    parameters: [...fields.keys()].filter((key) => key.startsWith('param ')).map((key) => parameter(key, text(key), name)),
+    parameters: [...fields.keys()]
+      .filter((key) => key.startsWith('param '))
+      .map((key) => parameter(key, text(key), name)),
   };
 }
 
@@ -136,6 +138,7 @@ function readColumns([order = '', ...lines]: readonly string[]): Report['columns
 
 function parameter(key: string, description: string, report: string): ReportParameter {
   const [, name, type, value] = /^param ([a-z_]+) (INTEGER|DOUBLE) (\d+(?:\.\d+)?)$/.exec(key) ?? [];
-  if (!name || !type) throw new Error(`reports/${report}.sql: "${key}" must be "param <name> <INTEGER|DOUBLE> <default>"`);
+  if (!name || !type)
+    throw new Error(`reports/${report}.sql: "${key}" must be "param <name> <INTEGER|DOUBLE> <default>"`);
   return { name, type: type as ReportParameterType, default: Number(value), description };
 }

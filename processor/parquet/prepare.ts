@@ -1,7 +1,8 @@
 import type { Duplicates, StoredIds } from '../dedupe/duplicates.ts';
 import { EngineError, type Session } from './engine.ts';
 import { findUnreadable, setAside } from './unstorable.ts';
-import { UnstorableLines, writeWindow, type WrittenWindow } from './write.ts';
+import { UnstorableLines } from './lines.ts';
+import { writeWindow, type WrittenWindow } from './write.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { ClosedWindow } from '../window/window.ts';

@@ -130,7 +130,7 @@ export function createLineTable(
     SELECT * FROM ${readJson(file, table)} WHERE b >= ${range.from} AND b < ${range.to}`;
 }
 
-/** Computes every column of every line, storing nothing; counts the lines as COUNT_LINES does. */
+/** Computes every column of every line, storing nothing; counts the lines as inspectLines does. */
 export function tryLines(file: string, table: TableSql): string {
   const columns = table.columns.map(({ sql, name }) => `${sql} AS "${name}"`).join(', ');
   return `SELECT count(*) AS lines, coalesce(sum(line_b), 0) AS batch_sum, count(COLUMNS(* EXCLUDE (line_b))) FROM (
@@ -144,29 +144,38 @@ function readJson(file: string, { fields, maxLineBytes }: Pick<TableSql, 'fields
 }
 
 /**
- * The event ids of `line` in order, as one text, and whether all of them are UUIDs. An event without an id, which the
- * receiver lets none pass, is like no other.
+ * What there is to know of `line` before it becomes rows, in one scan: how many lines; the sum of their batch numbers, by
+ * which a line that lies about its own would show; how many must not become rows; their event ids in order, as one text,
+ * and whether all of them are UUIDs. An event without an id, which the receiver lets none pass, is like no other.
  */
-export const SELECT_IDS = `
-  SELECT string_agg(coalesce(uuid, md5(lower(id)), md5(concat(b, ':', row))), '' ORDER BY row) AS hex,
-         bool_and(uuid IS NOT NULL) AS all_uuids
-  FROM (SELECT ${uuidHex('"eventId"')} AS uuid, "eventId" AS id, b, rowid AS row FROM line)`;
-
-/** How many lines there are, and the sum of their batch numbers, by which a line that lies about its own would show. */
-export const COUNT_LINES = 'SELECT count(*) AS lines, coalesce(sum(b), 0) AS batch_sum FROM line';
+export function inspectLines(registry: Registry, table: TableSql): string {
+  return `SELECT count(*) AS lines, coalesce(sum(b), 0) AS batch_sum, count(*) FILTER (unstorable) AS unstorable,
+      string_agg(coalesce(uuid, md5(lower(id)), md5(concat(b, ':', row))), '' ORDER BY row) AS hex,
+      bool_and(uuid IS NOT NULL) AS all_uuids
+    FROM (
+      SELECT line.rowid AS row, line.b AS b, line."eventId" AS id, ${uuidHex('line."eventId"')} AS uuid,
+        (${isKnown(registry)} AND ${isStorableDay(table)}) IS NOT TRUE AS unstorable
+      FROM line JOIN batch ON line.b = batch.b)`;
+}
 
 /**
  * Row ids of lines that must not become rows, with the quarantine's code: of a type or schema version that is not known
  * here, or of no time that a partition can be named after.
  */
 export function selectUnstorable(registry: Registry, table: TableSql): string {
-  const known = registry.all.map(({ type, version }) => `(${quote(type)}, ${version})`).join(', ');
   return `SELECT line.rowid AS line,
-      CASE WHEN line."type" IS NULL OR line.v IS NULL OR (line."type", line.v) NOT IN (${known})
-           THEN 'schema_unknown' ELSE 'event_unreadable' END AS code
+      CASE WHEN ${isKnown(registry)} THEN 'event_unreadable' ELSE 'schema_unknown' END AS code
     FROM line JOIN batch ON line.b = batch.b
-    WHERE ((line."type", line.v) IN (${known}) AND ${table.day} BETWEEN 0 AND ${LAST_DAY}) IS NOT TRUE
-    ORDER BY 1`;
+    WHERE (${isKnown(registry)} AND ${isStorableDay(table)}) IS NOT TRUE ORDER BY 1`;
+}
+
+function isKnown(registry: Registry): string {
+  const known = registry.all.map(({ type, version }) => `(${quote(type)}, ${version})`).join(', ');
+  return `(line."type", line.v) IN (${known})`;
+}
+
+function isStorableDay({ day }: TableSql): string {
+  return `${day} BETWEEN 0 AND ${LAST_DAY}`;
 }
 
 /** Which partitions `line` has: source number, day, rows. */

@@ -1,10 +1,11 @@
 import { copyFile, appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Registry } from '../../schemas/registry.ts';
-import { rejectedRow, type ClosedWindow, type LineRun } from '../window/window.ts';
+import { rejectedRow } from '../window/rejected.ts';
+import type { ClosedWindow, LineRun } from '../window/window.ts';
 import { EngineError, type Session } from './engine.ts';
 import * as sql from './sql.ts';
-import { UnstorableLines, type UnstorableLine } from './write.ts';
+import { UnstorableLines, type UnstorableLine } from './lines.ts';
 
 const NEWLINE = 10;
 

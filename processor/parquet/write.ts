@@ -1,12 +1,11 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileStats, type CopyStats, type FileStats } from '../../lake/delta/stats.ts';
 import type { TableName } from '../../lake/tables.ts';
-import type { Registry } from '../../schemas/registry.ts';
-import type { Duplicates, IdRun, StoredIds } from '../dedupe/duplicates.ts';
 import type { Source } from '../window/message.ts';
-import type { ClosedWindow, LineRun } from '../window/window.ts';
-import { EngineError, type Row, type Session } from './engine.ts';
+import type { ClosedWindow } from '../window/window.ts';
+import type { Row, Session } from './engine.ts';
+import { settleLines, splitRuns, type Outcome, type WriteOptions } from './lines.ts';
 import * as sql from './sql.ts';
 
 /** A finished Parquet file on local disk, of one tenant, segment and date. */
@@ -21,55 +20,11 @@ export interface WrittenFile {
   stats: FileStats;
 }
 
-/** What became of a tenant's share of a window: accepted = stored + duplicate + setAside. */
-export interface Outcome {
-  accepted: number;
-  stored: number;
-  duplicate: number;
-  /** Accepted events that could not become rows and are in the quarantine. */
-  setAside: number;
-  /** Rows of the quarantine table. */
-  quarantined: number;
-  /** Duplicates by receipt, where there are any. */
-  duplicates: Record<string, number>;
-}
-
 export interface WrittenWindow {
   files: WrittenFile[];
   /** By tenant. */
   outcomes: Map<string, Outcome>;
 }
-
-export interface WriteOptions {
-  registry: Registry;
-  session: Session;
-  duplicates: Duplicates;
-  stored: StoredIds;
-  /** In how many parts to write, one after the other: each needs its share of the memory. */
-  parts: number;
-}
-
-/** A line of the events file that must not become a row, with the quarantine's code and message. */
-export interface UnstorableLine {
-  line: number;
-  code: 'event_unreadable' | 'schema_unknown';
-  message: string;
-}
-
-export class UnstorableLines extends Error {
-  readonly lines: readonly UnstorableLine[];
-
-  constructor(lines: readonly UnstorableLine[]) {
-    super(`${lines.length} lines cannot become rows: ${lines[0]?.message}`);
-    this.name = 'UnstorableLines';
-    this.lines = lines;
-  }
-}
-
-const MESSAGES = {
-  schema_unknown: 'The event has a type or schema version that this processor does not know. Upgrade it, then redrive.',
-  event_unreadable: "The event's time cannot be stored.",
-} as const satisfies Record<UnstorableLine['code'], string>;
 
 const DAY_MS = 86_400_000;
 
@@ -96,8 +51,7 @@ export async function writeWindow(window: ClosedWindow, options: WriteOptions): 
   for (const part of splitRuns(window, parts)) {
     if (part.lines > 0) {
       await session.run(sql.createLineTable(window.eventsFile, events, part.batches));
-      await checkLines(part, events, options);
-      await dropDuplicates(window, part, { ...options, outcomes });
+      await settleLines(window, part, { ...options, table: events, outcomes });
       files.push(...(await writer.write(events)));
     }
     if (window.rejected > 0) {
@@ -108,78 +62,6 @@ export async function writeWindow(window: ClosedWindow, options: WriteOptions): 
   await session.run('DROP TABLE IF EXISTS line');
   await verify(window, { files, outcomes }, session);
   return { files, outcomes };
-}
-
-/** A range of a window's messages. */
-interface Part {
-  runs: LineRun[];
-  firstLine: number;
-  lines: number;
-  batches: sql.BatchRange;
-}
-
-/** Cuts a window between messages into parts of about as many lines each. */
-function splitRuns(window: ClosedWindow, parts: number): Part[] {
-  const size = Math.max(1, Math.ceil(window.lines / parts));
-  const cut: LineRun[][] = [[]];
-  for (const run of window.runs) {
-    if (run.firstLine >= size * cut.length) cut.push([]);
-    cut.at(-1)!.push(run);
-  }
-  const chosen = cut.filter((runs, index) => runs.length > 0 || index === 0);
-  return chosen.map((runs, index) => {
-    const next = chosen[index + 1]?.[0];
-    const firstLine = runs[0]?.firstLine ?? 0;
-    return {
-      runs,
-      firstLine,
-      lines: (next?.firstLine ?? window.lines) - firstLine,
-      batches: { from: index === 0 ? 0 : runs[0]!.firstBatch, to: next?.firstBatch ?? window.batches },
-    };
-  });
-}
-
-async function checkLines(part: Part, table: sql.TableSql, { session, registry }: WriteOptions): Promise<void> {
-  const [counted] = await session.run(sql.COUNT_LINES);
-  const batchSum = part.runs.reduce((total, run) => total + run.batchSum, 0);
-  if (Number(counted?.lines) !== part.lines || Number(counted?.batch_sum) !== batchSum) {
-    throw new EngineError('data', `${part.lines} lines of the window were read as ${JSON.stringify(counted)}`);
-  }
-  const rows = await session.run(sql.selectUnstorable(registry, table));
-  if (rows.length === 0) return;
-  throw new UnstorableLines(
-    rows.map(({ line, code }) => {
-      const known = code === 'schema_unknown' ? code : 'event_unreadable';
-      return { line: part.firstLine + Number(line), code: known, message: MESSAGES[known] };
-    }),
-  );
-}
-
-async function dropDuplicates(
-  window: ClosedWindow,
-  part: Part,
-  { session, duplicates, stored, outcomes }: WriteOptions & { outcomes: Map<string, Outcome> },
-): Promise<void> {
-  const [ids] = await session.run(sql.SELECT_IDS);
-  const runs = part.runs.map((run, index): IdRun => {
-    const first = run.firstLine - part.firstLine;
-    const end = index + 1 < part.runs.length ? part.runs[index + 1]!.firstLine - part.firstLine : part.lines;
-    return { tenantId: window.sources[run.source]!.tenantId, first, count: end - first };
-  });
-  const hex = typeof ids?.hex === 'string' ? ids.hex : '';
-  if (hex.length !== part.lines * 32)
-    throw new Error(`${hex.length / 32} event ids were read from ${part.lines} lines`);
-  const batch = { hex, runs, allUuids: ids?.all_uuids === true, receivedMs: window.receivedMs };
-  const lines = await duplicates.judge(batch, stored);
-  if (lines.length === 0) return;
-  const file = join(window.dir, 'duplicates.ndjson');
-  await writeFile(file, lines.map((line) => `{"line":${line}}\n`).join(''));
-  for (const { tenant_id: tenantId, receipt_id: receipt, rows } of await session.run(sql.selectReceipts(file))) {
-    const outcome = outcomes.get(String(tenantId))!;
-    outcome.duplicate += Number(rows);
-    outcome.duplicates[String(receipt)] = (outcome.duplicates[String(receipt)] ?? 0) + Number(rows);
-  }
-  await session.run(sql.deleteLines(file));
 }
 
 /** Writes what is in the session's `line` table to files of its own. */
@@ -213,7 +95,7 @@ class RowWriter {
     const source = this.#window.sources[s];
     if (!source) throw new Error(`rows name source ${s} of ${this.#window.sources.length}`);
     const stats = fileStats(copy, table.columns);
-    checkBounds(copy, { ...source, startMs: day * DAY_MS, time: stats.minValues[TIME[table.name]] });
+    checkBounds(copy, { ...source, day, ...timesOf(stats, TIME[table.name]) });
     return {
       table: table.name,
       source,
@@ -229,8 +111,8 @@ class RowWriter {
 /** The column whose UTC date is a table's partition. */
 const TIME = { events: 'event_time', quarantine: 'received_at' } as const;
 
-/** A row of another tenant or segment, or of an earlier date, would be outside of the file's bounds. */
-function checkBounds(copy: CopyStats, expected: Source & { startMs: number; time: unknown }): void {
+/** A row of another tenant, segment or date would be outside of the file's bounds. */
+function checkBounds(copy: CopyStats, expected: Source & { day: number; firstMs: number; lastMs: number }): void {
   for (const [column, id] of [
     ['"tenant_id"', expected.tenantId],
     ['"segment_id"', expected.segmentId],
@@ -238,8 +120,15 @@ function checkBounds(copy: CopyStats, expected: Source & { startMs: number; time
     const { min, max, null_count: nulls } = copy.column_statistics[column] ?? {};
     expectSame(`${column} in ${copy.filename}`, `${min} to ${max}, ${nulls} null`, `${id} to ${id}, 0 null`);
   }
-  const dayMs = Math.floor(Date.parse(String(expected.time)) / DAY_MS) * DAY_MS;
-  expectSame(`first date in ${copy.filename}`, dayMs, expected.startMs);
+  expectSame(`first day in ${copy.filename}`, Math.floor(expected.firstMs / DAY_MS), expected.day);
+  expectSame(`last day in ${copy.filename}`, Math.floor(expected.lastMs / DAY_MS), expected.day);
+}
+
+/** First and last time of a file; the log's upper bound is rounded up to a millisecond, maybe into the next day. */
+function timesOf({ minValues, maxValues }: FileStats, column: string): { firstMs: number; lastMs: number } {
+  const timeOf = (bound: unknown): number => (typeof bound === 'string' ? Date.parse(bound) : NaN);
+  const firstMs = timeOf(minValues[column]);
+  return { firstMs, lastMs: Math.max(firstMs, timeOf(maxValues[column]) - 1) };
 }
 
 async function verify(window: ClosedWindow, { files, outcomes }: WrittenWindow, session: Session): Promise<void> {

@@ -156,6 +156,7 @@ export class ShardWorker {
           if (isDue()) await handOver();
         }
         if (isDue()) await handOver();
+        this.#context.metrics.window.set({ shard: String(this.#lease.shard) }, window.messages);
       }
       if (this.#halt.signal.aborted) throw this.#halt.signal.reason;
       if (!window.empty) await handOver();

@@ -4,6 +4,7 @@ import type { BatchHeader, RejectedEvent } from '../../schemas/envelope.ts';
 import { formatReceipt } from '../../schemas/receipt.ts';
 import { copyLines, MalformedMessage, parseMessage, renumberedBytes, sourceOf } from './message.ts';
 import type { Source, StreamMessage } from './message.ts';
+import { PROCESSOR_CODES, rejectedRow, storable, wholeText, type ProcessorCode } from './rejected.ts';
 import { Spool } from './spool.ts';
 
 export interface WindowOptions {
@@ -75,16 +76,6 @@ export interface ClosedWindow {
   /** When the first and last of its batches were received, in milliseconds since 1970. */
   receivedMs: { min: number; max: number };
 }
-
-/** The receiver takes no longer header or id; a message made by other hands must not hold up the shard. */
-const LONGEST_TEXT = 8_192;
-
-/** Codes of quarantine rows that the processor makes itself. */
-export const PROCESSOR_CODES = {
-  message_malformed: 'The stream message is not in the form the receiver writes; it was kept whole.',
-  event_unreadable: 'The event could not be turned into a row.',
-  schema_unknown: 'The event was accepted under a schema this processor does not know.',
-} as const;
 
 /**
  * The messages of one flush in the making. Of each message only the header and the beginnings of its lines are looked at;
@@ -217,7 +208,9 @@ export class Window {
     const receivedAt = new Date(message.timeMs).toISOString();
     const source = this.#sourceNumber(of);
     this.#addBatch(message, { ...of, source, index: 0 }, { receivedAt, skewMs: 0, keyId: '', accepted: 0 });
-    const event = { index: null, code: 'message_malformed', path: '', message: reason, raw: wholeText(message.data) };
+    const code: ProcessorCode = 'message_malformed';
+    const text = `${PROCESSOR_CODES[code]} Fault: ${reason}`;
+    const event = { index: null, code, path: '', message: text, raw: wholeText(message.data) };
     this.#addRejected(b, event, this.#share(of.tenantId));
   }
 
@@ -269,45 +262,4 @@ export class Window {
     await mkdir(this.#options.dir, { recursive: true });
     this.#dirMade = true;
   }
-}
-
-/** A line of the rejected file (REJECTED_FIELDS of schemas/columns.ts). */
-export function rejectedRow(b: number, event: RejectedEvent): Record<string, unknown> {
-  const { index, eventId, type, code, path, message, schemaVersion, raw } = event;
-  return {
-    b,
-    index,
-    eventId: storable(eventId),
-    type: storable(type),
-    code: storable(code),
-    path: storable(path),
-    message: storable(message),
-    schemaVersion,
-    raw: isStorable(raw) ? raw : inBase64(Buffer.from(raw, 'utf16le')),
-  };
-}
-
-/** U+0000 and halves of surrogate pairs cannot be stored as text. */
-function isStorable(text: string): boolean {
-  return text.isWellFormed() && !text.includes('\0');
-}
-
-function storable(text: string | undefined): string | undefined {
-  if (text === undefined || (text.length <= LONGEST_TEXT && isStorable(text))) return text;
-  return text.slice(0, LONGEST_TEXT).toWellFormed().replaceAll('\0', '\uFFFD');
-}
-
-/** The bytes as text where they are UTF-8 without U+0000, else `base64:` and the bytes in base64. */
-function wholeText(data: Uint8Array): string {
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(data);
-    if (isStorable(text)) return text;
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-  }
-  return inBase64(Buffer.from(data.buffer, data.byteOffset, data.length));
-}
-
-function inBase64(bytes: Buffer): string {
-  return `base64:${bytes.toString('base64')}`;
 }

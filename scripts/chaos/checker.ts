@@ -1,7 +1,7 @@
 import type { Storage } from '../../lake/storage/storage.ts';
 import { delay } from '../../runtime/retry.ts';
 import { createRegistry } from '../../schemas/registry.ts';
-import { vacuumTenant, type LakeReader } from './lakeIds.ts';
+import { vacuumTenant, type LakeReader, type LeftOvers } from './lakeIds.ts';
 import type { ChaosLedger } from './ledgerFile.ts';
 import { findFaults, type Finding } from './verify.ts';
 
@@ -32,30 +32,30 @@ export class Checker {
   /**
    * Compares; a bare glob that counts events doubly is given the time that cleaning up after a dead owner takes. `rightMs`
    * is when the look began that found nothing, by `performance.now()`.
-   * @param compacted whether a compaction ran, whose replaced files a bare glob sees until they are vacuumed
+   * @param leftOvers of compactions; a bare glob sees them until they are vacuumed
    */
   async compareWhenClean(
     tenants: readonly string[],
-    compacted: boolean,
+    leftOvers: LeftOvers,
   ): Promise<{ findings: Finding[]; rightMs: number }> {
     const deadline = performance.now() + CLEAN_UP_MS;
     for (;;) {
       const rightMs = performance.now();
-      const findings = await this.compare(tenants, compacted);
+      const findings = await this.compare(tenants, leftOvers);
       const passing = findings.every(({ kind, reader }) => kind === 'duplicated' && reader === this.#options.glob.name);
       if (findings.length === 0 || !passing || performance.now() > deadline) return { findings, rightMs };
       await delay(LOOK_MS);
     }
   }
 
-  async compare(tenants: readonly string[], compacted: boolean): Promise<Finding[]> {
+  async compare(tenants: readonly string[], leftOvers: LeftOvers): Promise<Finding[]> {
     const { snapshot, glob, storage, ledger } = this.#options;
     const findings: Finding[] = [];
     for (const tenantId of tenants) {
       const rows = await snapshot.read(tenantId);
       this.stored.set(tenantId, sum(rows.events.values()));
       findings.push(...findFaults(tenantId, ledger, rows, snapshot.name));
-      if (compacted) await vacuumTenant(storage, this.#registry, tenantId);
+      await vacuumTenant(storage, this.#registry, { tenantId, leftOvers });
       findings.push(...findFaults(tenantId, ledger, await glob.read(tenantId), glob.name));
     }
     return findings;

@@ -88,17 +88,25 @@ export function globReader(options: { lakeUrl: string; storage: Storage; copyTo:
   };
 }
 
+/** What compactions of a cycle leave in the folders for vacuum: files they replaced, and files they never committed. */
+export type LeftOvers = 'nothing' | 'replaced' | 'replaced and orphans';
+
 /**
- * Deletes what compactions replaced or left behind, so that a bare glob counts right again. Only where nothing writes: the
- * grace time that readers have is cut to nothing.
+ * Deletes what compactions left, so that a bare glob counts right again. Only where nothing writes: the grace time that
+ * readers have is cut to nothing. An orphan that no compaction can have left is a flush's: it stays, for the glob to find.
  */
-export async function vacuumTenant(storage: Storage, registry: Registry, tenantId: string): Promise<void> {
+export async function vacuumTenant(
+  storage: Storage,
+  registry: Registry,
+  { tenantId, leftOvers }: { tenantId: string; leftOvers: LeftOvers },
+): Promise<void> {
+  if (leftOvers === 'nothing') return;
+  const options = { graceMs: 0, force: true, now: Infinity };
   for (const name of TABLE_NAMES) {
-    await vacuum(storage, openTable(storage, tableSpec(name, tenantId, registry)), {
-      graceMs: 0,
-      force: true,
-      now: Infinity,
-    });
+    const table = openTable(storage, tableSpec(name, tenantId, registry));
+    const { doomed } = await vacuum(storage, table, { ...options, dryRun: true });
+    const strange = leftOvers === 'replaced' && doomed.some(({ why }) => why === 'orphan');
+    if (doomed.length > 0 && !strange) await vacuum(storage, table, options);
   }
 }
 

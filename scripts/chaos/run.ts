@@ -16,7 +16,7 @@ import { Checker } from './checker.ts';
 import { acknowledgeEarly } from './earlyAck.ts';
 import type { Fleet } from './fleet.ts';
 import { inject, type Arena } from './inject.ts';
-import { globReader, snapshotReader } from './lakeIds.ts';
+import { globReader, snapshotReader, type LeftOvers } from './lakeIds.ts';
 import { openLedgerFile, type ChaosLedger } from './ledgerFile.ts';
 import { playLoad } from './load.ts';
 import { faultName, type Cycle, type Disk, type Plan } from './plan.ts';
@@ -144,7 +144,7 @@ class Run {
     const last = cycles[this.outcome.cycles - 1];
     if (!last) return;
     const tenants = allShops(this.outcome.cycles).map(({ tenantId }) => tenantId);
-    const findings = await this.#checker.compare(tenants, false);
+    const findings = await this.#checker.compare(tenants, 'nothing');
     if (findings.length === 0) return;
     this.outcome.findings.push({ cycle: last.number, faults: ['all cycles before'], findings });
     await this.#keepEvidence();
@@ -193,8 +193,7 @@ class Run {
       return false;
     }
     if (this.#options.negativeControl) await this.#checker.quiet(tenants);
-    const compacted = cycle.faults.some(({ kind }) => kind === 'compaction');
-    const { findings, rightMs } = await this.#checker.compareWhenClean(tenants, compacted);
+    const { findings, rightMs } = await this.#checker.compareWhenClean(tenants, leftOversOf(cycle));
     const recoverySeconds = (rightMs - overMs) / 1000;
     this.outcome.recoverySecondsMax = Math.max(this.outcome.recoverySecondsMax, recoverySeconds);
     const tookSeconds = (performance.now() - startedMs) / 1000;
@@ -212,4 +211,11 @@ class Run {
     const { dir, disks } = this.#options;
     if (disks.lake) await cp(join(dir, 'lake'), join(dir, 'lake-at-failure'), { recursive: true });
   }
+}
+
+/** Only a compaction that dies between its upload and its commit leaves a file that is in no table. */
+function leftOversOf({ faults }: Cycle): LeftOvers {
+  const steps = faults.flatMap((fault) => (fault.kind === 'compaction' ? [fault.step] : []));
+  if (steps.length === 0) return 'nothing';
+  return steps.includes('after-upload') ? 'replaced and orphans' : 'replaced';
 }

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { shardOf, streamName } from '../../schemas/subjects.ts';
 import { until } from '../support/until.ts';
-import { anEvent, messageOf, SHARDS, uuid7, type TestEvent } from './support/messages.ts';
+import { anEvent, messageOf, uuid7, type TestEvent } from './support/messages.ts';
 import { startBench, type Bench } from './support/processor.ts';
 
 let bench: Bench;
@@ -169,10 +168,9 @@ test('SIGTERM flushes what is read, acknowledges it and gives the shards back at
     const first = await own.processor({ WINDOW_MAX_MS: '60000', LEASE_SECONDS: '30' });
     for (let i = 0; i < 5; i++) await own.publish(messageOf('last', 'web', [{ events: [anEvent(i), anEvent(i + 1)] }]));
     await expect.poll(() => first.log().includes('working on the shard')).toBe(true);
-    const stream = streamName(shardOf('last', SHARDS));
     await until(async () => {
-      const [consumer] = await own.manager.consumers.list(stream).next();
-      return consumer?.delivered.stream_seq === 5;
+      const metrics = await (await fetch(`http://127.0.0.1:${first.port}/metrics`)).text();
+      return /^spor_processor_window_messages\{[^}]*\} 5$/m.test(metrics);
     });
     expect(await own.rows('events', 'last')).toHaveLength(0);
     expect(await first.kill('SIGTERM')).toEqual({ code: 0, signal: null });

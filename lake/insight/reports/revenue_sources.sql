@@ -26,5 +26,5 @@ SELECT currency, source,
   coalesce(sum(line_total) FILTER (WHERE method = 'given'), 0) / nullif(sum(line_total), 0) AS given_share
 FROM attribution
 WHERE kind = 'order_line' AND event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
-GROUP BY ALL
+GROUP BY currency, source, list
 ORDER BY currency, revenue DESC, source, list

@@ -10,11 +10,11 @@ WITH refused AS (
     >= coalesce(max(event_time) FILTER (WHERE consent_personalization), TIMESTAMPTZ '-infinity')
 ),
 agreed AS (
-  SELECT visitor_id, product_id, type, quantity, NULL::VARCHAR AS order_id, event_time, segment
+  SELECT visitor_id, session_key, product_id, type, quantity, NULL::VARCHAR AS order_id, event_time, segment
   FROM activity
   WHERE type IN ('ProductClicked', 'ProductAddedToCart') AND consent_personalization
   UNION ALL
-  SELECT visitor_id, product_id, 'OrderCreated', quantity, order_id, event_time, segment
+  SELECT visitor_id, session_key, product_id, 'OrderCreated', quantity, order_id, event_time, segment
   FROM order_lines JOIN buyers USING (order_id)
   WHERE consent_personalization
 )

@@ -1,0 +1,139 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Registry } from '../../schemas/registry.ts';
+import type { Duplicates, IdRun, StoredIds } from '../dedupe/duplicates.ts';
+import { PROCESSOR_CODES, type ProcessorCode } from '../window/rejected.ts';
+import type { ClosedWindow, LineRun } from '../window/window.ts';
+import { EngineError, type Session } from './engine.ts';
+import * as sql from './sql.ts';
+
+/** What became of a tenant's share of a window: accepted = stored + duplicate + setAside. */
+export interface Outcome {
+  accepted: number;
+  stored: number;
+  duplicate: number;
+  /** Accepted events that could not become rows and are in the quarantine. */
+  setAside: number;
+  /** Rows of the quarantine table. */
+  quarantined: number;
+  /** Duplicates by receipt, where there are any. */
+  duplicates: Record<string, number>;
+}
+
+export interface WriteOptions {
+  registry: Registry;
+  session: Session;
+  duplicates: Duplicates;
+  stored: StoredIds;
+  /** In how many parts to write, one after the other: each needs its share of the memory. */
+  parts: number;
+}
+
+/** A line of the events file that must not become a row, with the quarantine's code and message. */
+export interface UnstorableLine {
+  line: number;
+  code: Exclude<ProcessorCode, 'message_malformed'>;
+  message: string;
+}
+
+export class UnstorableLines extends Error {
+  readonly lines: readonly UnstorableLine[];
+
+  constructor(lines: readonly UnstorableLine[]) {
+    super(`${lines.length} lines cannot become rows: ${lines[0]?.message}`);
+    this.name = 'UnstorableLines';
+    this.lines = lines;
+  }
+}
+
+const ID_DIGITS = 32;
+
+/** A range of a window's messages. */
+export interface Part {
+  runs: LineRun[];
+  firstLine: number;
+  lines: number;
+  batches: sql.BatchRange;
+}
+
+/** Cuts a window between messages into parts of about as many lines each. */
+export function splitRuns(window: ClosedWindow, parts: number): Part[] {
+  const size = Math.max(1, Math.ceil(window.lines / parts));
+  const cut: LineRun[][] = [[]];
+  for (const run of window.runs) {
+    if (run.firstLine >= size * cut.length) cut.push([]);
+    cut.at(-1)!.push(run);
+  }
+  const chosen = cut.filter((runs, index) => runs.length > 0 || index === 0);
+  return chosen.map((runs, index) => {
+    const next = chosen[index + 1]?.[0];
+    const firstLine = runs[0]?.firstLine ?? 0;
+    return {
+      runs,
+      firstLine,
+      lines: (next?.firstLine ?? window.lines) - firstLine,
+      batches: { from: index === 0 ? 0 : runs[0]!.firstBatch, to: next?.firstBatch ?? window.batches },
+    };
+  });
+}
+
+/** Inspects the part's lines: all as they should be, each storable; then drops those whose event is stored already. */
+export async function settleLines(
+  window: ClosedWindow,
+  part: Part,
+  options: WriteOptions & { table: sql.TableSql; outcomes: Map<string, Outcome> },
+): Promise<void> {
+  const { session, registry, table } = options;
+  const [found = {}] = await session.run(sql.inspectLines(registry, table));
+  const batchSum = part.runs.reduce((total, run) => total + run.batchSum, 0);
+  const hex = typeof found.hex === 'string' ? found.hex : '';
+  const whole = hex.length === part.lines * ID_DIGITS;
+  if (!whole || Number(found.lines) !== part.lines || Number(found.batch_sum) !== batchSum) {
+    throw new EngineError(
+      'data',
+      `${part.lines} lines with batch sum ${batchSum} were read as ${JSON.stringify({ ...found, hex: hex.length })}`,
+    );
+  }
+  if (Number(found.unstorable) > 0) throw await unstorable(part, options);
+  await dropDuplicates(window, part, { ...options, hex, allUuids: found.all_uuids === true });
+}
+
+async function unstorable(
+  part: Part,
+  { session, registry, table }: WriteOptions & { table: sql.TableSql },
+): Promise<UnstorableLines> {
+  const rows = await session.run(sql.selectUnstorable(registry, table));
+  return new UnstorableLines(
+    rows.map(({ line, code }) => {
+      const known = code === 'schema_unknown' ? code : 'event_unreadable';
+      return { line: part.firstLine + Number(line), code: known, message: PROCESSOR_CODES[known] };
+    }),
+  );
+}
+
+interface Ids {
+  hex: string;
+  allUuids: boolean;
+}
+
+async function dropDuplicates(
+  window: ClosedWindow,
+  part: Part,
+  { session, duplicates, stored, outcomes, hex, allUuids }: WriteOptions & Ids & { outcomes: Map<string, Outcome> },
+): Promise<void> {
+  const runs = part.runs.map((run, index): IdRun => {
+    const first = run.firstLine - part.firstLine;
+    const end = index + 1 < part.runs.length ? part.runs[index + 1]!.firstLine - part.firstLine : part.lines;
+    return { tenantId: window.sources[run.source]!.tenantId, first, count: end - first };
+  });
+  const lines = await duplicates.judge({ hex, allUuids, runs, receivedMs: window.receivedMs }, stored);
+  if (lines.length === 0) return;
+  const file = join(window.dir, 'duplicates.ndjson');
+  await writeFile(file, lines.map((line) => `{"line":${line}}\n`).join(''));
+  for (const { tenant_id: tenantId, receipt_id: receipt, rows } of await session.run(sql.selectReceipts(file))) {
+    const outcome = outcomes.get(String(tenantId))!;
+    outcome.duplicate += Number(rows);
+    outcome.duplicates[String(receipt)] = (outcome.duplicates[String(receipt)] ?? 0) + Number(rows);
+  }
+  await session.run(sql.deleteLines(file));
+}
