@@ -47,11 +47,12 @@ test.each(FAIL_POINTS)('killed at %s, nothing is lost, doubled or left behind', 
   const first = await bench.processor({ SPOR_FAILPOINT: point });
   const died = new Promise((resolve) => first.child.once('exit', (_, signal) => resolve(signal)));
   expect(await died).toBe('SIGKILL');
-  // What a bare glob sees now and no table knows is what the next owner has to find: at these steps there must be some.
+  // What a bare glob sees now and no table knows is what the next owner has to find: at this step there must be some. (At
+  // "after-first-commit" the shard may have had one commit only, and other shards nothing uploaded yet.)
   const found = await Promise.all(TENANTS.map((tenant) => bench.globCount('events', tenant).catch(() => 0)));
   const known = await Promise.all(TENANTS.map(async (tenant) => (await bench.rows('events', tenant)).length));
   const orphans = found.some((rows, index) => rows > known[index]!);
-  expect(orphans || !['after-upload', 'after-first-commit'].includes(point)).toBe(true);
+  expect(orphans || point !== 'after-upload').toBe(true);
   const more = await publishLoad(TENANTS, 3);
   for (const [tenant, set] of more) for (const id of set) ids.get(tenant)!.add(id);
   await bench.processor();
