@@ -18,7 +18,7 @@ export type ReportOutput =
 type Write = (text: string) => void | Promise<void>;
 
 /** The forms a report may take, as a command line or a URL names them. */
-export const REPORT_FORMATS = ['table', 'csv', 'json', 'parquet'] as const satisfies readonly ReportOutput['as'][];
+const REPORT_FORMATS = ['table', 'csv', 'json', 'parquet'] as const satisfies readonly ReportOutput['as'][];
 
 const MILLIS_PER_DAY = 86_400_000;
 

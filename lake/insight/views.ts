@@ -43,7 +43,7 @@ const VIEW_NAMES = [
   'tracked',
 ] as const;
 
-export type ViewName = (typeof VIEW_NAMES)[number];
+type ViewName = (typeof VIEW_NAMES)[number];
 
 /** The macros, to be created before the views. */
 export function insightMacros(): Macro[] {
