@@ -17,9 +17,6 @@ export type ReportOutput =
 /** Called with pieces of text, in order; the next piece is made once it resolves. */
 type Write = (text: string) => void | Promise<void>;
 
-/** The forms a report may take, as a command line or a URL names them. */
-const REPORT_FORMATS = ['table', 'csv', 'json', 'parquet'] as const satisfies readonly ReportOutput['as'][];
-
 const MILLIS_PER_DAY = 86_400_000;
 
 /**

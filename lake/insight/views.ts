@@ -43,8 +43,6 @@ const VIEW_NAMES = [
   'tracked',
 ] as const;
 
-type ViewName = (typeof VIEW_NAMES)[number];
-
 /** The macros, to be created before the views. */
 export function insightMacros(): Macro[] {
   return [BOTS_FILE, new URL('./macros.sql', import.meta.url)]

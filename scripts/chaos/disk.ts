@@ -29,7 +29,8 @@ export async function mountDisk(folder: string, megabytes: number): Promise<Smal
       // A file may grow between the look and the shrinking, which is refused then.
       for (let spare = 0; ; spare += 16) {
         try {
-          await resize((blocks - bfree + spare) * bsize);
+          // A size of 0 would be none at all, for good.
+          await resize(Math.max(1, blocks - bfree + spare) * bsize);
           return;
         } catch (error) {
           if (spare > 1_024) throw error;

@@ -15,7 +15,7 @@ import type { SmallDisk } from './disk.ts';
 import { Checker } from './checker.ts';
 import { acknowledgeEarly } from './earlyAck.ts';
 import type { Fleet } from './fleet.ts';
-import { inject, type Arena } from './inject.ts';
+import { inject, type Arena, type Injected } from './inject.ts';
 import { globReader, snapshotReader, type LeftOvers } from './lakeIds.ts';
 import { openLedgerFile, type ChaosLedger } from './ledgerFile.ts';
 import { playLoad } from './load.ts';
@@ -169,12 +169,10 @@ class Run {
       acknowledged: this.#acknowledged,
       signal: loadEnds.signal,
     });
-    const [injected] = await Promise.all([
-      Promise.all(cycle.faults.map((fault) => inject(fault, { ...this.#arena, random, tenants }))),
-      delay(LEAST_LOAD_MS),
-    ]);
-    await delay(AFTER_LOAD_MS);
-    loadEnds.abort();
+    const injected = await this.#inject(cycle, { ...this.#arena, random, tenants }).finally(() => {
+      loadEnds.abort();
+      return load;
+    });
     let overMs = startedMs + LEAST_LOAD_MS;
     for (const [index, result] of injected.entries()) {
       const name = faults[index]!;
@@ -186,7 +184,6 @@ class Run {
         log(`cycle ${cycle.number}: ${name} was not run: ${result.why}`);
       }
     }
-    await load;
     const why = await lagZero(connection, RECOVERY_MS);
     if (why !== undefined) {
       this.outcome.stuck = { cycle: cycle.number, faults, why };
@@ -204,6 +201,15 @@ class Run {
     if (findings.length === 0) return true;
     this.outcome.findings.push({ cycle: cycle.number, faults, findings });
     return false;
+  }
+
+  /** Does the faults of a cycle at the same time, and leaves the load some time before and after them. */
+  async #inject({ faults }: Cycle, arena: Arena): Promise<Injected[]> {
+    const least = delay(LEAST_LOAD_MS);
+    const injected = await Promise.all(faults.map((fault) => inject(fault, arena)));
+    await least;
+    await delay(AFTER_LOAD_MS);
+    return injected;
   }
 
   /** The lake may lie on a disk that goes with this run. */
