@@ -3,6 +3,7 @@
 # Debian mirror and with the keys this machine is set up with. Installs nothing and leaves the system's apt state alone.
 # DEST/VERSIONS tells what is there; a second call finds it and does nothing.
 set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin # dpkg's tools need what lies there
 dest=$1
 packages=(radosgw ceph-mon ceph-osd)
 suites=(forky sid)

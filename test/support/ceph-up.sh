@@ -4,6 +4,7 @@
 # mount namespace and a chroot of its own. Access key and secret come as S3_KEY and S3_SECRET. Prints "up" once it serves,
 # then waits; to stop it, end the processes named in DATA/run: rgw.pid, then osd.pid, then mon.pid.
 set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin # chroot lies there, and not everyone has it on the path
 root=$1 data=$2 port=$3
 if [ -z "${IN_NAMESPACE:-}" ]; then exec env IN_NAMESPACE=1 unshare --mount --propagation private bash "$0" "$@"; fi
 
