@@ -169,10 +169,13 @@ class Run {
       acknowledged: this.#acknowledged,
       signal: loadEnds.signal,
     });
-    const injected = await this.#inject(cycle, { ...this.#arena, random, tenants }).finally(() => {
+    let injected: Injected[];
+    try {
+      injected = await this.#inject(cycle, { ...this.#arena, random, tenants });
+    } finally {
       loadEnds.abort();
-      return load;
-    });
+      await load; // it writes to the ledger until its last answer
+    }
     let overMs = startedMs + LEAST_LOAD_MS;
     for (const [index, result] of injected.entries()) {
       const name = faults[index]!;
