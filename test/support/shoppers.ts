@@ -14,6 +14,7 @@ import { createQueryClient } from '../../scripts/queryClient.ts';
 import { SHOPS } from '../../scripts/shop/shops.ts';
 import { simulate } from '../../scripts/shop/simulation.ts';
 import type { Stack } from '../../scripts/stack.ts';
+import { until } from './until.ts';
 
 const SIMULATED_MS = 3_600_000;
 const SETTLE_MS = 90_000;
@@ -44,6 +45,8 @@ export async function playAndCompare(
   } finally {
     sender.close();
   }
+  // The test may have ended the query server a moment ago, and it is on its way back.
+  await until(async () => (await fetch(new URL('/readyz', stack.queryUrl))).ok, SETTLE_MS);
   const faults = ledger.surprises.map(({ eventId, expected, got }) => `${eventId}: ${got} instead of ${expected}`);
   const client = createQueryClient(stack.queryUrl);
   const { signal } = new AbortController();
