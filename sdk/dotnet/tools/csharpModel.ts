@@ -42,7 +42,11 @@ export function modelFiles(registry: Registry, common: JsonSchema): Record<strin
   // The registry has the common fields with their references resolved, under every type.
   const resolved = [...registry.latest.values()][0]!.schema.properties;
   const names = Object.keys(common.properties ?? {}).filter((name) => name !== 'type');
-  files['TrackingEvent.cs'] = baseClass(common.description ?? '', names.map((name) => [name, resolved[name]!]), files);
+  files['TrackingEvent.cs'] = baseClass(
+    common.description ?? '',
+    names.map((name) => [name, resolved[name]!]),
+    files,
+  );
   for (const { type, schema } of registry.latest.values()) {
     const own = Object.entries(schema.properties).filter(([name]) => common.properties?.[name] === undefined);
     const required = new Set(schema.required);
@@ -82,7 +86,8 @@ function csharpType(owner: string, name: string, schema: JsonSchema, files: Reco
       return `IReadOnlyList<${csharpType(owner, name, schema.items!, files)}>`;
     case 'object': {
       if (!schema.properties) return 'IReadOnlyDictionary<string, object?>';
-      const nested = CLASS_NAMES[`${owner}.${name}`] ?? owner + name[0]!.toUpperCase() + name.slice(1).replace(/s$/, '');
+      const nested =
+        CLASS_NAMES[`${owner}.${name}`] ?? owner + name[0]!.toUpperCase() + name.slice(1).replace(/s$/, '');
       const fields = fieldsOf(nested, Object.entries(schema.properties), new Set(schema.required), files);
       files[`${nested}.cs`] = nestedClass(nested, schema, owner, fields);
       return nested;
@@ -162,7 +167,10 @@ function nestedClass(name: string, schema: JsonSchema, owner: string, fields: Fi
 /// <summary>${xml(description)}</summary>
 public sealed class ${name}
 {
-${fields.some(({ required }) => required) ? `${constructor(name, fields)}` : ''}${fields.map(property).join('').replace(/^\n/, fields.some(({ required }) => required) ? '\n' : '')}
+${fields.some(({ required }) => required) ? `${constructor(name, fields)}` : ''}${fields
+    .map(property)
+    .join('')
+    .replace(/^\n/, fields.some(({ required }) => required) ? '\n' : '')}
     internal void Write(Utf8JsonWriter writer)
     {
         writer.WriteStartObject();
@@ -180,7 +188,9 @@ function fieldNameOf(name: string): string {
 
 function constructor(name: string, fields: Field[]): string {
   const required = fields.filter((field) => field.required);
-  const docs = required.map(({ parameter, schema }) => `    /// <param name="${parameter}">${xml(describe(schema))}</param>`);
+  const docs = required.map(
+    ({ parameter, schema }) => `    /// <param name="${parameter}">${xml(describe(schema))}</param>`,
+  );
   const parameters = required.map(({ type, parameter }) => `${type} ${parameter}`).join(', ');
   return `    /// <summary>Creates it with the fields every ${name} has.</summary>
 ${docs.join('\n')}
@@ -210,7 +220,8 @@ function describe(schema: JsonSchema): string {
 function write(field: Field, value: string): string {
   const { schema, json, type } = field;
   const name = `"${json}"u8`;
-  const optionalStruct = !field.required && ['bool', 'int', 'long', 'double', 'decimal', 'Guid', 'DateTimeOffset'].includes(type);
+  const optionalStruct =
+    !field.required && ['bool', 'int', 'long', 'double', 'decimal', 'Guid', 'DateTimeOffset'].includes(type);
   const local = field.parameter;
   const guard = `if (${value.includes('??') ? `(${value})` : value} is { } ${local})\n{\n`;
   if (schema.type === 'array') {
@@ -219,7 +230,8 @@ function write(field: Field, value: string): string {
   if (schema.type === 'object' && schema.properties) {
     return `${guard}    writer.WritePropertyName(${name});\n    ${local}.Write(writer);\n}\n`;
   }
-  if (schema.type === 'object') return `${guard}    writer.WritePropertyName(${name});\n    JsonValue.Write(writer, ${local});\n}\n`;
+  if (schema.type === 'object')
+    return `${guard}    writer.WritePropertyName(${name});\n    JsonValue.Write(writer, ${local});\n}\n`;
   if (type === 'string' || optionalStruct) return `${guard}    ${writeScalar(name, type, local)}\n}\n`;
   return `${writeScalar(name, type, value)}\n`;
 }

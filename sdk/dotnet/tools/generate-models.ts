@@ -28,7 +28,9 @@ function main(check: boolean): void {
     for (const name of stale) writeFileSync(new URL(name, FOLDER), outputs[name]!);
     for (const name of left) rmSync(new URL(name, FOLDER));
   } else if (stale.length + left.length > 0) {
-    process.stderr.write(`${[...stale, ...left].join(', ')}: not current, run node sdk/dotnet/tools/generate-models.ts\n`);
+    process.stderr.write(
+      `${[...stale, ...left].join(', ')}: not current, run node sdk/dotnet/tools/generate-models.ts\n`,
+    );
     process.exitCode = 1;
   }
 }
@@ -38,7 +40,10 @@ function read(name: string): string {
 }
 
 function tidy(text: string): string {
-  return text.replaceAll(/\n{3,}/g, '\n\n').replaceAll(/\n\n( *\})/g, '\n$1').replaceAll(/\{\n\n/g, '{\n');
+  return text
+    .replaceAll(/\n{3,}/g, '\n\n')
+    .replaceAll(/\n\n( *\})/g, '\n$1')
+    .replaceAll(/\{\n\n/g, '{\n');
 }
 
 function limits(): string {

@@ -14,7 +14,8 @@ if (args.Contains("--dotnet-bench"))
     return 0;
 }
 
-var caller = CallerCost.Measure(spoolDirectory: null);
+// Three passes, the best counts: whatever else the machine does meanwhile only ever adds to it.
+var caller = Enumerable.Range(0, 3).Select(_ => CallerCost.Measure(spoolDirectory: null)).Min();
 var callerWithSpool = CallerCost.InSpool();
 var sender = await SenderThroughput.MeasureAsync(spool: false);
 var senderWithSpool = await SenderThroughput.MeasureAsync(spool: true);

@@ -2,6 +2,7 @@ using System;
 using System.Linq;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Shop;
 using Spor.Tracking;
@@ -18,6 +19,13 @@ app.UseDefaultFiles();
 app.UseStaticFiles();
 app.UseSporVisitor();
 app.MapHealthChecks("/healthz");
+
+// What the page's script needs to know. A browser key is public.
+app.MapGet("/api/settings", (IConfiguration settings) => Results.Ok(new
+{
+    endpoint = settings["Spor:Endpoint"],
+    instrumentationKey = settings["Browser:InstrumentationKey"],
+}));
 
 // The page's script tracks searches and clicks itself and sends the search's id along with what follows from it; a shop whose
 // pages are rendered here would track the search here and write the id into its links and forms.

@@ -20,6 +20,18 @@ internal static class Repository
 
     public static string StackScript => Path.Combine(Here(), "stack.ts");
 
+    public static string BrowserScript => Path.Combine(Here(), "browser.ts");
+
+    /// <summary>The JavaScript SDK as <c>npm run build -w sdk/js</c> writes it; null before that.</summary>
+    public static string? BrowserSdk
+    {
+        get
+        {
+            var script = Path.Combine(Root, "sdk/js/dist/spor.global.js");
+            return File.Exists(script) ? script : null;
+        }
+    }
+
     public static string Spor => Path.Combine(Root, "scripts/spor.mjs");
 
     private static string Here([CallerFilePath] string file = "") => Path.GetDirectoryName(file)!;

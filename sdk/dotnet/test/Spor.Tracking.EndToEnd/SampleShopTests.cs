@@ -41,6 +41,36 @@ public sealed class SampleShopTests(SporServers stack)
         await tenant.ExpectRowAsync("select count(*)::varchar, count(search_id)::varchar from cart_adds", "2", "1");
     }
 
+    [Fact]
+    public async Task The_same_with_the_shops_page_in_a_real_browser()
+    {
+        Assert.SkipUnless(Repository.BrowserSdk is not null, "The JavaScript SDK is not built: run \"npm run build -w sdk/js\" in the repository's root.");
+        var tenant = await stack.CreateTenantAsync();
+        var browserKey = await stack.SporAsync("keys", "create", "--tenant", tenant.Id, "--segment", "web", "--kind", "browser", "--json");
+        await using var shop = new WebApplicationFactory<Shop.SampleShop>().WithWebHostBuilder(host =>
+        {
+            host.UseSetting("Spor:Endpoint", stack.Ingest.AbsoluteUri);
+            host.UseSetting("Spor:InstrumentationKey", tenant.Key);
+            host.UseSetting("Browser:InstrumentationKey", (string)browserKey["key"]!);
+            host.UseSetting("Logging:LogLevel:Default", "Warning");
+        });
+        shop.UseKestrel(0);
+        shop.StartServer();
+        var visit = await SporServers.NodeAsync(Repository.BrowserScript, shop.ClientOptions.BaseAddress.AbsoluteUri, Repository.BrowserSdk);
+        Assert.SkipWhen(visit["unavailable"] is not null, $"{visit["unavailable"]}");
+        Assert.StartsWith("Order O-", (string)visit["said"]!, StringComparison.Ordinal);
+        await tenant.ExpectRowAsync(
+            """
+            select count(*)::varchar
+            from searches s
+            join product_clicks p on p.search_id = s.search_id and p.anonymous_id = s.anonymous_id
+            join cart_adds c on c.search_id = s.search_id and c.anonymous_id = s.anonymous_id and c.product_id = p.product_id
+            join events o on o.type = 'OrderCreated' and o.lines[1].search_id = s.search_id and o.anonymous_id = s.anonymous_id
+            where s.phrase = 'running' and o.session_id = s.session_id and o.key_id <> s.key_id
+            """,
+            "1");
+    }
+
     private static async Task<JsonObject> PostAsync(HttpClient browser, string path, object body)
     {
         using var response = await browser.PostAsJsonAsync(path, body, TestContext.Current.CancellationToken);

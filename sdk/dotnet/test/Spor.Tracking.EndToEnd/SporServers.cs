@@ -76,26 +76,10 @@ public sealed class SporServers : IAsyncLifetime
     }
 
     /// <summary>The command line of the repository; its one line of JSON.</summary>
-    public async Task<JsonNode> SporAsync(params string[] arguments)
-    {
-        var start = new ProcessStartInfo(Repository.Node!, [Repository.Spor, .. arguments])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = Repository.Root,
-        };
-        foreach (var (name, value) in environment)
-        {
-            start.Environment[name] = value;
-        }
+    public Task<JsonNode> SporAsync(params string[] arguments) => NodeAsync(environment, Repository.Spor, arguments);
 
-        using var command = Process.Start(start)!;
-        var error = command.StandardError.ReadToEndAsync();
-        var output = await command.StandardOutput.ReadToEndAsync();
-        await command.WaitForExitAsync();
-        Assert.True(command.ExitCode == 0, $"spor {string.Join(' ', arguments)} ended with {command.ExitCode}: {await error}{output}");
-        return JsonNode.Parse(output)!;
-    }
+    /// <summary>A program of the repository; its one line of JSON.</summary>
+    public static Task<JsonNode> NodeAsync(string program, params string[] arguments) => NodeAsync([], program, arguments);
 
     /// <summary>The pid of a service at this moment.</summary>
     public async Task<int> PidAsync(string name)
@@ -135,6 +119,28 @@ public sealed class SporServers : IAsyncLifetime
 
         Assert.True(response.IsSuccessStatusCode, $"{(int)response.StatusCode} {body}\n{sql}");
         return JsonNode.Parse(body)!["rows"]!.AsArray();
+    }
+
+    private static async Task<JsonNode> NodeAsync(Dictionary<string, string> environment, string program, string[] arguments)
+    {
+        var start = new ProcessStartInfo(Repository.Node!, [program, .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Repository.Root,
+        };
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        using var patience = new CancellationTokenSource(Patience);
+        using var command = Process.Start(start)!;
+        var error = command.StandardError.ReadToEndAsync(patience.Token);
+        var output = await command.StandardOutput.ReadToEndAsync(patience.Token);
+        await command.WaitForExitAsync(patience.Token);
+        Assert.True(command.ExitCode == 0, $"{program} {string.Join(' ', arguments)} ended with {command.ExitCode}: {await error}{output}");
+        return JsonNode.Parse(output)!;
     }
 
     private async Task<string> ReadLineAsync()

@@ -104,6 +104,84 @@ public sealed class TrackTests
         Assert.Empty(client.Statistics.Dropped);
     }
 
+    [Fact]
+    public async Task Track_allocates_nothing_on_the_callers_thread()
+    {
+        const int Events = 10_000;
+        await using var stage = new Stage([]);
+        var clicks = Enumerable.Range(0, Events).Select(i => Stage.Click("e")).ToList();
+        stage.Client.Track(Stage.Click("warm-up"));
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        foreach (var click in clicks)
+        {
+            stage.Client.Track(click);
+        }
+
+        // What is left is the buffer, which grows a few times in the life of a process.
+        Assert.InRange((GC.GetAllocatedBytesForCurrentThread() - before) / Events, 0, 160);
+        stage.Client.TakeUnsaved();
+    }
+
+    [Fact]
+    public async Task A_broken_log_and_a_broken_metrics_listener_cost_no_event()
+    {
+        using var listener = new System.Diagnostics.Metrics.MeterListener
+        {
+            InstrumentPublished = (instrument, self) =>
+            {
+                if (instrument.Meter.Tags?.Any(tag => tag.Key == "broken") == true)
+                {
+                    self.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((_, _, _, _) => throw new InvalidOperationException("metrics"));
+        listener.SetMeasurementEventCallback<double>((_, _, _, _) => throw new InvalidOperationException("metrics"));
+        listener.Start();
+        using var factory = new BrokenMeter();
+        await using var stage = new Stage(
+            [ScriptedAnswer.Error(503, "overloaded"), ScriptedAnswer.Accepted],
+            null,
+            services => (services.LoggerFactory, services.MeterFactory) = (new BrokenLog(), factory));
+        stage.Track("a");
+        Assert.False(await stage.Complete(stage.Client.FlushAsync(TestContext.Current.CancellationToken)));
+        Assert.True(await stage.Complete(stage.Client.FlushAsync(TestContext.Current.CancellationToken)));
+        Assert.Equal(1, stage.Client.Statistics.Sent);
+    }
+
+    private sealed class BrokenMeter : System.Diagnostics.Metrics.IMeterFactory
+    {
+        private System.Diagnostics.Metrics.Meter? meter;
+
+        public System.Diagnostics.Metrics.Meter Create(System.Diagnostics.Metrics.MeterOptions options) =>
+            meter = new(options.Name, null, [new("broken", true)]);
+
+        public void Dispose() => meter?.Dispose();
+    }
+
+    private sealed class BrokenLog : Microsoft.Extensions.Logging.ILoggerFactory, Microsoft.Extensions.Logging.ILogger
+    {
+        public void AddProvider(Microsoft.Extensions.Logging.ILoggerProvider provider) => throw new NotSupportedException();
+
+        public Microsoft.Extensions.Logging.ILogger CreateLogger(string categoryName) => this;
+
+        public void Dispose()
+        {
+        }
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(Microsoft.Extensions.Logging.LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            Microsoft.Extensions.Logging.LogLevel logLevel,
+            Microsoft.Extensions.Logging.EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter) => throw new InvalidOperationException("log");
+    }
+
     private sealed class ThrowingVisitor : IVisitorAccessor
     {
         public Visitor? Visitor => throw new InvalidOperationException("no request");

@@ -1,11 +1,7 @@
 // The browser's part: the JavaScript SDK tracks searches and clicks, and its ids travel to the backend as headers. They are
 // empty until the visitor has agreed, so that the backend tracks nothing before that either.
-const browserKey = document.currentScript?.dataset.key ?? 'put a key of kind browser here';
-const tracker = window.spor.createTracker({
-  endpoint: 'http://127.0.0.1:4001',
-  instrumentationKey: browserKey,
-  waitForConsent: true,
-});
+const { endpoint, instrumentationKey } = await (await fetch('/api/settings')).json();
+const tracker = window.spor.createTracker({ endpoint, instrumentationKey, waitForConsent: true });
 
 const said = document.querySelector('#said');
 const say = (text) => (said.textContent = text);
@@ -29,7 +25,9 @@ document.querySelector('#search').onsubmit = async (event) => {
   // Any id will do for the backend's answer; the tracker makes the one that counts.
   const { products } = await call(`/api/search?q=${encodeURIComponent(phrase)}`, { searchId: 'tracked-by-the-page' });
   const searchId = tracker.search({ phrase, resultsCount: products.length, resultIds: products.map(({ id }) => id) });
-  document.querySelector('#products').replaceChildren(...products.map((product, index) => row(product, index, searchId)));
+  document
+    .querySelector('#products')
+    .replaceChildren(...products.map((product, index) => row(product, index, searchId)));
 };
 
 function row(product, index, searchId) {
@@ -38,7 +36,11 @@ function row(product, index, searchId) {
   add.textContent = 'Add to cart';
   add.onclick = async () => {
     tracker.productClicked({ productId: product.id, position: index + 1, searchId });
-    const { lines } = await call('/api/cart', { method: 'POST', body: { productId: product.id, quantity: 1 }, searchId });
+    const { lines } = await call('/api/cart', {
+      method: 'POST',
+      body: { productId: product.id, quantity: 1 },
+      searchId,
+    });
     say(`${lines} in the cart`);
   };
   item.append(`${product.name}, ${product.price} DKK `, add);

@@ -43,7 +43,7 @@ internal sealed class Pipeline
         this.logger = logger;
         var dropLog = new DropLog(logger, time);
         notifier = new Notifier(report => Call(report, dropLog), logger.CallbackFailed);
-        metrics = new TrackingMetrics(services.MeterFactory, services.Name, () => queue!.Count, () => queue!.Bytes);
+        metrics = new TrackingMetrics(services.MeterFactory, services.Name, () => queue!.Count, () => queue!.Bytes, logger.CallbackFailed);
         counts = new Counts(metrics, notifier);
         queue = CreateQueue(out spooled);
         var createClient = services.CreateHttpClient;

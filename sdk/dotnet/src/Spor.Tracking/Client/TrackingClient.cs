@@ -46,7 +46,7 @@ public class TrackingClient : IAsyncDisposable, IDisposable
 
         services ??= new TrackingClientServices();
         time = services.TimeProvider ?? TimeProvider.System;
-        logger = (services.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger<TrackingClient>();
+        logger = new SteadyLogger((services.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger<TrackingClient>());
         visitorAccessor = services.VisitorAccessor;
         pipeline = new Pipeline(options.Copy(), services, time, logger);
         pipeline.Start(AdoptInterval);

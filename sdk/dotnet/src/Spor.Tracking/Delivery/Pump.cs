@@ -130,6 +130,23 @@ internal sealed class Pump(
             isClosing = closing;
         }
 
+        try
+        {
+            Carry(asks, adoptLeft, isDue, isClosing);
+        }
+        finally
+        {
+            // Whatever went wrong, nobody must wait for ever; those whose answer is the sender's to give have been handed over.
+            asks.FindAll(ask => !ask.IsHandedOver).ForEach(ask => ask.TrySetResult(false));
+            if (isClosing)
+            {
+                End();
+            }
+        }
+    }
+
+    private void Carry(List<Ask> asks, Func<int>? adoptLeft, bool isDue, bool isClosing)
+    {
         if (adoptLeft is not null && adoptLeft() > 0)
         {
             isDue = true;
@@ -140,6 +157,7 @@ internal sealed class Pump(
         {
             if (ask.IsFlush)
             {
+                ask.IsHandedOver = true;
                 sender.Flush(queue.End, ask);
             }
             else
@@ -153,14 +171,7 @@ internal sealed class Pump(
             sender.Wake(isDue);
         }
 
-        if (isClosing)
-        {
-            End();
-        }
-        else
-        {
-            AwaitMore();
-        }
+        AwaitMore();
     }
 
     /// <summary>Moves what was in the buffer when it began, or, when closing, all.</summary>
@@ -255,5 +266,8 @@ internal sealed class Pump(
     private sealed class Ask(bool flush) : TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously)
     {
         public bool IsFlush { get; } = flush;
+
+        /// <summary>Whether the sender will answer.</summary>
+        public bool IsHandedOver { get; set; }
     }
 }

@@ -42,8 +42,8 @@ internal sealed class Notifier(Action<object> call, Action<Exception> onFault)
     {
         while (!IsIdle && !cancellationToken.IsCancellationRequested)
         {
-            await Task.Yield();
             Start();
+            await Task.Delay(1, CancellationToken.None).ConfigureAwait(false);
         }
     }
 
@@ -51,7 +51,8 @@ internal sealed class Notifier(Action<object> call, Action<Exception> onFault)
     {
         if (Interlocked.Exchange(ref running, 1) == 0)
         {
-            ThreadPool.QueueUserWorkItem(static state => ((Notifier)state!).Run(), this);
+            // Not in the context of the caller, who may be a request long over when the callback runs.
+            ThreadPool.UnsafeQueueUserWorkItem(static state => ((Notifier)state!).Run(), this);
         }
     }
 

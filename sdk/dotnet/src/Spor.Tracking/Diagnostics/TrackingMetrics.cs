@@ -16,10 +16,17 @@ internal sealed class TrackingMetrics : IDisposable
     private readonly Counter<long> dropped;
     private readonly Histogram<double> duration;
     private readonly string clientName;
+    private readonly Action<Exception> onFault;
 
-    public TrackingMetrics(IMeterFactory? factory, string clientName, Func<int> waitingEvents, Func<long> waitingBytes)
+    public TrackingMetrics(
+        IMeterFactory? factory,
+        string clientName,
+        Func<int> waitingEvents,
+        Func<long> waitingBytes,
+        Action<Exception> onFault)
     {
         this.clientName = clientName;
+        this.onFault = onFault;
         meter = factory?.Create(MeterName) ?? new Meter(MeterName);
         queued = meter.CreateCounter<long>("spor.tracking.events.queued", "{event}", "Events taken into the queue.");
         sent = meter.CreateCounter<long>("spor.tracking.events.sent", "{event}", "Events the receiver has accepted.");
@@ -38,24 +45,33 @@ internal sealed class TrackingMetrics : IDisposable
             "JSON of the events that wait to be sent.");
     }
 
-    public void Queued(long events) => queued.Add(events, Tags());
+    public void Queued(long events) => Add(queued, events, Tags());
 
-    public void Sent(long events) => sent.Add(events, Tags());
+    public void Sent(long events) => Add(sent, events, Tags());
 
-    public void Retried(long events) => retried.Add(events, Tags());
+    public void Retried(long events) => Add(retried, events, Tags());
 
     public void Dropped(DropReason reason, long events)
     {
         var tags = Tags();
         tags.Add("reason", Name(reason));
-        dropped.Add(events, tags);
+        Add(dropped, events, tags);
     }
 
     public void Answered(int status, TimeSpan elapsed)
     {
         var tags = Tags();
         tags.Add("http.response.status_code", status);
-        duration.Record(elapsed.TotalSeconds, tags);
+#pragma warning disable CA1031 // See Add.
+        try
+        {
+            duration.Record(elapsed.TotalSeconds, tags);
+        }
+        catch (Exception error)
+        {
+            onFault(error);
+        }
+#pragma warning restore CA1031
     }
 
     // A meter of a factory belongs to the factory, which shares it between clients; disposing it twice is harmless.
@@ -76,6 +92,20 @@ internal sealed class TrackingMetrics : IDisposable
         DropReason.Damaged => "damaged",
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, "no such reason"),
     };
+
+    private void Add(Counter<long> counter, long events, in TagList tags)
+    {
+#pragma warning disable CA1031 // Listeners are the host's and run here: what they throw must not cost events.
+        try
+        {
+            counter.Add(events, tags);
+        }
+        catch (Exception error)
+        {
+            onFault(error);
+        }
+#pragma warning restore CA1031
+    }
 
     private TagList Tags()
     {

@@ -1,6 +1,5 @@
 using System;
 using System.Collections.Generic;
-using System.IO;
 using System.Threading;
 
 namespace Spor.Tracking;
@@ -46,16 +45,18 @@ internal sealed class SpooledQueue(SpoolQueue spool, MemoryQueue memory, Action<
     public void Peek(List<QueuedEvent> batch, int maxEvents, int maxBytes)
     {
         peeked = spool;
+#pragma warning disable CA1031 // See Try.
         try
         {
             spool.Peek(batch, maxEvents, maxBytes);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error)
         {
             batch.Clear();
             spool.Release();
             onDiskState(error);
         }
+#pragma warning restore CA1031
 
         if (batch.Count == 0)
         {
@@ -75,14 +76,16 @@ internal sealed class SpooledQueue(SpoolQueue spool, MemoryQueue memory, Action<
     private bool Try(Action write)
     {
         Exception? failure = null;
+#pragma warning disable CA1031 // Whatever is wrong with the disk or its path, the events at hand must not be lost to it.
         try
         {
             write();
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error)
         {
             failure = error;
         }
+#pragma warning restore CA1031
 
         var fails = failure is not null;
         if (fails != Volatile.Read(ref diskFails))

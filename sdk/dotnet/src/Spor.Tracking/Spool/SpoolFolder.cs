@@ -41,7 +41,7 @@ internal sealed class SpoolFolder : IDisposable
         var folder = new SpoolFolder(path, OpenLock(path));
         try
         {
-            Directory.CreateDirectory(path);
+            CreatePrivate(path);
         }
         catch
         {
@@ -164,6 +164,19 @@ internal sealed class SpoolFolder : IDisposable
         position?.Dispose();
         position = null;
         heldLock.Dispose();
+    }
+
+    /// <summary>Events are about people: the folder is for this user only, where the system knows such a thing.</summary>
+    private static void CreatePrivate(string path)
+    {
+#if NET
+        if (!OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            return;
+        }
+#endif
+        Directory.CreateDirectory(path);
     }
 
     private string PositionPath => System.IO.Path.Combine(Path, "position");

@@ -12,15 +12,26 @@ namespace Spor.Tracking;
 /// An event is on disk (written and forced) when <see cref="Append"/> returns. It leaves by moving a position over it; a file
 /// is deleted once the position has passed its end.
 /// </remarks>
-internal sealed class SpoolQueue(SpoolSettings settings, SpoolReports reports, TimeProvider time) : IEventQueue
+internal sealed class SpoolQueue : IEventQueue
 {
     private readonly object gate = new();
-    private readonly SpoolWriter writer = new(settings, reports, time);
-    private readonly SpoolAdoption adoption = new(settings, reports);
-    private readonly List<SpoolFile> files = [];
+    private readonly SpoolSettings settings;
+    private readonly SpoolReports reports;
+    private readonly SpoolWriter writer;
+    private readonly SpoolAdoption adoption;
+    private readonly SpoolFiles files;
     private readonly List<SpoolFile.Line> flight = [];
     private readonly MemoryStream buffer = new();
     private long nextSequence;
+
+    public SpoolQueue(SpoolSettings settings, SpoolReports reports, TimeProvider time)
+    {
+        this.settings = settings;
+        this.reports = reports;
+        writer = new SpoolWriter(settings, reports, time);
+        adoption = new SpoolAdoption(settings, reports);
+        files = new SpoolFiles(writer, reports);
+    }
 
     public int Count
     {
@@ -28,9 +39,7 @@ internal sealed class SpoolQueue(SpoolSettings settings, SpoolReports reports, T
         {
             lock (gate)
             {
-                var count = 0;
-                files.ForEach(file => count += file.Count);
-                return count;
+                return files.CountEvents();
             }
         }
     }
@@ -41,7 +50,7 @@ internal sealed class SpoolQueue(SpoolSettings settings, SpoolReports reports, T
         {
             lock (gate)
             {
-                return UnsettledBytes();
+                return files.CountBytes();
             }
         }
     }
@@ -57,16 +66,15 @@ internal sealed class SpoolQueue(SpoolSettings settings, SpoolReports reports, T
         }
     }
 
+    public int Unsaved => 0;
+
     public bool IsSettled(QueueMark mark)
     {
         lock (gate)
         {
-            var oldest = files.Find(file => file.Count > 0);
-            return oldest is null || oldest.Sequence >= mark.Spooled;
+            return files.IsSettled(mark.Spooled);
         }
     }
-
-    public int Unsaved => 0;
 
     /// <exception cref="IOException">Nothing of the events is on disk.</exception>
     public void Append(List<QueuedEvent> events)
@@ -82,6 +90,7 @@ internal sealed class SpoolQueue(SpoolSettings settings, SpoolReports reports, T
             }
         }
 
+        // Outside of the lock: forcing to disk takes milliseconds, in which the sender goes on with what is there.
         writer.Write(buffer);
         lock (gate)
         {
@@ -101,15 +110,14 @@ internal sealed class SpoolQueue(SpoolSettings settings, SpoolReports reports, T
         lock (gate)
         {
             flight.Clear();
-            while (files.Count > 0 && batch.Count == 0)
+            while (!files.IsEmpty && batch.Count == 0)
             {
-                var head = files[0];
-                if (head.Count > 0)
+                if (files.Head.Count > 0)
                 {
-                    Read(head, batch, maxEvents, maxBytes);
+                    Read(files.Head, batch, maxEvents, maxBytes);
                 }
 
-                if (head.Count == 0 && !RemoveHead())
+                if (files.Head.Count == 0 && !files.RemoveHead())
                 {
                     return;
                 }
@@ -126,7 +134,7 @@ internal sealed class SpoolQueue(SpoolSettings settings, SpoolReports reports, T
                 return;
             }
 
-            var head = files[0];
+            var head = files.Head;
             for (var i = 0; i < flight.Count; i++)
             {
                 if (keep is null || !keep.Contains(i))
@@ -139,7 +147,7 @@ internal sealed class SpoolQueue(SpoolSettings settings, SpoolReports reports, T
             NotePosition(head);
             if (head.Count == 0)
             {
-                RemoveHead();
+                files.RemoveHead();
             }
         }
     }
@@ -186,40 +194,16 @@ internal sealed class SpoolQueue(SpoolSettings settings, SpoolReports reports, T
         lock (gate)
         {
             writer.Dispose();
-            var folders = new HashSet<SpoolFolder>();
-            files.ForEach(file => folders.Add(file.Folder));
-            if (writer.Folder is { } own)
-            {
-                folders.Add(own);
-            }
-
-            foreach (var folder in folders)
-            {
-                if (files.TrueForAll(file => file.Folder != folder || file.Count == 0))
-                {
-                    Attempt(folder.Remove);
-                }
-
-                folder.Dispose();
-            }
-
-            files.Clear();
+            files.Close();
         }
 
         buffer.Dispose();
     }
 
-    private long UnsettledBytes()
-    {
-        var bytes = 0L;
-        files.ForEach(file => bytes += file.Length - file.Offset);
-        return bytes;
-    }
-
     private int TakeOver(SpoolFolder folder)
     {
         List<SpoolFile> recovered = [];
-        if (!Attempt(() => recovered = adoption.RecoverFiles(folder, nextSequence)))
+        if (!reports.Attempt(() => recovered = adoption.RecoverFiles(folder, nextSequence)))
         {
             folder.Dispose();
             return 0;
@@ -227,7 +211,7 @@ internal sealed class SpoolQueue(SpoolSettings settings, SpoolReports reports, T
 
         if (recovered.Count == 0)
         {
-            Attempt(folder.Remove);
+            reports.Attempt(folder.Remove);
             folder.Dispose();
             return 0;
         }
@@ -238,7 +222,7 @@ internal sealed class SpoolQueue(SpoolSettings settings, SpoolReports reports, T
         {
             // Files lie in order of sequence: what is taken over comes after what this process has written so far.
             writer.Seal();
-            files.AddRange(recovered);
+            files.Add(recovered);
             nextSequence += events;
         }
 
@@ -265,90 +249,20 @@ internal sealed class SpoolQueue(SpoolSettings settings, SpoolReports reports, T
         }
     }
 
-    /// <summary>Forgets the oldest file, which has nothing left to send, unless it is still appended to.</summary>
-    private bool RemoveHead()
-    {
-        if (files[0] == writer.Current && !files[0].IsLost)
-        {
-            return false;
-        }
-
-        Remove(0);
-        return true;
-    }
-
-    private void Remove(int index)
-    {
-        var file = files[index];
-        files.RemoveAt(index);
-        Attempt(() => File.Delete(file.Path));
-        if (file.Folder != writer.Folder && files.TrueForAll(other => other.Folder != file.Folder))
-        {
-            Attempt(file.Folder.Remove);
-            file.Folder.Dispose();
-        }
-    }
-
     private void MakeRoom(long added)
     {
-        while (UnsettledBytes() + added > settings.MaxBytes)
+        while (files.CountBytes() + added > settings.MaxBytes)
         {
             var oldest = flight.Count > 0 ? 1 : 0;
-            if (oldest >= files.Count)
+            if (oldest >= files.FileCount)
             {
                 return;
             }
 
-            if (files[oldest] == writer.Current)
-            {
-                writer.Seal();
-            }
-
-            GiveUp(files[oldest]);
-            Remove(oldest);
+            files.GiveUp(oldest);
         }
     }
 
-    private void GiveUp(SpoolFile file)
-    {
-        var events = new List<QueuedEvent>();
-        var lines = new List<SpoolFile.Line>();
-        while (file.Count > 0)
-        {
-            events.Clear();
-            lines.Clear();
-            var damaged = file.Count;
-            if (Attempt(() => damaged = file.Read(events, lines, int.MaxValue, int.MaxValue)))
-            {
-                lines.ForEach(file.Settle);
-            }
-            else
-            {
-                file.Lose();
-            }
-
-            events.ForEach(reports.Overflow);
-            if (damaged > 0)
-            {
-                reports.Damaged(file.Path, damaged);
-            }
-        }
-    }
-
-    private void NotePosition(SpoolFile head) => Attempt(() => head.Folder.WritePosition(head.Number, head.Offset));
-
-    /// <summary>Runs what may fail without harm: a file or position that stays only means that ids are sent twice.</summary>
-    private bool Attempt(Action action)
-    {
-        try
-        {
-            action();
-            return true;
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            reports.Failed(error);
-            return false;
-        }
-    }
+    private void NotePosition(SpoolFile head) =>
+        reports.Attempt(() => head.Folder.WritePosition(head.Number, head.Offset));
 }

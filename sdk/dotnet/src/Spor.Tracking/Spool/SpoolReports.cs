@@ -1,4 +1,5 @@
 using System;
+using System.IO;
 
 namespace Spor.Tracking;
 
@@ -22,4 +23,21 @@ internal sealed class SpoolReports
 
     /// <summary>A deletion or a position could not be written.</summary>
     public Action<Exception> Failed { get; set; } = static _ => { };
+
+    /// <summary>
+    /// Runs what may fail without harm: a file or a position that stays as it was only means that some ids are sent twice.
+    /// </summary>
+    public bool Attempt(Action action)
+    {
+        try
+        {
+            action();
+            return true;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            Failed(error);
+            return false;
+        }
+    }
 }
