@@ -90,7 +90,7 @@ export function bindReport(request: ReportRequest, registry: Registry = createRe
   const used = <T>(record: Record<string, T>): Record<string, T> =>
     Object.fromEntries(Object.entries(record).filter(([name]) => reads(name)));
   // Orders are told apart over all that is stored, so files of other days may be left out only where no order is read.
-  const readsAll = report.allHistory || /\borders AS \(/.test(sql);
+  const readsAll = report.allHistory || /^orders AS /m.test(sql);
   return {
     report,
     sql,

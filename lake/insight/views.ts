@@ -30,6 +30,8 @@ const VIEW_NAMES = [
   'orders',
   'order_lines',
   'identity',
+  'sessionless',
+  'session_visitors',
   'activity',
   'buyers',
   'sessions',

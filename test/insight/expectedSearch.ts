@@ -254,7 +254,7 @@ function metrics(group: readonly Outcome[], { chains }: Asked): Row {
 }
 
 function firstPosition(clicks: readonly Fact[]): number {
-  const first = [...clicks].sort((a, b) => a.atMs - b.atMs || (a.eventId < b.eventId ? -1 : 1))[0]!;
+  const first = [...clicks].sort((a, b) => a.atMs - b.atMs || a.sent.position! - b.sent.position!)[0]!;
   return first.sent.position!;
 }
 

@@ -15,17 +15,23 @@
 --   order_line  1. cart: the visitor's last cart add of the product, at most 7 days before; the line has its source.
 --               2. click: without such a cart add, the visitor's last click on the product, at most 7 days before.
 -- click_event_id and cart_event_id name the click and cart add of the chain by these rules, for given rows as well.
--- Amounts are of order lines only: line_total in currency. Orders count once (see orders).
-WITH downstream AS (
-  SELECT event_id, type, event_time, date, segment, session_key, visitor_id, product_id, variant_id, quantity, position,
+-- Amounts are of order lines only: line_total in currency. Orders count once (see orders). Times are compared in microseconds,
+-- because intervals between TIMESTAMPTZ depend on the reader's time zone.
+WITH all_clicks AS NOT MATERIALIZED (
+  SELECT event_id, event_time, date, segment, session_key, visitor_id, product_id, variant_id, position,
     search_id, recommendation_id, list_id
   FROM activity
-  WHERE type IN ('ProductClicked', 'ProductAddedToCart')
+  WHERE type = 'ProductClicked'
 ),
-clicks AS (SELECT * EXCLUDE (type) FROM downstream WHERE type = 'ProductClicked'),
-carts AS (
-  SELECT * EXCLUDE (type), coalesce(search_id, list_id) IS NOT NULL AS own
-  FROM downstream WHERE type = 'ProductAddedToCart'
+-- What the rules ask of clicks, read once; the rows of the answer are read again below, with the columns it needs.
+clicks AS MATERIALIZED (
+  SELECT event_id, event_time, session_key, visitor_id, product_id, search_id, recommendation_id, list_id FROM all_clicks
+),
+carts AS MATERIALIZED (
+  SELECT event_id, event_time, date, segment, session_key, visitor_id, product_id, variant_id, quantity,
+    search_id, list_id, coalesce(search_id, list_id) IS NOT NULL AS own
+  FROM activity
+  WHERE type = 'ProductAddedToCart'
 ),
 -- Cart adds with the last click on the product in the visit. Of events at one moment the largest event_id is taken, here
 -- and below, so that the same events always give the same answer.
@@ -33,7 +39,7 @@ visit_clicks AS (
   SELECT session_key, product_id, event_time, arg_max(
       {'event_id': event_id, 'search_id': search_id, 'recommendation_id': recommendation_id, 'list_id': list_id}, event_id
     ) AS click
-  FROM clicks SEMI JOIN carts USING (session_key, product_id)
+  FROM clicks SEMI JOIN (SELECT DISTINCT session_key, product_id FROM carts) USING (session_key, product_id)
   GROUP BY ALL
 ),
 clicked_carts AS (
@@ -45,10 +51,9 @@ clicked_carts AS (
 -- Events that name no source, nor does the click before them: what searches say.
 unnamed AS (
   SELECT event_id, visitor_id, product_id, event_time FROM clicks
-  WHERE coalesce(search_id, recommendation_id, list_id) IS NULL
+  WHERE search_id IS NULL AND recommendation_id IS NULL AND list_id IS NULL
   UNION ALL
-  SELECT event_id, visitor_id, product_id, event_time FROM clicked_carts
-  WHERE NOT own AND click IS NULL
+  SELECT event_id, visitor_id, product_id, event_time FROM clicked_carts WHERE NOT own AND click IS NULL
 ),
 -- Only searches of the same or the previous half hour can be at most 30 minutes before: a hash join, not a product of times.
 half_hours AS (
@@ -76,10 +81,12 @@ found AS (
   FROM (
     SELECT unnamed.event_id,
       CASE
-        WHEN unnamed.event_time - listed.event_time <= INTERVAL 30 MINUTE THEN listed.search_key
-        WHEN latest.unlisted AND unnamed.event_time - latest.event_time <= INTERVAL 30 MINUTE THEN latest.search_key
+        WHEN epoch_us(unnamed.event_time) - epoch_us(listed.event_time) <= 1_800_000_000 THEN listed.search_key
+        WHEN latest.unlisted AND epoch_us(unnamed.event_time) - epoch_us(latest.event_time) <= 1_800_000_000
+          THEN latest.search_key
       END AS search_key,
-      CASE WHEN unnamed.event_time - listed.event_time <= INTERVAL 30 MINUTE THEN 'listed' ELSE 'last_search' END AS rule
+      CASE WHEN epoch_us(unnamed.event_time) - epoch_us(listed.event_time) <= 1_800_000_000 THEN 'listed'
+        ELSE 'last_search' END AS rule
     FROM unnamed
     ASOF LEFT JOIN listed
       ON listed.visitor_id = unnamed.visitor_id AND listed.product_id = unnamed.product_id
@@ -88,17 +95,20 @@ found AS (
   )
   WHERE search_key IS NOT NULL
 ),
-sourced_clicks AS (
-  SELECT 'click' AS kind, clicks.* EXCLUDE (search_id),
-    coalesce(search_id, found.search_key) AS search_key,
-    CASE WHEN coalesce(search_id, recommendation_id, list_id) IS NOT NULL THEN 'given'
-      WHEN found.search_key IS NOT NULL THEN 'inferred' ELSE 'none' END AS method,
-    found.rule,
+sourced_clicks AS NOT MATERIALIZED (
+  SELECT 'click' AS kind, * EXCLUDE (search_id), search_id AS search_key, 'given' AS method, NULL::VARCHAR AS rule,
     event_id AS click_event_id, NULL::VARCHAR AS cart_event_id
-  FROM clicks LEFT JOIN found USING (event_id)
+  FROM all_clicks
+  WHERE coalesce(search_id, recommendation_id, list_id) IS NOT NULL
+  UNION ALL
+  SELECT 'click' AS kind, all_clicks.* EXCLUDE (search_id), search_key,
+    CASE WHEN search_key IS NULL THEN 'none' ELSE 'inferred' END AS method, rule,
+    event_id AS click_event_id, NULL::VARCHAR AS cart_event_id
+  FROM all_clicks LEFT JOIN found USING (event_id)
+  WHERE search_id IS NULL AND recommendation_id IS NULL AND list_id IS NULL
 ),
 sourced_carts AS (
-  SELECT 'cart' AS kind, carts.* EXCLUDE (search_id, recommendation_id, list_id, click, own),
+  SELECT 'cart' AS kind, carts.* EXCLUDE (search_id, list_id, click, own),
     CASE WHEN own THEN carts.list_id ELSE click.list_id END AS list_id,
     CASE WHEN NOT own THEN click.recommendation_id END AS recommendation_id,
     coalesce(carts.search_id, CASE WHEN NOT own THEN coalesce(click.search_id, found.search_key) END) AS search_key,
@@ -127,7 +137,7 @@ visitor_carts AS (
   GROUP BY ALL
 ),
 carted_lines AS (
-  SELECT lines.*, CASE WHEN lines.event_time - visitor_carts.event_time <= INTERVAL 7 DAY THEN step END AS step
+  SELECT lines.*, CASE WHEN epoch_us(lines.event_time) - epoch_us(visitor_carts.event_time) <= 604_800_000_000 THEN step END AS step
   FROM lines ASOF LEFT JOIN visitor_carts
     ON visitor_carts.visitor_id = lines.visitor_id AND visitor_carts.product_id = lines.product_id
     AND visitor_carts.event_time <= lines.event_time
@@ -135,16 +145,17 @@ carted_lines AS (
 uncarted_lines AS (SELECT * EXCLUDE (step) FROM carted_lines WHERE step IS NULL),
 visitor_clicks AS (
   SELECT visitor_id, product_id, event_time, arg_max(
-      {'search_key': search_key, 'recommendation_id': recommendation_id, 'list_id': list_id,
-       'click_event_id': click_event_id, 'cart_event_id': cart_event_id}, event_id
+      {'search_key': coalesce(search_id, search_key), 'recommendation_id': recommendation_id, 'list_id': list_id,
+       'click_event_id': event_id, 'cart_event_id': NULL::VARCHAR}, event_id
     ) AS step
-  FROM sourced_clicks SEMI JOIN uncarted_lines USING (visitor_id, product_id)
+  FROM (FROM clicks SEMI JOIN (SELECT DISTINCT visitor_id, product_id FROM uncarted_lines) USING (visitor_id, product_id))
+  LEFT JOIN found USING (event_id)
   GROUP BY ALL
 ),
 stepped_lines AS (
   SELECT *, 'cart' AS step_kind FROM carted_lines WHERE step IS NOT NULL
   UNION ALL
-  SELECT lines.*, CASE WHEN lines.event_time - visitor_clicks.event_time <= INTERVAL 7 DAY THEN step END AS step,
+  SELECT lines.*, CASE WHEN epoch_us(lines.event_time) - epoch_us(visitor_clicks.event_time) <= 604_800_000_000 THEN step END AS step,
     'click' AS step_kind
   FROM uncarted_lines AS lines ASOF LEFT JOIN visitor_clicks
     ON visitor_clicks.visitor_id = lines.visitor_id AND visitor_clicks.product_id = lines.product_id

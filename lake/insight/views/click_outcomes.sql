@@ -1,14 +1,22 @@
 -- click_outcomes: One row per click with what came of it: the cart adds and order lines whose chain begins with it.
-WITH fates AS (
-  SELECT click_event_id,
-    count(*) FILTER (WHERE kind = 'cart') AS cart_adds,
-    count(*) FILTER (WHERE kind = 'order_line') AS order_lines
-  FROM attribution
-  WHERE kind <> 'click' AND click_event_id IS NOT NULL
-  GROUP BY click_event_id
-)
-SELECT event_id, event_time, date, segment, session_key, visitor_id, product_id, variant_id, position,
-  source, search_key, recommendation_id, list_id, method, rule,
-  coalesce(fates.cart_adds, 0) AS cart_adds, coalesce(fates.order_lines, 0) AS order_lines
-FROM attribution LEFT JOIN fates ON fates.click_event_id = attribution.event_id
-WHERE kind = 'click'
+--
+-- Grouped in one pass: a join of attribution with itself would keep all of it in memory.
+SELECT click_event_id AS event_id,
+  any_value(event_time) FILTER (WHERE kind = 'click') AS event_time,
+  any_value(date) FILTER (WHERE kind = 'click') AS date,
+  any_value(segment) FILTER (WHERE kind = 'click') AS segment,
+  any_value(session_key) FILTER (WHERE kind = 'click') AS session_key,
+  any_value(visitor_id) FILTER (WHERE kind = 'click') AS visitor_id,
+  any_value(product_id) AS product_id,
+  any_value(position) FILTER (WHERE kind = 'click') AS position,
+  any_value(source) FILTER (WHERE kind = 'click') AS source,
+  any_value(search_key) FILTER (WHERE kind = 'click') AS search_key,
+  any_value(recommendation_id) FILTER (WHERE kind = 'click') AS recommendation_id,
+  any_value(list_id) FILTER (WHERE kind = 'click') AS list_id,
+  any_value(method) FILTER (WHERE kind = 'click') AS method,
+  count(*) FILTER (WHERE kind = 'cart') AS cart_adds,
+  count(*) FILTER (WHERE kind = 'order_line') AS order_lines
+FROM attribution
+WHERE click_event_id IS NOT NULL
+GROUP BY click_event_id
+HAVING bool_or(kind = 'click')

@@ -3,7 +3,7 @@
 -- A pair of anonymous_id and user_id is here when an event carried both together with consent.personalization = true, and
 -- the latest consent stated under that anonymous_id is true (a refusal at the same moment wins). Consent never stated is no
 -- consent. is_current marks the customer seen last under the anonymous_id; users says how many it has had (a shared device).
-WITH pairs AS (
+WITH pairs AS MATERIALIZED (
   SELECT anonymous_id, CASE WHEN consent_personalization THEN user_id END AS user_id,
     min(event_time) AS first_seen, max(event_time) AS last_seen, count(*) AS events,
     max(event_time) FILTER (WHERE consent_personalization) AS granted_at,

@@ -6,7 +6,7 @@
 -- sent_count: events that told of the order. sent_by_count: different keys they came with. amounts_differ: whether they
 -- disagree on total or currency. items: the lines' quantities. line_discount: the lines' discounts, NULL where none is stated.
 -- goods_total: the lines' quantity * unit_price - discount. Bots' events are left out.
-WITH sent AS (
+WITH sent AS NOT MATERIALIZED (
   SELECT {{columns OrderCreated}}, segment, date, (received_at, event_time, event_id) AS received_order
   FROM events_with_bots
   WHERE type = 'OrderCreated' AND is_bot IS DISTINCT FROM (type IS NOT NULL)

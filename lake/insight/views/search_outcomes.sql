@@ -1,12 +1,14 @@
 -- search_outcomes: One row per search (see distinct_searches) with what came of it, by attribution.
 --
 -- clicks, cart_adds, order_lines: how many of each were led by the search, whenever they happened; inferred_clicks: those of
--- them not given. first_click_position: position of the earliest click that tells one; best_position: the smallest of any.
+-- them not given. first_click_position: position of the earliest click that tells one, the smallest where
+-- several are at one moment; best_position: the smallest of any.
 WITH outcomes AS (
   SELECT search_key,
     count(*) FILTER (WHERE kind = 'click') AS clicks,
     count(*) FILTER (WHERE kind = 'click' AND method = 'inferred') AS inferred_clicks,
-    arg_min(position, (event_time, event_id)) FILTER (WHERE kind = 'click' AND position IS NOT NULL) AS first_click_position,
+    -- The earliest time and at it the smallest position as one number, which is far cheaper than a minimum of pairs.
+    min(epoch_us(event_time)::HUGEINT * 10_000_000_000 + position) FILTER (WHERE kind = 'click') AS first_click,
     min(position) FILTER (WHERE kind = 'click') AS best_position,
     count(*) FILTER (WHERE kind = 'cart') AS cart_adds,
     count(*) FILTER (WHERE kind = 'order_line') AS order_lines
@@ -15,6 +17,7 @@ WITH outcomes AS (
   GROUP BY search_key
 )
 SELECT distinct_searches.*,
-  coalesce(clicks, 0) AS clicks, coalesce(inferred_clicks, 0) AS inferred_clicks, first_click_position, best_position,
+  coalesce(clicks, 0) AS clicks, coalesce(inferred_clicks, 0) AS inferred_clicks,
+  (first_click % 10_000_000_000)::INTEGER AS first_click_position, best_position,
   coalesce(cart_adds, 0) AS cart_adds, coalesce(order_lines, 0) AS order_lines
 FROM distinct_searches LEFT JOIN outcomes USING (search_key)
