@@ -7,6 +7,8 @@ import { watchSecrets, type SecretWatch } from '../runtime/secretStore.ts';
 import { TOKENS_BUCKET, type TokenRecord } from '../schemas/keys.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import type { LakeConfig } from './config.ts';
+import { probeRoutes } from './http/routes/probes.ts';
+import { queryRoute } from './http/routes/query.ts';
 import { startQueryServer } from './http/server.ts';
 import { LakeMetrics } from './metrics.ts';
 import { openLakeQueries } from './query/open.ts';
@@ -35,15 +37,16 @@ export async function startLake(options: {
   const storageFault = watchStorage(storage, { log, resources });
   const state: { tokens?: SecretWatch<TokenRecord> } = {};
 
+  const metrics = new LakeMetrics(createMetrics('lake'), slots);
+  const notReady = (): string | undefined => tokensFault(state.tokens) ?? storageFault();
+
   const server = await startQueryServer({
     host: config.host,
     port: config.port,
-    queries,
-    slots,
-    metrics: new LakeMetrics(createMetrics('lake'), slots),
+    routes: [...probeRoutes({ metrics: metrics.registry, notReady }), queryRoute({ queries, slots })],
+    metrics,
     log,
     tokens: () => state.tokens,
-    notReady: () => tokensFault(state.tokens) ?? storageFault(),
   });
   resources.add('http', server, () => server.close(STOP_DEADLINE_MS));
 

@@ -135,9 +135,9 @@ async function post(
   return { status: response.status, body: (await response.json()) as Answer['body'], headers: response.headers };
 }
 
-async function metric(name: string): Promise<number> {
+async function metric(name: string, labels = ''): Promise<number> {
   const text = await (await fetch(`${lake.url}/metrics`)).text();
-  return Number(new RegExp(`^${name}\\{[^}]*\\} (\\S+)$`, 'm').exec(text)?.[1] ?? NaN);
+  return Number(new RegExp(`^${name}\\{${labels}[^}]*\\} (\\S+)$`, 'm').exec(text)?.[1] ?? NaN);
 }
 
 describe('POST /api/query', () => {
@@ -228,6 +228,9 @@ describe('POST /api/query', () => {
     const get = await fetch(`${lake.url}/api/query`);
     expect([get.status, get.headers.get('allow')]).toEqual([405, 'POST']);
     expect((await fetch(`${lake.url}/nothing`)).status).toBe(404);
+    const options = await fetch(`${lake.url}/api/query`, { method: 'OPTIONS' });
+    expect([options.status, options.headers.get('allow')]).toEqual([204, 'POST']);
+    expect(await metric('spor_lake_requests_total', 'route="/api/query",code="method_not_allowed"')).toBe(1);
     expect((await fetch(`${lake.url}/readyz`, { method: 'POST' })).headers.get('allow')).toBe('GET, HEAD');
     expect(await (await fetch(`${lake.url}/healthz`)).json()).toEqual({ status: 'ok' });
     expect((await fetch(`${lake.url}/healthz`, { method: 'HEAD' })).status).toBe(200);

@@ -1,0 +1,16 @@
+import { LAKE_ERRORS, LakeError } from '../errors.ts';
+import { jsonReply, type Reply } from './route.ts';
+
+/** Any error as one of the table; what is not known is `internal`. */
+export function asLakeError(error: unknown): LakeError {
+  return error instanceof LakeError ? error : new LakeError('internal', LAKE_ERRORS.internal.help, { cause: error });
+}
+
+/** `{"code", "message"}`: our own text for faults on our side, whose details stay in the log. */
+export function errorReply(error: LakeError): Reply {
+  const { status, retryable, help } = LAKE_ERRORS[error.code];
+  const reply = jsonReply({ code: error.code, message: status >= 500 ? help : error.message }, status);
+  if (retryable) reply.headers['retry-after'] = String(error.retryAfterSeconds ?? 1);
+  if (status === 401) reply.headers['www-authenticate'] = 'Bearer';
+  return reply;
+}

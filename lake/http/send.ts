@@ -1,0 +1,56 @@
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Reply } from './route.ts';
+
+/** A reader that takes nothing for this long is taken for dead. */
+const STALLED_MS = 60_000;
+
+/**
+ * Sends an answer. Pieces are asked for as the caller takes them.
+ * @throws what the body throws: before the first piece nothing has been sent (`response.headersSent` is false).
+ */
+export async function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status = 200, headers, body = '' }: Reply,
+  options: { last: boolean },
+): Promise<void> {
+  const whole = typeof body === 'string' || body instanceof Uint8Array ? body : undefined;
+  const pieces = whole === undefined ? (body as AsyncIterable<string | Uint8Array>)[Symbol.asyncIterator]() : undefined;
+  try {
+    const first = await pieces?.next();
+    if (response.destroyed) return;
+    // A body left unread would be taken for the next request on the connection.
+    const close = options.last || !request.complete;
+    response.writeHead(status, {
+      ...(whole === undefined || status === 204 ? {} : { 'content-length': Buffer.byteLength(whole) }),
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      ...headers,
+      ...(close ? { connection: 'close' } : {}),
+    });
+    if (request.method === 'HEAD' || pieces === undefined) {
+      response.end(request.method === 'HEAD' ? undefined : whole);
+      return;
+    }
+    response.setTimeout(STALLED_MS, () => response.destroy());
+    for (let piece = first!; !piece.done; piece = await pieces.next()) {
+      if (!response.write(piece.value)) await taken(response);
+      if (response.destroyed) return;
+    }
+    response.end();
+  } finally {
+    await pieces?.return?.();
+  }
+}
+
+/** Resolves when more can be written, or the caller has gone. */
+async function taken(response: ServerResponse): Promise<void> {
+  const settled = new AbortController();
+  const { signal } = settled;
+  try {
+    await Promise.race([once(response, 'drain', { signal }), once(response, 'close', { signal })]);
+  } finally {
+    settled.abort();
+  }
+}
