@@ -2,8 +2,8 @@ import { TxnConflict, type AppendCommit, type NewFile, type Table } from '../../
 import type { Storage } from '../../lake/storage/storage.ts';
 import { newFilePath, tableRoot, type TableName } from '../../lake/tables.ts';
 import type { Reach } from '../failpoint.ts';
-import type { WrittenWindow } from '../parquet/write.ts';
-import type { ClosedWindow } from '../window/window.ts';
+import type { WrittenWindow } from '../../lake/flush/write.ts';
+import type { ClosedWindow } from '../../lake/window/window.ts';
 import { LostShard, type FilesByTable, type Intents } from './intents.ts';
 import { forEachLimited } from './parallel.ts';
 import type { Tables } from './tables.ts';

@@ -2,7 +2,7 @@ import { openTable, type Table } from '../../lake/delta/table.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { TABLE_NAMES, tableSpec, type TableName } from '../../lake/tables.ts';
 import type { Registry } from '../../schemas/registry.ts';
-import type { Stored } from '../window/window.ts';
+import type { Stored } from '../../lake/window/window.ts';
 
 /** Tables kept open: each holds its snapshot in memory. Others are opened again when they are needed. */
 const OPEN_TABLES = 512;

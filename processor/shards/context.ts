@@ -3,12 +3,12 @@ import type { Storage } from '../../lake/storage/storage.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { NatsConnection } from '../../runtime/nats.ts';
 import type { Registry } from '../../schemas/registry.ts';
-import type { Progress } from '../commit/progress.ts';
-import type { DuplicatesOptions } from '../dedupe/duplicates.ts';
+import type { Progress } from '../../lake/tail/progress.ts';
+import type { DuplicatesOptions } from '../../lake/dedupe/duplicates.ts';
 import type { Reach } from '../failpoint.ts';
 import type { ProcessorMetrics } from '../metrics.ts';
-import type { Engine } from '../parquet/engine.ts';
-import type { WindowLimits } from '../window/window.ts';
+import type { Engine } from '../../lake/flush/engine.ts';
+import type { WindowLimits } from '../../lake/window/window.ts';
 
 /** What the work on every shard shares. */
 export interface ShardContext {

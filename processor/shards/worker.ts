@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { Logger } from '../../runtime/log.ts';
-import type { Session } from '../parquet/engine.ts';
-import { sourceOf } from '../window/message.ts';
+import type { Session } from '../../lake/flush/engine.ts';
+import { sourceOf } from '../../lake/window/message.ts';
 import { Reader } from '../window/reader.ts';
-import { Window } from '../window/window.ts';
+import { Window } from '../../lake/window/window.ts';
 import type { ShardContext } from './context.ts';
 import { Flusher } from './flusher.ts';
 import { keepHouse } from './housekeeping.ts';

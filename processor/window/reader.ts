@@ -2,7 +2,7 @@ import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstr
 import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 import { FORMAT_HEADER } from '../../schemas/envelope.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { StreamMessage } from './message.ts';
+import type { StreamMessage } from '../../lake/window/message.ts';
 
 export interface ReaderOptions {
   connection: NatsConnection;

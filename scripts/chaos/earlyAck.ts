@@ -2,7 +2,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '../../runtime/nats.ts';
 import { delay } from '../../runtime/retry.ts';
-import type { ShardProgress } from '../../processor/commit/progress.ts';
+import type { ShardProgress } from '../../lake/tail/progress.ts';
 import { streamName } from '../../schemas/subjects.ts';
 import { SHARDS } from './tenants.ts';
 

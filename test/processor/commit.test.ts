@@ -6,8 +6,8 @@ import { commitWindow, planCommits, type CommitOptions } from '../../processor/c
 import { LostShard, type FilesByTable } from '../../processor/commit/intents.ts';
 import { recover } from '../../processor/commit/recover.ts';
 import { Tables } from '../../processor/commit/tables.ts';
-import type { WrittenFile, WrittenWindow } from '../../processor/parquet/write.ts';
-import type { ClosedWindow } from '../../processor/window/window.ts';
+import type { WrittenFile, WrittenWindow } from '../../lake/flush/write.ts';
+import type { ClosedWindow } from '../../lake/window/window.ts';
 import { openTable, TxnConflict } from '../../lake/delta/table.ts';
 import { openLocalStorage } from '../../lake/storage/local.ts';
 import type { Storage } from '../../lake/storage/storage.ts';

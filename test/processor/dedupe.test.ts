@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Duplicates, type IdsToJudge, type StoredIds } from '../../processor/dedupe/duplicates.ts';
-import { ID_WORDS, IdSet } from '../../processor/dedupe/idSet.ts';
-import { filesThatMayHold, idFile, type IdFile } from '../../processor/dedupe/plan.ts';
+import { Duplicates, type IdsToJudge, type StoredIds } from '../../lake/dedupe/duplicates.ts';
+import { ID_WORDS, IdSet } from '../../lake/dedupe/idSet.ts';
+import { filesThatMayHold, idFile, type IdFile } from '../../lake/dedupe/plan.ts';
 
 const HOUR = 3_600_000;
 

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { StreamMessage } from '../../processor/window/message.ts';
-import { Window, type ClosedWindow } from '../../processor/window/window.ts';
+import type { StreamMessage } from '../../lake/window/message.ts';
+import { Window, type ClosedWindow } from '../../lake/window/window.ts';
 import { shardOf } from '../../schemas/subjects.ts';
 import { anEvent, messageOf, SHARDS, type TestPost } from './support/messages.ts';
 

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileStats, type CopyStats, type FileStats } from '../../lake/delta/stats.ts';
-import type { TableName } from '../../lake/tables.ts';
+import { fileStats, type CopyStats, type FileStats } from '../delta/stats.ts';
+import type { TableName } from '../tables.ts';
 import type { Source } from '../window/message.ts';
 import type { ClosedWindow } from '../window/window.ts';
 import type { Row, Session } from './engine.ts';

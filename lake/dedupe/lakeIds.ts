@@ -1,9 +1,9 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Table } from '../../lake/delta/table.ts';
-import type { Storage } from '../../lake/storage/storage.ts';
-import { quote, type Session } from '../parquet/engine.ts';
-import { hexId } from '../parquet/sql.ts';
+import type { Table } from '../delta/table.ts';
+import type { Storage } from '../storage/storage.ts';
+import { quote, type Session } from '../flush/engine.ts';
+import { hexId } from '../flush/sql.ts';
 import type { StoredIds } from './duplicates.ts';
 import { idFile, type IdFile } from './plan.ts';
 

@@ -1,4 +1,4 @@
-import type { AddFile } from '../../lake/delta/actions.ts';
+import type { AddFile } from '../delta/actions.ts';
 
 /** What the log says of a data file's event ids and receipt times. */
 export interface IdFile {

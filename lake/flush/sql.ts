@@ -1,5 +1,5 @@
-import { parquetCopyOptions } from '../../lake/parquet.ts';
-import type { TableName } from '../../lake/tables.ts';
+import { parquetCopyOptions } from '../parquet.ts';
+import type { TableName } from '../tables.ts';
 import {
   BATCH_COLUMNS,
   eventColumns,
