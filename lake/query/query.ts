@@ -10,7 +10,7 @@ import type { LocalFiles } from './localFiles.ts';
 import { filesInScope, type Scope } from './prune.ts';
 import { openParser, runSandboxed, type Rows, type SandboxLimits } from './sandbox.ts';
 import { checkSql } from './sqlCheck.ts';
-import { VIEW_TABLES, viewStatements, type FileGroup } from './views.ts';
+import { openCatalog, type FileGroup } from './views.ts';
 
 export interface QueryRequest extends Scope {
   tenantId: string;
@@ -46,6 +46,7 @@ export async function createQueries(options: {
 }): Promise<Queries> {
   const { storage, registry, localFiles, limits } = options;
   const parser = await openParser();
+  const catalog = openCatalog(registry);
   const tables = new Map<string, Record<TableName, Table>>();
 
   const tablesOf = (tenantId: string): Record<TableName, Table> => {
@@ -61,8 +62,8 @@ export async function createQueries(options: {
 
   const run = async (request: QueryRequest): Promise<QueryAnswer> => {
     const startedAt = performance.now();
-    const { tables: named } = await checkSql(parser.connection, request.sql);
-    const needed = TABLE_NAMES.filter((table) => [...named].some((name) => VIEW_TABLES[name] === table));
+    const views = catalog.needed(await checkSql(parser.connection, request.sql));
+    const needed = views.tables;
     const opened = tablesOf(request.tenantId);
     const snapshots: Record<TableName, Snapshot> = { events: NO_TABLE, quarantine: NO_TABLE };
     for (const table of needed) snapshots[table] = await opened[table].snapshot();
@@ -79,7 +80,7 @@ export async function createQueries(options: {
       const remaining = limits.timeoutMs - (performance.now() - startedAt);
       const rows = await runSandboxed(
         {
-          views: viewStatements(groups, registry),
+          views: views.statements(groups),
           files: TABLE_NAMES.flatMap((table) => [...leases.paths[table].values()]),
           sql: request.sql,
           ...(request.signal ? { signal: request.signal } : {}),

@@ -2,7 +2,7 @@ import { DuckDBInstance, type DuckDBConnection, type DuckDBResult } from '@duckd
 import { LakeError } from '../errors.ts';
 import { classify } from './duckdbErrors.ts';
 import { jsonValue, type Json } from './values.ts';
-import { literal } from './views.ts';
+import { literal } from '../sqlEngine.ts';
 
 export interface SandboxLimits {
   memoryMb: number;

@@ -1,9 +1,14 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { LakeError } from '../errors.ts';
 
-/** What a query reads: the names in its FROM clauses, lower-case, CTEs included. */
+/** What a query names; lower-case. */
 export interface CheckedSql {
+  /** The names in its FROM clauses, CTEs included. */
   tables: Set<string>;
+  /** Scalar and aggregate functions, and macros. */
+  functions: Set<string>;
+  /** Whether it asks what relations there are: SHOW TABLES, information_schema and their kind. */
+  catalog: boolean;
 }
 
 /**
@@ -35,6 +40,9 @@ const REFUSED_FUNCTIONS = new Set([
   'nextval',
   'currval',
 ]);
+
+/** Built-in relations about the relations there are. */
+const CATALOG = /^(?:information_schema|pg_catalog)\.|\.(?:duckdb_|sqlite_|pg_)/i;
 
 const EXPLAIN = /^\s*explain\s+(?:analyze\s+)?/i;
 
@@ -84,7 +92,7 @@ async function parse(parser: DuckDBConnection, sql: string): Promise<Parsed> {
 
 /** Walks the tree with a stack of its own: its depth is the caller's choice. */
 function inspect(tree: unknown): CheckedSql {
-  const tables = new Set<string>();
+  const named: CheckedSql = { tables: new Set(), functions: new Set(), catalog: false };
   const stack: unknown[] = [tree];
   while (stack.length > 0) {
     const node = stack.pop();
@@ -95,13 +103,19 @@ function inspect(tree: unknown): CheckedSql {
       function: call,
       function_name: scalar,
       table_name: table,
+      schema_name: schema,
     } = node as Record<string, unknown>;
-    if (type === 'BASE_TABLE') tables.add(String(table).toLowerCase());
+    if (type === 'BASE_TABLE') named.tables.add(String(table).toLowerCase());
+    if (
+      type === 'SHOW_REF' ? table !== '' : type === 'BASE_TABLE' && CATALOG.test(`${String(schema)}.${String(table)}`)
+    )
+      named.catalog = true;
     if (type === 'TABLE_FUNCTION') refuseUnless(TABLE_FUNCTIONS.has(nameOf(call)), nameOf(call));
+    if (kind === 'FUNCTION') named.functions.add(String(scalar).toLowerCase());
     if (kind === 'FUNCTION') refuseUnless(!REFUSED_FUNCTIONS.has(String(scalar).toLowerCase()), String(scalar));
     stack.push(...Object.values(node));
   }
-  return { tables };
+  return named;
 }
 
 function nameOf(call: unknown): string {

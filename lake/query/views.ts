@@ -1,7 +1,10 @@
-import { eventColumns, QUARANTINE_COLUMNS, type Column } from '../../schemas/columns.ts';
+import { eventColumns, QUARANTINE_COLUMNS } from '../../schemas/columns.ts';
 import { duckdbType, type StructField } from '../../schemas/columnType.ts';
 import type { Registry } from '../../schemas/registry.ts';
-import type { TableName } from '../tables.ts';
+import { insightMacros, insightViews, viewsReadBy } from '../insight/views.ts';
+import { identifier, literal } from '../sqlEngine.ts';
+import { TABLE_NAMES, type TableName } from '../tables.ts';
+import type { CheckedSql } from './sqlCheck.ts';
 
 /** Local files that were written with the same columns, and so can be read as one relation. */
 export interface FileGroup {
@@ -11,96 +14,64 @@ export interface FileGroup {
   mixed: boolean;
 }
 
-/** Views on the events table, one per event type: the columns that its schema has. */
-const TYPE_VIEWS: Record<string, string> = {
-  searches: 'Search',
-  product_clicks: 'ProductClicked',
-  cart_adds: 'ProductAddedToCart',
-  orders: 'OrderCreated',
-};
+/** The part of the views that one statement reads. */
+export interface NeededViews {
+  /** Tables that are read at all. */
+  tables: readonly TableName[];
+  /** Creates what the statement reads, in order, over the given files of those tables. */
+  statements(files: Record<TableName, readonly FileGroup[]>): string[];
+}
+
+export interface ViewCatalog {
+  /** What a statement reads; everything where it asks for what there is. */
+  needed(sql: CheckedSql): NeededViews;
+}
 
 const PARTITIONS: readonly StructField[] = [
   { name: 'segment', type: 'string' },
   { name: 'date', type: 'date' },
 ];
 
-/** The table each view reads. */
-export const VIEW_TABLES: Record<string, TableName> = {
-  events: 'events',
-  ...Object.fromEntries(Object.keys(TYPE_VIEWS).map((view) => [view, 'events' as const])),
-  order_lines: 'events',
-  quarantine: 'quarantine',
-};
+/** The relation that holds all rows of a table; the views of lake/insight read these. */
+const BASE: Record<TableName, string> = { events: 'events_all', quarantine: 'quarantine_all' };
 
 /**
- * The statements that create a tenant's views over explicit lists of files. Every column exists whatever the files hold:
- * those written before a column did read as NULL, and an empty table has no rows.
+ * The relations that queries see: those of lake/insight over `events_all` and `quarantine_all`. Each statement gets only
+ * those it names and what these read in turn, so that the others cost nothing.
  */
-export function viewStatements(files: Record<TableName, readonly FileGroup[]>, registry: Registry): string[] {
-  const events = eventColumns(registry);
-  const types = Object.entries(TYPE_VIEWS).map(([view, type]) => typeView(view, type, registry));
-  return [
-    tableView('events', events, files.events),
-    tableView('quarantine', QUARANTINE_COLUMNS, files.quarantine),
-    ...types,
-    orderLinesView(events),
-  ];
+export function openCatalog(registry: Registry): ViewCatalog {
+  const views = insightViews(registry);
+  const macros = insightMacros();
+  const columns = { events: eventColumns(registry), quarantine: QUARANTINE_COLUMNS };
+  return {
+    needed: ({ tables: named, functions, catalog }) => {
+      const picked = catalog ? views : viewsReadBy([...named].map((name) => `FROM ${name}`).join('\n'), views);
+      const text = picked.map(({ sql }) => sql).join('\n');
+      const reads = (word: string): boolean =>
+        named.has(word) || functions.has(word) || new RegExp(`\\b${word}\\b`).test(text);
+      const tables = TABLE_NAMES.filter((table) => reads(BASE[table]));
+      return {
+        tables,
+        statements: (files) => [
+          ...tables.map((table) => tableView(BASE[table], columns[table], files[table])),
+          ...macros.filter(({ name }) => reads(name)).map(({ sql }) => sql),
+          ...picked.map(({ name, sql }) => `CREATE VIEW ${name} AS ${sql}`),
+        ],
+      };
+    },
+  };
 }
 
-/** `'it''s'` */
-export function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
-}
-
+/** Every column exists whatever the files hold: those written before a column did read as NULL. */
 function tableView(view: string, columns: readonly StructField[], groups: readonly FileGroup[]): string {
   const all = [...columns, ...PARTITIONS];
-  const empty = `SELECT ${all.map(({ name, type }) => `NULL::${duckdbType(type)} AS ${quoted(name)}`).join(', ')} WHERE false`;
+  const names = all.map(({ name }) => identifier(name)).join(', ');
+  const empty = `SELECT ${all.map(({ name, type }) => `NULL::${duckdbType(type)} AS ${identifier(name)}`).join(', ')} WHERE false`;
   const relations = [empty, ...groups.filter(({ paths }) => paths.length > 0).map(groupRelation)];
-  return `CREATE VIEW ${view} AS SELECT ${names(all)} FROM (${relations.join(' UNION ALL BY NAME ')})`;
+  return `CREATE VIEW ${view} AS SELECT ${names} FROM (${relations.join(' UNION ALL BY NAME ')})`;
 }
 
 function groupRelation({ paths, mixed }: FileGroup): string {
   const options = `hive_partitioning = true, hive_types = {'segment': VARCHAR, 'date': DATE}, union_by_name = ${mixed}`;
   return `SELECT * FROM read_parquet([${paths.map(literal).join(', ')}], ${options})`;
-}
-
-function typeView(view: string, type: string, registry: Registry): string {
-  const columns = eventColumns({ all: registry.all.filter((schema) => schema.type === type), latest: registry.latest });
-  const own = columns.filter(({ name }) => name !== 'type' && name !== 'lines');
-  return `CREATE VIEW ${view} AS SELECT ${names([...own, ...PARTITIONS])} FROM events WHERE type = ${literal(type)}`;
-}
-
-/** One row per line of each order, numbered from 1. */
-function orderLinesView(events: readonly Column[]): string {
-  const lines = events.find(({ name }) => name === 'lines')!.type;
-  const fields =
-    typeof lines === 'object' && 'list' in lines && typeof lines.list === 'object' && 'struct' in lines.list
-      ? lines.list.struct
-      : [];
-  const order = [
-    'tenant_id',
-    'segment_id',
-    'event_time',
-    'event_id',
-    'order_id',
-    'currency',
-    'session_id',
-    'anonymous_id',
-    'user_id',
-  ];
-  const outer = [...order, 'line_number'].map(quoted).join(', ');
-  const line = fields.map(({ name }) => `line.${quoted(name)} AS ${quoted(name)}`).join(', ');
-  return (
-    `CREATE VIEW order_lines AS SELECT ${outer}, ${line}, ${names(PARTITIONS)} FROM (` +
-    `SELECT ${order.map(quoted).join(', ')}, ${names(PARTITIONS)}, ` +
-    `unnest(range(1, len(lines) + 1))::INTEGER AS line_number, unnest(lines) AS line FROM events WHERE type = 'OrderCreated')`
-  );
-}
-
-function names(columns: readonly StructField[]): string {
-  return columns.map(({ name }) => quoted(name)).join(', ');
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }
