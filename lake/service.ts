@@ -9,6 +9,7 @@ import { createRegistry } from '../schemas/registry.ts';
 import type { LakeConfig } from './config.ts';
 import { probeRoutes } from './http/routes/probes.ts';
 import { queryRoute } from './http/routes/query.ts';
+import { reportRoutes } from './http/routes/reports.ts';
 import { startQueryServer } from './http/server.ts';
 import { LakeMetrics } from './metrics.ts';
 import { openLakeQueries } from './query/open.ts';
@@ -31,7 +32,8 @@ export async function startLake(options: {
   resources: Resources;
 }): Promise<{ port: number }> {
   const { config, log, resources } = options;
-  const { storage, queries } = await openLakeQueries(config, createRegistry());
+  const registry = createRegistry();
+  const { storage, queries } = await openLakeQueries(config, registry);
   resources.add('lake', queries, () => queries.close());
   const slots = createSlots({ concurrent: config.concurrentQueries, queued: config.queuedQueries });
   const storageFault = watchStorage(storage, { log, resources });
@@ -43,7 +45,11 @@ export async function startLake(options: {
   const server = await startQueryServer({
     host: config.host,
     port: config.port,
-    routes: [...probeRoutes({ metrics: metrics.registry, notReady }), queryRoute({ queries, slots })],
+    routes: [
+      ...probeRoutes({ metrics: metrics.registry, notReady }),
+      queryRoute({ queries, slots }),
+      ...reportRoutes({ queries, slots, registry }),
+    ],
     metrics,
     log,
     tokens: () => state.tokens,

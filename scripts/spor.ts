@@ -14,6 +14,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "ask the lake in SQL, one tenant's data at a time",
     load: async () => (await import('./cli/sql.ts')).sql,
   },
+  report: {
+    summary: 'answer a report: search, products, revenue, personalization',
+    load: async () => (await import('./cli/report.ts')).report,
+  },
   status: {
     summary: "the stream's shards and how far they are in the lake",
     load: async () => (await import('./cli/status.ts')).status,

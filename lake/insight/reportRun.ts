@@ -11,7 +11,8 @@ import {
 } from '@duckdb/node-api';
 import { createRegistry, type Registry } from '../../schemas/registry.ts';
 import { isId } from '../../schemas/subjects.ts';
-import { DAYS_AROUND, listReports, renderReport, type Report, type ReportParameter } from './reports.ts';
+import { LakeError } from '../errors.ts';
+import { DAYS_AROUND, findReport, renderReport, type Report, type ReportParameter } from './reports.ts';
 
 /** What somebody asks for; texts as they come from a command line or a URL. */
 export interface ReportRequest {
@@ -35,36 +36,18 @@ export interface BoundReport {
   dates: { from: string; to: string } | undefined;
 }
 
-/** The request cannot be run; the message says what to change. */
-export class ReportError extends Error {
-  override name = 'ReportError';
-  readonly code: 'report_unknown' | 'report_parameter';
-
-  constructor(code: ReportError['code'], message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
 const DAY_MS = 86_400_000;
 
 /**
  * Checks a request and turns it into a statement with values: nothing of it becomes part of the SQL.
- * @throws ReportError
+ * @throws LakeError report_unknown, report_parameter
  */
 export function bindReport(request: ReportRequest, registry: Registry = createRegistry()): BoundReport {
-  const report = listReports().find(({ name }) => name === request.name);
-  if (!report) {
-    const names = listReports().map(({ name }) => name);
-    throw new ReportError(
-      'report_unknown',
-      `there is no report ${JSON.stringify(request.name)}: choose one of ${names.join(', ')}`,
-    );
-  }
+  const report = findReport(request.name);
   const from = moment('from', request.from);
   const to = moment('to', request.to);
   if (from >= to) {
-    throw new ReportError(
+    throw new LakeError(
       'report_parameter',
       `from ${request.from} is not before to ${request.to}, which is excluded: for one day, to is the day after`,
     );
@@ -108,6 +91,12 @@ export function runReport(connection: DuckDBConnection, { sql, values, types }: 
   return connection.stream(sql, values, types);
 }
 
+/** The last days up to and with today, by UTC, as a report's period. */
+export function lastDays(nowMs: number, days = 28): { from: string; to: string } {
+  const tomorrow = (Math.floor(nowMs / DAY_MS) + 1) * DAY_MS;
+  return { from: isoDate(tomorrow - days * DAY_MS), to: isoDate(tomorrow) };
+}
+
 /** A moment in Unix milliseconds. */
 function moment(name: string, text: string): number {
   const zoned = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d))?$/.test(text);
@@ -115,7 +104,7 @@ function moment(name: string, text: string): number {
   // Date.parse takes 31 February for 3 March.
   const day = text.slice(0, 10);
   if (Number.isFinite(at) && new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)) return at;
-  throw new ReportError(
+  throw new LakeError(
     'report_parameter',
     `${name} ${JSON.stringify(text)} is no date: write 2026-11-23 (UTC) or a time with its zone, 2026-11-23T10:00:00Z`,
   );
@@ -124,17 +113,17 @@ function moment(name: string, text: string): number {
 function segmentValue(report: Report, segment: string | undefined): string | null {
   if (segment === undefined) return null;
   if (report.segment === undefined) {
-    throw new ReportError('report_parameter', `${report.name} is of the whole tenant: leave segment out`);
+    throw new LakeError('report_parameter', `${report.name} is of the whole tenant: leave segment out`);
   }
   if (isId(segment)) return segment;
-  throw new ReportError('report_parameter', `segment ${JSON.stringify(segment)} is not the id of a segment`);
+  throw new LakeError('report_parameter', `segment ${JSON.stringify(segment)} is not the id of a segment`);
 }
 
 function parameterValues(report: Report, given: NonNullable<ReportRequest['parameters']>): Record<string, number> {
   const unknown = Object.keys(given).find((name) => report.parameters.every((parameter) => parameter.name !== name));
   if (unknown !== undefined) {
     const names = report.parameters.map(({ name }) => name).join(', ');
-    throw new ReportError(
+    throw new LakeError(
       'report_parameter',
       `${report.name} has no parameter ${JSON.stringify(unknown)}: it has ${names || 'none'}`,
     );
@@ -146,7 +135,7 @@ function numberValue({ name, type, ...parameter }: ReportParameter, given: Reado
   const value = given[name] === undefined ? parameter.default : Number(given[name]);
   const fits = type === 'INTEGER' ? Number.isInteger(value) && value <= 2_147_483_647 : Number.isFinite(value);
   if (fits && value > 0) return value;
-  throw new ReportError('report_parameter', `${name} must be a ${type === 'INTEGER' ? 'whole ' : ''}number above 0`);
+  throw new LakeError('report_parameter', `${name} must be a ${type === 'INTEGER' ? 'whole ' : ''}number above 0`);
 }
 
 function timestamp(ms: number): DuckDBTimestampTZValue {

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import type { Registry } from '../../schemas/registry.ts';
+import { LakeError } from '../errors.ts';
 import { readSqlFile, type SqlFile } from './sqlFile.ts';
 import { expandSql, insightViews, readFragment, viewsReadBy, type View } from './views.ts';
 
@@ -48,10 +49,23 @@ const GROUPS = ['search', 'product', 'commercial', 'personalization', 'quality']
 
 /** All reports, by group and name. */
 export function listReports(): Report[] {
+  return reportNames()
+    .map((name) => describe(readReport(name)))
+    .sort((a, b) => GROUPS.indexOf(a.group) - GROUPS.indexOf(b.group) || (a.name < b.name ? -1 : 1));
+}
+
+/** @throws LakeError report_unknown */
+export function findReport(name: string): Report {
+  const names = reportNames();
+  if (names.includes(name)) return describe(readReport(name));
+  const told = JSON.stringify(name.slice(0, 80));
+  throw new LakeError('report_unknown', `There is no report ${told}. Choose one of ${names.join(', ')}.`);
+}
+
+function reportNames(): string[] {
   return readdirSync(FOLDER)
     .filter((file) => file.endsWith('.sql'))
-    .map((file) => describe(readReport(file.replace('.sql', ''))))
-    .sort((a, b) => GROUPS.indexOf(a.group) - GROUPS.indexOf(b.group) || (a.name < b.name ? -1 : 1));
+    .map((file) => file.replace('.sql', ''));
 }
 
 /**

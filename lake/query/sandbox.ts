@@ -1,4 +1,10 @@
-import { DuckDBInstance, type DuckDBConnection, type DuckDBResult } from '@duckdb/node-api';
+import {
+  DuckDBInstance,
+  type DuckDBConnection,
+  type DuckDBResult,
+  type DuckDBType,
+  type DuckDBValue,
+} from '@duckdb/node-api';
 import { LakeError } from '../errors.ts';
 import { classify } from './duckdbErrors.ts';
 import { jsonValue, type Json } from './values.ts';
@@ -21,7 +27,14 @@ export interface SandboxQuery {
   files: readonly string[];
   /** Untrusted, but checked by checkSql. */
   sql: string;
+  parameters?: SqlParameters | undefined;
   signal?: AbortSignal;
+}
+
+/** Values of a statement's `$name` parameters, and their types where a value alone does not tell. */
+export interface SqlParameters {
+  values: Record<string, DuckDBValue>;
+  types: Record<string, DuckDBType>;
 }
 
 export interface Rows {
@@ -50,7 +63,7 @@ export async function runSandboxed(query: SandboxQuery, limits: SandboxLimits): 
     stop.watch(connection);
     await lockDown(connection, query, stop);
     stop.check();
-    const result = await connection.stream(query.sql);
+    const result = await connection.stream(query.sql, query.parameters?.values, query.parameters?.types);
     const rows = await fetchRows(result, limits);
     if (rows.truncated) await drain(result, connection);
     return rows;

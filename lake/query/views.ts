@@ -1,7 +1,7 @@
 import { eventColumns, QUARANTINE_COLUMNS } from '../../schemas/columns.ts';
 import { duckdbType, type StructField } from '../../schemas/columnType.ts';
 import type { Registry } from '../../schemas/registry.ts';
-import { insightMacros, insightViews, viewsReadBy } from '../insight/views.ts';
+import { insightMacros, insightViews, viewsReadBy, type View } from '../insight/views.ts';
 import { identifier, literal } from '../sqlEngine.ts';
 import { TABLE_NAMES, type TableName } from '../tables.ts';
 import type { CheckedSql } from './sqlCheck.ts';
@@ -25,6 +25,8 @@ export interface NeededViews {
 export interface ViewCatalog {
   /** What a statement reads; everything where it asks for what there is. */
   needed(sql: CheckedSql): NeededViews;
+  /** The same for a statement in which its views stand themselves, as in a report: tables and macros. */
+  neededBare(sql: CheckedSql): NeededViews;
 }
 
 const PARTITIONS: readonly StructField[] = [
@@ -43,22 +45,26 @@ export function openCatalog(registry: Registry): ViewCatalog {
   const views = insightViews(registry);
   const macros = insightMacros();
   const columns = { events: eventColumns(registry), quarantine: QUARANTINE_COLUMNS };
+  const assemble = ({ tables: named, functions }: CheckedSql, picked: readonly View[]): NeededViews => {
+    const text = picked.map(({ sql }) => sql).join('\n');
+    const reads = (word: string): boolean =>
+      named.has(word) || functions.has(word) || new RegExp(`\\b${word}\\b`).test(text);
+    const tables = TABLE_NAMES.filter((table) => reads(BASE[table]));
+    return {
+      tables,
+      statements: (files) => [
+        ...tables.map((table) => tableView(BASE[table], columns[table], files[table])),
+        ...macros.filter(({ name }) => reads(name)).map(({ sql }) => sql),
+        ...picked.map(({ name, sql }) => `CREATE VIEW ${name} AS ${sql}`),
+      ],
+    };
+  };
   return {
-    needed: ({ tables: named, functions, catalog }) => {
-      const picked = catalog ? views : viewsReadBy([...named].map((name) => `FROM ${name}`).join('\n'), views);
-      const text = picked.map(({ sql }) => sql).join('\n');
-      const reads = (word: string): boolean =>
-        named.has(word) || functions.has(word) || new RegExp(`\\b${word}\\b`).test(text);
-      const tables = TABLE_NAMES.filter((table) => reads(BASE[table]));
-      return {
-        tables,
-        statements: (files) => [
-          ...tables.map((table) => tableView(BASE[table], columns[table], files[table])),
-          ...macros.filter(({ name }) => reads(name)).map(({ sql }) => sql),
-          ...picked.map(({ name, sql }) => `CREATE VIEW ${name} AS ${sql}`),
-        ],
-      };
+    needed: (sql) => {
+      const named = [...sql.tables].map((name) => `FROM ${name}`).join('\n');
+      return assemble(sql, sql.catalog ? views : viewsReadBy(named, views));
     },
+    neededBare: (sql) => assemble(sql, []),
   };
 }
 

@@ -77,7 +77,12 @@ export const sql = command({
   },
 });
 
-async function ask(request: QueryRequest, limits: Record<string, string>, context: Context): Promise<QueryAnswer> {
+/** Answers a question about the lake that the environment names. @throws Unavailable, LakeError */
+export async function ask(
+  request: QueryRequest,
+  limits: Record<string, string>,
+  context: Context,
+): Promise<QueryAnswer> {
   const { values } = readEnvironment(context);
   const cache = join(context.env.SPOR_CACHE_DIR ?? join(homedir(), '.cache', 'spor'), 'lake');
   const config = readConfig(
@@ -98,14 +103,16 @@ async function ask(request: QueryRequest, limits: Record<string, string>, contex
   }
 }
 
-function formatted(answer: QueryAnswer, format: (typeof FORMATS)[number]): string {
+/** An answer as text for standard output. */
+export function formatted(answer: QueryAnswer, format: (typeof FORMATS)[number]): string {
   if (format === 'json') return `${JSON.stringify(answer)}\n`;
   const names = answer.columns.map(({ name }) => name);
   if (format === 'csv') return formatCsv(names, answer.rows);
   return `${formatTable(names, answer.rows)}${answer.rowCount} ${answer.rowCount === 1 ? 'row' : 'rows'}\n`;
 }
 
-function formatOf(text: string): (typeof FORMATS)[number] {
+/** @throws UsageError */
+export function formatOf(text: string): (typeof FORMATS)[number] {
   const format = FORMATS.find((known) => known === text);
   if (format === undefined) throw new UsageError(`--format ${text} is none of ${FORMATS.join(', ')}`);
   return format;

@@ -2,7 +2,8 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { format, resolveConfig } from 'prettier';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { botMacro } from '../../lake/insight/generateBots.ts';
-import { bindReport, ReportError, runReport, type ReportRequest } from '../../lake/insight/reportRun.ts';
+import { LakeError } from '../../lake/errors.ts';
+import { bindReport, runReport, type ReportRequest } from '../../lake/insight/reportRun.ts';
 import { listReports } from '../../lake/insight/reports.ts';
 import { reportsPage } from '../../lake/insight/reportsPage.ts';
 import { insightMacros, insightViews, viewsReadBy } from '../../lake/insight/views.ts';
@@ -47,19 +48,19 @@ describe('reports', () => {
     await expect(page).toMatchFileSnapshot(file);
   });
 
-  const refused = (request: Partial<ReportRequest>): ReportError => {
+  const refused = (request: Partial<ReportRequest>): LakeError => {
     try {
       bindReport({ name: 'search_phrases', ...PERIOD, ...request });
     } catch (error) {
-      if (error instanceof ReportError) return error;
+      if (error instanceof LakeError) return error;
       throw error;
     }
     throw new Error('it was not refused');
   };
 
   test.each<[string, Partial<ReportRequest>, string]>([
-    ['an unknown name', { name: 'x' }, 'there is no report "x"'],
-    ['a path', { name: '../views/events' }, 'there is no report'],
+    ['an unknown name', { name: 'x' }, 'There is no report "x"'],
+    ['a path', { name: '../views/events' }, 'There is no report'],
     ['a period the wrong way round', { from: '2026-11-04', to: '2026-11-04' }, 'is not before'],
     ['a day that does not exist', { from: '2026-02-31' }, 'is no date'],
     ['a time without zone', { from: '2026-11-02T10:00:00' }, 'is no date'],

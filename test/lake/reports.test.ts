@@ -1,0 +1,109 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { reportRoutes } from '../../lake/http/routes/reports.ts';
+import { startQueryServer, type QueryServer } from '../../lake/http/server.ts';
+import type { Report } from '../../lake/insight/reports.ts';
+import { LakeMetrics } from '../../lake/metrics.ts';
+import { openLakeQueries } from '../../lake/query/open.ts';
+import type { Queries, QueryAnswer } from '../../lake/query/query.ts';
+import { createSlots } from '../../lake/query/slots.ts';
+import { SETTINGS } from '../../lake/config.ts';
+import { readConfig } from '../../runtime/config.ts';
+import { createLog } from '../../runtime/log.ts';
+import { createMetrics } from '../../runtime/metrics.ts';
+import { newSecret, secretHash, type TokenRecord } from '../../schemas/keys.ts';
+import { commitRows, REGISTRY } from './lakeFixture.ts';
+
+let dir: string;
+let queries: Queries;
+let server: QueryServer;
+const tokens = new Map<string, TokenRecord>();
+const shopToken = createToken([]);
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'spor-test-reports-'));
+  const config = readConfig(SETTINGS, { LAKE_URL: `file:${join(dir, 'lake')}`, WORK_DIR: join(dir, 'work') });
+  const lake = await openLakeQueries(config, REGISTRY);
+  ({ queries } = lake);
+  const search = { type: 'Search', results_count: 3, session_id: 's', anonymous_id: 'a' };
+  await commitRows(lake.storage, 'shop', [
+    { ...search, event_id: 'e-1', event_time: '2026-11-23T10:00:00Z', phrase: 'shoes' },
+  ]);
+  await commitRows(
+    lake.storage,
+    'shop',
+    [{ ...search, event_id: 'e-2', event_time: '2026-11-24T10:00:00Z', phrase: 'hats' }],
+    { segment: 'app', date: '2026-11-24' },
+  );
+  const slots = createSlots({ concurrent: 2, queued: 1 });
+  server = await startQueryServer({
+    host: '127.0.0.1',
+    port: 0,
+    routes: reportRoutes({ queries, slots, registry: REGISTRY }),
+    metrics: new LakeMetrics(createMetrics('lake'), slots),
+    log: createLog('test', 'silent'),
+    tokens: () => ({ get: (hash) => tokens.get(hash), size: 2, staleSinceMs: undefined, stop: () => undefined }),
+  });
+});
+
+afterAll(async () => {
+  await server?.close(1_000);
+  queries?.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+function createToken(segmentIds: string[]): string {
+  const token = newSecret('rt');
+  tokens.set(secretHash(token), { tenantId: 'shop', segmentIds, label: '', createdAt: new Date().toISOString() });
+  return token;
+}
+
+function get(path: string, token = shopToken): Promise<Response> {
+  return fetch(`http://127.0.0.1:${server.port}${path}`, { headers: { authorization: `Bearer ${token}` } });
+}
+
+describe('GET /api/reports', () => {
+  test('lists the reports with their columns, parameters and definitions', async () => {
+    const { reports } = (await (await get('/api/reports')).json()) as { reports: Report[] };
+    expect(reports.find(({ name }) => name === 'popularity')).toMatchObject({
+      group: 'personalization',
+      parameters: [{ name: 'half_life_days', default: 7 }, { name: 'limit' }],
+    });
+  });
+
+  test('answers one, within what the token may read', async () => {
+    const path = '/api/reports/search_phrases?from=2026-11-23&to=2026-11-25&limit=5';
+    const phrasesOf = async (token: string, address = path): Promise<string[]> => {
+      const { columns, rows } = (await (await get(address, token)).json()) as QueryAnswer;
+      return rows.map((row) => row[columns.findIndex(({ name }) => name === 'phrase')] as string);
+    };
+    expect(await (await get(path)).json()).toMatchObject({
+      report: 'search_phrases',
+      from: '2026-11-23',
+      truncated: false,
+      snapshot: { files: 2 },
+    });
+    expect((await phrasesOf(shopToken)).toSorted((a, b) => a.localeCompare(b))).toEqual(['hats', 'shoes']);
+    expect(await phrasesOf(shopToken, `${path}&segment=web`)).toEqual(['shoes']);
+    const appToken = createToken(['app']);
+    expect(await phrasesOf(appToken)).toEqual(['hats']);
+    const refused = await get(`${path}&segment=web`, appToken);
+    expect([refused.status, await refused.json()]).toEqual([
+      400,
+      { code: 'report_parameter', message: 'segment web is not one this token reads: app' },
+    ]);
+  });
+
+  test.each([
+    ['/api/reports/none', 404, 'report_unknown'],
+    ['/api/reports/revenue?from=yesterday', 400, 'report_parameter'],
+    ['/api/reports/revenue?limit=5', 400, 'report_parameter'],
+    ['/api/reports/revenue?segment=a&segment=b', 400, 'report_parameter'],
+    ['/api/reports/revenue?format=xml', 400, 'report_parameter'],
+  ])('%s is refused with %i %s', async (path, status, code) => {
+    const response = await get(path);
+    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([status, code]);
+  });
+});
