@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Registry } from '../../schemas/registry.ts';
+import { dayOfMs, formatRanges, parseRanges, type DayShare } from '../accounts/account.ts';
 import type { Duplicates, IdRun, StoredIds } from '../dedupe/duplicates.ts';
 import { PROCESSOR_CODES, type ProcessorCode } from '../window/rejected.ts';
 import type { ClosedWindow, LineRun } from '../window/window.ts';
@@ -16,8 +17,10 @@ export interface Outcome {
   setAside: number;
   /** Rows of the quarantine table. */
   quarantined: number;
-  /** Duplicates by receipt, where there are any. */
-  duplicates: Record<string, number>;
+  /** Positions of duplicates in the sender's batch by receipt, as formatRanges writes them, where there are any. */
+  duplicates: Record<string, string>;
+  /** The counts by UTC date of receipt. */
+  days: Map<string, DayShare & { duplicate: number }>;
 }
 
 export interface WriteOptions {
@@ -130,10 +133,12 @@ async function dropDuplicates(
   if (lines.length === 0) return;
   const file = join(window.dir, 'duplicates.ndjson');
   await writeFile(file, lines.map((line) => `{"line":${line}}\n`).join(''));
-  for (const { tenant_id: tenantId, receipt_id: receipt, rows } of await session.run(sql.selectReceipts(file))) {
-    const outcome = outcomes.get(String(tenantId))!;
-    outcome.duplicate += Number(rows);
-    outcome.duplicates[String(receipt)] = (outcome.duplicates[String(receipt)] ?? 0) + Number(rows);
+  for (const row of await session.run(sql.selectReceipts(file))) {
+    const outcome = outcomes.get(String(row.tenant_id))!;
+    const rows = Number(row.rows);
+    outcome.duplicate += rows;
+    outcome.days.get(dayOfMs(Number(row.received_ms)))!.duplicate += rows;
+    outcome.duplicates[String(row.receipt_id)] = formatRanges(parseRanges(String(row.indexes)));
   }
   await session.run(sql.deleteLines(file));
 }

@@ -1,6 +1,7 @@
 import { copyFile, appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Registry } from '../../schemas/registry.ts';
+import { dayOfMs, dayShare } from '../accounts/account.ts';
 import { rejectedRow } from '../window/rejected.ts';
 import type { ClosedWindow, LineRun } from '../window/window.ts';
 import { EngineError, type Session } from './engine.ts';
@@ -68,8 +69,9 @@ export async function setAside(window: ClosedWindow, unstorable: readonly Unstor
     ...window,
     lines: lines.length - reasons.size,
     runs: [],
-    tenants: new Map([...window.tenants].map(([tenant, share]) => [tenant, { ...share }])),
+    tenants: new Map([...window.tenants].map(([tenant, share]) => [tenant, structuredClone(share)])),
   };
+  const days = await daysOfBatches(window.batchesFile);
   let kept = 0;
   for (const [index, run] of window.runs.entries()) {
     const end = window.runs[index + 1]?.firstLine ?? window.lines;
@@ -84,8 +86,11 @@ export async function setAside(window: ClosedWindow, unstorable: readonly Unstor
       }
       moved.batchSum -= batchOf(lines[line]!);
       share.setAside++;
+      const day = dayShare(share.days, days.get(batchOf(lines[line]!))!);
+      day.setAside++;
       if (run.sequence <= window.quarantineStored.get(tenantId)!) continue;
       share.quarantined++;
+      day.quarantined++;
       rejected.push(`${JSON.stringify(quarantineRow(lines[line]!, reason))}\n`);
     }
     if (kept > moved.firstLine) next.runs.push(moved);
@@ -102,6 +107,14 @@ export async function setAside(window: ClosedWindow, unstorable: readonly Unstor
   await appendFile(next.rejectedFile, rejected.join(''));
   await writeFile(next.eventsFile, Buffer.concat(lines.filter((_, index) => !reasons.has(index))));
   return next;
+}
+
+/** UTC dates of receipt by batch number. */
+async function daysOfBatches(file: string): Promise<Map<number, string>> {
+  const rows = splitLines(await readFile(file)).map(
+    (line) => JSON.parse(line.toString('utf8')) as { b: number; received_at: string },
+  );
+  return new Map(rows.map(({ b, received_at: receivedAt }) => [b, dayOfMs(Date.parse(receivedAt))]));
 }
 
 function quarantineRow(line: Buffer, { code, message }: UnstorableLine): Record<string, unknown> {

@@ -37,7 +37,8 @@ export async function writeWindow(window: ClosedWindow, options: WriteOptions): 
   const { session, registry, duplicates, parts } = options;
   const outcomes = new Map<string, Outcome>();
   for (const [tenantId, share] of window.tenants) {
-    outcomes.set(tenantId, { ...share, stored: 0, duplicate: 0, duplicates: {} });
+    const days = new Map([...share.days].map(([day, counts]) => [day, { ...counts, duplicate: 0 }]));
+    outcomes.set(tenantId, { ...share, stored: 0, duplicate: 0, duplicates: {}, days });
   }
   const files: WrittenFile[] = [];
   const events = sql.eventsSql(registry);

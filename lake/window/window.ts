@@ -2,6 +2,7 @@ import { rm, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BatchHeader, RejectedEvent } from '../../schemas/envelope.ts';
 import { formatReceipt } from '../../schemas/receipt.ts';
+import { dayOfMs, dayShare, type DayShare } from '../accounts/account.ts';
 import { copyLines, MalformedMessage, parseMessage, renumberedBytes, sourceOf } from './message.ts';
 import type { Source, StreamMessage } from './message.ts';
 import { PROCESSOR_CODES, rejectedRow, storable, wholeText, type ProcessorCode } from './rejected.ts';
@@ -38,6 +39,8 @@ export interface TenantShare {
   setAside: number;
   /** Rows for the quarantine. */
   quarantined: number;
+  /** The same by UTC date of receipt. */
+  days: Map<string, DayShare>;
 }
 
 /** A range of lines of the events file that came in one message. */
@@ -75,6 +78,8 @@ export interface ClosedWindow {
   quarantineStored: Map<string, number>;
   /** When the first and last of its batches were received, in milliseconds since 1970. */
   receivedMs: { min: number; max: number };
+  /** When the stream stored the last of its messages, in milliseconds since 1970: all from before are in it, or earlier. */
+  lastStoredMs: number;
 }
 
 /**
@@ -115,6 +120,7 @@ export class Window {
       tenants: new Map(),
       quarantineStored: new Map(),
       receivedMs: { min: Infinity, max: -Infinity },
+      lastStoredMs: 0,
     };
   }
 
@@ -150,6 +156,7 @@ export class Window {
       contents.firstSequence = message.sequence;
     }
     contents.lastSequence = message.sequence;
+    contents.lastStoredMs = message.timeMs;
     contents.bytes += message.data.length;
     const wanted = { events: message.sequence > stored.events, rejected: message.sequence > stored.quarantine };
     if (!wanted.events && !wanted.rejected) return;
@@ -197,8 +204,13 @@ export class Window {
     }
     for (const [index, batch] of parsed.batches.entries()) {
       this.#addBatch(message, { ...parsed.source, source, index }, batch);
+      const day = dayShare(share.days, dayOfMs(Date.parse(batch.receivedAt)));
+      if (wanted.events) day.accepted += batch.accepted;
       if (!wanted.rejected) continue;
-      for (const event of batch.rejected ?? []) this.#addRejected(firstBatch + index, event, share);
+      for (const event of batch.rejected ?? []) {
+        this.#addRejected(firstBatch + index, event, share);
+        day.quarantined++;
+      }
     }
   }
 
@@ -211,7 +223,9 @@ export class Window {
     const code: ProcessorCode = 'message_malformed';
     const text = `${PROCESSOR_CODES[code]} Fault: ${reason}`;
     const event = { index: null, code, path: '', message: text, raw: wholeText(message.data) };
-    this.#addRejected(b, event, this.#share(of.tenantId));
+    const share = this.#share(of.tenantId);
+    this.#addRejected(b, event, share);
+    dayShare(share.days, dayOfMs(message.timeMs)).quarantined++;
   }
 
   #addBatch(message: StreamMessage, at: Source & { source: number; index: number }, batch: BatchHeader): void {
@@ -252,7 +266,7 @@ export class Window {
   #share(tenantId: string): TenantShare {
     const known = this.#contents.tenants.get(tenantId);
     if (known) return known;
-    const share = { accepted: 0, setAside: 0, quarantined: 0 };
+    const share = { accepted: 0, setAside: 0, quarantined: 0, days: new Map<string, DayShare>() };
     this.#contents.tenants.set(tenantId, share);
     return share;
   }

@@ -1,7 +1,9 @@
+import type { AcceptedByDay, QuarantinedByDay } from '../../lake/accounts/account.ts';
 import { TxnConflict, type AppendCommit, type NewFile, type Table } from '../../lake/delta/table.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { newFilePath, tableRoot, type TableName } from '../../lake/tables.ts';
 import type { Reach } from '../failpoint.ts';
+import type { Outcome } from '../../lake/flush/lines.ts';
 import type { WrittenWindow } from '../../lake/flush/write.ts';
 import type { ClosedWindow } from '../../lake/window/window.ts';
 import { LostShard, type FilesByTable, type Intents } from './intents.ts';
@@ -33,16 +35,31 @@ const COMMITS_AT_ONCE = 16;
 export function planCommits(stream: string, window: ClosedWindow, { files, outcomes }: WrittenWindow): TableCommit[] {
   const { firstSequence, lastSequence } = window;
   const from = { stream, firstSequence, lastSequence };
+  const acknowledgedBefore = new Date(window.lastStoredMs).toISOString();
   const commits: TableCommit[] = [];
-  for (const [tenantId, { accepted, stored, duplicate, setAside, quarantined, duplicates }] of outcomes) {
+  for (const [tenantId, outcome] of outcomes) {
+    const { accepted, stored, duplicate, setAside, quarantined, duplicates } = outcome;
     const commit = (name: TableName, counts: Record<string, unknown>): void => {
       const own = files.filter(({ table, source }) => table === name && source.tenantId === tenantId);
-      commits.push({ name, tenantId, files: own.map((file) => newFile(file, from)), info: { ...from, ...counts } });
+      const info = { ...from, acknowledgedBefore, ...counts };
+      commits.push({ name, tenantId, files: own.map((file) => newFile(file, from)), info });
     };
-    if (accepted > 0) commit('events', { accepted, stored, duplicate, setAside, duplicates });
-    if (quarantined > 0) commit('quarantine', { quarantined });
+    const { acceptedByDay, quarantinedByDay } = countsByDay(outcome);
+    if (accepted > 0) commit('events', { accepted, stored, duplicate, setAside, days: acceptedByDay, duplicates });
+    if (quarantined > 0) commit('quarantine', { quarantined, days: quarantinedByDay });
   }
   return commits;
+}
+
+/** The accounts of both tables (lake/accounts/account.ts); days without a count are left out. */
+function countsByDay({ days }: Outcome): { acceptedByDay: AcceptedByDay; quarantinedByDay: QuarantinedByDay } {
+  const acceptedByDay: AcceptedByDay = {};
+  const quarantinedByDay: QuarantinedByDay = {};
+  for (const [day, { accepted, duplicate, setAside, quarantined }] of days) {
+    if (accepted > 0) acceptedByDay[day] = { accepted, duplicate, setAside };
+    if (quarantined > 0) quarantinedByDay[day] = { quarantined, setAside };
+  }
+  return { acceptedByDay, quarantinedByDay };
 }
 
 function newFile(

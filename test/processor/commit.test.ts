@@ -43,6 +43,7 @@ const aWindow = (firstSequence: number, lastSequence: number): ClosedWindow => (
   tenants: new Map(),
   quarantineStored: new Map(),
   receivedMs: { min: 0, max: 0 },
+  lastStoredMs: 0,
 });
 
 let made = 0;
@@ -61,6 +62,7 @@ const outcome = (over: Partial<WrittenWindow['outcomes'] extends Map<string, inf
   setAside: 0,
   quarantined: 0,
   duplicates: {},
+  days: new Map(),
   ...over,
 });
 
@@ -139,7 +141,7 @@ test('paths are recorded before the first upload, files are complete before the 
 
 test('a window of nothing but duplicates is committed too, with their number', async () => {
   const window = aWindow(1, 9);
-  const outcomes = new Map([['t1', outcome({ stored: 0, duplicate: 1, duplicates: { r: 1 } })]]);
+  const outcomes = new Map([['t1', outcome({ stored: 0, duplicate: 1, duplicates: { r: '0' } })]]);
   await commitWindow(window, planCommits('EVENTS_0', window, { files: [], outcomes }), options([]));
   const { txns, files } = await tableOf('events', 't1').snapshot();
   expect([txns.get(APP_ID), files.size]).toEqual([9, 0]);
