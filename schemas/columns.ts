@@ -18,6 +18,7 @@ export const BATCH_COLUMNS: readonly StructField[] = [
   { name: 'skew_ms', type: 'long' },
   { name: 'key_id', type: 'string' },
   { name: 'user_agent', type: 'string' },
+  { name: 'redriven_from', type: 'string' },
 ];
 
 const BATCH_FIELDS = {
@@ -29,6 +30,8 @@ const BATCH_FIELDS = {
   skew_ms: "Correction added to timestamp to give event_time; 0 where the sender's clock was right.",
   key_id: 'First 16 hex digits of the SHA-256 of the instrumentation key.',
   user_agent: 'User-Agent of the request.',
+  redriven_from:
+    'Receipt of the refused batch, where the event came out of the quarantine; receipt_index is its position there.',
 } as const;
 
 function batchColumn(name: keyof typeof BATCH_FIELDS): Column {
@@ -78,7 +81,7 @@ export function eventColumns(registry: Registry): Column[] {
     description: "Version of the event type's schema that accepted the event.",
     sql: 'line.v',
   });
-  for (const name of ['key_id', 'user_agent'] as const) add(batchColumn(name));
+  for (const name of ['key_id', 'user_agent', 'redriven_from'] as const) add(batchColumn(name));
   return [...columns.values()];
 }
 

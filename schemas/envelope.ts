@@ -22,6 +22,8 @@ export interface BatchHeader {
   skewMs: number;
   keyId: string;
   userAgent?: string;
+  /** Receipt of the refused batch that these events were redriven from; the facts above are that batch's. */
+  redrivenFrom?: string;
   /** How many event lines of the message belong to this batch. */
   accepted: number;
   rejected?: RejectedEvent[];

@@ -22,6 +22,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "the stream's shards and how far they are in the lake",
     load: async () => (await import('./cli/status.ts')).status,
   },
+  quarantine: {
+    summary: 'look at refused events, mend them, and bring them into the lake',
+    load: async () => (await import('./cli/quarantine.ts')).quarantine,
+  },
   compact: {
     summary: 'merge small files of the lake into large ones',
     load: async () => (await import('./cli/maintenance.ts')).compact,
@@ -36,9 +40,9 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
 const USAGE = `Usage: spor <command> [options]
 
 ${Object.entries(COMMANDS)
-  .map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`)
+  .map(([name, { summary }]) => `  ${name.padEnd(12)}${summary}`)
   .join('\n')}
-  help      this text; "spor <command> --help" says more
+  help        this text; "spor <command> --help" says more
 
 Settings come from the environment (NATS_URL, LAKE_URL, …). Where neither of those two is set, they come from
 .spor/up/env, which "npm run up" writes, so that commands work in a second terminal without setting anything.

@@ -20,6 +20,10 @@ export interface Batch {
   receivedAtMs: number;
   /** Added to each timestamp to give the event time. */
   skewMs: number;
+  /** Positions in the sender's batch, where they are not those in `events`. */
+  indexes?: readonly number[];
+  /** Whether events older than LIMITS.pastDays are let in. */
+  acceptOld?: boolean;
 }
 
 /** The verdict on a batch: what goes on, and what is refused and why. */
@@ -51,8 +55,9 @@ export class Judge {
     const lineEnds: string[] = [];
     const rejected: RejectedEvent[] = [];
     const { events } = batch;
-    for (let index = 0; index < events.length; index++) {
-      const event = events[index];
+    for (let at = 0; at < events.length; at++) {
+      const event = events[at];
+      const index = batch.indexes?.[at] ?? at;
       const type = this.#typeOf(event);
       const outcome = type ? judgeEvent(event as Record<string, unknown>, type, batch) : this.#noType(event);
       if (typeof outcome === 'string') {
@@ -126,7 +131,7 @@ function sizeFault(json: string): Fault | undefined {
 }
 
 /** Both bounds are inclusive, counted in milliseconds. */
-function timeFault(timestamp: string, { receivedAtMs, skewMs }: Batch): Fault | undefined {
+function timeFault(timestamp: string, { receivedAtMs, skewMs, acceptOld }: Batch): Fault | undefined {
   const eventTimeMs = dateTimeMs(timestamp) + skewMs;
   const aheadMs = eventTimeMs - receivedAtMs;
   if (aheadMs > LIMITS.futureSeconds * 1000) {
@@ -136,7 +141,7 @@ function timeFault(timestamp: string, { receivedAtMs, skewMs }: Batch): Fault | 
       message: `/timestamp lies ${Math.ceil(aheadMs / 1000)} seconds ahead of receipt${corrected(skewMs)}; at most ${LIMITS.futureSeconds} are accepted. Set the clock, or send sentAt by the same clock.`,
     };
   }
-  if (-aheadMs > LIMITS.pastDays * DAY_MS) {
+  if (-aheadMs > LIMITS.pastDays * DAY_MS && !acceptOld) {
     return {
       code: 'timestamp_too_old',
       path: '/timestamp',

@@ -42,6 +42,7 @@ export function eventRow(line: Record<string, unknown>, facts: RowFacts, registr
     schema_version: v,
     key_id: facts.keyId,
     user_agent: facts.userAgent ?? null,
+    redriven_from: null,
   };
 }
 

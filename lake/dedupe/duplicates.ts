@@ -18,6 +18,8 @@ export interface IdsToJudge {
   allUuids: boolean;
   /** When the first and last of them were received, in milliseconds since 1970. */
   receivedMs: { min: number; max: number };
+  /** When the first of each tenant's redriven events was received: resends are looked for from a window before that on. */
+  redrivenMs?: ReadonlyMap<string, number>;
 }
 
 /** The lake's side: what is stored of a tenant's ids. */
@@ -136,8 +138,31 @@ export class Duplicates {
         tenant.listBeforeMs = Infinity;
         throw error;
       }
+      const redrivenMs = batch.redrivenMs?.get(tenantId);
+      if (redrivenMs === undefined) continue;
+      const earlier = { fromMs: redrivenMs - this.#options.windowMs, toMs: sinceMs + HOUR_MS };
+      addAll((found ??= new IdSet()), await this.#findEarlier(batch, runs, stored, earlier), 1);
     }
     return found;
+  }
+
+  /**
+   * What was redriven may have been received, and stored, long before the times that memory and the unread files cover:
+   * those of the ids that are in files of that time.
+   */
+  async #findEarlier(
+    batch: IdsToJudge,
+    runs: readonly IdRun[],
+    stored: StoredIds,
+    { fromMs, toMs }: { fromMs: number; toMs: number },
+  ): Promise<Uint32Array> {
+    const { tenantId } = runs[0]!;
+    const files = (await stored.files(tenantId)).filter(
+      ({ minReceivedMs, maxReceivedMs }) => maxReceivedMs >= fromMs && minReceivedMs < toMs,
+    );
+    const wanted = filesToRead(batch, runs, files, fromMs);
+    const hex = wanted.length === 0 ? '' : await stored.find(tenantId, wanted, fromMs);
+    return salted(toWords(hex), this.#tenant(tenantId).salt);
   }
 
   /** Takes the ids of files into memory, or where there is no room, finds those of the judged ids that are in them. */

@@ -129,7 +129,10 @@ async function dropDuplicates(
     const end = index + 1 < part.runs.length ? part.runs[index + 1]!.firstLine - part.firstLine : part.lines;
     return { tenantId: window.sources[run.source]!.tenantId, first, count: end - first };
   });
-  const lines = await duplicates.judge({ hex, allUuids, runs, receivedMs: window.receivedMs }, stored);
+  const lines = await duplicates.judge(
+    { hex, allUuids, runs, receivedMs: window.receivedMs, redrivenMs: window.redrivenMs },
+    stored,
+  );
   if (lines.length === 0) return;
   const file = join(window.dir, 'duplicates.ndjson');
   await writeFile(file, lines.map((line) => `{"line":${line}}\n`).join(''));

@@ -94,6 +94,7 @@ function batchFault(batch: BatchHeader | null): string | undefined {
   if (!Number.isSafeInteger(batch.accepted) || batch.accepted < 0) return 'accepted is not a count';
   if (!isTextOrAbsent(batch.sentAt)) return 'sentAt is not a text';
   if (!isTextOrAbsent(batch.userAgent)) return 'userAgent is not a text';
+  if (!isTextOrAbsent(batch.redrivenFrom)) return 'redrivenFrom is not a text';
   if (batch.rejected === undefined) return undefined;
   if (!Array.isArray(batch.rejected)) return 'rejected is not a list';
   return batch.rejected.every(isRejected) ? undefined : 'rejected has an entry of the wrong shape';

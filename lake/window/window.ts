@@ -76,10 +76,12 @@ export interface ClosedWindow {
   tenants: Map<string, TenantShare>;
   /** Sequence up to which each tenant's quarantine was stored when the window was made. */
   quarantineStored: Map<string, number>;
-  /** When the first and last of its batches were received, in milliseconds since 1970. */
+  /** When the first and last of its batches were received, in milliseconds since 1970; for redriven ones: were redriven. */
   receivedMs: { min: number; max: number };
   /** When the stream stored the last of its messages, in milliseconds since 1970: all from before are in it, or earlier. */
   lastStoredMs: number;
+  /** When the first of each tenant's redriven batches was received, before it went to the quarantine. */
+  redrivenMs: Map<string, number>;
 }
 
 /**
@@ -121,6 +123,7 @@ export class Window {
       quarantineStored: new Map(),
       receivedMs: { min: Infinity, max: -Infinity },
       lastStoredMs: 0,
+      redrivenMs: new Map(),
     };
   }
 
@@ -230,10 +233,7 @@ export class Window {
 
   #addBatch(message: StreamMessage, at: Source & { source: number; index: number }, batch: BatchHeader): void {
     const { shard, epoch } = this.#options;
-    const receivedMs = Date.parse(batch.receivedAt);
-    const { receivedMs: range } = this.#contents;
-    range.min = Math.min(range.min, receivedMs);
-    range.max = Math.max(range.max, receivedMs);
+    this.#noteTime(message, at.tenantId, batch);
     this.#batches.appendJson({
       b: this.#contents.batches++,
       s: at.source,
@@ -245,7 +245,19 @@ export class Window {
       skew_ms: batch.skewMs,
       key_id: storable(batch.keyId),
       user_agent: storable(batch.userAgent),
+      redriven_from: storable(batch.redrivenFrom),
     });
+  }
+
+  #noteTime({ timeMs }: StreamMessage, tenantId: string, { receivedAt, redrivenFrom }: BatchHeader): void {
+    const { receivedMs: range, redrivenMs } = this.#contents;
+    const receivedMs = Date.parse(receivedAt);
+    // A redriven batch may have been received weeks ago: the window's range is of what came now.
+    const cameMs = redrivenFrom === undefined ? receivedMs : timeMs;
+    range.min = Math.min(range.min, cameMs);
+    range.max = Math.max(range.max, cameMs);
+    if (redrivenFrom !== undefined)
+      redrivenMs.set(tenantId, Math.min(redrivenMs.get(tenantId) ?? Infinity, receivedMs));
   }
 
   #addRejected(b: number, event: RejectedEvent, share: TenantShare): void {

@@ -6,7 +6,8 @@ import type { Json } from '../../lake/query/values.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 import { command, EXIT, UsageError, type Command } from './command.ts';
 import { requiredId } from './secrets.ts';
-import { ask, formatOf, formatted } from './sql.ts';
+import { withLakeQueries } from './lakeQueries.ts';
+import { formatOf, formatted } from './sql.ts';
 import { formatTable } from './table.ts';
 
 const USAGE = `Usage: spor report <name> --tenant <id> [options]
@@ -74,7 +75,7 @@ function reportCommand(report: Report): Command {
         ),
       };
       const asked = usage(() => reportQuery(request, { tenantId, segmentIds: [] }, createRegistry()));
-      const answer = await ask(asked, {}, context);
+      const answer = await withLakeQueries(context, {}, (queries) => queries.run(asked));
       context.out(formatted(format === 'table' ? { ...answer, rows: answer.rows.map(forEyes) } : answer, format));
       if (answer.snapshot.version < 0) context.err(`spor: the lake has nothing of this for tenant ${tenantId} yet\n`);
       if (answer.truncated) context.err(`spor: only the first ${answer.rowCount} rows are shown; set --limit\n`);

@@ -1,16 +1,11 @@
 import { text as readAll } from 'node:stream/consumers';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { LAKE_SETTINGS, QUERY_SETTINGS } from '../../lake/config.ts';
-import { LakeError } from '../../lake/errors.ts';
 import type { QueryAnswer, QueryRequest } from '../../lake/query/query.ts';
-import { readConfig } from '../../runtime/config.ts';
-import { createRegistry } from '../../schemas/registry.ts';
-import { command, EXIT, Unavailable, UsageError, type Context } from './command.ts';
+import { command, EXIT, UsageError } from './command.ts';
+import { dateOption } from './date.ts';
 import { parseDuration } from './duration.ts';
+import { withLakeQueries } from './lakeQueries.ts';
 import { numberOption } from './number.ts';
 import { requiredId } from './secrets.ts';
-import { readEnvironment } from './settings.ts';
 import { formatCsv, formatTable } from './table.ts';
 
 const USAGE = `Usage: spor sql --tenant <id> [options] "<sql>"
@@ -29,14 +24,6 @@ it is read from standard input. Views: events, searches, product_clicks, cart_ad
 `;
 
 const FORMATS = ['table', 'json', 'csv'] as const;
-/** Unlike the query server's, which serves many people at once. */
-const LIMITS = {
-  LAKE_QUERY_TIMEOUT_MS: '300000',
-  LAKE_QUERY_MAX_ROWS: '100000',
-  LAKE_QUERY_MAX_BYTES: String(256 * 1024 * 1024),
-  LAKE_QUERY_MEMORY_MB: '2048',
-};
-
 export const sql = command({
   usage: USAGE,
   options: {
@@ -54,8 +41,8 @@ export const sql = command({
     const request: QueryRequest = {
       tenantId: requiredId('--tenant', values.tenant),
       segmentIds: (values.segment ?? []).map((segment) => requiredId('--segment', segment)),
-      ...(values.from === undefined ? {} : { from: dateOf('--from', values.from) }),
-      ...(values.to === undefined ? {} : { to: dateOf('--to', values.to) }),
+      ...(values.from === undefined ? {} : { from: dateOption('--from', values.from) }),
+      ...(values.to === undefined ? {} : { to: dateOption('--to', values.to) }),
       sql: given ?? (await readAll(process.stdin)),
     };
     if (request.sql.trim() === '') throw new UsageError(`<sql> is missing\n\n${USAGE}`);
@@ -66,7 +53,7 @@ export const sql = command({
         ? {}
         : { LAKE_QUERY_MAX_ROWS: String(numberOption('--max-rows', maxRows, { min: 1, max: 10_000_000 })) }),
     };
-    const answer = await ask(request, limits, context);
+    const answer = await withLakeQueries(context, limits, (queries) => queries.run(request));
     context.out(formatted(answer, format));
     if (answer.snapshot.version < 0 && /\bfrom\b/i.test(request.sql)) {
       context.err(`spor: the lake has nothing of this for tenant ${request.tenantId} yet\n`);
@@ -76,32 +63,6 @@ export const sql = command({
     return EXIT.done;
   },
 });
-
-/** Answers a question about the lake that the environment names. @throws Unavailable, LakeError */
-export async function ask(
-  request: QueryRequest,
-  limits: Record<string, string>,
-  context: Context,
-): Promise<QueryAnswer> {
-  const { values } = readEnvironment(context);
-  const cache = join(context.env.SPOR_CACHE_DIR ?? join(homedir(), '.cache', 'spor'), 'lake');
-  const config = readConfig(
-    { ...LAKE_SETTINGS, ...QUERY_SETTINGS },
-    { WORK_DIR: cache, ...LIMITS, ...values, ...limits },
-  );
-  const { openLakeQueries } = await import('../../lake/query/open.ts'); // the database is slow to load: not for --help
-  try {
-    const { queries } = await openLakeQueries(config, createRegistry());
-    try {
-      return await queries.run(request);
-    } finally {
-      queries.close();
-    }
-  } catch (error) {
-    if (error instanceof LakeError && error.code === 'storage_unavailable') throw new Unavailable(error.message);
-    throw error;
-  }
-}
 
 /** An answer as text for standard output. */
 export function formatted(answer: QueryAnswer, format: (typeof FORMATS)[number]): string {
@@ -116,10 +77,4 @@ export function formatOf(text: string): (typeof FORMATS)[number] {
   const format = FORMATS.find((known) => known === text);
   if (format === undefined) throw new UsageError(`--format ${text} is none of ${FORMATS.join(', ')}`);
   return format;
-}
-
-function dateOf(option: string, text: string): string {
-  const day = /^\d{4}-\d\d-\d\d$/.test(text) ? new Date(`${text}T00:00:00Z`) : undefined;
-  if (day && !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text)) return text;
-  throw new UsageError(`${option} ${text} is not a date: write it like 2026-11-23`);
 }

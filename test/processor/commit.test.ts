@@ -44,6 +44,7 @@ const aWindow = (firstSequence: number, lastSequence: number): ClosedWindow => (
   quarantineStored: new Map(),
   receivedMs: { min: 0, max: 0 },
   lastStoredMs: 0,
+  redrivenMs: new Map(),
 });
 
 let made = 0;
