@@ -83,10 +83,12 @@ describe('spor quarantine', () => {
     const listed = JSON.parse((await spor('list', '--tenant', 'patched', '--json')).stdout) as {
       events: { index: number; state: string }[];
     };
-    expect(listed.events.map(({ index, state }) => [index, state]).sort()).toEqual([
-      [4, 'redriven'],
-      [7, 'refused'],
-    ]);
+    expect(new Map(listed.events.map(({ index, state }) => [index, state]))).toEqual(
+      new Map([
+        [4, 'redriven'],
+        [7, 'refused'],
+      ]),
+    );
     const table = await spor('list', '--tenant', 'patched', '--code', 'field_type');
     expect(table.stdout).toMatch(/field_type +\/resultsCount +Search/);
     const shown = await spor('show', '--tenant', 'patched', '--event', String(hopeless.eventId));
@@ -122,7 +124,7 @@ describe('spor quarantine', () => {
 
     // A message made by hand and published again weeks later, past every memory but the lake's.
     const again = messageOf('often', 'web', [
-      { events: old.map(({ more: _, ...event }) => event), receivedAt: WEEKS_AGO },
+      { events: old.map(({ more: _more, ...event }) => event), receivedAt: WEEKS_AGO },
     ]);
     const [header, ...lines] = again.payload.toString().split('\n');
     const marked = JSON.parse(header!) as { batches: Record<string, unknown>[] };
@@ -140,7 +142,9 @@ describe('spor quarantine', () => {
     await quarantine('ruled', [refused(0, tooOld, 'timestamp_too_old'), refused(1, noId, 'field_format', '/eventId')]);
     const plain = await redrive('ruled');
     expect(plain.counts).toEqual({ ...NONE, refused: 2 });
-    expect(plain.events.map(({ refusedWith }) => refusedWith).sort()).toEqual(['field_format', 'timestamp_too_old']);
+    expect(new Set(plain.events.map(({ refusedWith }) => refusedWith))).toEqual(
+      new Set(['field_format', 'timestamp_too_old']),
+    );
     const makesIds = await redrive('ruled', '--fix', `[{"op":"replace","path":"/eventId","value":"${uuid7()}"}]`);
     expect(makesIds.counts).toEqual({ ...NONE, skipped: 2 });
     const random = await spor(
