@@ -1,5 +1,10 @@
 import { ConfigError, flag, oneOf, readConfig, text, whole, type Setting } from '../runtime/config.ts';
 
+const MIB = 1_048_576;
+
+/** The processor drops resends by it, and the query server those that are not committed yet: they must agree. */
+export const DEDUPE_HOURS = whole('DEDUPE_HOURS', 'how long a resent event id is recognised', 24, 1, 720);
+
 /** Where the lake lies: settings that the processor, the query server and the command line share. */
 export const LAKE_SETTINGS = {
   lakeUrl: text('LAKE_URL', 'where the lake lies: file:<folder> or s3://<bucket>/<prefix>', 'file:./.spor/lake'),
@@ -16,8 +21,6 @@ export const LAKE_SETTINGS = {
   s3AccessKeyId: text('AWS_ACCESS_KEY_ID', 'empty: the usual places of the AWS SDK are searched', ''),
   s3SecretAccessKey: text('AWS_SECRET_ACCESS_KEY', 'belongs to AWS_ACCESS_KEY_ID', ''),
 } satisfies Record<string, Setting<unknown>>;
-
-const MIB = 1_048_576;
 
 /** How queries run: settings that the query server and the command line share. */
 export const QUERY_SETTINGS = {
@@ -38,6 +41,14 @@ export const SETTINGS = {
   replicas: whole('NATS_REPLICAS', 'copies of the token bucket in a NATS cluster', 1, 1, 5),
   concurrentQueries: whole('LAKE_CONCURRENT_QUERIES', 'queries that run at once', 3, 1, 64),
   queuedQueries: whole('LAKE_QUEUED_QUERIES', 'queries that wait for others before 429', 16, 0, 10_000),
+  tailMaxBytes: whole(
+    'LAKE_TAIL_MAX_BYTES',
+    "most bytes of one tenant's uncommitted messages that a query sees; an answer without the newest says so",
+    64 * MIB,
+    MIB,
+    1_024 * MIB,
+  ),
+  dedupeHours: DEDUPE_HOURS,
   threadPool: whole('UV_THREADPOOL_SIZE', "threads for files and queries; Node's own setting", 4, 1, 1024),
   ...LAKE_SETTINGS,
   ...QUERY_SETTINGS,

@@ -40,9 +40,14 @@ export const LAKE_ERRORS = {
     "The SQL reaches for a file, a setting or an extension; only the tenant's own views may be read.",
   ),
   report_unknown: client(404, 'There is no report of this name. GET /api/reports lists them.'),
+  version_unknown: client(404, 'The table has no such version. Ask without "version" to see the newest.'),
   not_found: client(404, 'There is nothing at this address.'),
   method_not_allowed: client(405, 'This address takes other methods.'),
   query_timeout: client(408, 'The query took longer than allowed and was stopped. Narrow it, for instance by date.'),
+  version_gone: client(
+    410,
+    'This version can no longer be read: its log entries or its files were cleaned away by vacuum. Ask for a newer one.',
+  ),
   body_too_large: client(413, 'The body is over the limit.'),
   tables_too_large: client(
     413,
@@ -54,6 +59,11 @@ export const LAKE_ERRORS = {
   query_cancelled: busy(499, 'debug', 'The caller went away and the query was stopped.'),
   internal: busy(500, 'error', 'Something failed here. Send again later; the log has the cause.'),
   tokens_unavailable: busy(503, 'warn', 'Read tokens have not been loaded yet. Send again after Retry-After seconds.'),
+  tail_unavailable: busy(
+    503,
+    'warn',
+    'What is not committed yet cannot be read: the stream server does not answer. Send again, or ask with "snapshot": "committed".',
+  ),
   storage_unavailable: busy(503, 'warn', "The lake's storage did not answer. Send again after Retry-After seconds."),
   stopping: busy(503, 'info', 'This server is stopping. Send again; another one answers.'),
   storage_unfit: fault(

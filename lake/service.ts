@@ -1,10 +1,12 @@
+import { join } from 'node:path';
 import type { Logger } from '../runtime/log.ts';
 import { createMetrics } from '../runtime/metrics.ts';
-import { connectNats } from '../runtime/nats.ts';
+import { connectNats, type NatsConnection } from '../runtime/nats.ts';
 import type { Resources } from '../runtime/resources.ts';
 import { delay, retry } from '../runtime/retry.ts';
 import { watchSecrets, type SecretWatch } from '../runtime/secretStore.ts';
 import { TOKENS_BUCKET, type TokenRecord } from '../schemas/keys.ts';
+import { openWorkDir, removeWorkDir } from '../runtime/workDir.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import type { LakeConfig } from './config.ts';
 import { probeRoutes } from './http/routes/probes.ts';
@@ -12,10 +14,12 @@ import { queryRoute } from './http/routes/query.ts';
 import { reportRoutes } from './http/routes/reports.ts';
 import { startQueryServer } from './http/server.ts';
 import { LakeMetrics } from './metrics.ts';
+import { LiveTail } from './tail/liveTail.ts';
 import { openLakeQueries } from './query/open.ts';
 import { createSlots } from './query/slots.ts';
 import type { Storage } from './storage/storage.ts';
 
+const HOUR_MS = 3_600_000;
 const STORAGE_CHECK_MS = 5_000;
 const STOP_DEADLINE_MS = 15_000;
 const START_BACKOFF = { firstMs: 100, maxMs: 2_000, attempts: Infinity };
@@ -33,11 +37,24 @@ export async function startLake(options: {
 }): Promise<{ port: number }> {
   const { config, log, resources } = options;
   const registry = createRegistry();
-  const { storage, queries } = await openLakeQueries(config, registry);
+  const state: { connection?: NatsConnection; tokens?: SecretWatch<TokenRecord> } = {};
+  const dir = resources.add('work folder', await openWorkDir(join(config.workDir, 'tail'), 'lake'), removeWorkDir);
+  const { storage, queries } = await openLakeQueries(config, registry, (localFiles) => {
+    const tail = new LiveTail({
+      connection: () => state.connection,
+      replicas: config.replicas,
+      registry,
+      localFiles,
+      dir,
+      maxBytes: config.tailMaxBytes,
+      dedupeWindowMs: config.dedupeHours * HOUR_MS,
+      log,
+    });
+    return resources.add('live tail', tail, (open) => open.close());
+  });
   resources.add('lake', queries, () => queries.close());
   const slots = createSlots({ concurrent: config.concurrentQueries, queued: config.queuedQueries });
   const storageFault = watchStorage(storage, { log, resources });
-  const state: { tokens?: SecretWatch<TokenRecord> } = {};
 
   const metrics = new LakeMetrics(createMetrics('lake'), slots);
   const notReady = (): string | undefined => tokensFault(state.tokens) ?? storageFault();
@@ -57,7 +74,7 @@ export async function startLake(options: {
   resources.add('http', server, () => server.close(STOP_DEADLINE_MS));
 
   const connection = await connectNats({ url: config.natsUrl, name: 'spor-lake', log });
-  resources.add('stream server', connection, (open) => open.close());
+  state.connection = resources.add('stream server', connection, (open) => open.close());
   const tokens = await retry(
     () => watchSecrets<TokenRecord>(connection, TOKENS_BUCKET, config.replicas, log),
     START_BACKOFF,

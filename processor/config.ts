@@ -1,4 +1,4 @@
-import { LAKE_SETTINGS } from '../lake/config.ts';
+import { DEDUPE_HOURS, LAKE_SETTINGS } from '../lake/config.ts';
 import { text, whole, type Setting } from '../runtime/config.ts';
 import { FAIL_POINTS, parseFailPoint, type FailPointSetting } from './failpoint.ts';
 
@@ -27,7 +27,7 @@ export const PROCESSOR_SETTINGS = {
   duckdbMemory: memorySize('DUCKDB_MEMORY', "DuckDB's memory limit", '1GiB'),
   duckdbThreads: whole('DUCKDB_THREADS', "DuckDB's threads; each shard's flush has its own besides", 1, 1, 64),
   leaseSeconds: whole('LEASE_SECONDS', 'how long a shard stays with a processor that is not heard of', 6, 1, 300),
-  dedupeHours: whole('DEDUPE_HOURS', 'how long a resent event id is recognised', 24, 1, 720),
+  dedupeHours: DEDUPE_HOURS,
   dedupeBytes: whole('DEDUPE_MAX_BYTES', 'memory for event ids, over all shards', 256 * MEBIBYTE, MEBIBYTE),
   failPoint: failPoint('SPOR_FAILPOINT', 'for tests: the step of a flush at which to die or stop, or none'),
 } satisfies Record<string, Setting<unknown>>;

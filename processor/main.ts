@@ -20,7 +20,7 @@ import type { ShardContext } from './shards/context.ts';
 import { Keeper } from './shards/keeper.ts';
 import { Leases } from './shards/leases.ts';
 import { ShardWorker } from './shards/worker.ts';
-import { openWorkDir, removeWorkDir } from './workDir.ts';
+import { openWorkDir, removeWorkDir } from '../runtime/workDir.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -31,7 +31,7 @@ await runProcess('processor', async ({ log, resources, env, ready }) => {
   const metrics = createMetrics('processor');
   const id = `${hostname().replace(/[^A-Za-z0-9_-]/g, '_')}-${process.pid}-${randomBytes(4).toString('hex')}`;
 
-  const dir = resources.add('work folder', await openWorkDir(config.workDir), removeWorkDir);
+  const dir = resources.add('work folder', await openWorkDir(config.workDir, 'processor'), removeWorkDir);
   const engine = resources.add(
     'engine',
     new Engine({ dir, memory: config.duckdbMemory, threads: config.duckdbThreads, log }),
@@ -61,7 +61,7 @@ await runProcess('processor', async ({ log, resources, env, ready }) => {
     storage,
     engine,
     registry,
-    progress: await Progress.open(connection, replicas),
+    progress: await Progress.open(connection, { replicas }),
     metrics: processorMetrics,
     reach: armFailPoint(config.failPoint === 'none' ? undefined : config.failPoint),
     log,

@@ -7,36 +7,26 @@ import { hexId } from '../flush/sql.ts';
 import type { StoredIds } from './duplicates.ts';
 import { idFile, type IdFile } from './plan.ts';
 
-export interface LakeIdsOptions {
-  storage: Storage;
-  /** A session whose table `line` holds the events being judged, joined by `batch`. */
-  session: Session;
-  table: (tenantId: string) => Table;
-  /** Folder for copies of files that have no local path; made and emptied here. */
-  dir: string;
+/** A tenant's live data files, and how to get at their bytes. */
+export interface IdFiles {
+  list(tenantId: string): Promise<IdFile[]>;
+  /** Runs a task on local copies of the files, which are there for as long as it runs. */
+  withLocal<T>(tenantId: string, files: readonly IdFile[], task: (paths: string[]) => Promise<T>): Promise<T>;
 }
 
-/** A tenant's ids as the lake holds them: one column of its data files, read by DuckDB. */
-export function lakeIds({ storage, session, table, dir }: LakeIdsOptions): StoredIds {
-  const withLocalFiles = async <T>(
+/**
+ * A tenant's ids as the lake holds them: one column of its data files, read by DuckDB, in a session whose table `line` holds
+ * the events being judged, joined by `batch`.
+ */
+export function lakeIds(session: Session, source: IdFiles): StoredIds {
+  const withLocalFiles = <T>(
     tenantId: string,
     files: readonly IdFile[],
     task: (list: string) => Promise<T>,
-  ): Promise<T> => {
-    const { root } = table(tenantId).spec;
-    try {
-      await mkdir(dir, { recursive: true });
-      const local = await Promise.all(
-        files.map((file, index) => localFile(storage, `${root}/${file.path}`, join(dir, `${index}.parquet`))),
-      );
-      return await task(`[${local.map(quote).join(', ')}]`);
-    } finally {
-      await rm(dir, { recursive: true, force: true });
-    }
-  };
+  ): Promise<T> => source.withLocal(tenantId, files, (paths) => task(`[${paths.map(quote).join(', ')}]`));
   const since = (ms: number): string => `received_at >= make_timestamptz(${Math.floor(ms) * 1000})`;
   return {
-    files: async (tenantId) => [...(await table(tenantId).snapshot()).files.values()].map(idFile),
+    files: (tenantId) => source.list(tenantId),
     read: (tenantId, files, sinceMs) =>
       withLocalFiles(tenantId, files, async (list) => {
         const rows = await session.run(
@@ -56,6 +46,28 @@ export function lakeIds({ storage, session, table, dir }: LakeIdsOptions): Store
         );
         return typeof row?.hex === 'string' ? row.hex : '';
       }),
+  };
+}
+
+/**
+ * The files of a tenant's newest version; those that have no local path are copied.
+ * @param dir Folder for the copies, made and emptied here.
+ */
+export function newestIdFiles(storage: Storage, table: (tenantId: string) => Table, dir: string): IdFiles {
+  return {
+    list: async (tenantId) => [...(await table(tenantId).snapshot()).files.values()].map(idFile),
+    withLocal: async (tenantId, files, task) => {
+      const { root } = table(tenantId).spec;
+      try {
+        await mkdir(dir, { recursive: true });
+        const paths = await Promise.all(
+          files.map((file, index) => localFile(storage, `${root}/${file.path}`, join(dir, `${index}.parquet`))),
+        );
+        return await task(paths);
+      } finally {
+        await rm(dir, { recursive: true, force: true });
+      }
+    },
   };
 }
 

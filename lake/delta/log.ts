@@ -69,6 +69,30 @@ export async function readLog(
   }
 }
 
+/**
+ * The table as of a version before the newest.
+ * @throws LakeError version_gone when the log no longer reaches back to it.
+ */
+export async function readVersion(
+  storage: Storage,
+  root: string,
+  { version, checkpoints }: { version: number; checkpoints: CheckpointFormat },
+): Promise<Snapshot> {
+  const listed = await listFrom(storage, root, undefined);
+  const checkpoint = listed.checkpoints.findLast((known) => known <= version);
+  const entries = listed.entries.filter((known) => known > (checkpoint ?? -1) && known <= version);
+  const gone = (cause?: unknown): LakeError =>
+    new LakeError('version_gone', `Version ${version} of ${root} can no longer be read: its log has been cleaned.`, {
+      cause,
+    });
+  if (entries.length !== version - (checkpoint ?? -1)) throw gone();
+  try {
+    return await read(storage, root, { base: NO_TABLE, plan: { checkpoint, entries }, checkpoints });
+  } catch (error) {
+    throw error instanceof Vanished ? gone(error) : error;
+  }
+}
+
 /** Pure: where to begin, and which entries to apply. `cleaned`: entries after the snapshot are gone, begin without it. */
 export function planRead({ entries, checkpoints }: LogVersions, after: number): ReadPlan | 'cleaned' {
   const newer = entries.filter((version) => version > after);

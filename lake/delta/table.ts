@@ -3,7 +3,7 @@ import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import { checkWritable, PROTOCOL, type Action, type AddFile, type MetaData, type RemoveFile } from './actions.ts';
 import { readTombstones, writeCheckpoint, type Checkpoint, type CheckpointFormat } from './checkpoint.ts';
-import { readLog, writeEntry } from './log.ts';
+import { readLog, readVersion, writeEntry } from './log.ts';
 import { COLUMNS_TAG, columnsFingerprint, mergedSchema, schemaString, type TableColumn } from './schema.ts';
 import { NO_TABLE, replay, type Snapshot } from './snapshot.ts';
 import type { FileStats } from './stats.ts';
@@ -64,6 +64,11 @@ export interface Table {
   readonly spec: TableSpec;
   /** The newest version; only log entries after the last one seen are read. Version -1: the table does not exist. */
   snapshot(): Promise<Snapshot>;
+  /**
+   * The table as of a version, from 0.
+   * @throws LakeError version_unknown when there is no such version yet; version_gone when its log has been cleaned.
+   */
+  at(version: number): Promise<Snapshot>;
   /**
    * Adds files in one atomic commit, creating the table when there is none. Durable when resolved. Appending the same
    * files with the same txn again is fine: it answers the newest version and writes nothing.
@@ -172,6 +177,16 @@ class DeltaTable implements Table {
     // A refresh under way may have listed the log before the caller's last write: wait for it, then look again.
     if (this.#refreshing) await this.#refreshing.catch(() => undefined);
     return (this.#refreshing ??= this.#refresh());
+  }
+
+  async at(version: number): Promise<Snapshot> {
+    const newest = await this.snapshot();
+    if (version === newest.version) return newest;
+    if (version > newest.version) {
+      const message = `There is no version ${version} of ${this.spec.root} yet, the newest is ${newest.version}.`;
+      throw new LakeError('version_unknown', message);
+    }
+    return readVersion(this.#storage, this.spec.root, { version, checkpoints: this.#checkpoints });
   }
 
   async append(commit: AppendCommit): Promise<{ version: number }> {

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Column } from '../../schemas/columns.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { dayOfMs, formatRanges, parseRanges, type DayShare } from '../accounts/account.ts';
 import type { Duplicates, IdRun, StoredIds } from '../dedupe/duplicates.ts';
@@ -28,6 +29,8 @@ export interface WriteOptions {
   session: Session;
   duplicates: Duplicates;
   stored: StoredIds;
+  /** Columns that files get besides their table's own. */
+  extra?: readonly Column[];
   /** In how many parts to write, one after the other: each needs its share of the memory. */
   parts: number;
 }

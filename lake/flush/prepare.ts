@@ -3,6 +3,7 @@ import { EngineError, type Session } from './engine.ts';
 import { findUnreadable, setAside } from './unstorable.ts';
 import { UnstorableLines } from './lines.ts';
 import { writeWindow, type WrittenWindow } from './write.ts';
+import type { Column } from '../../schemas/columns.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { ClosedWindow } from '../window/window.ts';
@@ -12,6 +13,8 @@ export interface PrepareOptions {
   session: Session;
   duplicates: Duplicates;
   stored: StoredIds;
+  /** Columns that files get besides their table's own. */
+  extra?: readonly Column[];
   log: Logger;
   /** Told each time a window had to be cut because it did not fit into DuckDB's memory. */
   onMemory: () => void;

@@ -53,10 +53,10 @@ function uuidHex(column: string): string {
 
 /**
  * SQL of the events table. Each type is selected for itself, with its own columns only, so that the sort moves narrow rows:
- * together they are in the order of (type, event_time).
+ * together they are in the order of (type, event_time). `extra` columns come after the table's own.
  */
-export function eventsSql(registry: Registry): TableSql {
-  const columns = eventColumns(registry);
+export function eventsSql(registry: Registry, extra: readonly Column[] = []): TableSql {
+  const columns = [...eventColumns(registry), ...extra];
   const eventTime = columns.find(({ name }) => name === EVENT_TIME)!.sql;
   const types = [...new Set(registry.all.map(({ type }) => type))].sort();
   return {
@@ -74,15 +74,15 @@ export function eventsSql(registry: Registry): TableSql {
 }
 
 /** SQL of the quarantine table, for lines up to a length. */
-export function quarantineSql(maxLineBytes: number): TableSql {
-  const columns = new Set(QUARANTINE_COLUMNS.map(({ name }) => name));
+export function quarantineSql(maxLineBytes: number, extra: readonly Column[] = []): TableSql {
+  const columns = [...QUARANTINE_COLUMNS, ...extra];
   return {
     name: 'quarantine',
     fields: REJECTED_FIELDS,
-    columns: QUARANTINE_COLUMNS,
+    columns,
     maxLineBytes: Math.max(maxLineBytes, LIMITS.bodyBytes),
     day: dayOf('batch.received_at'),
-    branches: [{ where: 'true', orderBy: 'received_at', columns }],
+    branches: [{ where: 'true', orderBy: 'received_at', columns: new Set(columns.map(({ name }) => name)) }],
   };
 }
 
@@ -109,9 +109,16 @@ export interface BatchRange {
   to: number;
 }
 
-/** Makes the table `batch` from a window's batches file; `s` numbers the batch's tenant and segment. */
+/**
+ * Makes the table `batch` from a window's batches file; `s` numbers the batch's tenant and segment, `sequence` is that of its
+ * message.
+ */
 export function createBatchTable(file: string): string {
-  const fields = [...BATCH_COLUMNS, { name: 's', type: 'integer' } as const].map((field) =>
+  const own = [
+    { name: 's', type: 'integer' },
+    { name: 'sequence', type: 'long' },
+  ] as const;
+  const fields = [...BATCH_COLUMNS, ...own].map((field) =>
     field.name === 'sent_at' ? { ...field, type: 'string' as const } : field,
   );
   // sentAt is kept as the sender gave it; what is no time becomes null instead of failing the window.

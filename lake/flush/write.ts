@@ -34,15 +34,15 @@ const DAY_MS = 86_400_000;
  * @throws UnstorableLines, EngineError; Error when the counts do not add up, which must never be committed.
  */
 export async function writeWindow(window: ClosedWindow, options: WriteOptions): Promise<WrittenWindow> {
-  const { session, registry, duplicates, parts } = options;
+  const { session, registry, duplicates, extra, parts } = options;
   const outcomes = new Map<string, Outcome>();
   for (const [tenantId, share] of window.tenants) {
     const days = new Map([...share.days].map(([day, counts]) => [day, { ...counts, duplicate: 0 }]));
     outcomes.set(tenantId, { ...share, stored: 0, duplicate: 0, duplicates: {}, days });
   }
   const files: WrittenFile[] = [];
-  const events = sql.eventsSql(registry);
-  const quarantine = sql.quarantineSql(window.rejectedLineBytes);
+  const events = sql.eventsSql(registry, extra);
+  const quarantine = sql.quarantineSql(window.rejectedLineBytes, extra);
   const folder = join(window.dir, 'parquet');
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });

@@ -3,8 +3,9 @@ import type { Registry } from '../../schemas/registry.ts';
 import { openStorage } from '../storage/open.ts';
 import type { S3Config } from '../storage/s3.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { LiveTail } from '../tail/liveTail.ts';
 import { openFileCache } from './fileCache.ts';
-import { lakeFolderFiles } from './localFiles.ts';
+import { lakeFolderFiles, type LocalFiles } from './localFiles.ts';
 import { createQueries, type Queries } from './query.ts';
 
 export interface LakeQueriesConfig extends S3Config {
@@ -18,18 +19,24 @@ export interface LakeQueriesConfig extends S3Config {
   queryMaxBytes: number;
 }
 
-/** Opens a lake for reading: its storage, the local cache where it is not a folder, and the queries. Close the queries. */
+/**
+ * Opens a lake for reading: its storage, the local cache where it is not a folder, and the queries, which see what is not
+ * committed yet through the tail, if one is given. Close the queries.
+ */
 export async function openLakeQueries(
   config: LakeQueriesConfig,
   registry: Registry,
+  openTail?: (localFiles: LocalFiles) => LiveTail,
 ): Promise<{ storage: Storage; queries: Queries }> {
   const storage = await openStorage(config.lakeUrl, config);
   const isFolder = storage.localPath('x') !== undefined;
   const cache = { storage, folder: join(config.workDir, 'cache'), maxBytes: config.cacheMaxBytes };
+  const localFiles = isFolder ? lakeFolderFiles(storage) : await openFileCache(cache);
   const queries = await createQueries({
     storage,
     registry,
-    localFiles: isFolder ? lakeFolderFiles(storage) : await openFileCache(cache),
+    localFiles,
+    ...(openTail ? { live: openTail(localFiles) } : {}),
     limits: {
       memoryMb: config.queryMemoryMb,
       threads: config.queryThreads,

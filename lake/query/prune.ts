@@ -13,13 +13,18 @@ export interface Scope {
 }
 
 /** The data files of a snapshot within a scope, by their partition values in the log. */
-export function filesInScope(snapshot: Snapshot, { segmentIds, from, to, mayHold }: Scope): AddFile[] {
-  const segments = new Set(segmentIds);
-  return [...snapshot.files.values()].filter((file) => {
-    const { segment, date } = file.partitionValues;
-    // A file without its partition values belongs to nobody: shown to those who may see all segments only.
-    if (segments.size > 0 && !segments.has(segment ?? '')) return false;
-    if (from !== undefined && (date ?? '') < from) return false;
-    return (to === undefined || (date ?? '9999') <= to) && (mayHold?.(file) ?? true);
-  });
+export function filesInScope(snapshot: Snapshot, scope: Scope): AddFile[] {
+  const { mayHold = () => true } = scope;
+  return [...snapshot.files.values()].filter((file) => inScope(file.partitionValues, scope) && mayHold(file));
+}
+
+/** Whether a partition is within a scope. */
+export function inScope(
+  { segment, date }: Readonly<Record<string, string | null | undefined>>,
+  { segmentIds, from, to }: Scope,
+): boolean {
+  // A file without its partition values belongs to nobody: shown to those who may see all segments only.
+  if (segmentIds.length > 0 && !segmentIds.includes(segment ?? '')) return false;
+  if (from !== undefined && (date ?? '') < from) return false;
+  return to === undefined || (date ?? '9999') <= to;
 }

@@ -1,35 +1,48 @@
 import type { Registry } from '../../schemas/registry.ts';
-import { COLUMNS_TAG } from '../delta/schema.ts';
 import { openTable, type Table } from '../delta/table.ts';
-import { LakeError } from '../errors.ts';
-import type { AddFile } from '../delta/actions.ts';
-import { NO_TABLE, type Snapshot } from '../delta/snapshot.ts';
 import type { Storage } from '../storage/storage.ts';
-import { TABLE_NAMES, tableSpec, type TableName } from '../tables.ts';
+import { tableSpec, type TableName } from '../tables.ts';
+import type { LiveTail } from '../tail/liveTail.ts';
 import type { LocalFiles } from './localFiles.ts';
-import { filesInScope, type Scope } from './prune.ts';
+import type { Scope } from './prune.ts';
+import { resolve, type AsOf, type Liveness } from './resolve.ts';
 import { openParser, runSandboxed, type Rows, type SandboxLimits, type SqlParameters } from './sandbox.ts';
+import { openSources } from './sources.ts';
 import { checkSql } from './sqlCheck.ts';
-import { openCatalog, type FileGroup } from './views.ts';
+import { openCatalog } from './views.ts';
 
 export interface QueryRequest extends Scope {
   tenantId: string;
   sql: string;
   /** Given with a report's statement, in which its views stand themselves (lake/insight/reports.ts). */
   report?: SqlParameters;
+  asOf?: AsOf;
   signal?: AbortSignal;
+}
+
+/** What an answer was read from. */
+export interface AnswerSnapshot {
+  /** The version of the events table that was read (of the quarantine where only that was); -1: it does not exist yet. */
+  version: number;
+  /** Committed files that were read. */
+  files: number;
+  liveness: Liveness;
+  /** When versions and stream were looked at, ISO 8601. */
+  at: string;
+  /** Sequence in the shard's stream of the last message of this tenant that was read besides; absent where none was. */
+  sequence?: number;
 }
 
 export interface QueryAnswer extends Rows {
   rowCount: number;
-  /** The version of the events table that was read (of the quarantine where only that was), and how many files. */
-  snapshot: { version: number; files: number };
+  snapshot: AnswerSnapshot;
   elapsedMs: number;
 }
 
 export interface Queries {
   /**
-   * Answers one SQL statement over a snapshot of the tenant's tables: what was committed before the call is seen.
+   * Answers one SQL statement over the tenant's tables as they are when asked: what was committed before the call is seen, and
+   * with a live tail what was acknowledged.
    * @throws LakeError
    */
   run(request: QueryRequest): Promise<QueryAnswer>;
@@ -45,8 +58,10 @@ export async function createQueries(options: {
   registry: Registry;
   localFiles: LocalFiles;
   limits: SandboxLimits;
+  /** Absent: queries see what is committed. */
+  live?: LiveTail;
 }): Promise<Queries> {
-  const { storage, registry, localFiles, limits } = options;
+  const { storage, registry, localFiles, limits, live } = options;
   const parser = await openParser();
   const catalog = openCatalog(registry);
   const tables = new Map<string, Record<TableName, Table>>();
@@ -68,23 +83,17 @@ export async function createQueries(options: {
     const views = request.report ? catalog.neededBare(checked) : catalog.needed(checked);
     const needed = views.tables;
     const opened = tablesOf(request.tenantId);
-    const snapshots: Record<TableName, Snapshot> = { events: NO_TABLE, quarantine: NO_TABLE };
-    for (const table of needed) snapshots[table] = await opened[table].snapshot();
-    const files = {
-      events: filesInScope(snapshots.events, request),
-      quarantine: filesInScope(snapshots.quarantine, request),
-    };
-    const leases = await leaseAll(localFiles, opened, files);
+    const { tenantId, asOf = {} } = request;
+    const resolved = await resolve({ tenantId, asOf }, needed, { tables: opened, live, storage });
+    const at = new Date().toISOString();
+    const scope = { ...request, version: asOf.version };
+    const sources = await openSources(resolved, needed, { request: scope, localFiles });
     try {
-      const groups = {
-        events: fileGroups(files.events, leases.paths.events),
-        quarantine: fileGroups(files.quarantine, leases.paths.quarantine),
-      };
       const remaining = limits.timeoutMs - (performance.now() - startedAt);
       const rows = await runSandboxed(
         {
-          views: views.statements(groups),
-          files: TABLE_NAMES.flatMap((table) => [...leases.paths[table].values()]),
+          views: views.statements(sources.tables),
+          files: sources.paths,
           sql: request.sql,
           parameters: request.report,
           ...(request.signal ? { signal: request.signal } : {}),
@@ -92,51 +101,23 @@ export async function createQueries(options: {
         { ...limits, timeoutMs: Math.max(1, Math.round(remaining)) },
       );
       const main = needed.includes('events') ? 'events' : (needed[0] ?? 'events');
+      const { snapshots, tail, liveness } = resolved;
       return {
         ...rows,
         rowCount: rows.rows.length,
-        snapshot: { version: snapshots[main].version, files: files[main].length },
+        snapshot: {
+          version: snapshots[main].version,
+          files: sources.counts[main],
+          liveness,
+          at,
+          ...(tail && tail.sequence > 0 ? { sequence: tail.sequence } : {}),
+        },
         elapsedMs: Math.round(performance.now() - startedAt),
       };
     } finally {
-      await leases.release();
+      await sources.release();
     }
   };
 
   return { run, close: () => parser.close() };
-}
-
-async function leaseAll(
-  localFiles: LocalFiles,
-  opened: Record<TableName, Table>,
-  files: Record<TableName, readonly AddFile[]>,
-): Promise<{ paths: Record<TableName, ReadonlyMap<string, string>>; release(): Promise<void> }> {
-  const events = await localFiles.lease(opened.events.spec.root, files.events);
-  try {
-    const quarantine = await localFiles.lease(opened.quarantine.spec.root, files.quarantine);
-    return {
-      paths: { events: events.paths, quarantine: quarantine.paths },
-      release: async () => {
-        await events.release();
-        await quarantine.release();
-      },
-    };
-  } catch (error) {
-    await events.release();
-    throw error;
-  }
-}
-
-/** Files by the columns they were written with, in the order of the log; those of other writers may each have their own. */
-function fileGroups(files: readonly AddFile[], paths: ReadonlyMap<string, string>): FileGroup[] {
-  const groups = new Map<string | undefined, string[]>();
-  for (const file of files) {
-    const path = paths.get(file.path);
-    if (path === undefined) throw new LakeError('internal', `${file.path} was not made ready`);
-    const columns = file.tags?.[COLUMNS_TAG];
-    const group = groups.get(columns);
-    if (group) group.push(path);
-    else groups.set(columns, [path]);
-  }
-  return [...groups].map(([columns, group]) => ({ paths: group, mixed: columns === undefined }));
 }

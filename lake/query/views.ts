@@ -4,6 +4,7 @@ import type { Registry } from '../../schemas/registry.ts';
 import { insightMacros, insightViews, viewsReadBy, type View } from '../insight/views.ts';
 import { identifier, literal } from '../sqlEngine.ts';
 import { TABLE_NAMES, type TableName } from '../tables.ts';
+import { SEQUENCE_COLUMN } from '../tail/tenantTail.ts';
 import type { CheckedSql } from './sqlCheck.ts';
 
 /** Local files that were written with the same columns, and so can be read as one relation. */
@@ -14,12 +15,19 @@ export interface FileGroup {
   mixed: boolean;
 }
 
+/** What a table's rows are read from. */
+export interface TableFiles {
+  groups: readonly FileGroup[];
+  /** Files of what is not committed yet, whose rows count where `stream_sequence` is above a number. */
+  tail?: { paths: readonly string[]; above: number } | undefined;
+}
+
 /** The part of the views that one statement reads. */
 export interface NeededViews {
   /** Tables that are read at all. */
   tables: readonly TableName[];
   /** Creates what the statement reads, in order, over the given files of those tables. */
-  statements(files: Record<TableName, readonly FileGroup[]>): string[];
+  statements(files: Record<TableName, TableFiles>): string[];
 }
 
 export interface ViewCatalog {
@@ -53,7 +61,7 @@ export function openCatalog(registry: Registry): ViewCatalog {
     return {
       tables,
       statements: (files) => [
-        ...tables.map((table) => tableView(BASE[table], columns[table], files[table])),
+        ...tables.map((table) => tableView(table, columns[table], files[table])),
         ...macros.filter(({ name }) => reads(name)).map(({ sql }) => sql),
         ...picked.map(({ name, sql }) => `CREATE VIEW ${name} AS ${sql}`),
       ],
@@ -68,16 +76,27 @@ export function openCatalog(registry: Registry): ViewCatalog {
   };
 }
 
+/** The column whose UTC date is a row's partition. */
+const TIME_COLUMN: Record<TableName, string> = { events: 'event_time', quarantine: 'received_at' };
+
 /** Every column exists whatever the files hold: those written before a column did read as NULL. */
-function tableView(view: string, columns: readonly StructField[], groups: readonly FileGroup[]): string {
+function tableView(table: TableName, columns: readonly StructField[], { groups, tail }: TableFiles): string {
   const all = [...columns, ...PARTITIONS];
   const names = all.map(({ name }) => identifier(name)).join(', ');
   const empty = `SELECT ${all.map(({ name, type }) => `NULL::${duckdbType(type)} AS ${identifier(name)}`).join(', ')} WHERE false`;
   const relations = [empty, ...groups.filter(({ paths }) => paths.length > 0).map(groupRelation)];
-  return `CREATE VIEW ${view} AS SELECT ${names} FROM (${relations.join(' UNION ALL BY NAME ')})`;
+  if (tail && tail.paths.length > 0) relations.push(tailRelation(TIME_COLUMN[table], tail));
+  return `CREATE VIEW ${BASE[table]} AS SELECT ${names} FROM (${relations.join(' UNION ALL BY NAME ')})`;
 }
 
 function groupRelation({ paths, mixed }: FileGroup): string {
   const options = `hive_partitioning = true, hive_types = {'segment': VARCHAR, 'date': DATE}, union_by_name = ${mixed}`;
   return `SELECT * FROM read_parquet([${paths.map(literal).join(', ')}], ${options})`;
+}
+
+/** Its files lie in no partition's folder. */
+function tailRelation(time: string, { paths, above }: NonNullable<TableFiles['tail']>): string {
+  const partition = `segment_id AS segment, CAST(${time} AT TIME ZONE 'UTC' AS DATE) AS date`;
+  const files = `read_parquet([${paths.map(literal).join(', ')}], hive_partitioning = false)`;
+  return `SELECT *, ${partition} FROM ${files} WHERE ${SEQUENCE_COLUMN.name} > ${above}`;
 }

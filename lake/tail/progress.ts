@@ -1,3 +1,4 @@
+import { jetstream } from '@nats-io/jetstream';
 import { Kvm, type KV } from '@nats-io/kv';
 import type { NatsConnection } from '../../runtime/nats.ts';
 
@@ -23,19 +24,32 @@ export class Progress {
     this.#kv = kv;
   }
 
-  static async open(connection: NatsConnection, replicas: number): Promise<Progress> {
-    return new Progress(await new Kvm(connection).create(BUCKET, { history: 1, replicas }));
+  static async open(
+    connection: NatsConnection,
+    { replicas, timeoutMs = 5_000 }: { replicas: number; timeoutMs?: number },
+  ): Promise<Progress> {
+    const client = jetstream(connection, { timeout: timeoutMs });
+    return new Progress(await new Kvm(client).create(BUCKET, { history: 1, replicas }));
   }
 
   /** The floor of a stream; 0 where nothing is known of it, or of another stream of that name. */
   async floor(shard: number, created: string): Promise<number> {
+    return floorOf(await this.read(shard), created);
+  }
+
+  /** What is known of a shard's stream, whichever it is. */
+  async read(shard: number): Promise<ShardProgress | undefined> {
     const entry = await this.#kv.get(`shard.${shard}`);
-    const progress = entry?.operation === 'PUT' ? entry.json<ShardProgress>() : undefined;
-    return progress?.created === created ? progress.floor : 0;
+    return entry?.operation === 'PUT' ? entry.json<ShardProgress>() : undefined;
   }
 
   async acknowledge(shard: number, created: string, floor: number): Promise<void> {
     const progress: ShardProgress = { created, floor, at: new Date().toISOString() };
     await this.#kv.put(`shard.${shard}`, JSON.stringify(progress));
   }
+}
+
+/** The floor of the stream created then; 0 where the progress is another's. */
+export function floorOf(progress: ShardProgress | undefined, created: string): number {
+  return progress?.created === created ? progress.floor : 0;
 }

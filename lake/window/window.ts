@@ -237,6 +237,7 @@ export class Window {
     this.#batches.appendJson({
       b: this.#contents.batches++,
       s: at.source,
+      sequence: message.sequence,
       tenant_id: at.tenantId,
       segment_id: at.segmentId,
       receipt_id: formatReceipt({ epoch, shard, sequence: message.sequence, batch: at.index }),

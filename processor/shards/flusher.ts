@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from '../../runtime/log.ts';
 import { commitWindow, planCommits } from '../commit/commit.ts';
 import { Duplicates } from '../../lake/dedupe/duplicates.ts';
-import { lakeIds } from '../../lake/dedupe/lakeIds.ts';
+import { lakeIds, newestIdFiles } from '../../lake/dedupe/lakeIds.ts';
 import type { FlushReport } from '../metrics.ts';
 import type { Session } from '../../lake/flush/engine.ts';
 import { Preparation } from '../../lake/flush/prepare.ts';
@@ -93,7 +93,7 @@ export class Flusher {
       registry,
       session,
       duplicates: this.#duplicates,
-      stored: lakeIds({ storage, session, table, dir: join(dir, `ids-${lease.shard}-${lease.epoch}`) }),
+      stored: lakeIds(session, newestIdFiles(storage, table, join(dir, `ids-${lease.shard}-${lease.epoch}`))),
       log,
       onMemory: () => this.#resize(0.5),
     });

@@ -160,7 +160,7 @@ describe('POST /api/query', () => {
       ],
       rowCount: 2,
       truncated: false,
-      snapshot: { version: 1, files: 2 },
+      snapshot: { version: 1, files: 2, liveness: 'live' },
     });
     expect(
       (await post({ sql: 'select count(*) from events', from: '2026-11-24', to: '2026-11-24' })).body.rows,
@@ -203,6 +203,9 @@ describe('POST /api/query', () => {
     ['sql that is no text', { sql: 1 }, {}, 400, 'body_invalid'],
     ['an unknown field', { sql: 'select 1', limit: 1 }, {}, 400, 'body_invalid'],
     ['an unknown format', { sql: 'select 1', format: 'csv' }, {}, 400, 'body_invalid'],
+    ['an unknown snapshot', { sql: 'select 1', snapshot: 'old' }, {}, 400, 'body_invalid'],
+    ['a version that is none', { sql: 'select 1', version: -1 }, {}, 400, 'body_invalid'],
+    ['a version that is not there yet', { sql: 'from events', version: 99 }, {}, 404, 'version_unknown'],
     ['a date that is none', { sql: 'select 1', from: '2026-13-01' }, {}, 400, 'body_invalid'],
     [
       'another content type',

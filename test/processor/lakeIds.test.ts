@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { planCommits } from '../../processor/commit/commit.ts';
 import { Duplicates } from '../../lake/dedupe/duplicates.ts';
-import { lakeIds } from '../../lake/dedupe/lakeIds.ts';
+import { lakeIds, newestIdFiles } from '../../lake/dedupe/lakeIds.ts';
 import { Engine, type Session } from '../../lake/flush/engine.ts';
 import { writeWindow } from '../../lake/flush/write.ts';
 import { Window, type ClosedWindow } from '../../lake/window/window.ts';
@@ -69,7 +69,7 @@ async function windowOf(events: TestEvent[], receivedAt: Date): Promise<ClosedWi
   return window.close();
 }
 
-const stored = () => lakeIds({ storage, session, table, dir: join(dir, 'copies') });
+const stored = () => lakeIds(session, newestIdFiles(storage, table, join(dir, 'copies')));
 
 async function writeAndCommit(
   duplicates: Duplicates,

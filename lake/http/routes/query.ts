@@ -10,8 +10,8 @@ export function queryRoute({ queries, slots }: { queries: Queries; slots: Slots 
     method: 'POST',
     path: '/api/query',
     access: 'reader',
-    async handle({ request, reader: { tenantId, segmentIds }, signal }) {
-      const body = checkQueryBody(await readJsonObject(request));
+    async handle({ request, query, reader: { tenantId, segmentIds }, signal }) {
+      const body = checkQueryBody(await readJsonObject(request), query);
       const release = await slots.acquire(tenantId, signal);
       try {
         return jsonReply(await queries.run({ ...body, tenantId, segmentIds, signal }));

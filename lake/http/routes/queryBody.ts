@@ -1,4 +1,5 @@
 import { LakeError } from '../../errors.ts';
+import type { AsOf } from '../../query/resolve.ts';
 
 /** The body of POST /api/query. */
 export interface QueryBody {
@@ -6,18 +7,35 @@ export interface QueryBody {
   /** First and last UTC date of the events to read, YYYY-MM-DD: files of other dates are not touched. */
   from?: string;
   to?: string;
+  asOf: AsOf;
 }
 
-const FIELDS = ['sql', 'format', 'from', 'to'];
+const FIELDS = ['sql', 'format', 'from', 'to', 'snapshot', 'version'];
 
-/** @throws LakeError body_invalid */
-export function checkQueryBody(body: Record<string, unknown>): QueryBody {
-  const { sql, format, from, to, ...rest } = body;
+/**
+ * Checks the fields of a query: those of the body, and `snapshot` and `version`, which the address may carry instead.
+ * @throws LakeError body_invalid
+ */
+export function checkQueryBody(body: Record<string, unknown>, query: URLSearchParams): QueryBody {
+  const { sql, format, from, to, snapshot, version, ...rest } = body;
   const unknown = Object.keys(rest)[0];
   if (unknown !== undefined) throw invalid(`"${unknown.slice(0, 80)}" is not known; fields are ${FIELDS.join(', ')}.`);
   if (typeof sql !== 'string' || sql.trim() === '') throw invalid('"sql" must be a text with one SQL statement.');
   if (format !== undefined && format !== 'json') throw invalid('"format" must be "json", or absent.');
-  return { sql, ...date('from', from), ...date('to', to) };
+  const asOf = checkAsOf(snapshot ?? query.get('snapshot'), version ?? query.get('version'));
+  return { sql, ...date('from', from), ...date('to', to), asOf };
+}
+
+function checkAsOf(snapshot: unknown, version: unknown): AsOf {
+  const known = snapshot === 'live' || snapshot === 'committed' ? snapshot : undefined;
+  if (known === undefined && snapshot !== null && snapshot !== undefined)
+    throw invalid('"snapshot" must be "live" or "committed", or absent.');
+  if (version === null || version === undefined) return known ? { snapshot: known } : {};
+  const number = typeof version === 'string' && /^\d{1,15}$/.test(version) ? Number(version) : version;
+  if (!Number.isSafeInteger(number) || (number as number) < 0)
+    throw invalid('"version" must be a whole number from 0.');
+  if (known === 'live') throw invalid('"version" is a committed version: leave "snapshot" out.');
+  return { version: number as number };
 }
 
 function date<Name extends 'from' | 'to'>(name: Name, value: unknown): { [K in Name]?: string } {
