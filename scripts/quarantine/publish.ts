@@ -39,7 +39,7 @@ export async function openRedriveStream(
   if (await streamInfo(manager, streamName(shards))) {
     throw new Error(`there are more streams than SPOR_SHARDS=${shards}: set it to the number at creation`);
   }
-  const progress = await Progress.open(connection, replicas);
+  const progress = await Progress.open(connection, { replicas: replicas });
   const client = jetstream(connection);
   let last = 0;
   return {
