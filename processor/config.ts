@@ -1,5 +1,6 @@
 import { DEDUPE_HOURS, LAKE_SETTINGS } from '../lake/config.ts';
-import { text, whole, type Setting } from '../runtime/config.ts';
+import { MAINTENANCE_SETTINGS } from '../lake/maintenance/settings.ts';
+import { readConfig, text, whole, type Setting } from '../runtime/config.ts';
 import { FAIL_POINTS, parseFailPoint, type FailPointSetting } from './failpoint.ts';
 
 const MEBIBYTE = 1_048_576;
@@ -29,8 +30,16 @@ export const PROCESSOR_SETTINGS = {
   leaseSeconds: whole('LEASE_SECONDS', 'how long a shard stays with a processor that is not heard of', 6, 1, 300),
   dedupeHours: DEDUPE_HOURS,
   dedupeBytes: whole('DEDUPE_MAX_BYTES', 'memory for event ids, over all shards', 256 * MEBIBYTE, MEBIBYTE),
+  ...MAINTENANCE_SETTINGS,
   failPoint: failPoint('SPOR_FAILPOINT', 'for tests: the step of a flush at which to die or stop, or none'),
 } satisfies Record<string, Setting<unknown>>;
+
+export type ProcessorConfig = ReturnType<typeof readProcessorConfig>;
+
+/** @throws ConfigError listing every fault */
+export function readProcessorConfig(env: Record<string, string | undefined>) {
+  return readConfig(PROCESSOR_SETTINGS, env);
+}
 
 /** `none`, or what armFailPoint takes. */
 function failPoint(name: string, help: string): Setting<'none' | FailPointSetting> {

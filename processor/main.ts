@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { jetstreamManager } from '@nats-io/jetstream';
+import { duckdbCheckpoints } from '../lake/delta/checkpointParquet.ts';
+import { openTables } from '../lake/openTables.ts';
 import { openStorage } from '../lake/storage/open.ts';
 import { probeStorage } from '../lake/storage/probe.ts';
-import { readConfig } from '../runtime/config.ts';
 import { createMetrics } from '../runtime/metrics.ts';
 import { connectNats } from '../runtime/nats.ts';
 import { startOpsServer } from '../runtime/opsServer.ts';
@@ -12,7 +13,7 @@ import { ensureStreams } from '../runtime/streams.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { streamName, streamSubjects } from '../schemas/subjects.ts';
 import { Progress } from '../lake/tail/progress.ts';
-import { PROCESSOR_SETTINGS } from './config.ts';
+import { readProcessorConfig } from './config.ts';
 import { armFailPoint } from './failpoint.ts';
 import { createProcessorMetrics } from './metrics.ts';
 import { Engine } from '../lake/flush/engine.ts';
@@ -20,12 +21,13 @@ import type { ShardContext } from './shards/context.ts';
 import { Keeper } from './shards/keeper.ts';
 import { Leases } from './shards/leases.ts';
 import { ShardWorker } from './shards/worker.ts';
+import { Upkeep } from './upkeep.ts';
 import { openWorkDir, removeWorkDir } from '../runtime/workDir.ts';
 
 const HOUR_MS = 3_600_000;
 
 await runProcess('processor', async ({ log, resources, env, ready }) => {
-  const config = readConfig(PROCESSOR_SETTINGS, env);
+  const config = readProcessorConfig(env);
   const { shards, replicas } = config;
   const registry = createRegistry();
   const metrics = createMetrics('processor');
@@ -55,12 +57,15 @@ await runProcess('processor', async ({ log, resources, env, ready }) => {
   });
 
   const processorMetrics = createProcessorMetrics(metrics);
+  const tables = openTables(storage, registry, duckdbCheckpoints(engine));
+  let upkeep: Upkeep | undefined;
   const context: ShardContext = {
     connection,
     manager: await jetstreamManager(connection),
     storage,
     engine,
     registry,
+    tables,
     progress: await Progress.open(connection, { replicas }),
     metrics: processorMetrics,
     reach: armFailPoint(config.failPoint === 'none' ? undefined : config.failPoint),
@@ -71,6 +76,7 @@ await runProcess('processor', async ({ log, resources, env, ready }) => {
     limits: { bytes: config.windowMaxBytes, messages: config.windowMaxMessages, ageMs: config.windowMaxMs },
     dedupe: { maxBytes: Math.floor(config.dedupeBytes / shards), windowMs: config.dedupeHours * HOUR_MS },
     streamKeepMs: config.streamKeepHours * HOUR_MS,
+    onCommitted: (tenantId) => upkeep?.notice(tenantId),
   };
 
   const leaseMs = config.leaseSeconds * 1_000;
@@ -93,5 +99,9 @@ await runProcess('processor', async ({ log, resources, env, ready }) => {
   resources.add('ops server', ops, (opened) => opened.close());
   keeper.start();
   resources.add('shards', keeper, (opened) => opened.stop());
+  if (config.maintenance) {
+    upkeep = await Upkeep.start({ config, storage, tables, dir, log, metrics, owned: () => keeper.shards });
+    resources.add('maintenance', upkeep, (opened) => opened.stop());
+  }
   ready({ port: ops.port, id });
 });

@@ -3,6 +3,7 @@ import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import { checkWritable, PROTOCOL, type Action, type AddFile, type MetaData, type RemoveFile } from './actions.ts';
 import { readTombstones, writeCheckpoint, type Checkpoint, type CheckpointFormat } from './checkpoint.ts';
+import { fenceId, refusal, type AddedFiles } from './guards.ts';
 import { readLog, readVersion, writeEntry } from './log.ts';
 import { COLUMNS_TAG, columnsFingerprint, mergedSchema, schemaString, type TableColumn } from './schema.ts';
 import { NO_TABLE, replay, type Snapshot } from './snapshot.ts';
@@ -38,6 +39,10 @@ export interface AppendCommit {
     /** The writer's fencing epoch; a higher fence in the table is a TxnConflict. Absent: any new fence is. */
     epoch?: number;
   };
+  /** When the upload of the files began, in milliseconds since 1970: a vacuum of files that old is a TxnConflict. Absent: now. */
+  unusedSinceMs?: number;
+  /** Entries of the tenant's list of erasures that the rows respect; a longer list is a TxnConflict. Absent: 0. */
+  erasures?: number;
   /** Goes into commitInfo, for people. */
   info: Record<string, unknown>;
 }
@@ -48,14 +53,23 @@ interface ReplaceCommit {
   add: readonly NewFile[];
   /** Whether rows change; false where the same rows are only arranged anew. */
   dataChange: boolean;
-  /** Monotonic milliseconds (`performance.now()`) after which it must not be committed: vacuum may have taken the files. */
-  notAfter: number;
+  /** Since when the files to add lie unused in the store, as with append; for files removed once, since their removal. */
+  unusedSinceMs: number;
+  /** As with append, for rows that come from elsewhere than the files removed; absent: there are none. */
+  erasures?: number;
   info: Record<string, unknown>;
 }
 
 export interface FenceCommit {
   appId: string;
   /** The new owner's epoch. Commits of `append` with a lower epoch can not succeed any more. */
+  version: number;
+  info: Record<string, unknown>;
+}
+
+export interface RaiseCommit {
+  /** Name among the table's txns (guards.ts). */
+  id: string;
   version: number;
   info: Record<string, unknown>;
 }
@@ -72,7 +86,8 @@ export interface Table {
   /**
    * Adds files in one atomic commit, creating the table when there is none. Durable when resolved. Appending the same
    * files with the same txn again is fine: it answers the newest version and writes nothing.
-   * @throws TxnConflict when another owner has committed for the same appId: nothing of this commit is in the table.
+   * @throws TxnConflict when another owner has committed for the same appId, the files may have been vacuumed, or rows of
+   *   them erased: nothing of this commit is in the table.
    * @throws LakeError storage_unavailable when the outcome is not known: append again, or compare a new snapshot's txn.
    *   Until then the files must not be deleted, nor written again under other names.
    */
@@ -84,11 +99,13 @@ export interface Table {
    * @throws TxnConflict when the fence is higher already: the caller is no longer the owner.
    */
   fence(commit: FenceCommit): Promise<{ version: number }>;
+  /** Raises one of the guards (guards.ts) in a commit of its own, creating the table when there is none; never lowers it. */
+  raise(commit: RaiseCommit): Promise<{ version: number }>;
   /**
    * Puts files in the place of others in one atomic commit. Files that others append meanwhile are no conflict. Replacing
    * the same files again is fine, as with append.
-   * @throws TxnConflict when one of the files to remove is not in the table any more, or it is too late: nothing of this
-   *   commit is in the table.
+   * @throws TxnConflict when one of the files to remove is not in the table any more, those to add may have been vacuumed,
+   *   or rows of them erased: nothing of this commit is in the table.
    * @throws LakeError storage_unavailable when the outcome is not known: replace again, or look for the added files in a
    *   new snapshot. Until then they must not be deleted.
    */
@@ -115,11 +132,6 @@ export class TxnConflict extends LakeError {
     super('txn_conflict', message);
     this.name = 'TxnConflict';
   }
-}
-
-/** Name under which an application's fence is kept among the table's txns. */
-export function fenceId(appId: string): string {
-  return `${appId}/fence`;
 }
 
 /** A snapshot older than this is refreshed before writing on top of it: cleaned log versions must never be reused. */
@@ -191,6 +203,7 @@ class DeltaTable implements Table {
 
   async append(commit: AppendCommit): Promise<{ version: number }> {
     const { appId, version, expected, epoch } = commit.txn;
+    const { unusedSinceMs = Date.now(), erasures = 0 } = commit;
     let fence: number | undefined;
     let first = true;
     return this.#commit(commit.info, (base) => {
@@ -206,6 +219,7 @@ class DeltaTable implements Table {
           `${this.spec.root}: ${appId} was fenced by epoch ${now}, this writer has ${epoch ?? 'none'}`,
         );
       }
+      if (commit.files.length > 0) this.#mayAdd(base, { unusedSinceMs, erasures });
       return [
         ...commit.files.map((file) => this.#addAction(file, true)),
         { txn: { appId, version, lastUpdated: Date.now() } },
@@ -226,14 +240,26 @@ class DeltaTable implements Table {
     });
   }
 
-  async replace({ remove, add, dataChange, notAfter, info }: ReplaceCommit): Promise<{ version: number }> {
+  async raise({ id, version, info }: RaiseCommit): Promise<{ version: number }> {
+    return this.#commit(info, (base) =>
+      (base.txns.get(id) ?? -1) >= version ? undefined : [{ txn: { appId: id, version, lastUpdated: Date.now() } }],
+    );
+  }
+
+  async replace({
+    remove,
+    add,
+    dataChange,
+    unusedSinceMs,
+    erasures,
+    info,
+  }: ReplaceCommit): Promise<{ version: number }> {
     return this.#commit(info, (base) => {
       const gone = remove.filter(({ path }) => !base.files.has(path));
       const added = add.length > 0 && add.every(({ path }) => base.files.has(path));
       if (added && gone.length === remove.length) return undefined;
       if (gone[0]) throw new TxnConflict(`${this.spec.root}: ${gone[0].path} has been removed by another commit`);
-      if (performance.now() > notAfter)
-        throw new TxnConflict(`${this.spec.root}: too long since the files were uploaded`);
+      if (add.length > 0) this.#mayAdd(base, { unusedSinceMs, erasures });
       return [
         ...remove.map((file) => removeAction(file, dataChange)),
         ...add.map((file) => this.#addAction(file, dataChange)),
@@ -312,6 +338,11 @@ class DeltaTable implements Table {
       if (error instanceof TxnConflict && (await this.snapshot()).version > base.version) return 'stale';
       throw error;
     }
+  }
+
+  #mayAdd(base: Snapshot, files: AddedFiles): void {
+    const reason = refusal(base, files);
+    if (reason !== undefined) throw new TxnConflict(`${this.spec.root}: ${reason}`);
   }
 
   #addAction(file: NewFile, dataChange: boolean): Action {

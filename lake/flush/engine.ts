@@ -57,7 +57,14 @@ export interface EngineOptions {
   /** DuckDB's size, such as `1GiB`. */
   memory: string;
   threads: number;
+  /** How much more willing than others to wait for the processor, 0 to 19. */
+  niceness?: number;
   log: Logger;
+}
+
+export interface EngineChildOptions {
+  settings: Record<string, string>;
+  niceness: number;
 }
 
 const START_MS = 30_000;
@@ -91,7 +98,7 @@ export class Engine {
     return {
       run: (sql) => this.#ask({ session, sql }),
       close: async () => {
-        if (this.#child) await this.#ask({ session });
+        if (this.#child && !this.#closed) await this.#ask({ session });
       },
     };
   }
@@ -119,7 +126,7 @@ export class Engine {
   }
 
   async #launch(): Promise<ChildProcess> {
-    const { dir, memory, threads, log } = this.#options;
+    const { dir, memory, threads, niceness = 0, log } = this.#options;
     const spill = join(dir, 'spill');
     await rm(spill, { recursive: true, force: true });
     await mkdir(spill, { recursive: true });
@@ -132,7 +139,8 @@ export class Engine {
       // Each open partition of a COPY is one; the default of 100 would split files of larger windows.
       partitioned_write_max_open_files: '10000',
     };
-    const child = fork(fileURLToPath(new URL('./engineChild.ts', import.meta.url)), [JSON.stringify(settings)], {
+    const options: EngineChildOptions = { settings, niceness };
+    const child = fork(fileURLToPath(new URL('./engineChild.ts', import.meta.url)), [JSON.stringify(options)], {
       serialization: 'advanced',
       execArgv: [],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

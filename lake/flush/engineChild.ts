@@ -1,11 +1,14 @@
+import { readdirSync } from 'node:fs';
+import { platform, setPriority } from 'node:os';
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
-import type { EngineAnswer, EngineRequest } from './engine.ts';
+import type { EngineAnswer, EngineChildOptions, EngineRequest } from './engine.ts';
 
 /**
  * DuckDB in a process of its own, started by engine.ts: statements come over IPC, each session on a connection of its own,
  * and rows go back. Ends when the channel does, so that it never outlives its parent.
  */
-const settings = JSON.parse(process.argv[2] ?? '{}') as Record<string, string>;
+const { settings, niceness } = JSON.parse(process.argv[2] ?? '{}') as EngineChildOptions;
+if (niceness > 0) beNice(niceness);
 const instance = await DuckDBInstance.create(':memory:', settings);
 const sessions = new Map<number, Promise<DuckDBConnection>>();
 
@@ -43,4 +46,10 @@ async function open(): Promise<DuckDBConnection> {
   const connection = await instance.connect();
   await connection.run("SET TimeZone = 'UTC'");
   return connection;
+}
+
+/** On Linux each thread has a priority of its own: those of now get it here, later ones from the thread that makes them. */
+function beNice(by: number): void {
+  if (platform() !== 'linux') return setPriority(by);
+  for (const thread of readdirSync('/proc/self/task')) setPriority(Number(thread), by);
 }

@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import type { Logger } from '../../runtime/log.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { duckdbCheckpoints } from '../delta/checkpointParquet.ts';
-import { openTable, type Table } from '../delta/table.ts';
 import { openDuckdb } from '../duckdb.ts';
+import { openTables } from '../openTables.ts';
 import type { Storage } from '../storage/storage.ts';
-import { TABLE_NAMES, tableSpec, type TableName } from '../tables.ts';
+import { TABLE_NAMES } from '../tables.ts';
 import { createMaintenance, type TableReport } from './maintenance.ts';
 import { listTenants } from './tenants.ts';
 import { vacuum, type VacuumOptions, type VacuumReport } from './vacuum.ts';
@@ -37,7 +37,7 @@ export async function compactLake(options: CompactLakeOptions): Promise<TableRep
   try {
     const maintenance = await createMaintenance({
       storage,
-      table: tablesOf(storage, registry),
+      table: openTables(storage, registry),
       engine,
       checkpoints: duckdbCheckpoints(),
       workDir,
@@ -69,7 +69,7 @@ export interface VacuumLakeOptions extends LakeAccess, Omit<VacuumOptions, 'sign
  */
 export async function vacuumLake(options: VacuumLakeOptions): Promise<VacuumReport[]> {
   const { storage, registry, tenantIds, onTable } = options;
-  const table = tablesOf(storage, registry);
+  const table = openTables(storage, registry);
   const reports: VacuumReport[] = [];
   for (const tenantId of tenantIds ?? (await listTenants(storage))) {
     for (const name of TABLE_NAMES) {
@@ -80,8 +80,4 @@ export async function vacuumLake(options: VacuumLakeOptions): Promise<VacuumRepo
     }
   }
   return reports;
-}
-
-function tablesOf(storage: Storage, registry: Registry): (name: TableName, tenantId: string) => Table {
-  return (name, tenantId) => openTable(storage, tableSpec(name, tenantId, registry));
 }

@@ -47,8 +47,6 @@ export interface Compacted {
   elapsedMs: number;
 }
 
-/** Between beginning the upload and the commit; vacuum lets files it does not know live for MIN_GRACE_MS, six times as long. */
-const COMMIT_WITHIN_MS = 600_000;
 const DOWNLOADS_AT_ONCE = 8;
 /** Name of the stream in the names of files whose rows came from several streams. */
 const SEVERAL_STREAMS = 'several';
@@ -139,7 +137,7 @@ async function publish(
   { storage, table, log, reach }: CompactOptions,
 ): Promise<boolean> {
   const { root } = table.spec;
-  const notAfter = performance.now() + COMMIT_WITHIN_MS;
+  const unusedSinceMs = Date.now();
   const info = {
     operation: 'OPTIMIZE',
     operationParameters: { segment: job.segment, date: job.date },
@@ -149,7 +147,7 @@ async function publish(
   await storage.upload(`${root}/${file.path}`, target);
   reach('after-upload');
   try {
-    await table.replace({ remove: job.files, add: [file], dataChange: false, notAfter, info });
+    await table.replace({ remove: job.files, add: [file], dataChange: false, unusedSinceMs, info });
   } catch (error) {
     const { files, tombstones } = await table.snapshot();
     if (files.has(file.path)) return true;

@@ -136,6 +136,7 @@ class TableMaintenance implements Maintenance {
       if (compacted.filter(({ outcome }) => outcome === 'committed').length === JOBS_A_TURN) everyMs = 0;
       else if (version !== before) everyMs = LOOK_MS;
     } catch (error) {
+      if (signal.aborted) return true;
       this.#counters.failures.inc({ table: name });
       this.#options.log.error(
         { err: error, tenantId, table: name },
@@ -162,7 +163,7 @@ class TableMaintenance implements Maintenance {
     };
     if ((await table.snapshot()).version < 0) return report;
     await this.#compact(name, table, { signal, jobs, into: report.compacted });
-    report.checkpointed = await maybeCheckpoint(table, this.#options.log);
+    if (!signal.aborted) report.checkpointed = await maybeCheckpoint(table, this.#options.log);
     if (!signal.aborted) report.logFilesDeleted = await this.#cleanLog(table, jobs === Infinity);
     if (!signal.aborted) report.vacuumedFiles = await this.#vacuum(table, signal);
     return report;
@@ -203,10 +204,12 @@ class TableMaintenance implements Maintenance {
     const reach = this.#options.reach ?? armCompaction(undefined);
     const done = await compact(job, { storage, table, name, engine, workDir, rowsAtOnce, log, reach, signal }).catch(
       (error: unknown): Compacted => {
+        // The engine may be closed under a sort that would outlast the stop.
+        if (signal.aborted) return ended(job, 'stopped');
         // The storage will be as unavailable to the next job.
         if (error instanceof LakeError && LAKE_ERRORS[error.code].retryable) throw error;
         log.error({ err: error, root: table.spec.root, segment: job.segment, date: job.date }, 'compaction failed');
-        return failed(job);
+        return ended(job, 'failed');
       },
     );
     this.#counters.compactions.inc({ table: name, outcome: done.outcome });
@@ -247,9 +250,9 @@ class TableMaintenance implements Maintenance {
   }
 }
 
-function failed({ segment, date, files, bytes }: CompactionJob): Compacted {
+function ended({ segment, date, files, bytes }: CompactionJob, outcome: 'failed' | 'stopped'): Compacted {
   const unchanged = { rows: 0, bytesBefore: bytes, bytesAfter: bytes, elapsedMs: 0 };
-  return { outcome: 'failed', segment, date, files: files.length, ...unchanged };
+  return { outcome, segment, date, files: files.length, ...unchanged };
 }
 
 function key({ spec: { root } }: Table, { segment, date, files }: CompactionJob): string {

@@ -27,6 +27,8 @@ export interface CompactionOptions {
   closedAfterMs: number;
   /** After midnight UTC, until a day counts as sealed; later than the receiver takes events. */
   sealedAfterMs: number;
+  /** Files that were added less than this long ago are left alone, so that what trickles in is not merged each time. */
+  settledAfterMs?: number;
 }
 
 const MIB = 1024 * 1024;
@@ -63,7 +65,7 @@ export function planCompaction(
   options: CompactionOptions = COMPACTION,
 ): CompactionJob[] {
   const jobs: CompactionJob[] = [];
-  for (const { segment, date, files } of smallFiles(snapshot, options.finishedBytes)) {
+  for (const { segment, date, files } of smallFiles(snapshot, now, options)) {
     const state = partitionState(date, now, options);
     for (const chosen of choose(files, state, options)) {
       for (const share of split(chosen, options)) {
@@ -92,12 +94,17 @@ interface Partition {
   files: AddFile[];
 }
 
-function smallFiles(snapshot: Snapshot, finishedBytes: number): Partition[] {
+function smallFiles(
+  snapshot: Snapshot,
+  now: number,
+  { finishedBytes, settledAfterMs = -Infinity }: CompactionOptions,
+): Partition[] {
   const partitions = new Map<string, Partition>();
   for (const file of snapshot.files.values()) {
     const { segment, date } = file.partitionValues;
     // Files of other tools may lack what ours have: they stay as they are.
     if (!segment || !date || !/^\d{4}-\d\d-\d\d$/.test(date) || file.size >= finishedBytes) continue;
+    if (now - file.modificationTime < settledAfterMs) continue;
     const key = `${segment}/${date}`;
     const partition = partitions.get(key);
     if (partition) partition.files.push(file);

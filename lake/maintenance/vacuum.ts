@@ -1,14 +1,14 @@
 import type { RemoveFile } from '../delta/actions.ts';
 import { TOMBSTONE_MS } from '../delta/checkpoint.ts';
+import { VACUUM_ID } from '../delta/guards.ts';
 import type { Table } from '../delta/table.ts';
 import type { Storage, StoredObject } from '../storage/storage.ts';
 import { parsePartition } from '../tables.ts';
 
-/**
- * A commit names its files within COMMIT_WITHIN_MS of their upload, and a query ends within minutes: an hour is beyond what
- * is still to be named, or still read.
- */
+/** Beyond what a query still reads. A writer that takes longer than this from an upload to its commit has to begin anew. */
 const MIN_GRACE_MS = 3_600_000;
+/** How far the clock of a writer may be ahead of the store's; S3 refuses requests beyond. */
+const CLOCK_SKEW_MS = 900_000;
 /** The newest snapshot is read again before each so many deletions. */
 const DELETED_AT_ONCE = 500;
 
@@ -27,6 +27,8 @@ interface DoomedFile {
   /** Relative to the table's root. */
   path: string;
   bytes: number;
+  /** Since when it is in no table, in milliseconds since 1970. */
+  unusedSinceMs: number;
   /** Removed from the table, by compaction or otherwise; or never in it, as far as the log tells. */
   why: 'removed' | 'orphan';
 }
@@ -50,7 +52,8 @@ export interface VacuumReport extends VacuumPlan {
 
 /**
  * Deletes the data files that are not in the table any more, or never were, once they are older than the grace time.
- * Afterwards versions of the table that are older than that cannot be read. The log is left alone.
+ * Afterwards versions of the table that are older than that cannot be read. Before the first deletion a commit says how old
+ * files may be gone, so that a writer which was stopped between uploading such a file and committing it must conflict.
  * @throws RangeError for a grace time that is not safe, or longer than tombstones are kept.
  */
 export async function vacuum(storage: Storage, table: Table, options: VacuumOptions): Promise<VacuumReport> {
@@ -69,7 +72,9 @@ export async function vacuum(storage: Storage, table: Table, options: VacuumOpti
   if (snapshot.version < 0) return { ...report, doomed: [], live: 0, young: 0, foreign: objects.length };
   // Tombstones after the snapshot: a file that is in neither was removed before their time, or never added.
   const tombstones = await table.tombstones();
-  const plan = planVacuum(objects, { live: snapshot.files, tombstones, olderThan: now - graceMs });
+  const olderThan = now - graceMs;
+  const plan = planVacuum(objects, { live: snapshot.files, tombstones, olderThan });
+  if (plan.doomed.length > 0 && !dryRun) await raiseGuard(table, plan.doomed, olderThan);
   for (let at = 0; at < plan.doomed.length && !dryRun && !signal?.aborted; at += DELETED_AT_ONCE) {
     const { files } = await table.snapshot();
     const batch = plan.doomed.slice(at, at + DELETED_AT_ONCE).filter(({ path }) => !files.has(path));
@@ -78,6 +83,17 @@ export async function vacuum(storage: Storage, table: Table, options: VacuumOpti
     report.deletedBytes += batch.reduce((sum, { bytes }) => sum + bytes, 0);
   }
   return { ...report, ...plan };
+}
+
+/** By the files' own times: were this clock far ahead, it would else keep every writer from committing. */
+async function raiseGuard(table: Table, doomed: readonly DoomedFile[], olderThan: number): Promise<void> {
+  const newest = doomed.reduce((latest, { unusedSinceMs }) => Math.max(latest, unusedSinceMs), 0);
+  const version = Math.floor(Math.min(newest + CLOCK_SKEW_MS, olderThan));
+  await table.raise({
+    id: VACUUM_ID,
+    version,
+    info: { operation: 'VACUUM START', operationMetrics: { numFilesToDelete: String(doomed.length) } },
+  });
 }
 
 /**
@@ -96,11 +112,11 @@ export function planVacuum(
   const plan: VacuumPlan = { doomed: [], live: 0, young: 0, foreign: 0 };
   for (const { path, size, modified } of objects) {
     const tombstone = table.tombstones.get(path);
-    const unusedSince = Math.max(modified.getTime(), tombstone?.deletionTimestamp ?? 0);
+    const unusedSinceMs = Math.max(modified.getTime(), tombstone?.deletionTimestamp ?? 0);
     if (table.live.has(path)) plan.live++;
     else if (!isDataFile(path)) plan.foreign++;
-    else if (unusedSince >= table.olderThan) plan.young++;
-    else plan.doomed.push({ path, bytes: size, why: tombstone ? 'removed' : 'orphan' });
+    else if (unusedSinceMs >= table.olderThan) plan.young++;
+    else plan.doomed.push({ path, bytes: size, unusedSinceMs, why: tombstone ? 'removed' : 'orphan' });
   }
   return plan;
 }

@@ -87,6 +87,7 @@ export async function commitWindow(
   const uploads = commits.flatMap((commit) =>
     commit.files.map(({ localFile, file }) => ({ localFile, path: `${rootOf(commit)}/${file.path}` })),
   );
+  const unusedSinceMs = Date.now();
   /** Commits that may be in their table: committed, or tried without an answer. */
   const tried = new Set<TableCommit>();
   try {
@@ -97,7 +98,7 @@ export async function commitWindow(
     );
     reach('after-upload');
     await forEachLimited(commits, COMMITS_AT_ONCE, async (commit) => {
-      await commitTable(window, commit, options, tried);
+      await commitTable(window, commit, { ...options, unusedSinceMs }, tried);
       tables.advance(commit.name, commit.tenantId, window.lastSequence);
       reach('after-first-commit');
     });
@@ -116,7 +117,7 @@ export async function commitWindow(
 async function commitTable(
   window: ClosedWindow,
   commit: TableCommit,
-  { tables, epoch, persist }: CommitOptions,
+  { tables, epoch, persist, unusedSinceMs }: CommitOptions & { unusedSinceMs: number },
   tried: Set<TableCommit>,
 ): Promise<void> {
   const { name, tenantId, files, info } = commit;
@@ -124,6 +125,7 @@ async function commitTable(
   const append: AppendCommit = {
     files: files.map(({ file }) => file),
     txn: { appId: tables.appId, version: window.lastSequence, expected: tables.expected(name, tenantId), epoch },
+    unusedSinceMs,
     info: { operation: 'STREAMING UPDATE', epoch, ...info },
   };
   let unsure = false;

@@ -1,13 +1,12 @@
 import type { Snapshot } from '../../lake/delta/snapshot.ts';
-import { openTable } from '../../lake/delta/table.ts';
+import type { OpenTables } from '../../lake/openTables.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
-import { TABLE_NAMES, tableSpec, type TableName } from '../../lake/tables.ts';
-import type { Registry } from '../../schemas/registry.ts';
+import { TABLE_NAMES, type TableName } from '../../lake/tables.ts';
 import type { FilesByTable, Intent } from './intents.ts';
 
 export interface RecoverOptions {
   storage: Storage;
-  registry: Registry;
+  tables: OpenTables;
   /** The new owner's. */
   epoch: number;
 }
@@ -18,15 +17,18 @@ export interface RecoverOptions {
  * Returns the intent with only the files deleted.
  * @throws TxnConflict when a later owner has fenced the table: then it is that one's to clean up.
  */
-export async function recover(intent: Intent, { storage, registry, epoch }: RecoverOptions): Promise<Intent> {
+export async function recover(intent: Intent, { storage, tables, epoch }: RecoverOptions): Promise<Intent> {
   const deleted: FilesByTable = {};
   for (const [root, paths] of Object.entries(intent.files)) {
     const { name, tenantId } = parseRoot(root);
-    const table = openTable(storage, tableSpec(name, tenantId, registry));
+    const table = tables(name, tenantId);
     if (intent.recoveredMs === undefined) {
       await table.fence({ appId: intent.appId, version: epoch, info: { operation: 'FENCE', epoch } });
     }
-    const uncommitted = notInTable(paths, await table.snapshot());
+    // Behind the fence none of them can become live. All tombstones, not only those since the last checkpoint, tell a file
+    // that was compacted since, which a query may still read. They come after the snapshot, so that none slips between.
+    const { files } = await table.snapshot();
+    const uncommitted = notInTable(paths, { files, tombstones: await table.tombstones() });
     await storage.delete(uncommitted.map((path) => `${root}/${path}`));
     if (uncommitted.length > 0) deleted[root] = uncommitted;
   }
@@ -34,10 +36,7 @@ export async function recover(intent: Intent, { storage, registry, epoch }: Reco
 }
 
 /** Paths that are no data file of the table, now or before a compaction. */
-export function notInTable(
-  paths: readonly string[],
-  { files, tombstones }: Pick<Snapshot, 'files' | 'tombstones'>,
-): string[] {
+function notInTable(paths: readonly string[], { files, tombstones }: Pick<Snapshot, 'files' | 'tombstones'>): string[] {
   return paths.filter((path) => !files.has(path) && !tombstones.has(path));
 }
 

@@ -1,29 +1,22 @@
-import { openTable, type Table } from '../../lake/delta/table.ts';
-import type { Storage } from '../../lake/storage/storage.ts';
-import { TABLE_NAMES, tableSpec, type TableName } from '../../lake/tables.ts';
-import type { Registry } from '../../schemas/registry.ts';
+import type { Table } from '../../lake/delta/table.ts';
+import type { OpenTables } from '../../lake/openTables.ts';
+import { TABLE_NAMES, type TableName } from '../../lake/tables.ts';
 import type { Stored } from '../../lake/window/window.ts';
-
-/** Tables kept open: each holds its snapshot in memory. Others are opened again when they are needed. */
-const OPEN_TABLES = 512;
 
 /**
  * The tables of one shard's tenants, and how far this stream has been committed to each of them. Valid for one lease: only
  * the owner commits under the stream's appId, so that what was read once and advanced by its own commits stays true.
  */
 export class Tables {
-  readonly #storage: Storage;
-  readonly #registry: Registry;
+  readonly #tables: OpenTables;
   /** Identity of the stream: its name and creation time. */
   readonly appId: string;
-  readonly #open = new Map<string, Table>();
   readonly #stored = new Map<string, Stored>();
   /** Tables that have a txn of this appId at all; the others are told `undefined`. */
   readonly #expected = new Map<string, number>();
 
-  constructor(storage: Storage, registry: Registry, appId: string) {
-    this.#storage = storage;
-    this.#registry = registry;
+  constructor(tables: OpenTables, appId: string) {
+    this.#tables = tables;
     this.appId = appId;
   }
 
@@ -59,13 +52,7 @@ export class Tables {
   }
 
   table(name: TableName, tenantId: string): Table {
-    const id = key(name, tenantId);
-    const table = this.#open.get(id) ?? openTable(this.#storage, tableSpec(name, tenantId, this.#registry));
-    // Deleting first moves it to the end: a Map keeps the order of insertion, so that the first is the least used.
-    this.#open.delete(id);
-    this.#open.set(id, table);
-    if (this.#open.size > OPEN_TABLES) this.#open.delete(this.#open.keys().next().value!);
-    return table;
+    return this.#tables(name, tenantId);
   }
 }
 

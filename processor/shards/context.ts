@@ -1,4 +1,5 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
+import type { OpenTables } from '../../lake/openTables.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { NatsConnection } from '../../runtime/nats.ts';
@@ -17,6 +18,7 @@ export interface ShardContext {
   storage: Storage;
   engine: Engine;
   registry: Registry;
+  tables: OpenTables;
   progress: Progress;
   metrics: ProcessorMetrics;
   reach: Reach;
@@ -28,4 +30,6 @@ export interface ShardContext {
   limits: WindowLimits;
   dedupe: DuplicatesOptions;
   streamKeepMs: number;
+  /** Told of each tenant a flush has committed for. */
+  onCommitted: (tenantId: string) => void;
 }

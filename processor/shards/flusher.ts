@@ -54,7 +54,7 @@ export class Flusher {
 
   /** @throws what Steps.persist throws: the window is not acknowledged then, and the owner must not go on. */
   async flush(window: Window): Promise<void> {
-    const { storage, progress, reach } = this.#context;
+    const { storage, progress, reach, onCommitted } = this.#context;
     const { lease, stream, intents, tables, steps } = this.#options;
     const startedAt = performance.now();
     const closed = await steps.persist('finishing a window', () => window.close());
@@ -73,6 +73,7 @@ export class Flusher {
       persist: (step, task) => steps.persist(step, task),
     });
     const committedMs = Date.now();
+    for (const { tenantId } of commits) onCommitted(tenantId);
     this.#duplicates.commit();
     reach('before-ack');
     await steps.persist('acknowledging', () => progress.acknowledge(lease.shard, stream.created, closed.lastSequence));

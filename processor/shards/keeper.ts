@@ -67,6 +67,11 @@ export class Keeper {
     this.#wake();
   }
 
+  /** The shards it works on now. */
+  get shards(): number[] {
+    return [...this.#held.keys()];
+  }
+
   /** Why this processor is not doing its work, if so. */
   get trouble(): string | undefined {
     if (this.#failing !== undefined) return this.#failing;

@@ -24,21 +24,21 @@ export interface OwnedShard {
  * what they would have brought.
  */
 export async function takeOver(context: ShardContext, lease: Lease, steps: Steps, log: Logger): Promise<OwnedShard> {
-  const { connection, manager, replicas, storage, registry, progress } = context;
+  const { connection, manager, replicas, storage, tables, progress } = context;
   const { shard, epoch } = lease;
   const stream = await steps.persist('looking for the stream', () => OwnedStream.open(manager, streamName(shard)));
   const owner = { shard, epoch, appId: stream.appId };
   const intents = await steps.persist('taking over', () => Intents.takeOver(connection, owner, replicas));
   if (intents.left.length > 0) {
     const left = await steps.persist('cleaning up after the owner before', () =>
-      Promise.all(intents.left.map((intent) => recover(intent, { storage, registry, epoch }))),
+      Promise.all(intents.left.map((intent) => recover(intent, { storage, tables, epoch }))),
     );
     await steps.persist('recording the clean-up', () => intents.recovered(left));
     log.info({ owners: left.length }, 'cleaned up after the owner before');
   }
   const floor = await steps.persist('reading the floor', () => progress.floor(shard, stream.created));
   checkFloor(stream, floor, log);
-  return { lease, stream, intents, tables: new Tables(storage, registry, stream.appId), floor };
+  return { lease, stream, intents, tables: new Tables(tables, stream.appId), floor };
 }
 
 /** @throws Error when the stream has gone back, so that new messages would carry sequences that are committed already. */

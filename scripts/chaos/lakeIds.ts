@@ -101,7 +101,7 @@ export async function vacuumTenant(
   { tenantId, leftOvers }: { tenantId: string; leftOvers: LeftOvers },
 ): Promise<void> {
   if (leftOvers === 'nothing') return;
-  const options = { graceMs: 0, force: true, now: Infinity };
+  const options = { graceMs: 0, force: true, now: Date.now() + 1 };
   for (const name of TABLE_NAMES) {
     const table = openTable(storage, tableSpec(name, tenantId, registry));
     const { doomed } = await vacuum(storage, table, { ...options, dryRun: true });

@@ -56,7 +56,7 @@ async function append(table: Table, from: number, to: number): Promise<void> {
 async function replace(table: Table, paths: readonly string[], by: string): Promise<void> {
   const { files } = await table.snapshot();
   const remove = paths.map((path) => files.get(path)!);
-  await table.replace({ remove, add: [file(by)], dataChange: false, notAfter: Infinity, info: {} });
+  await table.replace({ remove, add: [file(by)], dataChange: false, unusedSinceMs: Date.now(), info: {} });
 }
 
 function folder(storage: Storage): string {

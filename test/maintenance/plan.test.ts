@@ -86,6 +86,13 @@ describe('what is compacted', () => {
     expect(plan([...files(9, '2026-11-20', 128 * MIB), ...foreign, file('2026-11-21', 1)])).toEqual([]);
   });
 
+  test('files that came only just now are left alone where that is asked for', () => {
+    const day = files(4, '2026-11-20', 1_000).map((one, index) => ({ ...one, modificationTime: NOW - index * 60_000 }));
+    const jobs = planCompaction(snapshot(day), NOW, { ...COMPACTION, settledAfterMs: 120_000 });
+    expect(jobs.map(({ files: chosen }) => chosen)).toEqual([day.slice(2)]);
+    expect(plan(day)[0]!.files).toHaveLength(4);
+  });
+
   test('a large day becomes even jobs, in the order of arrival, within the limits', () => {
     const day = files(100, '2026-11-20', 10 * MIB);
     const jobs = plan(day.toSorted((a, b) => (a.path > b.path ? 1 : -1)));

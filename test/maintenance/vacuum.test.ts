@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { duckdbCheckpoints } from '../../lake/delta/checkpointParquet.ts';
-import { openTable, type NewFile, type Table, type TableSpec } from '../../lake/delta/table.ts';
+import { openTable, TxnConflict, type NewFile, type Table, type TableSpec } from '../../lake/delta/table.ts';
 import { cleanLog } from '../../lake/maintenance/logCleanup.ts';
 import { planVacuum, vacuum } from '../../lake/maintenance/vacuum.ts';
 import { openLocalStorage } from '../../lake/storage/local.ts';
@@ -91,6 +91,16 @@ async function vacuumAsBooked(storage: Storage, table: Table, book: Book, graceM
   expect(report.deletedFiles).toBe(report.doomed.length);
 }
 
+async function isRefused(commit: Promise<void>): Promise<boolean> {
+  try {
+    await commit;
+    return false;
+  } catch (error) {
+    if (error instanceof TxnConflict) return true;
+    throw error;
+  }
+}
+
 async function live(steps: readonly Step[]): Promise<void> {
   const { storage, upload } = await newLake();
   let table = openTable(storage, SPEC);
@@ -98,13 +108,17 @@ async function live(steps: readonly Step[]): Promise<void> {
   let pending: { file: NewFile; at: number }[] = [];
   let names = 0;
   const info = {};
-  const replace = async (remove: readonly string[], add: readonly NewFile[]): Promise<void> => {
+  const replace = async (
+    remove: readonly string[],
+    add: readonly NewFile[],
+    unusedSinceMs = Date.now(),
+  ): Promise<void> => {
     const { files } = await table.snapshot();
     await table.replace({
       remove: remove.map((path) => files.get(path)!),
       add,
       dataChange: false,
-      notAfter: Infinity,
+      unusedSinceMs,
       info,
     });
     for (const path of remove) book.unusedSince.set(path, Date.now());
@@ -130,13 +144,10 @@ async function live(steps: readonly Step[]): Promise<void> {
         book.unusedSince.set(pending.at(-1)!.file.path, Date.now());
         break;
       case 'commitUploads': {
-        // A writer commits within ten minutes of its upload, or not at all.
-        const timely = pending.filter(({ at }) => Date.now() - at <= 10 * 60_000);
-        if (timely.length > 0)
-          await replace(
-            [],
-            timely.map(({ file }) => file),
-          );
+        // However long a writer was stopped since: its commit stands, with every file, or is refused.
+        for (const { file, at } of pending) {
+          if (await isRefused(replace([], [file], at))) expect(Date.now() - at).toBeGreaterThan(0.5 * HOUR);
+        }
         pending = [];
         break;
       }
@@ -146,14 +157,12 @@ async function live(steps: readonly Step[]): Promise<void> {
         break;
       }
       case 'bringBack': {
-        const gone = [...(await table.tombstones()).keys()].filter((path) => isThere(storage, path));
-        const path = gone[step.pick % gone.length];
+        const gone = [...(await table.tombstones())].filter(([path]) => isThere(storage, path));
+        const [path, { deletionTimestamp = 0 } = {}] = gone[step.pick % gone.length] ?? [];
         const stats = { numRecords: 1, minValues: {}, maxValues: {}, nullCount: {} };
+        const partitionValues = { segment: 'web', date: '2026-11-01' };
         if (path !== undefined)
-          await replace(
-            [],
-            [{ path, size: 1, rows: 1, partitionValues: { segment: 'web', date: '2026-11-01' }, stats }],
-          );
+          await isRefused(replace([], [{ path, size: 1, rows: 1, partitionValues, stats }], deletionTimestamp));
         break;
       }
       case 'checkpoint':
@@ -201,7 +210,7 @@ describe('vacuum', () => {
       remove: [files.get(removed.path)!],
       add: [],
       dataChange: true,
-      notAfter: Infinity,
+      unusedSinceMs: Date.now(),
       info: {},
     });
     const orphan = await upload('orphan');
@@ -230,7 +239,8 @@ describe('vacuum', () => {
     });
     expect(await vacuum(storage, table, { graceMs: 2 * HOUR })).toMatchObject({ deletedFiles: 2, deletedBytes: 13 });
     for (const path of [odd.path, kept.path, young.path, ...foreign]) expect(isThere(storage, path), path).toBe(true);
-    expect(await readdir(storage.localPath(`${SPEC.root}/_delta_log`)!)).toHaveLength(2);
+    // The commit that says which files may be gone.
+    expect(await readdir(storage.localPath(`${SPEC.root}/_delta_log`)!)).toHaveLength(3);
     expect(await vacuum(storage, table, { graceMs: 2 * HOUR })).toMatchObject({ deletedFiles: 0, doomed: [] });
   });
 
@@ -265,7 +275,13 @@ describe('vacuum', () => {
     const [first, undone] = [await upload('first'), await upload('undone')];
     await table.append({ files: [first, undone], txn: { appId: 'app', version: 1, expected: undefined }, info: {} });
     const { files } = await table.snapshot();
-    await table.replace({ remove: [files.get(undone.path)!], add: [], dataChange: true, notAfter: Infinity, info: {} });
+    await table.replace({
+      remove: [files.get(undone.path)!],
+      add: [],
+      dataChange: true,
+      unusedSinceMs: Date.now(),
+      info: {},
+    });
     const late = await upload('late');
     passHours(5);
     const list = storage.list.bind(storage);
@@ -278,7 +294,7 @@ describe('vacuum', () => {
         remove: [],
         add: [late, undone],
         dataChange: true,
-        notAfter: Infinity,
+        unusedSinceMs: Date.now(),
         info: {},
       });
     };

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,8 @@ import { Tables } from '../../processor/commit/tables.ts';
 import type { WrittenFile, WrittenWindow } from '../../lake/flush/write.ts';
 import type { ClosedWindow } from '../../lake/window/window.ts';
 import { openTable, TxnConflict } from '../../lake/delta/table.ts';
+import { vacuum } from '../../lake/maintenance/vacuum.ts';
+import { openTables } from '../../lake/openTables.ts';
 import { openLocalStorage } from '../../lake/storage/local.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { tableSpec, type TableName } from '../../lake/tables.ts';
@@ -96,7 +99,7 @@ function options(effects: string[], over: Partial<CommitOptions> = {}): CommitOp
   const storage = recorded(lake, effects);
   return {
     storage,
-    tables: new Tables(storage, registry, APP_ID),
+    tables: new Tables(openTables(storage, registry), APP_ID),
     intents: {
       record: (files: FilesByTable) => {
         effects.push(`record ${Object.values(files).flat().length} files`);
@@ -167,7 +170,7 @@ test('once fenced, the owner before commits nothing, and takes its files away', 
       if (step === 'uploading') {
         const left = await recover(
           { epoch: 7, appId: APP_ID, files: { 'events/tenant=t1': paths } },
-          { storage: lake, registry, epoch: 8 },
+          { storage: lake, tables: openTables(lake, registry), epoch: 8 },
         );
         deleted.push(left.files);
       }
@@ -182,6 +185,49 @@ test('once fenced, the owner before commits nothing, and takes its files away', 
   const found: string[] = [];
   for await (const { path } of lake.list('events/tenant=t1/segment=')) found.push(path);
   expect(found).toEqual([]);
+});
+
+test('an owner that was stopped for so long that its uploads were vacuumed cannot commit them', async () => {
+  const first = aWindow(1, 4);
+  const { tables } = options([]);
+  const commitsOf = async (window: ClosedWindow) =>
+    planCommits('EVENTS_0', window, { files: [await aFile('events', 't1')], outcomes: new Map([['t1', outcome()]]) });
+  await commitWindow(first, await commitsOf(first), options([], { tables }));
+  // Stopped at the last possible moment: the entry is planned, every check is behind it, only the store has not heard of it.
+  const slow = { ...lake, ...recorded(lake, []) };
+  slow.putIfAbsent = async (path, body) => {
+    const hours = 3_600_000;
+    const now = Date.now() + 2 * hours;
+    const { deletedFiles } = await vacuum(lake, tableOf('events', 't1'), { graceMs: hours, now });
+    if (path.endsWith('1.json')) expect(deletedFiles).toBe(1);
+    return lake.putIfAbsent(path, body);
+  };
+  const second = aWindow(5, 9);
+  const late = options([], { storage: slow, tables: new Tables(openTables(slow, registry), APP_ID) });
+  await late.tables.load('t1');
+  await expect(commitWindow(second, await commitsOf(second), late)).rejects.toThrow(/vacuumed/);
+  const { files, txns } = await tableOf('events', 't1').snapshot();
+  expect([files.size, txns.get(APP_ID)]).toEqual([1, 4]);
+});
+
+test('what a compaction has replaced, however long ago, is not taken for uncommitted', async () => {
+  const window = aWindow(1, 9);
+  const commits = planCommits('EVENTS_0', window, {
+    files: [await aFile('events', 't1'), await aFile('events', 't1')],
+    outcomes: new Map([['t1', outcome()]]),
+  });
+  await commitWindow(window, commits, options([]));
+  const table = tableOf('events', 't1');
+  const { files } = await table.snapshot();
+  const [kept, replaced] = [...files.values()];
+  await table.replace({ remove: [replaced!], add: [], dataChange: false, unusedSinceMs: Date.now(), info: {} });
+  // Behind a checkpoint a snapshot does not know of it any more.
+  await table.checkpoint();
+  expect((await tableOf('events', 't1').snapshot()).tombstones.size).toBe(0);
+  const intent = { epoch: 7, appId: APP_ID, files: { 'events/tenant=t1': [kept!.path, replaced!.path] } };
+  const left = await recover(intent, { storage: lake, tables: openTables(lake, registry), epoch: 8 });
+  expect(left.files).toEqual({});
+  for (const { path } of [kept!, replaced!]) expect(existsSync(lake.localPath(`events/tenant=t1/${path}`)!)).toBe(true);
 });
 
 test('an owner that loses its lease takes away what it has not tried to commit, and only that', async () => {
@@ -222,7 +268,10 @@ test('what an owner left is deleted, what it had committed is kept', async () =>
   const persist = <T>(step: string, task: () => Promise<T>): Promise<T> =>
     step === 'committing to events/tenant=t2' ? Promise.reject(new Error('killed')) : task();
   await expect(commitWindow(window, commits, options([], { persist }))).rejects.toThrow('killed');
-  const left = await recover({ epoch: 7, appId: APP_ID, files: intent }, { storage: lake, registry, epoch: 8 });
+  const left = await recover(
+    { epoch: 7, appId: APP_ID, files: intent },
+    { storage: lake, tables: openTables(lake, registry), epoch: 8 },
+  );
   expect(Object.keys(left.files)).toEqual(['events/tenant=t2']);
   const found: string[] = [];
   for await (const { path } of lake.list('events/')) if (path.endsWith('.parquet')) found.push(path.split('/')[1]!);
@@ -250,7 +299,7 @@ test('a commit whose answer was lost is found in the table and not made again', 
       return created;
     },
   };
-  lossy.tables = new Tables(lossy.storage, registry, APP_ID);
+  lossy.tables = new Tables(openTables(lossy.storage, registry), APP_ID);
   lossy.persist = async (_, task) => {
     try {
       return await task();

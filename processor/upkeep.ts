@@ -1,0 +1,110 @@
+import { join } from 'node:path';
+import { duckdbCheckpoints } from '../lake/delta/checkpointParquet.ts';
+import { Engine } from '../lake/flush/engine.ts';
+import { createMaintenance, type Maintenance } from '../lake/maintenance/maintenance.ts';
+import { COMPACTION } from '../lake/maintenance/plan.ts';
+import { listTenants } from '../lake/maintenance/tenants.ts';
+import type { OpenTables } from '../lake/openTables.ts';
+import type { Storage } from '../lake/storage/storage.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { Registry } from '../runtime/metrics.ts';
+import { delay } from '../runtime/retry.ts';
+import { shardOf } from '../schemas/subjects.ts';
+import type { ProcessorConfig } from './config.ts';
+
+export interface UpkeepOptions {
+  config: ProcessorConfig;
+  storage: Storage;
+  /** The instances that flushes commit with. */
+  tables: OpenTables;
+  /** Folder for unfinished files. */
+  dir: string;
+  log: Logger;
+  metrics: Registry;
+  /** The shards this processor owns now. */
+  owned: () => readonly number[];
+}
+
+const HOUR_MS = 3_600_000;
+/** Between two looks for tenants that do not send; those that do are told of by their flushes. */
+const LIST_EVERY_MS = 600_000;
+const LIST_AGAIN_MS = 10_000;
+/** So that a flush that wants the processor gets it first. */
+const NICENESS = 10;
+
+/**
+ * Keeps the lake in order beside the flushes: compaction, checkpoints, log cleanup and vacuum for every tenant in the lake
+ * whose shard is this processor's, whether it still sends or not. Its DuckDB is a process of its own at low priority, so that
+ * no flush waits behind a sort; where two processors do the same for a while, the commits decide.
+ */
+export class Upkeep {
+  readonly #options: UpkeepOptions;
+  readonly #engine: Engine;
+  readonly #maintenance: Maintenance;
+  readonly #tenants = new Set<string>();
+  readonly #stopped = new AbortController();
+  readonly #running: Promise<unknown>;
+
+  private constructor(options: UpkeepOptions, engine: Engine, maintenance: Maintenance) {
+    this.#options = options;
+    this.#engine = engine;
+    this.#maintenance = maintenance;
+    this.#running = Promise.all([
+      this.#keepListing(),
+      this.#maintenance.keepUp(() => this.#owned(), this.#stopped.signal),
+    ]);
+  }
+
+  static async start(options: UpkeepOptions): Promise<Upkeep> {
+    const { config, storage, tables, log, metrics } = options;
+    const dir = join(options.dir, 'maintenance');
+    const memory = `${config.maintenanceMemoryMb}MiB`;
+    const engine = new Engine({ dir, memory, threads: 1, niceness: NICENESS, log });
+    const maintenance = await createMaintenance({
+      storage,
+      table: tables,
+      engine,
+      checkpoints: duckdbCheckpoints(engine),
+      workDir: dir,
+      log,
+      metrics,
+      share: config.maintenanceSharePercent / 100,
+      logRetentionMs: config.logRetentionHours * HOUR_MS,
+      vacuumGraceMs: config.vacuumGraceHours * HOUR_MS,
+      compaction: { ...COMPACTION, settledAfterMs: config.compactAfterSeconds * 1_000 },
+    });
+    return new Upkeep(options, engine, maintenance);
+  }
+
+  /** A tenant has something new in the lake. */
+  notice(tenantId: string): void {
+    this.#tenants.add(tenantId);
+  }
+
+  /** Ends between two steps, or with the statement under way: a commit that has begun is waited for, a sort is not. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#engine.close();
+    await this.#running;
+  }
+
+  #owned(): string[] {
+    const { config, owned } = this.#options;
+    const shards = new Set(owned());
+    return [...this.#tenants].filter((tenantId) => shards.has(shardOf(tenantId, config.shards)));
+  }
+
+  async #keepListing(): Promise<void> {
+    const { storage, log } = this.#options;
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      try {
+        for (const tenantId of await listTenants(storage)) this.#tenants.add(tenantId);
+        await delay(LIST_EVERY_MS, signal);
+      } catch (error) {
+        log.warn({ err: error }, 'the tenants of the lake could not be listed, trying again');
+        await delay(LIST_AGAIN_MS, signal);
+      }
+    }
+  }
+}
