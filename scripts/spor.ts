@@ -26,6 +26,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'look at refused events, mend them, and bring them into the lake',
     load: async () => (await import('./cli/quarantine.ts')).quarantine,
   },
+  files: {
+    summary: 'the files that make up a table now',
+    load: async () => (await import('./cli/files.ts')).files,
+  },
   compact: {
     summary: 'merge small files of the lake into large ones',
     load: async () => (await import('./cli/maintenance.ts')).compact,

@@ -3,11 +3,11 @@ import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import { checkWritable, PROTOCOL, type Action, type AddFile, type MetaData, type RemoveFile } from './actions.ts';
 import { readTombstones, writeCheckpoint, type Checkpoint, type CheckpointFormat } from './checkpoint.ts';
+import type { AppendCommit, FenceCommit, NewFile, RaiseCommit, ReplaceCommit } from './commits.ts';
 import { fenceId, refusal, type AddedFiles } from './guards.ts';
 import { readLog, readVersion, writeEntry } from './log.ts';
 import { COLUMNS_TAG, columnsFingerprint, mergedSchema, schemaString, type TableColumn } from './schema.ts';
 import { NO_TABLE, replay, type Snapshot } from './snapshot.ts';
-import type { FileStats } from './stats.ts';
 
 export interface TableSpec {
   /** Folder of the table within the lake: `events/tenant=demo-shop`. */
@@ -15,63 +15,6 @@ export interface TableSpec {
   /** Columns of the data files; the partition columns are not among them. */
   columns: readonly TableColumn[];
   partitionColumns: readonly ['segment', 'date'];
-}
-
-/** A finished, uploaded data file that is to become part of the table. */
-export interface NewFile {
-  /** Relative to the table's root, not URL-encoded: `segment=web/date=2026-11-23/….parquet`. */
-  path: string;
-  /** Bytes. */
-  size: number;
-  rows: number;
-  partitionValues: { segment: string; date: string };
-  stats: FileStats;
-}
-
-export interface AppendCommit {
-  files: readonly NewFile[];
-  txn: {
-    appId: string;
-    /** How far the application is once this commit is in the table. */
-    version: number;
-    /** How far it was when the files were planned; undefined: never. Anything else in the table is a TxnConflict. */
-    expected: number | undefined;
-    /** The writer's fencing epoch; a higher fence in the table is a TxnConflict. Absent: any new fence is. */
-    epoch?: number;
-  };
-  /** When the upload of the files began, in milliseconds since 1970: a vacuum of files that old is a TxnConflict. Absent: now. */
-  unusedSinceMs?: number;
-  /** Entries of the tenant's list of erasures that the rows respect; a longer list is a TxnConflict. Absent: 0. */
-  erasures?: number;
-  /** Goes into commitInfo, for people. */
-  info: Record<string, unknown>;
-}
-
-interface ReplaceCommit {
-  /** Live files, as the snapshot that was planned on has them. */
-  remove: readonly AddFile[];
-  add: readonly NewFile[];
-  /** Whether rows change; false where the same rows are only arranged anew. */
-  dataChange: boolean;
-  /** Since when the files to add lie unused in the store, as with append; for files removed once, since their removal. */
-  unusedSinceMs: number;
-  /** As with append, for rows that come from elsewhere than the files removed; absent: there are none. */
-  erasures?: number;
-  info: Record<string, unknown>;
-}
-
-export interface FenceCommit {
-  appId: string;
-  /** The new owner's epoch. Commits of `append` with a lower epoch can not succeed any more. */
-  version: number;
-  info: Record<string, unknown>;
-}
-
-export interface RaiseCommit {
-  /** Name among the table's txns (guards.ts). */
-  id: string;
-  version: number;
-  info: Record<string, unknown>;
 }
 
 export interface Table {

@@ -1,5 +1,6 @@
 import type { AcceptedByDay, QuarantinedByDay } from '../../lake/accounts/account.ts';
-import { TxnConflict, type AppendCommit, type NewFile, type Table } from '../../lake/delta/table.ts';
+import type { AppendCommit, NewFile } from '../../lake/delta/commits.ts';
+import { TxnConflict, type Table } from '../../lake/delta/table.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { newFilePath, tableRoot, type TableName } from '../../lake/tables.ts';
 import type { Reach } from '../failpoint.ts';

@@ -1,17 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { LAKE_SETTINGS } from '../../lake/config.ts';
-import { LakeError } from '../../lake/errors.ts';
-import { MAINTENANCE_SETTINGS } from '../../lake/maintenance/settings.ts';
-import type { Storage } from '../../lake/storage/storage.ts';
-import { readConfig } from '../../runtime/config.ts';
 import { createLog } from '../../runtime/log.ts';
 import { createRegistry } from '../../schemas/registry.ts';
-import { command, EXIT, Unavailable, UsageError, type Context } from './command.ts';
+import { command, EXIT, UsageError } from './command.ts';
 import { numberOption } from './number.ts';
+import { onLake } from './openLake.ts';
 import { requiredId } from './secrets.ts';
-import { readEnvironment } from './settings.ts';
 import { formatTable } from './table.ts';
 
 const HOUR_MS = 3_600_000;
@@ -27,7 +19,7 @@ const VACUUM_USAGE = `Usage: spor vacuum (--tenant <id> | --all) [options]
 Deletes files that are no longer part of their table, or never became part of it, once the grace time has passed. Afterwards
 older versions of the table cannot be read.
 
-  --grace-hours <n>  (default 168)
+  --grace-hours <n>  (default VACUUM_GRACE_HOURS, 24 if not set)
   --dry-run          only say what would be deleted
   --force            allow less than one hour: only right while nothing writes to the lake or reads it
   --json
@@ -88,15 +80,17 @@ export const vacuum = command({
   },
   async run(values, _, context) {
     const tenantIds = tenantsOf(values);
-    const hours = numberOption('--grace-hours', values['grace-hours'] ?? '168', { min: 0, max: 8_760, whole: false });
+    const given = values['grace-hours'];
+    const hours =
+      given === undefined ? undefined : numberOption('--grace-hours', given, { min: 0, max: 8_760, whole: false });
     const { vacuumLake } = await import('../../lake/maintenance/commands.ts');
-    const reports = await onLake(context, ({ storage }) =>
+    const reports = await onLake(context, ({ storage, config }) =>
       vacuumLake({
         storage,
         registry: createRegistry(),
         tenantIds,
         log: createLog('spor', 'warn'),
-        graceMs: hours * HOUR_MS,
+        graceMs: (hours ?? config.vacuumGraceHours) * HOUR_MS,
         dryRun: values['dry-run'] ?? false,
         force: values.force ?? false,
       }),
@@ -121,35 +115,4 @@ function tenantsOf({ tenant, all }: { tenant?: string[]; all?: boolean }): strin
   if (all) return undefined;
   if (!tenant?.length) throw new UsageError('say which tenant with --tenant, or --all');
   return tenant.map((id) => requiredId('--tenant', id));
-}
-
-interface OpenLake {
-  storage: Storage;
-  config: ReturnType<typeof lakeConfig>;
-  workDir: string;
-}
-
-function lakeConfig(values: Record<string, string | undefined>) {
-  return readConfig({ ...LAKE_SETTINGS, ...MAINTENANCE_SETTINGS }, values);
-}
-
-/** Runs a task on the lake that the environment names, with a scratch folder that is removed afterwards. */
-async function onLake<T>(context: Context, task: (lake: OpenLake) => Promise<T>): Promise<T> {
-  const config = lakeConfig(readEnvironment(context).values);
-  const { openStorage } = await import('../../lake/storage/open.ts');
-  const workDir = await mkdtemp(join(tmpdir(), 'spor-maintenance-'));
-  try {
-    const storage = await openStorage(config.lakeUrl, config);
-    try {
-      return await task({ storage, config, workDir });
-    } finally {
-      storage.close();
-    }
-  } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(error.message);
-    if (error instanceof LakeError && error.code === 'storage_unavailable') throw new Unavailable(error.message);
-    throw error;
-  } finally {
-    await rm(workDir, { recursive: true, force: true });
-  }
 }

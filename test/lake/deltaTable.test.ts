@@ -2,14 +2,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile, mkdir } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import {
-  openTable,
-  TxnConflict,
-  type AppendCommit,
-  type NewFile,
-  type Table,
-  type TableSpec,
-} from '../../lake/delta/table.ts';
+import type { AppendCommit, NewFile } from '../../lake/delta/commits.ts';
+import { openTable, TxnConflict, type Table, type TableSpec } from '../../lake/delta/table.ts';
 import { openLocalStorage } from '../../lake/storage/local.ts';
 import { openStorage } from '../../lake/storage/open.ts';
 import type { Storage } from '../../lake/storage/storage.ts';

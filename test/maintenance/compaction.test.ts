@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { COLUMNS_TAG, columnsFingerprint } from '../../lake/delta/schema.ts';
 import { openTable, type Table } from '../../lake/delta/table.ts';
 import { literal, type SqlEngine } from '../../lake/sqlEngine.ts';
-import { compact, type Compacted, type CompactOptions } from '../../lake/maintenance/compact.ts';
+import { compact, type CompactOptions } from '../../lake/maintenance/compact.ts';
 import { armCompaction, type CompactionStep } from '../../lake/maintenance/failpoint.ts';
 import { planCompaction, type CompactionJob } from '../../lake/maintenance/plan.ts';
 import { vacuum } from '../../lake/maintenance/vacuum.ts';

@@ -194,18 +194,20 @@ test('an owner that was stopped for so long that its uploads were vacuumed canno
     planCommits('EVENTS_0', window, { files: [await aFile('events', 't1')], outcomes: new Map([['t1', outcome()]]) });
   await commitWindow(first, await commitsOf(first), options([], { tables }));
   // Stopped at the last possible moment: the entry is planned, every check is behind it, only the store has not heard of it.
-  const slow = { ...lake, ...recorded(lake, []) };
+  const slow = recorded(lake, []);
+  let vacuumed = 0;
   slow.putIfAbsent = async (path, body) => {
     const hours = 3_600_000;
     const now = Date.now() + 2 * hours;
     const { deletedFiles } = await vacuum(lake, tableOf('events', 't1'), { graceMs: hours, now });
-    if (path.endsWith('1.json')) expect(deletedFiles).toBe(1);
+    vacuumed += deletedFiles;
     return lake.putIfAbsent(path, body);
   };
   const second = aWindow(5, 9);
   const late = options([], { storage: slow, tables: new Tables(openTables(slow, registry), APP_ID) });
   await late.tables.load('t1');
   await expect(commitWindow(second, await commitsOf(second), late)).rejects.toThrow(/vacuumed/);
+  expect(vacuumed).toBe(1);
   const { files, txns } = await tableOf('events', 't1').snapshot();
   expect([files.size, txns.get(APP_ID)]).toEqual([1, 4]);
 });

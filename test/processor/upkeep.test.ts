@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runScript } from '../scripts/spor.ts';
 import { until } from '../support/until.ts';
 import { anEvent, messageOf } from './support/messages.ts';
 import { startBench, type Bench, type TestProcessor } from './support/processor.ts';
@@ -43,6 +45,15 @@ test('merges by itself, also what a tenant left that does not send any more, and
   const after = await Promise.all(tenants.map((tenant) => bench.rows('events', tenant, 'event_id', 'event_id')));
   expect(after).toEqual(before);
   await until(async () => (await compactions(processor)) === 3);
+
+  // Replaced files stay for who still reads them: a glob finds them too, the list of files does not.
+  expect(await bench.globCount('events', 'tenant-a')).toBe(2 * WINDOWS * 5);
+  const env = { LAKE_URL: `file:${bench.lakeDir}` };
+  const listed = await runScript('spor.mjs', ['files', '--tenant', 'tenant-a'], { env, cwd: bench.lakeDir });
+  const paths = listed.stdout.trimEnd().split('\n');
+  expect(await bench.rowsIn(paths)).toBe(WINDOWS * 5);
+  const { files } = await bench.table('events', 'tenant-a').snapshot();
+  expect(paths).toEqual([...files.keys()].map((path) => join(bench.lakeDir, 'events/tenant=tenant-a', path)));
 
   // Beside it, events go on arriving.
   await bench.publish(messageOf('tenant-a', 'web', [{ events: [anEvent(1)] }]));

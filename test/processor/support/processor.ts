@@ -43,6 +43,8 @@ export interface Bench {
   rows: (name: TableName, tenantId: string, select?: string, orderBy?: string) => Promise<Record<string, unknown>[]>;
   /** Rows that a bare glob over the tenant's folder finds, which knows nothing of the log. */
   globCount: (name: TableName, tenantId: string) => Promise<number>;
+  /** Rows of some files, or of what a glob finds. */
+  rowsIn: (files: readonly string[]) => Promise<number>;
   /** Waits until every message of every stream is acknowledged. */
   settled: (withinMs?: number) => Promise<void>;
   stop: () => Promise<void>;
@@ -109,10 +111,10 @@ export async function startBench(options: { maxBytes?: number } = {}): Promise<B
         `SELECT ${select} FROM read_parquet([${list}], hive_partitioning = true, union_by_name = true, file_row_number = true) ORDER BY ${orderBy}`,
       );
     },
-    globCount: async (name, tenantId) => {
-      const [row] = await query(
-        `SELECT count(*) AS n FROM read_parquet('${lakeDir}/${name}/tenant=${tenantId}/segment=*/date=*/*.parquet')`,
-      );
+    globCount: (name, tenantId) => bench.rowsIn([`${lakeDir}/${name}/tenant=${tenantId}/segment=*/date=*/*.parquet`]),
+    rowsIn: async (files) => {
+      const list = files.map((file) => `'${file}'`).join(', ');
+      const [row] = await query(`SELECT count(*) AS n FROM read_parquet([${list}])`);
       return Number(row?.n);
     },
     settled: (withinMs = 30_000) =>
