@@ -62,6 +62,7 @@ step 'build against netstandard2.0' dotnet build test/Spor.Tracking.Tests -c "$c
 step 'unit tests of the netstandard2.0 build' artifacts/netstandard2.0/Spor.Tracking.Tests -noColor -noLogo
 
 if [[ -x $node ]]; then
+  step 'JavaScript SDK for the sample shop' "$node" ../js/scripts/build.ts
   step 'end to end' bash -c 'run_tests Spor.Tracking.EndToEnd'
 else
   echo "ci.sh: the repository's Node is not installed (npm ci); the end-to-end tests did not run" >&2

@@ -30,6 +30,13 @@ export interface TrackerOptions {
   waitForConsent?: boolean;
   /** Treat Global Privacy Control and Do Not Track as a refusal until `setConsent` says otherwise. Default true. */
   respectPrivacySignals?: boolean;
+  /**
+   * Keeps the ids in first-party cookies too (`spor_aid`, `spor_sid`, `spor_consent`), for the shop's backend. Written with
+   * consent only, removed with a refusal. Default false.
+   */
+  cookie?: boolean;
+  /** Domain whose sub-domains share those cookies, such as `shop.example`. Default: the page's host alone. */
+  cookieDomain?: string;
   /** Names of URL parameters to keep in `context.url` and `context.referrer`. Default none. */
   allowQuery?: readonly string[];
   /** Put into the context of every event, such as `{ channel: 'app' }`. */

@@ -47,7 +47,7 @@ export interface Host {
   Date: { now: () => number };
   /** Node 18 has none. */
   crypto?: { getRandomValues(numbers: Uint32Array<ArrayBuffer>): Uint32Array };
-  document?: { hidden: boolean; referrer: string; documentElement: { lang: string } };
+  document?: { hidden: boolean; referrer: string; cookie: string; documentElement: { lang: string } };
   /** Reading it throws where the browser's settings or a sandboxed frame forbid storage. */
   localStorage?: WebStorage;
   location?: { href: string };

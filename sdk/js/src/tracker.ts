@@ -1,6 +1,7 @@
 import type { Consent, DropReason, Tracker, TrackerOptions } from './api.ts';
 import { attribute, type Attributable } from './attribution.ts';
 import { createClock } from './clock.ts';
+import { createCookies } from './cookies.ts';
 import { MAX_EVENT_BYTES, withDefaults } from './defaults.ts';
 import { createDevice } from './device.ts';
 import { createDrop } from './drop.ts';
@@ -10,7 +11,7 @@ import { roundNumbers } from './money.ts';
 import { pageContext } from './pageContext.ts';
 import { byteLength, createQueue } from './queue.ts';
 import { createSender } from './sender.ts';
-import { visitorIds } from './session.ts';
+import { VISITOR_COOKIE_S, visitorIds } from './session.ts';
 import { createTabLock } from './tabLock.ts';
 import { createTransport } from './transport.ts';
 import { createUuid7 } from './uuid7.ts';
@@ -38,6 +39,7 @@ export function createTracker(options: TrackerOptions, host: Host = globalThis a
     (host.crypto?.getRandomValues(new Uint32Array(1))[0] ?? Math.random() * 2 ** 32) / 2 ** 32;
   const newId = createUuid7(random);
   const device = createDevice(host, prefix);
+  const cookies = createCookies(host, settings.cookie, settings.cookieDomain);
   const { emit, on } = createEmitter();
   const dropped = {};
   const drop = createDrop(emit, dropped);
@@ -66,7 +68,14 @@ export function createTracker(options: TrackerOptions, host: Host = globalThis a
   let userId: string | undefined;
   const waiting: Draft[] = [];
 
-  const ids = (): ReturnType<typeof visitorIds> => visitorIds(device, newId, clock());
+  const ids = (): ReturnType<typeof visitorIds> => visitorIds(device, cookies, newId, clock());
+  /** Gives a backend the ids that hold, before there is an event to carry them. */
+  const announce = (): void => {
+    if (!granted || !settings.cookie) return;
+    ids();
+    if (consent)
+      cookies.write('consent', `analytics${consent.personalization ? '.personalization' : ''}`, VISITOR_COOKIE_S);
+  };
 
   const admit = (draft: Draft): void => {
     // An event with ids of its own is another visitor's: a backend speaks for many.
@@ -104,6 +113,8 @@ export function createTracker(options: TrackerOptions, host: Host = globalThis a
     userId = undefined;
     device.erase('s');
     device.erase('a');
+    cookies.erase('aid');
+    cookies.erase('sid');
   };
   const discard = (events: object[]): void => {
     for (const event of events) drop('consent', event);
@@ -115,8 +126,10 @@ export function createTracker(options: TrackerOptions, host: Host = globalThis a
       discard(waiting.splice(0));
       discard(queue.clear());
       forget();
+      cookies.erase('consent');
     }
     device.allow(yes);
+    announce();
     waiting.splice(0).forEach(admit);
     sender.notice();
   };
@@ -146,7 +159,10 @@ export function createTracker(options: TrackerOptions, host: Host = globalThis a
       consent = { analytics: given === true, ...(given as Partial<Consent>) };
       decide(consent.analytics);
     },
-    reset: forget,
+    reset: () => {
+      forget();
+      announce();
+    },
     ids: () => (granted ? ids() : {}),
     flush: sender.flush,
     close: () => {

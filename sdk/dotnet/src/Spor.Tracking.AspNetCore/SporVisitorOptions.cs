@@ -6,7 +6,9 @@ namespace Spor.Tracking.AspNetCore;
 /// <summary>Where a request says who its visitor is and what they have agreed to.</summary>
 public class SporVisitorOptions
 {
-    /// <summary>Cookie with the visitor's id. Default <c>spor_aid</c>.</summary>
+    /// <summary>
+    /// Cookie with the visitor's id. Default <c>spor_aid</c>, as the JavaScript SDK writes it with its option <c>cookie</c>.
+    /// </summary>
     public string AnonymousIdCookie { get; set; } = "spor_aid";
 
     /// <summary>Cookie with the session's id. Default <c>spor_sid</c>.</summary>
@@ -29,7 +31,7 @@ public class SporVisitorOptions
 
     /// <summary>
     /// Whether a request that says nothing about consent counts as one without. Default true. The JavaScript SDK hands out ids
-    /// only after consent, so that a request with an id header has said it.
+    /// only where it may track, and takes its cookies back when it may no longer, so that a request with an id has said it.
     /// </summary>
     public bool RequireConsent { get; set; } = true;
 

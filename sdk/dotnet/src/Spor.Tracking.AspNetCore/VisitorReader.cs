@@ -14,8 +14,8 @@ internal sealed class VisitorReader(SporVisitorOptions options)
 
     public Visitor Read(HttpContext http)
     {
-        var anonymousId = Id(http.Request.Headers[options.AnonymousIdHeader]);
-        var sessionId = Id(http.Request.Headers[options.SessionIdHeader]);
+        var anonymousId = Sent(http.Request, options.AnonymousIdHeader, options.AnonymousIdCookie);
+        var sessionId = Sent(http.Request, options.SessionIdHeader, options.SessionIdCookie);
         var handedOut = anonymousId is not null || sessionId is not null;
         var consent = ReadConsent(http, handedOut);
         if (consent?.Analytics != true && (consent is not null || options.RequireConsent))
@@ -25,9 +25,9 @@ internal sealed class VisitorReader(SporVisitorOptions options)
 
         return new Visitor
         {
-            AnonymousId = anonymousId ?? Id(http.Request.Cookies[options.AnonymousIdCookie]),
-            SessionId = sessionId ?? Id(http.Request.Cookies[options.SessionIdCookie]),
-            UserId = Id(options.GetUserId?.Invoke(http)),
+            AnonymousId = anonymousId,
+            SessionId = sessionId,
+            UserId = options.GetUserId?.Invoke(http) is { Length: > 0 and <= MaxIdLength } userId ? userId : null,
             Consent = consent,
             Context = ReadContext(http.Request),
         };
@@ -65,7 +65,7 @@ internal sealed class VisitorReader(SporVisitorOptions options)
             };
         }
 
-        return handedOut ? new Consent { Analytics = true } : null;
+        return handedOut && options.RequireConsent ? new Consent { Analytics = true } : null;
     }
 
     private EventContext ReadContext(HttpRequest request)
@@ -99,23 +99,12 @@ internal sealed class VisitorReader(SporVisitorOptions options)
 
     private static string? Bounded(string text, int length) => text.Length <= length ? text : null;
 
+    private static string? Sent(HttpRequest request, string header, string cookie) =>
+        Id(request.Headers[header]) ?? Id(request.Cookies[cookie]);
+
     private static string? Id(StringValues value) => Id(value.Count == 1 ? value[0] : null);
 
-    private static string? Id(string? value)
-    {
-        if (value is not { Length: > 0 and <= MaxIdLength })
-        {
-            return null;
-        }
-
-        foreach (var letter in value)
-        {
-            if (char.IsControl(letter))
-            {
-                return null;
-            }
-        }
-
-        return value;
-    }
+    /// <summary>An id as the receiver takes it; null for anything else, so that no browser can spoil an event with one.</summary>
+    private static string? Id(string? value) =>
+        value is { Length: > 0 and <= MaxIdLength } && !value.AsSpan().ContainsAnyExceptInRange('!', '~') ? value : null;
 }

@@ -36,9 +36,19 @@ public sealed class VisitorTests : IAsyncDisposable
         Assert.Equal("""{"analytics":true,"personalization":true}""", sent["consent"]!.ToJsonString());
     }
 
+    [Fact]
+    public async Task Ids_in_cookies_alone_say_that_the_visitor_agreed_as_the_SDK_writes_them_only_then()
+    {
+        var sent = await TrackAsync(Cookies("cart=1; spor_aid=visitor; spor_sid=visit"));
+        Assert.Equal(("visitor", "visit"), ((string?)sent!["anonymousId"], (string?)sent["sessionId"]));
+        Assert.True((bool)sent["consent"]!["analytics"]!);
+    }
+
     [Theory]
-    [InlineData("spor_aid=visitor; spor_sid=visit")]
+    [InlineData("cart=1")]
+    [InlineData("spor_aid=; spor_sid=")]
     [InlineData("spor_aid=visitor; spor_sid=visit; spor_consent=none")]
+    [InlineData("spor_aid=visitor; spor_sid=visit; spor_consent=%00%ff;analytics")]
     [InlineData("spor_aid=visitor; spor_sid=visit; spor_consent=personalization")]
     public async Task Without_consent_nothing_is_sent_and_the_drop_is_counted(string cookies)
     {
@@ -97,14 +107,41 @@ public sealed class VisitorTests : IAsyncDisposable
     }
 
     [Theory]
-    [InlineData("", 1)]
-    [InlineData("a\tb", 1)]
-    [InlineData("x", 201)]
-    public async Task An_id_that_cannot_be_one_is_ignored(string id, int times)
+    [InlineData("")]
+    [InlineData("a\tb")]
+    [InlineData("two words")]
+    public async Task An_id_that_cannot_be_one_is_ignored_in_a_header(string id)
     {
         var request = Cookies("spor_sid=visit; spor_consent=analytics");
-        request["X-Spor-Anonymous-Id"] = string.Concat(Enumerable.Repeat(id, times));
+        request["X-Spor-Anonymous-Id"] = id;
         Assert.Null((await TrackAsync(request))!["anonymousId"]);
+    }
+
+    [Theory]
+    [InlineData("%00")]
+    [InlineData("a%0d%0aSet-Cookie:x=1")]
+    [InlineData("%22%2c%22userId%22%3a%22someone-else%22%20")]
+    [InlineData("%ed%a0%80")]
+    [InlineData("%f0%9f%92%a9")]
+    [InlineData("%")]
+    [InlineData("=;=;;")]
+    [InlineData("long")]
+    public async Task A_hostile_cookie_costs_the_event_nothing_but_that_id(string value)
+    {
+        value = value == "long" ? new string('x', 16_000) : value;
+        var sent = await TrackAsync(Cookies($"spor_aid={value}; spor_sid=visit; spor_consent=analytics"));
+        Assert.Equal("visit", (string?)sent!["sessionId"]);
+        Assert.Null(sent["userId"]);
+        var id = (string?)sent["anonymousId"] ?? "none";
+        Assert.InRange(id.Length, 1, 200);
+        Assert.All(id, letter => Assert.InRange(letter, '!', '~'));
+    }
+
+    [Fact]
+    public async Task Of_two_cookies_of_one_name_one_is_taken_whole()
+    {
+        var sent = await TrackAsync(Cookies("spor_aid=host; spor_aid=domain; spor_sid=visit"));
+        Assert.True((string?)sent!["anonymousId"] is "host" or "domain", sent.ToJsonString());
     }
 
     [Fact]

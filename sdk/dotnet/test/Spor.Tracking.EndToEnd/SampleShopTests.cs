@@ -1,4 +1,5 @@
 using System;
+using System.Net;
 using System.Net.Http;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
@@ -42,7 +43,7 @@ public sealed class SampleShopTests(SporServers stack)
     }
 
     [Fact]
-    public async Task The_same_with_the_shops_page_in_a_real_browser()
+    public async Task The_same_by_the_SDKs_cookies_in_a_real_browser_until_the_visitor_declines()
     {
         Assert.SkipUnless(Repository.BrowserSdk is not null, "The JavaScript SDK is not built: run \"npm run build -w sdk/js\" in the repository's root.");
         var tenant = await stack.CreateTenantAsync();
@@ -54,11 +55,19 @@ public sealed class SampleShopTests(SporServers stack)
             host.UseSetting("Browser:InstrumentationKey", (string)browserKey["key"]!);
             host.UseSetting("Logging:LogLevel:Default", "Warning");
         });
-        shop.UseKestrel(0);
+        shop.UseKestrel(server => server.Listen(IPAddress.Loopback, 0));
         shop.StartServer();
         var visit = await SporServers.NodeAsync(Repository.BrowserScript, shop.ClientOptions.BaseAddress.AbsoluteUri, Repository.BrowserSdk);
         Assert.SkipWhen(visit["unavailable"] is not null, $"{visit["unavailable"]}");
         Assert.StartsWith("Order O-", (string)visit["said"]!, StringComparison.Ordinal);
+        Assert.Equal("[]", visit["idHeaders"]!.ToJsonString());
+        Assert.Equal("""["spor_aid","spor_consent","spor_sid"]""", visit["cookies"]!["agreed"]!.ToJsonString());
+        Assert.Equal("[]", visit["cookies"]!["declined"]!.ToJsonString());
+
+        // Dropped: the cart add and the order after that.
+        using var backend = shop.CreateClient();
+        var statistics = await backend.GetFromJsonAsync<JsonObject>("/api/tracking", TestContext.Current.CancellationToken);
+        Assert.Equal("""{"NoConsent":2}""", statistics!["dropped"]!.ToJsonString());
         await tenant.ExpectRowAsync(
             """
             select count(*)::varchar

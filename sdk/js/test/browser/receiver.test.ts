@@ -5,6 +5,7 @@ import { runStack, type RunningStack } from '../../../../test/support/runningSta
 import { until } from '../../../../test/support/until.ts';
 import { serveDemo } from '../../demo/serve.ts';
 import type { DropNotice, ErrorNotice, SentNotice, Tracker, TrackerOptions } from '../../src/api.ts';
+import { createTracker } from '../../src/tracker.ts';
 import { findChromium, launchBrowser, NO_CHROMIUM, type Browser } from '../support/chromium.ts';
 import { startShopServer, type ShopServer } from '../support/shopServer.ts';
 
@@ -284,6 +285,53 @@ describe.skipIf(!executable)(`in Chromium${executable ? '' : ` (skipped: ${NO_CH
     ]);
     expect(new Set(rows.map((row) => row[3])).size).toBe(1);
     expected.set(shopKey.tenant, await rowsOf(shopKey.tenant));
+  });
+
+  test('a backend of another sub-domain knows by its cookies who searched, until the visitor declines', async () => {
+    const shopKey = await newShop('cookies');
+    const options = { cookie: true, cookieDomain: 'shop.localhost', waitForConsent: true };
+    const page = await open(shopKey, options, { hostname: 'www.shop.localhost' });
+    const searchId = await page.evaluate(() => {
+      globalThis.tracker.setConsent({ analytics: true });
+      const searchId = globalThis.tracker.search({ phrase: 'sko', resultsCount: 1, resultIds: ['SKU-1'] });
+      return globalThis.tracker.flush().then(() => searchId);
+    });
+    /** What the backend is sent, name by name, when the page asks for another one. */
+    const sent = async (): Promise<Record<string, string>> => {
+      const response = await page.goto(`http://api.shop.localhost:${shop.port}/other`);
+      const { cookie = '' } = await response!.request().allHeaders();
+      return Object.fromEntries(cookie.split('; ').map((pair) => pair.split('='))) as Record<string, string>;
+    };
+    const { spor_aid: anonymousId = '', spor_sid: sessionId = '', spor_consent: consent } = await sent();
+    expect(consent).toBe('analytics');
+    const key = await stack.createKey(shopKey.tenant, 'web', { kind: 'server' });
+    const backend = createTracker({ endpoint: stack.stack.ingestUrl, instrumentationKey: key });
+    const lines = [{ productId: 'SKU-1', quantity: 1, unitPrice: 99.95, searchId }];
+    backend.orderCreated({ orderId: 'O-1', currency: 'DKK', total: 99.95, lines, anonymousId, sessionId });
+    await backend.close();
+    const joined = (): Promise<{ rows: unknown[][] }> =>
+      stack.ask(
+        shopKey.tenant,
+        `select o.order_id, s.phrase from events o
+         join searches s on s.anonymous_id = o.anonymous_id and s.session_id = o.session_id and s.search_id = o.lines[1].search_id
+         where o.type = 'OrderCreated' and o.key_id <> s.key_id`,
+      );
+    await until(async () => (await joined()).rows.length > 0, PATIENCE_MS);
+    expect((await joined()).rows).toEqual([['O-1', 'sko']]);
+    expected.set(shopKey.tenant, await rowsOf(shopKey.tenant));
+
+    // The shop's pages there have a storage of their own, yet the same visitor; what they decline holds everywhere.
+    const other = await open(shopKey, options, { hostname: 'api.shop.localhost' });
+    const ids = await other.evaluate(() => {
+      globalThis.tracker.setConsent(true);
+      const ids = globalThis.tracker.ids();
+      globalThis.tracker.setConsent(false);
+      return ids;
+    });
+    expect(ids).toEqual({ anonymousId, sessionId });
+    expect(await sent()).not.toHaveProperty('spor_aid');
+    expect(await browser.context.cookies(`http://www.shop.localhost:${shop.port}`)).toEqual([]);
+    await Promise.all([page.close(), other.close()]);
   });
 
   test('the demo shop: search, click, cart and order, one visit, attributed', async () => {

@@ -15,6 +15,8 @@ const FLAGS = [
   '--disable-sync',
   // A page of plain http on a name that is not the loopback's own: no Web Locks there.
   '--host-resolver-rules=MAP insecure.example 127.0.0.1',
+  // As visitors have it; the headless browser's own counts as a bot's, which queries leave out.
+  '--user-agent=Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36',
 ];
 
 /** Path of an installed Chromium: CHROMIUM_PATH, or a usual name on PATH. */

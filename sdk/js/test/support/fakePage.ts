@@ -1,4 +1,5 @@
 import type { Host, HostNavigator, WebStorage } from '../../src/host.ts';
+import { FakeCookies } from './fakeCookies.ts';
 import { FakeStorage } from './fakeStorage.ts';
 
 export interface FakePageOptions {
@@ -8,18 +9,35 @@ export interface FakePageOptions {
   navigator?: HostNavigator;
   /** Shared with other pages of the shop; `forbidden`: reading `localStorage` throws, as with cookies blocked. */
   storage?: WebStorage | 'forbidden';
+  /** Shared with other pages of the shop; `forbidden`: `document.cookie` throws, as in a sandboxed frame. */
+  cookies?: FakeCookies | 'forbidden';
 }
 
 /** As much of a browser's page as the tracker touches. */
 export class FakePage {
   readonly #events = new EventTarget();
   readonly #options: FakePageOptions;
-  readonly document: { hidden: boolean; referrer: string; documentElement: { lang: string } };
+  readonly document: NonNullable<Host['document']>;
   readonly location: { href: string };
 
   constructor(options: FakePageOptions = {}) {
     this.#options = options;
-    this.document = { hidden: false, referrer: options.referrer ?? '', documentElement: { lang: options.lang ?? '' } };
+    const { referrer = '', lang = '', cookies = new FakeCookies() } = options;
+    const jar = (): FakeCookies => {
+      if (cookies === 'forbidden') throw new DOMException('denied', 'SecurityError');
+      return cookies;
+    };
+    this.document = {
+      hidden: false,
+      referrer,
+      documentElement: { lang },
+      get cookie() {
+        return jar().text;
+      },
+      set cookie(line) {
+        jar().set(line);
+      },
+    };
     this.location = { href: options.href ?? 'https://shop.example/' };
   }
 

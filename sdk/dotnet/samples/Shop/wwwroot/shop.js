@@ -1,7 +1,7 @@
-// The browser's part: the JavaScript SDK tracks searches and clicks, and its ids travel to the backend as headers. They are
-// empty until the visitor has agreed, so that the backend tracks nothing before that either.
+// The browser's part: the JavaScript SDK tracks searches and clicks, and keeps its ids in cookies, which travel to the backend
+// by themselves. There are none until the visitor has agreed, so that the backend tracks nothing before that either.
 const { endpoint, instrumentationKey } = await (await fetch('/api/settings')).json();
-const tracker = window.spor.createTracker({ endpoint, instrumentationKey, waitForConsent: true });
+const tracker = window.spor.createTracker({ endpoint, instrumentationKey, cookie: true, waitForConsent: true });
 
 const said = document.querySelector('#said');
 const say = (text) => (said.textContent = text);
@@ -10,10 +10,7 @@ document.querySelector('#agree').onclick = () => tracker.setConsent({ analytics:
 document.querySelector('#decline').onclick = () => tracker.setConsent({ analytics: false });
 
 async function call(path, { method = 'GET', body, searchId } = {}) {
-  const { anonymousId, sessionId } = tracker.ids();
   const headers = { 'Content-Type': 'application/json' };
-  if (anonymousId) headers['X-Spor-Anonymous-Id'] = anonymousId;
-  if (sessionId) headers['X-Spor-Session-Id'] = sessionId;
   if (searchId) headers['X-Spor-Search-Id'] = searchId;
   const response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
   return response.json();
