@@ -31,6 +31,7 @@ export const LAKE_ERRORS = {
   ),
   sql_failed: client(400, "The query failed while running, for instance on a cast; the message is the database's own."),
   report_parameter: client(400, 'A parameter of the report is missing or out of its range; the message says which.'),
+  receipt_malformed: client(400, 'This is not a receipt: they look like mgq3x0ab-2-1z-0, as the receiver answers them.'),
   token_missing: client(401, 'No read token. Send "Authorization: Bearer rt_…".'),
   token_unknown: client(401, 'The read token is not known here. Check for typing errors and the environment.'),
   token_revoked: client(401, 'The read token was revoked. Use its successor.'),
@@ -41,6 +42,10 @@ export const LAKE_ERRORS = {
   ),
   report_unknown: client(404, 'There is no report of this name. GET /api/reports lists them.'),
   version_unknown: client(404, 'The table has no such version. Ask without "version" to see the newest.'),
+  receipt_unknown: client(
+    404,
+    "No batch of this tenant has this receipt: it is another tenant's or environment's, or too old.",
+  ),
   not_found: client(404, 'There is nothing at this address.'),
   method_not_allowed: client(405, 'This address takes other methods.'),
   query_timeout: client(408, 'The query took longer than allowed and was stopped. Narrow it, for instance by date.'),
@@ -64,6 +69,7 @@ export const LAKE_ERRORS = {
     'warn',
     'What is not committed yet cannot be read: the stream server does not answer. Send again, or ask with "snapshot": "committed".',
   ),
+  stream_unavailable: busy(503, 'warn', 'The stream server did not answer. Send again after Retry-After seconds.'),
   storage_unavailable: busy(503, 'warn', "The lake's storage did not answer. Send again after Retry-After seconds."),
   stopping: busy(503, 'info', 'This server is stopping. Send again; another one answers.'),
   storage_unfit: fault(

@@ -6,6 +6,7 @@ import {
   writeHint,
   type CheckpointFormat,
 } from '../delta/checkpoint.ts';
+import { foldBefore } from '../accounts/commits.ts';
 import { entryVersion } from '../delta/log.ts';
 import type { Storage } from '../storage/storage.ts';
 
@@ -58,7 +59,7 @@ export interface LogCleanup {
 
 /**
  * Deletes the log entries and checkpoints that nobody needs to read the table as it is now, or was within the retention. The
- * checkpoint the log then starts at is read first, whole.
+ * checkpoint the log then starts at is read first, whole, and what the entries say of the events they brought is kept.
  * @throws RangeError for a retention under MIN_LOG_RETENTION_MS; LakeError table_corrupt, storage_unavailable
  */
 export async function cleanLog(
@@ -76,6 +77,7 @@ export async function cleanLog(
   if (!plan) return { deletedFiles: 0, startsAt: undefined };
   const start = await readCheckpoint(storage, root, plan.checkpoint, checkpoints);
   if (!start) return { deletedFiles: 0, startsAt: undefined };
+  await foldBefore(storage, root, plan.checkpoint);
   await storage.delete(plan.paths);
   return { deletedFiles: plan.paths.length, startsAt: plan.checkpoint };
 }

@@ -1,0 +1,196 @@
+import { parseActions, type Action } from '../delta/actions.ts';
+import { entryVersion } from '../delta/log.ts';
+import { LakeError } from '../errors.ts';
+import type { Storage } from '../storage/storage.ts';
+import { parseRanges } from './account.ts';
+import { chainOf, foldPath, foldSpan, keepFold, parseFold } from './fold.ts';
+
+/** Counts of one day of receipt, as a commit or several say. Absent: none. */
+export type DayCounts = Partial<
+  Record<'accepted' | 'duplicate' | 'setAside' | 'quarantined' | 'erased' | 'expired', number>
+>;
+
+/**
+ * What one log entry, or several folded into one, say of the events they brought or took away. Fields of `commitInfo`:
+ * `days` (counts by UTC date of receipt), `duplicates` and `erased` (positions by receipt, as formatRanges writes them),
+ * `firstSequence` and `lastSequence`. A commit that takes rows away on purpose must count them: `erased` where a person was
+ * erased, `expired` where a day's time was over.
+ */
+export interface Account {
+  /** Version of the entry; of folded ones the last. */
+  version: number;
+  /** Of a flush: the stream, and which of its messages it held. */
+  flush?: { appId: string; firstSequence: number; lastSequence: number };
+  /** Whether it is of several commits, whose sequences cannot be told apart any more. */
+  folded: boolean;
+  days: Record<string, DayCounts>;
+  duplicates: Record<string, string>;
+  erased: Record<string, string>;
+}
+
+const READS_AT_ONCE = 32;
+/** Logs are cleaned once an hour: an entry is gone once, seldom twice. */
+const MAX_TRIES = 3;
+
+/** The account of a log entry; undefined where it brings and takes away nothing. */
+export function accountOf(actions: readonly Action[], version: number): Account | undefined {
+  const info = actions.flatMap((action) => ('commitInfo' in action ? [action.commitInfo] : []))[0];
+  const txn = actions.flatMap((action) => ('txn' in action ? [action.txn] : []))[0];
+  if (!info || typeof info.days !== 'object' || info.days === null) return undefined;
+  const { days, duplicates, erased, firstSequence, lastSequence } = info as Partial<Record<string, unknown>>;
+  const flush =
+    txn && typeof firstSequence === 'number' && typeof lastSequence === 'number'
+      ? { flush: { appId: txn.appId, firstSequence, lastSequence } }
+      : {};
+  return {
+    version,
+    ...flush,
+    folded: false,
+    days: days as Account['days'],
+    duplicates: texts(duplicates),
+    erased: texts(erased),
+  };
+}
+
+function texts(value: unknown): Record<string, string> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, string>) : {};
+}
+
+/** One place of a table's accounts: a log entry, or a file of folded ones. */
+interface Place {
+  path: string;
+  version: number;
+  isFold: boolean;
+  modifiedMs: number;
+}
+
+/**
+ * A table's accounts, in the order of the log: those of entries that have been cleaned away, then those of the log.
+ * @param sinceMs entries written before, in milliseconds since 1970, are left out; folded ones never
+ * @throws LakeError storage_unavailable, table_corrupt
+ */
+export function readAccounts(storage: Storage, root: string, sinceMs = 0): Promise<Account[]> {
+  return afterCleaning(async () => {
+    const places = await listPlaces(storage, root);
+    return readPlaces(
+      storage,
+      places.filter(({ isFold, modifiedMs }) => isFold || modifiedMs >= sinceMs),
+    );
+  });
+}
+
+/**
+ * The flush that held a message: found by halving, since a stream's flushes follow each other in the log. Undefined where
+ * the message had nothing for the table, or is not committed.
+ */
+export function findFlush(
+  storage: Storage,
+  root: string,
+  message: { appId: string; sequence: number },
+): Promise<Account | undefined> {
+  return afterCleaning(async () => searchFlush(storage, await listPlaces(storage, root), message));
+}
+
+async function searchFlush(
+  storage: Storage,
+  places: readonly Place[],
+  { appId, sequence }: { appId: string; sequence: number },
+): Promise<Account | undefined> {
+  /** The first account of this stream's flushes at or after a place, and behind which place it stands. */
+  const flushFrom = async (from: number, end: number): Promise<{ found: Account[]; next: number } | undefined> => {
+    for (let at = from; at < end; at++) {
+      const found = (await readPlace(storage, places[at]!)).filter(({ flush }) => flush?.appId === appId);
+      if (found.length > 0) return { found, next: at + 1 };
+    }
+    return undefined;
+  };
+  let low = 0;
+  let high = places.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const probe = await flushFrom(middle, high);
+    if (!probe) {
+      high = middle;
+      continue;
+    }
+    const holding = probe.found.find(
+      ({ flush }) => flush!.firstSequence <= sequence && sequence <= flush!.lastSequence,
+    );
+    if (holding) return holding;
+    if (probe.found[0]!.flush!.firstSequence > sequence) high = middle;
+    else low = probe.next;
+  }
+  return undefined;
+}
+
+/** Positions of a batch's events that an account names. */
+export function positionsOf(named: Record<string, string>, receiptId: string): number[] {
+  return Object.hasOwn(named, receiptId) ? parseRanges(named[receiptId]!) : [];
+}
+
+/**
+ * Keeps what entries before a version say, before they are deleted.
+ * @throws LakeError storage_unavailable, table_corrupt: then they must stay
+ */
+export async function foldBefore(storage: Storage, root: string, version: number): Promise<void> {
+  const places = await listPlaces(storage, root);
+  const after = places.findLast(({ isFold }) => isFold)?.version ?? -1;
+  const entries = places.filter((place) => !place.isFold && place.version < version);
+  if (entries.length === 0) return;
+  const accounts = await readPlaces(storage, entries);
+  await keepFold(storage, root, { after, version: version - 1, accounts });
+}
+
+/** An entry is gone since it was listed; what it said is in a fold by now. */
+class Cleaned extends LakeError {
+  constructor(message: string) {
+    super('storage_unavailable', message);
+  }
+}
+
+/** Repeats what has met an entry that was being cleaned away. */
+async function afterCleaning<T>(task: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await task();
+    } catch (error) {
+      if (!(error instanceof Cleaned) || tries === MAX_TRIES) throw error;
+    }
+  }
+}
+
+async function listPlaces(storage: Storage, root: string): Promise<Place[]> {
+  const entries: Place[] = [];
+  for await (const { path, modified } of storage.list(`${root}/_delta_log/`)) {
+    const version = entryVersion(path.slice(path.lastIndexOf('/') + 1));
+    if (version !== undefined) entries.push({ path, version, isFold: false, modifiedMs: modified.getTime() });
+  }
+  const folds: (Place & { after: number })[] = [];
+  for await (const { path, modified } of storage.list(foldPath(root, ''))) {
+    const span = foldSpan(path);
+    if (span) folds.push({ path, ...span, isFold: true, modifiedMs: modified.getTime() });
+  }
+  const chain = chainOf(folds);
+  // Entries that are folded already and not deleted yet would count twice.
+  const folded = chain.at(-1)?.version ?? -1;
+  const rest = entries.filter(({ version }) => version > folded).sort((a, b) => a.version - b.version);
+  return [...chain, ...rest];
+}
+
+async function readPlaces(storage: Storage, places: readonly Place[]): Promise<Account[]> {
+  const accounts: Account[] = [];
+  for (let at = 0; at < places.length; at += READS_AT_ONCE) {
+    const read = await Promise.all(places.slice(at, at + READS_AT_ONCE).map((place) => readPlace(storage, place)));
+    accounts.push(...read.flat());
+  }
+  return accounts;
+}
+
+async function readPlace(storage: Storage, { path, version, isFold }: Place): Promise<Account[]> {
+  const body = await storage.get(path);
+  if (!body) throw new Cleaned(`${path} was listed and is not there: the log is being cleaned`);
+  const text = Buffer.from(body).toString('utf8');
+  if (isFold) return parseFold(text, version, path);
+  const account = accountOf(parseActions(text, path), version);
+  return account ? [account] : [];
+}

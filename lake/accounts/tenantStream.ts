@@ -1,0 +1,121 @@
+import { jetstreamManager, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
+import type { NatsConnection } from '../../runtime/nats.ts';
+import { streamInfo } from '../../runtime/streams.ts';
+import { FORMAT_HEADER } from '../../schemas/envelope.ts';
+import { streamEpoch } from '../../schemas/receipt.ts';
+import { shardOf, streamName } from '../../schemas/subjects.ts';
+import type { StreamMessage } from '../window/message.ts';
+
+/** A shard's stream as its leader describes it. */
+export interface StreamState {
+  name: string;
+  /** Creation time, as JetStream reports it. */
+  created: string;
+  /** Identity under which the tables keep how far it is committed. */
+  appId: string;
+  epoch: number;
+  firstSequence: number;
+  lastSequence: number;
+  /** The server's clock when it answered, in milliseconds since 1970. */
+  atMs: number;
+}
+
+const READ_MESSAGES = 1_000;
+const READ_BYTES = 8 * 1_048_576;
+const NO_MESSAGE = 10037;
+
+/** What the streams hold of a tenant. Asks the stream's leader wherever an old answer would be a wrong one. */
+export class TenantStreams {
+  readonly #manager: JetStreamManager;
+  #shards: number | undefined;
+
+  private constructor(manager: JetStreamManager) {
+    this.#manager = manager;
+  }
+
+  static async open(connection: NatsConnection): Promise<TenantStreams> {
+    return new TenantStreams(await jetstreamManager(connection));
+  }
+
+  /** The shard of a tenant, and how many there are; undefined while there are no streams. */
+  async shard(tenantId: string): Promise<{ shard: number; shards: number } | undefined> {
+    // Their number never changes once they are made.
+    const shards = (this.#shards ??= await this.#count());
+    return shards === undefined ? undefined : { shard: shardOf(tenantId, shards), shards };
+  }
+
+  async state(shard: number): Promise<StreamState | undefined> {
+    const name = streamName(shard);
+    const info = await streamInfo(this.#manager, name);
+    if (!info) return undefined;
+    const { created, state } = info;
+    const { ts } = info as { ts?: string };
+    return {
+      name,
+      created,
+      appId: `${name}@${created}`,
+      epoch: streamEpoch(created),
+      firstSequence: state.first_seq,
+      lastSequence: state.last_seq,
+      atMs: ts === undefined ? NaN : Date.parse(ts),
+    };
+  }
+
+  /** The message of a sequence, or undefined where the stream does not hold it. */
+  async message(shard: number, sequence: number): Promise<StreamMessage | undefined> {
+    return this.#get(shard, { seq: sequence });
+  }
+
+  /** The first message of a tenant with accepted events, from a sequence on. */
+  async nextAccepted(shard: number, tenantId: string, from: number): Promise<StreamMessage | undefined> {
+    return this.#get(shard, { seq: Math.max(1, from), next_by_subj: `events.${shard}.${tenantId}.*` });
+  }
+
+  /** A tenant's messages from one sequence up to another, in order. */
+  async *messages(
+    shard: number,
+    { tenantId, from, to }: { tenantId: string; from: number; to: number },
+  ): AsyncGenerator<StreamMessage> {
+    for (let next = Math.max(1, from); next <= to; ) {
+      const batch = await this.#manager.direct.getBatch(streamName(shard), {
+        seq: next,
+        next_by_subj: `*.${shard}.${tenantId}.*`,
+        batch: READ_MESSAGES,
+        max_bytes: READ_BYTES,
+      });
+      let last: StoredMsg | undefined;
+      for await (const message of batch) {
+        last = message;
+        if (message.seq <= to) yield asStreamMessage(message);
+      }
+      if (!last || last.pending === 0) return;
+      next = last.seq + 1;
+    }
+  }
+
+  async #get(shard: number, query: { seq: number; next_by_subj?: string }): Promise<StreamMessage | undefined> {
+    try {
+      const message = await this.#manager.streams.getMessage(streamName(shard), query);
+      return message ? asStreamMessage(message) : undefined;
+    } catch (error) {
+      if ((error as { code?: number }).code === NO_MESSAGE) return undefined;
+      throw error;
+    }
+  }
+
+  async #count(): Promise<number | undefined> {
+    let count = 0;
+    while (await streamInfo(this.#manager, streamName(count))) count++;
+    return count === 0 ? undefined : count;
+  }
+}
+
+function asStreamMessage(message: StoredMsg): StreamMessage {
+  return {
+    subject: message.subject,
+    sequence: message.seq,
+    timeMs: message.time.getTime(),
+    data: message.data,
+    format: message.header.get(FORMAT_HEADER) || undefined,
+  };
+}
