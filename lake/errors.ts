@@ -31,7 +31,10 @@ export const LAKE_ERRORS = {
   ),
   sql_failed: client(400, "The query failed while running, for instance on a cast; the message is the database's own."),
   report_parameter: client(400, 'A parameter of the report is missing or out of its range; the message says which.'),
-  receipt_malformed: client(400, 'This is not a receipt: they look like mgq3x0ab-2-1z-0, as the receiver answers them.'),
+  receipt_malformed: client(
+    400,
+    'This is not a receipt: they look like mgq3x0ab-2-1z-0, as the receiver answers them.',
+  ),
   token_missing: client(401, 'No read token. Send "Authorization: Bearer rt_…".'),
   token_unknown: client(401, 'The read token is not known here. Check for typing errors and the environment.'),
   token_revoked: client(401, 'The read token was revoked. Use its successor.'),

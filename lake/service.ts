@@ -8,7 +8,9 @@ import { watchSecrets, type SecretWatch } from '../runtime/secretStore.ts';
 import { TOKENS_BUCKET, type TokenRecord } from '../schemas/keys.ts';
 import { openWorkDir, removeWorkDir } from '../runtime/workDir.ts';
 import { createRegistry } from '../schemas/registry.ts';
+import { openAccounts } from './accounts/open.ts';
 import type { LakeConfig } from './config.ts';
+import { accountRoutes } from './http/routes/accounts.ts';
 import { probeRoutes } from './http/routes/probes.ts';
 import { queryRoute } from './http/routes/query.ts';
 import { reportRoutes } from './http/routes/reports.ts';
@@ -39,7 +41,7 @@ export async function startLake(options: {
   const registry = createRegistry();
   const state: { connection?: NatsConnection; tokens?: SecretWatch<TokenRecord> } = {};
   const dir = resources.add('work folder', await openWorkDir(join(config.workDir, 'tail'), 'lake'), removeWorkDir);
-  const { storage, queries } = await openLakeQueries(config, registry, (localFiles) => {
+  const { storage, localFiles, queries } = await openLakeQueries(config, registry, (localFiles) => {
     const tail = new LiveTail({
       connection: () => state.connection,
       replicas: config.replicas,
@@ -55,6 +57,9 @@ export async function startLake(options: {
   resources.add('lake', queries, () => queries.close());
   const slots = createSlots({ concurrent: config.concurrentQueries, queued: config.queuedQueries });
   const storageFault = watchStorage(storage, { log, resources });
+  const { replicas } = config;
+  const accounts = openAccounts({ storage, localFiles, registry, replicas, connection: () => state.connection });
+  resources.add('accounts', accounts, (open) => open.close());
 
   const metrics = new LakeMetrics(createMetrics('lake'), slots);
   const notReady = (): string | undefined => tokensFault(state.tokens) ?? storageFault();
@@ -66,6 +71,7 @@ export async function startLake(options: {
       ...probeRoutes({ metrics: metrics.registry, notReady }),
       queryRoute({ queries, slots }),
       ...reportRoutes({ queries, slots, registry }),
+      ...accountRoutes({ accounts, slots }),
     ],
     metrics,
     log,

@@ -30,6 +30,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'the files that make up a table now',
     load: async () => (await import('./cli/files.ts')).files,
   },
+  receipt: {
+    summary: 'what became of each event of a batch',
+    load: async () => (await import('./cli/receipt.ts')).receipt,
+  },
   compact: {
     summary: 'merge small files of the lake into large ones',
     load: async () => (await import('./cli/maintenance.ts')).compact,

@@ -80,8 +80,8 @@ export function readAccounts(storage: Storage, root: string, sinceMs = 0): Promi
 }
 
 /**
- * The flush that held a message: found by halving, since a stream's flushes follow each other in the log. Undefined where
- * the message had nothing for the table, or is not committed.
+ * The flush that brought a message: the first that reaches it, found by halving, since a stream's flushes follow each other in
+ * the log. Undefined where the message is not committed, or had nothing for the table as far as can be told.
  */
 export function findFlush(
   storage: Storage,
@@ -106,21 +106,19 @@ async function searchFlush(
   };
   let low = 0;
   let high = places.length;
+  let found: Account | undefined;
   while (low < high) {
     const middle = (low + high) >>> 1;
     const probe = await flushFrom(middle, high);
-    if (!probe) {
-      high = middle;
+    const reaching = probe?.found.find(({ flush }) => flush!.lastSequence >= sequence);
+    if (probe && !reaching) {
+      low = probe.next;
       continue;
     }
-    const holding = probe.found.find(
-      ({ flush }) => flush!.firstSequence <= sequence && sequence <= flush!.lastSequence,
-    );
-    if (holding) return holding;
-    if (probe.found[0]!.flush!.firstSequence > sequence) high = middle;
-    else low = probe.next;
+    found = reaching ?? found;
+    high = middle;
   }
-  return undefined;
+  return found && found.flush!.firstSequence <= sequence ? found : undefined;
 }
 
 /** Positions of a batch's events that an account names. */

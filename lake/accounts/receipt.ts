@@ -83,7 +83,10 @@ export async function findReceipt(
 ): Promise<ReceiptAnswer> {
   const receipt = parseReceipt(id);
   if (!receipt) {
-    throw new LakeError('receipt_malformed', `${JSON.stringify(id.slice(0, 80))} is not a receipt: they look like mgq3x0ab-2-1z-0.`);
+    throw new LakeError(
+      'receipt_malformed',
+      `${JSON.stringify(id.slice(0, 80))} is not a receipt: they look like mgq3x0ab-2-1z-0.`,
+    );
   }
   const { tenantId, segmentIds } = reader;
   const place = await sources.streams.shard(tenantId);
@@ -154,7 +157,7 @@ class Lookup {
   }
 
   async run(): Promise<ReceiptAnswer | undefined> {
-    const { tenantId, receipt, held } = this.#subject;
+    const { tenantId, held } = this.#subject;
     const [events, quarantine] = await Promise.all([this.#read('events'), this.#read('quarantine')]);
     const first = events.rows[0] ?? quarantine.rows[0];
     const appId = this.#appId(events.snapshot) ?? this.#appId(quarantine.snapshot);

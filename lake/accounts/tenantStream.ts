@@ -4,6 +4,7 @@ import { streamInfo } from '../../runtime/streams.ts';
 import { FORMAT_HEADER } from '../../schemas/envelope.ts';
 import { streamEpoch } from '../../schemas/receipt.ts';
 import { shardOf, streamName } from '../../schemas/subjects.ts';
+import { LAKE_ERRORS, LakeError } from '../errors.ts';
 import type { StreamMessage } from '../window/message.ts';
 
 /** A shard's stream as its leader describes it. */
@@ -24,7 +25,17 @@ const READ_MESSAGES = 1_000;
 const READ_BYTES = 8 * 1_048_576;
 const NO_MESSAGE = 10037;
 
-/** What the streams hold of a tenant. Asks the stream's leader wherever an old answer would be a wrong one. */
+/** Runs a request to the stream server. @throws LakeError stream_unavailable */
+export async function askStream<T>(task: () => Promise<T>): Promise<T> {
+  try {
+    return await task();
+  } catch (cause) {
+    if (cause instanceof LakeError) throw cause;
+    throw new LakeError('stream_unavailable', LAKE_ERRORS.stream_unavailable.help, { retryAfterSeconds: 1, cause });
+  }
+}
+
+/** What the streams hold of a tenant. Every method throws LakeError stream_unavailable. Asks the stream's leader wherever an old answer would be a wrong one. */
 export class TenantStreams {
   readonly #manager: JetStreamManager;
   #shards: number | undefined;
@@ -34,7 +45,7 @@ export class TenantStreams {
   }
 
   static async open(connection: NatsConnection): Promise<TenantStreams> {
-    return new TenantStreams(await jetstreamManager(connection));
+    return new TenantStreams(await askStream(() => jetstreamManager(connection)));
   }
 
   /** The shard of a tenant, and how many there are; undefined while there are no streams. */
@@ -46,7 +57,7 @@ export class TenantStreams {
 
   async state(shard: number): Promise<StreamState | undefined> {
     const name = streamName(shard);
-    const info = await streamInfo(this.#manager, name);
+    const info = await askStream(() => streamInfo(this.#manager, name));
     if (!info) return undefined;
     const { created, state } = info;
     const { ts } = info as { ts?: string };
@@ -76,7 +87,7 @@ export class TenantStreams {
     shard: number,
     { tenantId, from, to }: { tenantId: string; from: number; to: number },
   ): AsyncGenerator<StreamMessage> {
-    for (let next = Math.max(1, from); next <= to; ) {
+    for (let next = Math.max(1, from); next <= to;) {
       const batch = await this.#manager.direct.getBatch(streamName(shard), {
         seq: next,
         next_by_subj: `*.${shard}.${tenantId}.*`,
@@ -99,13 +110,13 @@ export class TenantStreams {
       return message ? asStreamMessage(message) : undefined;
     } catch (error) {
       if ((error as { code?: number }).code === NO_MESSAGE) return undefined;
-      throw error;
+      return askStream(() => Promise.reject(error as Error));
     }
   }
 
   async #count(): Promise<number | undefined> {
     let count = 0;
-    while (await streamInfo(this.#manager, streamName(count))) count++;
+    while (await askStream(() => streamInfo(this.#manager, streamName(count)))) count++;
     return count === 0 ? undefined : count;
   }
 }

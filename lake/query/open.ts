@@ -27,11 +27,9 @@ export async function openLakeQueries(
   config: LakeQueriesConfig,
   registry: Registry,
   openTail?: (localFiles: LocalFiles) => LiveTail,
-): Promise<{ storage: Storage; queries: Queries }> {
+): Promise<{ storage: Storage; localFiles: LocalFiles; queries: Queries }> {
   const storage = await openStorage(config.lakeUrl, config);
-  const isFolder = storage.localPath('x') !== undefined;
-  const cache = { storage, folder: join(config.workDir, 'cache'), maxBytes: config.cacheMaxBytes };
-  const localFiles = isFolder ? lakeFolderFiles(storage) : await openFileCache(cache);
+  const localFiles = await openLocalFiles(storage, config);
   const queries = await createQueries({
     storage,
     registry,
@@ -49,5 +47,14 @@ export async function openLakeQueries(
     queries.close();
     storage.close();
   };
-  return { storage, queries: { ...queries, close } };
+  return { storage, localFiles, queries: { ...queries, close } };
+}
+
+/** Data files on this machine's disk: those of a lake in a folder, or copies in a bounded cache. */
+export async function openLocalFiles(
+  storage: Storage,
+  { workDir, cacheMaxBytes }: Pick<LakeQueriesConfig, 'workDir' | 'cacheMaxBytes'>,
+): Promise<LocalFiles> {
+  if (storage.localPath('x') !== undefined) return lakeFolderFiles(storage);
+  return openFileCache({ storage, folder: join(workDir, 'cache'), maxBytes: cacheMaxBytes });
 }

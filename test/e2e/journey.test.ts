@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { secretHash } from '../../schemas/keys.ts';
 import { runStack, type RunningStack } from '../support/runningStack.ts';
+import { runScript } from '../scripts/spor.ts';
 import { until } from '../support/until.ts';
 
 let running: RunningStack;
@@ -201,6 +202,36 @@ describe('a key', () => {
     await running.keys.update(secretHash(old), (record) => ({ ...record, expiresAt: ended }));
     await until(async () => (await running.post(old, { events: [search()] })).status === 401, 1_000);
     expect((await running.post(next, { events: [search()] })).status).toBe(202);
+  });
+});
+
+describe('a receipt', () => {
+  it('says what became of each event, over HTTP and on the command line, to its own tenant only', async () => {
+    const key = await running.createKey('receipts', 'web');
+    const [good, bad] = [search(), search({ resultsCount: -1 })];
+    const answer = await running.post(key, { events: [good, bad] });
+    const { receiptId } = (await answer.json()) as { receiptId: string };
+    const path = `/api/receipts/${receiptId}`;
+    const look = async () => (await (await running.get('receipts', path)).json()) as { states: unknown };
+    await until(async () => JSON.stringify((await look()).states) === '{"committed":1,"quarantined":1}');
+    expect(await look()).toMatchObject({
+      receiptId,
+      events: [
+        { index: 0, eventId: good.eventId, state: 'committed', file: expect.stringMatching(/\.parquet$/) },
+        { index: 1, eventId: bad.eventId, state: 'quarantined', code: 'value_invalid', path: '/resultsCount' },
+      ],
+    });
+    expect((await running.get('receipts-stranger', path)).status).toBe(404);
+    expect((await running.get('receipts', '/api/receipts/nonsense')).status).toBe(400);
+    const { code, stdout } = await runScript('spor.ts', ['receipt', '--tenant', 'receipts', receiptId], {
+      env: running.stack.env,
+    });
+    expect(stdout).toContain('1 accepted, 1 refused');
+    expect(stdout).toMatch(/committed .*segment=web/);
+    expect(code).toBe(0);
+    const today = new Date().toISOString().slice(0, 10);
+    const complete = await running.get('receipts', `/api/completeness?date=${today}`);
+    expect(await complete.json()).toMatchObject({ tenantId: 'receipts', complete: false });
   });
 });
 

@@ -22,6 +22,8 @@ export interface RunningStack {
   createKey: (tenantId: string, segmentId: string, change?: Partial<KeyRecord>) => Promise<string>;
   /** A tenant's answer through the query server. */
   ask: (tenantId: string, sql: string) => Promise<Answer>;
+  /** What an address of the query server answers a tenant. */
+  get: (tenantId: string, path: string) => Promise<Response>;
   post: (key: string, body: unknown, headers?: Record<string, string>) => Promise<Response>;
   /** Pid of a process by its name in the stack. */
   pid: (name: string) => number;
@@ -55,6 +57,16 @@ export async function runStack(options: Partial<StackOptions> = {}): Promise<Run
       body: JSON.stringify(body),
     });
 
+  const readToken = async (tenantId: string): Promise<string> => {
+    const known = tokenOf.get(tenantId);
+    if (known !== undefined) return known;
+    const token = newSecret('rt');
+    await tokens.create(secretHash(token), { tenantId, segmentIds: [], label: 'test', createdAt: NOW() });
+    tokenOf.set(tenantId, token);
+    await knownToken(stack.queryUrl, token);
+    return token;
+  };
+
   return {
     stack,
     keys,
@@ -67,15 +79,9 @@ export async function runStack(options: Partial<StackOptions> = {}): Promise<Run
       while ((await post(key, { events: [] })).status === 401) await new Promise((resolve) => setTimeout(resolve, 10));
       return key;
     },
-    async ask(tenantId, sql) {
-      if (!tokenOf.has(tenantId)) {
-        const token = newSecret('rt');
-        await tokens.create(secretHash(token), { tenantId, segmentIds: [], label: 'test', createdAt: NOW() });
-        tokenOf.set(tenantId, token);
-        await knownToken(stack.queryUrl, token);
-      }
-      return client.ask(tokenOf.get(tenantId)!, sql);
-    },
+    ask: async (tenantId, sql) => client.ask(await readToken(tenantId), sql),
+    get: async (tenantId, path) =>
+      fetch(new URL(path, stack.queryUrl), { headers: { authorization: `Bearer ${await readToken(tenantId)}` } }),
     pid: (name) => stack.processes().find((process) => process.name === name)!.pid,
     async close() {
       await connection.close();
