@@ -80,6 +80,6 @@ interface OpenStream {
 
 async function openStream(connection: NatsConnection, replicas: number): Promise<OpenStream> {
   const streams = await TenantStreams.open(connection);
-  const progress = await askStream(() => Progress.open(connection, replicas));
+  const progress = await askStream(() => Progress.open(connection, { replicas }));
   return { streams, progress: { floor: (shard, created) => askStream(() => progress.floor(shard, created)) } };
 }
