@@ -218,7 +218,7 @@ describe('a receipt', () => {
       receiptId,
       events: [
         { index: 0, eventId: good.eventId, state: 'committed', file: expect.stringMatching(/\.parquet$/) },
-        { index: 1, eventId: bad.eventId, state: 'quarantined', code: 'value_invalid', path: '/resultsCount' },
+        { index: 1, eventId: bad.eventId, state: 'quarantined', code: 'field_range', path: '/resultsCount' },
       ],
     });
     expect((await running.get('receipts-stranger', path)).status).toBe(404);
@@ -297,6 +297,6 @@ const ALL_COLUMNS = `
   order_id currency total tax shipping discount coupon_codes lines
   product_id quantity variant_id unit_price search_id list_id position recommendation_id
   price phrase results_count result_ids page page_size sort filters
-  sent_at skew_ms receipt_id receipt_index schema_version user_agent`
+  sent_at skew_ms receipt_id receipt_index schema_version user_agent redriven_from`
   .trim()
   .split(/\s+/);
