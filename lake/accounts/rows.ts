@@ -84,7 +84,7 @@ async function places(
 }
 
 function placeOf(row: SqlRow, paths: ReadonlyMap<string, string>): RowPlace {
-  const text = (name: string): string | null => (row[name] === null ? null : String(row[name]));
+  const text = (name: string): string | null => (typeof row[name] === 'string' ? row[name] : null);
   return {
     receiptId: String(row.receipt_id),
     index: row.receipt_index === null ? null : Number(row.receipt_index),
