@@ -8,7 +8,7 @@ import type { Logger } from '../runtime/log.ts';
 import { acceptedAnswer, dryRunAnswer, failureAnswer, plainFailure, type Answer } from './answers.ts';
 import { checkShape, clockSkewMs, decodeText, parseBody, type Body } from './events/batch.ts';
 import type { Judge, Judgement } from './events/judge.ts';
-import { eventRow } from './events/row.ts';
+import { eventRow } from '../schemas/eventRow.ts';
 import { decompress, type Coding } from './http/decompress.ts';
 import { authorize, type Credentials } from './keys/authorize.ts';
 import type { Key, Keyring } from './keys/keyring.ts';

@@ -3,18 +3,25 @@ import type { Logger } from '../runtime/log.ts';
 import { createMetrics } from '../runtime/metrics.ts';
 import { connectNats, type NatsConnection } from '../runtime/nats.ts';
 import type { Resources } from '../runtime/resources.ts';
-import { delay, retry } from '../runtime/retry.ts';
-import { watchSecrets, type SecretWatch } from '../runtime/secretStore.ts';
-import { TOKENS_BUCKET, type TokenRecord } from '../schemas/keys.ts';
+import { delay } from '../runtime/retry.ts';
+import type { SecretWatch } from '../runtime/secretStore.ts';
+import type { TokenRecord } from '../schemas/keys.ts';
 import { openWorkDir, removeWorkDir } from '../runtime/workDir.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { openAccounts } from './accounts/open.ts';
-import type { LakeConfig } from './config.ts';
 import { accountRoutes } from './http/routes/accounts.ts';
+import { openAccess, type Access } from './access/access.ts';
+import type { LakeConfig } from './config.ts';
+import { consoleRoutes } from './http/routes/console.ts';
+import { lagRoute } from './http/routes/lag.ts';
+import { liveRoute } from './http/routes/live.ts';
 import { probeRoutes } from './http/routes/probes.ts';
 import { queryRoute } from './http/routes/query.ts';
 import { reportRoutes } from './http/routes/reports.ts';
+import { secretRoutes } from './http/routes/secrets.ts';
+import { sessionRoute } from './http/routes/session.ts';
 import { startQueryServer } from './http/server.ts';
+import { createLiveViews } from './live/liveView.ts';
 import { LakeMetrics } from './metrics.ts';
 import { LiveTail } from './tail/liveTail.ts';
 import { openLakeQueries } from './query/open.ts';
@@ -24,7 +31,6 @@ import type { Storage } from './storage/storage.ts';
 const HOUR_MS = 3_600_000;
 const STORAGE_CHECK_MS = 5_000;
 const STOP_DEADLINE_MS = 15_000;
-const START_BACKOFF = { firstMs: 100, maxMs: 2_000, attempts: Infinity };
 /** While tokens cannot be followed for longer than this, a revoked one may still be taken: get no more requests. */
 const TOKENS_STALE_MS = 30_000;
 
@@ -39,7 +45,7 @@ export async function startLake(options: {
 }): Promise<{ port: number }> {
   const { config, log, resources } = options;
   const registry = createRegistry();
-  const state: { connection?: NatsConnection; tokens?: SecretWatch<TokenRecord> } = {};
+  const state: { connection?: NatsConnection; access?: Access } = {};
   const dir = resources.add('work folder', await openWorkDir(join(config.workDir, 'tail'), 'lake'), removeWorkDir);
   const { storage, localFiles, queries } = await openLakeQueries(config, registry, (localFiles) => {
     const tail = new LiveTail({
@@ -62,7 +68,10 @@ export async function startLake(options: {
   resources.add('accounts', accounts, (open) => open.close());
 
   const metrics = new LakeMetrics(createMetrics('lake'), slots);
-  const notReady = (): string | undefined => tokensFault(state.tokens) ?? storageFault();
+  const notReady = (): string | undefined => tokensFault(state.access?.watchedTokens) ?? storageFault();
+
+  const secrets = { keys: () => state.access?.keys, tokens: () => state.access?.tokens };
+  const live = createLiveViews({ connection: () => state.connection, registry, log });
 
   const server = await startQueryServer({
     host: config.host,
@@ -72,26 +81,23 @@ export async function startLake(options: {
       queryRoute({ queries, slots }),
       ...reportRoutes({ queries, slots, registry }),
       ...accountRoutes({ accounts, slots }),
+      ...secretRoutes(secrets, log),
+      sessionRoute(secrets, storage),
+      liveRoute(live),
+      lagRoute(() => state.connection),
+      ...consoleRoutes(),
     ],
     metrics,
     log,
-    tokens: () => state.tokens,
+    tokens: () => state.access?.watchedTokens,
   });
   resources.add('http', server, () => server.close(STOP_DEADLINE_MS));
 
   const connection = await connectNats({ url: config.natsUrl, name: 'spor-lake', log });
   state.connection = resources.add('stream server', connection, (open) => open.close());
-  const tokens = await retry(
-    () => watchSecrets<TokenRecord>(connection, TOKENS_BUCKET, config.replicas, log),
-    START_BACKOFF,
-    {
-      retryable: () => !connection.isClosed(),
-      onRetry: (error, attempt) => {
-        if (attempt % 5 === 0) log.warn({ err: error }, 'read tokens cannot be read yet, trying again');
-      },
-    },
-  );
-  state.tokens = resources.add('tokens', tokens, (watch) => watch.stop());
+  state.access = await openAccess({ connection, replicas: config.replicas, resources, log });
+  // Added last, so ended first: views end by themselves only with their token.
+  resources.add('live views', live, (open) => open.close());
   return { port: server.port };
 }
 

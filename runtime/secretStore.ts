@@ -16,6 +16,8 @@ export interface SecretStore<T> {
 /** All records of a bucket, followed as they change. */
 export interface SecretWatch<T> {
   get(hash: string): T | undefined;
+  /** Hashes and records, in no order. */
+  entries(): Iterable<[string, T]>;
   readonly size: number;
   /** Since when changes may go unseen, in milliseconds since 1970: the server is away. Undefined while followed. */
   readonly staleSinceMs: number | undefined;
@@ -100,6 +102,7 @@ export async function watchSecrets<T>(
 
   return {
     get: (hash) => current.records.get(hash),
+    entries: () => current.records.entries(),
     get size() {
       return current.records.size;
     },

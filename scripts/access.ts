@@ -3,11 +3,11 @@ import {
   KEYS_BUCKET,
   newSecret,
   secretHash,
+  stateOf,
   TOKENS_BUCKET,
   type KeyRecord,
   type TokenRecord,
 } from '../schemas/keys.ts';
-import { stateOf } from './cli/secrets.ts';
 import { openStream } from './cli/stream.ts';
 import type { Shop } from './shop/shops.ts';
 

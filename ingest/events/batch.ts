@@ -1,7 +1,7 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { SporError } from '../../schemas/errors.ts';
 import { LIMITS } from '../../schemas/limits.ts';
-import { dateTimeMs } from './dateTime.ts';
+import { dateTimeMs } from '../../schemas/dateTime.ts';
 import { aKind, shown } from './faults.ts';
 
 /** A body that is a JSON object: its key where it has one, the rest unchecked. */

@@ -3,7 +3,7 @@ import type { RejectedEvent } from '../../schemas/envelope.ts';
 import { LIMITS } from '../../schemas/limits.ts';
 import type { EventSchema, Registry } from '../../schemas/registry.ts';
 import { contentFault, type ContentFault } from './content.ts';
-import { dateTimeMs } from './dateTime.ts';
+import { dateTimeMs } from '../../schemas/dateTime.ts';
 import { aKind, NUMBER_INVALID, schemaFault, shown, type Fault } from './faults.ts';
 import { createAjv } from './keywords.ts';
 import { rawJson } from './rawJson.ts';

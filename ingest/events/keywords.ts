@@ -1,5 +1,5 @@
 import { _, Ajv, type CodeKeywordDefinition, type KeywordErrorDefinition } from 'ajv';
-import { dateTimeMs } from './dateTime.ts';
+import { dateTimeMs } from '../../schemas/dateTime.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 

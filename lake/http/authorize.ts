@@ -1,7 +1,12 @@
 import type { SecretWatch } from '../../runtime/secretStore.ts';
-import { keyId, secretHash, type TokenRecord } from '../../schemas/keys.ts';
+import { hasSafeIds, keyId, secretHash, stateOf, type TokenRecord } from '../../schemas/keys.ts';
 import { isId } from '../../schemas/subjects.ts';
-import { LakeError } from '../errors.ts';
+import { LAKE_ERRORS, LakeError } from '../errors.ts';
+
+/** Who makes a request. */
+export type Identity =
+  | { role: 'reader'; tokenId: string; tenantId: string; segmentIds: readonly string[] }
+  | { role: 'operator'; tokenId: string };
 
 /** Whose data a request may read. */
 export interface Reader {
@@ -13,29 +18,50 @@ export interface Reader {
 
 const BEARER = /^Bearer +(\S{1,200}) *$/i;
 
+/** The header in which an operator names the tenant of a request. */
+export const TENANT_HEADER = 'x-spor-tenant';
+
 /**
- * The reader a request's `Authorization` header stands for.
+ * Who a request's `Authorization` header stands for.
  * @throws LakeError token_missing, token_unknown, token_revoked, token_expired
  */
-export function authorize(tokens: SecretWatch<TokenRecord>, header: string | undefined, nowMs: number): Reader {
+export function authenticate(tokens: SecretWatch<TokenRecord>, header: string | undefined, nowMs: number): Identity {
   const secret = BEARER.exec(header ?? '')?.[1];
   if (secret === undefined)
     throw new LakeError('token_missing', 'No read token. Send it as "Authorization: Bearer rt_…".');
   const hash = secretHash(secret);
   const record = tokens.get(hash);
-  // The ids become folder names: a record written past the command line must not escape them.
-  if (!record || !isId(String(record.tenantId)) || !(record.segmentIds ?? []).every((id) => isId(String(id)))) {
+  if (!record || (record.role !== 'operator' && !hasSafeIds(record))) {
     throw new LakeError(
       'token_unknown',
       'The read token is not known here. Check it for typing errors, and that it belongs to this environment.',
     );
   }
   const tokenId = keyId(hash);
-  if (record.revokedAt !== undefined)
-    throw new LakeError('token_revoked', `Token ${tokenId} was revoked. Use its successor.`);
-  // An expiry that is no date never allows.
-  if (record.expiresAt !== undefined && !(nowMs < Date.parse(record.expiresAt))) {
-    throw new LakeError('token_expired', `Token ${tokenId} has expired. Use its successor.`);
+  const state = stateOf(record, nowMs);
+  if (state === 'revoked') throw new LakeError('token_revoked', `Token ${tokenId} was revoked. Use its successor.`);
+  if (state === 'expired') throw new LakeError('token_expired', `Token ${tokenId} has expired. Use its successor.`);
+  if (record.role === 'operator') return { role: 'operator', tokenId };
+  return { role: 'reader', tokenId, tenantId: record.tenantId, segmentIds: record.segmentIds ?? [] };
+}
+
+/**
+ * Whose data a request is about: the tenant of a read token, or the one an operator names.
+ * @throws LakeError tenant_missing, tenant_forbidden
+ */
+export function readerOf(identity: Identity, tenantHeader: string | undefined): Reader {
+  if (identity.role === 'operator') {
+    if (tenantHeader === undefined || !isId(tenantHeader))
+      throw new LakeError('tenant_missing', LAKE_ERRORS.tenant_missing.help);
+    return { tokenId: identity.tokenId, tenantId: tenantHeader, segmentIds: [] };
   }
-  return { tokenId, tenantId: record.tenantId, segmentIds: record.segmentIds ?? [] };
+  const { tokenId, tenantId, segmentIds } = identity;
+  if (tenantHeader !== undefined && tenantHeader !== tenantId)
+    throw new LakeError('tenant_forbidden', `Token ${tokenId} reads ${tenantId} only. Leave X-Spor-Tenant out.`);
+  return { tokenId, tenantId, segmentIds };
+}
+
+/** @throws LakeError operator_required */
+export function requireOperator(identity: Identity): void {
+  if (identity.role !== 'operator') throw new LakeError('operator_required', LAKE_ERRORS.operator_required.help);
 }

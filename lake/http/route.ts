@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Reader } from './authorize.ts';
+import type { Identity, Reader } from './authorize.ts';
 
 /**
  * One address of the query server. Each route is a file of its own under routes/, which exports a function from what it
@@ -20,7 +20,7 @@ import type { Reader } from './authorize.ts';
  * route, and errors: a handler throws LakeError (errors.ts says status and level) and never builds an error answer.
  * Routes that run SQL take a slot (query/slots.ts) for as long as it runs.
  */
-export type Route = OpenRoute | ReaderRoute;
+export type Route = OpenRoute | TokenRoute | ReaderRoute;
 
 interface RouteAddress {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -37,7 +37,13 @@ export interface OpenRoute extends RouteAddress {
   handle(call: Call): Promise<Reply> | Reply;
 }
 
-/** Needs a read token; answers 401 without. Refused while the server stops. */
+/** Needs a token: `token` any, also an operator's that names no tenant; `operator` an operator's. Refused while the server stops. */
+export interface TokenRoute extends RouteAddress {
+  access: 'token' | 'operator';
+  handle(call: TokenCall): Promise<Reply> | Reply;
+}
+
+/** Needs a read token, or an operator's and a tenant; answers 401 without. Refused while the server stops. */
 export interface ReaderRoute extends RouteAddress {
   access: 'reader';
   handle(call: ReaderCall): Promise<Reply> | Reply;
@@ -54,7 +60,16 @@ export interface Call {
   signal: AbortSignal;
 }
 
-export interface ReaderCall extends Call {
+export interface TokenCall extends Call {
+  identity: Identity;
+  /**
+   * For answers that go on for long.
+   * @throws LakeError token_revoked, token_expired, token_unknown where the token does not work any more.
+   */
+  recheck: () => void;
+}
+
+export interface ReaderCall extends TokenCall {
   /** Whose data may be read. */
   reader: Reader;
 }

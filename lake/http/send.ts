@@ -23,7 +23,9 @@ export async function send(
     // A body left unread would be taken for the next request on the connection.
     const close = options.last || !request.complete;
     response.writeHead(status, {
-      ...(whole === undefined || status === 204 ? {} : { 'content-length': Buffer.byteLength(whole) }),
+      ...(whole === undefined || status === 204 || status === 304
+        ? {}
+        : { 'content-length': Buffer.byteLength(whole) }),
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
       ...headers,

@@ -6,7 +6,7 @@ import type { SecretWatch } from '../../runtime/secretStore.ts';
 import type { TokenRecord } from '../../schemas/keys.ts';
 import { LAKE_ERRORS, LakeError } from '../errors.ts';
 import type { LakeMetrics } from '../metrics.ts';
-import { authorize, type Reader } from './authorize.ts';
+import { authenticate, readerOf, requireOperator, TENANT_HEADER, type Identity, type Reader } from './authorize.ts';
 import { asLakeError, errorReply } from './errorReply.ts';
 import type { Call, Reply, Route } from './route.ts';
 import { createRouter, type Match, type Matches } from './router.ts';
@@ -35,6 +35,7 @@ interface Visit {
   startedAt: number;
   /** Any route of the path, whatever its method. */
   route?: Route | undefined;
+  identity?: Identity;
   reader?: Reader;
 }
 
@@ -59,8 +60,13 @@ export async function startQueryServer(options: QueryServerOptions): Promise<Que
     const call: Call = { request: visit.request, params, query: searchParams, signal };
     if (route.access === 'open') return route.handle(call);
     if (stopping) throw new LakeError('stopping', LAKE_ERRORS.stopping.help, { retryAfterSeconds: 1 });
-    visit.reader = readerOf(options.tokens(), visit.request);
-    return route.handle({ ...call, reader: visit.reader });
+    const identify = (): Identity => identityOf(options.tokens(), visit.request);
+    visit.identity = identify();
+    const tokenCall = { ...call, identity: visit.identity, recheck: () => void identify() };
+    if (route.access === 'operator') requireOperator(visit.identity);
+    if (route.access !== 'reader') return route.handle(tokenCall);
+    visit.reader = readerOf(visit.identity, visit.request.headers[TENANT_HEADER]?.toString());
+    return route.handle({ ...tokenCall, reader: visit.reader });
   };
 
   const handle = async (visit: Visit): Promise<void> => {
@@ -81,14 +87,14 @@ export async function startQueryServer(options: QueryServerOptions): Promise<Que
     }
   };
 
-  const note = ({ route, reader, startedAt }: Visit, error?: LakeError): void => {
+  const note = ({ route, identity, reader, startedAt }: Visit, error?: LakeError): void => {
     const elapsedMs = performance.now() - startedAt;
     const code = error?.code ?? 'ok';
     metrics.answered({ route: route?.path ?? 'none', code, seconds: elapsedMs / 1000 });
-    const who = { tenantId: reader?.tenantId, tokenId: reader?.tokenId };
+    const who = { tenantId: reader?.tenantId, tokenId: identity?.tokenId };
     const about = { route: route?.path, ...who, code, elapsedMs: Math.round(elapsedMs) };
     if (error) log[LAKE_ERRORS[error.code].level]({ ...about, err: error }, 'request refused');
-    else log[route?.access === 'reader' ? 'info' : 'debug'](about, 'request answered');
+    else log[route && route.access !== 'open' ? 'info' : 'debug'](about, 'request answered');
   };
 
   const server = createServer((request, response) => {
@@ -140,10 +146,10 @@ function allowed(matches: Matches): string {
   return [...matches.keys()].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ');
 }
 
-/** @throws LakeError tokens_unavailable, and those of authorize */
-function readerOf(tokens: SecretWatch<TokenRecord> | undefined, request: IncomingMessage): Reader {
+/** @throws LakeError tokens_unavailable, and those of authenticate */
+function identityOf(tokens: SecretWatch<TokenRecord> | undefined, request: IncomingMessage): Identity {
   if (!tokens) throw new LakeError('tokens_unavailable', LAKE_ERRORS.tokens_unavailable.help, { retryAfterSeconds: 1 });
-  return authorize(tokens, request.headers.authorization, Date.now());
+  return authenticate(tokens, request.headers.authorization, Date.now());
 }
 
 function refusal(error: LakeError, { request }: Visit, router: ReturnType<typeof createRouter>): Reply {

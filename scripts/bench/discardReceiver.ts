@@ -30,6 +30,7 @@ await runProcess('discard', async ({ env, log, resources, ready }) => {
   const keys = new Map((env.BENCH_KEYS ?? '').split(',').map((key) => [secretHash(key), { ...record }]));
   const watch = {
     get: (hash: string) => keys.get(hash),
+    entries: () => keys.entries(),
     size: keys.size,
     staleSinceMs: undefined,
     stop: () => undefined,

@@ -1,6 +1,6 @@
 import type { NatsConnection } from '../../runtime/nats.ts';
 import { delay } from '../../runtime/retry.ts';
-import { readShards } from '../cli/shardStatus.ts';
+import { readShards } from '../../lake/tail/shardStatus.ts';
 import { SHARDS } from './tenants.ts';
 
 const POLL_MS = 50;

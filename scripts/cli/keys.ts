@@ -1,9 +1,9 @@
 import { openSecretStore } from '../../runtime/secretStore.ts';
-import { keyId, KEYS_BUCKET, newSecret, secretHash, type KeyRecord } from '../../schemas/keys.ts';
+import { asOrigin, keyId, KEYS_BUCKET, newSecret, secretHash, stateOf, type KeyRecord } from '../../schemas/keys.ts';
 import { command, EXIT, group, UsageError, type Context } from './command.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { numberOption } from './number.ts';
-import { findSecret, requiredId, revokeSecret, stateOf } from './secrets.ts';
+import { findSecret, requiredId, revokeSecret } from './secrets.ts';
 import { withStream } from './stream.ts';
 import { formatTable } from './table.ts';
 
@@ -180,10 +180,9 @@ function kindOf(text: string): KeyRecord['kind'] {
   throw new UsageError(`--kind ${text} is neither browser nor server`);
 }
 
-/** As browsers send it in the Origin header: scheme, host and port, nothing after. */
 function originOf(text: string): string {
-  const origin = URL.canParse(text) ? new URL(text).origin : 'null';
-  if (origin !== 'null' && origin === text.replace(/\/$/, '').toLowerCase()) return origin;
+  const origin = asOrigin(text);
+  if (origin !== undefined) return origin;
   throw new UsageError(`--origin ${text} is not an origin: write it like https://shop.example, without a path`);
 }
 

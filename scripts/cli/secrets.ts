@@ -1,26 +1,8 @@
 import type { NatsConnection } from '../../runtime/nats.ts';
 import { openSecretStore, type SecretStore } from '../../runtime/secretStore.ts';
-import { keyId, secretHash } from '../../schemas/keys.ts';
+import { keyId, looksSecret, secretHash, type SecretRecord } from '../../schemas/keys.ts';
 import { isId } from '../../schemas/subjects.ts';
 import { UsageError } from './command.ts';
-
-/** What keys and tokens have in common. */
-export interface SecretRecord {
-  tenantId: string;
-  label: string;
-  createdAt: string;
-  expiresAt?: string;
-  revokedAt?: string;
-}
-
-export type State = 'active' | 'expiring' | 'expired' | 'revoked';
-
-/** Whether a secret works at a moment; `expiring` still does. */
-export function stateOf(record: SecretRecord, nowMs: number): State {
-  if (record.revokedAt) return 'revoked';
-  if (!record.expiresAt) return 'active';
-  return Date.parse(record.expiresAt) <= nowMs ? 'expired' : 'expiring';
-}
 
 /**
  * The record an id or the secret itself names. An id is the 16 hex digits that `list` shows, or at least 8 of them.
@@ -32,7 +14,7 @@ export async function findSecret<T extends SecretRecord>(
   what: 'key' | 'token',
 ): Promise<{ hash: string; record: T }> {
   const all = await store.list();
-  const matching = /^(ik|rt)_/.test(named)
+  const matching = looksSecret(named)
     ? all.filter(({ hash }) => hash === secretHash(named))
     : all.filter(({ hash }) => /^[0-9a-f]{8,64}$/.test(named) && hash.startsWith(named));
   if (matching.length === 1) return matching[0]!;
@@ -70,5 +52,5 @@ export function requiredId(option: string, value: string | undefined): string {
 
 /** A secret must not be repeated in messages, which end up in logs. */
 function shortName(named: string): string {
-  return /^(ik|rt)_/.test(named) ? `${named.slice(0, 6)}…` : JSON.stringify(named);
+  return looksSecret(named) ? `${named.slice(0, 6)}…` : JSON.stringify(named);
 }

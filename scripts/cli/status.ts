@@ -1,7 +1,7 @@
 import { command, EXIT, type Context } from './command.ts';
 import { formatDuration } from './duration.ts';
 import { checkServices, type ServiceHealth } from './serviceHealth.ts';
-import { readShards, type ShardStatus } from './shardStatus.ts';
+import { readShards, type ShardStatus } from '../../lake/tail/shardStatus.ts';
 import { readEnvironment } from './settings.ts';
 import { withStream } from './stream.ts';
 import { formatTable } from './table.ts';

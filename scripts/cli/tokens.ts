@@ -1,15 +1,19 @@
 import { openSecretStore } from '../../runtime/secretStore.ts';
-import { keyId, newSecret, secretHash, TOKENS_BUCKET, type TokenRecord } from '../../schemas/keys.ts';
-import { command, EXIT, group } from './command.ts';
+import { keyId, newSecret, secretHash, stateOf, TOKENS_BUCKET, type TokenRecord } from '../../schemas/keys.ts';
+import { command, EXIT, group, UsageError } from './command.ts';
 import { parseDuration } from './duration.ts';
-import { requiredId, revokeSecret, stateOf } from './secrets.ts';
+import { requiredId, revokeSecret } from './secrets.ts';
 import { withStream } from './stream.ts';
 import { formatTable } from './table.ts';
 
 const create = command({
   usage: `Usage: spor tokens create --tenant <id> [options]
+       spor tokens create --operator [options]
 
-Creates a token that may query one tenant's data at the query server, and prints it, once: only its SHA-256 is kept.
+Creates a token that may query one tenant's data at the query server, and prints it, once: only its SHA-256 is kept. An
+operator token reads every tenant and manages keys and read tokens, in the console and over HTTP.
+
+  --operator             an operator token
 
   --segment <id>         readable segment; may be repeated (default all of the tenant)
   --label <text>         what it is for
@@ -17,6 +21,7 @@ Creates a token that may query one tenant's data at the query server, and prints
   --json
 `,
   options: {
+    operator: { type: 'boolean' },
     tenant: { type: 'string' },
     segment: { type: 'string', multiple: true },
     label: { type: 'string' },
@@ -25,25 +30,30 @@ Creates a token that may query one tenant's data at the query server, and prints
   async run(values, _, context) {
     const nowMs = context.now();
     const expires = values.expires === undefined ? undefined : nowMs + parseDuration('--expires', values.expires);
-    const record: TokenRecord = {
-      tenantId: requiredId('--tenant', values.tenant),
-      segmentIds: (values.segment ?? []).map((segment) => requiredId('--segment', segment)),
+    if (values.operator && (values.tenant !== undefined || values.segment !== undefined))
+      throw new UsageError('--operator reads every tenant: leave --tenant and --segment out');
+    const common = {
       label: values.label ?? '',
       createdAt: new Date(nowMs).toISOString(),
       ...(expires === undefined ? {} : { expiresAt: new Date(expires).toISOString() }),
     };
-    const token = newSecret('rt');
+    const record: TokenRecord = values.operator
+      ? { role: 'operator', ...common }
+      : {
+          tenantId: requiredId('--tenant', values.tenant),
+          segmentIds: (values.segment ?? []).map((segment) => requiredId('--segment', segment)),
+          ...common,
+        };
+    const token = newSecret(values.operator ? 'ot' : 'rt');
     const hash = secretHash(token);
     await withStream(context, async (connection, { replicas }) => {
       await (await openSecretStore<TokenRecord>(connection, TOKENS_BUCKET, replicas)).create(hash, record);
     });
-    const scope =
-      record.segmentIds.length > 0 ? `segments ${record.segmentIds.join(', ')} of ${record.tenantId}` : record.tenantId;
     if (values.json) context.out(`${JSON.stringify({ token, id: keyId(hash), ...record })}\n`);
     else {
       context.out(`${token}
 `);
-      context.err(`Id ${keyId(hash)}: reads ${scope}. The token is shown this once; keep it now.
+      context.err(`Id ${keyId(hash)}: ${mayDo(record)}. The token is shown this once; keep it now.
 `);
     }
     return EXIT.done;
@@ -62,7 +72,7 @@ const list = command({
       .filter(({ record }) => wanted === undefined || record.tenantId === wanted)
       .sort(
         (a, b) =>
-          a.record.tenantId.localeCompare(b.record.tenantId) || a.record.createdAt.localeCompare(b.record.createdAt),
+          tenantOf(a.record).localeCompare(tenantOf(b.record)) || a.record.createdAt.localeCompare(b.record.createdAt),
       )
       .map(({ hash, record }) => ({ id: keyId(hash), state: stateOf(record, context.now()), ...record }));
     if (json) context.out(`${JSON.stringify({ tokens })}\n`);
@@ -71,8 +81,8 @@ const list = command({
     else {
       const rows = tokens.map((token) => [
         token.id,
-        token.tenantId,
-        token.segmentIds.join(', ') || '(all)',
+        tenantOf(token),
+        token.segmentIds?.join(', ') || '(all)',
         token.state,
         token.expiresAt,
         token.createdAt,
@@ -101,7 +111,7 @@ const revoke = command({
     if (json) context.out(`${JSON.stringify({ id, ...record })}\n`);
     else
       context.out(
-        `Token ${id} of ${record.tenantId} ${before ? 'was revoked before, at' : 'is revoked since'} ${record.revokedAt}.\n`,
+        `Token ${id} of ${tenantOf(record)} ${before ? 'was revoked before, at' : 'is revoked since'} ${record.revokedAt}.\n`,
       );
     return EXIT.done;
   },
@@ -116,3 +126,14 @@ export const tokens = group(
 `,
   { create, list, revoke },
 );
+
+/** What a list shows as the tenant. */
+function tenantOf(record: TokenRecord): string {
+  return record.role === 'operator' ? '(operator)' : record.tenantId;
+}
+
+function mayDo(record: TokenRecord): string {
+  if (record.role === 'operator') return 'reads every tenant, manages keys and read tokens';
+  const { segmentIds, tenantId } = record;
+  return `reads ${segmentIds.length > 0 ? `segments ${segmentIds.join(', ')} of ` : ''}${tenantId}`;
+}

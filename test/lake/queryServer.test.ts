@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLog } from '../../runtime/log.ts';
 import { connectNats, type NatsConnection } from '../../runtime/nats.ts';
 import { openSecretStore, type SecretStore } from '../../runtime/secretStore.ts';
-import { newSecret, secretHash, TOKENS_BUCKET, type TokenRecord } from '../../schemas/keys.ts';
+import { newSecret, secretHash, TOKENS_BUCKET, type ReadTokenRecord, type TokenRecord } from '../../schemas/keys.ts';
 import { openLocalStorage } from '../../lake/storage/local.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { startNats, type TestNats } from '../support/nats.ts';
@@ -64,7 +64,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-async function createToken(record: Partial<TokenRecord>): Promise<string> {
+async function createToken(record: Partial<ReadTokenRecord>): Promise<string> {
   const token = newSecret('rt');
   await tokens.create(secretHash(token), {
     tenantId: 'shop',

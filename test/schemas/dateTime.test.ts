@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { dateTimeMs } from '../../ingest/events/dateTime.ts';
+import { dateTimeMs } from '../../schemas/dateTime.ts';
 
 describe('a date-time', () => {
   it('of any instant reads as V8 reads it', () => {

@@ -2,7 +2,8 @@ import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { Kvm, type KV } from '@nats-io/kv';
 import type { NatsConnection } from '../../runtime/nats.ts';
 import { streamInfo } from '../../runtime/streams.ts';
-import { streamName } from '../../schemas/subjects.ts';
+import { shardOf, streamName } from '../../schemas/subjects.ts';
+import { listShards } from './listShards.ts';
 
 export interface ShardStatus {
   shard: number;
@@ -25,7 +26,7 @@ export interface ShardStatus {
   lastCommit?: string;
 }
 
-/** How the processor notes what it holds and how far it is (processor/shards/leases.ts, processor/commit/progress.ts). */
+/** How the processor notes what it holds and how far it is (processor/shards/leases.ts, progress.ts). */
 const LEASES = 'spor_leases';
 const PROGRESS = 'spor_progress';
 const shardKey = (shard: number): string => `shard.${shard}`;
@@ -37,6 +38,19 @@ export async function readShards(connection: NatsConnection, shards: number, now
   return Promise.all(
     Array.from({ length: shards }, (_, shard) => readShard(shard, { manager, leases, progress }, nowMs)),
   );
+}
+
+/** The same of the shard a tenant is in; undefined while there are no streams. */
+export async function readTenantShard(
+  connection: NatsConnection,
+  tenantId: string,
+  nowMs: number,
+): Promise<ShardStatus | undefined> {
+  const manager = await jetstreamManager(connection);
+  const shards = (await listShards(manager)).length;
+  if (shards === 0) return undefined;
+  const [leases, progress] = [await openBucket(connection, LEASES), await openBucket(connection, PROGRESS)];
+  return readShard(shardOf(tenantId, shards), { manager, leases, progress }, nowMs);
 }
 
 async function readShard(

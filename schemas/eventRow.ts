@@ -1,5 +1,5 @@
-import { snakeCase } from '../../schemas/columns.ts';
-import type { JsonSchema, Registry } from '../../schemas/registry.ts';
+import { snakeCase } from './columns.ts';
+import type { JsonSchema, Registry } from './registry.ts';
 import { dateTimeMs } from './dateTime.ts';
 
 /** The server's facts of the batch that a row holds. */

@@ -1,0 +1,95 @@
+import type { Session } from '../lake/http/routes/session.ts';
+
+/** What the server refused, in its own words. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.name = 'ApiError';
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** Rows by column name, as `POST /api/query` answers. */
+export interface Answer {
+  rows: Record<string, unknown>[];
+  truncated: boolean;
+}
+
+export interface Api {
+  session(signal?: AbortSignal): Promise<Session>;
+  get<T>(path: string, query?: Record<string, string | undefined>, signal?: AbortSignal): Promise<T>;
+  post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T>;
+  /** SQL over the chosen tenant; `from` and `to` are UTC dates of the events to look at. */
+  sql(question: { sql: string; from?: string; to?: string }, signal?: AbortSignal): Promise<Answer>;
+  /** An answer that goes on; the caller reads its body. */
+  open(path: string, query: Record<string, string | undefined>, signal: AbortSignal): Promise<Response>;
+}
+
+/**
+ * The query server, as one token sees it. The token goes in a header: it is in no cookie, so no other site can use it.
+ * @param tenantOf the tenant an operator has chosen, or undefined
+ * @param onRefused told when the token is no longer taken
+ */
+export function createApi(
+  token: string,
+  tenantOf: () => string | undefined,
+  onRefused: (error: ApiError) => void,
+): Api {
+  const send = async (path: string, init: RequestInit): Promise<Response> => {
+    const tenant = tenantOf();
+    const headers = {
+      authorization: `Bearer ${token}`,
+      ...(tenant === undefined ? {} : { 'x-spor-tenant': tenant }),
+      ...(init.body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
+    let response: Response;
+    try {
+      response = await fetch(path, { ...init, headers, cache: 'no-store' });
+    } catch (error) {
+      if (init.signal?.aborted) throw error;
+      throw new ApiError(0, 'unreachable', 'The server does not answer. Is it running, and is the network up?');
+    }
+    if (response.ok) return response;
+    const refusal = await refusalOf(response);
+    if (response.status === 401) onRefused(refusal);
+    throw refusal;
+  };
+  const withQuery = (path: string, query: Record<string, string | undefined> = {}): string => {
+    const given = Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined);
+    return given.length === 0 ? path : `${path}?${new URLSearchParams(given).toString()}`;
+  };
+  const asked = (signal: AbortSignal | undefined): RequestInit => (signal ? { signal } : {});
+  const post = async <T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> =>
+    (await (await send(path, { method: 'POST', body: JSON.stringify(body), ...asked(signal) })).json()) as T;
+  const get = async <T>(path: string, query?: Record<string, string | undefined>, signal?: AbortSignal): Promise<T> =>
+    (await (await send(withQuery(path, query), asked(signal))).json()) as T;
+
+  return {
+    session: (signal) => get<Session>('/api/session', {}, signal),
+    get,
+    post,
+    async sql(question, signal) {
+      const { columns, rows, truncated } = await post<{
+        columns: { name: string }[];
+        rows: unknown[][];
+        truncated: boolean;
+      }>('/api/query', question, signal);
+      const named = rows.map((row) => Object.fromEntries(columns.map(({ name }, index) => [name, row[index]])));
+      return { rows: named, truncated };
+    },
+    open: (path, query, signal) => send(withQuery(path, query), { signal }),
+  };
+}
+
+async function refusalOf(response: Response): Promise<ApiError> {
+  try {
+    const { code, message } = (await response.json()) as { code: string; message: string };
+    return new ApiError(response.status, code, message);
+  } catch {
+    return new ApiError(response.status, 'unreadable', `The server answered ${response.status} without saying why.`);
+  }
+}

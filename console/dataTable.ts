@@ -1,0 +1,81 @@
+import { h, type Child } from './dom.ts';
+import { numberOf, plain } from './format.ts';
+
+/** A column of a table. */
+export interface Column<Row> {
+  title: string;
+  value: (row: Row) => unknown;
+  /** How the value is shown; as it is where absent. */
+  show?: ((value: unknown, row: Row) => Child) | undefined;
+  /** Numbers stand to the right. */
+  numeric?: boolean | undefined;
+  /** Is never broken into lines, such as a time. */
+  whole?: boolean | undefined;
+  /** Draws a bar behind the number, as long as its share of the largest. */
+  bar?: boolean | undefined;
+}
+
+export interface TableOptions<Row> {
+  caption: string;
+  /** Whether the caption is only for those who do not see what stands above the table. */
+  captionHidden?: boolean;
+  columns: readonly Column<Row>[];
+  rows: readonly Row[];
+  /** Most rows shown at first. */
+  most?: number;
+}
+
+const MOST_ROWS = 50;
+
+/** A table that scrolls by itself where it is too wide, also by keyboard. */
+export function dataTable<Row>(options: TableOptions<Row>): HTMLElement {
+  const { caption, captionHidden = true, columns, rows, most = MOST_ROWS } = options;
+  const longest = columns.map((column) =>
+    column.bar ? Math.max(0, ...rows.map((row) => numberOf(column.value(row)) ?? 0)) : 0,
+  );
+  const line = (row: Row): HTMLElement =>
+    h('tr', {}, ...columns.map((column, index) => cell(column, row, longest[index]!, index === 0)));
+  const body = h('tbody', {}, ...rows.slice(0, most).map(line));
+  const table = h(
+    'table',
+    {},
+    h('caption', { class: captionHidden ? 'hidden' : undefined }, caption),
+    h(
+      'thead',
+      {},
+      h(
+        'tr',
+        {},
+        ...columns.map(({ title, numeric }) => h('th', { scope: 'col', class: numeric ? 'number' : '' }, title)),
+      ),
+    ),
+    body,
+  );
+  const scroller = h('div', { class: 'table', tabindex: 0, role: 'region', 'aria-label': caption }, table);
+  if (rows.length <= most) return scroller;
+  const more = h(
+    'button',
+    {
+      type: 'button',
+      onclick: () => {
+        body.append(...rows.slice(most).map(line));
+        more.remove();
+        scroller.focus();
+      },
+    },
+    `Show all ${rows.length} rows`,
+  );
+  return h('div', {}, scroller, more);
+}
+
+function cell<Row>({ value, show, numeric, whole, bar }: Column<Row>, row: Row, longest: number, first: boolean): HTMLElement {
+  const raw = value(row);
+  const content = show ? show(raw, row) : plain(raw);
+  if (first && !numeric) return h('th', { scope: 'row' }, content);
+  const element = h('td', { class: numeric ? 'number' : whole ? 'whole' : '' }, content);
+  if (bar && longest > 0) {
+    element.classList.add('bar');
+    element.style.setProperty('--share', `${((numberOf(raw) ?? 0) / longest) * 100}%`);
+  }
+  return element;
+}

@@ -1,0 +1,43 @@
+export type Child = Node | string | number | null | undefined | false | readonly Child[];
+
+type Listener = (event: Event) => void;
+export type Attributes = Record<string, string | number | boolean | Listener | undefined>;
+
+/**
+ * An element. Attributes by their names in HTML; true writes an empty one, false and undefined none; `on…` adds a listener.
+ * Text is always text: nothing here can become markup.
+ */
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === 'function') element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, '');
+    else if (value !== undefined && value !== false) element.setAttribute(name, String(value));
+  }
+  element.append(...nodes(children));
+  return element;
+}
+
+/** Replaces what an element holds. */
+export function fill(element: Element, ...children: Child[]): void {
+  element.replaceChildren(...nodes(children));
+}
+
+function nodes(children: readonly Child[]): (Node | string)[] {
+  return children.flatMap((child): (Node | string)[] => {
+    if (child === null || child === undefined || child === false) return [];
+    if (typeof child === 'string' || child instanceof Node) return [child];
+    return typeof child === 'number' ? [String(child)] : nodes(child);
+  });
+}
+
+let ids = 0;
+
+/** An id of the page's own, to tie labels and descriptions to what they are of. */
+export function newId(what: string): string {
+  return `${what}-${++ids}`;
+}

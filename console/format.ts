@@ -1,0 +1,89 @@
+const NOTHING = '–';
+const WHOLE = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
+const PERCENT = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1 });
+const TIME = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const MINUTE = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const MOMENT = new Intl.DateTimeFormat(undefined, {
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+});
+const YEAR = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+const DAY = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', timeZone: 'UTC' });
+const MOMENTS: Record<'time' | 'minute' | 'moment', Intl.DateTimeFormat> = {
+  time: TIME,
+  minute: MINUTE,
+  moment: MOMENT,
+};
+
+/** The viewer's time zone, such as `Europe/Copenhagen`. */
+export const ZONE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+/** A number from the server: decimals come as text, so that none is rounded on the way. */
+export function numberOf(value: unknown): number | undefined {
+  const number = typeof value === 'string' || typeof value === 'bigint' ? Number(value) : value;
+  return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
+}
+
+/** `12,345`; a dash where there is nothing. */
+export function count(value: unknown): string {
+  const number = numberOf(value);
+  return number === undefined ? NOTHING : WHOLE.format(number);
+}
+
+/** `3.46`, with this many decimals. */
+export function decimal(value: unknown, digits = 2): string {
+  const number = numberOf(value);
+  if (number === undefined) return NOTHING;
+  return new Intl.NumberFormat(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(
+    number,
+  );
+}
+
+/** `12.3 %` of a share between 0 and 1. */
+export function percent(value: unknown): string {
+  const number = numberOf(value);
+  return number === undefined ? NOTHING : PERCENT.format(number);
+}
+
+/** An amount in the way of its currency; one that is not known is written behind. */
+export function money(value: unknown, currency: string): string {
+  const number = numberOf(value);
+  if (number === undefined) return NOTHING;
+  try {
+    return new Intl.NumberFormat(undefined, { style: 'currency', currency }).format(number);
+  } catch {
+    return `${decimal(number)} ${currency}`;
+  }
+}
+
+/** A moment in the viewer's zone, with the year where it is another one. */
+export function when(value: unknown, how: keyof typeof MOMENTS = 'moment'): string {
+  const ms = typeof value === 'number' ? value : Date.parse(String(value));
+  if (Number.isNaN(ms)) return NOTHING;
+  const other = how === 'moment' && new Date(ms).getFullYear() !== new Date().getFullYear();
+  return (other ? YEAR : MOMENTS[how]).format(ms);
+}
+
+/** A UTC day, `24 Nov`. */
+export function dayName(date: string): string {
+  const ms = Date.parse(date);
+  return Number.isNaN(ms) ? date : DAY.format(ms);
+}
+
+/** `840 ms`, `3.2 s`, `4 min`, `2 h`, `3 d`. */
+export function duration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
+  if (ms < 3_600_000) return `${Math.round(ms / 60_000)} min`;
+  if (ms < 172_800_000) return `${Math.round(ms / 3_600_000)} h`;
+  return `${Math.round(ms / 86_400_000)} d`;
+}
+
+/** Text of a cell of any type; a dash where there is nothing. */
+export function plain(value: unknown): string {
+  if (value === null || value === undefined || value === '') return NOTHING;
+  return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | boolean);
+}

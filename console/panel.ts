@@ -1,0 +1,105 @@
+import { ApiError } from './api.ts';
+import { fill, h, newId, type Child } from './dom.ts';
+
+export interface PanelOptions {
+  title: string;
+  /** One sentence on what the numbers are. */
+  note?: string | undefined;
+  /** Fetches and builds the content; runs again on retry. */
+  load: () => Promise<Child>;
+  signal: AbortSignal;
+  /** How often the content is fetched anew. */
+  everyMs?: number | undefined;
+}
+
+/** A titled part of a view that fetches its own content, and says so while it does and when it cannot. */
+export function panel({ title, note, load, signal, everyMs }: PanelOptions): HTMLElement {
+  const heading = newId('panel');
+  const body = h('div', { class: 'panel-body' }, h('p', { class: 'quiet' }, 'Loading …'));
+  const section = h(
+    'section',
+    { class: 'panel', 'aria-labelledby': heading, 'aria-busy': 'true' },
+    h('h2', { id: heading }, title),
+    note === undefined ? null : h('p', { class: 'note' }, note),
+    body,
+  );
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const run = async (): Promise<void> => {
+    try {
+      const content = await load();
+      if (signal.aborted) return;
+      // Whoever reads a table of it is not thrown out by a refresh.
+      const open = new Set([...body.querySelectorAll('details[open]')].map((details) => details.className));
+      fill(body, content);
+      for (const details of body.querySelectorAll('details')) if (open.has(details.className)) details.open = true;
+    } catch (error) {
+      if (signal.aborted) return;
+      fill(
+        body,
+        failure(error, () => void run()),
+      );
+    }
+    section.setAttribute('aria-busy', 'false');
+    if (everyMs !== undefined) timer = setTimeout(() => void run(), everyMs);
+  };
+  signal.addEventListener('abort', () => clearTimeout(timer));
+  void run();
+  return section;
+}
+
+/** Nothing to show, and what to do about it. */
+export function empty(title: string, ...advice: Child[]): HTMLElement {
+  return h('div', { class: 'empty' }, h('p', { class: 'empty-title' }, title), h('div', {}, ...advice));
+}
+
+/** What went wrong, in the server's words, with a way to try again. */
+export function failure(error: unknown, retry?: () => void): HTMLElement {
+  const known = error instanceof ApiError;
+  const message = known ? error.message : `The page failed: ${error instanceof Error ? error.message : String(error)}`;
+  return h(
+    'div',
+    { class: 'failure', role: 'alert' },
+    h('p', {}, message),
+    known ? h('p', { class: 'quiet' }, 'Code ', h('code', {}, error.code)) : null,
+    retry ? h('button', { type: 'button', onclick: retry }, 'Try again') : null,
+  );
+}
+
+/** A number with its name, large. */
+export function figure(name: string, value: Child, detail?: Child): HTMLElement {
+  return h(
+    'div',
+    { class: 'figure' },
+    h('dt', {}, name),
+    h(
+      'dd',
+      {},
+      h('span', { class: 'figure-value' }, value),
+      detail ? h('span', { class: 'figure-detail' }, detail) : null,
+    ),
+  );
+}
+
+/** Text to copy, with a button that does. */
+export function copyable(text: string, what: string): HTMLElement {
+  const said = h('span', { class: 'quiet', role: 'status' });
+  const copy = async (): Promise<void> => {
+    try {
+      await navigator.clipboard.writeText(text);
+      fill(said, 'Copied');
+    } catch {
+      fill(said, 'Could not copy: select the text instead');
+    }
+  };
+  return h(
+    'div',
+    { class: 'copyable' },
+    h('pre', { tabindex: 0, 'aria-label': what, role: 'region' }, h('code', {}, text)),
+    h(
+      'div',
+      { class: 'copyable-actions' },
+      h('button', { type: 'button', onclick: () => void copy() }, `Copy ${what}`),
+      said,
+    ),
+  );
+}

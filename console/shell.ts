@@ -1,0 +1,162 @@
+import type { Session } from '../lake/http/routes/session.ts';
+import type { Api } from './api.ts';
+import { fill, h } from './dom.ts';
+import type { View } from './page.ts';
+import { empty, failure } from './panel.ts';
+import { themeChoice } from './theme.ts';
+import { toolbar } from './toolbar.ts';
+import { accessView } from './views/access.ts';
+import { liveView } from './views/live.ts';
+import { overviewView } from './views/overview.ts';
+import { quarantineView } from './views/quarantine.ts';
+import { addressOf, readState, VIEW_NAMES, type ViewName, type ViewState } from './viewState.ts';
+
+const VIEWS: Partial<Record<ViewName, { title: string; view: View }>> = {
+  overview: { title: 'Overview', view: overviewView },
+  live: { title: 'Live events', view: liveView },
+  quarantine: { title: 'Quarantine', view: quarantineView },
+  access: { title: 'Keys and tokens', view: accessView },
+};
+
+interface ShellOptions {
+  api: Api;
+  session: Session;
+  /** Told which tenant requests are about, when an operator has chosen one. */
+  onTenant: (tenantId: string | undefined) => void;
+  signOut: () => void;
+}
+
+/** What stands around every view: navigation, choices, and the address that holds them. */
+export function createShell(root: Element, { api, session, onTenant, signOut }: ShellOptions): { close: () => void } {
+  const announcer = h('p', { class: 'hidden', role: 'status' });
+  const nav = h('ul');
+  const top = h('header', { class: 'top' });
+  const main = h('main', { id: 'main', tabindex: -1 });
+  let shown = new AbortController();
+
+  const go = (change: Partial<ViewState>): void => {
+    history.pushState(null, '', addressOf({ ...readState(location.search), ...change }));
+    show('focus' in change);
+  };
+  const follow = (event: Event, view: ViewName): void => {
+    const { metaKey, ctrlKey, shiftKey } = event as MouseEvent;
+    if (metaKey || ctrlKey || shiftKey) return; // a new tab or window
+    event.preventDefault();
+    history.pushState(null, '', addressOf(stateFor(view)));
+    show(true);
+  };
+  /** Another view keeps tenant, segment and dates. */
+  const stateFor = (view: ViewName): ViewState => {
+    const { tenant, segment, days, from, to } = readState(location.search);
+    return { view, tenant, segment, days, from, to };
+  };
+
+  const show = (moved: boolean): void => {
+    shown.abort();
+    shown = new AbortController();
+    const state = readState(location.search);
+    const tenant = session.tenants.find(({ tenantId }) => tenantId === state.tenant) ?? session.tenants[0];
+    onTenant(session.role === 'operator' ? tenant?.tenantId : undefined);
+    const current = VIEWS[state.view] ?? VIEWS.overview!;
+    document.title = `${current.title} · ${tenant?.tenantId ?? 'no tenant'} · Spor`;
+    fill(
+      nav,
+      ...VIEW_NAMES.flatMap((name) => {
+        const known = VIEWS[name];
+        if (!known) return [];
+        const here = known === current ? 'page' : undefined;
+        const onclick = (event: Event): void => follow(event, name);
+        return [h('li', {}, h('a', { href: addressOf(stateFor(name)), 'aria-current': here, onclick }, known.title))];
+      }),
+    );
+    const heading = h('h1', {}, current.title);
+    if (tenant) {
+      const page = {
+        api,
+        session,
+        state,
+        tenantId: tenant.tenantId,
+        segmentIds: tenant.segmentIds,
+        signal: shown.signal,
+        go,
+        announce: (text: string) => fill(announcer, text),
+      };
+      const held = top.contains(document.activeElement) ? controlOf(document.activeElement) : undefined;
+      fill(top, toolbar(page));
+      // The controls are new ones: whoever works by keyboard stays on the one in use.
+      for (const control of top.querySelectorAll('select, input'))
+        if (held !== undefined && controlOf(control) === held) (control as HTMLElement).focus();
+      try {
+        fill(main, heading, current.view(page));
+      } catch (error) {
+        fill(main, heading, failure(error));
+      }
+    } else {
+      fill(top);
+      fill(main, heading, noTenant());
+    }
+    if (moved) main.focus();
+  };
+
+  const onPop = (): void => show(true);
+  window.addEventListener('popstate', onPop);
+  fill(
+    root,
+    h(
+      'div',
+      { class: 'shell' },
+      h('a', { class: 'skip', href: '#main', onclick: (event: Event) => skip(event, main) }, 'Skip to the content'),
+      h(
+        'div',
+        { class: 'side' },
+        h('div', { class: 'brand' }, h('img', { src: 'icon.svg', alt: '' }), 'Spor'),
+        h('nav', { 'aria-label': 'Views' }, nav),
+        h(
+          'div',
+          { class: 'side-foot' },
+          h('p', { class: 'quiet' }, signedInAs(session)),
+          themeChoice(),
+          h('button', { type: 'button', onclick: signOut }, 'Sign out'),
+        ),
+      ),
+      top,
+      main,
+    ),
+    announcer,
+  );
+  show(false);
+  return {
+    close: () => {
+      shown.abort();
+      window.removeEventListener('popstate', onPop);
+    },
+  };
+}
+
+/** What a control is labelled with. */
+function controlOf(element: Element | null): string | undefined {
+  return element?.closest('label')?.firstChild?.textContent ?? undefined;
+}
+
+/** A link to an anchor would change the address, which holds the view. */
+function skip(event: Event, main: HTMLElement): void {
+  event.preventDefault();
+  main.focus();
+}
+
+function signedInAs({ role, label, tokenId, tenants }: Session): string {
+  const name = label === '' ? tokenId.slice(0, 8) : `“${label}”`;
+  return role === 'operator' ? `Operator, token ${name}` : `${tenants[0]?.tenantId ?? ''}, token ${name}`;
+}
+
+function noTenant(): HTMLElement {
+  return empty(
+    'There is no tenant yet.',
+    h(
+      'p',
+      {},
+      'A tenant begins with its first key: ',
+      h('code', {}, 'npx spor keys create --tenant my-shop --segment web'),
+    ),
+  );
+}

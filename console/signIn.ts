@@ -1,0 +1,45 @@
+import { h, newId } from './dom.ts';
+
+/** The page that asks for a token. */
+export function signInPage(signIn: (token: string) => Promise<void>, reason?: string): HTMLElement {
+  const fault = newId('fault');
+  const input = h('input', {
+    type: 'password',
+    name: 'token',
+    required: true,
+    autocomplete: 'off',
+    spellcheck: 'false',
+    'aria-describedby': fault,
+    'aria-invalid': reason === undefined ? 'false' : 'true',
+  });
+  const button = h('button', { class: 'primary', type: 'submit' }, 'Sign in');
+  const submit = (event: Event): void => {
+    event.preventDefault();
+    const token = input.value.trim();
+    if (token === '') return input.focus();
+    button.disabled = true;
+    void signIn(token).finally(() => (button.disabled = false));
+  };
+  queueMicrotask(() => input.focus());
+  return h(
+    'main',
+    { class: 'sign-in' },
+    h('div', { class: 'brand' }, h('img', { src: 'icon.svg', alt: '' }), 'Spor'),
+    h(
+      'form',
+      { onsubmit: submit },
+      h('h1', {}, 'Sign in'),
+      h('label', {}, 'Token', input),
+      h('p', { id: fault, class: 'form-fault', role: 'alert' }, reason),
+      button,
+      h(
+        'div',
+        { class: 'note' },
+        h('p', {}, 'A read token shows one tenant; an operator token all of them, with their keys. Create one with'),
+        h('p', {}, h('code', {}, 'npx spor tokens create --tenant my-shop')),
+        h('p', {}, 'or ', h('code', {}, 'npx spor tokens create --operator')),
+        h('p', {}, 'It stays in this tab and is sent to this server only.'),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,38 @@
+import { h } from './dom.ts';
+
+const KEY = 'spor.theme';
+const THEMES = ['auto', 'light', 'dark'] as const;
+type Theme = (typeof THEMES)[number];
+const NAMES: Record<Theme, string> = { auto: 'As the system', light: 'Light', dark: 'Dark' };
+
+function chosen(): Theme {
+  return THEMES.find((theme) => theme === localStorage.getItem(KEY)) ?? 'auto';
+}
+
+function apply(): void {
+  const theme = chosen();
+  if (theme === 'auto') delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+  document.dispatchEvent(new Event('themechange'));
+}
+
+/** Applies the viewer's choice, and follows the system's where there is none. `themechange` tells what is drawn. */
+export function startTheme(): void {
+  apply();
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', apply);
+}
+
+/** The choice, kept for later visits. */
+export function themeChoice(): HTMLElement {
+  const select = h(
+    'select',
+    {
+      onchange: () => {
+        localStorage.setItem(KEY, select.value);
+        apply();
+      },
+    },
+    ...THEMES.map((theme) => h('option', { value: theme, selected: theme === chosen() }, NAMES[theme])),
+  );
+  return h('label', {}, 'Colours', select);
+}

@@ -1,0 +1,78 @@
+/** What the page shows, all of it in the address, so that a view can be shared and gone back to. */
+export interface ViewState {
+  view: ViewName;
+  /** Chosen by an operator; a tenant's token has its own. */
+  tenant?: string | undefined;
+  segment?: string | undefined;
+  /** The last so many UTC days, today included; absent where dates are given. */
+  days?: number | undefined;
+  /** First and last UTC day, both included. */
+  from?: string | undefined;
+  to?: string | undefined;
+  /** Live events and quarantine: id of a key, an error code, an outcome. */
+  key?: string | undefined;
+  code?: string | undefined;
+  outcome?: string | undefined;
+}
+
+export const VIEW_NAMES = ['overview', 'live', 'search', 'products', 'revenue', 'quarantine', 'access'] as const;
+export type ViewName = (typeof VIEW_NAMES)[number];
+
+const DEFAULT_DAYS = 28;
+const DAY_MS = 86_400_000;
+const ID = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+
+/** The state an address stands for; what it has that makes no sense is as if it were not there. */
+export function readState(search: string): ViewState {
+  const query = new URLSearchParams(search);
+  const text = (name: string, pattern: RegExp): string | undefined => {
+    const value = query.get(name);
+    return value !== null && pattern.test(value) ? value : undefined;
+  };
+  const from = day(query.get('from'));
+  const to = day(query.get('to'));
+  const dates = from !== undefined && to !== undefined && from <= to;
+  const days = Number(query.get('days'));
+  return {
+    view: VIEW_NAMES.find((name) => name === query.get('view')) ?? 'overview',
+    tenant: text('tenant', ID),
+    segment: text('segment', ID),
+    ...(dates ? { from, to } : { days: Number.isInteger(days) && days >= 1 && days <= 731 ? days : DEFAULT_DAYS }),
+    key: text('key', /^[0-9a-f]{16}$/),
+    code: text('code', /^[a-z_]{1,64}$/),
+    outcome: text('outcome', /^(accepted|rejected)$/),
+  };
+}
+
+/** The address of a state, as short as it can be. */
+export function addressOf(state: ViewState): string {
+  const { view, days, ...rest } = state;
+  const query = new URLSearchParams();
+  if (view !== 'overview') query.set('view', view);
+  if (days !== undefined && days !== DEFAULT_DAYS) query.set('days', String(days));
+  for (const [name, value] of Object.entries(rest)) if (value !== undefined) query.set(name, value);
+  const text = query.toString();
+  return text === '' ? './' : `?${text}`;
+}
+
+/** First and last UTC day of a state, both included. */
+export function daysOf({ from, to, days = DEFAULT_DAYS }: ViewState, nowMs: number): { from: string; to: string } {
+  if (from !== undefined && to !== undefined) return { from, to };
+  return { from: utcDay(nowMs - (days - 1) * DAY_MS), to: utcDay(nowMs) };
+}
+
+/** `2026-11-24`, by UTC. */
+export function utcDay(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
+}
+
+/** The day after. */
+export function nextDay(date: string): string {
+  return utcDay(Date.parse(date) + DAY_MS);
+}
+
+function day(text: string | null): string | undefined {
+  if (text === null || !/^\d{4}-\d\d-\d\d$/.test(text)) return undefined;
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) || utcDay(ms) !== text ? undefined : text;
+}

@@ -1,0 +1,208 @@
+import { chart } from '../chart.ts';
+import { dataTable } from '../dataTable.ts';
+import { h } from '../dom.ts';
+import { count, dayName, numberOf, plain, when } from '../format.ts';
+import type { Page } from '../page.ts';
+import { copyable, empty, panel } from '../panel.ts';
+import { daysOf, nextDay } from '../viewState.ts';
+import { inSegment } from './overview.ts';
+
+const MOST_SHOWN = 200;
+const FIRST_SHOWN = 25;
+
+/** Refused events with the reason, as they came, and how to bring them back. */
+export function quarantineView(page: Page): HTMLElement {
+  const { state, signal, go } = page;
+  const { code } = state;
+  const all = h('button', { type: 'button', onclick: () => go({ code: undefined }) }, 'Show all reasons');
+  return h(
+    'div',
+    { class: 'panel-body' },
+    h(
+      'div',
+      { class: 'columns' },
+      panel({
+        title: 'By reason',
+        note: 'Refused events are kept whole. Their senders were told the same reason.',
+        load: () => byReason(page),
+        signal,
+      }),
+      panel({ title: 'By day', load: () => byDay(page), signal }),
+    ),
+    panel({
+      title: 'Bring them back',
+      note: 'Mended events go through the receiver’s checks again and keep their times. Doing it twice changes nothing.',
+      load: () => Promise.resolve(redrive(page)),
+      signal,
+    }),
+    panel({
+      title: code === undefined ? 'Newest' : `Newest with ${code}`,
+      load: async () =>
+        h('div', { class: 'panel-body' }, code === undefined ? null : h('div', {}, all), await newest(page)),
+      signal,
+    }),
+  );
+}
+
+function where({ state }: Page, withCode = true): { clause: string; from: string; to: string } {
+  const { from, to } = daysOf(state, Date.now());
+  const code = withCode && state.code !== undefined ? `AND code = '${state.code}'` : '';
+  return {
+    clause: `WHERE received_at >= TIMESTAMPTZ '${from} 00:00:00+00' AND received_at < TIMESTAMPTZ '${nextDay(to)} 00:00:00+00' ${inSegment(state.segment)} ${code}`,
+    from,
+    to: nextDay(to),
+  };
+}
+
+async function byReason(page: Page): Promise<HTMLElement> {
+  const { clause, from, to } = where(page, false);
+  const { rows } = await page.api.sql(
+    {
+      sql: `SELECT code, count(*) AS events, count(DISTINCT key_id) AS keys, max(received_at) AS last
+        FROM quarantine ${clause} GROUP BY code ORDER BY events DESC, code`,
+      from,
+      to,
+    },
+    page.signal,
+  );
+  if (rows.length === 0) return nothing();
+  const open = (code: string): HTMLElement =>
+    h(
+      'button',
+      { type: 'button', class: 'link', 'aria-pressed': String(code === page.state.code), onclick: () => page.go({ code }) },
+      code,
+    );
+  return dataTable({
+    caption: 'Refused events by reason',
+    rows,
+    columns: [
+      { title: 'Reason', value: (row) => row.code, show: (code) => open(String(code)) },
+      { title: 'Events', value: (row) => row.events, show: count, numeric: true, bar: true },
+      { title: 'Keys', value: (row) => row.keys, show: count, numeric: true },
+      { title: 'Last', value: (row) => row.last, show: (last) => when(last), whole: true },
+    ],
+  });
+}
+
+async function byDay(page: Page): Promise<HTMLElement> {
+  const { clause, from, to } = where(page);
+  const { rows } = await page.api.sql(
+    {
+      sql: `SELECT strftime(received_at AT TIME ZONE 'UTC', '%Y-%m-%d') AS day, count(*) AS events
+        FROM quarantine ${clause} GROUP BY ALL ORDER BY day`,
+      from,
+      to,
+    },
+    page.signal,
+  );
+  if (rows.length === 0) return nothing();
+  const events = new Map(rows.map((row) => [String(row.day), numberOf(row.events)]));
+  const days: string[] = [];
+  for (let day = from; day < to; day = nextDay(day)) days.push(day);
+  return chart({
+    title: 'Refused events by day',
+    xTitle: 'UTC day',
+    x: days.map((_, index) => index),
+    xName: (index) => dayName(days[index] ?? ''),
+    kind: 'bars',
+    series: [{ label: 'Refused', values: days.map((day) => events.get(day) ?? 0) }],
+  });
+}
+
+async function newest(page: Page): Promise<HTMLElement> {
+  const { clause, from, to } = where(page);
+  const { rows } = await page.api.sql(
+    {
+      sql: `SELECT received_at, segment, key_id, type, event_id, code, path, message, receipt_id, raw
+        FROM quarantine ${clause} ORDER BY received_at DESC LIMIT ${MOST_SHOWN}`,
+      from,
+      to,
+    },
+    page.signal,
+  );
+  if (rows.length === 0) return nothing();
+  const list = h('ol', { class: 'feed', 'aria-label': 'Refused events, newest first' }, ...rows.slice(0, FIRST_SHOWN).map(line));
+  if (rows.length <= FIRST_SHOWN) return list;
+  const more = h('button', { type: 'button' }, `Show ${rows.length - FIRST_SHOWN} more`);
+  more.addEventListener('click', () => {
+    const rest = rows.slice(FIRST_SHOWN).map(line);
+    list.append(...rest);
+    more.remove();
+    rest[0]!.querySelector('summary')!.focus();
+  });
+  return h('div', { class: 'panel-body' }, list, h('div', {}, more));
+}
+
+function line(row: Record<string, unknown>): HTMLElement {
+  const {
+    received_at: at,
+    segment,
+    key_id: key,
+    type,
+    event_id: id,
+    code,
+    path,
+    message,
+    receipt_id: receipt,
+    raw,
+  } = row;
+  const facts: [string, unknown][] = [
+    ['Reason', code],
+    ['Where', path],
+    ['What', message],
+    ['Received', when(at)],
+    ['Segment', segment],
+    ['Key', key],
+    ['Event id', id],
+    ['Receipt', receipt],
+  ];
+  return h(
+    'li',
+    {},
+    h(
+      'details',
+      {},
+      h(
+        'summary',
+        {},
+        h('span', {}, when(at, 'time')),
+        h('span', {}, plain(segment)),
+        h('span', {}, plain(type)),
+        h('span', {}, `${plain(code)}: ${plain(message)}`),
+      ),
+      h(
+        'div',
+        { class: 'detail' },
+        h(
+          'dl',
+          { class: 'facts' },
+          ...facts.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, plain(value))]),
+        ),
+        copyable(String(raw), 'event'),
+      ),
+    ),
+  );
+}
+
+function redrive(page: Page): HTMLElement {
+  const { tenantId, state } = page;
+  const { from, to } = daysOf(state, Date.now());
+  const parts = ['npx spor quarantine redrive', `--tenant ${tenantId}`];
+  if (state.segment !== undefined) parts.push(`--segment ${state.segment}`);
+  if (state.code !== undefined) parts.push(`--code ${state.code}`);
+  parts.push(`--from ${from}`, `--to ${to}`, '--dry-run');
+  return h(
+    'div',
+    { class: 'panel-body' },
+    copyable(parts.join(' '), 'command'),
+    h(
+      'p',
+      { class: 'note' },
+      'Shows what would happen; leave --dry-run out to do it. --help says how to mend events on the way.',
+    ),
+  );
+}
+
+function nothing(): HTMLElement {
+  return empty('Nothing was refused in this period.', h('p', {}, 'Choose a longer period above, or be glad.'));
+}

@@ -1,0 +1,51 @@
+import { ApiError } from '../api.ts';
+import { fill, h, newId, type Child } from '../dom.ts';
+import type { Page } from '../page.ts';
+
+/** Asks whether a key or token shall be withdrawn, and does it; resolves to whether it was. */
+export function confirmRevoke(
+  page: Page,
+  { what, id, name, own }: { what: 'key' | 'token'; id: string; name: string; own: boolean },
+): Promise<boolean> {
+  const consequence =
+    what === 'key'
+      ? 'Whatever sends with it is refused within a second. What it sent stays.'
+      : own
+        ? 'This is the token you are signed in with: you will be signed out.'
+        : 'Whoever reads with it is refused within a second.';
+  return new Promise((resolve) => {
+    const fault = h('p', { class: 'form-fault', role: 'alert' });
+    const close = (done: boolean): void => {
+      dialog.close();
+      resolve(done);
+    };
+    const revoke = h('button', { type: 'button', class: 'danger' }, 'Revoke');
+    revoke.addEventListener('click', () => {
+      revoke.disabled = true;
+      page.api.post(`/api/${what}s/${id}/revoke`, {}).then(
+        () => close(true),
+        (error: unknown) => {
+          revoke.disabled = false;
+          fill(fault, error instanceof ApiError ? error.message : String(error));
+        },
+      );
+    });
+    const keep = h('button', { type: 'button', onclick: () => close(false) }, 'Keep it');
+    const dialog = openDialog(`Revoke ${what} ${name}?`, [
+      h('p', {}, `${consequence} It cannot be undone.`),
+      fault,
+      h('div', { class: 'actions' }, revoke, keep),
+    ]);
+    dialog.addEventListener('cancel', () => resolve(false));
+  });
+}
+
+/** A dialog over the page; it is gone once closed. The browser keeps the focus in it and gives it back. */
+export function openDialog(title: string, content: Child[]): HTMLDialogElement {
+  const id = newId('dialog');
+  const dialog = h('dialog', { 'aria-labelledby': id }, h('div', {}, h('h2', { id }, title), ...content));
+  dialog.addEventListener('close', () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}

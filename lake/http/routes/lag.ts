@@ -1,0 +1,44 @@
+import type { NatsConnection } from '../../../runtime/nats.ts';
+import { LAKE_ERRORS, LakeError } from '../../errors.ts';
+import { readTenantShard } from '../../tail/shardStatus.ts';
+import { jsonReply, type Route } from '../route.ts';
+
+/** The answer of `GET /api/lag`: how far the lake is behind what was acknowledged, for the shard the tenant is in. */
+export interface LagAnswer {
+  /** When it was asked, in milliseconds since 1970. */
+  at: number;
+  shard: number;
+  /** Messages, each of many events, that are acknowledged and not committed yet. */
+  lagMessages: number;
+  /** Age of the oldest of them; 0 where there is none, absent where it cannot be told. */
+  behindMs?: number;
+  /** When the shard's processor last committed something, ISO 8601. */
+  lastCommit?: string;
+}
+
+/** `GET /api/lag` */
+export function lagRoute(connection: () => NatsConnection | undefined): Route {
+  return {
+    method: 'GET',
+    path: '/api/lag',
+    access: 'reader',
+    async handle({ reader: { tenantId } }) {
+      const open = connection();
+      if (!open) throw new LakeError('stream_unavailable', LAKE_ERRORS.stream_unavailable.help);
+      const at = Date.now();
+      const status = await readTenantShard(open, tenantId, at).catch((error: unknown) => {
+        throw new LakeError('stream_unavailable', LAKE_ERRORS.stream_unavailable.help, { cause: error });
+      });
+      if (!status) throw new LakeError('stream_unavailable', 'There is no event stream yet: start a receiver.');
+      const { shard, lagMessages, behindMs, lastCommit } = status;
+      const answer: LagAnswer = {
+        at,
+        shard,
+        lagMessages,
+        ...(behindMs === undefined ? {} : { behindMs }),
+        ...(lastCommit === undefined ? {} : { lastCommit }),
+      };
+      return jsonReply(answer);
+    },
+  };
+}
