@@ -17,6 +17,7 @@ COPY schemas ./schemas
 COPY runtime ./runtime
 COPY ingest ./ingest
 COPY lake ./lake
+COPY console ./console
 COPY processor ./processor
 COPY scripts ./scripts
 RUN mkdir -p /var/spor/work && chown -R node:node /var/spor && ln -s /app/scripts/spor.mjs /usr/local/bin/spor

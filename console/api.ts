@@ -55,7 +55,8 @@ export function createApi(
     }
     if (response.ok) return response;
     const refusal = await refusalOf(response);
-    if (response.status === 401) onRefused(refusal);
+    // What belongs to a view that is left says nothing new: its text may not even have arrived.
+    if (response.status === 401 && !init.signal?.aborted) onRefused(refusal);
     throw refusal;
   };
   const withQuery = (path: string, query: Record<string, string | undefined> = {}): string => {

@@ -51,7 +51,7 @@ export function dataTable<Row>(options: TableOptions<Row>): HTMLElement {
     ),
     body,
   );
-  const scroller = h('div', { class: 'table', tabindex: 0, role: 'region', 'aria-label': caption }, table);
+  const scroller = h('div', { class: 'table', tabindex: 0, role: 'region', 'aria-label': `Table: ${caption}` }, table);
   if (rows.length <= most) return scroller;
   const more = h(
     'button',
@@ -68,7 +68,12 @@ export function dataTable<Row>(options: TableOptions<Row>): HTMLElement {
   return h('div', {}, scroller, more);
 }
 
-function cell<Row>({ value, show, numeric, whole, bar }: Column<Row>, row: Row, longest: number, first: boolean): HTMLElement {
+function cell<Row>(
+  { value, show, numeric, whole, bar }: Column<Row>,
+  row: Row,
+  longest: number,
+  first: boolean,
+): HTMLElement {
   const raw = value(row);
   const content = show ? show(raw, row) : plain(raw);
   if (first && !numeric) return h('th', { scope: 'row' }, content);

@@ -1,6 +1,5 @@
 const NOTHING = '–';
 const WHOLE = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
-const PERCENT = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1 });
 const TIME = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 const MINUTE = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const MOMENT = new Intl.DateTimeFormat(undefined, {
@@ -40,23 +39,6 @@ export function decimal(value: unknown, digits = 2): string {
   return new Intl.NumberFormat(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(
     number,
   );
-}
-
-/** `12.3 %` of a share between 0 and 1. */
-export function percent(value: unknown): string {
-  const number = numberOf(value);
-  return number === undefined ? NOTHING : PERCENT.format(number);
-}
-
-/** An amount in the way of its currency; one that is not known is written behind. */
-export function money(value: unknown, currency: string): string {
-  const number = numberOf(value);
-  if (number === undefined) return NOTHING;
-  try {
-    return new Intl.NumberFormat(undefined, { style: 'currency', currency }).format(number);
-  } catch {
-    return `${decimal(number)} ${currency}`;
-  }
 }
 
 /** A moment in the viewer's zone, with the year where it is another one. */

@@ -30,12 +30,12 @@ interface ShellOptions {
 export function createShell(root: Element, { api, session, onTenant, signOut }: ShellOptions): { close: () => void } {
   const announcer = h('p', { class: 'hidden', role: 'status' });
   const nav = h('ul');
-  const top = h('header', { class: 'top' });
+  const top = h('section', { class: 'top', 'aria-label': 'Choices' });
   const main = h('main', { id: 'main', tabindex: -1 });
   let shown = new AbortController();
 
   const go = (change: Partial<ViewState>): void => {
-    history.pushState(null, '', addressOf({ ...readState(location.search), ...change }));
+    history.pushState(null, '', addressOf({ ...stateHere(), ...change }));
     show('focus' in change);
   };
   const follow = (event: Event, view: ViewName): void => {
@@ -45,16 +45,21 @@ export function createShell(root: Element, { api, session, onTenant, signOut }: 
     history.pushState(null, '', addressOf(stateFor(view)));
     show(true);
   };
+  /** The state the address stands for. A tenant's token has its tenant, whatever a link says that somebody shared. */
+  const stateHere = (): ViewState => {
+    const state = readState(location.search);
+    return session.role === 'operator' ? state : { ...state, tenant: undefined };
+  };
   /** Another view keeps tenant, segment and dates. */
   const stateFor = (view: ViewName): ViewState => {
-    const { tenant, segment, days, from, to } = readState(location.search);
+    const { tenant, segment, days, from, to } = stateHere();
     return { view, tenant, segment, days, from, to };
   };
 
   const show = (moved: boolean): void => {
     shown.abort();
     shown = new AbortController();
-    const state = readState(location.search);
+    const state = stateHere();
     const tenant = session.tenants.find(({ tenantId }) => tenantId === state.tenant) ?? session.tenants[0];
     onTenant(session.role === 'operator' ? tenant?.tenantId : undefined);
     const current = VIEWS[state.view] ?? VIEWS.overview!;
@@ -107,7 +112,7 @@ export function createShell(root: Element, { api, session, onTenant, signOut }: 
       { class: 'shell' },
       h('a', { class: 'skip', href: '#main', onclick: (event: Event) => skip(event, main) }, 'Skip to the content'),
       h(
-        'div',
+        'header',
         { class: 'side' },
         h('div', { class: 'brand' }, h('img', { src: 'icon.svg', alt: '' }), 'Spor'),
         h('nav', { 'aria-label': 'Views' }, nav),

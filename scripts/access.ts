@@ -6,6 +6,7 @@ import {
   stateOf,
   TOKENS_BUCKET,
   type KeyRecord,
+  type SecretRecord,
   type TokenRecord,
 } from '../schemas/keys.ts';
 import { openStream } from './cli/stream.ts';
@@ -17,6 +18,8 @@ export interface Access {
   keyOf: (tenantId: string, segmentId: string) => string;
   /** Read token of a tenant. */
   tokenOf: (tenantId: string) => string;
+  /** Where one was asked for. */
+  operatorToken?: string;
 }
 
 /** Creates a key for each segment and a read token for each tenant of the shops. */
@@ -27,8 +30,11 @@ export async function grantAccess(options: {
   label: string;
   /** When the secrets end; absent: never. */
   expiresAt?: Date;
+  /** Whether to make an operator token, too. */
+  operator?: boolean;
 }): Promise<Access> {
-  const { natsUrl, replicas, shops, label, expiresAt } = options;
+  const { natsUrl, replicas, shops, label, expiresAt, operator = false } = options;
+  const operatorToken = operator ? newSecret('ot') : undefined;
   const secrets = new Map<string, string>();
   const common = {
     label,
@@ -49,6 +55,7 @@ export async function grantAccess(options: {
       await tokens.create(secretHash(token), { tenantId, segmentIds: [], ...common });
       secrets.set(tenantId, token);
     }
+    if (operatorToken) await tokens.create(secretHash(operatorToken), { role: 'operator', ...common });
   } finally {
     await connection.close();
   }
@@ -57,22 +64,27 @@ export async function grantAccess(options: {
     if (value === undefined) throw new Error(`no access was granted for ${name}`);
     return value;
   };
-  return { keyOf: (tenantId, segmentId) => secret(`${tenantId}/${segmentId}`), tokenOf: secret };
+  return {
+    keyOf: (tenantId, segmentId) => secret(`${tenantId}/${segmentId}`),
+    tokenOf: secret,
+    ...(operatorToken ? { operatorToken } : {}),
+  };
 }
 
-/** Whether a key and a token given out earlier still work. */
+/** Whether a key and tokens given out earlier still work. */
 export async function isGranted(options: {
   natsUrl: string;
   replicas: number;
   key: string;
-  token: string;
+  tokens: readonly string[];
 }): Promise<boolean> {
-  const { natsUrl, replicas, key, token } = options;
+  const { natsUrl, replicas, key } = options;
   const connection = await openStream(natsUrl, 'NATS_URL');
   try {
     const keys = await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, replicas);
     const tokens = await openSecretStore<TokenRecord>(connection, TOKENS_BUCKET, replicas);
-    const records = [await keys.get(secretHash(key)), await tokens.get(secretHash(token))];
+    const records: (SecretRecord | undefined)[] = [await keys.get(secretHash(key))];
+    for (const token of options.tokens) records.push(await tokens.get(secretHash(token)));
     return records.every((record) => record !== undefined && stateOf(record, Date.now()) === 'active');
   } finally {
     await connection.close();

@@ -63,7 +63,8 @@ const demo = command({
         const { runDemo } = await loading;
         const outcome = await runDemo(stack, { seconds, rate, seed, signal: ended, log });
         log(report(outcome, { lakeUrl: stack.lakeUrl, dir: folder.path }));
-        if (values.keep) await kept(stack, ended, log);
+        if (values.keep) await kept(stack, { ended, log, operatorToken: outcome.operatorToken });
+        else log('To look at it in the console: npm run demo -- --keep');
         if (values.json) context.out(`${JSON.stringify(summarize(outcome))}\n`);
         return outcome.faults.length === 0 ? EXIT.done : EXIT.failed;
       } finally {
@@ -84,9 +85,18 @@ const demo = command({
 });
 
 /** Waits for Ctrl-C; anything else that ends the wait is thrown. */
-async function kept(stack: Stack, ended: AbortSignal, log: (line: string) => void): Promise<void> {
+async function kept(
+  stack: Stack,
+  { ended, log, operatorToken }: { ended: AbortSignal; log: (line: string) => void; operatorToken: string },
+): Promise<void> {
   log(
-    `kept running: events to ${stack.ingestUrl}/api/events, queries to ${stack.queryUrl}/api/query. Ctrl-C stops it.`,
+    [
+      'kept running until Ctrl-C:',
+      `  events      ${stack.ingestUrl}/api/events`,
+      `  queries     ${stack.queryUrl}/api/query`,
+      `  console     ${stack.queryUrl}/console/`,
+      `  sign in as  ${operatorToken}`,
+    ].join('\n'),
   );
   if (!ended.aborted) await new Promise((resolve) => ended.addEventListener('abort', resolve));
   if (!(ended.reason instanceof Interrupted)) throw ended.reason;

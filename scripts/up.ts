@@ -28,6 +28,7 @@ S3_… and AWS_… settings puts the lake into S3.
 interface Secrets {
   SPOR_KEY: string;
   SPOR_TOKEN: string;
+  SPOR_OPERATOR_TOKEN: string;
 }
 
 const up = command({
@@ -62,7 +63,7 @@ const up = command({
         log(welcome(stack, secrets, envFile));
         if (values.json)
           context.out(
-            `${JSON.stringify({ ingestUrl: stack.ingestUrl, queryUrl: stack.queryUrl, natsUrl: stack.natsUrl, lakeUrl: stack.lakeUrl, key: secrets.SPOR_KEY, token: secrets.SPOR_TOKEN, processes: stack.processes() })}\n`,
+            `${JSON.stringify({ ingestUrl: stack.ingestUrl, queryUrl: stack.queryUrl, natsUrl: stack.natsUrl, lakeUrl: stack.lakeUrl, key: secrets.SPOR_KEY, token: secrets.SPOR_TOKEN, operatorToken: secrets.SPOR_OPERATOR_TOKEN, consoleUrl: `${stack.queryUrl}/console/`, processes: stack.processes() })}\n`,
           );
         if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
         log('stopping …');
@@ -85,13 +86,25 @@ const SEGMENT = SHOP!.segments[0]!.segmentId;
 async function secretsOf(stack: Stack, envFile: string): Promise<Secrets> {
   const replicas = Number(stack.env.NATS_REPLICAS ?? 1);
   const before = parseEnvFile(await readFile(envFile, 'utf8').catch(() => '')); // absent at the first start
-  const { SPOR_KEY, SPOR_TOKEN } = before;
-  const known = SPOR_KEY && SPOR_TOKEN ? { key: SPOR_KEY, token: SPOR_TOKEN } : undefined;
-  if (known && (await isGranted({ natsUrl: stack.natsUrl, replicas, ...known }))) {
-    return { SPOR_KEY: known.key, SPOR_TOKEN: known.token };
-  }
-  const access = await grantAccess({ natsUrl: stack.natsUrl, replicas, shops: [SHOP!], label: 'up' });
-  return { SPOR_KEY: access.keyOf(TENANT, SEGMENT), SPOR_TOKEN: access.tokenOf(TENANT) };
+  const { SPOR_KEY, SPOR_TOKEN, SPOR_OPERATOR_TOKEN } = before;
+  const known =
+    SPOR_KEY && SPOR_TOKEN && SPOR_OPERATOR_TOKEN ? { SPOR_KEY, SPOR_TOKEN, SPOR_OPERATOR_TOKEN } : undefined;
+  if (
+    known &&
+    (await isGranted({
+      natsUrl: stack.natsUrl,
+      replicas,
+      key: known.SPOR_KEY,
+      tokens: [known.SPOR_TOKEN, known.SPOR_OPERATOR_TOKEN],
+    }))
+  )
+    return known;
+  const access = await grantAccess({ natsUrl: stack.natsUrl, replicas, shops: [SHOP!], label: 'up', operator: true });
+  return {
+    SPOR_KEY: access.keyOf(TENANT, SEGMENT),
+    SPOR_TOKEN: access.tokenOf(TENANT),
+    SPOR_OPERATOR_TOKEN: access.operatorToken!,
+  };
 }
 
 /** Readable by its owner only, and never half written: other processes read it. */
@@ -103,7 +116,7 @@ async function writeEnv(file: string, env: Record<string, string>): Promise<void
 
 function welcome(
   { ingestUrl, queryUrl, lakeUrl, dir }: Stack,
-  { SPOR_KEY, SPOR_TOKEN }: Secrets,
+  { SPOR_KEY, SPOR_TOKEN, SPOR_OPERATOR_TOKEN }: Secrets,
   envFile: string,
 ): string {
   const now = Date.now();
@@ -124,10 +137,12 @@ function welcome(
     '',
     `  events      ${ingestUrl}/api/events`,
     `  queries     ${queryUrl}/api/query`,
+    `  console     ${queryUrl}/console/   sign in with one of the tokens below`,
     `  lake        ${lakeUrl}`,
     `  logs        ${join(dir, 'logs')}`,
     `  key         ${SPOR_KEY}   sends as ${TENANT}/${SEGMENT}`,
     `  read token  ${SPOR_TOKEN}   reads ${TENANT}`,
+    `  operator    ${SPOR_OPERATOR_TOKEN}   reads every tenant, manages keys and tokens`,
     '',
     'Send an event (sent twice, it is stored once: that is what its id is for):',
     '',

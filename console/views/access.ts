@@ -75,7 +75,8 @@ async function keyTable(page: Page, changed: (() => void) | undefined): Promise<
           'button',
           {
             type: 'button',
-            class: 'link', 'aria-label': `Watch ${label || id} live`,
+            class: 'link',
+            'aria-label': `Watch ${label || id} live`,
             onclick: () => page.go({ view: 'live', key: id }),
           },
           'Watch',

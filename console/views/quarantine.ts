@@ -69,7 +69,12 @@ async function byReason(page: Page): Promise<HTMLElement> {
   const open = (code: string): HTMLElement =>
     h(
       'button',
-      { type: 'button', class: 'link', 'aria-pressed': String(code === page.state.code), onclick: () => page.go({ code }) },
+      {
+        type: 'button',
+        class: 'link',
+        'aria-pressed': String(code === page.state.code),
+        onclick: () => page.go({ code }),
+      },
       code,
     );
   return dataTable({
@@ -121,7 +126,11 @@ async function newest(page: Page): Promise<HTMLElement> {
     page.signal,
   );
   if (rows.length === 0) return nothing();
-  const list = h('ol', { class: 'feed', 'aria-label': 'Refused events, newest first' }, ...rows.slice(0, FIRST_SHOWN).map(line));
+  const list = h(
+    'ol',
+    { class: 'feed', 'aria-label': 'Refused events, newest first' },
+    ...rows.slice(0, FIRST_SHOWN).map(line),
+  );
   if (rows.length <= FIRST_SHOWN) return list;
   const more = h('button', { type: 'button' }, `Show ${rows.length - FIRST_SHOWN} more`);
   more.addEventListener('click', () => {

@@ -41,6 +41,8 @@ export interface TenantOutcome {
 /** Everything a demo found out. */
 export interface Outcome {
   ledger: Ledger;
+  /** For looking around while the stack is kept running. */
+  operatorToken: string;
   /** From the first POST to the last answer. */
   sendingSeconds: number;
   freshness: Pick<Freshness, 'measured' | 'unseen'>;
@@ -61,7 +63,7 @@ const SETTLE_MS = 60_000;
 export async function runDemo(stack: Stack, options: DemoOptions): Promise<Outcome> {
   const { signal, log } = options;
   const replicas = Number(stack.env.NATS_REPLICAS ?? 1);
-  const access = await grantAccess({ natsUrl: stack.natsUrl, replicas, shops: SHOPS, label: 'demo' });
+  const access = await grantAccess({ natsUrl: stack.natsUrl, replicas, shops: SHOPS, label: 'demo', operator: true });
   const client = createQueryClient(stack.queryUrl);
   const since = new Date();
   const ledger = createLedger();
@@ -102,7 +104,16 @@ export async function runDemo(stack: Stack, options: DemoOptions): Promise<Outco
     compared.push({ ...tenant, bareComparison });
   }
   const sendingSeconds = ((ledger.lastMs ?? 0) - (ledger.firstMs ?? 0)) / 1000;
-  return { ledger, sendingSeconds, freshness, tenants: compared, answers, files, faults };
+  return {
+    ledger,
+    operatorToken: access.operatorToken!,
+    sendingSeconds,
+    freshness,
+    tenants: compared,
+    answers,
+    files,
+    faults,
+  };
 }
 
 async function playShops(

@@ -44,7 +44,13 @@ beforeAll(async () => {
     routes: reportRoutes({ queries, slots, registry: REGISTRY }),
     metrics: new LakeMetrics(createMetrics('lake'), slots),
     log: createLog('test', 'silent'),
-    tokens: () => ({ get: (hash) => tokens.get(hash), size: 2, staleSinceMs: undefined, stop: () => undefined }),
+    tokens: () => ({
+      get: (hash) => tokens.get(hash),
+      entries: () => tokens.entries(),
+      size: 2,
+      staleSinceMs: undefined,
+      stop: () => undefined,
+    }),
   });
 });
 

@@ -1,0 +1,174 @@
+import axe from 'axe-core';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { findChromium, launchBrowser, NO_CHROMIUM, type Browser } from '../../sdk/js/test/support/chromium.ts';
+import { until } from '../support/until.ts';
+import { startConsoleStack, type ConsoleStack } from './stack.ts';
+
+const VIEWS = ['overview', 'live', 'quarantine', 'access'];
+const executable = findChromium();
+
+describe.skipIf(!executable)(`the console in Chromium${executable ? '' : ` (skipped: ${NO_CHROMIUM})`}`, () => {
+  let stack: ConsoleStack;
+  let browser: Browser;
+  let page: Page;
+  let key: string;
+  let complaints: string[] = [];
+
+  beforeAll(async () => {
+    stack = await startConsoleStack('shop');
+    key = await stack.createKey('shop', 'web', { label: 'checkout page' });
+    const rival = await stack.createKey('rival', 'web');
+    await stack.post(rival, { events: [search({ phrase: 'the secret of the rival' })] });
+    await stack.post(key, { events: [search(), search({ resultsCount: 'many' })] });
+    await until(async () => (await stack.ask('shop', 'select 1 from quarantine')).rows.length === 1);
+    browser = await launchBrowser(executable!);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await stack?.close();
+  });
+
+  beforeEach(async () => {
+    await page?.close();
+    page = await browser.context.newPage();
+    page.setDefaultTimeout(10_000);
+    complaints = [];
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+    });
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('request', (request) => {
+      if (!request.url().startsWith(stack.stack.queryUrl)) complaints.push(`asked ${request.url()}`);
+    });
+  });
+
+  function search(change: Record<string, unknown> = {}): Record<string, unknown> {
+    const timestamp = new Date().toISOString();
+    const eventId = crypto.randomUUID();
+    return { eventId, type: 'Search', timestamp, sessionId: 's-1', phrase: 'shoes', resultsCount: 3, ...change };
+  }
+
+  async function signIn(token: string, query = ''): Promise<void> {
+    await page.goto(`${stack.stack.queryUrl}/console/${query}`);
+    await page.getByLabel('Token').fill(token);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('navigation', { name: 'Views' }).waitFor();
+  }
+
+  /** Waits until every part of the view has come. */
+  async function settled(): Promise<void> {
+    await until(async () => (await page.locator('[aria-busy=true]').count()) === 0);
+  }
+
+  test('a wrong token is refused with the reason, and none is kept', async () => {
+    await page.goto(stack.stack.queryUrl); // leads to the console
+    await page.getByLabel('Token').fill('rt_nonsense');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('The read token is not known here').waitFor();
+    expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
+    expect(complaints.filter((text) => !text.includes('401'))).toEqual([]); // the browser's own note of the answer
+  });
+
+  test('a tenant’s token shows that tenant and nothing to manage', async () => {
+    await signIn(stack.reader, '?tenant=rival');
+    await settled();
+    expect(await page.getByLabel('Tenant').count()).toBe(0);
+    expect(await page.locator('.side-foot').textContent()).toContain('shop');
+    await page.getByRole('link', { name: 'Keys and tokens' }).click();
+    await page.getByText('checkout page').waitFor();
+    expect(await page.getByRole('button', { name: /Revoke|Create/ }).count()).toBe(0);
+    expect(await page.content()).not.toContain('rival');
+    expect(complaints).toEqual([]);
+  });
+
+  test('an event shows its verdict, reason and row as it comes in, by keyboard too', async () => {
+    await signIn(stack.reader, '?view=live');
+    await page.getByText('Listening').waitFor();
+    await page.getByLabel('Key').selectOption({ label: 'checkout page (web)' });
+    await page.getByText('Listening').waitFor();
+    const [good, bad] = [search({ phrase: 'red boots' }), search({ phrase: 7 })];
+    await stack.post(key, { events: [good, bad] });
+    await page.getByText('1 accepted, 1 refused').waitFor();
+    await page.locator('.feed summary', { hasText: 'field_type' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByText('/phrase', { exact: true }).waitFor();
+    await page.locator('.feed summary', { hasText: String(good.eventId) }).click();
+    await page.getByText('"phrase": "red boots"').waitFor();
+    // The view can be shared: its address says which key.
+    expect(new URL(page.url()).searchParams.get('key')).toMatch(/^[0-9a-f]{16}$/);
+    expect(complaints).toEqual([]);
+  });
+
+  test('an operator makes a key, sees it once, uses it, and withdraws it', async () => {
+    await signIn(stack.operator, '?view=access&tenant=shop');
+    await page.getByLabel('Segment', { exact: true }).fill('app');
+    await page.getByLabel('Label, what it is for').fill('new app');
+    await page.getByRole('button', { name: 'Create key' }).click();
+    const secret = await page.getByRole('region', { name: 'key', exact: true }).textContent();
+    expect(secret).toMatch(/^ik_/);
+    await page.getByRole('button', { name: 'I have kept it' }).click();
+    await page.getByRole('rowheader', { name: 'new app' }).waitFor();
+    expect(await page.content()).not.toContain(secret);
+    await until(async () => (await stack.post(secret!, { events: [search()] })).status === 202);
+    await page.getByRole('button', { name: 'Revoke new app' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
+    await page.getByRole('row', { name: /new app.*revoked/ }).waitFor();
+    await until(async () => (await stack.post(secret!, { events: [search()] })).status === 401, 1_000);
+    await page.getByLabel('Tenant').first().selectOption('rival');
+    await page.getByText('Instrumentation keys of rival').waitFor();
+    await page.goBack();
+    await page.getByText('Instrumentation keys of shop').waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  test('the quarantine shows why and what, and a command to bring it back', async () => {
+    await signIn(stack.operator, '?view=quarantine&tenant=shop');
+    await page.getByRole('button', { name: 'field_type' }).click();
+    await page.getByRole('heading', { name: 'Newest with field_type' }).waitFor();
+    await page.locator('.feed summary', { hasText: 'resultsCount' }).click();
+    await page.getByText('"resultsCount":"many"').waitFor();
+    await page.getByText('quarantine redrive --tenant shop --code field_type').waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  test('a token that is revoked ends the session', async () => {
+    const made = await stack.call(stack.operator, '/api/tokens', { tenant: 'shop', body: { label: 'short' } });
+    const { token, id } = (await made.json()) as { token: string; id: string };
+    await signIn(token);
+    await stack.call(stack.operator, `/api/tokens/${id}/revoke`, { body: {} });
+    await page.getByRole('link', { name: 'Quarantine' }).click();
+    await page.getByText('was revoked').waitFor();
+    expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
+  });
+
+  test.each(VIEWS)('%s has no accessibility violations, light and dark, wide and narrow', async (view) => {
+    await signIn(stack.operator, `?view=${view}&tenant=shop`);
+    await settled();
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      for (const width of [1280, 400]) {
+        await page.setViewportSize({ width, height: 900 });
+        expect(await violations(), `${view} ${colorScheme} ${width}`).toEqual([]);
+        const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+        expect(overflow, 'nothing but tables scrolls sideways').toBeLessThanOrEqual(0);
+      }
+    }
+    expect(complaints).toEqual([]);
+  });
+
+  test('signing in has no accessibility violations', async () => {
+    await page.goto(`${stack.stack.queryUrl}/console/`);
+    await page.getByLabel('Token').waitFor();
+    expect(await violations()).toEqual([]);
+  });
+
+  async function violations(): Promise<string[]> {
+    await page.evaluate(axe.source);
+    const found = await page.evaluate<{ id: string; nodes: { html: string; failureSummary?: string }[] }[]>(
+      'axe.run().then(({ violations }) => violations)',
+    );
+    return found.map(({ id, nodes }) => `${id}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`);
+  }
+});
