@@ -32,15 +32,6 @@ export function count(value: unknown): string {
   return number === undefined ? NOTHING : WHOLE.format(number);
 }
 
-/** `3.46`, with this many decimals. */
-export function decimal(value: unknown, digits = 2): string {
-  const number = numberOf(value);
-  if (number === undefined) return NOTHING;
-  return new Intl.NumberFormat(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(
-    number,
-  );
-}
-
 /** A moment in the viewer's zone, with the year where it is another one. */
 export function when(value: unknown, how: keyof typeof MOMENTS = 'moment'): string {
   const ms = typeof value === 'number' ? value : Date.parse(String(value));
