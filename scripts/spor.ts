@@ -34,6 +34,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'what became of each event of a batch',
     load: async () => (await import('./cli/receipt.ts')).receipt,
   },
+  reconcile: {
+    summary: 'hold what was accepted against what is in the lake',
+    load: async () => (await import('./cli/reconcile.ts')).reconcile,
+  },
   compact: {
     summary: 'merge small files of the lake into large ones',
     load: async () => (await import('./cli/maintenance.ts')).compact,

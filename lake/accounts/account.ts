@@ -15,15 +15,16 @@ export interface DayShare {
   accepted: number;
   /** Accepted events that cannot become rows and go to the quarantine. */
   setAside: number;
-  /** Rows for the quarantine, those set aside included. */
+  /** Rows for the quarantine, those set aside included, and how many of them are set aside. */
   quarantined: number;
+  setAsideRows: number;
 }
 
 /** The counts of a day, made where there are none yet. */
 export function dayShare(days: Map<string, DayShare>, day: string): DayShare {
   const known = days.get(day);
   if (known) return known;
-  const share = { accepted: 0, setAside: 0, quarantined: 0 };
+  const share = { accepted: 0, setAside: 0, quarantined: 0, setAsideRows: 0 };
   days.set(day, share);
   return share;
 }

@@ -8,6 +8,8 @@ import type { Storage } from '../storage/storage.ts';
 import { tableSpec, type TableName } from '../tables.ts';
 import { Progress } from '../tail/progress.ts';
 import { completenessOf, type Completeness } from './completeness.ts';
+import type { Days } from './expected.ts';
+import { reconcile, type Reconciliation } from './reconcile.ts';
 import { findReceipt, type ReceiptAnswer } from './receipt.ts';
 import { askStream, TenantStreams } from './tenantStream.ts';
 
@@ -17,6 +19,11 @@ export interface Accounts {
   receipt(id: string, reader: { tenantId: string; segmentIds: readonly string[] }): Promise<ReceiptAnswer>;
   /** @throws LakeError stream_unavailable, storage_unavailable */
   completeness(tenantId: string): Promise<Completeness>;
+  /**
+   * Days are of receipt, UTC.
+   * @throws LakeError stream_unavailable, storage_unavailable, tables_too_large
+   */
+  reconcile(tenantId: string, days: Days): Promise<Reconciliation>;
   close(): Promise<void>;
 }
 
@@ -69,6 +76,8 @@ export function openAccounts(options: AccountsOptions): Accounts {
       withStream(({ streams, progress }) =>
         completenessOf(tenantId, { streams, progress, table: table('events', tenantId) }),
       ),
+    reconcile: (tenantId, days) =>
+      withStream(({ streams }) => reconcile(tenantId, days, { storage, localFiles, streams, table, memoryMb })),
     close: () => engine.close(),
   };
 }

@@ -91,6 +91,7 @@ export async function setAside(window: ClosedWindow, unstorable: readonly Unstor
       if (run.sequence <= window.quarantineStored.get(tenantId)!) continue;
       share.quarantined++;
       day.quarantined++;
+      day.setAsideRows++;
       rejected.push(`${JSON.stringify(quarantineRow(lines[line]!, reason))}\n`);
     }
     if (kept > moved.firstLine) next.runs.push(moved);

@@ -17,6 +17,11 @@ export interface TableCommit {
   tenantId: string;
   files: { localFile: string; file: NewFile }[];
   info: Record<string, unknown>;
+  /**
+   * Before the events of its tenant: an accepted event that cannot become a row is one of the quarantine, and would be lost by a
+   * kill in between once the events table says that it has had its message.
+   */
+  first: boolean;
 }
 
 export interface CommitOptions {
@@ -43,7 +48,8 @@ export function planCommits(stream: string, window: ClosedWindow, { files, outco
     const commit = (name: TableName, counts: Record<string, unknown>): void => {
       const own = files.filter(({ table, source }) => table === name && source.tenantId === tenantId);
       const info = { ...from, acknowledgedBefore, ...counts };
-      commits.push({ name, tenantId, files: own.map((file) => newFile(file, from)), info });
+      const first = name === 'quarantine' && setAside > 0;
+      commits.push({ name, tenantId, files: own.map((file) => newFile(file, from)), info, first });
     };
     const { acceptedByDay, quarantinedByDay } = countsByDay(outcome);
     if (accepted > 0) commit('events', { accepted, stored, duplicate, setAside, days: acceptedByDay, duplicates });
@@ -56,9 +62,9 @@ export function planCommits(stream: string, window: ClosedWindow, { files, outco
 function countsByDay({ days }: Outcome): { acceptedByDay: AcceptedByDay; quarantinedByDay: QuarantinedByDay } {
   const acceptedByDay: AcceptedByDay = {};
   const quarantinedByDay: QuarantinedByDay = {};
-  for (const [day, { accepted, duplicate, setAside, quarantined }] of days) {
+  for (const [day, { accepted, duplicate, setAside, quarantined, setAsideRows }] of days) {
     if (accepted > 0) acceptedByDay[day] = { accepted, duplicate, setAside };
-    if (quarantined > 0) quarantinedByDay[day] = { quarantined, setAside };
+    if (quarantined > 0) quarantinedByDay[day] = { quarantined, setAside: setAsideRows };
   }
   return { acceptedByDay, quarantinedByDay };
 }
@@ -98,11 +104,13 @@ export async function commitWindow(
       persist('uploading', () => storage.upload(path, localFile)),
     );
     reach('after-upload');
-    await forEachLimited(commits, COMMITS_AT_ONCE, async (commit) => {
-      await commitTable(window, commit, { ...options, unusedSinceMs }, tried);
-      tables.advance(commit.name, commit.tenantId, window.lastSequence);
-      reach('after-first-commit');
-    });
+    for (const round of [commits.filter(({ first }) => first), commits.filter(({ first }) => !first)]) {
+      await forEachLimited(round, COMMITS_AT_ONCE, async (commit) => {
+        await commitTable(window, commit, { ...options, unusedSinceMs }, tried);
+        tables.advance(commit.name, commit.tenantId, window.lastSequence);
+        reach('after-first-commit');
+      });
+    }
     reach('after-commit');
   } catch (error) {
     if (error instanceof TxnConflict || error instanceof LostShard) {

@@ -143,6 +143,21 @@ test('paths are recorded before the first upload, files are complete before the 
   expect(txns.get(APP_ID)).toBe(9);
 });
 
+test('events that are set aside are in the quarantine before the events table says it has had them', async () => {
+  const effects: string[] = [];
+  const window = aWindow(1, 9);
+  const files = [await aFile('events', 't1'), await aFile('quarantine', 't1')];
+  const outcomes = new Map([['t1', outcome({ accepted: 2, setAside: 1, quarantined: 1 })]]);
+  await commitWindow(window, planCommits('EVENTS_0', window, { files, outcomes }), options(effects));
+  expect(effects.slice(effects.indexOf('at after-upload') + 1)).toEqual([
+    'commit quarantine/tenant=t1',
+    'at after-first-commit',
+    'commit events/tenant=t1',
+    'at after-first-commit',
+    'at after-commit',
+  ]);
+});
+
 test('a window of nothing but duplicates is committed too, with their number', async () => {
   const window = aWindow(1, 9);
   const outcomes = new Map([['t1', outcome({ stored: 0, duplicate: 1, duplicates: { r: '0' } })]]);
