@@ -47,7 +47,8 @@ public static class SporVisitorExtensions
 
     /// <summary>
     /// The search that led to this request, as the page sent it in the header, query or form field
-    /// <c>X-Spor-Search-Id</c>: keep it with the cart line and give it to <see cref="OrderLine.SearchId"/>.
+    /// <c>X-Spor-Search-Id</c>: keep it with the cart line and give it to <see cref="OrderLine.SearchId"/>. A form counts once it
+    /// was read, as model binding does before the shop's code runs.
     /// </summary>
     public static string? GetSporSearchId(this HttpContext http)
     {

@@ -1,5 +1,6 @@
 using System;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
@@ -33,11 +34,14 @@ internal sealed class VisitorReader(SporVisitorOptions options)
         };
     }
 
-    /// <summary>The search that led to this request, from header, query or form.</summary>
+    /// <summary>
+    /// The search that led to this request, from header, query or form. Only from a form that was read already: to read it here
+    /// would block, and throw where it is malformed.
+    /// </summary>
     public string? ReadSearchId(HttpRequest request)
     {
         var name = options.SearchIdHeader;
-        return Id(request.Headers[name]) ?? Id(request.Query[name]) ?? (request.HasFormContentType ? Id(request.Form[name]) : null);
+        return Id(request.Headers[name]) ?? Id(request.Query[name]) ?? Id(request.HttpContext.Features.Get<IFormFeature>()?.Form?[name] ?? default);
     }
 
     private Visitor WithoutConsentOf(Consent? consent)

@@ -202,6 +202,29 @@ public sealed class VisitorTests : IAsyncDisposable
         Assert.Equal("S-1", found);
     }
 
+    [Theory]
+    [InlineData("application/x-www-form-urlencoded", "X-Spor-Search-Id=S-1", true, "S-1")]
+    [InlineData("application/x-www-form-urlencoded", "X-Spor-Search-Id=S-1", false, null)]
+    [InlineData("multipart/form-data", "no boundary", false, null)]
+    public async Task The_search_is_found_in_a_form_that_was_read_and_a_malformed_one_throws_nothing(string type, string body, bool read, string? expected)
+    {
+        string? found = "none";
+        await StartAsync(_ => { }, (_, _) => { }, app => app.MapPost("/order", async http =>
+        {
+            if (read)
+            {
+                await http.Request.ReadFormAsync(http.RequestAborted);
+            }
+
+            found = http.GetSporSearchId();
+        }));
+        using var browser = app!.GetTestClient();
+        using var content = new StringContent(body);
+        content.Headers.ContentType = new(type);
+        (await browser.PostAsync("/order", content, TestContext.Current.CancellationToken)).EnsureSuccessStatusCode();
+        Assert.Equal(expected, found);
+    }
+
     private static Dictionary<string, string> Cookies(string cookies) => new() { ["Cookie"] = cookies };
 
     /// <summary>The event of a request, as the receiver got it; null when it got none.</summary>
@@ -213,7 +236,7 @@ public sealed class VisitorTests : IAsyncDisposable
         return receiver.Events.SingleOrDefault();
     }
 
-    private async Task StartAsync(Action<SporVisitorOptions>? configure, Action<HttpContext, TrackingClient> handle)
+    private async Task StartAsync(Action<SporVisitorOptions>? configure, Action<HttpContext, TrackingClient> handle, Action<WebApplication>? map = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -228,6 +251,7 @@ public sealed class VisitorTests : IAsyncDisposable
         app = builder.Build();
         app.UseSporVisitor();
         app.MapGet("/track", handle);
+        map?.Invoke(app);
         await app.StartAsync(TestContext.Current.CancellationToken);
     }
 
