@@ -4,6 +4,8 @@ import type { JsonSchema, Registry } from './registry.ts';
 /** A column of a lake table. `sql` computes it from one event line joined with its batch (see envelope.ts). */
 export interface Column extends StructField {
   description: string;
+  /** False: its least and greatest values must not stand in the log, which outlives the files: they may name a person. */
+  bounds?: false;
   sql: string;
 }
 
@@ -36,7 +38,8 @@ const BATCH_FIELDS = {
 
 function batchColumn(name: keyof typeof BATCH_FIELDS): Column {
   const type = BATCH_COLUMNS.find((column) => column.name === name)!.type;
-  return { name, type, description: BATCH_FIELDS[name], sql: `batch.${name}` };
+  const free = name === 'user_agent' ? { bounds: false as const } : {};
+  return { name, type, description: BATCH_FIELDS[name], sql: `batch.${name}`, ...free };
 }
 
 /**
@@ -91,15 +94,40 @@ export const QUARANTINE_COLUMNS: readonly Column[] = [
   batchColumn('segment_id'),
   { ...batchColumn('received_at'), description: 'When it was refused; its UTC date is the partition.' },
   { name: 'code', type: 'string', description: 'Stable error code.', sql: 'line.code' },
-  { name: 'path', type: 'string', description: 'JSON pointer to the fault within the event.', sql: 'line.path' },
-  { name: 'message', type: 'string', description: 'What is wrong and how to mend it.', sql: 'line.message' },
-  { name: 'event_id', type: 'string', description: "The event's id, where it had one.", sql: 'line."eventId"' },
-  { name: 'type', type: 'string', description: "The event's type, where it had one.", sql: 'line."type"' },
+  {
+    name: 'path',
+    type: 'string',
+    description: 'JSON pointer to the fault within the event.',
+    sql: 'line.path',
+    bounds: false,
+  },
+  {
+    name: 'message',
+    type: 'string',
+    description: 'What is wrong and how to mend it.',
+    sql: 'line.message',
+    bounds: false,
+  },
+  {
+    name: 'event_id',
+    type: 'string',
+    description: "The event's id, where it had one.",
+    sql: 'line."eventId"',
+    bounds: false,
+  },
+  {
+    name: 'type',
+    type: 'string',
+    description: "The event's type, where it had one.",
+    sql: 'line."type"',
+    bounds: false,
+  },
   {
     name: 'raw',
     type: 'string',
     description: 'The event as it was sent, or the whole body where it was not JSON.',
     sql: 'line.raw',
+    bounds: false,
   },
   batchColumn('receipt_id'),
   {
@@ -157,11 +185,18 @@ function fieldColumns(field: string, schema: JsonSchema): Column[] {
       type: columnType(childSchema),
       description: childSchema.description ?? '',
       sql: `line."${field}"."${child}"`,
+      ...boundsOf(columnType(childSchema)),
     }));
   }
   const type = columnType(schema);
   const line = `line."${field}"`;
-  return [{ name: snakeCase(field), type, description, sql: renamed(line, schema) }];
+  const bounds = field === 'eventId' ? {} : boundsOf(type);
+  return [{ name: snakeCase(field), type, description, sql: renamed(line, schema), ...bounds }];
+}
+
+/** Text from senders may name a person. Nested text has no bounds in the log as it is, since only lists hold it. */
+function boundsOf(type: ColumnType): { bounds?: false } {
+  return type === 'string' || type === 'json' ? { bounds: false } : {};
 }
 
 /** SQL that gives list elements their snake_case field names; where the names are the same already, none is needed. */

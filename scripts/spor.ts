@@ -38,6 +38,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'hold what was accepted against what is in the lake',
     load: async () => (await import('./cli/reconcile.ts')).reconcile,
   },
+  retention: {
+    summary: "how long a tenant's events are kept",
+    load: async () => (await import('./cli/retention.ts')).retention,
+  },
   compact: {
     summary: 'merge small files of the lake into large ones',
     load: async () => (await import('./cli/maintenance.ts')).compact,

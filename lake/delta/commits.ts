@@ -8,8 +8,10 @@ export interface NewFile {
   /** Bytes. */
   size: number;
   rows: number;
-  partitionValues: { segment: string; date: string };
+  partitionValues: Record<string, string>;
   stats: FileStats;
+  /** Absent: those of a file with the table's columns. */
+  tags?: Record<string, string>;
 }
 
 export interface AppendCommit {
@@ -55,5 +57,12 @@ export interface RaiseCommit {
   /** Name among the table's txns (guards.ts). */
   id: string;
   version: number;
+  info: Record<string, unknown>;
+}
+
+export interface ConfigureCommit {
+  name: string;
+  /** Undefined: removed. */
+  value: string | undefined;
   info: Record<string, unknown>;
 }

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { deltaField, type ColumnType, type StructField } from '../../schemas/columnType.ts';
 import { LakeError } from '../errors.ts';
 
-/** A column of a table as the lake needs it: with its description, which becomes the column's comment. */
-export type TableColumn = StructField & { description?: string };
+/** A column of a table: its description becomes the column's comment; `bounds` false keeps its values out of the log. */
+export type TableColumn = StructField & { description?: string; bounds?: false };
 
 /** Tag of a data file that names the columns it was written with: files that share it can be read as one relation. */
 export const COLUMNS_TAG = 'spor.columns';

@@ -52,7 +52,12 @@ const AFTER_ALL = '\u{10FFFF}';
  */
 export function fileStats(copy: CopyStats, columns: readonly TableColumn[]): FileStats {
   const stats: FileStats = { numRecords: copy.count, minValues: {}, maxValues: {}, nullCount: {} };
-  for (const { name, type } of columns) collect(copy, { path: `"${name.replaceAll('"', '""')}"`, name, type }, stats);
+  for (const { name, type, bounds } of columns) {
+    collect(copy, { path: `"${name.replaceAll('"', '""')}"`, name, type }, stats);
+    if (bounds !== false) continue;
+    delete stats.minValues[name];
+    delete stats.maxValues[name];
+  }
   return stats;
 }
 

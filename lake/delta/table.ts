@@ -3,7 +3,7 @@ import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import { checkWritable, PROTOCOL, type Action, type AddFile, type MetaData, type RemoveFile } from './actions.ts';
 import { readTombstones, writeCheckpoint, type Checkpoint, type CheckpointFormat } from './checkpoint.ts';
-import type { AppendCommit, FenceCommit, NewFile, RaiseCommit, ReplaceCommit } from './commits.ts';
+import type { AppendCommit, ConfigureCommit, FenceCommit, NewFile, RaiseCommit, ReplaceCommit } from './commits.ts';
 import { fenceId, refusal, type AddedFiles } from './guards.ts';
 import { readLog, readVersion, writeEntry } from './log.ts';
 import { COLUMNS_TAG, columnsFingerprint, mergedSchema, schemaString, type TableColumn } from './schema.ts';
@@ -14,7 +14,7 @@ export interface TableSpec {
   root: string;
   /** Columns of the data files; the partition columns are not among them. */
   columns: readonly TableColumn[];
-  partitionColumns: readonly ['segment', 'date'];
+  partitionColumns: readonly ('segment' | 'date')[];
 }
 
 export interface Table {
@@ -44,6 +44,8 @@ export interface Table {
   fence(commit: FenceCommit): Promise<{ version: number }>;
   /** Raises one of the guards (guards.ts) in a commit of its own, creating the table when there is none; never lowers it. */
   raise(commit: RaiseCommit): Promise<{ version: number }>;
+  /** Sets a property of the table (`configuration` of its metaData), or removes it, creating the table when there is none. */
+  configure(commit: ConfigureCommit): Promise<{ version: number }>;
   /**
    * Puts files in the place of others in one atomic commit. Files that others append meanwhile are no conflict. Replacing
    * the same files again is fine, as with append.
@@ -189,6 +191,16 @@ class DeltaTable implements Table {
     );
   }
 
+  async configure({ name, value, info }: ConfigureCommit): Promise<{ version: number }> {
+    return this.#commit(info, (base) => {
+      const metaData = base.metaData ?? this.#newMetaData();
+      const { [name]: before, ...configuration } = metaData.configuration;
+      if (before === value && base.metaData) return undefined;
+      if (value !== undefined) configuration[name] = value;
+      return [{ metaData: { ...metaData, configuration } }];
+    });
+  }
+
   async replace({
     remove,
     add,
@@ -251,7 +263,10 @@ class DeltaTable implements Table {
         txnId: randomUUID(),
         ...info,
       };
-      const actions: Action[] = [{ commitInfo }, ...this.#tableActions(base), ...planned];
+      const table = this.#tableActions(base).filter(
+        (action) => !('metaData' in action && planned.some((own) => 'metaData' in own)),
+      );
+      const actions: Action[] = [{ commitInfo }, ...table, ...planned];
       const created = await writeEntry(this.#storage, this.spec.root, version, actions);
       if (created && performance.now() - plannedOn <= PAUSED_MS) {
         this.#advance(version, actions);
@@ -297,7 +312,7 @@ class DeltaTable implements Table {
         modificationTime: Date.now(),
         dataChange,
         stats: JSON.stringify({ ...file.stats, numRecords: file.rows }),
-        tags: { [COLUMNS_TAG]: this.#columnsTag },
+        tags: file.tags ?? { [COLUMNS_TAG]: this.#columnsTag },
       },
     };
   }

@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client';
 import type { Logger } from '../../runtime/log.ts';
 import { delay } from '../../runtime/retry.ts';
 import type { CheckpointFormat } from '../delta/checkpoint.ts';
-import type { Table } from '../delta/table.ts';
+import { TxnConflict, type Table } from '../delta/table.ts';
 import type { SqlEngine } from '../sqlEngine.ts';
 import { LAKE_ERRORS, LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -14,6 +14,8 @@ import { armCompaction, type ReachStep } from './failpoint.ts';
 import { cleanLog } from './logCleanup.ts';
 import { createCounters } from './metrics.ts';
 import { COMPACTION, planCompaction, type CompactionJob, type CompactionOptions } from './plan.ts';
+import { listMarts } from './marts.ts';
+import { expire, retentionDays } from './retention.ts';
 import { removeScratch } from './scratch.ts';
 import { vacuum } from './vacuum.ts';
 
@@ -44,6 +46,8 @@ export interface MaintenanceOptions {
 export interface TableReport {
   tenantId: string;
   table: TableName;
+  /** Files of days whose time is over. */
+  expiredFiles: number;
   compacted: Compacted[];
   checkpointed: boolean;
   logFilesDeleted: number;
@@ -156,17 +160,40 @@ class TableMaintenance implements Maintenance {
     const report: TableReport = {
       tenantId,
       table: name,
+      expiredFiles: 0,
       compacted: [],
       checkpointed: false,
       logFilesDeleted: 0,
       vacuumedFiles: 0,
     };
     if ((await table.snapshot()).version < 0) return report;
+    report.expiredFiles = await this.#expire(name, tenantId);
     await this.#compact(name, table, { signal, jobs, into: report.compacted });
     if (!signal.aborted) report.checkpointed = await maybeCheckpoint(table, this.#options.log);
     if (!signal.aborted) report.logFilesDeleted = await this.#cleanLog(table, jobs === Infinity);
     if (!signal.aborted) report.vacuumedFiles = await this.#vacuum(table, signal);
     return report;
+  }
+
+  /** The tenant's marts go with its events. */
+  async #expire(name: TableName, tenantId: string): Promise<number> {
+    const { storage, engine, workDir, log, table } = this.#options;
+    const days = retentionDays(await table('events', tenantId).snapshot());
+    if (days === undefined) return 0;
+    const tables = [table(name, tenantId), ...(name === 'events' ? await listMarts(storage, tenantId) : [])];
+    let files = 0;
+    for (const one of tables) {
+      const expired = await expire(one, days, { storage, engine, workDir, now: this.#now() }).catch(
+        (error: unknown) => {
+          if (error instanceof TxnConflict) return 0; // a compaction elsewhere was first: on the next look
+          throw error;
+        },
+      );
+      if (expired > 0) log.info({ root: one.spec.root, files: expired, days }, 'days whose time is over were removed');
+      files += expired;
+    }
+    this.#counters.expired.inc({ table: name }, files);
+    return files;
   }
 
   /** Plans again after each round: what was merged may be worth merging again. */

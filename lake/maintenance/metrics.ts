@@ -11,6 +11,7 @@ export function createCounters(registry: Registry | undefined) {
     bytes: counter('compacted_bytes', 'Bytes of files that were replaced by fewer.', ['table']),
     logFiles: counter('log_files_deleted', 'Log entries and checkpoints deleted.', []),
     vacuumed: counter('vacuumed_files', 'Data files deleted.', []),
+    expired: counter('expired_files', 'Files of days whose time is over that left their table.', ['table']),
     failures: counter('failures', 'Tables whose maintenance failed.', ['table']),
   };
 }

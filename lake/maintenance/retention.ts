@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AddFile } from '../delta/actions.ts';
+import type { Snapshot } from '../delta/snapshot.ts';
+import type { Table } from '../delta/table.ts';
+import { localFile, receivedDays } from '../erasure/localRows.ts';
+import type { SqlEngine } from '../sqlEngine.ts';
+import type { Storage } from '../storage/storage.ts';
+
+/** Property of a tenant's events table that says how many days its events are kept. */
+const RETENTION_PROPERTY = 'spor.retentionDays';
+const DAY_MS = 86_400_000;
+
+/** How many days a tenant's events are kept; undefined: for ever. The events table says it for all of the tenant's tables. */
+export function retentionDays({ metaData }: Pick<Snapshot, 'metaData'>): number | undefined {
+  const days = Number(metaData?.configuration[RETENTION_PROPERTY]);
+  return Number.isInteger(days) && days > 0 ? days : undefined;
+}
+
+/** Sets it; undefined: for ever. */
+export async function setRetention(events: Table, days: number | undefined): Promise<void> {
+  const value = days === undefined ? undefined : String(days);
+  const info = { operation: 'SET TBLPROPERTIES', operationParameters: { [RETENTION_PROPERTY]: value ?? null } };
+  await events.configure({ name: RETENTION_PROPERTY, value, info });
+}
+
+/** Pure: the files of days whose time is over. A day is kept until it lies wholly beyond the given number of days. */
+export function planExpiry({ files }: Pick<Snapshot, 'files'>, days: number, now: number): AddFile[] {
+  const firstKept = new Date(now - days * DAY_MS).toISOString().slice(0, 10);
+  return [...files.values()].filter(({ partitionValues: { date } }) => {
+    return typeof date === 'string' && /^\d{4}-\d\d-\d\d$/.test(date) && date < firstKept;
+  });
+}
+
+/**
+ * Takes the days whose time is over out of a table, in one commit; vacuum deletes their files once the grace time has passed.
+ * The commit counts the rows as `expired` by day of receipt. Returns how many files it took away.
+ * @throws TxnConflict when a compaction replaced one of the files meanwhile: plan again
+ */
+export async function expire(
+  table: Table,
+  days: number,
+  { storage, engine, workDir, now }: { storage: Storage; engine: SqlEngine; workDir: string; now: number },
+): Promise<number> {
+  const remove = planExpiry(await table.snapshot(), days, now);
+  if (remove.length === 0) return 0;
+  const folder = join(workDir, `compact-${process.pid}-${randomUUID()}`);
+  const session = engine.session();
+  try {
+    await mkdir(folder, { recursive: true });
+    const counts: Record<string, { expired: number }> = {};
+    for (const { path } of remove) {
+      const local = await localFile(storage, `${table.spec.root}/${path}`, folder);
+      for (const [day, rows] of await receivedDays(session, local.file)) {
+        counts[day] = { expired: (counts[day]?.expired ?? 0) + rows };
+      }
+      await local.release();
+    }
+    const firstKept = new Date(now - days * DAY_MS).toISOString().slice(0, 10);
+    const info = {
+      operation: 'DELETE',
+      operationParameters: { predicate: `date < '${firstKept}'`, reason: `retention of ${days} days` },
+      days: counts,
+    };
+    await table.replace({ remove, add: [], dataChange: true, unusedSinceMs: now, info });
+    return remove.length;
+  } finally {
+    await session.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
