@@ -1,6 +1,6 @@
 import { DEDUPE_HOURS, LAKE_SETTINGS } from '../lake/config.ts';
 import { MAINTENANCE_SETTINGS } from '../lake/maintenance/settings.ts';
-import { readConfig, text, whole, type Setting } from '../runtime/config.ts';
+import { memorySize, readConfig, text, whole, type Setting } from '../runtime/config.ts';
 import { FAIL_POINTS, parseFailPoint, type FailPointSetting } from './failpoint.ts';
 
 const MEBIBYTE = 1_048_576;
@@ -50,10 +50,4 @@ function failPoint(name: string, help: string): Setting<'none' | FailPointSettin
     parse: (value) => (value === 'none' ? 'none' : parseFailPoint(value)),
     expected: `none or one of ${FAIL_POINTS.join(', ')}, optionally with :<count> and :stop`,
   };
-}
-
-/** A size as DuckDB takes it. */
-function memorySize(name: string, help: string, fallback: string): Setting<string> {
-  const parse = (value: string): string | undefined => (/^\d+(\.\d+)?[KMGT]i?B$/.test(value) ? value : undefined);
-  return { name, help, fallback, parse, expected: 'a size such as 512MiB or 4GB' };
 }

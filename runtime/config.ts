@@ -82,3 +82,9 @@ export function flag(name: string, help: string, fallback: boolean): Setting<boo
     value === 'true' ? true : value === 'false' ? false : undefined;
   return { name, help, fallback, parse, expected: 'true or false' };
 }
+
+/** A size as DuckDB takes it. */
+export function memorySize(name: string, help: string, fallback: string): Setting<string> {
+  const parse = (value: string): string | undefined => (/^\d+(\.\d+)?[KMGT]i?B$/.test(value) ? value : undefined);
+  return { name, help, fallback, parse, expected: 'a size such as 512MiB or 4GB' };
+}

@@ -42,6 +42,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "how long a tenant's events are kept",
     load: async () => (await import('./cli/retention.ts')).retention,
   },
+  replay: {
+    summary: 'build dates of the lake from the stream once more, compare and swap',
+    load: async () => (await import('./cli/replay.ts')).replay,
+  },
   compact: {
     summary: 'merge small files of the lake into large ones',
     load: async () => (await import('./cli/maintenance.ts')).compact,

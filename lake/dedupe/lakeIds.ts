@@ -17,14 +17,15 @@ export interface IdFiles {
 /**
  * A tenant's ids as the lake holds them: one column of its data files, read by DuckDB, in a session whose table `line` holds
  * the events being judged, joined by `batch`.
+ * @param where SQL that says which rows of the files count.
  */
-export function lakeIds(session: Session, source: IdFiles): StoredIds {
+export function lakeIds(session: Session, source: IdFiles, where = 'true'): StoredIds {
   const withLocalFiles = <T>(
     tenantId: string,
     files: readonly IdFile[],
     task: (list: string) => Promise<T>,
   ): Promise<T> => source.withLocal(tenantId, files, (paths) => task(`[${paths.map(quote).join(', ')}]`));
-  const since = (ms: number): string => `received_at >= make_timestamptz(${Math.floor(ms) * 1000})`;
+  const since = (ms: number): string => `received_at >= make_timestamptz(${Math.floor(ms) * 1000}) AND (${where})`;
   return {
     files: (tenantId) => source.list(tenantId),
     read: (tenantId, files, sinceMs) =>

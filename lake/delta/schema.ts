@@ -8,6 +8,9 @@ export type TableColumn = StructField & { description?: string; bounds?: false }
 /** Tag of a data file that names the columns it was written with: files that share it can be read as one relation. */
 export const COLUMNS_TAG = 'spor.columns';
 
+/** Tag of a data file that is not to be merged with others before this time, in milliseconds since 1970. */
+export const HELD_UNTIL_TAG = 'spor.heldUntil';
+
 /** Short hash of the names and types of a table's columns, in order. */
 export function columnsFingerprint(columns: readonly TableColumn[]): string {
   const shape = columns.map(({ name, type }) => [name, type]);

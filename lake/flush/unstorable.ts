@@ -35,7 +35,9 @@ export async function findUnreadable(
     });
     if (fault === undefined) return;
     if (to - from === 1) {
-      found.push({ line: from, code: 'event_unreadable', message: fault.slice(0, 1_000) });
+      // The same event gets the same message in whatever folder it is read.
+      const message = fault.replace(` in file "${probe}"`, '').slice(0, 1_000);
+      found.push({ line: from, code: 'event_unreadable', message });
       return;
     }
     const middle = (from + to) >>> 1;

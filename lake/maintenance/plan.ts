@@ -1,4 +1,5 @@
 import type { AddFile } from '../delta/actions.ts';
+import { HELD_UNTIL_TAG } from '../delta/schema.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { parseFileName } from '../tables.ts';
 
@@ -104,7 +105,7 @@ function smallFiles(
     const { segment, date } = file.partitionValues;
     // Files of other tools may lack what ours have: they stay as they are.
     if (!segment || !date || !/^\d{4}-\d\d-\d\d$/.test(date) || file.size >= finishedBytes) continue;
-    if (now - file.modificationTime < settledAfterMs) continue;
+    if (now - file.modificationTime < settledAfterMs || now < Number(file.tags?.[HELD_UNTIL_TAG] ?? 0)) continue;
     const key = `${segment}/${date}`;
     const partition = partitions.get(key);
     if (partition) partition.files.push(file);

@@ -131,7 +131,10 @@ async function planSlices(session: SqlSession, { inputs, order, rowsAtOnce }: So
 }
 
 /** The files' rows with the table's columns: those a file was written without are null. */
-function relation({ columns, uniform }: SortJob, inputs: readonly SortInput[]): string {
+export function relation(
+  { columns, uniform }: Pick<SortJob, 'columns' | 'uniform'>,
+  inputs: readonly Pick<SortInput, 'localFile'>[],
+): string {
   const files = list(inputs.map(({ localFile }) => localFile));
   const names = columns.map(({ name }) => identifier(name)).join(', ');
   if (uniform) return `SELECT ${names} FROM read_parquet(${files}, hive_partitioning = false)`;
@@ -146,7 +149,11 @@ function mixed(files: string): string {
   return `SELECT * FROM read_parquet(${files}, hive_partitioning = false, union_by_name = true)`;
 }
 
-async function refuseUnknownColumns(session: SqlSession, { inputs, columns }: SortJob): Promise<void> {
+/** @throws UnknownColumns */
+export async function refuseUnknownColumns(
+  session: SqlSession,
+  { inputs, columns }: { inputs: readonly Pick<SortInput, 'localFile'>[]; columns: readonly TableColumn[] },
+): Promise<void> {
   const files = list(inputs.map(({ localFile }) => localFile));
   const known = await describe(session, empty(columns));
   const found = await describe(session, `${empty(columns)} UNION ALL BY NAME ${mixed(files)}`);

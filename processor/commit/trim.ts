@@ -56,7 +56,11 @@ export async function trim(
 }
 
 /** The first sequence stored at or after a time; one beyond the last when there is none. */
-async function firstSince(manager: JetStreamManager, { config, state }: StreamInfo, sinceMs: number): Promise<number> {
+export async function firstSince(
+  manager: JetStreamManager,
+  { config, state }: StreamInfo,
+  sinceMs: number,
+): Promise<number> {
   // A consumer from that time on knows how many messages it would deliver.
   const consumer = await manager.consumers.add(config.name, {
     ack_policy: AckPolicy.None,

@@ -1,5 +1,6 @@
+import { DEDUPE_HOURS } from '../../lake/config.ts';
 import { UNATTRIBUTED } from '../../lake/window/message.ts';
-import { readConfig, whole } from '../../runtime/config.ts';
+import { readConfig } from '../../runtime/config.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 import { parseFix } from '../quarantine/fix.ts';
 import { redrive as redriveRows, type Outcome, type RedriveReport } from '../quarantine/redrive.ts';
@@ -30,7 +31,6 @@ ${FILTER_USAGE}
   spor quarantine redrive --tenant demo-shop --code field_missing --fix "json_merge_patch(raw, '{\\"currency\\":\\"DKK\\"}')"
 `;
 
-const DEDUPE = { dedupeHours: whole('DEDUPE_HOURS', 'how long a resent event id is recognised', 24, 1, 720) };
 const HOUR_MS = 3_600_000;
 
 export const redrive = command({
@@ -54,7 +54,7 @@ export const redrive = command({
     const fix = values.fix === undefined ? undefined : parseFix(values.fix);
     const limit = limitOf(values, 10_000);
     const waitMs = parseDuration('--wait', values.wait ?? '60s');
-    const { dedupeHours } = readConfig(DEDUPE, readEnvironment(context).values);
+    const { dedupeHours } = readConfig({ dedupeHours: DEDUPE_HOURS }, readEnvironment(context).values);
     const { Judge } = await import('../../ingest/events/judge.ts');
     const { openRedriveStream } = await import('../quarantine/publish.ts');
     const run = (stream: Awaited<ReturnType<typeof openRedriveStream>> | undefined): Promise<RedriveReport> =>

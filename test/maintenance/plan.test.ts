@@ -48,6 +48,13 @@ describe('what is compacted', () => {
     ]);
   });
 
+  test('files that are held are left alone until then', () => {
+    const held = files(2, '2026-11-21', 1_000).map((one) => ({ ...one, tags: { 'spor.heldUntil': String(NOW + 1) } }));
+    expect(plan([...held, ...files(1, '2026-11-21', 1_000)])).toEqual([]);
+    expect(plan([...held, ...files(2, '2026-11-21', 1_000)]).map((job) => job.files.length)).toEqual([2]);
+    expect(plan(held, NOW + 1)).toHaveLength(1);
+  });
+
   test('a day counts as open until an hour after midnight, and as closed until events for it are too late', () => {
     const at = (time: string) => partitionState('2026-11-22', Date.parse(time), COMPACTION);
     expect(at('2026-11-22T00:00:00Z')).toBe('open');

@@ -1,0 +1,158 @@
+import type { AddFile } from '../../lake/delta/actions.ts';
+import { COLUMNS_TAG, columnsFingerprint } from '../../lake/delta/schema.ts';
+import type { TableSpec } from '../../lake/delta/table.ts';
+import type { Session } from '../../lake/flush/engine.ts';
+import { refuseUnknownColumns, relation } from '../../lake/maintenance/sort.ts';
+import { identifier } from '../../lake/sqlEngine.ts';
+import type { TableName } from '../../lake/tables.ts';
+import type { RebuiltFile } from './rebuild.ts';
+
+/** One partition as the lake has it and as the stream gives it. */
+export interface Partition {
+  table: TableName;
+  segment: string;
+  date: string;
+  live: readonly AddFile[];
+  rebuilt: readonly RebuiltFile[];
+}
+
+/** Rows and checksum of one side; the checksum is the sum of the rows' hashes, whatever their order. */
+export interface Side {
+  rows: number;
+  checksum: string;
+}
+
+export interface Comparison {
+  table: TableName;
+  segment: string;
+  date: string;
+  /** Why the lake's files cannot be read, where they cannot; then its rows are those of the log, and nothing is compared. */
+  unreadable?: string;
+  lake: Side;
+  stream: Side;
+  /** Rows, by receipt and position, that only the lake or only the stream has, or that differ. */
+  onlyInLake: number;
+  onlyInStream: number;
+  changed: number;
+}
+
+/** Whether swapping a partition would change anything. */
+export function differs({ unreadable, onlyInLake, onlyInStream, changed }: Comparison): boolean {
+  return unreadable !== undefined || onlyInLake + onlyInStream + changed > 0;
+}
+
+/** The partitions of live and rebuilt files, in order. */
+export function partitionsOf(
+  live: Record<TableName, readonly AddFile[]>,
+  rebuilt: readonly RebuiltFile[],
+): Partition[] {
+  const found = new Map<string, Partition & { live: AddFile[]; rebuilt: RebuiltFile[] }>();
+  const at = (table: TableName, segment: string, date: string) => {
+    const key = `${table}/${segment}/${date}`;
+    const known = found.get(key) ?? { table, segment, date, live: [], rebuilt: [] };
+    found.set(key, known);
+    return known;
+  };
+  for (const table of ['events', 'quarantine'] as const) {
+    for (const file of live[table]) {
+      const { segment, date } = file.partitionValues;
+      at(table, segment ?? '', date ?? '').live.push(file);
+    }
+  }
+  for (const file of rebuilt) at(file.table, file.source.segmentId, file.date).rebuilt.push(file);
+  return [...found.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, partition]) => partition);
+}
+
+/**
+ * Compares the rows of a partition, every column.
+ * @param localFiles the live files on this machine; throws where one cannot be had
+ * @throws UnknownColumns when a newer version has written some of them.
+ */
+export async function comparePartition(
+  session: Session,
+  partition: Partition,
+  { spec, localFiles }: { spec: TableSpec; localFiles: (files: readonly AddFile[]) => Promise<string[]> },
+): Promise<Comparison> {
+  const { table, segment, date, live, rebuilt } = partition;
+  const { columns } = spec;
+  const inputs = (files: readonly string[]) => files.map((localFile) => ({ localFile }));
+  const columnsTag = columnsFingerprint(columns);
+  const uniform = live.every(({ tags }) => tags?.[COLUMNS_TAG] === columnsTag);
+  const hashed = `hash(${columns.map(({ name }) => identifier(name)).join(', ')})`;
+  const side = (name: string, files: readonly string[], same: boolean): string[] =>
+    files.length === 0
+      ? []
+      : [
+          `SELECT '${name}' AS side, receipt_id, receipt_index, ${hashed} AS h
+           FROM (${relation({ columns, uniform: same }, inputs(files))})`,
+        ];
+  try {
+    const local = await localFiles(live);
+    if (local.length > 0 && !uniform) await refuseUnknownColumns(session, { inputs: inputs(local), columns });
+    const sides = [
+      ...side('lake', local, uniform),
+      ...side(
+        'stream',
+        rebuilt.map(({ localFile }) => localFile),
+        true,
+      ),
+    ];
+    const [row = {}] = await session.run(compareSql(sides.join(' UNION ALL ')));
+    return {
+      table,
+      segment,
+      date,
+      lake: { rows: Number(row.lake), checksum: String(row.lake_sum) },
+      stream: { rows: Number(row.stream), checksum: String(row.stream_sum) },
+      onlyInLake: Number(row.only_lake),
+      onlyInStream: Number(row.only_stream),
+      changed: Number(row.changed),
+    };
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    return unreadablePartition(partition, (error as Error).message);
+  }
+}
+
+function compareSql(rows: string): string {
+  return `WITH kinds AS (
+      SELECT receipt_id, receipt_index, h, count(*) FILTER (side = 'lake') AS l, count(*) FILTER (side = 'stream') AS s
+      FROM (${rows}) GROUP BY ALL
+    ), places AS (
+      SELECT sum(greatest(l - s, 0)) AS more_l, sum(greatest(s - l, 0)) AS more_s, sum(l) AS l, sum(s) AS s,
+        sum(l * h::HUGEINT) AS l_sum, sum(s * h::HUGEINT) AS s_sum
+      FROM kinds GROUP BY receipt_id, receipt_index
+    )
+    SELECT coalesce(sum(l), 0)::BIGINT AS lake, coalesce(sum(s), 0)::BIGINT AS stream,
+      coalesce(sum(l_sum), 0)::VARCHAR AS lake_sum, coalesce(sum(s_sum), 0)::VARCHAR AS stream_sum,
+      coalesce(sum(more_l - least(more_l, more_s)), 0)::BIGINT AS only_lake,
+      coalesce(sum(more_s - least(more_l, more_s)), 0)::BIGINT AS only_stream,
+      coalesce(sum(least(more_l, more_s)), 0)::BIGINT AS changed
+    FROM places`;
+}
+
+/** A file that is gone, cut off or overwritten. */
+function isUnreadable(error: unknown): boolean {
+  const message = error instanceof Error ? error.message : '';
+  return /^(IO|Invalid Input|Serialization) Error|TProtocolException/.test(message);
+}
+
+function unreadablePartition({ table, segment, date, live, rebuilt }: Partition, unreadable: string): Comparison {
+  const inLake = live.reduce((sum, { stats }) => sum + recordsOf(stats), 0);
+  const inStream = rebuilt.reduce((sum, { rows }) => sum + rows, 0);
+  return {
+    table,
+    segment,
+    date,
+    unreadable,
+    lake: { rows: inLake, checksum: '' },
+    stream: { rows: inStream, checksum: '' },
+    onlyInLake: Math.max(0, inLake - inStream),
+    onlyInStream: Math.max(0, inStream - inLake),
+    changed: 0,
+  };
+}
+
+function recordsOf(stats: string | undefined): number {
+  return stats === undefined ? 0 : Number((JSON.parse(stats) as { numRecords?: number }).numRecords ?? 0);
+}
