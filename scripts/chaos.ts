@@ -21,7 +21,8 @@ read_parquet. Ends with 1 and the evidence when an event is lost, stored twice, 
 
   --cycles <n>         how many (default 10)
   --seed <n>           chooses the faults, their moments and the events (default 1)
-  --s3                 the lake in an S3 server (started here, objects in memory, so it is not killed; Debian and root)
+  --s3                 the lake in an S3 server (started here; Debian and root). What is killed and stopped of it is its
+                       gateway: its objects are in memory
   --negative-control   acknowledge before the commit: losses must be found
   --dir <folder>       a new or empty folder for the data (default .spor/chaos-<n>); kept when something was wrong
   --json               the last line of standard output is the result as JSON; the rest goes to standard error
@@ -74,13 +75,22 @@ const chaos = command({
       });
       closers.push(() => fleet.stop());
       const obstacle = (fault: Fault): string | undefined => {
-        if (fault.kind === 'link' && fault.link === 'processor-s3' && !s3) return 'the lake is not in S3';
+        const ofS3 = fault.kind === 'link' ? fault.link.endsWith('-s3') : 'target' in fault && fault.target === 's3';
+        if (ofS3 && !s3) return 'the lake is not in S3';
         if (fault.kind !== 'disk' || disks[fault.disk]) return undefined;
         return fault.disk === 'lake' && s3 ? 'the lake is in S3' : 'no small disk could be mounted';
       };
       const plan = negativeControl ? planNegativeControl(seed, cycles) : planCycles(seed, cycles, obstacle);
-      if (s3) plan.notRun.set('kill s3', 'its objects are in memory and would be gone');
-      const outcome = await runChaos({ fleet, plan, dir, disks, negativeControl, signal, log });
+      const outcome = await runChaos({
+        fleet,
+        plan,
+        dir,
+        disks,
+        negativeControl,
+        signal,
+        log,
+        ...(s3 ? { signalS3: (name) => s3.signal(name) } : {}),
+      });
       const summary = summarize(outcome);
       passed = outcome.findings.length === 0 && !outcome.stuck;
       say(evidence(outcome, seed));

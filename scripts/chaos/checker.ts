@@ -2,6 +2,7 @@ import type { Storage } from '../../lake/storage/storage.ts';
 import { delay } from '../../runtime/retry.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 import { vacuumTenant, type LakeReader, type LeftOvers } from './lakeIds.ts';
+import type { Books } from './books.ts';
 import type { ChaosLedger } from './ledgerFile.ts';
 import { findFaults, type Finding } from './verify.ts';
 
@@ -10,6 +11,7 @@ export interface CheckerOptions {
   glob: LakeReader;
   storage: Storage;
   ledger: ChaosLedger;
+  books: Books;
 }
 
 /** Several times what a processor needs to start, take the shards over and write a window. */
@@ -49,7 +51,7 @@ export class Checker {
   }
 
   async compare(tenants: readonly string[], leftOvers: LeftOvers): Promise<Finding[]> {
-    const { snapshot, glob, storage, ledger } = this.#options;
+    const { snapshot, glob, storage, ledger, books } = this.#options;
     const findings: Finding[] = [];
     for (const tenantId of tenants) {
       const rows = await snapshot.read(tenantId);
@@ -58,6 +60,7 @@ export class Checker {
       await vacuumTenant(storage, this.#registry, { tenantId, leftOvers });
       findings.push(...findFaults(tenantId, ledger, await glob.read(tenantId), glob.name));
     }
+    findings.push(...(await books.reconcile(tenants)));
     return findings;
   }
 

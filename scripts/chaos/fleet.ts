@@ -35,6 +35,8 @@ export interface Fleet {
     'ingest-nats': Proxy;
     'processor-nats': Record<ProcessorName, Proxy>;
     'processor-s3'?: Record<ProcessorName, Proxy>;
+    'lake-nats': Proxy;
+    'lake-s3'?: Proxy;
   };
   /** Undefined while it is down. For nats, the server's own. */
   pid: (name: ProcessName) => number | undefined;
@@ -92,9 +94,15 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     });
     const ingestNats = await proxy(natsPort);
     const processorNats = await byProcessor(natsPort);
+    const lakeNats = await proxy(natsPort);
+    const lakeS3 = s3 ? await proxy(s3.port, s3.host) : undefined;
     const processorS3 = s3 ? await byProcessor(s3.port, s3.host) : undefined;
     const ways: Record<string, Record<string, string>> = {
       ingest: { NATS_URL: `nats://127.0.0.1:${ingestNats.port}`, NODE_OPTIONS: `--import=${CLOCK_JUMP}` },
+    };
+    ways.lake = {
+      NATS_URL: `nats://127.0.0.1:${lakeNats.port}`,
+      ...(lakeS3 ? { S3_ENDPOINT: `http://127.0.0.1:${lakeS3.port}` } : {}),
     };
     for (const name of PROCESSORS) {
       ways[name] = {
@@ -134,7 +142,9 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
         'client-ingest': clientIngest,
         'ingest-nats': ingestNats,
         'processor-nats': processorNats,
+        'lake-nats': lakeNats,
         ...(processorS3 ? { 'processor-s3': processorS3 } : {}),
+        ...(lakeS3 ? { 'lake-s3': lakeS3 } : {}),
       },
       pid,
       signal(name, signal) {

@@ -19,6 +19,8 @@ export interface Arena {
   random: Random;
   tenants: readonly string[];
   dir: string;
+  /** Sends a signal to the S3 service, where the lake is in one; false where it is down. */
+  signalS3?: (signal: NodeJS.Signals) => Promise<boolean>;
 }
 
 export type Injected = { ran: true; endedAtMs: number } | { ran: false; why: string };
@@ -65,7 +67,11 @@ function ended(): Injected {
 
 const NO_SIGN: Injected = { ran: false, why: 'the step was not seen' };
 
-function processNames(target: Target | 'everything', { shard }: { shard?: number }, arena: Arena): ProcessName[] {
+function processNames(
+  target: Exclude<Target, 's3'> | 'everything',
+  { shard }: { shard?: number },
+  arena: Arena,
+): ProcessName[] {
   if (target === 'everything') return ['nats', 'ingest', ...PROCESSORS, 'lake'];
   return [target === 'processor' ? processorOf(shard, arena) : target];
 }
@@ -78,6 +84,8 @@ function processorOf(shard: number | undefined, { fleet, signs, random }: Arena)
 async function kill({ target, at }: Of<'kill'>, arena: Arena): Promise<Injected> {
   const seen = await moment(at, arena);
   if (!seen) return NO_SIGN;
+  if (target === 's3')
+    return (await arena.signalS3?.('SIGKILL')) ? ended() : { ran: false, why: 'S3 was down already' };
   const hit = processNames(target, seen, arena).filter((name) => arena.fleet.signal(name, 'SIGKILL'));
   return hit.length > 0 ? ended() : { ran: false, why: `${target} was down already` };
 }
@@ -163,6 +171,7 @@ async function compactionDies({ step }: Of<'compaction'>, { fleet, tenants, dir 
 async function pause({ target, at, forMs }: Of<'pause'>, arena: Arena): Promise<Injected> {
   const seen = await moment(at, arena);
   if (!seen) return NO_SIGN;
+  if (target === 's3') return pauseS3(forMs, arena);
   const [name] = processNames(target, seen, arena);
   const pid = arena.fleet.pid(name!);
   if (pid === undefined || !arena.fleet.signal(name!, 'SIGSTOP'))
@@ -170,6 +179,13 @@ async function pause({ target, at, forMs }: Of<'pause'>, arena: Arena): Promise<
   await delay(forMs);
   // Another fault may have killed it meanwhile; then its successor is not the one to wake.
   if (arena.fleet.pid(name!) === pid) arena.fleet.signal(name!, 'SIGCONT');
+  return ended();
+}
+
+async function pauseS3(forMs: number, { signalS3 }: Arena): Promise<Injected> {
+  if (!(await signalS3?.('SIGSTOP'))) return { ran: false, why: 'S3 was down already' };
+  await delay(forMs);
+  await signalS3?.('SIGCONT');
   return ended();
 }
 

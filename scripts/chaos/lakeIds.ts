@@ -36,7 +36,7 @@ export function snapshotReader(client: QueryClient, tokenOf: (tenantId: string) 
         for (let after = ''; ;) {
           const { rows } = await client.ask(
             tokenOf(tenantId),
-            `select event_id, count(*), count(*) filter (tenant_id != '${tenantId}') from ${table}
+            `select event_id, count(*), count(*) filter (tenant_id != '${tenantId}') from ${table}_all
              where event_id > '${after}' group by 1 order by 1 limit ${PAGE}`,
           );
           for (const [id, count, strange] of rows) {

@@ -10,6 +10,8 @@ export interface ChaosLedger extends Ledger {
   readonly unknownIds: ReadonlyMap<string, string>;
   /** Every event ever sent, by id, with the tenant it was sent for. */
   readonly sentIds: ReadonlyMap<string, string>;
+  /** When the answer was heard by which an event was acknowledged, by id, in milliseconds since 1970. */
+  readonly acknowledgedMs: ReadonlyMap<string, number>;
   close: () => void;
 }
 
@@ -23,6 +25,7 @@ export function openLedgerFile(path: string): ChaosLedger {
   const refusedIds = new Map<string, { tenantId: string; code: Verdict['code'] }>();
   const unknownIds = new Map<string, string>();
   const sentIds = new Map<string, string>();
+  const acknowledgedMs = new Map<string, number>();
   const append = (line: Record<string, unknown>): void => {
     writeSync(file, `${JSON.stringify({ at: new Date().toISOString(), ...line })}\n`);
   };
@@ -38,6 +41,7 @@ export function openLedgerFile(path: string): ChaosLedger {
     refusedIds,
     unknownIds,
     sentIds,
+    acknowledgedMs,
     sending(batch) {
       const { tenantId, segmentId, events } = batch;
       append({ send: events.map(({ eventId }) => eventId ?? null), tenantId, segmentId });
@@ -57,6 +61,11 @@ export function openLedgerFile(path: string): ChaosLedger {
         if (eventId !== undefined) refusedIds.set(eventId, { tenantId: batch.tenantId, code });
       }
       inner.answered(batch, answer, tookMs);
+      const heardMs = Date.now();
+      for (const { eventId } of batch.events) {
+        if (eventId === undefined || !inner.accepted.has(eventId) || acknowledgedMs.has(eventId)) continue;
+        acknowledgedMs.set(eventId, heardMs);
+      }
     },
     gaveUp(batch, reason) {
       append({ gaveUp: batch.events.map(({ eventId }) => eventId ?? null), tenantId: batch.tenantId, reason });

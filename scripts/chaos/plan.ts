@@ -4,7 +4,7 @@ import { createRandom, shuffled, type Random } from '../shop/random.ts';
 import { LINK_MODES, type LinkMode } from './proxy.ts';
 
 /** Processes that faults befall; `processor` is the owner of the shard a sign was about, else one of the two. */
-export type Target = 'ingest' | 'nats' | 'processor';
+export type Target = 'ingest' | 'nats' | 'processor' | 'lake' | 's3';
 
 /** What can be seen of the services' work from outside, at the stream server. */
 export const SIGNS = ['publish', 'lease', 'intent', 'acknowledge'] as const;
@@ -13,7 +13,14 @@ export type Sign = (typeof SIGNS)[number];
 /** When a fault begins: some time after the load, or at the nth sign of a step. */
 export type Moment = { afterMs: number } | { sign: Sign; count: number };
 
-export const LINKS = ['client-ingest', 'ingest-nats', 'processor-nats', 'processor-s3'] as const;
+export const LINKS = [
+  'client-ingest',
+  'ingest-nats',
+  'processor-nats',
+  'processor-s3',
+  'lake-nats',
+  'lake-s3',
+] as const;
 export type Link = (typeof LINKS)[number];
 
 export const DISKS = ['work', 'lake', 'stream'] as const;
@@ -133,6 +140,9 @@ function deck(random: Random): Fault[] {
     ...moments().map((moment): Fault => ({ kind: 'kill', target: 'nats', at: moment })),
     ...moments().map((moment): Fault => ({ kind: 'kill', target: 'processor', at: moment })),
     { kind: 'kill', target: 'everything', at: after() },
+    { kind: 'kill', target: 'lake', at: after() },
+    ...[after(), at('intent'), at('acknowledge')].map((moment): Fault => ({ kind: 'kill', target: 's3', at: moment })),
+    { kind: 'pause', target: 's3', at: after(), forMs: forMs() },
     ...FAIL_POINTS.map((step): Fault => ({ kind: 'die', step, count: random.between(1, 3) })),
     ...FAIL_POINTS.map((step): Fault => ({
       kind: 'oversleep',

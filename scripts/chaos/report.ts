@@ -13,6 +13,12 @@ export interface Summary {
   duplicated: number;
   wrongTenant: number;
   rejectedStored: number;
+  /** What `spor reconcile` has against a tenant's days. */
+  unbalanced: number;
+  /** Events that were not in the lake when it said that all was in that had been acknowledged until then. */
+  claimed: number;
+  /** How often that was tried. */
+  marks: number;
   /** Sound events whose sender never heard an answer. */
   unknown: number;
   /** From the end of the faults of a cycle until everything sent was committed, and read back right both ways. */
@@ -26,8 +32,8 @@ const SHOWN = 20;
 export function summarize(outcome: Outcome): Summary {
   const { ledger, stored, findings } = outcome;
   const all = findings.flatMap((found) => found.findings);
-  const [lost, duplicated, wrongTenant, rejectedStored] = FINDINGS.map(
-    (kind) => new Set(all.filter((finding) => finding.kind === kind).map(({ eventId }) => eventId)).size,
+  const [lost, duplicated, wrongTenant, rejectedStored, unbalanced, claimed] = FINDINGS.map(
+    (kind) => new Set(all.filter((finding) => finding.kind === kind).map(nameOf)).size,
   );
   const notRun = [...outcome.notRun.keys()].filter((name) => !outcome.faults.has(name)).length;
   return {
@@ -38,6 +44,9 @@ export function summarize(outcome: Outcome): Summary {
     duplicated: duplicated!,
     wrongTenant: wrongTenant!,
     rejectedStored: rejectedStored!,
+    unbalanced: unbalanced!,
+    claimed: claimed!,
+    marks: outcome.marks,
     unknown: [...ledger.unknownIds.keys()].filter((id) => !ledger.accepted.has(id)).length,
     recoverySecondsMax: Math.round(outcome.recoverySecondsMax * 10) / 10,
     faults: {
@@ -45,6 +54,11 @@ export function summarize(outcome: Outcome): Summary {
       ...(notRun > 0 ? { 'not run': notRun } : {}),
     },
   };
+}
+
+/** What tells findings of a kind apart. */
+function nameOf({ kind, eventId, tenantId, detail }: Finding): string {
+  return kind === 'unbalanced' ? `${tenantId} ${detail}` : eventId;
 }
 
 /** What went wrong, in words: which cycle, which faults, which events, where they lie in the stream. */

@@ -12,6 +12,7 @@ import type { Batch } from '../load/ledger.ts';
 import { createQueryClient } from '../queryClient.ts';
 import { createRandom } from '../shop/random.ts';
 import type { SmallDisk } from './disk.ts';
+import { Books } from './books.ts';
 import { Checker } from './checker.ts';
 import { acknowledgeEarly } from './earlyAck.ts';
 import type { Fleet } from './fleet.ts';
@@ -32,6 +33,8 @@ export interface ChaosOptions {
   disks: Partial<Record<Disk, SmallDisk>>;
   /** Acknowledge before the commit, to see that losses are found. */
   negativeControl: boolean;
+  /** Sends a signal to the S3 service, where the lake is in one; false where it is down. */
+  signalS3?: (signal: NodeJS.Signals) => Promise<boolean>;
   signal: AbortSignal;
   log: (line: string) => void;
 }
@@ -43,6 +46,8 @@ export interface Outcome {
   ledger: ChaosLedger;
   /** Rows of events by tenant, as the query server last saw them. */
   stored: ReadonlyMap<string, number>;
+  /** How often a mark of completeness was tried. */
+  marks: number;
   /** What is not as promised; empty when all is well. */
   findings: { cycle: number; faults: string[]; findings: Finding[] }[];
   /** Why a cycle did not recover. */
@@ -72,14 +77,16 @@ export async function runChaos(options: ChaosOptions): Promise<Outcome> {
   const storage = await openStorage(config.lakeUrl, config);
   const ledger = openLedgerFile(join(dir, 'ledger.ndjson'));
   const ended = new AbortController();
+  const books = await Books.open({ connection, storage, workDir: join(dir, 'books'), ledger });
   const early = options.negativeControl ? keepAcknowledging(connection, ended.signal) : undefined;
   try {
-    const run = new Run(options, { access, connection, storage, lakeUrl: config.lakeUrl, ledger });
+    const run = new Run(options, { access, connection, storage, lakeUrl: config.lakeUrl, ledger, books });
     await run.play();
     return run.outcome;
   } finally {
     ended.abort();
     await early;
+    await books.close();
     storage.close();
     ledger.close();
     await connection.close();
@@ -98,6 +105,7 @@ interface Means {
   storage: Storage;
   lakeUrl: string;
   ledger: ChaosLedger;
+  books: Books;
 }
 
 class Run {
@@ -110,20 +118,23 @@ class Run {
 
   constructor(options: ChaosOptions, means: Means) {
     const { fleet, dir, disks } = options;
-    const { connection, access, storage, lakeUrl, ledger } = means;
+    const { connection, access, storage, lakeUrl, ledger, books } = means;
     this.#options = options;
     this.#means = means;
-    this.#arena = { fleet, signs: watchSigns(connection), disks, dir };
+    const { signalS3 } = options;
+    this.#arena = { fleet, signs: watchSigns(connection), disks, dir, ...(signalS3 ? { signalS3 } : {}) };
     this.#checker = new Checker({
       snapshot: snapshotReader(createQueryClient(fleet.queryUrl), access.tokenOf),
       glob: globReader({ lakeUrl, storage, copyTo: join(dir, 'lake-copy') }),
       storage,
       ledger,
+      books,
     });
     this.outcome = {
       cycles: 0,
       ledger,
       stored: this.#checker.stored,
+      marks: 0,
       findings: [],
       recoverySecondsMax: 0,
       faults: new Map(),
@@ -144,7 +155,8 @@ class Run {
     const last = cycles[this.outcome.cycles - 1];
     if (!last) return;
     const tenants = allShops(this.outcome.cycles).map(({ tenantId }) => tenantId);
-    const findings = await this.#checker.compare(tenants, 'nothing');
+    // Processors have compacted what is older than some minutes, and were killed in the middle of it.
+    const { findings } = await this.#checker.compareWhenClean(tenants, 'replaced and orphans');
     if (findings.length === 0) return;
     this.outcome.findings.push({ cycle: last.number, faults: ['all cycles before'], findings });
     await this.#keepEvidence();
@@ -153,7 +165,7 @@ class Run {
   /** False when it showed a fault. */
   async #cycle(cycle: Cycle): Promise<boolean> {
     const { fleet, log } = this.#options;
-    const { access, connection, ledger } = this.#means;
+    const { access, connection, ledger, books } = this.#means;
     const faults = cycle.faults.map(faultName);
     const shops = shopsOf(cycle.number);
     const tenants = shops.map(({ tenantId }) => tenantId);
@@ -169,12 +181,18 @@ class Run {
       acknowledged: this.#acknowledged,
       signal: loadEnds.signal,
     });
+    // The negative control acknowledges what is not committed: there is nothing to be said of marks.
+    const watched = this.#options.negativeControl ? [] : tenants;
+    const marks = books.watchMarks(watched, loadEnds.signal);
     let injected: Injected[];
+    let claims: Finding[];
     try {
       injected = await this.#inject(cycle, { ...this.#arena, random, tenants });
     } finally {
       loadEnds.abort();
       await load; // it writes to the ledger until its last answer
+      claims = await marks;
+      this.outcome.marks = books.marks;
     }
     let overMs = startedMs + LEAST_LOAD_MS;
     for (const [index, result] of injected.entries()) {
@@ -193,7 +211,8 @@ class Run {
       return false;
     }
     if (this.#options.negativeControl) await this.#checker.quiet(tenants);
-    const { findings, rightMs } = await this.#checker.compareWhenClean(tenants, leftOversOf(cycle));
+    const { findings: found, rightMs } = await this.#checker.compareWhenClean(tenants, leftOversOf(cycle));
+    const findings = [...claims, ...found];
     const recoverySeconds = (rightMs - overMs) / 1000;
     this.outcome.recoverySecondsMax = Math.max(this.outcome.recoverySecondsMax, recoverySeconds);
     const tookSeconds = (performance.now() - startedMs) / 1000;

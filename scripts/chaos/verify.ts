@@ -2,7 +2,7 @@ import { compare } from '../demo/verify.ts';
 import type { ChaosLedger } from './ledgerFile.ts';
 import type { TenantRows } from './lakeIds.ts';
 
-export const FINDINGS = ['lost', 'duplicated', 'wrongTenant', 'rejectedStored'] as const;
+export const FINDINGS = ['lost', 'duplicated', 'wrongTenant', 'rejectedStored', 'unbalanced', 'claimed'] as const;
 
 /** One event that is not as promised. */
 export interface Finding {

@@ -37,7 +37,9 @@ test(
   'three cycles: every acknowledged event is in the lake exactly once',
   async () => {
     const { code, summary, said } = await chaos('--cycles', '3', '--seed', '4');
-    expect(summary, said).toMatchObject({ cycles: 3, lost: 0, duplicated: 0, wrongTenant: 0, rejectedStored: 0 });
+    const none = { lost: 0, duplicated: 0, wrongTenant: 0, rejectedStored: 0, unbalanced: 0, claimed: 0 };
+    expect(summary, said).toMatchObject({ cycles: 3, ...none });
+    expect(summary.marks).toBeGreaterThan(0);
     expect(code, said).toBe(0);
     expect(summary.acked).toBeGreaterThan(0);
     expect(summary.stored).toBeGreaterThanOrEqual(summary.acked);
@@ -53,6 +55,7 @@ test(
     const { code, summary, said } = await chaos('--cycles', '3', '--seed', '1', '--negative-control');
     expect(code, said).toBe(1);
     expect(summary.lost, said).toBeGreaterThan(0);
+    expect(summary.unbalanced, said).toBeGreaterThan(0);
     expect(said).toMatch(/SEED 1, CYCLE \d+ \(die at before-upload\)/);
     const evidence = JSON.parse(await readFile(join(dir, 'evidence.json'), 'utf8')) as {
       seed: number;

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { COMPACTION_STEPS } from '../../lake/maintenance/failpoint.ts';
 import { FAIL_POINTS } from '../../processor/failpoint.ts';
-import { faultName, planCycles, SIGNS } from '../../scripts/chaos/plan.ts';
+import { LINK_MODES } from '../../scripts/chaos/proxy.ts';
+import { faultName, LINKS, planCycles, SIGNS } from '../../scripts/chaos/plan.ts';
 
 const everything = (): undefined => undefined;
 
@@ -12,8 +13,8 @@ test('the same seed plans the same cycles, another seed others', () => {
   expect(plan.cycles.map(({ number }) => number)).toEqual(Array.from({ length: 40 }, (_, number) => number));
 });
 
-test('a run of some dozen cycles meets every named step of flush, compaction, lease and publish', () => {
-  const { cycles } = planCycles(1, 60, everything);
+test('a run of some dozen cycles meets every named step of flush, compaction, lease and publish, and every link', () => {
+  const { cycles } = planCycles(1, 80, everything);
   const names = new Set(cycles.flatMap(({ faults }) => faults.map(faultName)));
   for (const step of FAIL_POINTS) {
     expect(names).toContain(`die at ${step}`);
@@ -25,7 +26,9 @@ test('a run of some dozen cycles meets every named step of flush, compaction, le
     expect(names).toContain(`kill nats at ${sign}`);
     expect(names).toContain(`pause processor at ${sign}`);
   }
-  expect(names).toContain('kill ingest at publish');
+  for (const name of ['kill ingest at publish', 'kill everything', 'kill s3', 'pause s3'])
+    expect(names).toContain(name);
+  for (const link of LINKS) for (const mode of LINK_MODES) expect(names).toContain(`link ${link} ${mode}`);
 });
 
 test('what cannot be done here is not dealt, and named with its reason', () => {

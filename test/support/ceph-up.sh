@@ -2,7 +2,8 @@
 # ceph-up.sh ROOT DATA PORT: runs one S3 server on 127.0.0.1:PORT from the tree that ceph-fetch.sh unpacked into ROOT, its
 # objects in memory, everything else in the new folder DATA. Uses the 100 ports from PORT on. Needs root: it works in a
 # mount namespace and a chroot of its own. Access key and secret come as S3_KEY and S3_SECRET. Prints "up" once it serves,
-# then waits; to stop it, end the processes named in DATA/run: rgw.pid, then osd.pid, then mon.pid.
+# then waits; to stop it, make the file DATA/run/stopping, then end the processes named in DATA/run: rgw.pid, then osd.pid, then
+# mon.pid.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin # chroot lies there, and not everyone has it on the path
 root=$1 data=$2 port=$3
@@ -75,8 +76,15 @@ daemon ceph-osd -f -i 0 > "$data/log/osd.out" 2>&1 &
 echo $! > "$data/run/osd.pid"
 inside radosgw-admin -n client.rgw user create --uid=lake --display-name=lake \
   --access-key="$S3_KEY" --secret-key="$S3_SECRET" > "$data/log/user.out" 2>&1
-daemon radosgw -f -n client.rgw > "$data/log/rgw.out" 2>&1 &
-echo $! > "$data/run/rgw.pid"
+# The gateway is started again when it is killed, until DATA/run/stopping is there.
+gateway() {
+  while [ ! -e "$data/run/stopping" ]; do
+    daemon radosgw -f -n client.rgw >> "$data/log/rgw.out" 2>&1 &
+    echo $! > "$data/run/rgw.pid"
+    wait $! || true
+  done
+}
+gateway &
 for _ in $(seq 600); do
   if (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; then
     echo up

@@ -1,7 +1,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -17,6 +17,8 @@ export interface TestS3 {
   config: S3Config;
   /** The same as environment variables for a process of ours. */
   env: Record<string, string>;
+  /** Sends a signal to the gateway, the part that clients speak to; killed, it is started again. False while it is down. */
+  signal(name: NodeJS.Signals): Promise<boolean>;
   stop(): Promise<void>;
 }
 
@@ -65,6 +67,7 @@ export async function startS3(): Promise<TestS3 | { unavailable: string }> {
       AWS_ACCESS_KEY_ID: ACCESS.accessKeyId,
       AWS_SECRET_ACCESS_KEY: ACCESS.secretAccessKey,
     },
+    signal: async (name) => signal(await pidOf(join(dir, 'data', 'run'), 'rgw'), name),
     stop: async () => {
       await stop(server, join(dir, 'data', 'run'));
       await rm(dir, { recursive: true, force: true, maxRetries: 5 });
@@ -105,14 +108,19 @@ async function launch(root: string, data: string, port: number): Promise<ChildPr
 /** Gateway first: it hangs when its store goes away before it. Killed, since a graceful end takes seconds and keeps nothing. */
 async function stop(server: ChildProcess, pids: string): Promise<void> {
   const exited = server.exitCode === null && server.signalCode === null ? once(server, 'exit') : undefined;
-  for (const name of ['rgw', 'osd', 'mon']) {
-    const pid = Number(await readFile(join(pids, `${name}.pid`), 'utf8').catch(() => ''));
-    if (pid > 1) await ended(pid);
-  }
+  await writeFile(join(pids, 'stopping'), '').catch(() => undefined); // where it has not begun, there is no folder yet
+  for (const name of ['rgw', 'osd', 'mon']) await ended(await pidOf(pids, name));
+  // It may have been about to be started again.
+  await ended(await pidOf(pids, 'rgw'));
   // The script waits for the three; killed last, for when it had not started them yet.
   const rest = setTimeout(() => server.kill('SIGKILL'), 2_000);
   await exited;
   clearTimeout(rest);
+}
+
+/** 0 where it does not run yet. */
+async function pidOf(pids: string, name: string): Promise<number> {
+  return Number(await readFile(join(pids, `${name}.pid`), 'utf8').catch(() => '0'));
 }
 
 async function ended(pid: number): Promise<void> {
@@ -122,6 +130,7 @@ async function ended(pid: number): Promise<void> {
 }
 
 function signal(pid: number, name: NodeJS.Signals | 0): boolean {
+  if (pid <= 1) return false;
   try {
     return process.kill(pid, name);
   } catch (error) {

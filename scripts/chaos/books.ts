@@ -1,0 +1,130 @@
+import { openAccounts, type Accounts } from '../../lake/accounts/open.ts';
+import { rowsOfEvents, type RowReading } from '../../lake/accounts/rows.ts';
+import { openTable } from '../../lake/delta/table.ts';
+import { openDuckdb } from '../../lake/duckdb.ts';
+import { LAKE_ERRORS, LakeError } from '../../lake/errors.ts';
+import { openLocalFiles } from '../../lake/query/open.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import { tableSpec } from '../../lake/tables.ts';
+import type { NatsConnection } from '../../runtime/nats.ts';
+import { delay } from '../../runtime/retry.ts';
+import { createRegistry } from '../../schemas/registry.ts';
+import type { ChaosLedger } from './ledgerFile.ts';
+import type { Finding } from './verify.ts';
+
+export interface BooksOptions {
+  connection: NatsConnection;
+  storage: Storage;
+  /** Folder for copies of the files of a lake in S3. */
+  workDir: string;
+  ledger: Pick<ChaosLedger, 'acknowledgedMs' | 'accepted'>;
+}
+
+const CACHE_BYTES = 1_073_741_824;
+const DAY_MS = 86_400_000;
+/** Clocks jump by hours: days of receipt are those around today. */
+const DAYS_AROUND = 1;
+const PROBE_MS = 600;
+/** A mark is tried on events that were acknowledged this shortly before it: older ones have been tried on earlier marks. */
+const LATELY_MS = 10_000;
+
+/**
+ * What Spor says of itself, put to the test: that each tenant's days add up, and that nothing is missing of what was
+ * acknowledged before the moment up to which it says that all is in.
+ */
+export class Books {
+  readonly #options: BooksOptions;
+  readonly #accounts: Accounts;
+  readonly #reading: RowReading;
+  readonly #registry = createRegistry();
+  readonly #engine = openDuckdb({ memory: '256MiB', threads: 1, spillDir: '' });
+  /** How many marks were tried on at least one event. */
+  marks = 0;
+
+  private constructor(options: BooksOptions, reading: Pick<RowReading, 'localFiles'>) {
+    this.#options = options;
+    const { connection, storage } = options;
+    this.#reading = { ...reading, engine: this.#engine };
+    this.#accounts = openAccounts({
+      storage,
+      ...reading,
+      registry: this.#registry,
+      replicas: 1,
+      connection: () => connection,
+    });
+  }
+
+  static async open(options: BooksOptions): Promise<Books> {
+    const { storage, workDir } = options;
+    return new Books(options, { localFiles: await openLocalFiles(storage, { workDir, cacheMaxBytes: CACHE_BYTES }) });
+  }
+
+  async close(): Promise<void> {
+    await this.#accounts.close();
+    await this.#engine.close();
+  }
+
+  /** Whatever does not add up. */
+  async reconcile(tenants: readonly string[]): Promise<Finding[]> {
+    const day = (offset: number): string => new Date(Date.now() + offset * DAY_MS).toISOString().slice(0, 10);
+    const days = { from: day(-DAYS_AROUND), to: day(DAYS_AROUND) };
+    const found = await Promise.all(tenants.map((tenantId) => this.#accounts.reconcile(tenantId, days)));
+    return found.flatMap(({ tenantId, balanced, differences, faults, days: sums }) => {
+      if (balanced) return [];
+      const named = differences.map(({ receiptId, kind, events, message }) => ({
+        detail: `${events} ${kind}: ${message}`,
+        ...(receiptId === undefined ? {} : { receiptId }),
+      }));
+      const files = faults.map(({ file, fault }) => ({ detail: `${file} ${fault}` }));
+      const summed = sums.filter(({ difference }) => difference !== 0).map((sum) => ({ detail: JSON.stringify(sum) }));
+      return [...named, ...files, ...summed].map((one) => ({
+        kind: 'unbalanced' as const,
+        eventId: 'several',
+        tenantId,
+        reader: 'spor reconcile',
+        ...one,
+      }));
+    });
+  }
+
+  /** Tries marks, again and again, until the signal: while things go wrong, they must not say too much. */
+  async watchMarks(tenants: readonly string[], signal: AbortSignal): Promise<Finding[]> {
+    const findings: Finding[] = [];
+    while (!signal.aborted) {
+      for (const tenantId of tenants) {
+        try {
+          findings.push(...(await this.#tryMark(tenantId)));
+        } catch (error) {
+          // Saying nothing is not saying too much.
+          if (!(error instanceof LakeError && LAKE_ERRORS[error.code].retryable)) throw error;
+        }
+      }
+      await delay(PROBE_MS, signal);
+    }
+    return findings;
+  }
+
+  async #tryMark(tenantId: string): Promise<Finding[]> {
+    const { ledger, storage } = this.#options;
+    const { acknowledgedBefore } = await this.#accounts.completeness(tenantId);
+    if (acknowledgedBefore === null) return [];
+    const markMs = Date.parse(acknowledgedBefore);
+    const promised = [...ledger.acknowledgedMs]
+      .filter(([id, ms]) => ms < markMs && ms >= markMs - LATELY_MS && ledger.accepted.get(id)?.tenantId === tenantId)
+      .map(([id]) => id);
+    if (promised.length === 0) return [];
+    this.marks++;
+    const snapshot = await openTable(storage, tableSpec('events', tenantId, this.#registry)).snapshot();
+    const rows = await rowsOfEvents(this.#reading, { name: 'events', tenantId, snapshot }, promised);
+    const there = new Set(rows.map(({ eventId }) => eventId));
+    return promised
+      .filter((id) => !there.has(id))
+      .map((eventId) => ({
+        kind: 'claimed' as const,
+        eventId,
+        tenantId,
+        reader: 'the mark of completeness',
+        detail: `acknowledged before ${acknowledgedBefore}, up to which all was said to be in, and in no row then`,
+      }));
+  }
+}
