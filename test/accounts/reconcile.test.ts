@@ -5,7 +5,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { foldBefore } from '../../lake/accounts/commits.ts';
 import { openAccounts, type Accounts } from '../../lake/accounts/open.ts';
 import type { Reconciliation } from '../../lake/accounts/reconcile.ts';
+import { openDuckdb } from '../../lake/duckdb.ts';
 import { compactLake } from '../../lake/maintenance/commands.ts';
+import { expire } from '../../lake/maintenance/retention.ts';
 import { lakeFolderFiles } from '../../lake/query/localFiles.ts';
 import { createLog } from '../../runtime/log.ts';
 import { formatReceipt, streamEpoch } from '../../schemas/receipt.ts';
@@ -159,6 +161,25 @@ test('all that can become of an event adds up, day by day of receipt, from the s
   await foldBefore(bench.storage, `events/tenant=${tenantId}`, version + 1);
   expect(await reconcile(tenantId)).toMatchObject(committed);
   expect(await spor(tenantId)).toMatchObject({ code: 0, found: { balanced: true } });
+
+  // A month later retention takes the days away, and says so.
+  const engine = openDuckdb({ memory: '256MiB', threads: 1, spillDir: '' });
+  const later = {
+    storage: bench.storage,
+    engine,
+    workDir: join(bench.lakeDir, '..', 'expire'),
+    now: Date.now() + 40 * DAY_MS,
+  };
+  await expire(bench.table('events', tenantId), 30, later);
+  await engine.close();
+  const expired = await reconcile(tenantId);
+  expect(expired).toMatchObject({
+    balanced: true,
+    days: [
+      { stored: 0, expired: 5 },
+      { stored: 0, expired: 24 },
+    ],
+  });
 });
 
 test('a row that goes, a row that comes twice and a file that is removed behind its back are found, by receipt', async () => {

@@ -229,6 +229,8 @@ describe('a receipt', () => {
     expect(stdout).toContain('1 accepted, 1 refused');
     expect(stdout).toMatch(/committed .*segment=web/);
     expect(code).toBe(0);
+    const status = await runScript('spor.ts', ['status', '--tenant', 'receipts', '--json'], { env: running.stack.env });
+    expect(JSON.parse(status.stdout)).toMatchObject({ tenantId: 'receipts', acknowledgedBefore: expect.any(String) });
     const today = new Date().toISOString().slice(0, 10);
     const complete = await running.get('receipts', `/api/completeness?date=${today}`);
     expect(await complete.json()).toMatchObject({ tenantId: 'receipts', complete: false });
