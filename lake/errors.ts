@@ -30,6 +30,7 @@ export const LAKE_ERRORS = {
     'Only statements that read are allowed: SELECT, WITH, FROM, VALUES, DESCRIBE, SUMMARIZE, EXPLAIN.',
   ),
   sql_failed: client(400, "The query failed while running, for instance on a cast; the message is the database's own."),
+  changes_parameter: client(400, 'A parameter of the listing of changes is wrong; the message says which.'),
   report_parameter: client(400, 'A parameter of the report is missing or out of its range; the message says which.'),
   receipt_malformed: client(
     400,
@@ -44,6 +45,7 @@ export const LAKE_ERRORS = {
     403,
     "The SQL reaches for a file, a setting or an extension; only the tenant's own views may be read.",
   ),
+  changes_unknown: client(404, 'The table has no such version yet, or there is no such table; the message says which.'),
   report_unknown: client(404, 'There is no report of this name. GET /api/reports lists them.'),
   version_unknown: client(404, 'The table has no such version. Ask without "version" to see the newest.'),
   receipt_unknown: client(
@@ -62,6 +64,10 @@ export const LAKE_ERRORS = {
   version_gone: client(
     410,
     'This version can no longer be read: its log entries or its files were cleaned away by vacuum. Ask for a newer one.',
+  ),
+  changes_gone: client(
+    410,
+    'The log no longer holds the changes after this version. List all files, and go on from the version told there.',
   ),
   body_too_large: client(413, 'The body is over the limit.'),
   tables_too_large: client(

@@ -43,6 +43,8 @@ export interface ReplaceCommit {
   unusedSinceMs: number;
   /** As with append, for rows that come from elsewhere than the files removed; absent: there are none. */
   erasures?: number;
+  /** How far an application is with this commit, and was when it was planned; anything else in the table is a TxnConflict. */
+  txn?: { appId: string; version: number; expected: number | undefined };
   info: Record<string, unknown>;
 }
 

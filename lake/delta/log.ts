@@ -32,7 +32,7 @@ function entryName(version: number): string {
 }
 
 /** Path of a log entry, relative to the lake. */
-function entryPath(root: string, version: number): string {
+export function entryPath(root: string, version: number): string {
   return `${root}/_delta_log/${entryName(version)}`;
 }
 

@@ -17,6 +17,9 @@ export function columnsFingerprint(columns: readonly TableColumn[]): string {
   return createHash('sha256').update(JSON.stringify(shape)).digest('hex').slice(0, 16);
 }
 
+/** A file's partition values are text in the log and folders in its path. */
+export type PartitionColumn = 'segment' | 'date';
+
 interface DeltaField {
   name: string;
   type: unknown;
@@ -25,13 +28,10 @@ interface DeltaField {
 }
 
 /** Type of the partition columns as Delta names it; their values are text in the log. */
-const PARTITION_TYPES: Record<'segment' | 'date', ColumnType> = { segment: 'string', date: 'date' };
+const PARTITION_TYPES: Record<PartitionColumn, ColumnType> = { segment: 'string', date: 'date' };
 
 /** The table's schema as Delta's JSON ("Schema Serialization Format"): the files' columns, then the partition columns. */
-export function schemaString(
-  columns: readonly TableColumn[],
-  partitionColumns: readonly ('segment' | 'date')[],
-): string {
+export function schemaString(columns: readonly TableColumn[], partitionColumns: readonly PartitionColumn[]): string {
   const partitions = partitionColumns.map((name) => deltaField({ name, type: PARTITION_TYPES[name] }));
   return JSON.stringify({ type: 'struct', fields: [...columns.map((column) => deltaField(column)), ...partitions] });
 }

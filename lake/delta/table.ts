@@ -6,7 +6,14 @@ import { readTombstones, writeCheckpoint, type Checkpoint, type CheckpointFormat
 import type { AppendCommit, ConfigureCommit, FenceCommit, NewFile, RaiseCommit, ReplaceCommit } from './commits.ts';
 import { fenceId, refusal, type AddedFiles } from './guards.ts';
 import { readLog, readVersion, writeEntry } from './log.ts';
-import { COLUMNS_TAG, columnsFingerprint, mergedSchema, schemaString, type TableColumn } from './schema.ts';
+import {
+  COLUMNS_TAG,
+  columnsFingerprint,
+  mergedSchema,
+  schemaString,
+  type PartitionColumn,
+  type TableColumn,
+} from './schema.ts';
 import { NO_TABLE, replay, type Snapshot } from './snapshot.ts';
 
 export interface TableSpec {
@@ -14,7 +21,7 @@ export interface TableSpec {
   root: string;
   /** Columns of the data files; the partition columns are not among them. */
   columns: readonly TableColumn[];
-  partitionColumns: readonly ('segment' | 'date')[];
+  partitionColumns: readonly PartitionColumn[];
 }
 
 export interface Table {
@@ -207,17 +214,22 @@ class DeltaTable implements Table {
     dataChange,
     unusedSinceMs,
     erasures,
+    txn,
     info,
   }: ReplaceCommit): Promise<{ version: number }> {
     return this.#commit(info, (base) => {
       const gone = remove.filter(({ path }) => !base.files.has(path));
       const added = add.length > 0 && add.every(({ path }) => base.files.has(path));
       if (added && gone.length === remove.length) return undefined;
+      const seen = txn && base.txns.get(txn.appId);
+      if (seen !== txn?.expected)
+        throw new TxnConflict(`${this.spec.root}: ${txn?.appId} is at ${seen}, expected ${txn?.expected}`);
       if (gone[0]) throw new TxnConflict(`${this.spec.root}: ${gone[0].path} has been removed by another commit`);
       if (add.length > 0) this.#mayAdd(base, { unusedSinceMs, erasures });
       return [
         ...remove.map((file) => removeAction(file, dataChange)),
         ...add.map((file) => this.#addAction(file, dataChange)),
+        ...(txn ? [{ txn: { appId: txn.appId, version: txn.version, lastUpdated: Date.now() } }] : []),
       ];
     });
   }

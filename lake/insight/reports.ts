@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import type { Registry } from '../../schemas/registry.ts';
 import { LakeError } from '../errors.ts';
-import { readSqlFile, type SqlFile } from './sqlFile.ts';
+import { readFields, readSqlFile, type SqlFile } from './sqlFile.ts';
 import { expandSql, insightViews, readFragment, viewsReadBy, type View } from './views.ts';
 
 export type ReportParameterType = 'INTEGER' | 'DOUBLE';
@@ -74,9 +74,14 @@ function reportNames(): string[] {
  * $scan_to (DATE), $segment (VARCHAR or NULL), and those of the report; see reportRun.ts for their values.
  * The views it reads stand in it as CTEs that read the days around the period only, so that files of other days are pruned.
  */
-export function renderReport(report: Report, registry: Registry): string {
-  const body = expandSql(readReport(report.name).sql, registry);
-  const ctes = viewsReadBy(body, insightViews(registry)).map((view) => asCte(view, report.allHistory));
+export function renderReport({ name, allHistory }: Report, registry: Registry): string {
+  return withViews(readReport(name).sql, { allHistory }, registry);
+}
+
+/** A statement with the views that it reads standing in it as CTEs; `$scan_from` and `$scan_to` are the days they read. */
+export function withViews(sql: string, { allHistory }: { allHistory: boolean }, registry: Registry): string {
+  const body = expandSql(sql, registry);
+  const ctes = viewsReadBy(body, insightViews(registry)).map((view) => asCte(view, allHistory));
   const rest = /^with\s/i.test(body) ? `,\n${body.replace(/^with\s+/i, '')}` : `\n${body}`;
   return `WITH ${ctes.join(',\n')}${rest}`;
 }
@@ -123,18 +128,6 @@ function describe({ name, summary, details }: SqlFile): Report {
       .filter((key) => key.startsWith('param '))
       .map((key) => parameter(key, text(key), name)),
   };
-}
-
-/** `key: text` lines; a line that begins with blanks goes on with the key before. */
-function readFields(lines: readonly string[]): Map<string, string[]> {
-  const fields = new Map<string, string[]>();
-  let current: string[] | undefined;
-  for (const line of lines) {
-    const field = /^([a-z]+(?: .*?)?): ?(.*)$/.exec(line);
-    if (field && !line.startsWith(' ')) fields.set(field[1]!, (current = [field[2]!]));
-    else current?.push(line);
-  }
-  return fields;
 }
 
 /** The first line names columns and fragments in order; the others describe the columns that are not a fragment's. */

@@ -30,3 +30,15 @@ export function parseSqlFile(text: string, name: string): SqlFile {
 export function readSqlFile(file: URL, name: string): SqlFile {
   return parseSqlFile(readFileSync(file, 'utf8'), name);
 }
+
+/** `key: text` lines; a line that begins with blanks goes on with the key before. */
+export function readFields(lines: readonly string[]): Map<string, string[]> {
+  const fields = new Map<string, string[]>();
+  let current: string[] | undefined;
+  for (const line of lines) {
+    const field = /^([a-z]+(?: .*?)?): ?(.*)$/.exec(line);
+    if (field && !line.startsWith(' ')) fields.set(field[1]!, (current = [field[2]!]));
+    else current?.push(line);
+  }
+  return fields;
+}

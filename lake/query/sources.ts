@@ -75,7 +75,7 @@ function tailPaths({ files }: HeldTail, table: TableName, scope: Scope): string[
 }
 
 /** Files by the columns they were written with, in the order of the log; those of other writers may each have their own. */
-function fileGroups(files: readonly AddFile[], paths: ReadonlyMap<string, string>): FileGroup[] {
+export function fileGroups(files: readonly AddFile[], paths: ReadonlyMap<string, string>): FileGroup[] {
   const groups = new Map<string | undefined, string[]>();
   for (const file of files) {
     const path = paths.get(file.path);

@@ -1,0 +1,84 @@
+import { readChanges } from './changes.ts';
+import type { AddFile } from './actions.ts';
+import type { Table } from './table.ts';
+import { LakeError } from '../errors.ts';
+import type { Storage } from '../storage/storage.ts';
+
+export interface ChangesRequest {
+  /** The version up to which the caller has everything; undefined: nothing yet, list all files there are. */
+  since: number | undefined;
+  /** Segments the caller may see; empty: all. */
+  segmentIds: readonly string[];
+}
+
+export interface ListedFile {
+  /** Below `url`. */
+  path: string;
+  /** Undefined where the log does not tell. */
+  bytes: number | undefined;
+  rows: number | undefined;
+  /** Of the table's partition columns, such as segment and date. */
+  partition: Record<string, string | null>;
+}
+
+/** The files that came and went; applied in order, they bring whoever had `since` to `version`. */
+export interface ListedChanges {
+  /** Where the table lies. */
+  url: string;
+  since: number | null;
+  /** Ask with this as `since` the next time; -1: the table does not exist yet. */
+  version: number;
+  /** Whether more has been committed than is listed: ask again at once. */
+  more: boolean;
+  commits: { version: number; committedAt: string | null; added: ListedFile[]; removed: ListedFile[] }[];
+}
+
+/** Commits looked at for one answer. */
+const COMMITS_AT_ONCE = 1_000;
+
+/**
+ * What came into a table and left it since a version. Compactions are left out: they change files, but no rows. Whoever reads
+ * added files later than the vacuum's grace time may find them compacted and gone.
+ * @throws LakeError changes_gone, changes_unknown, table_corrupt, storage_unavailable
+ */
+export async function listChanges(
+  storage: Storage,
+  table: Table,
+  { since, segmentIds }: ChangesRequest,
+): Promise<ListedChanges> {
+  const { root } = table.spec;
+  const { version: newest, files } = await table.snapshot();
+  const url = `${storage.url.replace(/\/$/, '')}/${root}`;
+  const visible = ({ partitionValues }: Pick<AddFile, 'partitionValues'>): boolean =>
+    segmentIds.length === 0 || segmentIds.includes(partitionValues.segment ?? '');
+  if (since === undefined) {
+    const added = [...files.values()].filter(visible).map(listed);
+    const commits = newest < 0 ? [] : [{ version: newest, committedAt: null, added, removed: [] }];
+    return { url, since: null, version: newest, more: false, commits };
+  }
+  if (since > newest) {
+    throw new LakeError('changes_unknown', `${root} has no version ${since} yet, the newest is ${newest}.`);
+  }
+  const upTo = Math.min(newest, since + COMMITS_AT_ONCE);
+  const commits: ListedChanges['commits'] = [];
+  for await (const { version, committedAtMs, added, removed } of readChanges(storage, root, { after: since, upTo })) {
+    const change = {
+      added: added.filter(visible).map(listed),
+      removed: removed.filter((file) => visible({ partitionValues: file.partitionValues ?? {} })).map(listed),
+    };
+    if (change.added.length + change.removed.length === 0) continue;
+    const committedAt = committedAtMs === undefined ? null : new Date(committedAtMs).toISOString();
+    commits.push({ version, committedAt, ...change });
+  }
+  return { url, since, version: upTo, more: upTo < newest, commits };
+}
+
+function listed(file: {
+  path: string;
+  size?: number;
+  stats?: string;
+  partitionValues?: Record<string, string | null>;
+}): ListedFile {
+  const stats = file.stats === undefined ? undefined : (JSON.parse(file.stats) as { numRecords?: number });
+  return { path: file.path, bytes: file.size, rows: stats?.numRecords, partition: file.partitionValues ?? {} };
+}

@@ -1,0 +1,71 @@
+import { LakeError } from '../errors.ts';
+import type { Storage } from '../storage/storage.ts';
+import { parseActions, type AddFile, type RemoveFile } from './actions.ts';
+import { entryPath, entryVersion } from './log.ts';
+
+/** What one commit changed in a table's rows. */
+export interface Change {
+  version: number;
+  /** When it was committed, in milliseconds since 1970; undefined where the writer does not say. */
+  committedAtMs: number | undefined;
+  added: AddFile[];
+  removed: RemoveFile[];
+}
+
+/** Entries read at once. */
+const READS_AT_ONCE = 32;
+
+/**
+ * The commits after one version up to and with another that changed rows, in order: compactions, which only arrange rows anew,
+ * and commits without files are left out.
+ * @param range.after -1: from the first commit on.
+ * @throws LakeError changes_gone when the log no longer holds the commit after `after`, table_corrupt, storage_unavailable
+ */
+export async function* readChanges(
+  storage: Storage,
+  root: string,
+  { after, upTo }: { after: number; upTo: number },
+): AsyncGenerator<Change> {
+  if (after >= upTo) return;
+  await refuseGap(storage, root, after);
+  for (let at = after + 1; at <= upTo; at += READS_AT_ONCE) {
+    const versions = Array.from({ length: Math.min(READS_AT_ONCE, upTo - at + 1) }, (_, index) => at + index);
+    for (const change of await Promise.all(versions.map((version) => readChange(storage, root, version)))) {
+      if (change.added.length + change.removed.length > 0) yield change;
+    }
+  }
+}
+
+/** Logs are cleaned from their beginning on: where the first entry is there, so are the others. */
+async function refuseGap(storage: Storage, root: string, after: number): Promise<void> {
+  let oldest: number | undefined;
+  const before = after > 0 ? entryPath(root, after) : undefined;
+  for await (const { path } of storage.list(`${root}/_delta_log/`, before)) {
+    oldest = entryVersion(path.slice(path.lastIndexOf('/') + 1));
+    if (oldest !== undefined && oldest > after) break;
+  }
+  if (oldest !== after + 1) throw gone(root, after, oldest);
+}
+
+async function readChange(storage: Storage, root: string, version: number): Promise<Change> {
+  const path = entryPath(root, version);
+  const body = await storage.get(path);
+  if (!body) throw gone(root, version - 1);
+  const change: Change = { version, committedAtMs: undefined, added: [], removed: [] };
+  for (const action of parseActions(Buffer.from(body).toString('utf8'), path)) {
+    if ('add' in action && action.add.dataChange) change.added.push(action.add);
+    else if ('remove' in action && action.remove.dataChange) change.removed.push(action.remove);
+    else if ('commitInfo' in action && typeof action.commitInfo.timestamp === 'number')
+      change.committedAtMs = action.commitInfo.timestamp;
+  }
+  return change;
+}
+
+function gone(root: string, after: number, oldest?: number): LakeError {
+  const begins = oldest === undefined ? '' : `, its log begins with version ${oldest}`;
+  return new LakeError(
+    'changes_gone',
+    `The changes of ${root} after version ${after} are no longer known${begins}. ` +
+      'List all of its files (leave "since" out), replace what you have by them, and go on from the version told there.',
+  );
+}

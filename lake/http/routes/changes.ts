@@ -1,0 +1,41 @@
+import type { Registry } from '../../../schemas/registry.ts';
+import { listChanges } from '../../delta/changeList.ts';
+import { openTable } from '../../delta/table.ts';
+import { LakeError } from '../../errors.ts';
+import { readableSpec } from '../../marts/readable.ts';
+import type { Storage } from '../../storage/storage.ts';
+import { jsonReply, type Route } from '../route.ts';
+
+const PARAMETERS = ['table', 'since'];
+
+/**
+ * `GET /api/changes?since=17`: files that came into a table and left it since a version, for services that read the lake's
+ * files; without `since` all files there are. `table` is events (the default), quarantine, or the name of a mart.
+ */
+export function changesRoute({ storage, registry }: { storage: Storage; registry: Registry }): Route {
+  return {
+    method: 'GET',
+    path: '/api/changes',
+    access: 'reader',
+    async handle({ query, reader: { tenantId, segmentIds } }) {
+      for (const name of query.keys()) {
+        if (!PARAMETERS.includes(name) || query.getAll(name).length > 1)
+          throw new LakeError(
+            'changes_parameter',
+            `${name.slice(0, 80)}: the parameters are table and since, each once.`,
+          );
+      }
+      const spec = readableSpec(query.get('table') ?? 'events', { tenantId, segmentIds }, registry);
+      const since = sinceOf(query.get('since'));
+      return jsonReply(await listChanges(storage, openTable(storage, spec), { since, segmentIds }));
+    },
+  };
+}
+
+function sinceOf(text: string | null): number | undefined {
+  if (text === null) return undefined;
+  const version = /^(-1|\d{1,15})$/.test(text) ? Number(text) : NaN;
+  if (Number.isNaN(version))
+    throw new LakeError('changes_parameter', `since is a version of the table, such as 17; -1 is before the first.`);
+  return version;
+}

@@ -1,0 +1,20 @@
+-- consents_daily: Which ids were seen together, and what was said about personalization under them, day by day.
+-- row: a UTC day, an anonymousId and a userId. An anonymousId and a userId stand together only with consent
+-- columns:
+--   date date: the UTC day
+--   anonymous_id string: the visitor
+--   user_id string: the customer; NULL where the events tell none, or were sent without consent
+--   events long: how many events
+--   first_at timestamp: the first of them
+--   last_at timestamp: the last of them
+--   granted_at timestamp: the last with consent.personalization = true
+--   refused_at timestamp: the last with consent.personalization = false
+SELECT date, anonymous_id, CASE WHEN consent_personalization OR anonymous_id IS NULL THEN user_id END AS user_id,
+  count(*) AS events,
+  min(event_time) AS first_at,
+  max(event_time) AS last_at,
+  max(event_time) FILTER (WHERE consent_personalization) AS granted_at,
+  max(event_time) FILTER (WHERE NOT consent_personalization) AS refused_at
+FROM events
+WHERE date >= $first AND date <= $last AND coalesce(anonymous_id, user_id) IS NOT NULL
+GROUP BY ALL

@@ -1,0 +1,16 @@
+-- events_daily: How many events came in, by day, segment and type, and how many of them are bots'.
+-- row: a UTC day, a segment and an event type with an event on it
+-- columns:
+--   date date: the UTC day
+--   segment string: the segment
+--   type string: the event type
+--   events long: events of people
+--   bots long: events whose User-Agent is a bot's, which no other mart counts
+--   sessions long: different sessionIds among events
+SELECT date, segment, type,
+  count(*) FILTER (WHERE NOT is_bot) AS events,
+  count(*) FILTER (WHERE is_bot) AS bots,
+  count(DISTINCT session_id) FILTER (WHERE NOT is_bot) AS sessions
+FROM events_with_bots
+WHERE date >= $first AND date <= $last
+GROUP BY ALL

@@ -1,0 +1,34 @@
+-- interactions: What each visitor did with each product, for recommenders. Visitors who agreed to personalization only.
+-- row: a visitor and a product. A visitor whose latest stated consent is a refusal has none
+-- reads: interactions_daily, consents_daily, identity_map
+-- columns:
+--   visitor_id string: user:<user_id> where the visitor is known by a consented link, else anon:<anonymous_id>
+--   anonymous_id string: the visitor; NULL for a customer, who may have several
+--   user_id string: the customer; NULL where none is known
+--   product_id string: the product
+--   clicks long: clicks on it
+--   cart_adds long: how often it was put in the cart
+--   orders long: orders with it
+--   quantity_ordered decimal: how many were ordered
+--   first_at timestamp: the first of these
+--   last_at timestamp: the last of these
+WITH customers AS (SELECT anonymous_id, user_id FROM identity_map WHERE is_current),
+refused AS (
+  SELECT coalesce('user:' || customers.user_id, 'anon:' || anonymous_id, 'user:' || consents_daily.user_id) AS visitor_id
+  FROM consents_daily LEFT JOIN customers USING (anonymous_id)
+  GROUP BY visitor_id
+  HAVING max(refused_at) >= coalesce(max(granted_at), TIMESTAMPTZ '-infinity')
+),
+known AS (
+  SELECT interactions_daily.* EXCLUDE (anonymous_id, user_id),
+    CASE WHEN customers.user_id IS NULL THEN anonymous_id END AS anonymous_id,
+    coalesce(customers.user_id, CASE WHEN anonymous_id IS NULL THEN interactions_daily.user_id END) AS user_id
+  FROM interactions_daily LEFT JOIN customers USING (anonymous_id)
+)
+SELECT coalesce('user:' || user_id, 'anon:' || anonymous_id) AS visitor_id, anonymous_id, user_id, product_id,
+  sum(clicks) AS clicks, sum(cart_adds) AS cart_adds, sum(orders) AS orders, sum(quantity_ordered) AS quantity_ordered,
+  min(first_at) AS first_at, max(last_at) AS last_at
+FROM known
+WHERE coalesce('user:' || user_id, 'anon:' || anonymous_id) NOT IN (FROM refused)
+GROUP BY ALL
+ORDER BY visitor_id, product_id

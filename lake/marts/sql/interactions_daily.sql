@@ -1,0 +1,36 @@
+-- interactions_daily: What visitors did with products, day by day. Events with consent to personalization only.
+-- row: a UTC day, a segment, a visitor by the ids of the events, and a product
+-- around: 1
+-- columns:
+--   date date: the UTC day
+--   segment string: the segment of the event
+--   anonymous_id string: the visitor; of another event of the visit where the event has none
+--   user_id string: the customer, where the event tells
+--   product_id string: the product
+--   clicks long: clicks on it
+--   cart_adds long: how often it was put in the cart
+--   orders long: orders with it
+--   quantity_ordered decimal: how many were ordered
+--   first_at timestamp: the first of these
+--   last_at timestamp: the last of these
+WITH agreed AS (
+  SELECT date, segment, session_id, anonymous_id, user_id, product_id, type, quantity, NULL::VARCHAR AS order_id, event_time
+  FROM events
+  WHERE type IN ('ProductClicked', 'ProductAddedToCart') AND consent_personalization
+    AND date >= $first AND date <= $last
+  UNION ALL
+  SELECT date, segment, session_id, anonymous_id, user_id, product_id, 'OrderCreated', quantity, order_id, event_time
+  FROM order_lines
+  WHERE consent_personalization AND date >= $first AND date <= $last
+)
+SELECT date, segment, coalesce(agreed.anonymous_id, session_visitors.anonymous_id) AS anonymous_id, user_id, product_id,
+  count(*) FILTER (WHERE type = 'ProductClicked') AS clicks,
+  count(*) FILTER (WHERE type = 'ProductAddedToCart') AS cart_adds,
+  count(DISTINCT order_id) AS orders,
+  coalesce(sum(quantity) FILTER (WHERE type = 'OrderCreated'), 0) AS quantity_ordered,
+  min(event_time) AS first_at,
+  max(event_time) AS last_at
+FROM agreed
+LEFT JOIN session_visitors ON session_visitors.session_id = CASE WHEN agreed.anonymous_id IS NULL THEN agreed.session_id END
+WHERE coalesce(agreed.anonymous_id, session_visitors.anonymous_id, user_id) IS NOT NULL
+GROUP BY ALL
