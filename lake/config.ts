@@ -49,6 +49,7 @@ export const SETTINGS = {
     1_024 * MIB,
   ),
   dedupeHours: DEDUPE_HOURS,
+  martsSeconds: whole('LAKE_MARTS_SECONDS', 'seconds between two refreshes of the marts; 0: never', 900, 0, 86_400),
   threadPool: whole('UV_THREADPOOL_SIZE', "threads for files and queries; Node's own setting", 4, 1, 1024),
   ...LAKE_SETTINGS,
   ...QUERY_SETTINGS,

@@ -15,6 +15,7 @@ import type { LakeConfig } from './config.ts';
 import { consoleRoutes } from './http/routes/console.ts';
 import { lagRoute } from './http/routes/lag.ts';
 import { liveRoute } from './http/routes/live.ts';
+import { changesRoute } from './http/routes/changes.ts';
 import { probeRoutes } from './http/routes/probes.ts';
 import { queryRoute } from './http/routes/query.ts';
 import { reportRoutes } from './http/routes/reports.ts';
@@ -22,6 +23,7 @@ import { secretRoutes } from './http/routes/secrets.ts';
 import { sessionRoute } from './http/routes/session.ts';
 import { startQueryServer } from './http/server.ts';
 import { createLiveViews } from './live/liveView.ts';
+import { keepMarts } from './marts/background.ts';
 import { LakeMetrics } from './metrics.ts';
 import { LiveTail } from './tail/liveTail.ts';
 import { openLakeQueries } from './query/open.ts';
@@ -86,6 +88,7 @@ export async function startLake(options: {
       liveRoute(live),
       lagRoute(() => state.connection),
       ...consoleRoutes(),
+      changesRoute({ storage, registry }),
     ],
     metrics,
     log,
@@ -96,8 +99,27 @@ export async function startLake(options: {
   const connection = await connectNats({ url: config.natsUrl, name: 'spor-lake', log });
   state.connection = resources.add('stream server', connection, (open) => open.close());
   state.access = await openAccess({ connection, replicas: config.replicas, resources, log });
+  if (config.martsSeconds > 0) keepMarts({ storage, registry, localFiles, config, dir, slots, log, resources });
   // Added last, so ended first: views end by themselves only with their token.
   resources.add('live views', live, (open) => open.close());
+  const tokens = await retry(
+    () => watchSecrets<TokenRecord>(connection, TOKENS_BUCKET, config.replicas, log),
+    START_BACKOFF,
+    {
+      retryable: () => !connection.isClosed(),
+      onRetry: (error, attempt) => {
+        if (attempt % 5 === 0) log.warn({ err: error }, 'read tokens cannot be read yet, trying again');
+      },
+    },
+  );
+  state.tokens = resources.add('tokens', tokens, (watch) => watch.stop());
+  if (config.martsSeconds > 0) {
+    const { queryMemoryMb: memoryMb, queryThreads: threads } = config;
+    const workDir = join(dir, 'marts');
+    const turn: MartsKeeperOptions['turn'] = (tenantId, signal) => slots.acquire(tenantId, signal);
+    const marts = createMartsKeeper({ storage, registry, localFiles, workDir, memoryMb, threads, log, turn });
+    keepMarts(marts, config.martsSeconds * 1_000, resources);
+  }
   return { port: server.port };
 }
 

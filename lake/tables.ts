@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { eventColumns, QUARANTINE_COLUMNS } from '../schemas/columns.ts';
 import type { Registry } from '../schemas/registry.ts';
 import { isId } from '../schemas/subjects.ts';
@@ -70,6 +70,18 @@ export function parseFileName(path: string): (FileSource & { unique: string }) |
 export function parsePartition(path: string): { segment: string; date: string } | undefined {
   const match = /^segment=([^/]+)\/date=(\d{4}-\d\d-\d\d)\//.exec(path);
   return match && isId(match[1]!) ? { segment: match[1]!, date: match[2]! } : undefined;
+}
+
+const MART_FILE = /^(?:date=\d{4}-\d\d-\d\d\/)?[a-z_]+-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.parquet$/;
+
+/** A new data file's path within a mart's table: `date=2026-11-23/popularity-<uuid>.parquet`, or without a date. */
+export function newMartFilePath(mart: string, partition: { date?: string }): string {
+  const folder = partition.date === undefined ? '' : `date=${partition.date}/`;
+  return `${folder}${mart}-${randomUUID()}.parquet`;
+}
+
+export function isMartFile(path: string): boolean {
+  return MART_FILE.test(path);
 }
 
 function checkId(kind: 'tenant' | 'segment', id: string): string {

@@ -18,6 +18,14 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'answer a report: search, products, revenue, personalization',
     load: async () => (await import('./cli/report.ts')).report,
   },
+  marts: {
+    summary: 'keep derived tables for other services up to date',
+    load: async () => (await import('./cli/marts.ts')).marts,
+  },
+  changes: {
+    summary: 'files that came into a table and left it since a version',
+    load: async () => (await import('./cli/changes.ts')).changes,
+  },
   status: {
     summary: "the stream's shards and how far they are in the lake",
     load: async () => (await import('./cli/status.ts')).status,

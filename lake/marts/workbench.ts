@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { duckdbType } from '../../schemas/columnType.ts';
 import { copyStats, fileStats } from '../delta/stats.ts';
 import type { NewFile } from '../delta/commits.ts';
-import type { PartitionColumn } from '../delta/schema.ts';
 import { parquetCopyOptions } from '../parquet.ts';
 import { identifier, literal, type SqlEngine } from '../sqlEngine.ts';
+import { newMartFilePath } from '../tables.ts';
 import { storedColumns, type Mart } from './mart.ts';
 
 /** A file of a mart as it lies on this machine. */
@@ -26,13 +26,13 @@ export async function writeMart(
     engine: SqlEngine;
     from: readonly string[];
     sql: string;
-    partition: Partial<Record<PartitionColumn, string>>;
+    partition: { date?: string };
     workDir: string;
   },
 ): Promise<WrittenFile | undefined> {
   const columns = storedColumns(mart);
-  const name = `${mart.name}-${randomUUID()}.parquet`;
-  const localFile = join(job.workDir, name);
+  const path = newMartFilePath(mart.name, job.partition);
+  const localFile = join(job.workDir, basename(path));
   const chosen = columns.map(
     ({ name: of, type }) => `CAST(${identifier(of)} AS ${duckdbType(type)}) AS ${identifier(of)}`,
   );
@@ -53,10 +53,9 @@ export async function writeMart(
       await rm(localFile, { force: true });
       return undefined;
     }
-    const folder = job.partition.date === undefined ? '' : `date=${job.partition.date}/`;
     return {
       file: {
-        path: `${folder}${name}`,
+        path,
         size: stats.file_size_bytes,
         rows: stats.count,
         partitionValues: job.partition,
