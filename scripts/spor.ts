@@ -18,6 +18,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'answer a report: search, products, revenue, personalization',
     load: async () => (await import('./cli/report.ts')).report,
   },
+  attach: {
+    summary: 'write a DuckDB database of views, for your own duckdb or notebook',
+    load: async () => (await import('./cli/attach.ts')).attach,
+  },
   marts: {
     summary: 'keep derived tables for other services up to date',
     load: async () => (await import('./cli/marts.ts')).marts,

@@ -74,7 +74,7 @@ export async function readMarts<T>(
     for (const { name, table, snapshot } of marts) {
       const lease = await localFiles.lease(table.spec.root, [...snapshot.files.values()]);
       leases.push(lease);
-      from.push(martView(name, table, [...lease.paths.values()]));
+      from.push(martView(identifier(name), table, [...lease.paths.values()]));
     }
     return await use(from);
   } finally {
@@ -82,7 +82,8 @@ export async function readMarts<T>(
   }
 }
 
-function martView(name: string, { spec }: Table, paths: readonly string[]): string {
+/** The statement that creates a mart as a view; `name` is quoted already. */
+export function martView(name: string, { spec }: Table, paths: readonly string[]): string {
   const columns = [...spec.columns, ...spec.partitionColumns.map((of) => ({ name: of, type: 'date' as const }))];
   const empty = columns.map((of) => `NULL::${duckdbType(of.type)} AS ${identifier(of.name)}`).join(', ');
   const names = columns.map((of) => identifier(of.name)).join(', ');
@@ -91,7 +92,7 @@ function martView(name: string, { spec }: Table, paths: readonly string[]): stri
   const nothing = `SELECT ${empty} WHERE false`;
   // The union also keeps DuckDB 1.5 from failing on max(date) where date is a partition column of a single relation.
   const rows = `${nothing} UNION ALL SELECT ${names} FROM read_parquet([${paths.map(literal).join(', ')}], ${options})`;
-  return `CREATE VIEW ${identifier(name)} AS ${paths.length === 0 ? nothing : rows}`;
+  return `CREATE VIEW ${name} AS ${paths.length === 0 ? nothing : rows}`;
 }
 
 function filesBetween({ snapshot }: EventSource, from: string, to: string): AddFile[] {
