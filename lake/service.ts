@@ -102,24 +102,6 @@ export async function startLake(options: {
   if (config.martsSeconds > 0) keepMarts({ storage, registry, localFiles, config, dir, slots, log, resources });
   // Added last, so ended first: views end by themselves only with their token.
   resources.add('live views', live, (open) => open.close());
-  const tokens = await retry(
-    () => watchSecrets<TokenRecord>(connection, TOKENS_BUCKET, config.replicas, log),
-    START_BACKOFF,
-    {
-      retryable: () => !connection.isClosed(),
-      onRetry: (error, attempt) => {
-        if (attempt % 5 === 0) log.warn({ err: error }, 'read tokens cannot be read yet, trying again');
-      },
-    },
-  );
-  state.tokens = resources.add('tokens', tokens, (watch) => watch.stop());
-  if (config.martsSeconds > 0) {
-    const { queryMemoryMb: memoryMb, queryThreads: threads } = config;
-    const workDir = join(dir, 'marts');
-    const turn: MartsKeeperOptions['turn'] = (tenantId, signal) => slots.acquire(tenantId, signal);
-    const marts = createMartsKeeper({ storage, registry, localFiles, workDir, memoryMb, threads, log, turn });
-    keepMarts(marts, config.martsSeconds * 1_000, resources);
-  }
   return { port: server.port };
 }
 

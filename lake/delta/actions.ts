@@ -100,6 +100,12 @@ export function checkWritable(protocol: Protocol, metaData: MetaData, table: str
     refuse('has column invariants, which this Spor does not check');
 }
 
+/** Takes a file out of the table, now. */
+export function removeAction({ path, partitionValues, size }: AddFile, dataChange: boolean): Action {
+  const deletionTimestamp = Date.now();
+  return { remove: { path, deletionTimestamp, dataChange, extendedFileMetadata: true, partitionValues, size } };
+}
+
 /**
  * The actions of one log entry. Actions and fields we have no use for are skipped, as the protocol asks.
  * @throws LakeError table_corrupt naming the entry and line; table_unsupported for deletion vectors and absolute paths.

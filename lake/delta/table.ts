@@ -1,19 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
-import { checkWritable, PROTOCOL, type Action, type AddFile, type MetaData, type RemoveFile } from './actions.ts';
+import { checkWritable, PROTOCOL, removeAction, type Action, type MetaData, type RemoveFile } from './actions.ts';
 import { readTombstones, writeCheckpoint, type Checkpoint, type CheckpointFormat } from './checkpoint.ts';
 import type { AppendCommit, ConfigureCommit, FenceCommit, NewFile, RaiseCommit, ReplaceCommit } from './commits.ts';
+import { IN_PROCESS } from './inProcessCheckpoints.ts';
 import { fenceId, refusal, type AddedFiles } from './guards.ts';
 import { readLog, readVersion, writeEntry } from './log.ts';
-import {
-  COLUMNS_TAG,
-  columnsFingerprint,
-  mergedSchema,
-  schemaString,
-  type PartitionColumn,
-  type TableColumn,
-} from './schema.ts';
+import { COLUMNS_TAG, columnsFingerprint, mergedSchema, schemaString, type TableColumn } from './schema.ts';
 import { NO_TABLE, replay, type Snapshot } from './snapshot.ts';
 
 export interface TableSpec {
@@ -21,7 +15,7 @@ export interface TableSpec {
   root: string;
   /** Columns of the data files; the partition columns are not among them. */
   columns: readonly TableColumn[];
-  partitionColumns: readonly PartitionColumn[];
+  partitionColumns: readonly ('segment' | 'date')[];
 }
 
 export interface Table {
@@ -99,21 +93,6 @@ const MAX_TRIES = 1_000;
 /** Opens a table without touching the storage. One instance may be used concurrently. */
 export function openTable(storage: Storage, spec: TableSpec, options: TableOptions = {}): Table {
   return new DeltaTable(storage, spec, options.checkpoints ?? IN_PROCESS);
-}
-
-/**
- * Whoever opens a table must be able to read its checkpoints, or could not open it once its log has been cleaned: so there
- * is always a format. DuckDB is loaded only by a process that meets a checkpoint.
- */
-const IN_PROCESS: CheckpointFormat = {
-  write: async (job) => (await duckdb()).write(job),
-  readState: async (file) => (await duckdb()).readState(file),
-  readTombstones: async (file) => (await duckdb()).readTombstones(file),
-};
-
-async function duckdb(): Promise<CheckpointFormat> {
-  const { duckdbCheckpoints } = await import('./checkpointParquet.ts');
-  return duckdbCheckpoints();
 }
 
 class DeltaTable implements Table {
@@ -395,11 +374,6 @@ class DeltaTable implements Table {
       this.#refreshing = undefined;
     }
   }
-}
-
-function removeAction({ path, partitionValues, size }: AddFile, dataChange: boolean): Action {
-  const deletionTimestamp = Date.now();
-  return { remove: { path, deletionTimestamp, dataChange, extendedFileMetadata: true, partitionValues, size } };
 }
 
 function wasAdded(snapshot: Snapshot, path: string): boolean {
