@@ -76,10 +76,11 @@ daemon ceph-osd -f -i 0 > "$data/log/osd.out" 2>&1 &
 echo $! > "$data/run/osd.pid"
 inside radosgw-admin -n client.rgw user create --uid=lake --display-name=lake \
   --access-key="$S3_KEY" --secret-key="$S3_SECRET" > "$data/log/user.out" 2>&1
-# The gateway is started again when it is killed, until DATA/run/stopping is there.
+# The gateway is started again when it is killed, until DATA/run/stopping is there. On a second start it asks the C++ library for
+# the locale, which aborts where that is one the tree does not have.
 gateway() {
   while [ ! -e "$data/run/stopping" ]; do
-    daemon radosgw -f -n client.rgw >> "$data/log/rgw.out" 2>&1 &
+    LC_ALL=C daemon radosgw -f -n client.rgw >> "$data/log/rgw.out" 2>&1 &
     echo $! > "$data/run/rgw.pid"
     wait $! || true
   done
