@@ -3,15 +3,55 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchIngest } from './bench/ingest.ts';
+import { benchPipeline } from './bench/pipeline.ts';
+import { benchProcessor } from './bench/processor.ts';
 import { machine, round, writeSection, type Result } from './bench/report.ts';
+import type { BenchOptions } from './bench/services.ts';
 
-const USAGE = `Usage: npm run bench -- <ingest> [options]
+interface Bench {
+  measures: string;
+  run: (options: BenchOptions) => Promise<Result[]>;
+  /** What --seconds and --rounds are by default. */
+  seconds: number;
+  rounds: number;
+}
+
+const BENCHES: Record<string, Bench> = {
+  ingest: {
+    measures: 'the Event Receiver against itself storing nothing; many tenants; latency of the 202',
+    run: benchIngest,
+    seconds: 6,
+    rounds: 3,
+  },
+  processor: {
+    measures: "stream to committed Parquet against DuckDB's own COPY of the same events",
+    run: benchProcessor,
+    seconds: 6,
+    rounds: 3,
+  },
+  pipeline: {
+    measures: 'everything at once: accepted, fsynced and committed; freshness; storage',
+    run: benchPipeline,
+    seconds: 60,
+    rounds: 1,
+  },
+};
+
+const USAGE = `Usage: npm run bench -- <${Object.keys(BENCHES).join('|')}> [options]
 
 Measures Spor against the physical limit of this machine and writes docs/benchmarks.md.
 
+${Object.entries(BENCHES)
+  .map(
+    ([name, { measures, seconds, rounds }]) =>
+      `  ${name.padEnd(12)}${measures} (--seconds ${seconds} --rounds ${rounds})`,
+  )
+  .join('\n')}
+
 Options:
-  --seconds N   length of each measurement (6)
-  --rounds N    how often each pair is measured (3)
+  --seconds N   length of each measurement
+  --rounds N    how often each pair is measured
+  --quick       only to see that it works: a second of everything, nothing written
   --json        last line: {bench, machine, results:[{name, value, reach, unit}]}, higher is better
   --help        this text
 
@@ -24,39 +64,43 @@ async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      seconds: { type: 'string', default: '6' },
-      rounds: { type: 'string', default: '3' },
+      seconds: { type: 'string' },
+      rounds: { type: 'string' },
+      quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return (process.stdout.write(USAGE), 0);
-  const bench = positionals[0];
-  const seconds = Number(values.seconds);
-  const rounds = Number(values.rounds);
-  if (positionals.length !== 1 || bench !== 'ingest' || !(seconds >= 1) || !(rounds >= 1)) {
+  const [name = ''] = positionals;
+  const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
+  const { quick } = values;
+  const seconds = Number(values.seconds ?? (quick ? 1 : bench?.seconds));
+  const rounds = Number(values.rounds ?? (quick ? 1 : bench?.rounds));
+  if (positionals.length !== 1 || !bench || !(seconds >= 1) || !(rounds >= 1)) {
     process.stderr.write(USAGE);
     return 2;
   }
   const dir = await mkdtemp(join(tmpdir(), 'spor-bench-'));
   let results: Result[];
   try {
-    results = await benchIngest({ dir, seconds, rounds, log });
+    results = await bench.run({ dir, seconds, rounds, quick, log });
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
   const on = await machine();
-  await writeSection(bench, `npm run bench -- ${bench} --seconds ${seconds} --rounds ${rounds}`, on, results);
-  for (const { name, value, reach, unit, detail } of results) {
-    const verdict =
-      reach === undefined ? '' : value >= reach ? ` (reach ${reach}: reached)` : ` (reach ${reach}: missed)`;
-    process.stdout.write(`${name}: ${round(value)} ${unit}${verdict}\n    ${detail}\n`);
-  }
+  if (!quick) await writeSection(name, `npm run bench -- ${name} --seconds ${seconds} --rounds ${rounds}`, on, results);
+  for (const result of results) process.stdout.write(line(result));
   if (values.json) {
-    const figures = results.map(({ name, value, reach, unit }) => ({ name, value, reach, unit }));
-    process.stdout.write(`${JSON.stringify({ bench, machine: on, results: figures })}\n`);
+    const figures = results.map(({ name: figure, value, reach, unit }) => ({ name: figure, value, reach, unit }));
+    process.stdout.write(`${JSON.stringify({ bench: name, machine: on, results: figures })}\n`);
   }
   return 0;
+}
+
+function line({ name, value, reach, unit, detail }: Result): string {
+  const verdict = reach === undefined ? '' : ` (reach ${reach}: ${value >= reach ? 'reached' : 'missed'})`;
+  return `${name}: ${round(value)} ${unit}${verdict}\n    ${detail}\n`;
 }
 
 process.exitCode = await main();

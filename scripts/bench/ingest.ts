@@ -1,31 +1,19 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
-import { createLog } from '../../runtime/log.ts';
-import { connectNats } from '../../runtime/nats.ts';
-import { openSecretStore } from '../../runtime/secretStore.ts';
-import { KEYS_BUCKET, newSecret, secretHash, type KeyRecord } from '../../schemas/keys.ts';
 import { startChild, type Child } from '../stack/child.ts';
 import { natsSpec } from '../stack/services.ts';
 import { spread, type Result } from './report.ts';
 import { sampleEvents } from './sampleEvents.ts';
+import { connectBench, createKeys, PROGRAMS, startService, tenantIds, urlOf, type BenchOptions } from './services.ts';
 import { wrk, type Load, type LoadResult } from './wrk.ts';
-
-export interface IngestBenchOptions {
-  dir: string;
-  /** Length of each measurement. */
-  seconds: number;
-  /** How often each pair is measured. */
-  rounds: number;
-  log: (line: string) => void;
-}
 
 const TENANTS = 1_000;
 const CONNECTIONS = 64;
 const ACK_REACH_MS = 25;
 
 /** The Event Receiver against itself storing nothing, against one message per event, with many tenants, and its latency. */
-export async function benchIngest(options: IngestBenchOptions): Promise<Result[]> {
+export async function benchIngest(options: BenchOptions): Promise<Result[]> {
   const { dir, log } = options;
   const settings = { dir, env: process.env, ports: 'free' as const, log };
   const running: Child[] = [];
@@ -34,17 +22,17 @@ export async function benchIngest(options: IngestBenchOptions): Promise<Result[]
     const nats = await startChild(await natsSpec(settings));
     running.push(nats);
     const natsUrl = `nats://127.0.0.1:${nats.facts.port}`;
-    const keys = await createKeys(natsUrl, TENANTS);
-    const real = await startService('ingest', new URL('../../ingest/main.ts', import.meta.url), options, {
+    const keys = await createKeys(natsUrl, tenantIds(options.quick ? 20 : TENANTS));
+    const real = await startService('ingest', PROGRAMS.ingest, options, {
       NATS_URL: natsUrl,
       STREAM_MAX_BYTES: String(16 * 2 ** 30),
     });
     running.push(real);
-    const discard = await startService('discard', new URL('./discardReceiver.ts', import.meta.url), options, {
+    const discard = await startService('discard', PROGRAMS.discard, options, {
       BENCH_KEYS: keys.join(','),
     });
     running.push(discard);
-    return await measure(options, { real: url(real), discard: url(discard), keys, natsUrl });
+    return await measure(options, { real: urlOf(real), discard: urlOf(discard), keys, natsUrl });
   } finally {
     for (const child of running.reverse()) await child.stop();
   }
@@ -57,8 +45,8 @@ interface Targets {
   natsUrl: string;
 }
 
-async function measure(options: IngestBenchOptions, { real, discard, keys, natsUrl }: Targets): Promise<Result[]> {
-  const events = sampleEvents(400);
+async function measure(options: BenchOptions, { real, discard, keys, natsUrl }: Targets): Promise<Result[]> {
+  const events = sampleEvents();
   const one = [keys[0]!];
   const load = (target: string, change: Partial<Load> = {}): Load => ({
     url: target,
@@ -107,9 +95,9 @@ async function measure(options: IngestBenchOptions, { real, discard, keys, natsU
     });
   }
 
-  const tenants = await pairs(options, `${TENANTS} tenants`, load(real, { keys }), load(real));
+  const tenants = await pairs(options, `${keys.length} tenants`, load(real, { keys }), load(real));
   results.push({
-    name: `${TENANTS} tenants in random order, against one`,
+    name: `${keys.length} tenants in random order, against one`,
     value: tenants.ratio.median,
     reach: 0.5,
     unit: '×',
@@ -131,14 +119,15 @@ type Spread = ReturnType<typeof spread>;
 
 /** Measures two loads in turn, so that a drift of the machine meets both; the ratio is that of neighbours. */
 async function pairs(
-  { rounds, log }: IngestBenchOptions,
+  { rounds, log }: BenchOptions,
   name: string,
   a: Load,
   b: Load,
 ): Promise<{ ratio: Spread; a: Spread; b: Spread }> {
   const measured: { a: LoadResult; b: LoadResult }[] = [];
-  await wrk({ ...a, seconds: 2 });
-  await wrk({ ...b, seconds: 2 });
+  const warmUp = Math.min(2, a.seconds);
+  await wrk({ ...a, seconds: warmUp });
+  await wrk({ ...b, seconds: warmUp });
   for (let round = 0; round < rounds; round++) {
     const pair = { a: await wrk(a), b: await wrk(b) };
     for (const { refused, socketErrors } of Object.values(pair)) {
@@ -157,7 +146,7 @@ async function pairs(
 
 /** Acknowledged JetStream publishes per second of one event each, many under way at once. */
 async function singleMessages(natsUrl: string, seconds: number): Promise<number> {
-  const connection = await connectNats({ url: natsUrl, name: 'bench', log: createLog('bench', 'silent') });
+  const connection = await connectBench(natsUrl);
   const stream = jetstream(connection);
   const payload = Buffer.from(sampleEvents(1)[0]!);
   const startedMs = performance.now();
@@ -173,45 +162,4 @@ async function singleMessages(natsUrl: string, seconds: number): Promise<number>
   const rate = (acknowledged / (performance.now() - startedMs)) * 1000;
   await connection.close();
   return rate;
-}
-
-async function createKeys(natsUrl: string, count: number): Promise<string[]> {
-  const connection = await connectNats({ url: natsUrl, name: 'bench', log: createLog('bench', 'silent') });
-  const store = await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, 1);
-  const keys = Array.from({ length: count }, () => newSecret('ik'));
-  await Promise.all(
-    keys.map((key, index) =>
-      store.create(secretHash(key), {
-        tenantId: `bench-${index}`,
-        segmentId: 'web',
-        kind: 'server',
-        origins: [],
-        label: 'bench',
-        createdAt: new Date().toISOString(),
-      }),
-    ),
-  );
-  await connection.close();
-  return keys;
-}
-
-function startService(
-  name: string,
-  program: URL,
-  { dir }: IngestBenchOptions,
-  variables: Record<string, string>,
-): Promise<Child> {
-  const env = { ...(process.env as Record<string, string>), INGEST_PORT: '0', LOG_LEVEL: 'warn', ...variables };
-  return startChild({
-    name,
-    program,
-    launch: () => ({ env }),
-    logFile: join(dir, 'logs', `${name}.log`),
-    readyMs: 30_000,
-    stopMs: 20_000,
-  });
-}
-
-function url(child: Child): string {
-  return `http://127.0.0.1:${child.facts.port}`;
 }

@@ -1,21 +1,47 @@
+import { createRandom } from '../shop/random.ts';
+import type { ShopEvent } from '../shop/session.ts';
 import { simulate } from '../shop/simulation.ts';
+import { uuid7 } from '../shop/uuid7.ts';
 import { EVENT_ID } from './wrk.ts';
 
+/** Enough that a file of the lake hardly holds one twice: what repeats compresses better than what shops send. */
+const SAMPLES = 60_000;
+const SPAN_MS = 60_000;
+
 /**
- * Events of the simulated webshop as JSON texts with EVENT_ID for their ids: realistic sizes and shapes, all valid.
- * About 370 bytes each.
+ * Events of the simulated webshop as JSON texts with EVENT_ID for their ids: realistic sizes and shapes, all valid. About
+ * 370 bytes each.
  */
-export function sampleEvents(count: number, nowMs: number = Date.now()): string[] {
-  const texts: string[] = [];
-  const startMs = nowMs - 60_000;
-  for (const { eventId, json, expected } of simulate({
-    seed: 1,
-    startMs,
-    untilMs: nowMs,
-    eventsPerSecond: count / 20,
-  })) {
-    if (texts.length === count) break;
-    if (expected === 'accepted' && eventId !== undefined) texts.push(json.replace(eventId, EVENT_ID));
+export function sampleEvents(count = SAMPLES): string[] {
+  return shopEvents(count).map(({ json, eventId }) => json.replace(eventId!, EVENT_ID));
+}
+
+/** Events to be sent one by one, each with an id of the moment it is asked for. */
+export function* probes(): Generator<ShopEvent> {
+  const random = createRandom(2);
+  for (const event of shopEvents(1_000)) {
+    const eventId = uuid7(Date.now(), random);
+    yield { ...event, eventId, json: event.json.replace(event.eventId!, eventId) };
   }
-  return texts;
+}
+
+/** Bytes of an event as sent, on average. */
+export function meanBytes(texts: readonly string[]): number {
+  const idBytes = 36;
+  return texts.reduce((sum, text) => sum + Buffer.byteLength(text) - EVENT_ID.length + idBytes, 0) / texts.length;
+}
+
+function shopEvents(count: number): ShopEvent[] {
+  const events: ShopEvent[] = [];
+  const untilMs = Date.now();
+  for (const event of simulate({
+    seed: 1,
+    startMs: untilMs - SPAN_MS,
+    untilMs,
+    eventsPerSecond: (count * 1000 * 2) / SPAN_MS,
+  })) {
+    if (events.length === count) break;
+    if (event.expected === 'accepted' && event.eventId !== undefined) events.push(event);
+  }
+  return events;
 }

@@ -42,7 +42,9 @@ export async function wrk(load: Load): Promise<LoadResult> {
   const dir = await mkdtemp(join(tmpdir(), 'spor-wrk-'));
   const script = join(dir, 'load.lua');
   try {
-    await writeFile(script, luaScript(load));
+    const file = join(dir, 'events.txt');
+    await writeFile(file, load.events.flatMap((event) => event.split(EVENT_ID)).join('\n'));
+    await writeFile(script, luaScript(load, file));
     const { stdout } = await run(
       'wrk',
       ['-t1', `-c${load.connections}`, `-d${load.seconds}s`, '--timeout', '10s', '-s', script, load.url],
@@ -71,30 +73,40 @@ function withRates(summary: Summary, load: Load): LoadResult {
 }
 
 /**
- * The generator's script. Ids are UUIDv7 with the time of the start and a counter, so that a run's ids are unique and lie
- * close together, as those of a real second do.
+ * The generator's script. Ids are UUIDv7 of the moment with a counter, so that they are unique and lie as close together as
+ * those of a real second do. With a rate, it sends on a schedule, whatever the answers take: each request has its slot, and
+ * whoever comes late for it goes at once; as long as connections are free, the rate is the one asked for.
  */
-function luaScript({ keys, events, eventsPerPost, connections, requestsPerSecond }: Load): string {
-  const texts = events.map((event) => event.split(EVENT_ID).map((part) => JSON.stringify(part)));
-  const delayMs = requestsPerSecond === undefined ? undefined : (connections * 1000) / requestsPerSecond;
+function luaScript({ keys, eventsPerPost, requestsPerSecond }: Load, eventsFile: string): string {
   return `
-local events = { ${texts.map(([before, after]) => `{ ${before}, ${after} }`).join(', ')} }
+local ffi = require("ffi")
+ffi.cdef("typedef struct { long seconds; long nanos; } moment; int clock_gettime(int clock, moment *into);")
+local into = ffi.new("moment")
+local function now()
+  ffi.C.clock_gettime(0, into)
+  return tonumber(into.seconds) * 1000 + tonumber(into.nanos) / 1000000
+end
+
+local events = {}
+for line in io.lines(${JSON.stringify(eventsFile)}) do events[#events + 1] = line end
 local keys = { ${keys.map((key) => JSON.stringify(key)).join(', ')} }
 local perPost, path = ${eventsPerPost}, "/api/events"
-local format, concat, random = string.format, table.concat, math.random
-local ms = os.time() * 1000
-local prefix = format("%08x-%04x-7%03x-8", math.floor(ms / 65536), ms % 65536, os.time() % 4096)
-local count, at, parts = 0, 0, {}
+local format, concat, random, floor = string.format, table.concat, math.random, math.floor
+math.randomseed(os.time())
+local run = random(0, 4095)
+local count, at, parts = 0, -1, {}
 
 function request()
   local n = 1
+  local ms = floor(now())
+  local prefix = format("%08x-%04x-7%03x-8", floor(ms / 65536), ms % 65536, run)
   parts[1] = '{"events":['
   for i = 1, perPost do
-    at = at % #events + 1
+    at = (at + 2) % #events
     count = count + 1
-    parts[n + 1] = i == 1 and events[at][1] or "," .. events[at][1]
-    parts[n + 2] = format("%s%03x-%012x", prefix, math.floor(count / 16777216) % 4096, (count % 16777216) * 16777216 + random(0, 16777215))
-    parts[n + 3] = events[at][2]
+    parts[n + 1] = i == 1 and events[at] or "," .. events[at]
+    parts[n + 2] = format("%s%03x-%012x", prefix, floor(count / 16777216) % 4096, (count % 16777216) * 16777216 + random(0, 16777215))
+    parts[n + 3] = events[at + 1]
     n = n + 3
   end
   parts[n + 1] = "]}"
@@ -103,7 +115,7 @@ function request()
   return "POST " .. path .. " HTTP/1.1\\r\\nHost: bench\\r\\nContent-Type: application/json\\r\\nX-Instrumentation-Key: "
     .. (#keys == 1 and keys[1] or keys[random(#keys)]) .. "\\r\\nContent-Length: " .. #body .. "\\r\\n\\r\\n" .. body
 end
-${delayMs === undefined ? '' : `function delay() return ${delayMs.toFixed(3)} * (0.5 + random()) end`}
+${requestsPerSecond === undefined ? '' : PACED.replace('INTERVAL', (1000 / requestsPerSecond).toFixed(6))}
 function done(summary, latency)
   local errors = summary.errors
   print(format('{"requests":%d,"refused":%d,"socketErrors":%d,"seconds":%.6f,"latencyMs":{"p50":%.3f,"p99":%.3f,"p999":%.3f}}',
@@ -112,3 +124,11 @@ function done(summary, latency)
 end
 `;
 }
+
+const PACED = `
+local slot
+function delay()
+  local at = now()
+  slot = math.max((slot or at) + INTERVAL, at - 1000)
+  return math.max(0, floor(slot - at))
+end`;

@@ -1,0 +1,36 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openDuckdb } from '../../lake/duckdb.ts';
+import { literal } from '../../lake/sqlEngine.ts';
+
+/** What the events tables of a lake in a folder hold. */
+export interface LakeContents {
+  rows: number;
+  /** Distinct event ids. */
+  ids: number;
+  /** Of the data files. */
+  bytes: number;
+  files: number;
+}
+
+/** Counts what a bare glob over all tenants' data files finds. */
+export async function lakeContents(lake: string): Promise<LakeContents> {
+  const folder = join(lake, 'events');
+  const names = (await readdir(folder, { recursive: true })).filter((name) => /date=[^/]+\/[^/]+\.parquet$/.test(name));
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
+  const engine = openDuckdb({ memory: '4GiB', threads: 2, spillDir: join(lake, '.count') });
+  try {
+    const glob = literal(join(folder, 'tenant=*', 'segment=*', 'date=*', '*.parquet'));
+    const [row] = await engine
+      .session()
+      .run(`SELECT count(*) AS rows, count(DISTINCT event_id) AS ids FROM read_parquet(${glob})`);
+    return {
+      rows: Number(row?.rows),
+      ids: Number(row?.ids),
+      bytes: sizes.reduce((sum, size) => sum + size, 0),
+      files: names.length,
+    };
+  } finally {
+    await engine.close();
+  }
+}

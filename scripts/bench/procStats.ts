@@ -1,0 +1,69 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** What a process uses at this moment. */
+export interface ProcessUse {
+  name: string;
+  rssBytes: number;
+  fileDescriptors: number;
+  /** CPU time since its start. */
+  cpuSeconds: number;
+}
+
+interface NamedProcess {
+  name: string;
+  pid: number;
+}
+
+/** Clock ticks a second of /proc/<pid>/stat: 100 on every Linux (proc(5)). */
+const TICKS = 100;
+const PAGE_BYTES = 4_096;
+
+/** Use of processes and of the children they started, from /proc; one that has ended is left out. */
+export function processUse(processes: readonly NamedProcess[]): ProcessUse[] {
+  return processes.flatMap(({ name, pid }) => [
+    ...useOf(name, pid),
+    ...childrenOf(pid).flatMap((child) => useOf(`${name}'s child`, child)),
+  ]);
+}
+
+function useOf(name: string, pid: number): ProcessUse[] {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The command in brackets may hold anything; utime and stime are the 14th and 15th field, resident pages the 24th.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return [
+      {
+        name,
+        rssBytes: Number(fields[21]) * PAGE_BYTES,
+        fileDescriptors: readdirSync(`/proc/${pid}/fd`).length,
+        cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS,
+      },
+    ];
+  } catch (error) {
+    if (isGone(error)) return [];
+    throw error;
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+  } catch (error) {
+    if (isGone(error)) return [];
+    throw error;
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+/** Cores that each process kept busy between two looks: `ingest 0.71, nats-server 0.2`. */
+export function cpuShares(before: readonly ProcessUse[], after: readonly ProcessUse[], seconds: number): string {
+  return after
+    .map(
+      ({ name, cpuSeconds }, index) =>
+        `${name} ${((cpuSeconds - (before[index]?.cpuSeconds ?? 0)) / seconds).toFixed(2)}`,
+    )
+    .join(', ');
+}

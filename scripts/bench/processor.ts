@@ -1,0 +1,172 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import type { NatsConnection } from '../../runtime/nats.ts';
+import { delay } from '../../runtime/retry.ts';
+import { createRegistry } from '../../schemas/registry.ts';
+import { Progress } from '../../processor/commit/progress.ts';
+import { Engine, type Session } from '../../processor/parquet/engine.ts';
+import { startChild } from '../stack/child.ts';
+import { natsSpec } from '../stack/services.ts';
+import { copyFlatFile, writeFlatFile } from './flatFile.ts';
+import { lakeContents } from './lakeContents.ts';
+import { round, spread, type Result } from './report.ts';
+import { sampleEvents } from './sampleEvents.ts';
+import {
+  connectBench,
+  createKeys,
+  PROGRAMS,
+  SILENT,
+  startService,
+  tenantIds,
+  urlOf,
+  type BenchOptions,
+} from './services.ts';
+import { wrk } from './wrk.ts';
+
+const CASES = [
+  { tenants: 1, reach: 0.65 },
+  { tenants: 100, reach: 0.5 },
+];
+const STREAM = 'EVENTS_0';
+/** One shard, so that the processor writes Parquet with one thread, as the plain COPY does. */
+const SHARED = { SPOR_SHARDS: '1', STREAM_MAX_BYTES: String(16 * 2 ** 30) };
+/** Enough that the plain COPY sorts in memory. */
+const COPY_MEMORY = '6GiB';
+const POLL_MS = 20;
+const PATIENCE_MS = 120_000;
+/** Where an owner keeps how far it is; without them the next one begins at the first message. */
+const OWNERS_BUCKETS = ['spor_progress', 'spor_intents'];
+
+/** Stream to committed Parquet, against DuckDB's own COPY of the same events from one file. */
+export async function benchProcessor(options: BenchOptions): Promise<Result[]> {
+  await mkdir(join(options.dir, 'logs'), { recursive: true });
+  const engine = new Engine({ dir: join(options.dir, 'copy'), memory: COPY_MEMORY, threads: 1, log: SILENT });
+  const session = engine.session();
+  try {
+    await engine.start();
+    const results: Result[] = [];
+    for (const { tenants, reach } of CASES) {
+      const dir = join(options.dir, `tenants-${tenants}`);
+      results.push(await measure({ ...options, dir }, { tenants, reach, session }));
+      await rm(dir, { recursive: true, force: true });
+    }
+    return results;
+  } finally {
+    await session.close();
+    await engine.close();
+  }
+}
+
+interface Case {
+  tenants: number;
+  reach: number;
+  session: Session;
+}
+
+async function measure(options: BenchOptions, { tenants, reach, session }: Case): Promise<Result> {
+  const { dir, rounds, log } = options;
+  await mkdir(join(dir, 'logs'), { recursive: true });
+  const nats = await startChild(await natsSpec({ dir, env: process.env, ports: 'free', log }));
+  const natsUrl = `nats://127.0.0.1:${nats.facts.port}`;
+  const connection = await connectBench(natsUrl);
+  try {
+    await fill(natsUrl, options, tenants);
+    const { created, state } = await (await jetstreamManager(connection)).streams.info(STREAM);
+    const file = join(dir, 'events.ndjson');
+    const events = await writeFlatFile(connection, {
+      stream: STREAM,
+      shard: 0,
+      shards: 1,
+      lastSequence: state.last_seq,
+      file,
+    });
+    const what = `${tenants} ${tenants === 1 ? 'tenant' : 'tenants'}`;
+    log(`${what}: ${events} events in ${state.messages} messages`);
+    const copied = copyFlatFile(createRegistry(), file, join(dir, 'copy.parquet'));
+    const seconds: { ours: number; copy: number }[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const lake = join(dir, `lake-${round}`);
+      const ours = await timeProcessor(natsUrl, connection, { options, lake, created, lastSequence: state.last_seq });
+      await expectAll(lake, events);
+      const startedMs = performance.now();
+      await session.run(copied);
+      const copy = (performance.now() - startedMs) / 1000;
+      log(`${what}: ${ours.toFixed(2)} s against ${copy.toFixed(2)} s`);
+      seconds.push({ ours, copy });
+      await rm(lake, { recursive: true, force: true });
+    }
+    const ratio = spread(seconds.map(({ ours, copy }) => copy / ours));
+    const rate = (of: 'ours' | 'copy'): string => spread(seconds.map((pair) => events / pair[of])).text;
+    return {
+      name: `${what}, against a plain COPY`,
+      value: ratio.median,
+      reach,
+      unit: '×',
+      detail: `${ratio.text}; ${rate('ours')} against ${rate('copy')} events/s, ${round(events)} events in ${round(state.messages)} messages, one DuckDB thread each`,
+    };
+  } finally {
+    await connection.close();
+    await nats.stop();
+  }
+}
+
+/** Has a real Event Receiver fill the stream. */
+async function fill(natsUrl: string, options: BenchOptions, tenants: number): Promise<void> {
+  const keys = await createKeys(natsUrl, tenantIds(tenants));
+  const receiver = await startService('ingest', PROGRAMS.ingest, options, { ...SHARED, NATS_URL: natsUrl });
+  try {
+    await wrk({
+      url: urlOf(receiver),
+      keys,
+      events: sampleEvents(),
+      eventsPerPost: 20,
+      connections: 64,
+      seconds: options.quick ? 1 : 2 * options.seconds,
+    });
+  } finally {
+    await receiver.stop();
+  }
+}
+
+interface Run {
+  options: BenchOptions;
+  lake: string;
+  created: string;
+  lastSequence: number;
+}
+
+/** Seconds from a processor's start of work to its acknowledgement of the last message. */
+async function timeProcessor(natsUrl: string, connection: NatsConnection, run: Run): Promise<number> {
+  const { options, lake, created, lastSequence } = run;
+  const kvm = new Kvm(connection);
+  for (const bucket of OWNERS_BUCKETS) await (await kvm.create(bucket)).destroy();
+  const progress = await Progress.open(connection, 1);
+  const processor = await startService('processor', PROGRAMS.processor, options, {
+    ...SHARED,
+    NATS_URL: natsUrl,
+    LAKE_URL: `file:${lake}`,
+    WORK_DIR: join(options.dir, 'work'),
+    DUCKDB_THREADS: '1',
+    // Otherwise the last window, which is not full, would wait until it is a second old.
+    WINDOW_MAX_MS: '100',
+  });
+  const startedMs = performance.now();
+  try {
+    while ((await progress.floor(0, created)) < lastSequence) {
+      if (performance.now() - startedMs > PATIENCE_MS) throw new Error('the processor did not get through the stream');
+      await delay(POLL_MS);
+    }
+    return (performance.now() - startedMs) / 1000;
+  } finally {
+    await processor.stop();
+  }
+}
+
+async function expectAll(lake: string, events: number): Promise<void> {
+  const { rows, ids } = await lakeContents(lake);
+  if (rows !== events || ids !== events) {
+    throw new Error(`the lake has ${rows} rows with ${ids} ids, the stream ${events} events`);
+  }
+}

@@ -1,0 +1,100 @@
+import { join } from 'node:path';
+import { createLog } from '../../runtime/log.ts';
+import { connectNats, type NatsConnection } from '../../runtime/nats.ts';
+import { openSecretStore } from '../../runtime/secretStore.ts';
+import {
+  KEYS_BUCKET,
+  newSecret,
+  secretHash,
+  TOKENS_BUCKET,
+  type KeyRecord,
+  type TokenRecord,
+} from '../../schemas/keys.ts';
+import { startChild, type Child } from '../stack/child.ts';
+
+/** What every bench is told. */
+export interface BenchOptions {
+  /** A folder of its own, removed afterwards. */
+  dir: string;
+  /** Length of each measurement. */
+  seconds: number;
+  /** How often each pair is measured. */
+  rounds: number;
+  /** To see that it works, with a fraction of the data: its figures say nothing. */
+  quick: boolean;
+  log: (line: string) => void;
+}
+
+export const SILENT = createLog('bench', 'silent');
+
+export function connectBench(natsUrl: string): Promise<NatsConnection> {
+  return connectNats({ url: natsUrl, name: 'bench', log: SILENT });
+}
+
+/** Names of so many tenants. */
+export function tenantIds(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `bench-${index}`);
+}
+
+/** An instrumentation key for each tenant's segment `web`. */
+export async function createKeys(natsUrl: string, tenants: readonly string[]): Promise<string[]> {
+  const connection = await connectBench(natsUrl);
+  const store = await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, 1);
+  const createdAt = new Date().toISOString();
+  const keys = await Promise.all(
+    tenants.map(async (tenantId) => {
+      const key = newSecret('ik');
+      const facts = { segmentId: 'web', kind: 'server' as const, origins: [], label: 'bench', createdAt };
+      await store.create(secretHash(key), { tenantId, ...facts });
+      return key;
+    }),
+  );
+  await connection.close();
+  return keys;
+}
+
+/** A read token of a tenant. */
+export async function createToken(natsUrl: string, tenantId: string): Promise<string> {
+  const connection = await connectBench(natsUrl);
+  const store = await openSecretStore<TokenRecord>(connection, TOKENS_BUCKET, 1);
+  const token = newSecret('rt');
+  const createdAt = new Date().toISOString();
+  await store.create(secretHash(token), { tenantId, segmentIds: [], label: 'bench', createdAt });
+  await connection.close();
+  return token;
+}
+
+/** Starts a program of ours on a free port. */
+export function startService(
+  name: string,
+  program: URL,
+  { dir }: Pick<BenchOptions, 'dir'>,
+  variables: Record<string, string>,
+): Promise<Child> {
+  const env = {
+    ...(process.env as Record<string, string>),
+    INGEST_PORT: '0',
+    PROCESSOR_PORT: '0',
+    LOG_LEVEL: 'warn',
+    ...variables,
+  };
+  return startChild({
+    name,
+    program,
+    launch: () => ({ env }),
+    logFile: join(dir, 'logs', `${name}.log`),
+    readyMs: 30_000,
+    stopMs: 20_000,
+  });
+}
+
+export const PROGRAMS = {
+  ingest: new URL('../../ingest/main.ts', import.meta.url),
+  processor: new URL('../../processor/main.ts', import.meta.url),
+  discard: new URL('./discardReceiver.ts', import.meta.url),
+};
+
+/** Where a service of ours on this machine answers. */
+export function urlOf({ facts }: Pick<Child, 'facts'>): string {
+  return `http://127.0.0.1:${facts.port}`;
+}
