@@ -1,10 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchIngest } from './bench/ingest.ts';
 import { benchPipeline } from './bench/pipeline.ts';
 import { benchProcessor } from './bench/processor.ts';
+import { benchQuery } from './bench/query.ts';
 import { machine, round, writeSection, type Result } from './bench/report.ts';
 import type { BenchOptions } from './bench/services.ts';
 
@@ -35,6 +36,12 @@ const BENCHES: Record<string, Bench> = {
     seconds: 60,
     rounds: 1,
   },
+  query: {
+    measures: 'the reports over a month of 100 million events against plain DuckDB; bytes read for one day',
+    run: benchQuery,
+    seconds: 1,
+    rounds: 1,
+  },
 };
 
 const USAGE = `Usage: npm run bench -- <${Object.keys(BENCHES).join('|')}> [options]
@@ -51,6 +58,8 @@ ${Object.entries(BENCHES)
 Options:
   --seconds N   length of each measurement
   --rounds N    how often each pair is measured
+  --events N    how many events the lake of the query bench has (100000000)
+  --keep DIR    folder where that lake is kept for the next time (.spor/bench)
   --quick       only to see that it works: a second of everything, nothing written
   --json        last line: {bench, machine, results:[{name, value, reach, unit}]}, higher is better
   --help        this text
@@ -66,6 +75,8 @@ async function main(): Promise<number> {
     options: {
       seconds: { type: 'string' },
       rounds: { type: 'string' },
+      events: { type: 'string' },
+      keep: { type: 'string', default: join('.spor', 'bench') },
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -77,14 +88,23 @@ async function main(): Promise<number> {
   const { quick } = values;
   const seconds = Number(values.seconds ?? (quick ? 1 : bench?.seconds));
   const rounds = Number(values.rounds ?? (quick ? 1 : bench?.rounds));
-  if (positionals.length !== 1 || !bench || !(seconds >= 1) || !(rounds >= 1)) {
+  const events = values.events === undefined ? undefined : Number(values.events);
+  if (positionals.length !== 1 || !bench || !(seconds >= 1) || !(rounds >= 1) || !((events ?? 1) >= 1)) {
     process.stderr.write(USAGE);
     return 2;
   }
   const dir = await mkdtemp(join(tmpdir(), 'spor-bench-'));
   let results: Result[];
   try {
-    results = await bench.run({ dir, seconds, rounds, quick, log });
+    results = await bench.run({
+      dir,
+      seconds,
+      rounds,
+      quick,
+      keep: resolve(values.keep),
+      ...(events ? { events } : {}),
+      log,
+    });
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '../../runtime/nats.ts';
-import { parseMessage } from '../../processor/window/message.ts';
+import { parseMessage } from '../../lake/window/message.ts';
 import { Reader } from '../../processor/window/reader.ts';
 import { parquetCopyOptions } from '../../lake/parquet.ts';
 import { literal } from '../../lake/sqlEngine.ts';

@@ -5,8 +5,8 @@ import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '../../runtime/nats.ts';
 import { delay } from '../../runtime/retry.ts';
 import { createRegistry } from '../../schemas/registry.ts';
-import { Progress } from '../../processor/commit/progress.ts';
-import { Engine, type Session } from '../../processor/parquet/engine.ts';
+import { Progress } from '../../lake/tail/progress.ts';
+import { Engine, type Session } from '../../lake/flush/engine.ts';
 import { startChild } from '../stack/child.ts';
 import { natsSpec } from '../stack/services.ts';
 import { copyFlatFile, writeFlatFile } from './flatFile.ts';
@@ -142,7 +142,7 @@ async function timeProcessor(natsUrl: string, connection: NatsConnection, run: R
   const { options, lake, created, lastSequence } = run;
   const kvm = new Kvm(connection);
   for (const bucket of OWNERS_BUCKETS) await (await kvm.create(bucket)).destroy();
-  const progress = await Progress.open(connection, 1);
+  const progress = await Progress.open(connection, { replicas: 1 });
   const processor = await startService('processor', PROGRAMS.processor, options, {
     ...SHARED,
     NATS_URL: natsUrl,

@@ -22,6 +22,10 @@ export interface BenchOptions {
   rounds: number;
   /** To see that it works, with a fraction of the data: its figures say nothing. */
   quick: boolean;
+  /** A folder for what is made once and used again. */
+  keep: string;
+  /** How many events to make, where the bench makes them. */
+  events?: number;
   log: (line: string) => void;
 }
 
