@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { benchOverload, benchSoak } from './bench/bounds.ts';
 import { benchIngest } from './bench/ingest.ts';
 import { benchPipeline } from './bench/pipeline.ts';
 import { benchProcessor } from './bench/processor.ts';
@@ -40,6 +41,19 @@ const BENCHES: Record<string, Bench> = {
     measures: 'the reports over a month of 100 million events against plain DuckDB; bytes read for one day',
     run: benchQuery,
     seconds: 1,
+    rounds: 1,
+  },
+  overload: {
+    measures:
+      'three times the peak, then crowds of idle and slow connections: refused early, nothing lost, nothing grows',
+    run: benchOverload,
+    seconds: 300,
+    rounds: 3,
+  },
+  soak: {
+    measures: 'a steady load for long: neither memory nor open files grow',
+    run: benchSoak,
+    seconds: 1_200,
     rounds: 1,
   },
 };

@@ -7,8 +7,8 @@ import { lakeContents } from './lakeContents.ts';
 import { cpuShares, processUse } from './procStats.ts';
 import { round, type Result } from './report.ts';
 import { meanBytes, probes, sampleEvents } from './sampleEvents.ts';
-import { scrape } from './scrape.ts';
-import { createKeys, createToken, tenantIds, type BenchOptions } from './services.ts';
+import { createKeys, createToken, keyKnown, tenantIds, type BenchOptions } from './services.ts';
+import { drained, eventsAccepted, eventsBehind } from './stackState.ts';
 import { wrk, type Load } from './wrk.ts';
 
 const TENANTS = 10;
@@ -19,7 +19,6 @@ const STORAGE_REACH = 10;
 /** Of the rate found by trying, to be held for the whole time. */
 const HELD_SHARE = 0.97;
 const TRIAL_SECONDS = 10;
-const DRAIN_MS = 120_000;
 const POLL_MS = 50;
 
 /** Generator, receiver, stream, processor and lake together on this machine. */
@@ -35,7 +34,7 @@ export async function benchPipeline(options: BenchOptions): Promise<Result[]> {
   try {
     const tenants = tenantIds(TENANTS);
     const keys = await createKeys(stack.natsUrl, tenants);
-    await known(stack.ingestUrl, keys.at(-1)!);
+    await keyKnown(stack.ingestUrl, keys.at(-1)!);
     const load: Load = {
       url: stack.ingestUrl,
       keys,
@@ -52,7 +51,7 @@ export async function benchPipeline(options: BenchOptions): Promise<Result[]> {
     const fresh = await freshness(stack, options, { ...load, keys: keys.slice(0, 1) }, tenants[0]!);
     await drained(stack);
     const stored = await lakeContents(join(dir, 'lake'));
-    const accepted = (await scrape(stack.ingestUrl)).get('spor_ingest_events_accepted_total') ?? 0;
+    const accepted = await eventsAccepted(stack);
     const rawBytes = accepted * meanBytes(load.events);
     return [
       {
@@ -83,7 +82,7 @@ interface PipelineRun {
 
 /** A load, and then the time until all of it is committed. */
 async function run(stack: Stack, load: Load): Promise<PipelineRun> {
-  const before = { accepted: await accepted(stack), use: processUse(stack.processes()) };
+  const before = { accepted: await eventsAccepted(stack), use: processUse(stack.processes()) };
   const startedMs = performance.now();
   const lag: number[] = [];
   const ended = new AbortController();
@@ -95,7 +94,7 @@ async function run(stack: Stack, load: Load): Promise<PipelineRun> {
   await sampling;
   await drained(stack);
   const seconds = (performance.now() - startedMs) / 1000;
-  const events = (await accepted(stack)) - before.accepted;
+  const events = (await eventsAccepted(stack)) - before.accepted;
   const half = Math.floor(lag.length / 2);
   return {
     committedPerSecond: events / seconds,
@@ -107,28 +106,10 @@ async function run(stack: Stack, load: Load): Promise<PipelineRun> {
   };
 }
 
-async function accepted({ ingestUrl }: Stack): Promise<number> {
-  return (await scrape(ingestUrl)).get('spor_ingest_events_accepted_total') ?? 0;
-}
-
-/** Events accepted and not yet committed. */
-async function behind(stack: Stack): Promise<number> {
-  const taken = await accepted(stack);
-  return Math.max(0, taken - ((await scrape(stack.processorUrl)).get('spor_processor_events_stored_total') ?? 0));
-}
-
 async function sampleLag(stack: Stack, into: number[], signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await delay(1_000, signal);
-    if (!signal.aborted) into.push(await behind(stack));
-  }
-}
-
-async function drained(stack: Stack): Promise<void> {
-  const deadline = performance.now() + DRAIN_MS;
-  while ((await behind(stack)) > 0) {
-    if (performance.now() > deadline) throw new Error('the processor did not commit everything that was accepted');
-    await delay(POLL_MS);
+    if (!signal.aborted) into.push(await eventsBehind(stack));
   }
 }
 
@@ -163,16 +144,6 @@ async function freshness(stack: Stack, options: BenchOptions, load: Load, tenant
     unit: `(${FRESH_REACH_MS} ms / measured)`,
     detail: `from the 202 to an SQL answer with the event: p50 ${quantile(measured.measured, 0.5)} ms, p99 ${p99} ms of ${measured.measured.length}, at ${round(eventsPerSecond)} events/s`,
   };
-}
-
-async function known(ingestUrl: string, key: string): Promise<void> {
-  const post = (): Promise<Response> =>
-    fetch(new URL('/api/events', ingestUrl), {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-instrumentation-key': key },
-      body: '{"events":[]}',
-    });
-  while ((await post()).status === 401) await delay(POLL_MS);
 }
 
 function mean(values: readonly number[]): number {

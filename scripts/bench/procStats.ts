@@ -20,9 +20,12 @@ const PAGE_BYTES = 4_096;
 
 /** Use of processes and of the children they started, from /proc; one that has ended is left out. */
 export function processUse(processes: readonly NamedProcess[]): ProcessUse[] {
+  const known = new Set(processes.map(({ pid }) => pid));
   return processes.flatMap(({ name, pid }) => [
     ...useOf(name, pid),
-    ...childrenOf(pid).flatMap((child) => useOf(`${name}'s child`, child)),
+    ...childrenOf(pid)
+      .filter((child) => !known.has(child))
+      .flatMap((child) => useOf(`${name}'s child`, child)),
   ]);
 }
 

@@ -19,14 +19,14 @@ import { round, spread, type Result } from './report.ts';
 import type { BenchOptions } from './services.ts';
 
 const EVENTS = 100_000_000;
-const QUICK_EVENTS = 50_000;
+const QUICK_EVENTS = 5_000;
 const THREADS = 2;
 const MEMORY_MB = 8_192;
 const TIMEOUT_MS = 900_000;
 const MOST_TIMES = 1.3;
 const MOST_SHARE = 0.02;
 /** Reports that the quick version tries. */
-const QUICK_REPORTS = 3;
+const QUICK_REPORTS = 1;
 
 /** The reports over a large lake, through the query engine, against plain DuckDB over one sorted Parquet of the same rows. */
 export async function benchQuery(options: BenchOptions): Promise<Result[]> {

@@ -10,6 +10,7 @@ import {
   type KeyRecord,
   type TokenRecord,
 } from '../../schemas/keys.ts';
+import { delay } from '../../runtime/retry.ts';
 import { startChild, type Child } from '../stack/child.ts';
 
 /** What every bench is told. */
@@ -96,9 +97,23 @@ export const PROGRAMS = {
   ingest: new URL('../../ingest/main.ts', import.meta.url),
   processor: new URL('../../processor/main.ts', import.meta.url),
   discard: new URL('./discardReceiver.ts', import.meta.url),
+  hold: new URL('./holdConnections.ts', import.meta.url),
 };
 
 /** Where a service of ours on this machine answers. */
 export function urlOf({ facts }: Pick<Child, 'facts'>): string {
   return `http://127.0.0.1:${facts.port}`;
+}
+
+const KEY_POLL_MS = 50;
+
+/** Waits until a receiver knows a key. */
+export async function keyKnown(ingestUrl: string, key: string): Promise<void> {
+  const post = (): Promise<Response> =>
+    fetch(new URL('/api/events', ingestUrl), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-instrumentation-key': key },
+      body: '{"events":[]}',
+    });
+  while ((await post()).status === 401) await delay(KEY_POLL_MS);
 }

@@ -17,6 +17,8 @@ export interface Load {
   seconds: number;
   /** Requests per second to aim at; absent: as many as go. */
   requestsPerSecond?: number;
+  /** Looks at each answer, which costs the generator some of its speed. */
+  countAnswers?: boolean;
 }
 
 export interface LoadResult {
@@ -27,6 +29,8 @@ export interface LoadResult {
   latencyMs: { p50: number; p99: number; p999: number };
   /** Answers by status, other than 202. */
   refused: number;
+  /** With countAnswers: 429 and 503, those of them without Retry-After, and all others than 202. */
+  answers: { busy: number; withoutRetryAfter: number; other: number };
   socketErrors: number;
   seconds: number;
 }
@@ -77,7 +81,7 @@ function withRates(summary: Summary, load: Load): LoadResult {
  * those of a real second do. With a rate, it sends on a schedule, whatever the answers take: each request has its slot, and
  * whoever comes late for it goes at once; as long as connections are free, the rate is the one asked for.
  */
-function luaScript({ keys, eventsPerPost, requestsPerSecond }: Load, eventsFile: string): string {
+function luaScript({ keys, eventsPerPost, requestsPerSecond, countAnswers }: Load, eventsFile: string): string {
   return `
 local ffi = require("ffi")
 ffi.cdef("typedef struct { long seconds; long nanos; } moment; int clock_gettime(int clock, moment *into);")
@@ -116,10 +120,13 @@ function request()
     .. (#keys == 1 and keys[1] or keys[random(#keys)]) .. "\\r\\nContent-Length: " .. #body .. "\\r\\n\\r\\n" .. body
 end
 ${requestsPerSecond === undefined ? '' : PACED.replace('INTERVAL', (1000 / requestsPerSecond).toFixed(6))}
+${countAnswers ? COUNTED : ''}
+local function counted(name) return sender and sender:get(name) or 0 end
 function done(summary, latency)
   local errors = summary.errors
-  print(format('{"requests":%d,"refused":%d,"socketErrors":%d,"seconds":%.6f,"latencyMs":{"p50":%.3f,"p99":%.3f,"p999":%.3f}}',
+  print(format('{"requests":%d,"refused":%d,"socketErrors":%d,"seconds":%.6f,"answers":{"busy":%d,"withoutRetryAfter":%d,"other":%d},"latencyMs":{"p50":%.3f,"p99":%.3f,"p999":%.3f}}',
     summary.requests, errors.status, errors.connect + errors.read + errors.write + errors.timeout, summary.duration / 1e6,
+    counted("busy"), counted("silent"), counted("other"),
     latency:percentile(50) / 1000, latency:percentile(99) / 1000, latency:percentile(99.9) / 1000))
 end
 `;
@@ -131,4 +138,17 @@ function delay()
   local at = now()
   slot = math.max((slot or at) + INTERVAL, at - 1000)
   return math.max(0, floor(slot - at))
+end`;
+
+/** What a thread counts lies in its own Lua state, as globals. */
+const COUNTED = `
+function setup(thread) sender = thread end
+busy, silent, other = 0, 0, 0
+function response(status, headers)
+  if status == 429 or status == 503 then
+    busy = busy + 1
+    if not headers["Retry-After"] then silent = silent + 1 end
+  elseif status ~= 202 then
+    other = other + 1
+  end
 end`;

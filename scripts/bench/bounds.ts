@@ -1,0 +1,209 @@
+import { join } from 'node:path';
+import { delay } from '../../runtime/retry.ts';
+import { startStack, type Stack } from '../stack.ts';
+import { lakeContents } from './lakeContents.ts';
+import { round, spread, type Result } from './report.ts';
+import { sampleEvents } from './sampleEvents.ts';
+import { createKeys, keyKnown, PROGRAMS, startService, tenantIds, type BenchOptions } from './services.ts';
+import { drained, eventsAccepted } from './stackState.ts';
+import { growth, memoryText, watchProcesses, type ProcessCourse } from './watchProcesses.ts';
+import { wrk, type Load, type LoadResult } from './wrk.ts';
+
+const TENANTS = 10;
+const TIMES_PEAK = 3;
+const CROWD = 3_000;
+const IDLE = 10_000;
+const SLOW = 200;
+const KEPT_REACH = 0.9;
+const RECOVERY_REACH_SECONDS = 10;
+const P99_REACH = 1.5;
+/** Growth over the time that counts as none. */
+const FLAT = 0.05;
+const PEAK_SECONDS = 15;
+const SOAK_EVENTS_PER_SECOND = 20_000;
+const LOOK_MS = 1_000;
+const QUIET_MS = 250;
+const QUIET_IN_A_ROW = 5;
+
+/** Small enough that the bounds are met on one machine, and the stream's room is used up and trimmed more than once. */
+const BOUNDS = {
+  LOG_LEVEL: 'warn',
+  INGEST_MAX_IN_FLIGHT_BYTES: String(16 * 2 ** 20),
+  STREAM_MAX_BYTES: String(1 * 2 ** 30),
+  DEDUPE_MAX_BYTES: String(64 * 2 ** 20),
+};
+
+interface Bed {
+  stack: Stack;
+  load: Load;
+}
+
+/** Three times the peak, and a crowd of idle and slow connections. */
+export function benchOverload(options: BenchOptions): Promise<Result[]> {
+  return withStack(options, async (bed) => [
+    ...(await overload(options, bed)),
+    await crowd(options, bed),
+    await honoured(options, bed),
+  ]);
+}
+
+/** A steady load for long: nothing grows. */
+export function benchSoak(options: BenchOptions): Promise<Result[]> {
+  return withStack(options, async (bed) => {
+    const requestsPerSecond = SOAK_EVENTS_PER_SECOND / bed.load.eventsPerPost;
+    const { courses, result } = await watched(bed, { ...bed.load, requestsPerSecond });
+    await drained(bed.stack);
+    const most = (of: 'rssBytes' | 'fileDescriptors'): number =>
+      Math.max(...courses.map((course) => growth(course.atSeconds, course[of])));
+    const descriptors = courses
+      .map(({ name, fileDescriptors }) => `${name} ${Math.max(...fileDescriptors)}`)
+      .join(', ');
+    const over = `over the last three quarters of ${bed.load.seconds} s at ${round(result.eventsPerSecond)} events/s`;
+    return [
+      flat('growth of memory', most('rssBytes'), `${memoryText(courses)}; ${over}`),
+      flat('growth of open files', most('fileDescriptors'), `at most ${descriptors}; ${over}`),
+      await honoured(options, bed),
+    ];
+  });
+}
+
+function flat(name: string, share: number, detail: string): Result {
+  const unit = `(${FLAT * 100} % / measured)`;
+  return { name, value: FLAT / Math.max(share, FLAT / 100), reach: 1, unit, detail };
+}
+
+async function withStack(options: BenchOptions, task: (bed: Bed) => Promise<Result[]>): Promise<Result[]> {
+  const { dir, log } = options;
+  const stack = await startStack({ dir, ports: 'free', restart: false, log, env: { ...process.env, ...BOUNDS } });
+  try {
+    const keys = await createKeys(stack.natsUrl, tenantIds(TENANTS));
+    await keyKnown(stack.ingestUrl, keys.at(-1)!);
+    const { seconds } = options;
+    const events = sampleEvents();
+    const load: Load = { url: stack.ingestUrl, keys, events, eventsPerPost: 20, connections: 64, seconds };
+    return await task({ stack, load });
+  } finally {
+    await stack.stop();
+  }
+}
+
+async function overload({ log }: BenchOptions, bed: Bed): Promise<Result[]> {
+  const peak = await wrk({ ...bed.load, seconds: Math.min(PEAK_SECONDS, bed.load.seconds) });
+  log(`peak: ${Math.round(peak.eventsPerSecond)} events/s`);
+  const requestsPerSecond = (TIMES_PEAK * peak.eventsPerSecond) / bed.load.eventsPerPost;
+  const { courses, result } = await watched(bed, {
+    ...bed.load,
+    connections: CROWD,
+    requestsPerSecond,
+    countAnswers: true,
+  });
+  const recovery = await untilQuiet(bed);
+  const { busy, withoutRetryAfter, other } = result.answers;
+  const accepted = result.requests - result.refused;
+  const kept = result.eventsPerSecond / peak.eventsPerSecond;
+  const tried = (result.requests * bed.load.eventsPerPost) / result.seconds;
+  const texts = `${round(tried)} events/s tried, ${round(result.eventsPerSecond)} accepted for ${bed.load.seconds} s against a peak of ${round(peak.eventsPerSecond)}; `;
+  const answers = `${accepted} × 202, ${busy} × 429 or 503 (${withoutRetryAfter} without Retry-After), ${other} others, ${result.socketErrors} broken connections`;
+  return [
+    {
+      name: `throughput at ${TIMES_PEAK} times the peak`,
+      value: kept,
+      reach: KEPT_REACH,
+      unit: '×',
+      detail: texts + answers,
+    },
+    {
+      name: 'refusals that say when to come back',
+      value: busy + other === 0 ? 1 : (busy - withoutRetryAfter) / (busy + other),
+      reach: 1,
+      unit: '×',
+      detail: answers,
+    },
+    flat(
+      'growth of memory in overload',
+      Math.max(...courses.map(({ atSeconds, rssBytes }) => growth(atSeconds, rssBytes))),
+      memoryText(courses),
+    ),
+    {
+      name: 'recovery after overload',
+      value: RECOVERY_REACH_SECONDS / Math.max(recovery, 0.1),
+      reach: 1,
+      unit: `(${RECOVERY_REACH_SECONDS} s / measured)`,
+      detail: `answers under ${QUIET_MS} ms again ${recovery.toFixed(1)} s after the load ended`,
+    },
+  ];
+}
+
+/** A load while the processes are looked at. */
+async function watched({ stack }: Bed, load: Load): Promise<{ courses: ProcessCourse[]; result: LoadResult }> {
+  const ended = new AbortController();
+  const watching = watchProcesses(stack, LOOK_MS, ended.signal);
+  const result = await wrk(load).finally(() => ended.abort());
+  return { courses: await watching, result };
+}
+
+/** Seconds until single events are answered at once again. */
+async function untilQuiet({ load }: Bed): Promise<number> {
+  const startedMs = performance.now();
+  for (let quiet = 0; quiet < QUIET_IN_A_ROW;) {
+    const sentMs = performance.now();
+    const response = await fetch(new URL('/api/events', load.url), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-instrumentation-key': load.keys[0]! },
+      body: '{"events":[]}',
+    });
+    await response.arrayBuffer();
+    quiet = response.status === 400 && performance.now() - sentMs < QUIET_MS ? quiet + 1 : 0;
+    await delay(20);
+  }
+  return (performance.now() - startedMs) / 1000;
+}
+
+/** Others' latency with and without a crowd that holds connections. */
+async function crowd(options: BenchOptions, bed: Bed): Promise<Result> {
+  const { load } = bed;
+  const half = {
+    ...load,
+    seconds: Math.min(PEAK_SECONDS, load.seconds),
+    requestsPerSecond: 25_000 / load.eventsPerPost,
+  };
+  const [idle, slow] = options.quick ? [100, 10] : [IDLE, SLOW];
+  const pairs: { alone: number; crowded: number }[] = [];
+  for (let round = 0; round < options.rounds; round++) {
+    const alone = await wrk(half);
+    const holder = await startService('hold', PROGRAMS.hold, options, {
+      HOLD_PORT: new URL(load.url).port,
+      HOLD_KEY: load.keys[0]!,
+      HOLD_IDLE: String(idle),
+      HOLD_SLOW: String(slow),
+    });
+    try {
+      pairs.push({ alone: alone.latencyMs.p99, crowded: (await wrk(half)).latencyMs.p99 });
+    } finally {
+      await holder.stop();
+    }
+  }
+  const ratio = spread(pairs.map(({ alone, crowded }) => crowded / alone));
+  const ms = (of: 'alone' | 'crowded'): string => spread(pairs.map((pair) => pair[of])).text;
+  return {
+    name: `p99 of others beside ${round(idle!)} idle and ${slow} slow connections`,
+    value: P99_REACH / ratio.median,
+    reach: 1,
+    unit: `(${P99_REACH} × / measured)`,
+    detail: `${ratio.text} × that without them: ${ms('crowded')} against ${ms('alone')} ms`,
+  };
+}
+
+/** Whether the lake has everything that was accepted, once. */
+async function honoured({ dir }: BenchOptions, { stack }: Bed): Promise<Result> {
+  await drained(stack);
+  const accepted = await eventsAccepted(stack);
+  const { rows, ids } = await lakeContents(join(dir, 'lake'));
+  return {
+    name: 'acknowledged events in the lake, once',
+    value: rows === ids ? ids / accepted : 0,
+    reach: 1,
+    unit: '×',
+    detail: `${accepted} acknowledged, lost ${Math.max(0, accepted - ids)}, duplicated ${rows - ids}`,
+  };
+}

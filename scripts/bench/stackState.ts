@@ -1,0 +1,26 @@
+import { delay } from '../../runtime/retry.ts';
+import type { Stack } from '../stack.ts';
+import { scrape } from './scrape.ts';
+
+const PATIENCE_MS = 120_000;
+const POLL_MS = 50;
+
+/** Events that the stack's receiver has acknowledged since it started. */
+export async function eventsAccepted({ ingestUrl }: Stack): Promise<number> {
+  return (await scrape(ingestUrl)).get('spor_ingest_events_accepted_total') ?? 0;
+}
+
+/** Of these, those not yet in the lake. */
+export async function eventsBehind(stack: Stack): Promise<number> {
+  const accepted = await eventsAccepted(stack);
+  return Math.max(0, accepted - ((await scrape(stack.processorUrl)).get('spor_processor_events_stored_total') ?? 0));
+}
+
+/** Waits until everything acknowledged is in the lake. @throws Error when that does not happen. */
+export async function drained(stack: Stack): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while ((await eventsBehind(stack)) > 0) {
+    if (performance.now() > deadline) throw new Error('the processor did not commit everything that was accepted');
+    await delay(POLL_MS);
+  }
+}
