@@ -77,8 +77,8 @@ function withRates(summary: Summary, load: Load): LoadResult {
 }
 
 /**
- * The generator's script. Ids are UUIDv7 of the moment with a counter, so that they are unique and lie as close together as
- * those of a real second do. With a rate, it sends on a schedule, whatever the answers take: each request has its slot, and
+ * The generator's script. Ids are UUIDv7 of the moment with a counter of POSTs and the place in the POST (modulo 256, so that
+ * a POST has at most so many), so that they are unique and lie as close together as those of a real second do. With a rate, it sends on a schedule, whatever the answers take: each request has its slot, and
  * whoever comes late for it goes at once; as long as connections are free, the rate is the one asked for.
  */
 function luaScript({ keys, eventsPerPost, requestsPerSecond, countAnswers }: Load, eventsFile: string): string {
@@ -91,33 +91,40 @@ local function now()
   return tonumber(into.seconds) * 1000 + tonumber(into.nanos) / 1000000
 end
 
-local events = {}
-for line in io.lines(${JSON.stringify(eventsFile)}) do events[#events + 1] = line end
 local keys = { ${keys.map((key) => JSON.stringify(key)).join(', ')} }
-local perPost, path = ${eventsPerPost}, "/api/events"
+local perPost = ${eventsPerPost}
 local format, concat, random, floor = string.format, table.concat, math.random, math.floor
 math.randomseed(os.time())
 local run = random(0, 4095)
-local count, at, parts = 0, -1, {}
+
+-- Of each POST everything but key and ids is made before the load begins: the generator must not be what is measured.
+local posts, texts = {}, {}
+for line in io.lines(${JSON.stringify(eventsFile)}) do texts[#texts + 1] = line end
+for first = 1, #texts - 2 * perPost + 1, 2 * perPost do
+  local parts, bytes = { "", "", "", '{"events":[' .. texts[first] }, 0
+  for i = 0, perPost - 1 do
+    local last = i == perPost - 1
+    parts[#parts + 1] = ""
+    parts[#parts + 1] = format("%02x", i % 256)
+    parts[#parts + 1] = texts[first + 2 * i + 1] .. (last and "]}" or "," .. texts[first + 2 * i + 2])
+  end
+  for i = 4, #parts do bytes = bytes + #parts[i] end
+  parts[1] = "POST /api/events HTTP/1.1\\r\\nHost: bench\\r\\nContent-Type: application/json\\r\\nContent-Length: "
+    .. bytes + 34 * perPost .. "\\r\\nX-Instrumentation-Key: "
+  parts[3] = "\\r\\n\\r\\n"
+  posts[#posts + 1] = parts
+end
+local count, at = 0, 0
 
 function request()
-  local n = 1
   local ms = floor(now())
-  local prefix = format("%08x-%04x-7%03x-8", floor(ms / 65536), ms % 65536, run)
-  parts[1] = '{"events":['
-  for i = 1, perPost do
-    at = (at + 2) % #events
-    count = count + 1
-    parts[n + 1] = i == 1 and events[at] or "," .. events[at]
-    parts[n + 2] = format("%s%03x-%012x", prefix, floor(count / 16777216) % 4096, (count % 16777216) * 16777216 + random(0, 16777215))
-    parts[n + 3] = events[at + 1]
-    n = n + 3
-  end
-  parts[n + 1] = "]}"
-  parts[n + 2] = nil
-  local body = concat(parts, "", 1, n + 1)
-  return "POST " .. path .. " HTTP/1.1\\r\\nHost: bench\\r\\nContent-Type: application/json\\r\\nX-Instrumentation-Key: "
-    .. (#keys == 1 and keys[1] or keys[random(#keys)]) .. "\\r\\nContent-Length: " .. #body .. "\\r\\n\\r\\n" .. body
+  at = at % #posts + 1
+  count = count + 1
+  local id = format("%08x-%04x-7%03x-8%03x-%08x%02x", floor(ms / 65536), ms % 65536, run, random(0, 4095), count, random(0, 255))
+  local parts = posts[at]
+  parts[2] = #keys == 1 and keys[1] or keys[random(#keys)]
+  for i = 5, #parts, 3 do parts[i] = id end
+  return concat(parts)
 end
 ${requestsPerSecond === undefined ? '' : PACED.replace('INTERVAL', (1000 / requestsPerSecond).toFixed(6))}
 ${countAnswers ? COUNTED : ''}
