@@ -43,23 +43,33 @@ export async function benchPipeline(options: BenchOptions): Promise<Result[]> {
       connections: 64,
       seconds: options.seconds,
     };
-    const trial = await run(stack, { ...load, seconds: Math.min(TRIAL_SECONDS, options.seconds) });
+    const one = { ...load, keys: keys.slice(0, 1) };
+    const short = Math.min(TRIAL_SECONDS, options.seconds);
+    const trial = await run(stack, { ...one, seconds: short });
     log(`tried: ${trial.text}`);
     const requestsPerSecond = (trial.committedPerSecond * HELD_SHARE) / load.eventsPerPost;
-    const held = await run(stack, { ...load, requestsPerSecond });
+    const held = await run(stack, { ...one, requestsPerSecond });
     log(`held: ${held.text}`);
-    const fresh = await freshness(stack, options, { ...load, keys: keys.slice(0, 1) }, tenants[0]!);
+    const many = await run(stack, { ...load, seconds: short });
+    log(`${TENANTS} tenants: ${many.text}`);
+    const fresh = await freshness(stack, options, one, tenants[0]!);
     await drained(stack);
     const stored = await lakeContents(join(dir, 'lake'));
     const accepted = await eventsAccepted(stack);
     const rawBytes = accepted * meanBytes(load.events);
     return [
       {
-        name: 'accepted, fsynced and committed, everything on this machine',
+        name: 'accepted, fsynced and committed, everything on this machine, one tenant',
         value: held.committedPerSecond,
         reach: PEAK_REACH,
         unit: 'events/s',
         detail: `${held.text}; lost ${Math.max(0, accepted - stored.ids)}, duplicated ${stored.rows - stored.ids} of ${round(accepted)} in all`,
+      },
+      {
+        name: `the same with ${TENANTS} tenants`,
+        value: many.committedPerSecond,
+        unit: 'events/s',
+        detail: many.text,
       },
       fresh,
       {

@@ -111,7 +111,7 @@ function rowOf(row: Record<string, unknown>): Record<string, unknown> {
     product_id: row.product_id,
     position: row.position,
     price: row.price,
-    properties: row.properties === null ? null : JSON.stringify(JSON.parse(String(row.properties))),
+    properties: row.properties === null ? null : JSON.stringify(JSON.parse(row.properties as string)),
   };
 }
 
