@@ -1,4 +1,5 @@
 import type { Session } from '../lake/http/routes/session.ts';
+import { createTurns } from './turns.ts';
 
 /** What the server refused, in its own words. */
 export class ApiError extends Error {
@@ -22,12 +23,17 @@ export interface Answer {
 export interface Api {
   session(signal?: AbortSignal): Promise<Session>;
   get<T>(path: string, query?: Record<string, string | undefined>, signal?: AbortSignal): Promise<T>;
+  /** The same for what takes the server some work; waits its turn. */
+  ask<T>(path: string, query: Record<string, string | undefined>, signal?: AbortSignal): Promise<T>;
   post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T>;
   /** SQL over the chosen tenant; `from` and `to` are UTC dates of the events to look at. */
   sql(question: { sql: string; from?: string; to?: string }, signal?: AbortSignal): Promise<Answer>;
   /** An answer that goes on; the caller reads its body. */
   open(path: string, query: Record<string, string | undefined>, signal: AbortSignal): Promise<Response>;
 }
+
+/** A view asks a dozen questions: at once they would keep the server's other readers waiting. */
+const QUESTIONS_AT_ONCE = 2;
 
 /**
  * The query server, as one token sees it. The token goes in a header: it is in no cookie, so no other site can use it.
@@ -69,16 +75,16 @@ export function createApi(
   const get = async <T>(path: string, query?: Record<string, string | undefined>, signal?: AbortSignal): Promise<T> =>
     (await (await send(withQuery(path, query), asked(signal))).json()) as T;
 
+  const inTurn = createTurns(QUESTIONS_AT_ONCE);
+
   return {
     session: (signal) => get<Session>('/api/session', {}, signal),
     get,
+    ask: (path, query, signal) => inTurn(() => get(path, query, signal), signal),
     post,
     async sql(question, signal) {
-      const { columns, rows, truncated } = await post<{
-        columns: { name: string }[];
-        rows: unknown[][];
-        truncated: boolean;
-      }>('/api/query', question, signal);
+      type Table = { columns: { name: string }[]; rows: unknown[][]; truncated: boolean };
+      const { columns, rows, truncated } = await inTurn(() => post<Table>('/api/query', question, signal), signal);
       const named = rows.map((row) => Object.fromEntries(columns.map(({ name }, index) => [name, row[index]])));
       return { rows: named, truncated };
     },

@@ -20,6 +20,8 @@ export interface ChartOptions {
   series: readonly ChartSeries[];
   kind: 'lines' | 'bars';
   format?: (value: unknown) => string;
+  /** The same where it must be short, on the axis. */
+  axisFormat?: (value: unknown) => string;
 }
 
 const HEIGHT = 220;
@@ -124,7 +126,7 @@ function resolver(canvas: HTMLElement): (name: string) => string {
 function plotOptions(
   width: number,
   colour: (name: string) => string,
-  { x, xName, series, kind }: ChartOptions,
+  { x, xName, series, kind, axisFormat }: ChartOptions,
   readout: HTMLElement,
   format: (value: unknown) => string,
 ): uPlot.Options {
@@ -148,7 +150,7 @@ function plotOptions(
     },
     axes: [
       { ...axis, splits: ({ width: now }) => ticks(x, now), values: (_, splits) => splits.map(xName), size: 32 },
-      { ...axis, values: (_, splits) => splits.map(format), size: 64 },
+      { ...axis, values: (_, splits) => splits.map(axisFormat ?? format), size: 64 },
     ],
     series: [
       {},

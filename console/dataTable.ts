@@ -65,7 +65,7 @@ export function dataTable<Row>(options: TableOptions<Row>): HTMLElement {
     },
     `Show all ${rows.length} rows`,
   );
-  return h('div', {}, scroller, more);
+  return h('div', { class: 'panel-body' }, scroller, h('div', {}, more));
 }
 
 function cell<Row>(

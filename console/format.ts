@@ -1,5 +1,7 @@
 const NOTHING = '–';
 const WHOLE = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
+const COMPACT = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
+const PERCENT = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1 });
 const TIME = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 const MINUTE = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const MOMENT = new Intl.DateTimeFormat(undefined, {
@@ -59,4 +61,35 @@ export function duration(ms: number): string {
 export function plain(value: unknown): string {
   if (value === null || value === undefined || value === '') return NOTHING;
   return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | boolean);
+}
+/** `12K`, where there is little room. */
+export function compact(value: unknown): string {
+  const number = numberOf(value);
+  return number === undefined ? NOTHING : COMPACT.format(number);
+}
+
+/** `12.3 %` of a share between 0 and 1. */
+export function percent(value: unknown): string {
+  const number = numberOf(value);
+  return number === undefined ? NOTHING : PERCENT.format(number);
+}
+
+/** An amount in the way of its currency; one that is not known is written behind. */
+export function money(value: unknown, currency: string): string {
+  const number = numberOf(value);
+  if (number === undefined) return NOTHING;
+  try {
+    return new Intl.NumberFormat(undefined, { style: 'currency', currency }).format(number);
+  } catch {
+    return `${decimal(number)} ${currency}`;
+  }
+}
+
+/** `3.46`, with this many decimals. */
+export function decimal(value: unknown, digits = 2): string {
+  const number = numberOf(value);
+  if (number === undefined) return NOTHING;
+  return new Intl.NumberFormat(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(
+    number,
+  );
 }

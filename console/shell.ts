@@ -8,12 +8,18 @@ import { toolbar } from './toolbar.ts';
 import { accessView } from './views/access.ts';
 import { liveView } from './views/live.ts';
 import { overviewView } from './views/overview.ts';
+import { productsView } from './views/products.ts';
 import { quarantineView } from './views/quarantine.ts';
+import { revenueView } from './views/revenue.ts';
+import { searchView } from './views/search.ts';
 import { addressOf, readState, VIEW_NAMES, type ViewName, type ViewState } from './viewState.ts';
 
-const VIEWS: Partial<Record<ViewName, { title: string; view: View }>> = {
+const VIEWS: Record<ViewName, { title: string; view: View }> = {
   overview: { title: 'Overview', view: overviewView },
   live: { title: 'Live events', view: liveView },
+  search: { title: 'Search', view: searchView },
+  products: { title: 'Products', view: productsView },
+  revenue: { title: 'Revenue', view: revenueView },
   quarantine: { title: 'Quarantine', view: quarantineView },
   access: { title: 'Keys and tokens', view: accessView },
 };
@@ -62,18 +68,21 @@ export function createShell(root: Element, { api, session, onTenant, signOut }: 
     const state = stateHere();
     const tenant = session.tenants.find(({ tenantId }) => tenantId === state.tenant) ?? session.tenants[0];
     onTenant(session.role === 'operator' ? tenant?.tenantId : undefined);
-    const current = VIEWS[state.view] ?? VIEWS.overview!;
+    const current = VIEWS[state.view];
     document.title = `${current.title} · ${tenant?.tenantId ?? 'no tenant'} · Spor`;
     fill(
       nav,
-      ...VIEW_NAMES.flatMap((name) => {
-        const known = VIEWS[name];
-        if (!known) return [];
-        const here = known === current ? 'page' : undefined;
+      ...VIEW_NAMES.map((name) => {
+        const here = name === state.view ? 'page' : undefined;
         const onclick = (event: Event): void => follow(event, name);
-        return [h('li', {}, h('a', { href: addressOf(stateFor(name)), 'aria-current': here, onclick }, known.title))];
+        return h(
+          'li',
+          {},
+          h('a', { href: addressOf(stateFor(name)), 'aria-current': here, onclick }, VIEWS[name].title),
+        );
       }),
     );
+    nav.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
     const heading = h('h1', {}, current.title);
     if (tenant) {
       const page = {

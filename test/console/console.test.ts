@@ -5,7 +5,7 @@ import { findChromium, launchBrowser, NO_CHROMIUM, type Browser } from '../../sd
 import { until } from '../support/until.ts';
 import { startConsoleStack, type ConsoleStack } from './stack.ts';
 
-const VIEWS = ['overview', 'live', 'quarantine', 'access'];
+const VIEWS = ['overview', 'live', 'search', 'products', 'revenue', 'quarantine', 'access'];
 const executable = findChromium();
 
 describe.skipIf(!executable)(`the console in Chromium${executable ? '' : ` (skipped: ${NO_CHROMIUM})`}`, () => {
@@ -21,7 +21,9 @@ describe.skipIf(!executable)(`the console in Chromium${executable ? '' : ` (skip
     const rival = await stack.createKey('rival', 'web');
     await stack.post(rival, { events: [search({ phrase: 'the secret of the rival' })] });
     await stack.post(key, { events: [search(), search({ resultsCount: 'many' })] });
+    await stack.post(key, { events: journey() });
     await until(async () => (await stack.ask('shop', 'select 1 from quarantine')).rows.length === 1);
+    await until(async () => (await stack.ask('shop', 'select 1 from orders')).rows.length === 1);
     browser = await launchBrowser(executable!);
   });
 
@@ -33,7 +35,7 @@ describe.skipIf(!executable)(`the console in Chromium${executable ? '' : ` (skip
   beforeEach(async () => {
     await page?.close();
     page = await browser.context.newPage();
-    page.setDefaultTimeout(10_000);
+    page.setDefaultTimeout(20_000);
     complaints = [];
     page.on('console', (message) => {
       if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
@@ -50,6 +52,30 @@ describe.skipIf(!executable)(`the console in Chromium${executable ? '' : ` (skip
     return { eventId, type: 'Search', timestamp, sessionId: 's-1', phrase: 'shoes', resultsCount: 3, ...change };
   }
 
+  /** One visitor from search to order. */
+  function journey(): Record<string, unknown>[] {
+    const event = (type: string, fields: Record<string, unknown>): Record<string, unknown> => ({
+      eventId: crypto.randomUUID(),
+      type,
+      timestamp: new Date().toISOString(),
+      sessionId: 's-2',
+      anonymousId: 'a-2',
+      ...fields,
+    });
+    const searchId = 'search-2';
+    return [
+      event('Search', { searchId, phrase: 'winter boots', resultsCount: 12 }),
+      event('ProductClicked', { productId: 'SKU-7', searchId, position: 2 }),
+      event('ProductAddedToCart', { productId: 'SKU-7', quantity: 2, searchId }),
+      event('OrderCreated', {
+        orderId: 'o-1',
+        currency: 'EUR',
+        total: 249.9,
+        lines: [{ productId: 'SKU-7', quantity: 2, unitPrice: 124.95, searchId }],
+      }),
+    ];
+  }
+
   async function signIn(token: string, query = ''): Promise<void> {
     await page.goto(`${stack.stack.queryUrl}/console/${query}`);
     await page.getByLabel('Token').fill(token);
@@ -59,7 +85,7 @@ describe.skipIf(!executable)(`the console in Chromium${executable ? '' : ` (skip
 
   /** Waits until every part of the view has come. */
   async function settled(): Promise<void> {
-    await until(async () => (await page.locator('[aria-busy=true]').count()) === 0);
+    await until(async () => (await page.locator('[aria-busy=true]').count()) === 0, 30_000);
   }
 
   test('a wrong token is refused with the reason, and none is kept', async () => {
@@ -130,6 +156,32 @@ describe.skipIf(!executable)(`the console in Chromium${executable ? '' : ` (skip
     await page.locator('.feed summary', { hasText: 'resultsCount' }).click();
     await page.getByText('"resultsCount":"many"').waitFor();
     await page.getByText('quarantine redrive --tenant shop --code field_type').waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  test('search, products and revenue show the journey of a visitor', async () => {
+    await signIn(stack.reader, '?view=search&days=7');
+    const row = page.getByRole('table', { name: 'Phrases', exact: true }).getByRole('row', { name: /winter boots/ });
+    // Phrase, searches, results, nothing found, click rate, first click at position 2, abandoned, to cart, to order.
+    await row.waitFor();
+    expect(await row.getByRole('cell').allTextContents()).toEqual([
+      '1',
+      '12.0',
+      '0%',
+      '100%',
+      '0.50',
+      '0%',
+      '100%',
+      '100%',
+    ]);
+    await page.getByRole('link', { name: 'Products' }).click();
+    await page.getByRole('table', { name: 'From click to order' }).getByRole('row', { name: /SKU-7/ }).waitFor();
+    await page.getByRole('link', { name: 'Revenue' }).click();
+    await page.locator('.figure', { hasText: 'Revenue, EUR' }).getByText('249.90').waitFor();
+    await settled();
+    await page.getByText('Show as table').first().click();
+    await page.getByRole('table', { name: 'Revenue by day' }).getByText('249.90').waitFor();
+    expect(new URL(page.url()).search).toBe('?view=revenue&days=7');
     expect(complaints).toEqual([]);
   });
 

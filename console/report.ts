@@ -1,0 +1,67 @@
+import type { Column } from './dataTable.ts';
+import { dayName, numberOf } from './format.ts';
+import type { Page } from './page.ts';
+import { daysOf, nextDay } from './viewState.ts';
+
+export type Row = Record<string, unknown>;
+
+/** Reports of a view that is shown, by name: two panels may show the same one. */
+const asked = new WeakMap<Page, Map<string, Promise<Row[]>>>();
+
+/** A report over the page's tenant, segment and days (`GET /api/reports/{name}`): rows by column name. */
+export function report(page: Page, name: string, parameters: Record<string, string> = {}): Promise<Row[]> {
+  const known = asked.get(page) ?? new Map<string, Promise<Row[]>>();
+  asked.set(page, known);
+  const running = known.get(name) ?? fetchReport(page, name, parameters);
+  known.set(name, running);
+  running.catch(() => known.delete(name)); // asked again, it is tried again
+  return running;
+}
+
+async function fetchReport(
+  { api, state, signal }: Page,
+  name: string,
+  parameters: Record<string, string>,
+): Promise<Row[]> {
+  const { from, to } = daysOf(state, Date.now());
+  const query = { from, to: nextDay(to), segment: state.segment, ...parameters };
+  const answer = await api.ask<{ columns: { name: string }[]; rows: unknown[][] }>(
+    `/api/reports/${name}`,
+    query,
+    signal,
+  );
+  return answer.rows.map((row) => Object.fromEntries(answer.columns.map((column, index) => [column.name, row[index]])));
+}
+
+/** A column that shows a field of a report's rows. */
+export function field(
+  title: string,
+  name: string,
+  show?: (value: unknown, row: Row) => string,
+  more: Partial<Column<Row>> = {},
+): Column<Row> {
+  return { title, value: (row) => row[name], ...(show ? { show, numeric: true } : {}), ...more };
+}
+
+/** Rows of UTC days as what a chart needs; a day may come several times, told apart by `of`. */
+export function byDay(
+  rows: readonly Row[],
+  of?: string,
+): {
+  x: number[];
+  xName: (x: number) => string;
+  xTitle: string;
+  groups: string[];
+  values: (group: string, name: string) => (number | undefined)[];
+} {
+  const days = [...new Set(rows.map(({ date }) => String(date)))].sort();
+  const groups = of === undefined ? [''] : [...new Set(rows.map((row) => String(row[of])))];
+  const cells = new Map(rows.map((row) => [`${String(row.date)}/${of === undefined ? '' : String(row[of])}`, row]));
+  return {
+    x: days.map((_, index) => index),
+    xName: (index) => dayName(days[index] ?? ''),
+    xTitle: 'UTC day',
+    groups,
+    values: (group, name) => days.map((day) => numberOf(cells.get(`${day}/${group}`)?.[name])),
+  };
+}

@@ -1,0 +1,115 @@
+import { chart } from '../chart.ts';
+import { dataTable } from '../dataTable.ts';
+import { h } from '../dom.ts';
+import { compact, count, decimal, money, numberOf, percent, plain } from '../format.ts';
+import type { Page } from '../page.ts';
+import { empty, figure, panel } from '../panel.ts';
+import { byDay, field, report, type Row } from '../report.ts';
+
+/** What is sold, and what led to it. Amounts of different currencies are never added. */
+export function revenueView(page: Page): HTMLElement {
+  const { signal } = page;
+  return h(
+    'div',
+    { class: 'panel-body' },
+    panel({
+      title: 'In this period',
+      note: 'An order counts once, however often it was sent. Totals include tax and shipping.',
+      load: () => totals(page),
+      signal,
+    }),
+    h(
+      'div',
+      { class: 'columns' },
+      panel({ title: 'Revenue by day', load: () => daily(page, 'revenue'), signal }),
+      panel({ title: 'Orders by day', load: () => daily(page, 'orders'), signal }),
+    ),
+    h(
+      'div',
+      { class: 'columns' },
+      panel({
+        title: 'What led to it',
+        note: 'By the search, list or recommendation before each order line. “Given” is the part that carries the searchId itself; the rest is inferred from clicks and carts.',
+        load: () => sources(page),
+        signal,
+      }),
+      panel({ title: 'Coming back', load: () => repeats(page), signal }),
+    ),
+  );
+}
+
+async function totals(page: Page): Promise<HTMLElement> {
+  const rows = await report(page, 'revenue');
+  if (rows.length === 0) return noOrders();
+  return h('div', { class: 'panel-body' }, ...rows.map(currencyTotals));
+}
+
+function currencyTotals(row: Row): HTMLElement {
+  const currency = plain(row.currency);
+  const inCurrency = (value: unknown): string => money(value, currency);
+  return h(
+    'dl',
+    { class: 'figures' },
+    figure(`Revenue, ${currency}`, inCurrency(row.revenue), `${count(row.orders)} orders`),
+    figure('Average order', inCurrency(row.average_order_value), `${decimal(row.items_per_order, 1)} items`),
+    figure('Discounts', inCurrency(row.discount), percent(row.discount_share)),
+    figure('Tax', inCurrency(row.tax), percent(row.tax_share)),
+    figure('Shipping', inCurrency(row.shipping), percent(row.shipping_share)),
+  );
+}
+
+async function daily(page: Page, what: 'revenue' | 'orders'): Promise<HTMLElement> {
+  const rows = await report(page, 'revenue_daily');
+  if (rows.length === 0) return noOrders();
+  const { x, xName, xTitle, groups, values } = byDay(rows, 'currency');
+  const series = groups.map((currency) => ({ label: currency, values: values(currency, what) }));
+  const [only] = groups;
+  const amount = (value: unknown): string =>
+    groups.length === 1 ? money(value, only!) : numberOf(value) === undefined ? '–' : count(value);
+  const title = what === 'revenue' ? 'Revenue by day' : 'Orders by day';
+  const format = what === 'revenue' ? amount : count;
+  const kind = groups.length === 1 ? 'bars' : 'lines';
+  return chart({ title, x, xName, xTitle, kind, format, axisFormat: compact, series });
+}
+
+async function sources(page: Page): Promise<HTMLElement> {
+  const rows = await report(page, 'revenue_sources');
+  if (rows.length === 0) return noOrders();
+  const where = (source: unknown, row: Row): string =>
+    row.list === null ? plain(source) : `${plain(source)}: ${plain(row.list)}`;
+  return dataTable({
+    caption: 'Revenue by what led to it',
+    most: 15,
+    rows,
+    columns: [
+      field('Source', 'source', undefined, { show: where }),
+      field('Revenue', 'revenue', (value, row) => money(value, plain(row.currency))),
+      field('Share', 'share', percent, { bar: true }),
+      field('Given', 'given_share', percent),
+      field('Orders', 'orders', count),
+      field('Items', 'quantity', count),
+    ],
+  });
+}
+
+async function repeats(page: Page): Promise<HTMLElement> {
+  const [row] = await report(page, 'repeat_rate');
+  if (!row || !numberOf(row.customers)) return noOrders();
+  return h(
+    'dl',
+    { class: 'figures' },
+    figure('Customers', count(row.customers), `${decimal(row.orders_per_customer)} orders each`),
+    figure(
+      'Ordered twice or more',
+      percent(row.repeat_rate),
+      `${count(row.repeat_customers)} customers; 95 % interval ${percent(row.repeat_rate_low)} to ${percent(row.repeat_rate_high)}`,
+    ),
+  );
+}
+
+function noOrders(): HTMLElement {
+  return empty(
+    'No orders in this period.',
+    h('p', {}, 'Choose a longer period above, or send OrderCreated events: “Live events” shows how.'),
+  );
+}

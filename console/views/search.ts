@@ -1,0 +1,197 @@
+import { chart } from '../chart.ts';
+import { dataTable } from '../dataTable.ts';
+import { h } from '../dom.ts';
+import { count, decimal, numberOf, percent, plain } from '../format.ts';
+import type { Page } from '../page.ts';
+import { empty, figure, panel } from '../panel.ts';
+import { byDay, field, report, type Row } from '../report.ts';
+
+const MOST = '100';
+const POSITIONS = 30;
+
+/** Whether visitors find what they look for. */
+export function searchView(page: Page): HTMLElement {
+  const { signal } = page;
+  return h(
+    'div',
+    { class: 'panel-body' },
+    panel({ title: 'In this period', load: () => overview(page), signal }),
+    h(
+      'div',
+      { class: 'columns' },
+      panel({ title: 'Searches by day', load: () => daily(page, 'searches'), signal }),
+      panel({ title: 'Rates by day', load: () => daily(page, 'rates'), signal }),
+    ),
+    panel({
+      title: 'Phrases',
+      note: 'The most searched. Click rate is the part of searches with a click; first click is the mean of 1 / its position.',
+      load: () => phrases(page),
+      signal,
+    }),
+    h(
+      'div',
+      { class: 'columns' },
+      panel({
+        title: 'Nothing found',
+        note: 'Phrases without results: missing products, missing synonyms, typing errors.',
+        load: () => zeroResults(page),
+        signal,
+      }),
+      panel({ title: 'Found, and not clicked', load: () => noClicks(page), signal }),
+      panel({ title: 'Clicks by position', load: () => positions(page), signal }),
+      panel({ title: 'Rising', note: 'Against as long a period just before.', load: () => rising(page), signal }),
+      panel({ title: 'Filters', load: () => filters(page), signal }),
+    ),
+  );
+}
+
+async function overview(page: Page): Promise<HTMLElement> {
+  const [row] = await report(page, 'search_overview');
+  if (!row || numberOf(row.searches) === 0) return noSearches();
+  return h(
+    'dl',
+    { class: 'figures' },
+    figure('Searches', count(row.searches), `${count(row.visitors)} visitors`),
+    figure('Nothing found', percent(row.zero_result_rate), `${count(row.zero_results)} searches`),
+    figure('Click rate', percent(row.ctr), `top three ${percent(row.ctr_at_3)}`),
+    figure('First click', decimal(row.mrr), 'mean of 1 / position'),
+    figure('Abandoned', percent(row.abandonment_rate), `refined ${percent(row.refinement_rate)}`),
+    figure('Led to a cart', percent(row.cart_rate), `to an order ${percent(row.purchase_rate)}`),
+  );
+}
+
+async function daily(page: Page, what: 'searches' | 'rates'): Promise<HTMLElement> {
+  const rows = await report(page, 'search_daily');
+  if (rows.every(({ searches }) => numberOf(searches) === 0)) return noSearches();
+  const { x, xName, xTitle, values } = byDay(rows);
+  if (what === 'searches') {
+    const series = [
+      { label: 'Searches', values: values('', 'searches') },
+      { label: 'Nothing found', values: values('', 'zero_results') },
+    ];
+    return chart({ title: 'Searches by day', x, xName, xTitle, kind: 'lines', series });
+  }
+  const series = [
+    { label: 'Click rate', values: values('', 'ctr') },
+    { label: 'Nothing found', values: values('', 'zero_result_rate') },
+    { label: 'Led to an order', values: values('', 'purchase_rate') },
+  ];
+  return chart({ title: 'Search rates by day', x, xName, xTitle, kind: 'lines', format: percent, series });
+}
+
+async function phrases(page: Page): Promise<HTMLElement> {
+  const rows = await report(page, 'search_phrases', { limit: MOST });
+  if (rows.length === 0) return noSearches();
+  return dataTable({
+    caption: 'Phrases',
+    most: 15,
+    rows,
+    columns: [
+      field('Phrase', 'phrase'),
+      field('Searches', 'searches', count, { bar: true }),
+      field('Results', 'average_results', (value) => decimal(value, 1)),
+      field('Nothing found', 'zero_result_rate', percent),
+      field('Click rate', 'ctr', percent),
+      field('First click', 'mrr', (value) => decimal(value)),
+      field('Abandoned', 'abandonment_rate', percent),
+      field('To cart', 'cart_rate', percent),
+      field('To order', 'purchase_rate', percent),
+    ],
+  });
+}
+
+async function zeroResults(page: Page): Promise<HTMLElement> {
+  const rows = await report(page, 'search_zero_results', { limit: MOST });
+  if (rows.length === 0) return empty('Every search found something.');
+  return dataTable({
+    caption: 'Phrases without results',
+    most: 12,
+    rows,
+    columns: [
+      field('Phrase', 'phrase'),
+      field('Nothing found', 'zero_results', count, { bar: true }),
+      field('Of its searches', 'zero_result_rate', percent),
+      field('Tried again', 'refined', percent),
+    ],
+  });
+}
+
+async function noClicks(page: Page): Promise<HTMLElement> {
+  const rows = await report(page, 'search_no_clicks', { limit: MOST });
+  if (rows.length === 0)
+    return empty(
+      'No phrase stands out.',
+      h('p', {}, 'Phrases searched three times or more, with results and without any click, would stand here.'),
+    );
+  return dataTable({
+    caption: 'Phrases without clicks',
+    most: 12,
+    rows,
+    columns: [
+      field('Phrase', 'phrase'),
+      field('Searches', 'searches', count, { bar: true }),
+      field('Results', 'average_results', (value) => decimal(value, 1)),
+      field('Tried again', 'refined', percent),
+    ],
+  });
+}
+
+async function positions(page: Page): Promise<HTMLElement> {
+  const rows = (await report(page, 'search_positions')).filter((row): row is Row => {
+    const position = numberOf(row.position);
+    return position !== undefined && position <= POSITIONS;
+  });
+  if (rows.every(({ clicks }) => (numberOf(clicks) ?? 0) === 0))
+    return empty('No click tells its position.', h('p', {}, 'Send ProductClicked with searchId and position.'));
+  const positionOf = (row: Row): number => numberOf(row.position)!;
+  return chart({
+    title: 'Clicks by position',
+    xTitle: 'Position',
+    x: rows.map(positionOf),
+    xName: String,
+    kind: 'bars',
+    series: [{ label: 'Clicks', values: rows.map(({ clicks }) => numberOf(clicks)) }],
+  });
+}
+
+async function rising(page: Page): Promise<HTMLElement> {
+  const rows = await report(page, 'search_rising', { limit: MOST });
+  if (rows.length === 0) return empty('No phrase is searched more than before.');
+  const growth = (value: unknown): string => (value === null ? 'new' : `+${percent(value)}`);
+  return dataTable({
+    caption: 'Rising phrases',
+    most: 12,
+    rows,
+    columns: [
+      field('Phrase', 'phrase'),
+      field('Searches', 'searches', count, { bar: true }),
+      field('Before', 'searches_before', count),
+      field('Growth', 'growth', growth),
+    ],
+  });
+}
+
+async function filters(page: Page): Promise<HTMLElement> {
+  const rows = await report(page, 'search_filters', { limit: MOST });
+  if (rows.length === 0)
+    return empty('No search had a filter.', h('p', {}, 'Send Search with filters to see them here.'));
+  return dataTable({
+    caption: 'Filters',
+    most: 12,
+    rows,
+    columns: [
+      field('Filter', 'field', undefined, { show: (name, row) => `${plain(name)}: ${plain(row.value)}` }),
+      field('Searches', 'searches', count, { bar: true }),
+      field('Nothing found', 'zero_result_rate', percent),
+      field('Filtered to nothing', 'filtered_to_zero', count),
+      field('Click rate', 'ctr', percent),
+    ],
+  });
+}
+
+function noSearches(): HTMLElement {
+  return empty(
+    'No searches in this period.',
+    h('p', {}, 'Choose a longer period above, or send Search events: “Live events” shows how.'),
+  );
+}
