@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream';
 import { errors } from '@nats-io/transport-node';
 import { KEYS_BUCKET, type KeyRecord } from '../schemas/keys.ts';
-import { createRegistry } from '../schemas/registry.ts';
+import { agreedSchemas, SCHEMAS_BUCKET, SCHEMAS_KEY, type UsedSchemas } from '../schemas/compatibility.ts';
+import { createRegistry, type Registry } from '../schemas/registry.ts';
+import { agreeOnRecord } from '../runtime/agreedRecord.ts';
 import type { Logger } from '../runtime/log.ts';
 import { createMetrics } from '../runtime/metrics.ts';
 import { connectNats, type NatsConnection } from '../runtime/nats.ts';
@@ -75,7 +77,7 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
   resources.add('http', server, () => server.close({ graceMs: 0, deadlineMs: 0 }));
   options.onListening?.(server.port);
 
-  const { publisher, keyring } = await openStream(options);
+  const { publisher, keyring } = await openStream({ ...options, registry });
   const { shards, ackDeadlineMs } = config;
   const commit = new GroupCommit({ publisher, budget, shards, onPublished: (facts) => metrics.published(facts) });
   const keysStaleSeconds = (): number =>
@@ -107,7 +109,9 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
 }
 
 /** Connects to the stream server, waiting for it as long as it takes, and opens what lies in it. */
-async function openStream(options: IngestOptions): Promise<{ publisher: NatsPublisher; keyring: Keyring }> {
+async function openStream(
+  options: IngestOptions & { registry: Registry },
+): Promise<{ publisher: NatsPublisher; keyring: Keyring }> {
   const { config, log, resources, clock } = options;
   const connection = await connectNats({ url: config.natsUrl, name: 'spor-ingest', log });
   let closing = false;
@@ -123,6 +127,9 @@ async function openStream(options: IngestOptions): Promise<{ publisher: NatsPubl
   const { shards, replicas } = config;
   const streams = new ShardStreams(connection, { shards, replicas, maxBytes: config.streamMaxBytes, log });
   await untilServed(() => openStreams(streams, config), 'the event streams', log);
+  const place = { bucket: SCHEMAS_BUCKET, key: SCHEMAS_KEY, replicas };
+  const agree = (used: UsedSchemas | undefined): UsedSchemas => agreedSchemas(used, options.registry);
+  await untilServed(() => agreeOnRecord(connection, place, agree), 'the event schemas in use', log);
   resources.add('streams', streams, () => streams.stop());
   const publisher = new NatsPublisher(connection, streams, { log });
   resources.add('publisher', publisher, () => publisher.close());

@@ -5,11 +5,13 @@ import { duckdbCheckpoints } from '../lake/delta/checkpointParquet.ts';
 import { openTables } from '../lake/openTables.ts';
 import { openStorage } from '../lake/storage/open.ts';
 import { probeStorage } from '../lake/storage/probe.ts';
+import { agreeOnRecord } from '../runtime/agreedRecord.ts';
 import { createMetrics } from '../runtime/metrics.ts';
 import { connectNats } from '../runtime/nats.ts';
 import { startOpsServer } from '../runtime/opsServer.ts';
 import { runProcess } from '../runtime/process.ts';
 import { ensureStreams } from '../runtime/streams.ts';
+import { agreedSchemas, SCHEMAS_BUCKET, SCHEMAS_KEY, type UsedSchemas } from '../schemas/compatibility.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { streamName, streamSubjects } from '../schemas/subjects.ts';
 import { Progress } from '../lake/tail/progress.ts';
@@ -55,6 +57,10 @@ await runProcess('processor', async ({ log, resources, env, ready }) => {
     maxBytes: config.streamMaxBytes,
     replicas,
   });
+
+  await agreeOnRecord<UsedSchemas>(connection, { bucket: SCHEMAS_BUCKET, key: SCHEMAS_KEY, replicas }, (used) =>
+    agreedSchemas(used, registry),
+  );
 
   const processorMetrics = createProcessorMetrics(metrics);
   const tables = openTables(storage, registry, duckdbCheckpoints(engine));

@@ -63,3 +63,23 @@ export function deltaField(field: StructField & { description?: string }): unkno
   const metadata = field.description ? { comment: field.description } : {};
   return { name: field.name, type: deltaType(field.type), nullable: true, metadata };
 }
+
+/** The type that deltaType writes so; undefined where it is none of ours. */
+export function columnTypeOf(delta: unknown): ColumnType | undefined {
+  if (typeof delta === 'string') {
+    return (Object.keys(DELTA) as (keyof typeof DELTA)[]).find((name) => DELTA[name] === delta);
+  }
+  const { type, elementType, fields } = (delta ?? {}) as { type?: string; elementType?: unknown; fields?: unknown[] };
+  if (type === 'array') {
+    const list = columnTypeOf(elementType);
+    return list && { list };
+  }
+  if (type !== 'struct') return undefined;
+  const struct = (fields ?? []).map((field) => structField(field as { name: string; type: unknown }));
+  return struct.every((field) => field !== undefined) ? { struct } : undefined;
+}
+
+function structField({ name, type }: { name: string; type: unknown }): StructField | undefined {
+  const known = columnTypeOf(type);
+  return known && { name, type: known };
+}

@@ -1,8 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
+import { incompatibilities, type UsedSchemas } from './compatibility.ts';
 import { columnsPage, errorsPage, eventsPage } from './docs.ts';
 import { openApiDocument } from './openapi.ts';
 import { createRegistry, type Registry } from './registry.ts';
+
+/** The schemas as they were committed last: a change that breaks with them must be wanted, by deleting this file. */
+const HISTORY = 'generated/history.json';
 
 /**
  * Writes the files derived from the schemas: TypeScript types, the OpenAPI document and the reference pages. With `--check` writes nothing and
@@ -10,9 +14,17 @@ import { createRegistry, type Registry } from './registry.ts';
  */
 async function main(check: boolean): Promise<void> {
   const registry = createRegistry();
+  const used = read(HISTORY);
+  const faults = used === undefined ? [] : incompatibilities(JSON.parse(used) as UsedSchemas, registry);
+  if (faults.length > 0) {
+    process.stderr.write(`schemas do not fit the committed ones (schemas/${HISTORY}): ${faults.join('; ')}\n`);
+    process.exitCode = 1;
+    return;
+  }
   const version = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
     .version;
   const outputs: Record<string, string> = {
+    [HISTORY]: `${JSON.stringify(registry.all, null, 2)}\n`,
     'generated/events.ts': await typescript(registry),
     'generated/openapi.json': `${JSON.stringify(openApiDocument(registry, version), null, 2)}\n`,
     '../docs/errors.md': errorsPage(),

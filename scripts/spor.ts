@@ -58,6 +58,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'build dates of the lake from the stream once more, compare and swap',
     load: async () => (await import('./cli/replay.ts')).replay,
   },
+  schemas: {
+    summary: 'whether the event schemas here fit those in use',
+    load: async () => (await import('./cli/schemas.ts')).schemas,
+  },
   compact: {
     summary: 'merge small files of the lake into large ones',
     load: async () => (await import('./cli/maintenance.ts')).compact,

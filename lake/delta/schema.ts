@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { deltaField, type ColumnType, type StructField } from '../../schemas/columnType.ts';
+import { columnTypeOf, deltaField, type ColumnType, type StructField } from '../../schemas/columnType.ts';
 import { LakeError } from '../errors.ts';
 
 /** A column of a table: its description becomes the column's comment; `bounds` false keeps its values out of the log. */
@@ -47,6 +47,14 @@ export function mergedSchema(table: string, existing: string, wanted: string): s
   return JSON.stringify(merged) === JSON.stringify(before)
     ? undefined
     : JSON.stringify({ type: 'struct', fields: merged });
+}
+
+/** The columns of a table by its schema in the log, without those whose type is none of ours. */
+export function columnsOf(schema: string, table: string): StructField[] {
+  return fieldsOf(schema, table).flatMap(({ name, type }) => {
+    const known = columnTypeOf(type);
+    return known ? [{ name, type: known }] : [];
+  });
 }
 
 function mergeFields(before: DeltaField[], wanted: DeltaField[], path: string): DeltaField[] {

@@ -1,5 +1,5 @@
 import type { AddFile } from '../delta/actions.ts';
-import { COLUMNS_TAG } from '../delta/schema.ts';
+import { COLUMNS_TAG, columnsOf } from '../delta/schema.ts';
 import { LakeError } from '../errors.ts';
 import { TABLE_NAMES, tableRoot, type TableName } from '../tables.ts';
 import type { HeldTail } from '../tail/liveTail.ts';
@@ -36,7 +36,7 @@ export async function openSources(
     await tail?.release();
   };
   const sources: Sources = {
-    tables: { events: { groups: [] }, quarantine: { groups: [] } },
+    tables: { events: { columns: [], groups: [] }, quarantine: { columns: [], groups: [] } },
     paths: [],
     counts: { events: 0, quarantine: 0 },
     release,
@@ -49,7 +49,9 @@ export async function openSources(
       });
       leases.push(lease);
       const fresh = tail && { paths: tailPaths(tail, table, request), above: tail.above[table] };
-      sources.tables[table] = { groups: fileGroups(files, lease.paths), tail: fresh };
+      const schema = snapshots[table].metaData?.schemaString;
+      const columns = schema === undefined ? [] : columnsOf(schema, tableRoot(table, request.tenantId));
+      sources.tables[table] = { columns, groups: fileGroups(files, lease.paths), tail: fresh };
       sources.paths.push(...lease.paths.values(), ...(fresh?.paths ?? []));
       sources.counts[table] = files.length;
     }

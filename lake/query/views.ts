@@ -17,6 +17,8 @@ export interface FileGroup {
 
 /** What a table's rows are read from. */
 export interface TableFiles {
+  /** Columns by the table's log: a newer version may have added some that are not known here. */
+  columns: readonly StructField[];
   groups: readonly FileGroup[];
   /** Files of what is not committed yet, whose rows count where `stream_sequence` is above a number. */
   tail?: { paths: readonly string[]; above: number } | undefined;
@@ -80,8 +82,9 @@ export function openCatalog(registry: Registry): ViewCatalog {
 const TIME_COLUMN: Record<TableName, string> = { events: 'event_time', quarantine: 'received_at' };
 
 /** Every column exists whatever the files hold: those written before a column did read as NULL. */
-function tableView(table: TableName, columns: readonly StructField[], { groups, tail }: TableFiles): string {
-  const all = [...columns, ...PARTITIONS];
+function tableView(table: TableName, known: readonly StructField[], { columns, groups, tail }: TableFiles): string {
+  const seen = new Set([...known, ...PARTITIONS].map(({ name }) => name));
+  const all = [...known, ...columns.filter(({ name }) => !seen.has(name)), ...PARTITIONS];
   const names = all.map(({ name }) => identifier(name)).join(', ');
   const empty = `SELECT ${all.map(({ name, type }) => `NULL::${duckdbType(type)} AS ${identifier(name)}`).join(', ')} WHERE false`;
   const relations = [empty, ...groups.filter(({ paths }) => paths.length > 0).map(groupRelation)];

@@ -1,5 +1,6 @@
-import { jetstream, JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
+import { jetstream } from '@nats-io/jetstream';
 import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
+import { lostRace } from '../../runtime/lostRace.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { NatsConnection } from '../../runtime/nats.ts';
 import type { SharingView } from './sharing.ts';
@@ -7,11 +8,6 @@ import type { SharingView } from './sharing.ts';
 const BUCKET = 'spor_leases';
 const SHARD_KEY = 'shard.';
 const PROCESSOR_KEY = 'processor.';
-/** JetStream's answers to a compare-and-set that lost. */
-const WRONG_LAST_SEQUENCE: readonly number[] = [
-  JetStreamApiCodes.StreamWrongLastSequence,
-  JetStreamApiCodes.StreamWrongLastSequenceUnknown,
-];
 /** Room for the revisions of one bucket within an epoch; 2^33 times the hours since 1970 stays a safe integer until 2088. */
 const REVISIONS = 2 ** 33;
 const HOUR_MS = 3_600_000;
@@ -180,9 +176,4 @@ export interface LeasesOptions {
   log: Logger;
   /** Called when a processor or shard has come or gone. */
   changed: () => void;
-}
-
-/** Whether a compare-and-set lost against another writer. */
-export function lostRace(error: unknown): boolean {
-  return error instanceof JetStreamApiError && WRONG_LAST_SEQUENCE.includes(error.code);
 }

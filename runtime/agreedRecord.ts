@@ -1,0 +1,38 @@
+import { Kvm } from '@nats-io/kv';
+import { lostRace } from './lostRace.ts';
+import type { NatsConnection } from './nats.ts';
+
+export interface RecordPlace {
+  bucket: string;
+  key: string;
+  replicas: number;
+}
+
+/**
+ * Reads a record that several processes share and writes what is to stand there instead, refusing to overwrite a change made
+ * meanwhile: then it is read and decided anew. Nothing is written where it stays the same.
+ * @param decide what to record, from what is recorded; undefined: leave it. What it throws leaves the record as it is.
+ */
+export async function agreeOnRecord<T>(
+  connection: NatsConnection,
+  { bucket, key, replicas }: RecordPlace,
+  decide: (recorded: T | undefined) => T,
+): Promise<void> {
+  const kv = await new Kvm(connection).create(bucket, { history: 5, replicas });
+  for (;;) {
+    const entry = await kv.get(key);
+    const there = entry?.operation === 'PUT' ? entry : undefined;
+    const decided = decide(there?.json<T>());
+    if (decided === undefined) return;
+    const text = JSON.stringify(decided);
+    if (there?.string() === text) return;
+    try {
+      // A deleted key has a revision, too.
+      if (entry) await kv.update(key, text, entry.revision);
+      else await kv.create(key, text);
+      return;
+    } catch (error) {
+      if (!lostRace(error)) throw error;
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import { eventColumns } from './columns.ts';
+import type { ColumnType, StructField } from './columnType.ts';
+import type { EventSchema, JsonSchema, Registry } from './registry.ts';
+
+/** Event schemas as something has used them: the running environment (KV), or the committed history (schemas/generated/history.json). */
+export type UsedSchemas = readonly EventSchema[];
+
+/** Where the schemas in use are recorded. */
+export const SCHEMAS_BUCKET = 'spor_schemas';
+export const SCHEMAS_KEY = 'events';
+
+/** The schemas here cannot follow those in use. */
+export class SchemaConflict extends Error {
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(
+      `the event schemas here do not fit those in use: ${faults.join('; ')}. ` +
+        'Add fields as optional ones in a new version, give changed fields a new name, and keep the files of old versions. ' +
+        'After a wanted change that breaks senders, "spor schemas accept" records the schemas of this version',
+    );
+    this.name = 'SchemaConflict';
+    this.faults = faults;
+  }
+}
+
+/**
+ * The schemas to record when a process starts with these.
+ * @throws SchemaConflict when a sender, a message in the stream, or a column in the lake would not be understood any more.
+ */
+export function agreedSchemas(used: UsedSchemas | undefined, registry: Registry): UsedSchemas {
+  const faults = used === undefined ? [] : incompatibilities(used, registry);
+  if (faults.length > 0) throw new SchemaConflict(faults);
+  return registry.all;
+}
+
+/** Pure: why the schemas cannot follow those in use, in words that name both versions; empty where they can. */
+export function incompatibilities(used: UsedSchemas, now: Registry): string[] {
+  return [...versionFaults(used, now), ...fieldFaults(used, now), ...columnFaults(used, now)];
+}
+
+/** Messages in the stream name the version that accepted them: a version that was used must stay. */
+function versionFaults(used: UsedSchemas, { all, latest }: Registry): string[] {
+  return used.flatMap((before) => {
+    if (all.some((one) => one.type === before.type && one.version === before.version)) return [];
+    const there = latest.get(before.type);
+    return [`${nameOf(before)} is in use and not here${there ? `, where ${nameOf(there)} is the latest` : ''}`];
+  });
+}
+
+/** What senders send by the latest version in use must be accepted by the latest here. */
+function fieldFaults(used: UsedSchemas, { latest }: Registry): string[] {
+  const lastUsed = new Map([...used].sort((a, b) => a.version - b.version).map((one) => [one.type, one]));
+  return [...lastUsed.values()].flatMap((before) => {
+    const now = latest.get(before.type);
+    if (!now || now.version < before.version) return [];
+    const between = `${nameOf(before)} in use, ${nameOf(now)} here`;
+    return objectFaults(before.schema, now.schema, '').map((fault) => `${fault} (${between})`);
+  });
+}
+
+function objectFaults(before: JsonSchema, now: JsonSchema, path: string): string[] {
+  const faults: string[] = [];
+  for (const [name, field] of Object.entries(before.properties ?? {})) {
+    const other = now.properties?.[name];
+    if (!other) faults.push(`field ${path}${name} was removed`);
+    else faults.push(...nodeFaults(field, other, `${path}${name}`));
+  }
+  const required = new Set(before.required);
+  for (const name of now.required ?? []) if (!required.has(name)) faults.push(`field ${path}${name} is required now`);
+  return faults;
+}
+
+function nodeFaults(before: JsonSchema, now: JsonSchema, path: string): string[] {
+  const kind = ({ type, format, const: only }: JsonSchema): string => format ?? only ?? type ?? 'anything';
+  if (kind(before) !== kind(now)) return [`field ${path} is ${kind(before)} in use and ${kind(now)} here`];
+  if (before.properties) return objectFaults(before, now, `${path}.`);
+  return before.items && now.items ? nodeFaults(before.items, now.items, `${path}[]`) : [];
+}
+
+/** A column of the lake keeps its name and type; structs may get more fields. */
+function columnFaults(used: UsedSchemas, now: Registry): string[] {
+  const here = new Map(eventColumns(now).map((column) => [column.name, column]));
+  return eventColumns({ all: [...used], latest: new Map() }).flatMap((before) => {
+    const column = here.get(before.name);
+    if (!column) return [`column ${before.name} of the lake would be gone`];
+    return widens(before.type, column.type) ? [] : [`column ${before.name} of the lake would change its type`];
+  });
+}
+
+function widens(before: ColumnType, now: ColumnType): boolean {
+  if (typeof before === 'string' || typeof now === 'string') return before === now;
+  if ('list' in before && 'list' in now) return widens(before.list, now.list);
+  if (!('struct' in before && 'struct' in now)) return false;
+  const fields = new Map(now.struct.map(({ name, type }: StructField) => [name, type]));
+  return before.struct.every(({ name, type }) => fields.has(name) && widens(type, fields.get(name)!));
+}
+
+function nameOf({ type, version }: EventSchema): string {
+  return `${type} v${version}`;
+}
