@@ -36,7 +36,7 @@ export async function openSources(
     await tail?.release();
   };
   const sources: Sources = {
-    tables: { events: { columns: [], groups: [] }, quarantine: { columns: [], groups: [] } },
+    tables: { events: { groups: [] }, quarantine: { groups: [] } },
     paths: [],
     counts: { events: 0, quarantine: 0 },
     release,

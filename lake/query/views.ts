@@ -18,7 +18,7 @@ export interface FileGroup {
 /** What a table's rows are read from. */
 export interface TableFiles {
   /** Columns by the table's log: a newer version may have added some that are not known here. */
-  columns: readonly StructField[];
+  columns?: readonly StructField[];
   groups: readonly FileGroup[];
   /** Files of what is not committed yet, whose rows count where `stream_sequence` is above a number. */
   tail?: { paths: readonly string[]; above: number } | undefined;
@@ -82,7 +82,11 @@ export function openCatalog(registry: Registry): ViewCatalog {
 const TIME_COLUMN: Record<TableName, string> = { events: 'event_time', quarantine: 'received_at' };
 
 /** Every column exists whatever the files hold: those written before a column did read as NULL. */
-function tableView(table: TableName, known: readonly StructField[], { columns, groups, tail }: TableFiles): string {
+function tableView(
+  table: TableName,
+  known: readonly StructField[],
+  { columns = [], groups, tail }: TableFiles,
+): string {
   const seen = new Set([...known, ...PARTITIONS].map(({ name }) => name));
   const all = [...known, ...columns.filter(({ name }) => !seen.has(name)), ...PARTITIONS];
   const names = all.map(({ name }) => identifier(name)).join(', ');
