@@ -15,25 +15,32 @@ export interface QueryClient {
 }
 
 const PATIENCE_MS = 30_000;
+const AWAY_MS = 200;
 
-/** Asks the lake's query server, again while it says that it is busy. */
+/** Asks the lake's query server, again while it says that it is busy, or is not there. */
 export function createQueryClient(baseUrl: string): QueryClient {
   const url = new URL('/api/query', baseUrl);
   return {
     async ask(token, sql) {
       const deadline = Date.now() + PATIENCE_MS;
       for (;;) {
-        const response = await fetch(url, {
-          method: 'POST',
-          headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-          body: JSON.stringify({ sql }),
-        });
-        if (response.ok) return (await response.json()) as Answer;
-        const body = await response.text();
-        const busy = response.status === 429 || response.status === 503;
-        if (!busy || Date.now() > deadline)
-          throw new Error(`the query server answered ${response.status}: ${body}\n${sql}`);
-        await delay(Math.max(0.1, Number(response.headers.get('retry-after') ?? 1)) * 1000);
+        try {
+          const response = await fetch(url, {
+            method: 'POST',
+            headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+            body: JSON.stringify({ sql }),
+          });
+          if (response.ok) return (await response.json()) as Answer;
+          const body = await response.text();
+          const busy = response.status === 429 || response.status === 503;
+          if (!busy || Date.now() > deadline)
+            throw new Error(`the query server answered ${response.status}: ${body}\n${sql}`);
+          await delay(Math.max(0.1, Number(response.headers.get('retry-after') ?? 1)) * 1000);
+        } catch (error) {
+          // fetch's own failures: it is being started again.
+          if (!(error instanceof TypeError) || Date.now() > deadline) throw error;
+          await delay(AWAY_MS);
+        }
       }
     },
   };
