@@ -165,6 +165,20 @@ describe('live events', () => {
     expect(row).toMatchObject({ receipt_id: receiptId, results_count: 3 });
   });
 
+  test('show what can be read, and count the rest', async () => {
+    const live = await follow(stack.reader);
+    expect((await live.next()).name).toBe('hello');
+    await stack.post(key, { events: Array.from({ length: 200 }, () => search()) });
+    let [shown, skipped] = [0, 0];
+    while (shown + skipped < 200) {
+      const { name, data } = await live.next();
+      if (name === 'events') shown += (data as { events: LiveEvent[] }).events.length;
+      if (name === 'skipped') skipped += (data as { events: number }).events;
+    }
+    live.stop();
+    expect([shown, skipped]).toEqual([50, 150]);
+  });
+
   test('end when the token does, and are few per token', async () => {
     const { call, operator } = stack;
     const created = await (await call(operator, '/api/tokens', { tenant: 'shop', body: { label: 'live' } })).json();

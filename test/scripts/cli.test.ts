@@ -298,6 +298,17 @@ describe('spor tokens', () => {
     const listed = tokens.filter((token) => token.id === id); // those of the tests before are there too
     expect(listed).toMatchObject([{ tenantId: 'demo-shop', segmentIds: ['web'], state: 'revoked' }]);
   });
+
+  it('creates an operator token, which has no tenant', async () => {
+    const made = await json<{ token: string; role: string; tenantId?: string }>('tokens', 'create', '--operator');
+    expect(made).toMatchObject({ token: expect.stringMatching(/^ot_[\w-]{27}$/) as string, role: 'operator' });
+    expect(made.tenantId).toBeUndefined();
+    const both = await spor('tokens', 'create', '--operator', '--tenant', 'demo-shop');
+    expect([both.code, both.stderr]).toEqual([
+      2,
+      expect.stringContaining('leave --tenant and --segment out') as string,
+    ]);
+  });
 });
 
 describe('spor status', () => {
