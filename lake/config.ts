@@ -1,4 +1,4 @@
-import { ConfigError, flag, oneOf, readConfig, text, whole, type Setting } from '../runtime/config.ts';
+import { flag, oneOf, readConfig, text, whole, type Setting } from '../runtime/config.ts';
 
 const MIB = 1_048_576;
 
@@ -29,8 +29,8 @@ export const QUERY_SETTINGS = {
   queryMemoryMb: whole('LAKE_QUERY_MEMORY_MB', 'most memory of one query, in MiB', 1_024, 32),
   queryThreads: whole('LAKE_QUERY_THREADS', 'threads of one query', 2, 1, 256),
   queryTimeoutMs: whole('LAKE_QUERY_TIMEOUT_MS', 'longest time of one query', 30_000, 100, 3_600_000),
-  queryMaxRows: whole('LAKE_QUERY_MAX_ROWS', 'most rows of one answer', 10_000, 1, 10_000_000),
-  queryMaxBytes: whole('LAKE_QUERY_MAX_BYTES', 'most bytes of the rows of one answer', 16 * MIB, 1_024, 256 * MIB),
+  queryMaxRows: whole('LAKE_QUERY_MAX_ROWS', 'most rows of one answer', 100_000, 1, 100_000_000),
+  queryMaxBytes: whole('LAKE_QUERY_MAX_BYTES', 'most bytes of one answer', 64 * MIB, 1_024, 4_096 * MIB),
 } satisfies Record<string, Setting<unknown>>;
 
 /** The query server's settings. */
@@ -50,7 +50,6 @@ export const SETTINGS = {
   ),
   dedupeHours: DEDUPE_HOURS,
   martsSeconds: whole('LAKE_MARTS_SECONDS', 'seconds between two refreshes of the marts; 0: never', 900, 0, 86_400),
-  threadPool: whole('UV_THREADPOOL_SIZE', "threads for files and queries; Node's own setting", 4, 1, 1024),
   ...LAKE_SETTINGS,
   ...QUERY_SETTINGS,
 } satisfies Record<string, Setting<unknown>>;
@@ -59,12 +58,5 @@ export type LakeConfig = ReturnType<typeof readLakeConfig>;
 
 /** @throws ConfigError listing every fault */
 export function readLakeConfig(env: Record<string, string | undefined>) {
-  const config = readConfig(SETTINGS, env);
-  if (config.concurrentQueries >= config.threadPool) {
-    // Each running query holds a thread of Node's pool; reading files needs one too.
-    throw new ConfigError([
-      `LAKE_CONCURRENT_QUERIES=${config.concurrentQueries} needs UV_THREADPOOL_SIZE=${config.concurrentQueries + 1} or more, set before the process starts`,
-    ]);
-  }
-  return config;
+  return readConfig(SETTINGS, env);
 }

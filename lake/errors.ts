@@ -74,8 +74,16 @@ export const LAKE_ERRORS = {
     413,
     'The files the query may read do not fit the local cache. Give "from" and "to", or raise LAKE_CACHE_MAX_BYTES.',
   ),
+  answer_too_large: client(413, 'The answer is over the limit of bytes. Narrow the query, or ask in parts.'),
   query_out_of_memory: client(413, 'The query needs more memory than allowed. Narrow it, or aggregate in steps.'),
   content_type_unsupported: client(415, 'The body must be application/json.'),
+  format_not_acceptable: client(
+    406,
+    'No format of an answer is accepted. Accept JSON, NDJSON, CSV or Parquet, or give "format".',
+  ),
+  query_crashed: fault(
+    'The query ended the process that it ran in. Nobody else was affected; do not send it again unchanged.',
+  ),
   too_many_queries: busy(429, 'info', 'Too many queries wait already. Send again after Retry-After seconds.'),
   too_many_viewers: busy(429, 'info', 'Too many live views are open. Close one, or try again later.'),
   query_cancelled: busy(499, 'debug', 'The caller went away and the query was stopped.'),

@@ -27,12 +27,16 @@ import { keepMarts } from './marts/background.ts';
 import { LakeMetrics } from './metrics.ts';
 import { LiveTail } from './tail/liveTail.ts';
 import { openLakeQueries } from './query/open.ts';
+import type { LocalFiles } from './query/localFiles.ts';
 import { createSlots } from './query/slots.ts';
+import { createUnsent } from './query/unsent.ts';
+import { WorkerPool } from './query/worker/pool.ts';
 import type { Storage } from './storage/storage.ts';
 
 const HOUR_MS = 3_600_000;
 const STORAGE_CHECK_MS = 5_000;
 const STOP_DEADLINE_MS = 15_000;
+const UNSENT = { perTenant: 8, total: 32 };
 /** While tokens cannot be followed for longer than this, a revoked one may still be taken: get no more requests. */
 const TOKENS_STALE_MS = 30_000;
 
@@ -48,19 +52,25 @@ export async function startLake(options: {
   const { config, log, resources } = options;
   const registry = createRegistry();
   const state: { connection?: NatsConnection; access?: Access } = {};
-  const dir = resources.add('work folder', await openWorkDir(join(config.workDir, 'tail'), 'lake'), removeWorkDir);
-  const { storage, localFiles, queries } = await openLakeQueries(config, registry, (localFiles) => {
+  const dir = resources.add('work folder', await openWorkDir(join(config.workDir, 'queries'), 'lake'), removeWorkDir);
+  const openTail = (localFiles: LocalFiles): LiveTail => {
     const tail = new LiveTail({
       connection: () => state.connection,
       replicas: config.replicas,
       registry,
       localFiles,
-      dir,
+      dir: join(dir, 'tail'),
       maxBytes: config.tailMaxBytes,
       dedupeWindowMs: config.dedupeHours * HOUR_MS,
       log,
     });
     return resources.add('live tail', tail, (open) => open.close());
+  };
+  const executor = await WorkerPool.start(log);
+  const { storage, localFiles, queries } = await openLakeQueries(config, registry, {
+    openTail,
+    executor,
+    dir: join(dir, 'answers'),
   });
   resources.add('lake', queries, () => queries.close());
   const slots = createSlots({ concurrent: config.concurrentQueries, queued: config.queuedQueries });
@@ -80,7 +90,7 @@ export async function startLake(options: {
     port: config.port,
     routes: [
       ...probeRoutes({ metrics: metrics.registry, notReady }),
-      queryRoute({ queries, slots }),
+      queryRoute({ queries, slots, unsent: createUnsent(UNSENT) }),
       ...reportRoutes({ queries, slots, registry }),
       ...accountRoutes({ accounts, slots }),
       ...secretRoutes(secrets, log),

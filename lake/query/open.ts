@@ -5,6 +5,7 @@ import type { S3Config } from '../storage/s3.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { LiveTail } from '../tail/liveTail.ts';
 import { openFileCache } from './fileCache.ts';
+import type { Executor } from './executor.ts';
 import { lakeFolderFiles, type LocalFiles } from './localFiles.ts';
 import { createQueries, type Queries } from './query.ts';
 
@@ -26,7 +27,7 @@ export interface LakeQueriesConfig extends S3Config {
 export async function openLakeQueries(
   config: LakeQueriesConfig,
   registry: Registry,
-  openTail?: (localFiles: LocalFiles) => LiveTail,
+  more: { openTail?: (localFiles: LocalFiles) => LiveTail; executor?: Executor; dir?: string } = {},
 ): Promise<{ storage: Storage; localFiles: LocalFiles; queries: Queries }> {
   const storage = await openStorage(config.lakeUrl, config);
   const localFiles = await openLocalFiles(storage, config);
@@ -34,7 +35,9 @@ export async function openLakeQueries(
     storage,
     registry,
     localFiles,
-    ...(openTail ? { live: openTail(localFiles) } : {}),
+    ...(more.openTail ? { live: more.openTail(localFiles) } : {}),
+    ...(more.executor ? { executor: more.executor } : {}),
+    ...(more.dir === undefined ? {} : { dir: more.dir }),
     limits: {
       memoryMb: config.queryMemoryMb,
       threads: config.queryThreads,
@@ -43,8 +46,8 @@ export async function openLakeQueries(
       maxBytes: config.queryMaxBytes,
     },
   });
-  const close = (): void => {
-    queries.close();
+  const close = async (): Promise<void> => {
+    await queries.close();
     storage.close();
   };
   return { storage, localFiles, queries: { ...queries, close } };

@@ -1,15 +1,22 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Registry } from '../../schemas/registry.ts';
 import { openTable, type Table } from '../delta/table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { tableSpec, type TableName } from '../tables.ts';
 import type { LiveTail } from '../tail/liveTail.ts';
+import { inProcess, type Executor } from './executor.ts';
+import type { AnswerColumn, AnswerFormat } from './formats.ts';
 import type { LocalFiles } from './localFiles.ts';
 import type { Scope } from './prune.ts';
 import { resolve, type AsOf, type Liveness } from './resolve.ts';
-import { openParser, runSandboxed, type Rows, type SandboxLimits, type SqlParameters } from './sandbox.ts';
+import type { SandboxLimits, SqlParameters } from './sandbox.ts';
 import { openSources } from './sources.ts';
-import { checkSql } from './sqlCheck.ts';
+import type { Json } from './values.ts';
 import { openCatalog } from './views.ts';
+import type { AnswerFacts } from './writeAnswer.ts';
 
 export interface QueryRequest extends Scope {
   tenantId: string;
@@ -33,10 +40,22 @@ export interface AnswerSnapshot {
   sequence?: number;
 }
 
-export interface QueryAnswer extends Rows {
+export interface QueryAnswer {
+  columns: AnswerColumn[];
+  rows: Json[][];
   rowCount: number;
+  /** Whether rows were left out because of a limit. */
+  truncated: boolean;
   snapshot: AnswerSnapshot;
   elapsedMs: number;
+}
+
+/** An answer in a file of its own; `remove` it. */
+export interface FileAnswer extends AnswerFacts {
+  file: string;
+  snapshot: AnswerSnapshot;
+  elapsedMs: number;
+  remove: () => Promise<void>;
 }
 
 export interface Queries {
@@ -46,7 +65,9 @@ export interface Queries {
    * @throws LakeError
    */
   run(request: QueryRequest): Promise<QueryAnswer>;
-  close(): void;
+  /** As `run`, with the answer in a file; see formats.ts for what is in it. */
+  answer(request: QueryRequest & { format: AnswerFormat; maxRows?: number | undefined }): Promise<FileAnswer>;
+  close(): Promise<void>;
 }
 
 /** Tenants whose newest snapshot is kept, to read only what is new in their logs. */
@@ -60,9 +81,14 @@ export async function createQueries(options: {
   limits: SandboxLimits;
   /** Absent: queries see what is committed. */
   live?: LiveTail;
+  /** Absent: queries run in this process. */
+  executor?: Executor;
+  /** Folder for answers on their way, of this process's own. Absent: one for temporary files. */
+  dir?: string;
 }): Promise<Queries> {
-  const { storage, registry, localFiles, limits, live } = options;
-  const parser = await openParser();
+  const { storage, registry, localFiles, limits, live, executor = inProcess() } = options;
+  const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'spor-answers-')));
+  await mkdir(dir, { recursive: true });
   const catalog = openCatalog(registry);
   const tables = new Map<string, Record<TableName, Table>>();
 
@@ -77,9 +103,11 @@ export async function createQueries(options: {
     return known;
   };
 
-  const run = async (request: QueryRequest): Promise<QueryAnswer> => {
+  const answer: Queries['answer'] = async (request) => {
     const startedAt = performance.now();
-    const checked = await checkSql(parser.connection, request.sql);
+    const checked = await executor.check(request.sql);
+    // Parsing has a limit of its own, and a process may have had to be started for it.
+    const limitedFrom = performance.now();
     const views = request.report ? catalog.neededBare(checked) : catalog.needed(checked);
     const needed = views.tables;
     const opened = tablesOf(request.tenantId);
@@ -89,22 +117,37 @@ export async function createQueries(options: {
     const scope = { ...request, version: asOf.version };
     const sources = await openSources(resolved, needed, { request: scope, localFiles });
     try {
-      const remaining = limits.timeoutMs - (performance.now() - startedAt);
-      const rows = await runSandboxed(
-        {
+      const remaining = limits.timeoutMs - (performance.now() - limitedFrom);
+      const file = join(dir, randomUUID());
+      const remove = async (): Promise<void> => {
+        for (const path of [file, `${file}.first`]) await rm(path, { force: true });
+      };
+      const job = {
+        query: {
           views: views.statements(sources.tables),
           files: sources.paths,
           sql: request.sql,
           parameters: request.report,
           ...(request.signal ? { signal: request.signal } : {}),
         },
-        { ...limits, timeoutMs: Math.max(1, Math.round(remaining)) },
-      );
+        limits: {
+          ...limits,
+          timeoutMs: Math.max(1, Math.round(remaining)),
+          maxRows: Math.min(limits.maxRows, request.maxRows ?? Infinity),
+        },
+        format: request.format,
+        file,
+      };
+      const facts = await executor.run(job).catch(async (error: unknown) => {
+        await remove();
+        throw error;
+      });
       const main = needed.includes('events') ? 'events' : (needed[0] ?? 'events');
       const { snapshots, tail, liveness } = resolved;
       return {
-        ...rows,
-        rowCount: rows.rows.length,
+        ...facts,
+        file,
+        remove,
         snapshot: {
           version: snapshots[main].version,
           files: sources.counts[main],
@@ -119,5 +162,22 @@ export async function createQueries(options: {
     }
   };
 
-  return { run, close: () => parser.close() };
+  const run = async (request: QueryRequest): Promise<QueryAnswer> => {
+    const { file, remove, rowCount, truncated, snapshot, elapsedMs } = await answer({ ...request, format: 'json' });
+    try {
+      const { columns, rows } = JSON.parse(`{${await readFile(file, 'utf8')}}`) as Pick<
+        QueryAnswer,
+        'columns' | 'rows'
+      >;
+      return { columns, rows, rowCount, truncated, snapshot, elapsedMs };
+    } finally {
+      await remove();
+    }
+  };
+
+  const close = async (): Promise<void> => {
+    executor.close();
+    await rm(dir, { recursive: true, force: true });
+  };
+  return { run, answer, close };
 }

@@ -7,7 +7,6 @@ import {
 } from '@duckdb/node-api';
 import { LakeError } from '../errors.ts';
 import { classify } from './duckdbErrors.ts';
-import { jsonValue, type Json } from './values.ts';
 import { literal } from '../sqlEngine.ts';
 
 export interface SandboxLimits {
@@ -16,7 +15,7 @@ export interface SandboxLimits {
   /** From the start of the query, opening its files included. */
   timeoutMs: number;
   maxRows: number;
-  /** Of the rows as JSON. */
+  /** Of the answer in its format. */
   maxBytes: number;
 }
 
@@ -37,36 +36,49 @@ export interface SqlParameters {
   types: Record<string, DuckDBType>;
 }
 
-export interface Rows {
-  columns: { name: string; type: string }[];
-  rows: Json[][];
-  /** Whether rows were left out because of a limit. */
-  truncated: boolean;
-}
-
 /** A query that has begun just now may not notice one interrupt: it is repeated until the query ends. */
 const INTERRUPT_EVERY_MS = 25;
+
+/** A locked database, ready for the query. */
+export interface SandboxSession {
+  connection: DuckDBConnection;
+  /** Starts the query. */
+  stream(): Promise<DuckDBResult>;
+  /** Ends a query whose rest is not wanted; closing around it would leave its memory to the garbage collector. */
+  drain(result: DuckDBResult): Promise<void>;
+  /** @throws LakeError when the time is up or the caller has gone. */
+  check(): void;
+}
 
 /**
  * Runs untrusted SQL in a DuckDB database of its own, in memory, that holds nothing but the views. Before the SQL runs,
  * DuckDB is cut off from everything but the listed files and its configuration is locked. No spilling to disk: a query
  * that needs more memory than allowed fails.
+ *
+ * DuckDB's memory limit and interrupts do not bind everything: `repeat('x', 2000000000)` has taken gigabytes and minutes past
+ * both. So whoever serves other people runs this in a process that can be ended (worker/pool.ts).
  * @throws LakeError query_timeout, query_cancelled, query_out_of_memory, sql_invalid, sql_failed, sql_forbidden
  */
-export async function runSandboxed(query: SandboxQuery, limits: SandboxLimits): Promise<Rows> {
+export async function runSandboxed<T>(
+  query: SandboxQuery,
+  limits: SandboxLimits,
+  task: (session: SandboxSession) => Promise<T>,
+): Promise<T> {
   const stop = createStop(limits.timeoutMs, query.signal);
   let instance: DuckDBInstance | undefined;
   let connection: DuckDBConnection | undefined;
   try {
     instance = await openInstance(limits);
-    connection = await instance.connect();
-    stop.watch(connection);
-    await lockDown(connection, query, stop);
+    const opened = (connection = await instance.connect());
+    stop.watch(opened);
+    await lockDown(opened, query, stop);
     stop.check();
-    const result = await connection.stream(query.sql, query.parameters?.values, query.parameters?.types);
-    const rows = await fetchRows(result, limits);
-    if (rows.truncated) await drain(result, connection);
-    return rows;
+    return await task({
+      connection: opened,
+      stream: () => opened.stream(query.sql, query.parameters?.values, query.parameters?.types),
+      drain: (result) => drain(result, opened),
+      check: () => stop.check(),
+    });
   } catch (error) {
     throw stop.reason() ?? classify(error);
   } finally {
@@ -114,25 +126,6 @@ async function lockDown(connection: DuckDBConnection, { views, files }: SandboxQ
   await connection.run('SET lock_configuration = true');
 }
 
-/** Row by row, so that neither limit is overshot by more than a chunk of 2,048 rows in memory. */
-async function fetchRows(result: DuckDBResult, { maxRows, maxBytes }: SandboxLimits): Promise<Rows> {
-  const types = result.columnTypes();
-  const columns = result.columnNames().map((name, index) => ({ name, type: String(types[index]) }));
-  const rows: Json[][] = [];
-  let bytes = 0;
-  for (;;) {
-    const chunk = await result.fetchChunk();
-    if (!chunk || chunk.rowCount === 0) return { columns, rows, truncated: false };
-    for (const values of chunk.getRows()) {
-      const row = values.map(jsonValue);
-      bytes += Buffer.byteLength(JSON.stringify(row)) + 1;
-      if (rows.length === maxRows || bytes > maxBytes) return { columns, rows, truncated: true };
-      rows.push(row);
-    }
-  }
-}
-
-/** Ends a query whose rest is not wanted; closing around it would leave its memory to the garbage collector. */
 async function drain(result: DuckDBResult, connection: DuckDBConnection): Promise<void> {
   const again = setInterval(() => connection.interrupt(), INTERRUPT_EVERY_MS);
   connection.interrupt();

@@ -36,7 +36,7 @@ export async function withLakeQueries<T>(
     try {
       return await task(queries);
     } finally {
-      queries.close();
+      await queries.close();
     }
   } catch (error) {
     if (error instanceof LakeError && error.code === 'storage_unavailable') throw new Unavailable(error.message);

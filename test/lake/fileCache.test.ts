@@ -161,7 +161,7 @@ describe.skipIf(why !== '')(`cache of S3 files ${why}`, () => {
     const files = (await readdir(join(dir, 'sql'), { recursive: true })).filter((path) => path.endsWith('.parquet'));
     expect(files).toHaveLength(2);
     expect((await stat(join(dir, 'sql', files[0]!))).size).toBeGreaterThan(0);
-    queries.close();
+    await queries.close();
     lake.close();
   });
 });

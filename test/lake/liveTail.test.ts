@@ -53,7 +53,7 @@ beforeAll(async () => {
   ({ tail, queries } = await openQueries());
 });
 afterAll(async () => {
-  queries?.close();
+  await queries?.close();
   await tail?.close();
   await bench?.stop();
   await rm(dir, { recursive: true, force: true });
@@ -122,7 +122,7 @@ describe('before anything is committed', () => {
     expect(answer.rows.length).toBeGreaterThanOrEqual(50);
     expect(answer.rows.length).toBeLessThan(250);
     expect(idsOf(batches.flat())).toEqual(expect.arrayContaining(answer.rows.flat()));
-    small.queries.close();
+    await small.queries.close();
     await small.tail.close();
   });
 });

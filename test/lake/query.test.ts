@@ -83,7 +83,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  queries.close();
+  await queries.close();
   await rm(dir, { recursive: true, force: true });
 });
 
@@ -330,7 +330,7 @@ describe('limits', () => {
       rowCount: 10,
       truncated: true,
     });
-    few.close();
+    await few.close();
     const answer = await ask("select repeat('x', 100000) from range(100)");
     expect(answer).toMatchObject({ rowCount: 9, truncated: true });
   });
@@ -349,7 +349,7 @@ describe('limits', () => {
     const recursion = 'with recursive t(n) as (select 1 union all select n + 1 from t) select count(*) from t';
     expect(['query_timeout', 'query_out_of_memory']).toContain(await code(recursion, quick));
     expect(await code('select 1', quick)).toBe('answered [[1]]');
-    quick.close();
+    await quick.close();
   });
 
   test('a caller who goes away stops the query', async () => {
@@ -373,7 +373,7 @@ describe('limits', () => {
     );
     expect(await code('select list(a.range) from range(50000000) a', small)).toBe('query_out_of_memory');
     expect(await code('select count(*) from events', small)).toBe('answered [[3]]');
-    small.close();
+    await small.close();
   });
 });
 
@@ -457,7 +457,9 @@ describe('hostile SQL', () => {
       'load httpfs',
     ];
     for (const sql of attacks)
-      await expect(runSandboxed({ views: [], files: ['/nowhere'], sql }, LIMITS)).rejects.toMatchObject({
+      await expect(
+        runSandboxed({ views: [], files: ['/nowhere'], sql }, LIMITS, (session) => session.stream()),
+      ).rejects.toMatchObject({
         name: 'LakeError',
       });
   });

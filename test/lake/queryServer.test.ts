@@ -5,6 +5,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { zstdDecompressSync } from 'node:zlib';
+import { parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLog } from '../../runtime/log.ts';
 import { connectNats, type NatsConnection } from '../../runtime/nats.ts';
@@ -17,6 +19,8 @@ import { until } from '../support/until.ts';
 import { commitRows } from './lakeFixture.ts';
 
 const MAIN = fileURLToPath(new URL('../../lake/main.ts', import.meta.url));
+
+const COMPRESSORS = { ZSTD: (input: Uint8Array) => new Uint8Array(zstdDecompressSync(input)) };
 
 interface LakeProcess {
   url: string;
@@ -167,6 +171,59 @@ describe('POST /api/query', () => {
     ).toEqual([[1]]);
   });
 
+  test('answers in other formats, by name or as accepted', async () => {
+    const ask = (body: object, accept = '*/*'): Promise<Response> =>
+      fetch(`${lake.url}/api/query`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${shopToken}`, accept },
+        body: JSON.stringify({
+          sql: `select event_id, phrase, 1.50::decimal(18,4) as price, [1, 2] as list, event_time from searches order by 1`,
+          ...body,
+        }),
+      });
+    const csv = await ask({}, 'text/html;q=0.5, text/csv');
+    expect(await csv.text()).toBe(
+      'event_id,phrase,price,list,event_time\r\n' +
+        'e-1,shoes,1.5000,"[1,2]",2026-11-23T10:00:00.000Z\r\n' +
+        'e-2,hats,1.5000,"[1,2]",2026-11-24T10:00:00.000Z\r\n',
+    );
+    expect(csv.headers.get('content-type')).toContain('text/csv');
+    expect([csv.headers.get('spor-rows'), csv.headers.get('spor-truncated')]).toEqual(['2', 'false']);
+    expect(JSON.parse(csv.headers.get('spor-snapshot')!)).toMatchObject({ version: 1, liveness: 'live' });
+
+    const cut = await ask({ format: 'ndjson', maxRows: 1 });
+    expect(
+      (await cut.text())
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([
+      { event_id: 'e-1', phrase: 'shoes', price: '1.5000', list: [1, 2], event_time: '2026-11-23T10:00:00.000Z' },
+    ]);
+    expect([cut.headers.get('spor-rows'), cut.headers.get('spor-truncated')]).toEqual(['1', 'true']);
+
+    for (const [maxRows, rows] of [
+      [1, 1],
+      [2, 2],
+    ]) {
+      const parquet = await ask({ format: 'parquet', maxRows });
+      expect(parquet.headers.get('spor-truncated')).toBe(String(maxRows === 1));
+      const read = (await parquetReadObjects({
+        file: await parquet.arrayBuffer(),
+        compressors: COMPRESSORS,
+      })) as Record<string, unknown>[];
+      expect(read).toHaveLength(rows!);
+      expect(read[0]!.price).toBeCloseTo(1.5); // hyparquet reads decimals as floating numbers
+      expect(read[0]).toMatchObject({
+        event_id: 'e-1',
+        list: [1, 2],
+        event_time: new Date('2026-11-23T10:00:00Z'),
+      });
+    }
+    const none = await ask({}, 'image/png');
+    expect([none.status, ((await none.json()) as { code: string }).code]).toEqual([406, 'format_not_acceptable']);
+  });
+
   test('a token reads its tenant and segments only', async () => {
     const app = await createToken({ tenantId: 'shop', segmentIds: ['app'] });
     const other = await createToken({ tenantId: 'other' });
@@ -202,7 +259,7 @@ describe('POST /api/query', () => {
     ['no sql', {}, {}, 400, 'body_invalid'],
     ['sql that is no text', { sql: 1 }, {}, 400, 'body_invalid'],
     ['an unknown field', { sql: 'select 1', limit: 1 }, {}, 400, 'body_invalid'],
-    ['an unknown format', { sql: 'select 1', format: 'csv' }, {}, 400, 'body_invalid'],
+    ['an unknown format', { sql: 'select 1', format: 'xml' }, {}, 400, 'body_invalid'],
     ['an unknown snapshot', { sql: 'select 1', snapshot: 'old' }, {}, 400, 'body_invalid'],
     ['a version that is none', { sql: 'select 1', version: -1 }, {}, 400, 'body_invalid'],
     ['a version that is not there yet', { sql: 'from events', version: 99 }, {}, 404, 'version_unknown'],

@@ -56,7 +56,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await server?.close(1_000);
-  queries?.close();
+  await queries?.close();
   await rm(dir, { recursive: true, force: true });
 });
 

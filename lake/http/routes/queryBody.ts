@@ -1,4 +1,5 @@
 import { LakeError } from '../../errors.ts';
+import { FORMATS, type AnswerFormat } from '../../query/formats.ts';
 import type { AsOf } from '../../query/resolve.ts';
 
 /** The body of POST /api/query. */
@@ -8,22 +9,37 @@ export interface QueryBody {
   from?: string;
   to?: string;
   asOf: AsOf;
+  /** Absent: as the `Accept` header says. */
+  format?: AnswerFormat;
+  /** Fewer rows than the server's limit. */
+  maxRows?: number;
 }
 
-const FIELDS = ['sql', 'format', 'from', 'to', 'snapshot', 'version'];
+const FIELDS = ['sql', 'format', 'from', 'to', 'snapshot', 'version', 'maxRows'];
 
 /**
  * Checks the fields of a query: those of the body, and `snapshot` and `version`, which the address may carry instead.
  * @throws LakeError body_invalid
  */
 export function checkQueryBody(body: Record<string, unknown>, query: URLSearchParams): QueryBody {
-  const { sql, format, from, to, snapshot, version, ...rest } = body;
+  const { sql, format, from, to, snapshot, version, maxRows, ...rest } = body;
   const unknown = Object.keys(rest)[0];
   if (unknown !== undefined) throw invalid(`"${unknown.slice(0, 80)}" is not known; fields are ${FIELDS.join(', ')}.`);
   if (typeof sql !== 'string' || sql.trim() === '') throw invalid('"sql" must be a text with one SQL statement.');
-  if (format !== undefined && format !== 'json') throw invalid('"format" must be "json", or absent.');
+  const known = Object.keys(FORMATS).find((name) => name === format) as AnswerFormat | undefined;
+  if (format !== undefined && known === undefined)
+    throw invalid(`"format" must be one of ${Object.keys(FORMATS).join(', ')}, or absent.`);
+  if (maxRows !== undefined && (!Number.isSafeInteger(maxRows) || (maxRows as number) < 1))
+    throw invalid('"maxRows" must be a whole number from 1.');
   const asOf = checkAsOf(snapshot ?? query.get('snapshot'), version ?? query.get('version'));
-  return { sql, ...date('from', from), ...date('to', to), asOf };
+  return {
+    sql,
+    ...date('from', from),
+    ...date('to', to),
+    asOf,
+    ...(known ? { format: known } : {}),
+    ...(maxRows === undefined ? {} : { maxRows: maxRows as number }),
+  };
 }
 
 function checkAsOf(snapshot: unknown, version: unknown): AsOf {

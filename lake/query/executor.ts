@@ -1,0 +1,24 @@
+import { openParser } from './sandbox.ts';
+import { checkSql, type CheckedSql } from './sqlCheck.ts';
+import { writeAnswer, type AnswerFacts, type AnswerJob } from './writeAnswer.ts';
+
+/** Where untrusted SQL is parsed and run. */
+export interface Executor {
+  /** As checkSql. @throws LakeError */
+  check(sql: string): Promise<CheckedSql>;
+  /** As writeAnswer. @throws LakeError */
+  run(job: AnswerJob): Promise<AnswerFacts>;
+  close(): void;
+}
+
+/** In this process: for a command that serves its own caller, and within the processes of worker/. */
+export function inProcess(): Executor {
+  let parser: ReturnType<typeof openParser> | undefined;
+  return {
+    check: async (sql) => checkSql((await (parser ??= openParser())).connection, sql),
+    run: writeAnswer,
+    close: () => {
+      parser?.then((opened) => opened.close()).catch(() => undefined);
+    },
+  };
+}

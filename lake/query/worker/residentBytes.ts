@@ -1,0 +1,13 @@
+import { readFile } from 'node:fs/promises';
+
+const PAGE_BYTES = 4_096;
+
+/** Memory that a process holds, in bytes; undefined where the system does not say it in Linux's way. */
+export async function residentBytes(pid: number): Promise<number | undefined> {
+  try {
+    const [, pages] = (await readFile(`/proc/${pid}/statm`, 'utf8')).split(' ');
+    return Number(pages) * PAGE_BYTES;
+  } catch {
+    return undefined; // it has ended, or this is another system
+  }
+}

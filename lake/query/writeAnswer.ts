@@ -1,0 +1,123 @@
+import { open, rename, stat, type FileHandle } from 'node:fs/promises';
+import { LakeError } from '../errors.ts';
+import { parquetCopyOptions } from '../parquet.ts';
+import { literal } from '../sqlEngine.ts';
+import { createEncoder, type AnswerColumn, type AnswerFormat } from './formats.ts';
+import { runSandboxed, type SandboxLimits, type SandboxQuery, type SandboxSession } from './sandbox.ts';
+
+/** A query and where its answer goes. */
+export interface AnswerJob {
+  query: SandboxQuery;
+  limits: SandboxLimits;
+  format: AnswerFormat;
+  /** Absolute; must not exist. Its name must not be known to whoever wrote the query. */
+  file: string;
+}
+
+export interface AnswerFacts {
+  columns: AnswerColumn[];
+  rowCount: number;
+  /** Whether rows were left out because of a limit. */
+  truncated: boolean;
+  bytes: number;
+}
+
+/** How often the size of a growing Parquet file is looked at. */
+const SIZE_EVERY_MS = 50;
+
+/**
+ * Runs a query and writes its answer into a file, at most so many rows and bytes of it.
+ * @throws LakeError those of runSandboxed; answer_too_large for a Parquet file, which cannot be cut at a byte
+ */
+export function writeAnswer({ query, limits, format, file }: AnswerJob): Promise<AnswerFacts> {
+  if (format !== 'parquet')
+    return runSandboxed(query, limits, (session) => writeRows(session, { format, file, limits }));
+  const files = [...query.files, file, firstOf(file)];
+  return runSandboxed({ ...query, files }, limits, (session) => writeParquet(session, { query, limits, file }));
+}
+
+async function writeRows(
+  session: SandboxSession,
+  { format, file, limits }: { format: Exclude<AnswerFormat, 'parquet'>; file: string; limits: SandboxLimits },
+): Promise<AnswerFacts> {
+  const result = await session.stream();
+  const types = result.columnTypes();
+  const columns = result.columnNames().map((name, index) => ({ name, type: String(types[index]) }));
+  const encoder = createEncoder(format, columns);
+  const target = await open(file, 'wx');
+  try {
+    let bytes = await write(target, encoder.head);
+    let rowCount = 0;
+    let truncated = false;
+    // No limit is overshot by more than a chunk of 2,048 rows in memory.
+    for (let chunk = await result.fetchChunk(); chunk?.rowCount; chunk = await result.fetchChunk()) {
+      const rows = chunk.getRows();
+      const { text, taken } = encoder.rows(rows.slice(0, limits.maxRows - rowCount), limits.maxBytes - bytes);
+      bytes += await write(target, text);
+      rowCount += taken;
+      truncated = taken < rows.length;
+      if (truncated) break;
+    }
+    if (truncated) await session.drain(result);
+    bytes += await write(target, encoder.tail);
+    return { columns, rowCount, truncated, bytes };
+  } finally {
+    await target.close();
+  }
+}
+
+async function write(target: FileHandle, text: string): Promise<number> {
+  const bytes = Buffer.from(text);
+  await target.writeFile(bytes);
+  return bytes.length;
+}
+
+/** One row more than allowed is asked for, to know whether there are more; only then the file is written again without it. */
+async function writeParquet(
+  session: SandboxSession,
+  { query, limits, file }: { query: SandboxQuery; limits: SandboxLimits; file: string },
+): Promise<AnswerFacts> {
+  const { connection } = session;
+  const { values, types } = query.parameters ?? {};
+  // The statement was checked to be one and complete. A line of its own, because it may end in a comment.
+  const rows = `SELECT * FROM (\n${query.sql.replace(/[;\s]+$/, '')}\n) LIMIT ${limits.maxRows + 1}`;
+  const copy = (from: string, to: string): string => `COPY (${from}) TO ${literal(to)} (${parquetCopyOptions()})`;
+  const first = firstOf(file);
+  const run = async (): Promise<number> => {
+    const copied = await connection.runAndReadAll(copy(rows, first), values, types);
+    return Number(copied.getRows()[0]?.[0] ?? 0);
+  };
+  const count = await withinSize(first, limits.maxBytes, () => connection.interrupt(), run);
+  const truncated = count > limits.maxRows;
+  if (truncated) await connection.run(copy(`FROM read_parquet(${literal(first)}) LIMIT ${limits.maxRows}`, file));
+  else await rename(first, file);
+  const described = await connection.runAndReadAll(`DESCRIBE FROM read_parquet(${literal(file)})`);
+  const columns = described.getRows().map(([name, type]) => ({ name: String(name), type: String(type) }));
+  return { columns, rowCount: Math.min(count, limits.maxRows), truncated, bytes: (await stat(file)).size };
+}
+
+function firstOf(file: string): string {
+  return `${file}.first`;
+}
+
+/** Interrupts a task once its file is too large. */
+async function withinSize<T>(file: string, maxBytes: number, stop: () => void, task: () => Promise<T>): Promise<T> {
+  let tooLarge = false;
+  const timer = setInterval(() => {
+    stat(file).then(
+      ({ size }) => {
+        tooLarge ||= size > maxBytes;
+        if (tooLarge) stop();
+      },
+      () => undefined, // it is not there yet
+    );
+  }, SIZE_EVERY_MS);
+  try {
+    return await task();
+  } catch (error) {
+    if (!tooLarge) throw error;
+    throw new LakeError('answer_too_large', `The answer is over ${maxBytes} bytes. Narrow the query, or ask in parts.`);
+  } finally {
+    clearInterval(timer);
+  }
+}
