@@ -107,7 +107,7 @@ async function withKeeper(
       const keeper = createMartsKeeper({ storage, registry, localFiles, workDir, memoryMb, threads, log });
       await task(keeper, () => listTenants(storage));
     } finally {
-      queries.close();
+      await queries.close();
     }
   } catch (error) {
     if (error instanceof LakeError && error.code === 'storage_unavailable') throw new Unavailable(error.message);
