@@ -52,7 +52,7 @@ export async function benchQuery(options: BenchOptions): Promise<Result[]> {
     return [await reports(options, { big, queries, plain: plain.connection, registry }), await oneDay(big, queries)];
   } finally {
     plain.close();
-    queries.close();
+    await queries.close();
   }
 }
 
