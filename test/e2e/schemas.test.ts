@@ -35,7 +35,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
-  queries?.close();
+  await queries?.close();
   await bench?.stop();
   if (dir) await rm(dir, { recursive: true, force: true, maxRetries: 5 });
 });
