@@ -10,6 +10,7 @@ import type { ReplayReport } from '../replay/replay.ts';
 import { command, EXIT, UsageError, type Command, type Context } from './command.ts';
 import { dateOption } from './date.ts';
 import { onLake } from './openLake.ts';
+import { republishTo } from './republish.ts';
 import { replayUndo } from './replayUndo.ts';
 import { requiredId } from './secrets.ts';
 import { readEnvironment } from './settings.ts';
@@ -18,6 +19,7 @@ import { formatTable } from './table.ts';
 
 const USAGE = `Usage: spor replay --tenant <id> --from <date> --to <date> [options]
        spor replay undo --tenant <id> [--id <replay>]
+       spor replay --tenant <id> --from <date> --to <date> --to-subject <subject> --rate <n>
 
 Builds the partitions of these UTC dates from the stream once more, by the code of the processor, compares them with the
 lake's row by row, and puts those that differ in their place, in one commit for each table. Safe beside running processors and
@@ -28,6 +30,14 @@ readers, and to interrupt. The old files stay until "spor vacuum"; until then "s
   --dry-run           only compare
   --accept-loss       swap also where the lake has rows that the stream does not give
   --json
+
+With --to-subject nothing is compared: the messages with accepted events that the stream stored on these dates are published
+once more, as they are and in order, for a service downstream, under a subject of a stream of its own. May be ended at any
+time: the same command goes on where it was, and each message has the Nats-Msg-Id of its place in the stream.
+
+  --to-subject <s>    where to
+  --rate <n>          events a second
+  --restart           begin at the beginning
 `;
 
 const HOUR_MS = 3_600_000;
@@ -48,12 +58,17 @@ const swapDates = command({
     to: { type: 'string' },
     'dry-run': { type: 'boolean' },
     'accept-loss': { type: 'boolean' },
+    'to-subject': { type: 'string' },
+    rate: { type: 'string' },
+    restart: { type: 'boolean' },
   },
   async run(values, _, context) {
     const tenantId = requiredId('--tenant', values.tenant);
     const from = dateOption('--from', values.from ?? '');
     const to = dateOption('--to', values.to ?? '');
     if (from > to) throw new UsageError(`--from ${from} is after --to ${to}`);
+    const subject = values['to-subject'];
+    if (subject !== undefined) return republishTo(context, { ...values, tenantId, from, to, subject });
     const dryRun = values['dry-run'] ?? false;
     const report = await run(context, { tenantId, from, to, dryRun, acceptLoss: values['accept-loss'] ?? false });
     if (values.json) context.out(`${JSON.stringify({ tenant: tenantId, from, to, dryRun, ...report })}\n`);
