@@ -25,6 +25,7 @@ import { startQueryServer } from './http/server.ts';
 import { createLiveViews } from './live/liveView.ts';
 import { keepMarts } from './marts/background.ts';
 import { LakeMetrics } from './metrics.ts';
+import { readErasures } from './erasure/list.ts';
 import { LiveTail } from './tail/liveTail.ts';
 import { openLakeQueries } from './query/open.ts';
 import type { LocalFiles } from './query/localFiles.ts';
@@ -53,12 +54,13 @@ export async function startLake(options: {
   const registry = createRegistry();
   const state: { connection?: NatsConnection; access?: Access } = {};
   const dir = resources.add('work folder', await openWorkDir(join(config.workDir, 'queries'), 'lake'), removeWorkDir);
-  const openTail = (localFiles: LocalFiles): LiveTail => {
+  const openTail = (localFiles: LocalFiles, storage: Storage): LiveTail => {
     const tail = new LiveTail({
       connection: () => state.connection,
       replicas: config.replicas,
       registry,
       localFiles,
+      erasures: (tenantId) => readErasures(storage, tenantId),
       dir: join(dir, 'tail'),
       maxBytes: config.tailMaxBytes,
       dedupeWindowMs: config.dedupeHours * HOUR_MS,

@@ -9,6 +9,9 @@ import type { TableSpec } from './delta/table.ts';
 export const TABLE_NAMES = ['events', 'quarantine'] as const;
 export type TableName = (typeof TABLE_NAMES)[number];
 
+/** Folder within a table where replays keep what undoes them. */
+export const REPLAY_RECORDS = '_replays';
+
 const PARTITION_COLUMNS = ['segment', 'date'] as const;
 
 /**

@@ -62,6 +62,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'whether the event schemas here fit those in use',
     load: async () => (await import('./cli/schemas.ts')).schemas,
   },
+  erase: {
+    summary: 'erase a person from the lake',
+    load: async () => (await import('./cli/erase.ts')).erase,
+  },
   compact: {
     summary: 'merge small files of the lake into large ones',
     load: async () => (await import('./cli/maintenance.ts')).compact,

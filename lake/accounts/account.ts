@@ -4,11 +4,11 @@
  */
 export type CountsByDay<Count extends string> = Record<string, Record<Count, number>>;
 
-/** A commit of a flush to the events table. accepted = stored + duplicate + setAside, of each day. */
-export type AcceptedByDay = CountsByDay<'accepted' | 'duplicate' | 'setAside'>;
+/** A commit of a flush to the events table. accepted = stored + duplicate + setAside + erased, of each day. */
+export type AcceptedByDay = CountsByDay<'accepted' | 'duplicate' | 'setAside' | 'erased'>;
 
-/** A commit of a flush to the quarantine table: rows, of which some are accepted events that were set aside. */
-export type QuarantinedByDay = CountsByDay<'quarantined' | 'setAside'>;
+/** A commit of a flush to the quarantine table: rows, of which some are accepted events that were set aside, and some left out, erased. */
+export type QuarantinedByDay = CountsByDay<'quarantined' | 'setAside' | 'erased'>;
 
 /** What a tenant has in a window, by day of receipt. */
 export interface DayShare {

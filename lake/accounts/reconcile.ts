@@ -139,14 +139,18 @@ async function lookOnce(tenantId: string, days: Days, sources: ReconcileSources)
   }
 }
 
-/** How many events of a batch were duplicates or erased, as commits say. */
+/** How many events of a batch were duplicates or erased, and how many refused ones were erased, as commits say. */
 async function writeNamed(file: string, tables: Evidence['tables']): Promise<void> {
   const lines = await LineWriter.open(file);
   for (const { duplicates, erased } of tables.events.accounts) {
     for (const [r, text] of Object.entries(duplicates))
-      await lines.write({ r, duplicate: parseRanges(text).length, erased: 0 });
+      await lines.write({ r, duplicate: parseRanges(text).length, erased: 0, refusedErased: 0 });
     for (const [r, text] of Object.entries(erased))
-      await lines.write({ r, duplicate: 0, erased: parseRanges(text).length });
+      await lines.write({ r, duplicate: 0, erased: parseRanges(text).length, refusedErased: 0 });
+  }
+  for (const { erased } of tables.quarantine.accounts) {
+    for (const [r, text] of Object.entries(erased))
+      await lines.write({ r, duplicate: 0, erased: 0, refusedErased: parseRanges(text).length });
   }
   await lines.close();
 }

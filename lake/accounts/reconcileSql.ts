@@ -36,8 +36,9 @@ export function loadStatements(files: {
   return [
     BASE36,
     `CREATE OR REPLACE TEMP TABLE expected AS SELECT * FROM ${json(expected, { r: 'VARCHAR', day: 'VARCHAR', ...counts })}`,
-    `CREATE OR REPLACE TEMP TABLE named AS SELECT r, sum(duplicate) AS duplicate, sum(erased) AS erased
-     FROM ${json(named, { r: 'VARCHAR', duplicate: 'BIGINT', erased: 'BIGINT' })} GROUP BY r`,
+    `CREATE OR REPLACE TEMP TABLE named AS SELECT r, sum(duplicate) AS duplicate, sum(erased) AS erased,
+       sum(refusedErased) AS refused_erased
+     FROM ${json(named, { r: 'VARCHAR', duplicate: 'BIGINT', erased: 'BIGINT', refusedErased: 'BIGINT' })} GROUP BY r`,
     `CREATE OR REPLACE TEMP TABLE commits AS SELECT * FROM ${json(commits, COMMIT_COLUMNS)}`,
     `CREATE OR REPLACE TEMP TABLE stored AS
      SELECT receipt_id AS r, ${day} AS day, count(*) AS n, count(DISTINCT receipt_index) AS d, max(receipt_index) AS top
@@ -60,7 +61,8 @@ export function loadStatements(files: {
        coalesce(kept.aside, 0) AS aside, coalesce(kept.aside_d, 0) AS aside_d,
        coalesce(kept.refused, 0) AS q, coalesce(kept.refused_d, 0) AS q_d,
        greatest(coalesce(stored.top, -1), coalesce(kept.top, -1)) AS top,
-       coalesce(named.duplicate, 0) AS duplicate, coalesce(named.erased, 0) AS erased
+       coalesce(named.duplicate, 0) AS duplicate, coalesce(named.erased, 0) AS erased,
+       coalesce(named.refused_erased, 0) AS refused_erased
      FROM expected FULL JOIN stored ON expected.r = stored.r AND expected.day = stored.day
        FULL JOIN kept ON kept.r = coalesce(expected.r, stored.r) AND kept.day = coalesce(expected.day, stored.day)
        LEFT JOIN named ON named.r = coalesce(expected.r, stored.r, kept.r)`,
@@ -101,7 +103,7 @@ export function selectDifferences({ epoch, from, quarantineFrom, expired }: Held
         CASE WHEN of_stream AND seq >= ${from} AND NOT ${isOneOf('day', expired.events)}
           THEN accepted - pending - duplicate - erased - d - aside_d ELSE 0 END AS lacking,
         CASE WHEN of_stream AND seq >= ${quarantineFrom} AND NOT ${isOneOf('day', expired.quarantine)}
-          THEN refused - refused_pending - q_d ELSE 0 END AS refused_lacking
+          THEN refused - refused_pending - refused_erased - q_d ELSE 0 END AS refused_lacking
       FROM placed)
     SELECT r, day, held, accepted, n, aside, q, duplicate, erased, refused, doubled, lacking, refused_lacking,
       count(*) OVER () AS total

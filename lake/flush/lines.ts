@@ -3,25 +3,32 @@ import { join } from 'node:path';
 import type { Column } from '../../schemas/columns.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { dayOfMs, formatRanges, parseRanges, type DayShare } from '../accounts/account.ts';
+import type { ErasureList } from '../erasure/list.ts';
 import type { Duplicates, IdRun, StoredIds } from '../dedupe/duplicates.ts';
 import { PROCESSOR_CODES, type ProcessorCode } from '../window/rejected.ts';
 import type { ClosedWindow, LineRun } from '../window/window.ts';
 import { EngineError, type Session } from './engine.ts';
 import * as sql from './sql.ts';
 
-/** What became of a tenant's share of a window: accepted = stored + duplicate + setAside. */
+/** What became of a tenant's share of a window: accepted = stored + duplicate + setAside + erased. */
 export interface Outcome {
   accepted: number;
   stored: number;
   duplicate: number;
   /** Accepted events that could not become rows and are in the quarantine. */
   setAside: number;
-  /** Rows of the quarantine table. */
+  /** Rows for the quarantine table, of which `erasedRows` are left out. */
   quarantined: number;
+  /** Accepted events of those who are erased, and refused ones. */
+  erased: number;
+  erasedRows: number;
+  /** Their positions in the sender's batch by receipt, as those of duplicates. */
+  erasedEvents: Record<string, string>;
+  erasedRejected: Record<string, string>;
   /** Positions of duplicates in the sender's batch by receipt, as formatRanges writes them, where there are any. */
   duplicates: Record<string, string>;
   /** The counts by UTC date of receipt. */
-  days: Map<string, DayShare & { duplicate: number }>;
+  days: Map<string, DayShare & { duplicate: number; erased: number; erasedRows: number }>;
 }
 
 export interface WriteOptions {
@@ -29,6 +36,8 @@ export interface WriteOptions {
   session: Session;
   duplicates: Duplicates;
   stored: StoredIds;
+  /** Who is erased, of the tenants that have erased somebody. */
+  erasures: ReadonlyMap<string, ErasureList>;
   /** Columns that files get besides their table's own. */
   extra?: readonly Column[];
   /** In how many parts to write, one after the other: each needs its share of the memory. */

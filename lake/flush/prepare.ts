@@ -1,4 +1,5 @@
 import type { Duplicates, StoredIds } from '../dedupe/duplicates.ts';
+import type { ErasureList } from '../erasure/list.ts';
 import { EngineError, type Session } from './engine.ts';
 import { findUnreadable, setAside } from './unstorable.ts';
 import { UnstorableLines } from './lines.ts';
@@ -13,6 +14,8 @@ export interface PrepareOptions {
   session: Session;
   duplicates: Duplicates;
   stored: StoredIds;
+  /** Who is erased, of the tenants that have erased somebody. */
+  erasures: ReadonlyMap<string, ErasureList>;
   /** Columns that files get besides their table's own. */
   extra?: readonly Column[];
   log: Logger;

@@ -200,11 +200,16 @@ export function selectPartitions(table: TableSql): string {
 }
 
 /** How many of the given lines each tenant's receipts have, when those were received, and the lines' positions. */
-export function selectReceipts(linesFile: string): string {
+export function selectReceipts(linesFile: string, position = 'line.i'): string {
   return `SELECT batch.tenant_id AS tenant_id, batch.receipt_id AS receipt_id, epoch_ms(batch.received_at) AS received_ms,
-      count(*) AS rows, coalesce(string_agg(line.i::VARCHAR, ','), '') AS indexes
+      count(*) AS rows, coalesce(string_agg(${position}::VARCHAR, ','), '') AS indexes
     FROM line JOIN batch ON line.b = batch.b WHERE line.rowid IN (SELECT line FROM ${readLineNumbers(linesFile)})
     GROUP BY ALL ORDER BY ALL`;
+}
+
+/** Row ids of the lines for which a condition on `line` and `batch` holds. */
+export function selectLines(condition: string): string {
+  return `SELECT line.rowid AS line FROM line JOIN batch ON line.b = batch.b WHERE ${condition} ORDER BY 1`;
 }
 
 /** Removes the given lines from `line`. */

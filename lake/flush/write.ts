@@ -5,6 +5,7 @@ import type { TableName } from '../tables.ts';
 import type { Source } from '../window/message.ts';
 import type { ClosedWindow } from '../window/window.ts';
 import type { Row, Session } from './engine.ts';
+import { dropErased } from './erased.ts';
 import { settleLines, splitRuns, type Outcome, type WriteOptions } from './lines.ts';
 import * as sql from './sql.ts';
 
@@ -37,8 +38,11 @@ export async function writeWindow(window: ClosedWindow, options: WriteOptions): 
   const { session, registry, duplicates, extra, parts } = options;
   const outcomes = new Map<string, Outcome>();
   for (const [tenantId, share] of window.tenants) {
-    const days = new Map([...share.days].map(([day, counts]) => [day, { ...counts, duplicate: 0 }]));
-    outcomes.set(tenantId, { ...share, stored: 0, duplicate: 0, duplicates: {}, days });
+    const days = new Map(
+      [...share.days].map(([day, counts]) => [day, { ...counts, duplicate: 0, erased: 0, erasedRows: 0 }]),
+    );
+    const none = { stored: 0, duplicate: 0, erased: 0, erasedRows: 0 };
+    outcomes.set(tenantId, { ...share, ...none, duplicates: {}, erasedEvents: {}, erasedRejected: {}, days });
   }
   const files: WrittenFile[] = [];
   const events = sql.eventsSql(registry, extra);
@@ -53,10 +57,12 @@ export async function writeWindow(window: ClosedWindow, options: WriteOptions): 
     if (part.lines > 0) {
       await session.run(sql.createLineTable(window.eventsFile, events, part.batches));
       await settleLines(window, part, { ...options, table: events, outcomes });
+      await dropErased(window, 'events', { ...options, outcomes });
       files.push(...(await writer.write(events)));
     }
     if (window.rejected > 0) {
       await session.run(sql.createLineTable(window.rejectedFile, quarantine, part.batches));
+      await dropErased(window, 'quarantine', { ...options, outcomes });
       files.push(...(await writer.write(quarantine)));
     }
   }
@@ -144,19 +150,24 @@ async function verify(window: ClosedWindow, { files, outcomes }: WrittenWindow, 
       own.filter(({ table }) => table === 'events'),
       'rows',
     );
-    expectSame(`events of ${tenantId}`, outcome.stored + outcome.duplicate + outcome.setAside, outcome.accepted);
+    expectSame(
+      `events of ${tenantId}`,
+      outcome.stored + outcome.duplicate + outcome.setAside + outcome.erased,
+      outcome.accepted,
+    );
     expectSame(
       `quarantine rows of ${tenantId}`,
       sum(
         own.filter(({ table }) => table === 'quarantine'),
         'rows',
-      ),
+      ) + outcome.erasedRows,
       outcome.quarantined,
     );
   }
+  const all = (count: 'duplicate' | 'erased' | 'erasedRows'): number => sum([...outcomes.values()], count);
   expectSame(
     'rows in all',
-    sum(files, 'rows') + sum([...outcomes.values()], 'duplicate'),
+    sum(files, 'rows') + all('duplicate') + all('erased') + all('erasedRows'),
     window.lines + window.rejected,
   );
 }

@@ -27,7 +27,7 @@ export interface LakeQueriesConfig extends S3Config {
 export async function openLakeQueries(
   config: LakeQueriesConfig,
   registry: Registry,
-  more: { openTail?: (localFiles: LocalFiles) => LiveTail; executor?: Executor; dir?: string } = {},
+  more: { openTail?: (localFiles: LocalFiles, storage: Storage) => LiveTail; executor?: Executor; dir?: string } = {},
 ): Promise<{ storage: Storage; localFiles: LocalFiles; queries: Queries }> {
   const storage = await openStorage(config.lakeUrl, config);
   const localFiles = await openLocalFiles(storage, config);
@@ -35,7 +35,7 @@ export async function openLakeQueries(
     storage,
     registry,
     localFiles,
-    ...(more.openTail ? { live: more.openTail(localFiles) } : {}),
+    ...(more.openTail ? { live: more.openTail(localFiles, storage) } : {}),
     ...(more.executor ? { executor: more.executor } : {}),
     ...(more.dir === undefined ? {} : { dir: more.dir }),
     limits: {

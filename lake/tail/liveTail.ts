@@ -5,6 +5,7 @@ import type { NatsConnection } from '../../runtime/nats.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { LAKE_ERRORS, LakeError } from '../errors.ts';
+import type { ErasureList } from '../erasure/list.ts';
 import { Engine, type Session } from '../flush/engine.ts';
 import type { WrittenFile } from '../flush/write.ts';
 import type { LocalFiles } from '../query/localFiles.ts';
@@ -38,6 +39,8 @@ export interface LiveTailOptions {
   replicas: number;
   registry: Registry;
   localFiles: LocalFiles;
+  /** A tenant's list of erasures. */
+  erasures: (tenantId: string) => Promise<ErasureList>;
   /** Folder of this process's own, emptied here. */
   dir: string;
   maxBytes: number;
@@ -133,11 +136,11 @@ export class LiveTail {
       return known;
     }
     if (known) await this.#evict(tenantId);
-    const { registry, localFiles, maxBytes, dedupeWindowMs, log } = this.#options;
+    const { registry, localFiles, erasures, maxBytes, dedupeWindowMs, log } = this.#options;
     const dir = join(this.#options.dir, `${tenantId}-${this.#made++}`);
     const session = this.#startedEngine().session();
     const dedupe = { maxBytes: ID_BYTES, windowMs: dedupeWindowMs };
-    const shared = { registry, localFiles, maxBytes, log: log.child({ tenantId }) };
+    const shared = { registry, localFiles, erasures, maxBytes, log: log.child({ tenantId }) };
     const tail = new TenantTail({ ...shared, tenantId, streams, stream, session, dir, dedupe });
     const tenant: Tenant = { tail, session, stream, usedAt: performance.now(), turn: mkdir(dir, { recursive: true }) };
     this.#tenants.set(tenantId, tenant);

@@ -4,7 +4,9 @@ import type { Logger } from '../../runtime/log.ts';
 import type { Column } from '../../schemas/columns.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { Duplicates } from '../dedupe/duplicates.ts';
+import { ERASURES_ID } from '../delta/guards.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
+import { NO_ERASURES, type ErasureList } from '../erasure/list.ts';
 import type { Session } from '../flush/engine.ts';
 import { Preparation } from '../flush/prepare.ts';
 import type { WrittenFile } from '../flush/write.ts';
@@ -44,6 +46,7 @@ export interface TenantTailOptions {
   maxBytes: number;
   dedupe: { maxBytes: number; windowMs: number };
   localFiles: LocalFiles;
+  erasures: (tenantId: string) => Promise<ErasureList>;
   log: Logger;
 }
 
@@ -73,6 +76,8 @@ export class TenantTail {
   readonly #options: TenantTailOptions;
   #increments: Increment[] = [];
   #duplicates: Duplicates;
+  /** Who must not be seen. */
+  #erasures = NO_ERASURES;
   #made = 0;
   /** Everything after this and up to `#last` is in the increments. */
   #last = 0;
@@ -89,7 +94,7 @@ export class TenantTail {
    * @throws Error when the stream server does not answer, or the stream does not hold still.
    */
   async refresh(snapshot: () => Promise<Snapshot>): Promise<TailState | undefined> {
-    const { streams, stream, tenantId, maxBytes } = this.#options;
+    const { streams, stream, tenantId, maxBytes, erasures } = this.#options;
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       const before = await streams.state(stream);
       if (!before) return undefined;
@@ -103,6 +108,11 @@ export class TenantTail {
       const after = await streams.state(stream);
       // What was trimmed while it was read is committed, but maybe not in the snapshot.
       if (after?.created !== before.created || after.first > from) {
+        this.#forget();
+        continue;
+      }
+      if ((events.txns.get(ERASURES_ID) ?? 0) > this.#erasures.version) {
+        this.#erasures = await erasures(tenantId);
         this.#forget();
         continue;
       }
@@ -143,7 +153,7 @@ export class TenantTail {
   }
 
   async #add(messages: readonly StreamMessage[], { epoch }: StreamState, events: Snapshot): Promise<void> {
-    const { stream, registry, session, dir, localFiles, log } = this.#options;
+    const { tenantId, stream, registry, session, dir, localFiles, log } = this.#options;
     const window = new Window({
       dir: join(dir, String(this.#made++)),
       shard: stream.shard,
@@ -162,6 +172,7 @@ export class TenantTail {
         session,
         duplicates: this.#duplicates,
         stored: tailIds(session, events, localFiles),
+        erasures: new Map([[tenantId, this.#erasures]]),
         extra: [SEQUENCE_COLUMN],
         log,
         onMemory: () => undefined,

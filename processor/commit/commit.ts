@@ -52,19 +52,25 @@ export function planCommits(stream: string, window: ClosedWindow, { files, outco
       commits.push({ name, tenantId, files: own.map((file) => newFile(file, from)), info, first });
     };
     const { acceptedByDay, quarantinedByDay } = countsByDay(outcome);
-    if (accepted > 0) commit('events', { accepted, stored, duplicate, setAside, days: acceptedByDay, duplicates });
-    if (quarantined > 0) commit('quarantine', { quarantined, days: quarantinedByDay });
+    const { erasedEvents, erasedRejected } = outcome;
+    const counts = { accepted, stored, duplicate, setAside };
+    if (accepted > 0) commit('events', { ...counts, days: acceptedByDay, duplicates, ...erasedOf(erasedEvents) });
+    if (quarantined > 0) commit('quarantine', { quarantined, days: quarantinedByDay, ...erasedOf(erasedRejected) });
   }
   return commits;
+}
+
+function erasedOf(erased: Record<string, string>): { erased?: Record<string, string> } {
+  return Object.keys(erased).length > 0 ? { erased } : {};
 }
 
 /** The accounts of both tables (lake/accounts/account.ts); days without a count are left out. */
 function countsByDay({ days }: Outcome): { acceptedByDay: AcceptedByDay; quarantinedByDay: QuarantinedByDay } {
   const acceptedByDay: AcceptedByDay = {};
   const quarantinedByDay: QuarantinedByDay = {};
-  for (const [day, { accepted, duplicate, setAside, quarantined, setAsideRows }] of days) {
-    if (accepted > 0) acceptedByDay[day] = { accepted, duplicate, setAside };
-    if (quarantined > 0) quarantinedByDay[day] = { quarantined, setAside: setAsideRows };
+  for (const [day, { accepted, duplicate, setAside, quarantined, setAsideRows, erased, erasedRows }] of days) {
+    if (accepted > 0) acceptedByDay[day] = { accepted, duplicate, setAside, erased };
+    if (quarantined > 0) quarantinedByDay[day] = { quarantined, setAside: setAsideRows, erased: erasedRows };
   }
   return { acceptedByDay, quarantinedByDay };
 }
@@ -135,6 +141,7 @@ async function commitTable(
     files: files.map(({ file }) => file),
     txn: { appId: tables.appId, version: window.lastSequence, expected: tables.expected(name, tenantId), epoch },
     unusedSinceMs,
+    erasures: tables.erasures(tenantId).version,
     info: { operation: 'STREAMING UPDATE', epoch, ...info },
   };
   let unsure = false;

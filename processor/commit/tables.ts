@@ -1,5 +1,8 @@
+import { ERASURES_ID } from '../../lake/delta/guards.ts';
 import type { Table } from '../../lake/delta/table.ts';
+import { NO_ERASURES, readErasures, type ErasureList } from '../../lake/erasure/list.ts';
 import type { OpenTables } from '../../lake/openTables.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
 import { TABLE_NAMES, type TableName } from '../../lake/tables.ts';
 import type { Stored } from '../../lake/window/window.ts';
 
@@ -8,6 +11,7 @@ import type { Stored } from '../../lake/window/window.ts';
  * the owner commits under the stream's appId, so that what was read once and advanced by its own commits stays true.
  */
 export class Tables {
+  readonly #storage: Storage;
   readonly #tables: OpenTables;
   /** Identity of the stream: its name and creation time. */
   readonly appId: string;
@@ -15,7 +19,10 @@ export class Tables {
   /** Tables that have a txn of this appId at all; the others are told `undefined`. */
   readonly #expected = new Map<string, number>();
 
-  constructor(tables: OpenTables, appId: string) {
+  readonly #erasures = new Map<string, ErasureList>();
+
+  constructor(storage: Storage, tables: OpenTables, appId: string) {
+    this.#storage = storage;
     this.#tables = tables;
     this.appId = appId;
   }
@@ -27,17 +34,31 @@ export class Tables {
 
   /** Reads from the lake what of the stream is in a tenant's tables. */
   async load(tenantId: string): Promise<Stored> {
+    let erasures = 0;
     const [events, quarantine] = await Promise.all(
       TABLE_NAMES.map(async (name) => {
         const { txns } = await this.table(name, tenantId).snapshot();
+        erasures += txns.get(ERASURES_ID) ?? 0;
         const version = txns.get(this.appId);
         if (version !== undefined) this.#expected.set(key(name, tenantId), version);
         return version ?? 0;
       }),
     );
+    // One that is added later makes the next commit conflict, and whoever owns the shard then begins here.
+    if (erasures > 0) this.#erasures.set(tenantId, await readErasures(this.#storage, tenantId));
     const stored = { events: events!, quarantine: quarantine! };
     this.#stored.set(tenantId, stored);
     return stored;
+  }
+
+  /** Who is erased, of the tenants that have erased somebody. */
+  get allErasures(): ReadonlyMap<string, ErasureList> {
+    return this.#erasures;
+  }
+
+  /** Who is erased of a tenant, as far as its rows must respect. */
+  erasures(tenantId: string): ErasureList {
+    return this.#erasures.get(tenantId) ?? NO_ERASURES;
   }
 
   /** The txn version a commit must find in the table. */

@@ -95,6 +95,7 @@ export class Flusher {
       session,
       duplicates: this.#duplicates,
       stored: lakeIds(session, newestIdFiles(storage, table, join(dir, `ids-${lease.shard}-${lease.epoch}`))),
+      erasures: tables.allErasures,
       log,
       onMemory: () => this.#resize(0.5),
     });

@@ -38,7 +38,7 @@ export async function takeOver(context: ShardContext, lease: Lease, steps: Steps
   }
   const floor = await steps.persist('reading the floor', () => progress.floor(shard, stream.created));
   checkFloor(stream, floor, log);
-  return { lease, stream, intents, tables: new Tables(tables, stream.appId), floor };
+  return { lease, stream, intents, tables: new Tables(storage, tables, stream.appId), floor };
 }
 
 /** @throws Error when the stream has gone back, so that new messages would carry sequences that are committed already. */

@@ -11,6 +11,7 @@ import type { Storage } from '../../lake/storage/storage.ts';
 import type { ShardStream, ShardStreams } from '../../lake/tail/shardStream.ts';
 import type { StreamMessage } from '../../lake/window/message.ts';
 import { Window, type Stored } from '../../lake/window/window.ts';
+import type { ErasureList } from '../../lake/erasure/list.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { mayHoldBefore } from './range.ts';
@@ -34,6 +35,8 @@ export interface RebuildOptions {
   storage: Storage;
   session: Session;
   registry: Registry;
+  /** Who must not come back. */
+  erasures: ErasureList;
   dedupe: DuplicatesOptions;
   windowBytes: number;
   dir: string;
@@ -92,7 +95,8 @@ async function writePart(
   { messages, wanted }: Part,
   options: RebuildOptions & { duplicates: Duplicates; stored: StoredIds },
 ): Promise<RebuiltFile[]> {
-  const { stream, epoch, dir, registry, session, duplicates, stored, log } = options;
+  const { tenantId, stream, epoch, dir, registry, session, duplicates, stored, log } = options;
+  const erasures = new Map([[tenantId, options.erasures]]);
   const { shard, shards } = stream;
   const limits = { bytes: Infinity, messages: Infinity, ageMs: Infinity };
   const window = new Window({ dir, shard, shards, epoch, limits });
@@ -103,7 +107,7 @@ async function writePart(
   }
   const closed = await window.close();
   const onMemory = (): void => undefined;
-  const preparation = new Preparation(closed, { registry, session, duplicates, stored, log, onMemory });
+  const preparation = new Preparation(closed, { registry, session, duplicates, stored, erasures, log, onMemory });
   const { files } = await preparation.run();
   duplicates.commit();
   const { eventsFile, batchesFile, rejectedFile } = preparation.window;

@@ -3,6 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { DuplicatesOptions } from '../../lake/dedupe/duplicates.ts';
+import { readErasures } from '../../lake/erasure/list.ts';
 import type { AddFile } from '../../lake/delta/actions.ts';
 import { openTable, TxnConflict, type Table } from '../../lake/delta/table.ts';
 import type { Session } from '../../lake/flush/engine.ts';
@@ -87,7 +88,9 @@ async function replayOnce(options: ReplayOptions): Promise<ReplayReport> {
   const scope = { segmentIds: [], from, to };
   const live = { events: filesInScope(events, scope), quarantine: filesInScope(quarantine, scope) };
   const firstSequence = await sequenceNeeded(options, held, [...live.events, ...live.quarantine]);
-  const facts = { ...options, streams, stream, epoch: held.epoch, from: firstSequence, upTo, events: tables.events };
+  const erasures = await readErasures(storage, tenantId);
+  const place = { streams, stream, epoch: held.epoch, from: firstSequence, upTo, events: tables.events };
+  const facts = { ...options, ...place, erasures };
   const rebuilt = await rebuild(facts);
   const wanted = rebuilt.filter(({ date }) => date >= from && date <= to);
   options.reach('rebuilt');
@@ -109,7 +112,7 @@ async function replayOnce(options: ReplayOptions): Promise<ReplayReport> {
   refuseLoss(report, options);
   const swapped = await swapAll(
     different.map(({ partition }) => partition),
-    { options, tables, stream },
+    { options, tables, stream, erasures: erasures.version },
   );
   return { ...report, swapped };
 }
@@ -155,8 +158,9 @@ function refuseLoss({ partitions }: ReplayReport, { acceptLoss }: ReplayOptions)
 
 async function swapAll(
   partitions: readonly Partition[],
-  { options, tables, stream }: { options: ReplayOptions; tables: Record<TableName, Table>; stream: ShardStream },
+  place: { options: ReplayOptions; tables: Record<TableName, Table>; stream: ShardStream; erasures: number },
 ): Promise<NonNullable<ReplayReport['swapped']>> {
+  const { options, tables, stream, erasures } = place;
   const { storage, from, to, reach } = options;
   const id = randomUUID().slice(0, 8);
   const versions: Partial<Record<TableName, number>> = {};
@@ -164,7 +168,7 @@ async function swapAll(
     const own = partitions.filter(({ table }) => table === name);
     if (own.length === 0) continue;
     const table = tables[name];
-    const { version } = await swap(own, { storage, table, name, stream: stream.name, id, from, to, reach });
+    const { version } = await swap(own, { storage, table, name, stream: stream.name, erasures, id, from, to, reach });
     versions[name] = version;
   }
   return { id, versions };

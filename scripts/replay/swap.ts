@@ -5,7 +5,7 @@ import type { NewFile } from '../../lake/delta/commits.ts';
 import { ERASURES_ID } from '../../lake/delta/guards.ts';
 import { TxnConflict, type Table } from '../../lake/delta/table.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
-import { newFilePath, type TableName } from '../../lake/tables.ts';
+import { REPLAY_RECORDS, newFilePath, type TableName } from '../../lake/tables.ts';
 import type { Partition } from './compare.ts';
 import type { Reach } from './failpoint.ts';
 
@@ -27,7 +27,6 @@ export class CannotSwap extends Error {
   override name = 'CannotSwap';
 }
 
-const RECORDS = '_replays';
 /** Compaction leaves the new files alone for as long as vacuum leaves the old ones, so that the replay can be undone. */
 const HELD_MS = 24 * 3_600_000;
 
@@ -36,6 +35,8 @@ export interface SwapOptions {
   table: Table;
   name: TableName;
   stream: string;
+  /** Entries of the tenant's list of erasures that the rebuilt files respect. */
+  erasures: number;
   id: string;
   from: string;
   to: string;
@@ -48,7 +49,7 @@ export interface SwapOptions {
  * @throws TxnConflict when another commit has removed one of the live files: nothing has changed, compare again.
  */
 export async function swap(partitions: readonly Partition[], options: SwapOptions): Promise<{ version: number }> {
-  const { storage, table, name, stream, id, from, to, reach } = options;
+  const { storage, table, name, stream, erasures, id, from, to, reach } = options;
   const { root } = table.spec;
   const unusedSinceMs = Date.now();
   const tags = {
@@ -68,14 +69,14 @@ export async function swap(partitions: readonly Partition[], options: SwapOption
   for (const { localFile, file } of uploads) await storage.upload(`${root}/${file.path}`, localFile);
   reach('after-upload');
   const at = new Date().toISOString();
-  const erasures = (await table.snapshot()).txns.get(ERASURES_ID) ?? 0;
+  const respected = (await table.snapshot()).txns.get(ERASURES_ID) ?? 0;
   const added = add.map(({ path }) => path);
-  const record: SwapRecord = { id, at, from, to, table: name, removed: remove, added, erasures };
+  const record: SwapRecord = { id, at, from, to, table: name, removed: remove, added, erasures: respected };
   await storage.putIfAbsent(recordPath(root, record), Buffer.from(JSON.stringify(record)));
   reach('after-record');
   try {
     const info = { operation: 'REPLAY', operationParameters: { id, from, to } };
-    const { version } = await table.replace({ remove, add, dataChange: true, unusedSinceMs, erasures: 0, info });
+    const { version } = await table.replace({ remove, add, dataChange: true, unusedSinceMs, erasures, info });
     reach('after-commit');
     return { version };
   } catch (error) {
@@ -88,7 +89,7 @@ export async function swap(partitions: readonly Partition[], options: SwapOption
 /** The records of a table's replays, newest first, whether they were committed or not. */
 export async function swapRecords(storage: Storage, { spec: { root } }: Table): Promise<SwapRecord[]> {
   const records: SwapRecord[] = [];
-  for await (const { path } of storage.list(`${root}/${RECORDS}/`)) {
+  for await (const { path } of storage.list(`${root}/${REPLAY_RECORDS}/`)) {
     const body = await storage.get(path);
     if (body) records.push(JSON.parse(Buffer.from(body).toString('utf8')) as SwapRecord);
   }
@@ -149,5 +150,5 @@ function asNewFile({ path, size, partitionValues, stats, tags }: AddFile): NewFi
 
 /** Sorts by time. */
 function recordPath(root: string, { at, id }: SwapRecord): string {
-  return `${root}/${RECORDS}/${at.replaceAll(':', '-')}-${id}.json`;
+  return `${root}/${REPLAY_RECORDS}/${at.replaceAll(':', '-')}-${id}.json`;
 }

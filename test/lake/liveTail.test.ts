@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readErasures } from '../../lake/erasure/list.ts';
 import { lakeFolderFiles } from '../../lake/query/localFiles.ts';
 import { createQueries, type Queries, type QueryAnswer } from '../../lake/query/query.ts';
 import type { AsOf } from '../../lake/query/resolve.ts';
@@ -36,6 +37,7 @@ async function openQueries(maxBytes = 64 << 20): Promise<{ tail: LiveTail; queri
     replicas: 1,
     registry,
     localFiles,
+    erasures: (tenantId) => readErasures(bench.storage, tenantId),
     dir: join(dir, `tail-${maxBytes}`),
     maxBytes,
     dedupeWindowMs: 86_400_000,

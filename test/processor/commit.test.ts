@@ -66,6 +66,10 @@ const outcome = (over: Partial<WrittenWindow['outcomes'] extends Map<string, inf
   setAside: 0,
   quarantined: 0,
   duplicates: {},
+  erased: 0,
+  erasedRows: 0,
+  erasedEvents: {},
+  erasedRejected: {},
   days: new Map(),
   ...over,
 });
@@ -99,7 +103,7 @@ function options(effects: string[], over: Partial<CommitOptions> = {}): CommitOp
   const storage = recorded(lake, effects);
   return {
     storage,
-    tables: new Tables(openTables(storage, registry), APP_ID),
+    tables: new Tables(storage, openTables(storage, registry), APP_ID),
     intents: {
       record: (files: FilesByTable) => {
         effects.push(`record ${Object.values(files).flat().length} files`);
@@ -219,7 +223,7 @@ test('an owner that was stopped for so long that its uploads were vacuumed canno
     return lake.putIfAbsent(path, body);
   };
   const second = aWindow(5, 9);
-  const late = options([], { storage: slow, tables: new Tables(openTables(slow, registry), APP_ID) });
+  const late = options([], { storage: slow, tables: new Tables(slow, openTables(slow, registry), APP_ID) });
   await late.tables.load('t1');
   await expect(commitWindow(second, await commitsOf(second), late)).rejects.toThrow(/vacuumed/);
   expect(vacuumed).toBe(1);
@@ -316,7 +320,7 @@ test('a commit whose answer was lost is found in the table and not made again', 
       return created;
     },
   };
-  lossy.tables = new Tables(openTables(lossy.storage, registry), APP_ID);
+  lossy.tables = new Tables(lossy.storage, openTables(lossy.storage, registry), APP_ID);
   lossy.persist = async (_, task) => {
     try {
       return await task();

@@ -77,7 +77,14 @@ async function writeAndCommit(
   receivedAt: Date,
 ): Promise<{ stored: number; duplicate: number }> {
   const window = await windowOf(events, receivedAt);
-  const written = await writeWindow(window, { registry, session, duplicates, stored: stored(), parts: 1 });
+  const written = await writeWindow(window, {
+    registry,
+    session,
+    duplicates,
+    stored: stored(),
+    erasures: new Map(),
+    parts: 1,
+  });
   for (const { tenantId, files, info } of planCommits('EVENTS_0', window, written)) {
     for (const { localFile, file } of files) await storage.upload(`events/tenant=${tenantId}/${file.path}`, localFile);
     const expected = windows === 1 ? undefined : windows - 1;
@@ -118,7 +125,14 @@ test('a window is cut into as many parts as asked, with the same result', async 
   const window = await windowOf([...events, ...events.slice(0, 50)], new Date());
   const duplicates = new Duplicates({ maxBytes: 1e8, windowMs: HOUR });
   for (const parts of [1, 2, 3]) {
-    const { files, outcomes } = await writeWindow(window, { registry, session, duplicates, stored: stored(), parts });
+    const { files, outcomes } = await writeWindow(window, {
+      registry,
+      session,
+      duplicates,
+      stored: stored(),
+      erasures: new Map(),
+      parts,
+    });
     expect(outcomes.get('shop')).toMatchObject({ accepted: 350, stored: 300, duplicate: 50 });
     expect(files).toHaveLength(parts);
     expect(files.reduce((sum, { rows }) => sum + rows, 0)).toBe(300);

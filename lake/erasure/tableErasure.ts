@@ -1,0 +1,209 @@
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { formatRanges, parseRanges } from '../accounts/account.ts';
+import type { AddFile } from '../delta/actions.ts';
+import type { NewFile } from '../delta/commits.ts';
+import { copyStats, fileStats } from '../delta/stats.ts';
+import { TxnConflict, type Table } from '../delta/table.ts';
+import { parquetCopyOptions } from '../parquet.ts';
+import { literal, type SqlSession } from '../sqlEngine.ts';
+import type { Storage } from '../storage/storage.ts';
+import { fileName, parseFileName } from '../tables.ts';
+import { localFile, rowsOf } from './localRows.ts';
+import { isOfPerson, type Person, type RowKind } from './person.ts';
+
+export interface TableErasureOptions {
+  storage: Storage;
+  session: SqlSession;
+  /** Folder for unfinished files. */
+  folder: string;
+  person: Person;
+  kind: RowKind;
+  /** Only say what would be erased. */
+  dryRun: boolean;
+}
+
+/** What was done to one table. */
+export interface TableErasure {
+  root: string;
+  /** Files rewritten, and rows in them before and after. */
+  files: number;
+  rowsBefore: number;
+  rowsAfter: number;
+  /** Rows erased; in a dry run, to be erased. */
+  erased: number;
+  /** This version was read whole, every file of it, and holds no row of the person. */
+  verified: { version: number; files: number; rows: number; found: number };
+}
+
+interface Scanned {
+  rows: number;
+  matched: number;
+}
+
+interface Erased {
+  days: Record<string, { erased: number }>;
+  erased: Record<string, string>;
+}
+
+/** Files rewritten in one commit. */
+const FILES_A_COMMIT = 50;
+
+/**
+ * Rewrites every file of a table that has rows of the person, without them, until a version is found of which every file was
+ * read and none has any. Once the table respects the list of erasures no commit can bring new ones, so that this ends; what
+ * compaction rewrites meanwhile is read again. May be killed at any step and repeated.
+ * @throws LakeError storage_unavailable, table_corrupt
+ */
+export async function eraseFromTable(table: Table, options: TableErasureOptions): Promise<TableErasure> {
+  const { root } = table.spec;
+  const done: TableErasure = {
+    root,
+    files: 0,
+    rowsBefore: 0,
+    rowsAfter: 0,
+    erased: 0,
+    verified: { version: -1, files: 0, rows: 0, found: 0 },
+  };
+  const clean = new Map<string, number>();
+  for (;;) {
+    const { files, version } = await table.snapshot();
+    const dirty: { file: AddFile; scanned: Scanned }[] = [];
+    for (const file of files.values()) {
+      if (clean.has(file.path)) continue;
+      const scanned = await scan(table, file, options);
+      if (!scanned) continue;
+      if (scanned.matched === 0) clean.set(file.path, scanned.rows);
+      else dirty.push({ file, scanned });
+      if (dirty.length >= FILES_A_COMMIT && !options.dryRun) break;
+    }
+    const found = dirty.reduce((sum, { scanned }) => sum + scanned.matched, 0);
+    const seen = [...files.keys()].filter((path) => clean.has(path));
+    if (options.dryRun || (dirty.length === 0 && seen.length === files.size)) {
+      const rows = seen.reduce((sum, path) => sum + clean.get(path)!, 0);
+      if (options.dryRun) Object.assign(done, { erased: found, files: dirty.length });
+      return { ...done, verified: { version, files: seen.length, rows, found } };
+    }
+    if (
+      dirty.length > 0 &&
+      (await rewrite(
+        table,
+        dirty.map(({ file }) => file),
+        options,
+      ))
+    ) {
+      done.files += dirty.length;
+      done.rowsBefore += dirty.reduce((sum, { scanned }) => sum + scanned.rows, 0);
+      done.rowsAfter += dirty.reduce((sum, { scanned }) => sum + scanned.rows - scanned.matched, 0);
+      done.erased += found;
+    }
+  }
+}
+
+/** Undefined: the file is not in the table any more. */
+async function scan(table: Table, { path }: AddFile, options: TableErasureOptions): Promise<Scanned | undefined> {
+  try {
+    return await withFile(table, path, options, async (session, file, condition) => {
+      const [row] = await session.run(
+        `SELECT count(*) AS rows, count(*) FILTER (WHERE ${condition}) AS matched FROM ${rowsOf(file)}`,
+      );
+      return { rows: Number(row!.rows), matched: Number(row!.matched) };
+    });
+  } catch (error) {
+    if ((await table.snapshot()).files.has(path)) throw error;
+    return undefined;
+  }
+}
+
+/** One commit; false when another one replaced a file of these meanwhile. */
+async function rewrite(table: Table, files: readonly AddFile[], options: TableErasureOptions): Promise<boolean> {
+  const { storage } = options;
+  const { root } = table.spec;
+  const unusedSinceMs = Date.now();
+  const total: Erased = { days: {}, erased: {} };
+  const add: NewFile[] = [];
+  try {
+    for (const file of files) {
+      const written = await withFile(table, file.path, options, async (session, local, condition) => {
+        if (options.kind !== 'mart') await count(session, { local, condition, into: total });
+        return write(session, { table, file, local, condition, folder: options.folder });
+      });
+      if (!written) continue;
+      await storage.upload(`${root}/${written.file.path}`, written.target);
+      await rm(written.target);
+      add.push(written.file);
+    }
+    const counts = options.kind === 'mart' ? {} : total;
+    const info = { operation: 'DELETE', operationParameters: { reason: 'erasure of a person' }, ...counts };
+    await table.replace({ remove: files, add, dataChange: true, unusedSinceMs, info });
+    return true;
+  } catch (error) {
+    if (!(error instanceof TxnConflict)) throw error;
+    await storage.delete(add.map(({ path }) => `${root}/${path}`));
+    return false;
+  }
+}
+
+/** The file without the person's rows, in the same order; undefined when nothing is left. */
+async function write(
+  session: SqlSession,
+  job: { table: Table; file: AddFile; local: string; condition: string; folder: string },
+): Promise<{ file: NewFile; target: string } | undefined> {
+  const { table, file, local, condition, folder } = job;
+  const target = join(folder, `${randomBytes(6).toString('hex')}.parquet`);
+  const options = `${parquetCopyOptions({ profile: 'zstd', age: 'compacted' })}, RETURN_STATS`;
+  const kept = `SELECT * FROM ${rowsOf(local)} WHERE NOT ${condition}`;
+  const [row] = await session.run(`COPY (${kept}) TO ${literal(target)} (${options})`);
+  const [left] = await session.run(`SELECT count(*) AS rows FROM (${kept})`);
+  const rows = Number(left!.rows);
+  if (rows === 0) {
+    await rm(target, { force: true });
+    return undefined;
+  }
+  const copied = copyStats(row!);
+  if (copied.count !== rows) throw new Error(`erasure: ${copied.count} rows were written of ${rows}`);
+  const source = parseFileName(file.path);
+  const unique = randomBytes(6).toString('hex');
+  const name = source ? fileName(source, unique) : `rewritten-${unique}.parquet`;
+  const partitionValues = Object.fromEntries(
+    Object.entries(file.partitionValues).flatMap(([key, value]) => (value === null ? [] : [[key, value]])),
+  );
+  const folderOf = dirname(file.path);
+  const path = folderOf === '.' ? name : `${folderOf}/${name}`;
+  const stats = fileStats(copied, table.spec.columns);
+  const tags = file.tags ? { tags: file.tags } : {};
+  return { file: { path, size: copied.file_size_bytes, rows, partitionValues, stats, ...tags }, target };
+}
+
+/** Adds up what is erased, by day of receipt and by receipt (lake/accounts/commits.ts). */
+async function count(
+  session: SqlSession,
+  { local, condition, into }: { local: string; condition: string; into: Erased },
+): Promise<void> {
+  const rows = await session.run(
+    `SELECT strftime(received_at, '%Y-%m-%d') AS day, receipt_id, count(*) AS rows,
+       string_agg(coalesce(receipt_index, 0)::VARCHAR, ',') AS indexes
+     FROM ${rowsOf(local)} WHERE ${condition} GROUP BY 1, 2 ORDER BY 1, 2`,
+  );
+  for (const { day, receipt_id: receipt, rows: erased, indexes } of rows) {
+    const [date, id] = [String(day), String(receipt)];
+    into.days[date] = { erased: (into.days[date]?.erased ?? 0) + Number(erased) };
+    into.erased[id] = formatRanges([...parseRanges(into.erased[id] ?? ''), ...parseRanges(String(indexes))]);
+  }
+}
+
+async function withFile<T>(
+  table: Table,
+  path: string,
+  { storage, session, folder, person, kind }: TableErasureOptions,
+  task: (session: SqlSession, file: string, condition: string) => Promise<T>,
+): Promise<T> {
+  const local = await localFile(storage, `${table.spec.root}/${path}`, folder);
+  try {
+    const columns = kind === 'mart' ? await session.run(`DESCRIBE SELECT * FROM ${rowsOf(local.file)}`) : [];
+    return await task(session, local.file, isOfPerson(kind, columns, person));
+  } finally {
+    await local.release();
+  }
+}

@@ -1,0 +1,161 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openTable } from '../../lake/delta/table.ts';
+import { openDuckdb } from '../../lake/duckdb.ts';
+import { literal, type SqlSession } from '../../lake/sqlEngine.ts';
+import { vacuum } from '../../lake/maintenance/vacuum.ts';
+import type { RejectedEvent } from '../../schemas/envelope.ts';
+import { runScript } from '../scripts/spor.ts';
+import { anEvent, messageOf, type TestEvent } from './support/messages.ts';
+import { startBench, type Bench } from './support/processor.ts';
+
+let bench: Bench;
+const engine = openDuckdb({ memory: '512MiB', threads: 1, spillDir: '' });
+let session: SqlSession;
+beforeAll(async () => {
+  bench = await startBench();
+  session = engine.session();
+});
+afterAll(async () => {
+  await session.close();
+  await engine.close();
+  await bench.stop();
+});
+
+const TENANT = 'tenant-a';
+const PERSON = { userId: 'customer-4711-x', anonymousId: 'visitor-of-4711', consent: { personalization: true } };
+const OTHER = { userId: 'customer-4711', anonymousId: 'visitor-1' };
+/** On a shared device. */
+const SPOUSE = { userId: 'customer-99', anonymousId: PERSON.anonymousId };
+
+function refused(index: number, event: Record<string, unknown>): RejectedEvent {
+  return { index, code: 'required', path: '/phrase', message: 'missing', raw: JSON.stringify(event) };
+}
+
+async function publish(events: TestEvent[], rejected: RejectedEvent[] = []): Promise<void> {
+  await bench.publish(messageOf(TENANT, 'web', [{ events, rejected }]));
+}
+
+/** A table that something else made of the tenant's events. */
+async function addMart(): Promise<void> {
+  const root = `marts/tenant=${TENANT}/interactions`;
+  const file = join(bench.lakeDir, '..', 'mart.parquet');
+  await session.run(
+    `COPY (SELECT * FROM (VALUES ('${PERSON.userId}', 'SKU-1', 3), ('${OTHER.userId}', 'SKU-2', 1)) t(user_id, product_id, n))
+     TO ${literal(file)} (FORMAT parquet)`,
+  );
+  await bench.storage.upload(`${root}/part-0.parquet`, file);
+  const text = (name: string) => ({ name, type: 'string' as const });
+  const columns = [text('user_id'), text('product_id'), { name: 'n', type: 'integer' as const }];
+  const stats = { numRecords: 2, minValues: {}, maxValues: {}, nullCount: {} };
+  await openTable(bench.storage, { root, columns, partitionColumns: [] }).append({
+    files: [{ path: 'part-0.parquet', size: 1, rows: 2, partitionValues: {}, stats }],
+    txn: { appId: 'marts', version: 1, expected: undefined },
+    info: {},
+  });
+}
+
+/** Files of the lake that hold one of the ids, whatever they are: as bytes, and Parquet as values too. */
+async function filesWith(ids: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const entry of await readdir(bench.lakeDir, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const file = join(entry.parentPath, entry.name);
+    const bytes = await readFile(file);
+    const isParquet = file.endsWith('.parquet');
+    const read = `SELECT count(*) AS n FROM (SELECT to_json(t)::VARCHAR AS j FROM read_parquet(${literal(file)}, hive_partitioning = false) t)`;
+    for (const id of ids) {
+      const [row] = isParquet ? await session.run(`${read} WHERE contains(j, ${literal(id)})`) : [];
+      if (bytes.includes(id) || Number(row?.n ?? 0) > 0) found.push(`${file}: ${id}`);
+    }
+  }
+  return found;
+}
+
+test('a person leaves every table beside flushes, stays out whatever comes late, and is gone from the disk after vacuum', async () => {
+  const processor = await bench.processor({ MAINTENANCE: 'false' });
+  const spor = (...args: string[]) =>
+    runScript('spor.mjs', args, {
+      env: { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` },
+      cwd: bench.lakeDir,
+    });
+  const kept: TestEvent[] = [];
+  const round = async (from: number): Promise<void> => {
+    const others = [anEvent(from, undefined, OTHER), anEvent(from + 1), anEvent(from + 2, undefined, SPOUSE)];
+    kept.push(...others);
+    const theirs = [
+      anEvent(from, undefined, PERSON),
+      anEvent(from + 1, undefined, { anonymousId: PERSON.anonymousId }),
+    ];
+    await publish(
+      [theirs[0]!, ...others, theirs[1]!],
+      [
+        refused(5, { type: 'Search', ...PERSON }),
+        refused(6, { type: 'Search', ...OTHER }),
+        refused(7, { userId: 4711 }),
+      ],
+    );
+  };
+  for (let index = 0; index < 6; index++) {
+    await round(10 * index);
+    await bench.settled();
+  }
+  await addMart();
+  await bench.table('events', TENANT).checkpoint();
+
+  const dryRun = await spor('erase', '--tenant', TENANT, '--user', PERSON.userId, '--dry-run', '--json');
+  expect(JSON.parse(dryRun.stdout)).toMatchObject({
+    linkedIds: [PERSON.anonymousId],
+    list: 0,
+    tables: [{ erased: 6 }, { erased: 6 }, { root: `marts/tenant=${TENANT}/interactions`, erased: 1 }],
+  });
+
+  let erasing = true;
+  const load = (async () => {
+    for (let index = 6; erasing; index++) {
+      await round(10 * index);
+      if (index % 10 === 0) await bench.settled();
+    }
+  })();
+  const args = ['erase', '--tenant', TENANT, '--user', PERSON.userId, '--linked', '--by', 'the tests', '--json'];
+  const finished = await spor(...args);
+  erasing = false;
+  await load;
+  expect(finished.code, finished.stderr).toBe(0);
+  const report = JSON.parse(finished.stdout) as { report: string; tables: { verified: unknown }[] };
+  expect(report.tables.map(({ verified }) => verified)).toMatchObject([{ found: 0 }, { found: 0 }, { found: 0 }]);
+  expect(await readFile(join(bench.lakeDir, report.report), 'utf8')).toContain('"by":"the tests"');
+  await round(100_000);
+  await bench.settled();
+
+  const rows = await bench.rows('events', TENANT, 'event_id', 'event_id');
+  expect(rows.map(({ event_id: id }) => id)).toEqual(kept.map(({ eventId }) => eventId).sort());
+  const raws = await bench.rows('quarantine', TENANT, 'raw', 'raw');
+  expect(raws.map(({ raw }) => String(raw)).filter((raw) => raw.includes(PERSON.userId))).toEqual([]);
+  expect(raws).toHaveLength((2 * kept.length) / 3);
+  expect(processor.child.exitCode).toBeNull();
+  // Every accepted and every refused event is accounted for.
+  const today = new Date().toISOString().slice(0, 10);
+  const reconciled = await spor('reconcile', '--tenant', TENANT, '--date', today, '--json');
+  expect(reconciled.code, `${reconciled.stdout}${reconciled.stderr}`.slice(0, 2_000)).toBe(0);
+
+  // Again: nothing is left to do.
+  const again = JSON.parse((await spor(...args)).stdout) as { list: number; tables: { erased: number }[] };
+  expect([again.list, ...again.tables.map(({ erased }) => erased)]).toEqual([1, 0, 0, 0]);
+
+  const now = Date.now() + 1_000;
+  const mart = openTable(bench.storage, {
+    root: `marts/tenant=${TENANT}/interactions`,
+    columns: [],
+    partitionColumns: [],
+  });
+  for (const table of [bench.table('events', TENANT), bench.table('quarantine', TENANT), mart]) {
+    await vacuum(bench.storage, table, { graceMs: 0, force: true, now });
+    await table.checkpoint();
+  }
+  const rest = await filesWith([PERSON.userId]);
+  expect(rest.filter((file) => !file.includes('/marts/'))).toEqual([]);
+  const [spouse] = await bench.rows('events', TENANT, 'count(*) AS n', '1');
+  expect(Number(spouse!.n)).toBe(kept.length);
+});
