@@ -2,13 +2,13 @@
  * What a commit says of the events it brings, so that the tables account for themselves: kept in the entry's `commitInfo`.
  * Days are UTC dates of receipt, `2026-11-23`, whatever day an event happened on.
  */
-export type CountsByDay<Count extends string> = Record<string, Record<Count, number>>;
+type CountsByDay<Count extends string> = Record<string, Record<Count, number> & { erased?: number }>;
 
 /** A commit of a flush to the events table. accepted = stored + duplicate + setAside + erased, of each day. */
-export type AcceptedByDay = CountsByDay<'accepted' | 'duplicate' | 'setAside' | 'erased'>;
+export type AcceptedByDay = CountsByDay<'accepted' | 'duplicate' | 'setAside'>;
 
 /** A commit of a flush to the quarantine table: rows, of which some are accepted events that were set aside, and some left out, erased. */
-export type QuarantinedByDay = CountsByDay<'quarantined' | 'setAside' | 'erased'>;
+export type QuarantinedByDay = CountsByDay<'quarantined' | 'setAside'>;
 
 /** What a tenant has in a window, by day of receipt. */
 export interface DayShare {

@@ -69,8 +69,13 @@ function countsByDay({ days }: Outcome): { acceptedByDay: AcceptedByDay; quarant
   const acceptedByDay: AcceptedByDay = {};
   const quarantinedByDay: QuarantinedByDay = {};
   for (const [day, { accepted, duplicate, setAside, quarantined, setAsideRows, erased, erasedRows }] of days) {
-    if (accepted > 0) acceptedByDay[day] = { accepted, duplicate, setAside, erased };
-    if (quarantined > 0) quarantinedByDay[day] = { quarantined, setAside: setAsideRows, erased: erasedRows };
+    if (accepted > 0) acceptedByDay[day] = { accepted, duplicate, setAside, ...(erased > 0 ? { erased } : {}) };
+    if (quarantined > 0)
+      quarantinedByDay[day] = {
+        quarantined,
+        setAside: setAsideRows,
+        ...(erasedRows > 0 ? { erased: erasedRows } : {}),
+      };
   }
   return { acceptedByDay, quarantinedByDay };
 }
