@@ -79,48 +79,6 @@ export function readAccounts(storage: Storage, root: string, sinceMs = 0): Promi
   });
 }
 
-/**
- * The flush that brought a message: the first that reaches it, found by halving, since a stream's flushes follow each other in
- * the log. Undefined where the message is not committed, or had nothing for the table as far as can be told.
- */
-export function findFlush(
-  storage: Storage,
-  root: string,
-  message: { appId: string; sequence: number },
-): Promise<Account | undefined> {
-  return afterCleaning(async () => searchFlush(storage, await listPlaces(storage, root), message));
-}
-
-async function searchFlush(
-  storage: Storage,
-  places: readonly Place[],
-  { appId, sequence }: { appId: string; sequence: number },
-): Promise<Account | undefined> {
-  /** The first account of this stream's flushes at or after a place, and behind which place it stands. */
-  const flushFrom = async (from: number, end: number): Promise<{ found: Account[]; next: number } | undefined> => {
-    for (let at = from; at < end; at++) {
-      const found = (await readPlace(storage, places[at]!)).filter(({ flush }) => flush?.appId === appId);
-      if (found.length > 0) return { found, next: at + 1 };
-    }
-    return undefined;
-  };
-  let low = 0;
-  let high = places.length;
-  let found: Account | undefined;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const probe = await flushFrom(middle, high);
-    const reaching = probe?.found.find(({ flush }) => flush!.lastSequence >= sequence);
-    if (probe && !reaching) {
-      low = probe.next;
-      continue;
-    }
-    found = reaching ?? found;
-    high = middle;
-  }
-  return found && found.flush!.firstSequence <= sequence ? found : undefined;
-}
-
 /** Positions of a batch's events that an account names. */
 export function positionsOf(named: Record<string, string>, receiptId: string): number[] {
   return Object.hasOwn(named, receiptId) ? parseRanges(named[receiptId]!) : [];
@@ -157,18 +115,23 @@ async function afterCleaning<T>(task: () => Promise<T>): Promise<T> {
   }
 }
 
+/** The files of folded accounts that together hold each cleaned entry once, in order. */
+export async function listFolds(storage: Storage, root: string): Promise<Place[]> {
+  const folds: (Place & { after: number })[] = [];
+  for await (const { path, modified } of storage.list(foldPath(root, ''))) {
+    const span = foldSpan(path);
+    if (span) folds.push({ path, ...span, isFold: true, modifiedMs: modified.getTime() });
+  }
+  return chainOf(folds);
+}
+
 async function listPlaces(storage: Storage, root: string): Promise<Place[]> {
   const entries: Place[] = [];
   for await (const { path, modified } of storage.list(`${root}/_delta_log/`)) {
     const version = entryVersion(path.slice(path.lastIndexOf('/') + 1));
     if (version !== undefined) entries.push({ path, version, isFold: false, modifiedMs: modified.getTime() });
   }
-  const folds: (Place & { after: number })[] = [];
-  for await (const { path, modified } of storage.list(foldPath(root, ''))) {
-    const span = foldSpan(path);
-    if (span) folds.push({ path, ...span, isFold: true, modifiedMs: modified.getTime() });
-  }
-  const chain = chainOf(folds);
+  const chain = await listFolds(storage, root);
   // Entries that are folded already and not deleted yet would count twice.
   const folded = chain.at(-1)?.version ?? -1;
   const rest = entries.filter(({ version }) => version > folded).sort((a, b) => a.version - b.version);
@@ -184,7 +147,8 @@ async function readPlaces(storage: Storage, places: readonly Place[]): Promise<A
   return accounts;
 }
 
-async function readPlace(storage: Storage, { path, version, isFold }: Place): Promise<Account[]> {
+/** @throws LakeError table_corrupt; storage_unavailable, also where an entry has been cleaned away since it was listed */
+export async function readPlace(storage: Storage, { path, version, isFold }: Place): Promise<Account[]> {
   const body = await storage.get(path);
   if (!body) throw new Cleaned(`${path} was listed and is not there: the log is being cleaned`);
   const text = Buffer.from(body).toString('utf8');

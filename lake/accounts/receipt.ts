@@ -7,7 +7,8 @@ import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import { tableRoot, type TableName } from '../tables.ts';
 import { MalformedMessage, parseMessage, type StreamMessage } from '../window/message.ts';
-import { findFlush, positionsOf, readAccounts, type Account } from './commits.ts';
+import { positionsOf, readAccounts, type Account } from './commits.ts';
+import { findFlush } from './findFlush.ts';
 import { rowsOfEvents, rowsOfReceipt, type RowPlace, type RowReading, type TableToRead } from './rows.ts';
 import type { StreamState, TenantStreams } from './tenantStream.ts';
 
@@ -161,7 +162,7 @@ class Lookup {
     const [events, quarantine] = await Promise.all([this.#read('events'), this.#read('quarantine')]);
     const first = events.rows[0] ?? quarantine.rows[0];
     const appId = this.#appId(events.snapshot) ?? this.#appId(quarantine.snapshot);
-    const account = appId === undefined ? undefined : await this.#flush(appId);
+    const account = appId === undefined ? undefined : await this.#flush(appId, events.snapshot.version);
     if (!held && !first) return undefined; // even where the log knows of duplicates: whose they are, it does not say
     const fates = held
       ? await this.#fatesOfHeld(held, { events, quarantine, appId, account })
@@ -201,10 +202,10 @@ class Lookup {
     return [...txns.keys()].find((id) => id.startsWith(name) && streamEpoch(id.slice(name.length)) === receipt.epoch);
   }
 
-  #flush(appId: string): Promise<Account | undefined> {
+  #flush(appId: string, newest: number): Promise<Account | undefined> {
     const { tenantId, receipt } = this.#subject;
     const root = tableRoot('events', tenantId);
-    return findFlush(this.#sources.storage, root, { appId, sequence: receipt.sequence });
+    return findFlush(this.#sources.storage, root, { appId, newest, sequence: receipt.sequence });
   }
 
   async #fatesOfHeld(held: HeldBatch, read: Read): Promise<EventFate[]> {
