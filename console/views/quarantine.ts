@@ -128,7 +128,7 @@ async function newest(page: Page): Promise<HTMLElement> {
   if (rows.length === 0) return nothing();
   const list = h(
     'ol',
-    { class: 'feed', 'aria-label': 'Refused events, newest first' },
+    { class: 'feed dated', 'aria-label': 'Refused events, newest first' },
     ...rows.slice(0, FIRST_SHOWN).map(line),
   );
   if (rows.length <= FIRST_SHOWN) return list;
@@ -174,7 +174,7 @@ function line(row: Record<string, unknown>): HTMLElement {
       h(
         'summary',
         {},
-        h('span', {}, when(at, 'time')),
+        h('span', {}, when(at)),
         h('span', {}, plain(segment)),
         h('span', {}, plain(type)),
         h('span', {}, `${plain(code)}: ${plain(message)}`),
