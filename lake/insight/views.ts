@@ -87,11 +87,16 @@ export function viewsReadBy(sql: string, views: readonly View[]): View[] {
 
 /**
  * Replaces `{{columns <type>}}` by the columns that an event type has, so that a field added to its schema shows in its view
- * without further ado, and `{{<name>}}` by the SQL of fragments/<name>.sql.
+ * without further ado; `{{item of lines with <field>}}…{{end}}` by the struct `line` with another value in one field (what
+ * struct_update does, whose named argument DuckDB 2 does not understand in a view that DuckDB 1 has stored); and `{{<name>}}`
+ * by the SQL of fragments/<name>.sql.
  */
 export function expandSql(sql: string, registry: Registry): string {
   return sql
     .replaceAll(/\{\{columns (\w+)\}\}/g, (_, type: string) => columnsOf(type, registry))
+    .replaceAll(/\{\{item of lines with (\w+)\}\}([^]*?)\{\{end\}\}/g, (_, field: string, value: string) =>
+      lineWith(field, value, registry),
+    )
     .replaceAll(/\{\{([a-z_]+)\}\}/g, (_, name: string) => readFragment(name).sql);
 }
 
@@ -106,6 +111,14 @@ export function insightStatements(registry: Registry): string[] {
     ...insightMacros().map(({ sql }) => sql),
     ...insightViews(registry).map(({ name, sql }) => `CREATE VIEW ${name} AS ${sql}`),
   ];
+}
+
+function lineWith(field: string, value: string, registry: Registry): string {
+  const type = eventColumns(registry).find(({ name }) => name === 'lines')?.type;
+  const item = typeof type === 'object' && 'list' in type ? type.list : undefined;
+  if (typeof item !== 'object' || !('struct' in item)) throw new Error('the column lines is no list of structs');
+  const parts = item.struct.map(({ name }) => `'${name}': ${name === field ? value : `line.${name}`}`);
+  return `{${parts.join(', ')}}`;
 }
 
 function columnsOf(type: string, registry: Registry): string {

@@ -87,7 +87,7 @@ export function martView(name: string, { spec }: Table, paths: readonly string[]
   const columns = [...spec.columns, ...spec.partitionColumns.map((of) => ({ name: of, type: 'date' as const }))];
   const empty = columns.map((of) => `NULL::${duckdbType(of.type)} AS ${identifier(of.name)}`).join(', ');
   const names = columns.map((of) => identifier(of.name)).join(', ');
-  const dated = spec.partitionColumns.length > 0 ? `hive_types = {'date': DATE}, ` : '';
+  const dated = spec.partitionColumns.length > 0 ? `hive_types = {'date': 'DATE'}, ` : '';
   const options = `hive_partitioning = ${dated !== ''}, ${dated}union_by_name = true`;
   const nothing = `SELECT ${empty} WHERE false`;
   // The union also keeps DuckDB 1.5 from failing on max(date) where date is a partition column of a single relation.

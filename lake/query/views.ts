@@ -97,7 +97,7 @@ function tableView(
 }
 
 function groupRelation({ paths, mixed }: FileGroup): string {
-  const options = `hive_partitioning = true, hive_types = {'segment': VARCHAR, 'date': DATE}, union_by_name = ${mixed}`;
+  const options = `hive_partitioning = true, hive_types = {'segment': 'VARCHAR', 'date': 'DATE'}, union_by_name = ${mixed}`;
   return `SELECT * FROM read_parquet([${paths.map(literal).join(', ')}], ${options})`;
 }
 

@@ -2,14 +2,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { changesRoute } from '../../lake/http/routes/changes.ts';
 import { reportRoutes } from '../../lake/http/routes/reports.ts';
 import { startQueryServer, type QueryServer } from '../../lake/http/server.ts';
+import { openTable } from '../../lake/delta/table.ts';
 import type { Report } from '../../lake/insight/reports.ts';
 import { LakeMetrics } from '../../lake/metrics.ts';
 import { openLakeQueries } from '../../lake/query/open.ts';
 import type { Queries, QueryAnswer } from '../../lake/query/query.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
 import { createSlots } from '../../lake/query/slots.ts';
 import { SETTINGS } from '../../lake/config.ts';
+import { tableSpec } from '../../lake/tables.ts';
 import { readConfig } from '../../runtime/config.ts';
 import { createLog } from '../../runtime/log.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
@@ -18,6 +22,7 @@ import { commitRows, REGISTRY } from './lakeFixture.ts';
 
 let dir: string;
 let queries: Queries;
+let storage: Storage;
 let server: QueryServer;
 const tokens = new Map<string, TokenRecord>();
 const shopToken = createToken([]);
@@ -26,7 +31,7 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'spor-test-reports-'));
   const config = readConfig(SETTINGS, { LAKE_URL: `file:${join(dir, 'lake')}`, WORK_DIR: join(dir, 'work') });
   const lake = await openLakeQueries(config, REGISTRY);
-  ({ queries } = lake);
+  ({ queries, storage } = lake);
   const search = { type: 'Search', results_count: 3, session_id: 's', anonymous_id: 'a' };
   await commitRows(lake.storage, 'shop', [
     { ...search, event_id: 'e-1', event_time: '2026-11-23T10:00:00Z', phrase: 'shoes' },
@@ -41,7 +46,7 @@ beforeAll(async () => {
   server = await startQueryServer({
     host: '127.0.0.1',
     port: 0,
-    routes: reportRoutes({ queries, slots, registry: REGISTRY }),
+    routes: [...reportRoutes({ queries, slots, registry: REGISTRY }), changesRoute({ storage, registry: REGISTRY })],
     metrics: new LakeMetrics(createMetrics('lake'), slots),
     log: createLog('test', 'silent'),
     tokens: () => ({
@@ -110,6 +115,54 @@ describe('GET /api/reports', () => {
     ['/api/reports/revenue?format=xml', 400, 'report_parameter'],
   ])('%s is refused with %i %s', async (path, status, code) => {
     const response = await get(path);
+    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([status, code]);
+  });
+});
+
+describe('GET /api/changes', () => {
+  interface Changes {
+    version: number;
+    more: boolean;
+    commits: { version: number; added: { rows: number; partition: { segment: string } }[]; removed: unknown[] }[];
+  }
+  const changes = async (query: string, token = shopToken): Promise<Changes> =>
+    (await (await get(`/api/changes${query}`, token)).json()) as Changes;
+
+  test('lists what came since a version, in what the token may read', async () => {
+    const all = await changes('');
+    expect(all).toMatchObject({ version: 1, more: false, commits: [{ version: 1, removed: [] }] });
+    expect(all.commits[0]!.added).toHaveLength(2);
+    expect((await changes('?since=-1')).commits.map(({ version }) => version)).toEqual([0, 1]);
+    const since = await changes('?since=0');
+    expect(since.commits).toMatchObject([{ version: 1, added: [{ rows: 1, partition: { segment: 'app' } }] }]);
+    expect((await changes('?since=1')).commits).toEqual([]);
+    expect((await changes('?since=-1', createToken(['app']))).commits.map(({ version }) => version)).toEqual([1]);
+    expect(await changes('?table=popularity')).toMatchObject({ version: -1, commits: [] });
+  });
+
+  test('compactions are no changes, and what the log no longer holds is gone', async () => {
+    const table = openTable(storage, tableSpec('events', 'shop', REGISTRY));
+    const { files } = await table.snapshot();
+    const [file] = files.values();
+    const stats = { numRecords: 1, minValues: {}, maxValues: {}, nullCount: {} };
+    const moved = { path: file!.path.replace('.parquet', 'x.parquet'), size: file!.size, rows: 1, stats };
+    const add = [{ ...moved, partitionValues: { segment: 'web', date: '2026-11-23' } }];
+    await table.replace({ remove: [file!], add, dataChange: false, unusedSinceMs: Date.now(), info: {} });
+    expect(await changes('?since=1')).toMatchObject({ version: 2, commits: [] });
+    await table.checkpoint();
+    await storage.delete([0, 1].map((version) => `${table.spec.root}/_delta_log/0000000000000000000${version}.json`));
+    const gone = await get('/api/changes?since=0');
+    expect([gone.status, await gone.json()]).toMatchObject([410, { code: 'changes_gone' }]);
+    expect((await get('/api/changes?since=1')).status).toBe(200);
+  });
+
+  test.each([
+    ['?since=9', 404, 'changes_unknown'],
+    ['?table=none', 404, 'changes_unknown'],
+    ['?since=yesterday', 400, 'changes_parameter'],
+    ['?from=1', 400, 'changes_parameter'],
+  ])('%s is refused with %i %s', async (query, status, code) => {
+    const response = await get(`/api/changes${query}`);
     expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([status, code]);
   });
 });

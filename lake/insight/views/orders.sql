@@ -40,11 +40,11 @@ SELECT sent.* EXCLUDE (received_order)
     any_consent_analytics AS consent_analytics,
     any_consent_personalization AS consent_personalization,
     CASE WHEN lines_with_search IS NULL THEN lines
-      ELSE list_transform(lines, lambda line: struct_update(line, search_id := coalesce(
+      ELSE list_transform(lines, lambda line: {{item of lines with search_id}}coalesce(
         line.search_id,
         list_filter(lines_with_search, lambda other: other.product_id = line.product_id
           AND (other.variant_id = line.variant_id) IS NOT FALSE)[1].search_id
-      ))) END AS lines
+      ){{end}}) END AS lines
   ),
   list_sum(list_transform(lines, lambda line: line.quantity)) AS items,
   list_sum(list_transform(lines, lambda line: line.discount)) AS line_discount,
