@@ -25,9 +25,14 @@ export async function setRetention(events: Table, days: number | undefined): Pro
   await events.configure({ name: RETENTION_PROPERTY, value, info });
 }
 
+/** Pure: the first date that is kept, so many days being kept. */
+export function firstKeptDate(days: number, now: number): string {
+  return new Date(now - days * DAY_MS).toISOString().slice(0, 10);
+}
+
 /** Pure: the files of days whose time is over. A day is kept until it lies wholly beyond the given number of days. */
 export function planExpiry({ files }: Pick<Snapshot, 'files'>, days: number, now: number): AddFile[] {
-  const firstKept = new Date(now - days * DAY_MS).toISOString().slice(0, 10);
+  const firstKept = firstKeptDate(days, now);
   return [...files.values()].filter(({ partitionValues: { date } }) => {
     return typeof date === 'string' && /^\d{4}-\d\d-\d\d$/.test(date) && date < firstKept;
   });
@@ -57,7 +62,7 @@ export async function expire(
       }
       await local.release();
     }
-    const firstKept = new Date(now - days * DAY_MS).toISOString().slice(0, 10);
+    const firstKept = firstKeptDate(days, now);
     const info = {
       operation: 'DELETE',
       operationParameters: { predicate: `date < '${firstKept}'`, reason: `retention of ${days} days` },

@@ -5,8 +5,10 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import type { DuplicatesOptions } from '../../lake/dedupe/duplicates.ts';
 import { readErasures } from '../../lake/erasure/list.ts';
 import type { AddFile } from '../../lake/delta/actions.ts';
+import type { Snapshot } from '../../lake/delta/snapshot.ts';
 import { openTable, TxnConflict, type Table } from '../../lake/delta/table.ts';
 import type { Session } from '../../lake/flush/engine.ts';
+import { firstKeptDate, retentionDays } from '../../lake/maintenance/retention.ts';
 import { filesInScope } from '../../lake/query/prune.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { TABLE_NAMES, tableSpec, type TableName } from '../../lake/tables.ts';
@@ -84,6 +86,7 @@ async function replayOnce(options: ReplayOptions): Promise<ReplayReport> {
   const { streams, stream, held } = await openHeld(options);
   const appId = `${stream.name}@${held.created}`;
   const [events, quarantine] = [await tables.events.snapshot(), await tables.quarantine.snapshot()];
+  refuseExpired(options, events);
   const upTo = { events: events.txns.get(appId) ?? 0, quarantine: quarantine.txns.get(appId) ?? 0 };
   const scope = { segmentIds: [], from, to };
   const live = { events: filesInScope(events, scope), quarantine: filesInScope(quarantine, scope) };
@@ -142,6 +145,14 @@ async function sequenceNeeded(
   const info = await manager.streams.info(held.stream);
   const sinceSequence = await firstSince(manager, info, earliestMs(from));
   return firstSequenceNeeded({ from, files, held, sinceSequence });
+}
+
+/** What retention has taken away must not come back. */
+function refuseExpired({ tenantId, from }: ReplayOptions, events: Snapshot): void {
+  const days = retentionDays(events);
+  const firstKept = days === undefined ? '' : firstKeptDate(days, Date.now());
+  if (from >= firstKept) return;
+  throw new CannotSwap(`${tenantId} keeps ${days} days (spor retention): dates before ${firstKept} are not rebuilt`);
 }
 
 function refuseLoss({ partitions }: ReplayReport, { acceptLoss }: ReplayOptions): void {

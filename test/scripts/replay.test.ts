@@ -1,5 +1,6 @@
 import { truncate } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { setRetention } from '../../lake/maintenance/retention.ts';
 import { differs } from '../../scripts/replay/compare.ts';
 import type { ReplayReport } from '../../scripts/replay/replay.ts';
 import { anEvent, messageOf, uuid7, type TestEvent } from '../processor/support/messages.ts';
@@ -153,6 +154,9 @@ describe('spor replay', () => {
     expect(refused.stderr).toMatch(
       new RegExp(`does not hold the whole range.*${stream} holds messages from sequence ${lastSequence} of 20`),
     );
+    await setRetention(bench.table('events', TENANT), 30);
+    const expired = await spor(['--tenant', TENANT, '--from', '2026-01-01', '--to', '2026-01-02']);
+    expect([expired.code, expired.stderr]).toEqual([1, expect.stringContaining('keeps 30 days') as string]);
     const { code, stderr } = await spor(['--tenant', TENANT, '--from', '2026-02-30', '--to', '2026-03-01']);
     expect([code, stderr]).toEqual([2, expect.stringContaining('is not a date') as string]);
   });
