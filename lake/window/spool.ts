@@ -10,6 +10,7 @@ export class Spool {
   #buffer = Buffer.allocUnsafe(0);
   #length = 0;
   #fileBytes = 0;
+  #closed = false;
 
   constructor(path: string) {
     this.path = path;
@@ -55,11 +56,16 @@ export class Spool {
     this.#length = 0;
   }
 
-  /** Writes the rest and closes the file, which exists afterwards even when nothing was appended. */
+  /**
+   * Writes the rest and closes the file, which exists afterwards even when nothing was appended. Closing again changes nothing:
+   * where the next file of a window found no room, all of them are closed once more, and opening this one would empty it.
+   */
   async close(): Promise<void> {
+    if (this.#closed) return;
     await this.drain();
     await this.#file?.close();
     this.#file = undefined;
+    this.#closed = true;
     this.#buffer = Buffer.allocUnsafe(0);
   }
 

@@ -1,3 +1,4 @@
+import { Spool } from '../../lake/window/spool.ts';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -117,4 +118,14 @@ test('whatever bytes a message holds, it is stored or kept whole, and the messag
     }),
     { numRuns: 200 },
   );
+});
+
+test('a window whose closing failed half-way, for want of room, is closed again without losing what was finished', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'spor-test-spool-'));
+  const spool = new Spool(join(dir, 'events.ndjson'));
+  spool.appendJson({ b: 0 });
+  await spool.close();
+  await spool.close();
+  expect(await readFile(spool.path, 'utf8')).toBe('{"b":0}\n');
+  await rm(dir, { recursive: true });
 });
