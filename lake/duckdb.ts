@@ -1,4 +1,5 @@
 import { DuckDBInstance } from '@duckdb/node-api';
+import { readTextsAsTheyAre } from './duckdbText.ts';
 import type { SqlEngine, SqlSession } from './sqlEngine.ts';
 
 export interface DuckdbOptions {
@@ -12,14 +13,16 @@ export interface DuckdbOptions {
 /** DuckDB within this process, started by its first statement. */
 export function openDuckdb(options: DuckdbOptions): SqlEngine & { close(): Promise<void> } {
   let opened: Promise<DuckDBInstance> | undefined;
-  const open = (): Promise<DuckDBInstance> =>
-    (opened ??= DuckDBInstance.create(':memory:', {
+  const open = (): Promise<DuckDBInstance> => {
+    readTextsAsTheyAre();
+    return (opened ??= DuckDBInstance.create(':memory:', {
       threads: String(options.threads),
       memory_limit: options.memory,
       temp_directory: options.spillDir,
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     }));
+  };
   return {
     session: () => openSession(open),
     close: async () => {

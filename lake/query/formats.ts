@@ -7,6 +7,7 @@ export const FORMATS = {
   ndjson: 'application/x-ndjson',
   csv: 'text/csv; charset=utf-8; header=present',
   parquet: 'application/vnd.apache.parquet',
+  arrow: 'application/vnd.apache.arrow.stream',
 } as const;
 
 export type AnswerFormat = keyof typeof FORMATS;
@@ -19,17 +20,20 @@ export interface AnswerColumn {
 
 /** Turns rows into the bytes of an answer, piece by piece. */
 export interface Encoder {
-  head: string;
+  head: string | Uint8Array;
   /** As many of the rows as fit into a number of bytes. */
-  rows(rows: readonly DuckDBValue[][], room: number): { text: string; taken: number };
-  tail: string;
+  rows(rows: readonly DuckDBValue[][], room: number): { data: string | Uint8Array; taken: number };
+  tail: string | Uint8Array;
 }
 
+/** Formats that are text, written row by row. */
+type TextFormat = Exclude<AnswerFormat, 'parquet' | 'arrow'>;
+
 /**
- * The encoders that write row by row. `json` is what stands between the braces of an object: `"columns": […], "rows": […]`,
+ * The encoders of text. `json` is what stands between the braces of an object: `"columns": […], "rows": […]`,
  * values as values.ts says; `ndjson` an object per line; `csv` RFC 4180 with the names first, NULL empty, nested values as JSON.
  */
-export function createEncoder(format: Exclude<AnswerFormat, 'parquet'>, columns: readonly AnswerColumn[]): Encoder {
+export function createTextEncoder(format: TextFormat, columns: readonly AnswerColumn[]): Encoder {
   const names = columns.map(({ name }) => name);
   switch (format) {
     case 'json': {
@@ -50,17 +54,17 @@ export function createEncoder(format: Exclude<AnswerFormat, 'parquet'>, columns:
 
 function byRow(line: (row: Json[]) => string): Encoder['rows'] {
   return (rows, room) => {
-    let text = '';
+    let data = '';
     let bytes = 0;
     let taken = 0;
     for (const row of rows) {
       const piece = line(row.map(jsonValue));
       bytes += Buffer.byteLength(piece);
       if (bytes > room) break;
-      text += piece;
+      data += piece;
       taken++;
     }
-    return { text, taken };
+    return { data, taken };
   };
 }
 

@@ -5,6 +5,7 @@ import {
   type DuckDBType,
   type DuckDBValue,
 } from '@duckdb/node-api';
+import { readTextsAsTheyAre } from '../duckdbText.ts';
 import { LakeError } from '../errors.ts';
 import { classify } from './duckdbErrors.ts';
 import { literal } from '../sqlEngine.ts';
@@ -104,6 +105,7 @@ export async function openParser(): Promise<{ connection: DuckDBConnection; clos
 }
 
 function openInstance({ memoryMb, threads }: Pick<SandboxLimits, 'memoryMb' | 'threads'>): Promise<DuckDBInstance> {
+  readTextsAsTheyAre();
   return DuckDBInstance.create(':memory:', {
     threads: String(threads),
     memory_limit: `${memoryMb}MiB`,

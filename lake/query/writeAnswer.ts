@@ -2,7 +2,8 @@ import { open, rename, stat, type FileHandle } from 'node:fs/promises';
 import { LakeError } from '../errors.ts';
 import { parquetCopyOptions } from '../parquet.ts';
 import { literal } from '../sqlEngine.ts';
-import { createEncoder, type AnswerColumn, type AnswerFormat } from './formats.ts';
+import { createArrowEncoder } from './arrowEncoder.ts';
+import { createTextEncoder, type AnswerColumn, type AnswerFormat } from './formats.ts';
 import { runSandboxed, type SandboxLimits, type SandboxQuery, type SandboxSession } from './sandbox.ts';
 
 /** A query and where its answer goes. */
@@ -43,7 +44,8 @@ async function writeRows(
   const result = await session.stream();
   const types = result.columnTypes();
   const columns = result.columnNames().map((name, index) => ({ name, type: String(types[index]) }));
-  const encoder = createEncoder(format, columns);
+  const encoder =
+    format === 'arrow' ? createArrowEncoder(result.columnNames(), types) : createTextEncoder(format, columns);
   const target = await open(file, 'wx');
   try {
     let bytes = await write(target, encoder.head);
@@ -52,8 +54,8 @@ async function writeRows(
     // No limit is overshot by more than a chunk of 2,048 rows in memory.
     for (let chunk = await result.fetchChunk(); chunk?.rowCount; chunk = await result.fetchChunk()) {
       const rows = chunk.getRows();
-      const { text, taken } = encoder.rows(rows.slice(0, limits.maxRows - rowCount), limits.maxBytes - bytes);
-      bytes += await write(target, text);
+      const { data, taken } = encoder.rows(rows.slice(0, limits.maxRows - rowCount), limits.maxBytes - bytes);
+      bytes += await write(target, data);
       rowCount += taken;
       truncated = taken < rows.length;
       if (truncated) break;
@@ -66,8 +68,8 @@ async function writeRows(
   }
 }
 
-async function write(target: FileHandle, text: string): Promise<number> {
-  const bytes = Buffer.from(text);
+async function write(target: FileHandle, data: string | Uint8Array): Promise<number> {
+  const bytes = Buffer.from(data);
   await target.writeFile(bytes);
   return bytes.length;
 }

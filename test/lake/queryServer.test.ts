@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { zstdDecompressSync } from 'node:zlib';
 import { parquetReadObjects } from 'hyparquet';
+import { Table } from 'parquet-wasm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLog } from '../../runtime/log.ts';
 import { connectNats, type NatsConnection } from '../../runtime/nats.ts';
@@ -220,6 +221,20 @@ describe('POST /api/query', () => {
         event_time: new Date('2026-11-23T10:00:00Z'),
       });
     }
+    const arrow = await ask({ maxRows: 1 }, 'application/vnd.apache.arrow.stream');
+    expect(arrow.headers.get('content-type')).toBe('application/vnd.apache.arrow.stream');
+    expect([arrow.headers.get('spor-rows'), arrow.headers.get('spor-truncated')]).toEqual(['1', 'true']);
+    const table = Table.fromIPCStream(new Uint8Array(await arrow.arrayBuffer()));
+    expect(table.recordBatches().map(({ numRows, numColumns }) => [numRows, numColumns])).toEqual([[1, 5]]);
+
+    const marked = { sql: "select '\ufeffshoes' as phrase, ['\ufeff'] as list" };
+    expect(await (await ask({ ...marked, format: 'ndjson' })).json()).toEqual({
+      phrase: '\ufeffshoes',
+      list: ['\ufeff'],
+    });
+    expect(await (await ask({ ...marked, format: 'csv' })).text()).toBe(
+      'phrase,list\r\n\ufeffshoes,"[""\ufeff""]"\r\n',
+    );
     const none = await ask({}, 'image/png');
     expect([none.status, ((await none.json()) as { code: string }).code]).toEqual([406, 'format_not_acceptable']);
   });
