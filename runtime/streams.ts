@@ -18,12 +18,14 @@ export interface StreamsConfig {
 }
 
 const JS_STREAM_NOT_FOUND = 10059;
+const JS_INSUFFICIENT_STORAGE = 10047;
 const DUPLICATE_WINDOW_NANOS = 120 * 1e9;
 
 /**
  * Opens the shard streams, creating them on first use. Limits retention, no age limit and `discard: new`: the server never
  * drops a message by itself; the processor trims what is committed (processor/trim.ts).
- * @throws Error when the streams were created with another number of shards, which cannot change later.
+ * @throws Error when the streams were created with another number of shards, which cannot change later, or when the server
+ *   has no room for them.
  */
 export async function ensureStreams(connection: NatsConnection, config: StreamsConfig): Promise<StreamInfo[]> {
   const manager = await jetstreamManager(connection);
@@ -45,7 +47,7 @@ async function create(
   stream: { name: string; subjects: string[] },
   config: StreamsConfig,
 ): Promise<StreamInfo> {
-  return manager.streams.add({
+  const asked = manager.streams.add({
     ...stream,
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
@@ -57,6 +59,14 @@ async function create(
     allow_direct: true,
     // Many subjects' messages with one fsync; servers before 2.12 leave it out of the stream, unasked.
     allow_atomic: true,
+  });
+  return asked.catch((error: unknown) => {
+    if ((error as { code?: number }).code !== JS_INSUFFICIENT_STORAGE) throw error;
+    throw new Error(
+      `the stream server has no room for ${config.streams.length} streams of STREAM_MAX_BYTES=${config.maxBytes} each: ` +
+        'lower that, free some disk, or raise max_file_store of nats-server',
+      { cause: error },
+    );
   });
 }
 

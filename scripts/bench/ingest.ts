@@ -5,12 +5,23 @@ import { startChild, type Child } from '../stack/child.ts';
 import { natsSpec } from '../stack/services.ts';
 import { spread, type Result } from './report.ts';
 import { sampleEvents } from './sampleEvents.ts';
-import { connectBench, createKeys, PROGRAMS, startService, tenantIds, urlOf, type BenchOptions } from './services.ts';
+import {
+  connectBench,
+  createKeys,
+  PROGRAMS,
+  startService,
+  streamMaxBytes,
+  tenantIds,
+  urlOf,
+  type BenchOptions,
+} from './services.ts';
 import { wrk, type Load, type LoadResult } from './wrk.ts';
 
 const TENANTS = 1_000;
 const CONNECTIONS = 64;
 const ACK_REACH_MS = 25;
+
+const SHARDS = 4;
 
 /** The Event Receiver against itself storing nothing, against one message per event, with many tenants, and its latency. */
 export async function benchIngest(options: BenchOptions): Promise<Result[]> {
@@ -25,7 +36,8 @@ export async function benchIngest(options: BenchOptions): Promise<Result[]> {
     const keys = await createKeys(natsUrl, tenantIds(options.quick ? 20 : TENANTS));
     const real = await startService('ingest', PROGRAMS.ingest, options, {
       NATS_URL: natsUrl,
-      STREAM_MAX_BYTES: String(16 * 2 ** 30),
+      SPOR_SHARDS: String(SHARDS),
+      STREAM_MAX_BYTES: await streamMaxBytes(dir, SHARDS),
     });
     running.push(real);
     const discard = await startService('discard', PROGRAMS.discard, options, {

@@ -7,7 +7,7 @@ import { lakeContents } from './lakeContents.ts';
 import { cpuShares, processUse } from './procStats.ts';
 import { round, type Result } from './report.ts';
 import { meanBytes, probes, sampleEvents } from './sampleEvents.ts';
-import { createKeys, createToken, keyKnown, tenantIds, type BenchOptions } from './services.ts';
+import { createKeys, createToken, keyKnown, streamMaxBytes, tenantIds, type BenchOptions } from './services.ts';
 import { drained, eventsAccepted, eventsBehind } from './stackState.ts';
 import { wrk, type Load } from './wrk.ts';
 
@@ -18,6 +18,8 @@ const FRESH_REACH_MS = 1_000;
 const STORAGE_REACH = 10;
 /** Of the rate found by trying, to be held for the whole time. */
 const HELD_SHARE = 0.97;
+/** The default of every service. */
+const SHARDS = 4;
 const TRIAL_SECONDS = 10;
 const POLL_MS = 50;
 
@@ -29,7 +31,7 @@ export async function benchPipeline(options: BenchOptions): Promise<Result[]> {
     ports: 'free',
     restart: false,
     log,
-    env: { ...process.env, LOG_LEVEL: 'warn', STREAM_MAX_BYTES: String(8 * 2 ** 30) },
+    env: { ...process.env, LOG_LEVEL: 'warn', STREAM_MAX_BYTES: await streamMaxBytes(dir, SHARDS) },
   });
   try {
     const tenants = tenantIds(TENANTS);

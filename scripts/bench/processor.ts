@@ -19,6 +19,7 @@ import {
   PROGRAMS,
   SILENT,
   startService,
+  streamMaxBytes,
   tenantIds,
   urlOf,
   type BenchOptions,
@@ -31,7 +32,7 @@ const CASES = [
 ];
 const STREAM = 'EVENTS_0';
 /** One shard, so that the processor writes Parquet with one thread, as the plain COPY does. */
-const SHARED = { SPOR_SHARDS: '1', STREAM_MAX_BYTES: String(16 * 2 ** 30) };
+const SHARED = { SPOR_SHARDS: '1' };
 /** Enough that the plain COPY sorts in memory. */
 const COPY_MEMORY = '6GiB';
 const POLL_MS = 20;
@@ -115,7 +116,11 @@ async function measure(options: BenchOptions, { tenants, reach, session }: Case)
 /** Has a real Event Receiver fill the stream. */
 async function fill(natsUrl: string, options: BenchOptions, tenants: number): Promise<void> {
   const keys = await createKeys(natsUrl, tenantIds(tenants));
-  const receiver = await startService('ingest', PROGRAMS.ingest, options, { ...SHARED, NATS_URL: natsUrl });
+  const receiver = await startService('ingest', PROGRAMS.ingest, options, {
+    ...SHARED,
+    NATS_URL: natsUrl,
+    STREAM_MAX_BYTES: await streamMaxBytes(options.dir, 1),
+  });
   try {
     await wrk({
       url: urlOf(receiver),

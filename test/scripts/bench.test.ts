@@ -19,8 +19,11 @@ async function bench(...args: string[]): Promise<{ printed: Printed; text: strin
   return { printed: JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as Printed, text: stdout };
 }
 
-/** Figures of a moment say nothing, so only that there are some; what must hold at any speed is checked. */
-describe.skipIf(!hasWrk)('npm run bench, its quick version (needs wrk)', () => {
+/**
+ * Figures of a moment say nothing, so only that there are some; what must hold at any speed is checked. It takes two minutes,
+ * which CI has and `npm test` has not.
+ */
+describe.skipIf(!hasWrk || !process.env.CI)('npm run bench, its quick version (in CI, needs wrk)', () => {
   test.each([
     ['ingest', 6],
     ['processor', 2],
