@@ -23,7 +23,12 @@ export const PROCESSOR_SETTINGS = {
   port: whole('PROCESSOR_PORT', 'port for health and metrics; 0: any free one', 4003, 0, 65_535),
   workDir: text('WORK_DIR', 'folder for unfinished files', './.spor/work'),
   windowMaxMs: whole('WINDOW_MAX_MS', 'age at which a window is flushed', 1_000, 10, 600_000),
-  windowMaxBytes: whole('WINDOW_MAX_BYTES', 'message bytes at which a window is flushed', 64 * MEBIBYTE, 1_024),
+  windowMaxBytes: whole(
+    'WINDOW_MAX_BYTES',
+    'message bytes at which a window is flushed; of many tenants up to four times as many',
+    64 * MEBIBYTE,
+    1_024,
+  ),
   windowMaxMessages: whole('WINDOW_MAX_MESSAGES', 'messages at which a window is flushed', 200_000, 1),
   duckdbMemory: memorySize('DUCKDB_MEMORY', "DuckDB's memory limit", '1GiB'),
   duckdbThreads: whole('DUCKDB_THREADS', "DuckDB's threads; each shard's flush has its own besides", 1, 1, 64),

@@ -19,6 +19,7 @@ export interface WindowOptions {
 }
 
 export interface WindowLimits {
+  /** Of messages; a window of many tenants and segments may grow to MOST_GROWTH times as many. */
   bytes: number;
   messages: number;
   /** From the first message's arrival on. */
@@ -85,6 +86,14 @@ export interface ClosedWindow {
 }
 
 /**
+ * Each tenant and segment gets a file of its own, which costs some milliseconds however small it is, as much as writing a
+ * thousand events, and readers have to open it: a window with more of them than this grows in proportion, so that a backlog
+ * of many tenants is cut into fewer windows instead of smaller files.
+ */
+const SOURCES_A_WINDOW = 32;
+const MOST_GROWTH = 4;
+
+/**
  * The messages of one flush in the making. Of each message only the header and the beginnings of its lines are looked at;
  * the lines are copied as they are into one file.
  */
@@ -138,7 +147,8 @@ export class Window {
   /** Over a limit: it must take no more. */
   get full(): boolean {
     const { bytes, messages } = this.#options.limits;
-    return this.#contents.bytes >= bytes || this.#contents.messages >= messages;
+    const growth = Math.min(Math.max(1, this.#contents.sources.length / SOURCES_A_WINDOW), MOST_GROWTH);
+    return this.#contents.bytes >= growth * bytes || this.#contents.messages >= messages;
   }
 
   /** Milliseconds until it is old enough to be flushed; undefined while it is empty. */

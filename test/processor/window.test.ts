@@ -88,6 +88,20 @@ test('it is full by bytes or messages and due by age', () => {
   expect(byBytes.full).toBe(true);
 });
 
+test('with many segments it takes in proportion more, up to four times', () => {
+  const bytesUntilFull = (segments: number): number => {
+    const window = newWindow({ bytes: 100_000, messages: 1e9, ageMs: 1_000 });
+    let bytes = 0;
+    for (let sequence = 1; !window.full; sequence++) {
+      const message = received(sequence, [{ events: [anEvent(0)] }], `segment-${sequence % segments}`);
+      window.add(message, NOTHING_STORED);
+      bytes += message.data.length;
+    }
+    return Math.floor(bytes / 100_000);
+  };
+  expect([1, 32, 64, 200].map(bytesUntilFull)).toEqual([1, 1, 2, 4]);
+});
+
 test('whatever bytes a message holds, it is stored or kept whole, and the messages around it are as they were', async () => {
   const good = received(1, [{ events: [anEvent(0), anEvent(1)] }]);
   const damage = fc.record({
