@@ -4,6 +4,8 @@ import { dayOfMs, formatRanges, parseRanges } from '../accounts/account.ts';
 import type { ErasureList } from '../erasure/list.ts';
 import { eventErased, rejectedErased } from '../erasure/suppress.ts';
 import { literal } from '../sqlEngine.ts';
+import type { TableName } from '../tables.ts';
+import type { Source } from '../window/message.ts';
 import type { ClosedWindow } from '../window/window.ts';
 import type { Outcome } from './lines.ts';
 import type { Session } from './engine.ts';
@@ -13,36 +15,75 @@ export interface DropErasedOptions {
   session: Session;
   /** Of the tenants that have erased somebody. */
   erasures: ReadonlyMap<string, ErasureList>;
+  /**
+   * Lines of ErasedLine: what commits have counted as erased before, where the same messages are read again. An erasure looks
+   * closer at refused events than hashes allow, and what it found must not come back.
+   */
+  erasedBefore?: string;
   outcomes: Map<string, Outcome>;
+}
+
+/** A line of the file of what was erased before. */
+export interface ErasedLine {
+  table: TableName;
+  receipt: string;
+  position: number;
+}
+
+/** Events of one batch and one partition that were left out, since they are of erased people. */
+export interface ErasedPlace {
+  table: TableName;
+  source: Source;
+  /** Of the partition they would be in. */
+  date: string;
+  receiptId: string;
+  /** UTC date of receipt. */
+  receivedDay: string;
+  positions: number[];
 }
 
 /** What of `line` is to be compared, and where it is counted. */
 const EVENTS = { erased: eventErased, position: 'line.i', count: 'erased' } as const;
 const REJECTED = { erased: rejectedErased, position: 'coalesce(line."index", 0)', count: 'erasedRows' } as const;
+const DAY_MS = 86_400_000;
 
 /** Removes from the session's `line` table the accepted, or the refused, events of those who are erased, and counts them. */
 export async function dropErased(
   window: ClosedWindow,
-  table: 'events' | 'quarantine',
-  { session, erasures, outcomes }: DropErasedOptions,
-): Promise<void> {
-  const { erased, position, count } = table === 'events' ? EVENTS : REJECTED;
+  table: sql.TableSql,
+  { session, erasures, erasedBefore, outcomes }: DropErasedOptions,
+): Promise<ErasedPlace[]> {
+  const { erased, position, count } = table.name === 'events' ? EVENTS : REJECTED;
   const concerned = [...erasures].filter(([tenantId, { ids }]) => ids.length > 0 && outcomes.has(tenantId));
-  if (concerned.length === 0) return;
+  if (concerned.length === 0) return [];
   const conditions = concerned.map(
     ([tenantId, list]) => `(batch.tenant_id = ${literal(tenantId)} AND (${erased(tenantId, list)}))`,
   );
+  if (erasedBefore !== undefined) {
+    conditions.push(
+      `(batch.receipt_id, ${position}) IN (SELECT (receipt, position) FROM read_json(${literal(erasedBefore)},
+         format = 'newline_delimited', columns = {'table': 'VARCHAR', 'receipt': 'VARCHAR', 'position': 'INTEGER'})
+       WHERE "table" = ${literal(table.name)})`,
+    );
+  }
   const lines = await session.run(sql.selectLines(conditions.join(' OR ')));
-  if (lines.length === 0) return;
+  if (lines.length === 0) return [];
   const file = join(window.dir, 'erased.ndjson');
   await writeFile(file, lines.map(({ line }) => `{"line":${Number(line)}}\n`).join(''));
-  for (const row of await session.run(sql.selectReceipts(file, position))) {
+  const places: ErasedPlace[] = [];
+  for (const row of await session.run(sql.selectReceipts(file, position, table.day))) {
     const outcome = outcomes.get(String(row.tenant_id))!;
     const rows = Number(row.rows);
+    const receivedDay = dayOfMs(Number(row.received_ms));
     outcome[count] += rows;
-    outcome.days.get(dayOfMs(Number(row.received_ms)))![count] += rows;
-    const receipts = table === 'events' ? outcome.erasedEvents : outcome.erasedRejected;
-    receipts[String(row.receipt_id)] = formatRanges(parseRanges(String(row.indexes)));
+    outcome.days.get(receivedDay)![count] += rows;
+    const receipts = table.name === 'events' ? outcome.erasedEvents : outcome.erasedRejected;
+    const receiptId = String(row.receipt_id);
+    const positions = parseRanges(String(row.indexes));
+    receipts[receiptId] = formatRanges([...parseRanges(receipts[receiptId] ?? ''), ...positions]);
+    const date = dayOfMs(Number(row.day) * DAY_MS);
+    places.push({ table: table.name, source: window.sources[Number(row.s)]!, date, receiptId, receivedDay, positions });
   }
   await session.run(sql.deleteLines(file));
+  return places;
 }

@@ -199,10 +199,14 @@ export function selectPartitions(table: TableSql): string {
     FROM line JOIN batch ON line.b = batch.b GROUP BY ALL ORDER BY ALL`;
 }
 
-/** How many of the given lines each tenant's receipts have, when those were received, and the lines' positions. */
-export function selectReceipts(linesFile: string, position = 'line.i'): string {
+/**
+ * How many of the given lines each tenant's receipts have, when those were received, and the lines' positions. With the SQL of
+ * a day, apart by day, and the source number.
+ */
+export function selectReceipts(linesFile: string, position = 'line.i', day?: string): string {
+  const places = day === undefined ? '' : `batch.s AS s, ${day} AS day,`;
   return `SELECT batch.tenant_id AS tenant_id, batch.receipt_id AS receipt_id, epoch_ms(batch.received_at) AS received_ms,
-      count(*) AS rows, coalesce(string_agg(${position}::VARCHAR, ','), '') AS indexes
+      ${places} count(*) AS rows, coalesce(string_agg(${position}::VARCHAR, ','), '') AS indexes
     FROM line JOIN batch ON line.b = batch.b WHERE line.rowid IN (SELECT line FROM ${readLineNumbers(linesFile)})
     GROUP BY ALL ORDER BY ALL`;
 }

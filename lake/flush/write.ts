@@ -5,7 +5,7 @@ import type { TableName } from '../tables.ts';
 import type { Source } from '../window/message.ts';
 import type { ClosedWindow } from '../window/window.ts';
 import type { Row, Session } from './engine.ts';
-import { dropErased } from './erased.ts';
+import { dropErased, type ErasedPlace } from './erased.ts';
 import { settleLines, splitRuns, type Outcome, type WriteOptions } from './lines.ts';
 import * as sql from './sql.ts';
 
@@ -25,6 +25,8 @@ export interface WrittenWindow {
   files: WrittenFile[];
   /** By tenant. */
   outcomes: Map<string, Outcome>;
+  /** What was left out, since it is of erased people. */
+  erased: ErasedPlace[];
 }
 
 const DAY_MS = 86_400_000;
@@ -45,6 +47,7 @@ export async function writeWindow(window: ClosedWindow, options: WriteOptions): 
     outcomes.set(tenantId, { ...share, ...none, duplicates: {}, erasedEvents: {}, erasedRejected: {}, days });
   }
   const files: WrittenFile[] = [];
+  const erased: ErasedPlace[] = [];
   const events = sql.eventsSql(registry, extra);
   const quarantine = sql.quarantineSql(window.rejectedLineBytes, extra);
   const folder = join(window.dir, 'parquet');
@@ -57,18 +60,18 @@ export async function writeWindow(window: ClosedWindow, options: WriteOptions): 
     if (part.lines > 0) {
       await session.run(sql.createLineTable(window.eventsFile, events, part.batches));
       await settleLines(window, part, { ...options, table: events, outcomes });
-      await dropErased(window, 'events', { ...options, outcomes });
+      erased.push(...(await dropErased(window, events, { ...options, outcomes })));
       files.push(...(await writer.write(events)));
     }
     if (window.rejected > 0) {
       await session.run(sql.createLineTable(window.rejectedFile, quarantine, part.batches));
-      await dropErased(window, 'quarantine', { ...options, outcomes });
+      erased.push(...(await dropErased(window, quarantine, { ...options, outcomes })));
       files.push(...(await writer.write(quarantine)));
     }
   }
   await session.run('DROP TABLE IF EXISTS line');
   await verify(window, { files, outcomes }, session);
-  return { files, outcomes };
+  return { files, outcomes, erased };
 }
 
 /** Writes what is in the session's `line` table to files of its own. */
@@ -138,7 +141,11 @@ function timesOf({ minValues, maxValues }: FileStats, column: string): { firstMs
   return { firstMs, lastMs: Math.max(firstMs, timeOf(maxValues[column]) - 1) };
 }
 
-async function verify(window: ClosedWindow, { files, outcomes }: WrittenWindow, session: Session): Promise<void> {
+async function verify(
+  window: ClosedWindow,
+  { files, outcomes }: Omit<WrittenWindow, 'erased'>,
+  session: Session,
+): Promise<void> {
   if (files.length > 0) {
     const counted = await session.run(sql.countRows(files.map(({ localFile }) => localFile)));
     const rows = new Map(counted.map((row) => [String(row.file_name), Number(row.num_rows)]));

@@ -38,7 +38,11 @@ const UPLOADS_AT_ONCE = 16;
 const COMMITS_AT_ONCE = 16;
 
 /** A commit for each table that a window has something for, be it only duplicates, which the commit then counts. */
-export function planCommits(stream: string, window: ClosedWindow, { files, outcomes }: WrittenWindow): TableCommit[] {
+export function planCommits(
+  stream: string,
+  window: ClosedWindow,
+  { files, outcomes }: Omit<WrittenWindow, 'erased'>,
+): TableCommit[] {
   const { firstSequence, lastSequence } = window;
   const from = { stream, firstSequence, lastSequence };
   const acknowledgedBefore = new Date(window.lastStoredMs).toISOString();

@@ -32,7 +32,8 @@ readers, and to interrupt. The old files stay until "spor vacuum"; until then "s
   --json
 
 With --to-subject nothing is compared: the messages with accepted events that the stream stored on these dates are published
-once more, as they are and in order, for a service downstream, under a subject of a stream of its own. May be ended at any
+once more, as they are and in order, for a service downstream, under a subject of a stream of its own. Events of erased people
+are left out, and counted. May be ended at any
 time: the same command goes on where it was, and each message has the Nats-Msg-Id of its place in the stream.
 
   --to-subject <s>    where to
@@ -122,7 +123,7 @@ async function run(context: Context, request: Request): Promise<ReplayReport> {
 
 function print({ partitions, swapped, ...range }: ReplayReport, dryRun: boolean, { out }: Context): void {
   if (partitions.length === 0) return out('Neither the lake nor the stream has anything of these dates.\n');
-  const columns = ['table', 'segment', 'date', 'lake', 'stream', 'only lake', 'only stream', 'changed', ''];
+  const columns = ['table', 'segment', 'date', 'lake', 'stream', 'only lake', 'only stream', 'changed', 'erased', ''];
   out(formatTable(columns, partitions.map(cells)));
   const different = partitions.filter(differs).length;
   out(`\n${range.stream}, messages ${range.firstSequence} to ${range.lastSequence}: `);
@@ -135,7 +136,18 @@ function print({ partitions, swapped, ...range }: ReplayReport, dryRun: boolean,
 }
 
 function cells(compared: Comparison): unknown[] {
-  const { table, segment, date, lake, stream, onlyInLake, onlyInStream, changed, unreadable } = compared;
+  const { table, segment, date, lake, stream, onlyInLake, onlyInStream, changed, unreadable, ...rest } = compared;
   const state = unreadable === undefined ? (differs(compared) ? 'differs' : 'same') : `unreadable: ${unreadable}`;
-  return [table, segment, date, lake.rows, stream.rows, onlyInLake, onlyInStream, changed, state];
+  return [
+    table,
+    segment,
+    date,
+    lake.rows,
+    stream.rows,
+    onlyInLake,
+    onlyInStream,
+    changed,
+    Math.max(rest.erased, rest.erasedInLake),
+    state,
+  ];
 }

@@ -1,3 +1,4 @@
+import { ERASURES_ID } from '../../lake/delta/guards.ts';
 import type { Table } from '../../lake/delta/table.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { TABLE_NAMES, type TableName } from '../../lake/tables.ts';
@@ -53,7 +54,10 @@ async function undo(
   const inForce = all.filter(({ state }) => state === 'inForce').sort((a, b) => (a.record.at < b.record.at ? 1 : -1));
   const wanted = id ?? inForce[0]?.record.id;
   const chosen = inForce.filter(({ record }) => record.id === wanted);
-  if (wanted === undefined || chosen.length === 0) throw new Error(nothingToUndo(all, id));
+  if (wanted === undefined || chosen.length === 0) {
+    const erased = await Promise.all(tables.map(async (table) => (await table.snapshot()).txns.has(ERASURES_ID)));
+    throw new Error(nothingToUndo(all, id, erased.includes(true)));
+  }
   const undone: Undone[] = [];
   for (const { table, record } of chosen) {
     undone.push({ table: record.table, version: (await undoSwap(storage, table, record)).version });
@@ -61,8 +65,18 @@ async function undo(
   return { id: wanted, undone };
 }
 
-function nothingToUndo(all: readonly { record: SwapRecord; state: string }[], id: string | undefined): string {
+function nothingToUndo(
+  all: readonly { record: SwapRecord; state: string }[],
+  id: string | undefined,
+  erased: boolean,
+): string {
   const known = all.filter(({ record }) => id === undefined || record.id === id);
+  if (known.length === 0 && erased) {
+    return (
+      'nothing to undo: somebody was erased (spor erase), and replays from before that cannot be undone, since the files they ' +
+      'replaced may hold the person. Replay the dates again instead'
+    );
+  }
   if (known.length === 0) return id === undefined ? 'there was no replay of this tenant' : `there was no replay ${id}`;
   if (known.every(({ state }) => state === 'undone')) return 'nothing to undo: the tables are as before the replay';
   return (

@@ -1,4 +1,5 @@
 import { EXIT, UsageError, type Context } from './command.ts';
+import { onLake } from './openLake.ts';
 import { numberOption } from './number.ts';
 import { withStream } from './stream.ts';
 
@@ -27,14 +28,21 @@ export async function republishTo(context: Context, request: Request): Promise<n
   const stop = (): void => stopped.abort();
   process.once('SIGINT', stop).once('SIGTERM', stop);
   try {
-    const report = await withStream(context, (connection, { replicas }) =>
-      republish({ connection, replicas, tenantId, from, to, subject, rate, restart, signal: stopped.signal }),
+    const range = { tenantId, from, to, subject, rate, restart, signal: stopped.signal };
+    const report = await onLake(context, ({ storage }) =>
+      withStream(context, (connection, { replicas }) => republish({ connection, storage, replicas, ...range })),
     );
-    const { messages, events, stream, target, lastSequence, complete } = report;
+    const { messages, events, stream, target, lastSequence, complete, erased, unreadable } = report;
     const where = `${messages} messages with ${events} events of ${stream} published to ${subject} (${target})`;
+    const lines = [
+      ...(erased > 0 ? [`${erased} events of erased people left out`] : []),
+      ...(unreadable > 0
+        ? [`${unreadable} messages left out that cannot be read: nobody can tell whose they are`]
+        : []),
+    ];
     const how = complete ? 'all of the range' : 'ended before; the same command goes on';
     if (request.json) context.out(`${JSON.stringify({ tenant: tenantId, subject, ...report })}\n`);
-    else context.out(`${where}, up to sequence ${lastSequence}: ${how}\n`);
+    else context.out(`${where}, up to sequence ${lastSequence}: ${how}\n${lines.map((line) => `${line}\n`).join('')}`);
     return complete ? EXIT.done : EXIT.failed;
   } finally {
     process.off('SIGINT', stop).off('SIGTERM', stop);

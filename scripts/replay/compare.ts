@@ -3,9 +3,10 @@ import { COLUMNS_TAG, columnsFingerprint } from '../../lake/delta/schema.ts';
 import type { TableSpec } from '../../lake/delta/table.ts';
 import type { Session } from '../../lake/flush/engine.ts';
 import { refuseUnknownColumns, relation } from '../../lake/maintenance/sort.ts';
-import { identifier } from '../../lake/sqlEngine.ts';
+import type { ErasedPlace } from '../../lake/flush/erased.ts';
+import { identifier, literal } from '../../lake/sqlEngine.ts';
 import type { TableName } from '../../lake/tables.ts';
-import type { RebuiltFile } from './rebuild.ts';
+import type { Rebuilt, RebuiltFile } from './rebuild.ts';
 
 /** One partition as the lake has it and as the stream gives it. */
 export interface Partition {
@@ -14,6 +15,9 @@ export interface Partition {
   date: string;
   live: readonly AddFile[];
   rebuilt: readonly RebuiltFile[];
+  /** What the stream holds of erased people, which was left out, and of it what no commit has counted yet. */
+  erased: readonly ErasedPlace[];
+  uncounted: readonly ErasedPlace[];
 }
 
 /** Rows and checksum of one side; the checksum is the sum of the rows' hashes, whatever their order. */
@@ -34,22 +38,31 @@ export interface Comparison {
   onlyInLake: number;
   onlyInStream: number;
   changed: number;
+  /** Events of erased people that no commit has counted yet, and rows of erased people that the lake still has. */
+  erased: number;
+  erasedInLake: number;
 }
 
 /** Whether swapping a partition would change anything. */
-export function differs({ unreadable, onlyInLake, onlyInStream, changed }: Comparison): boolean {
-  return unreadable !== undefined || onlyInLake + onlyInStream + changed > 0;
+export function differs({ unreadable, onlyInLake, onlyInStream, changed, ...rest }: Comparison): boolean {
+  return unreadable !== undefined || onlyInLake + onlyInStream + changed + rest.erased + rest.erasedInLake > 0;
 }
 
-/** The partitions of live and rebuilt files, in order. */
+/** The partitions of live and rebuilt files, and of what was left out, in order. */
 export function partitionsOf(
   live: Record<TableName, readonly AddFile[]>,
-  rebuilt: readonly RebuiltFile[],
+  { files: rebuilt, erased, uncounted }: Rebuilt & { uncounted: readonly ErasedPlace[] },
 ): Partition[] {
-  const found = new Map<string, Partition & { live: AddFile[]; rebuilt: RebuiltFile[] }>();
+  interface Growing extends Partition {
+    live: AddFile[];
+    rebuilt: RebuiltFile[];
+    erased: ErasedPlace[];
+    uncounted: ErasedPlace[];
+  }
+  const found = new Map<string, Growing>();
   const at = (table: TableName, segment: string, date: string) => {
     const key = `${table}/${segment}/${date}`;
-    const known = found.get(key) ?? { table, segment, date, live: [], rebuilt: [] };
+    const known = found.get(key) ?? { table, segment, date, live: [], rebuilt: [], erased: [], uncounted: [] };
     found.set(key, known);
     return known;
   };
@@ -60,6 +73,9 @@ export function partitionsOf(
     }
   }
   for (const file of rebuilt) at(file.table, file.source.segmentId, file.date).rebuilt.push(file);
+  const placeOf = ({ table, source, date }: ErasedPlace) => at(table, source.segmentId, date);
+  for (const place of erased) placeOf(place).erased.push(place);
+  for (const place of uncounted) placeOf(place).uncounted.push(place);
   return [...found.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, partition]) => partition);
 }
 
@@ -73,7 +89,7 @@ export async function comparePartition(
   partition: Partition,
   { spec, localFiles }: { spec: TableSpec; localFiles: (files: readonly AddFile[]) => Promise<string[]> },
 ): Promise<Comparison> {
-  const { table, segment, date, live, rebuilt } = partition;
+  const { table, segment, date, live, rebuilt, erased, uncounted } = partition;
   const { columns } = spec;
   const inputs = (files: readonly string[]) => files.map((localFile) => ({ localFile }));
   const columnsTag = columnsFingerprint(columns);
@@ -97,7 +113,7 @@ export async function comparePartition(
         true,
       ),
     ];
-    const [row = {}] = await session.run(compareSql(sides.join(' UNION ALL ')));
+    const [row = {}] = await session.run(compareSql(sides.join(' UNION ALL '), erased));
     return {
       table,
       segment,
@@ -107,6 +123,8 @@ export async function comparePartition(
       onlyInLake: Number(row.only_lake),
       onlyInStream: Number(row.only_stream),
       changed: Number(row.changed),
+      erased: countOf(uncounted),
+      erasedInLake: Number(row.erased),
     };
   } catch (error) {
     if (!isUnreadable(error)) throw error;
@@ -114,21 +132,33 @@ export async function comparePartition(
   }
 }
 
-function compareSql(rows: string): string {
+function compareSql(rows: string, erased: readonly ErasedPlace[]): string {
+  const isErased = `(receipt_id, coalesce(receipt_index, 0)) IN (${placesSql(erased)})`;
   return `WITH kinds AS (
       SELECT receipt_id, receipt_index, h, count(*) FILTER (side = 'lake') AS l, count(*) FILTER (side = 'stream') AS s
       FROM (${rows}) GROUP BY ALL
     ), places AS (
-      SELECT sum(greatest(l - s, 0)) AS more_l, sum(greatest(s - l, 0)) AS more_s, sum(l) AS l, sum(s) AS s,
+      SELECT ${isErased} AS erased, sum(greatest(l - s, 0)) AS more_l, sum(greatest(s - l, 0)) AS more_s, sum(l) AS l, sum(s) AS s,
         sum(l * h::HUGEINT) AS l_sum, sum(s * h::HUGEINT) AS s_sum
       FROM kinds GROUP BY receipt_id, receipt_index
     )
     SELECT coalesce(sum(l), 0)::BIGINT AS lake, coalesce(sum(s), 0)::BIGINT AS stream,
       coalesce(sum(l_sum), 0)::VARCHAR AS lake_sum, coalesce(sum(s_sum), 0)::VARCHAR AS stream_sum,
-      coalesce(sum(more_l - least(more_l, more_s)), 0)::BIGINT AS only_lake,
+      coalesce(sum(more_l - least(more_l, more_s)) FILTER (NOT erased), 0)::BIGINT AS only_lake,
+      coalesce(sum(more_l - least(more_l, more_s)) FILTER (erased), 0)::BIGINT AS erased,
       coalesce(sum(more_s - least(more_l, more_s)), 0)::BIGINT AS only_stream,
       coalesce(sum(least(more_l, more_s)), 0)::BIGINT AS changed
     FROM places`;
+}
+
+function placesSql(places: readonly ErasedPlace[]): string {
+  const rows = places.flatMap(({ receiptId, positions }) => positions.map((at) => `(${literal(receiptId)}, ${at})`));
+  if (rows.length === 0) return `SELECT ('', 0) WHERE false`;
+  return `SELECT (r, i) FROM (VALUES ${rows.join(', ')}) erased(r, i)`;
+}
+
+function countOf(places: readonly ErasedPlace[]): number {
+  return places.reduce((sum, { positions }) => sum + positions.length, 0);
 }
 
 /** A file that is gone, cut off or overwritten. */
@@ -137,9 +167,13 @@ function isUnreadable(error: unknown): boolean {
   return /^(IO|Invalid Input|Serialization) Error|TProtocolException/.test(message);
 }
 
-function unreadablePartition({ table, segment, date, live, rebuilt }: Partition, unreadable: string): Comparison {
+function unreadablePartition(
+  { table, segment, date, live, rebuilt, uncounted }: Partition,
+  unreadable: string,
+): Comparison {
   const inLake = live.reduce((sum, { stats }) => sum + recordsOf(stats), 0);
   const inStream = rebuilt.reduce((sum, { rows }) => sum + rows, 0);
+  const erased = countOf(uncounted);
   return {
     table,
     segment,
@@ -147,9 +181,11 @@ function unreadablePartition({ table, segment, date, live, rebuilt }: Partition,
     unreadable,
     lake: { rows: inLake, checksum: '' },
     stream: { rows: inStream, checksum: '' },
-    onlyInLake: Math.max(0, inLake - inStream),
+    onlyInLake: Math.max(0, inLake - inStream - erased),
     onlyInStream: Math.max(0, inStream - inLake),
     changed: 0,
+    erased,
+    erasedInLake: 0,
   };
 }
 

@@ -11,15 +11,23 @@ import type { Storage } from '../../lake/storage/storage.ts';
 import type { ShardStream, ShardStreams } from '../../lake/tail/shardStream.ts';
 import type { StreamMessage } from '../../lake/window/message.ts';
 import { Window, type Stored } from '../../lake/window/window.ts';
-import type { ErasureList } from '../../lake/erasure/list.ts';
+import type { ErasedPlace } from '../../lake/flush/erased.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Registry } from '../../schemas/registry.ts';
+import type { ErasedBefore } from './erased.ts';
 import { mayHoldBefore } from './range.ts';
 
 /** A file made of the messages between two sequences. */
 export interface RebuiltFile extends WrittenFile {
   firstSequence: number;
   lastSequence: number;
+}
+
+/** What the messages give. */
+export interface Rebuilt {
+  files: RebuiltFile[];
+  /** What was left out, since it is of erased people. */
+  erased: ErasedPlace[];
 }
 
 export interface RebuildOptions {
@@ -36,7 +44,7 @@ export interface RebuildOptions {
   session: Session;
   registry: Registry;
   /** Who must not come back. */
-  erasures: ErasureList;
+  erasures: ErasedBefore;
   dedupe: DuplicatesOptions;
   windowBytes: number;
   dir: string;
@@ -49,10 +57,11 @@ export interface RebuildOptions {
  * Turns a tenant's messages into files once more, by the code of the processor: windows, resends, quarantine. A resend is
  * one where its id came before in what is read here, or is in a row of the lake whose message came before that.
  */
-export async function rebuild(options: RebuildOptions): Promise<RebuiltFile[]> {
+export async function rebuild(options: RebuildOptions): Promise<Rebuilt> {
   const { streams, stream, tenantId, windowBytes, upTo, from } = options;
   const last = Math.max(upTo.events, upTo.quarantine);
   const rebuilt: RebuiltFile[] = [];
+  const erased: ErasedPlace[] = [];
   const duplicates = new Duplicates(options.dedupe);
   const stored = storedIds(options, rebuilt);
   let windows = 0;
@@ -61,14 +70,16 @@ export async function rebuild(options: RebuildOptions): Promise<RebuiltFile[]> {
     const read = await streams.read(stream, { tenantId, from: next, maxBytes: windowBytes });
     for (const part of uniform(read.messages, upTo)) {
       const dir = join(options.dir, `window-${windows++}`);
-      rebuilt.push(...(await writePart(part, { ...options, dir, duplicates, stored })));
+      const made = await writePart(part, { ...options, dir, duplicates, stored });
+      rebuilt.push(...made.files);
+      erased.push(...made.erased);
       messages += part.messages.length;
       options.onProgress({ sequence: part.messages.at(-1)!.sequence, messages });
     }
     if (read.complete) break;
     next = read.messages.at(-1)!.sequence + 1;
   }
-  return rebuilt;
+  return { files: rebuilt, erased };
 }
 
 /** Messages of which the same tables are wanted. */
@@ -94,9 +105,10 @@ function uniform(messages: readonly StreamMessage[], upTo: Stored): Part[] {
 async function writePart(
   { messages, wanted }: Part,
   options: RebuildOptions & { duplicates: Duplicates; stored: StoredIds },
-): Promise<RebuiltFile[]> {
+): Promise<Rebuilt> {
   const { tenantId, stream, epoch, dir, registry, session, duplicates, stored, log } = options;
-  const erasures = new Map([[tenantId, options.erasures]]);
+  const erasures = new Map([[tenantId, options.erasures.list]]);
+  const erasedBefore = options.erasures.file;
   const { shard, shards } = stream;
   const limits = { bytes: Infinity, messages: Infinity, ageMs: Infinity };
   const window = new Window({ dir, shard, shards, epoch, limits });
@@ -107,13 +119,16 @@ async function writePart(
   }
   const closed = await window.close();
   const onMemory = (): void => undefined;
-  const preparation = new Preparation(closed, { registry, session, duplicates, stored, erasures, log, onMemory });
-  const { files } = await preparation.run();
+  const preparation = new Preparation(closed, {
+    ...{ registry, session, duplicates, stored, erasures, log, onMemory },
+    ...(erasedBefore === undefined ? {} : { erasedBefore }),
+  });
+  const { files, erased } = await preparation.run();
   duplicates.commit();
   const { eventsFile, batchesFile, rejectedFile } = preparation.window;
   for (const file of [eventsFile, batchesFile, rejectedFile]) await rm(file, { force: true });
   const { firstSequence, lastSequence } = closed;
-  return files.map((file) => ({ ...file, firstSequence, lastSequence }));
+  return { files: files.map((file) => ({ ...file, firstSequence, lastSequence })), erased };
 }
 
 /** The ids of rows whose messages came before what is read here, and of what was rebuilt so far. */

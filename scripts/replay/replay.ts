@@ -3,7 +3,6 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { DuplicatesOptions } from '../../lake/dedupe/duplicates.ts';
-import { readErasures } from '../../lake/erasure/list.ts';
 import type { AddFile } from '../../lake/delta/actions.ts';
 import type { Snapshot } from '../../lake/delta/snapshot.ts';
 import { openTable, TxnConflict, type Table } from '../../lake/delta/table.ts';
@@ -20,6 +19,7 @@ import { streamInfo } from '../../runtime/streams.ts';
 import { streamEpoch } from '../../schemas/receipt.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { comparePartition, differs, partitionsOf, type Comparison, type Partition } from './compare.ts';
+import { readErasedBefore, uncounted } from './erased.ts';
 import type { Reach } from './failpoint.ts';
 import { earliestMs, firstSequenceNeeded, NotHeld, type Held } from './range.ts';
 import { rebuild } from './rebuild.ts';
@@ -54,6 +54,11 @@ export interface ReplayReport {
   partitions: Comparison[];
   /** Where something was swapped: under this id it can be undone, and the tables' new versions. */
   swapped?: { id: string; versions: Partial<Record<TableName, number>> };
+}
+
+interface Compared {
+  partition: Partition;
+  comparison: Comparison;
 }
 
 const MOST_TRIES = 3;
@@ -91,14 +96,16 @@ async function replayOnce(options: ReplayOptions): Promise<ReplayReport> {
   const scope = { segmentIds: [], from, to };
   const live = { events: filesInScope(events, scope), quarantine: filesInScope(quarantine, scope) };
   const firstSequence = await sequenceNeeded(options, held, [...live.events, ...live.quarantine]);
-  const erasures = await readErasures(storage, tenantId);
+  await mkdir(options.dir, { recursive: true });
+  const erasures = await readErasedBefore(storage, tenantId, options.dir);
   const place = { streams, stream, epoch: held.epoch, from: firstSequence, upTo, events: tables.events };
   const facts = { ...options, ...place, erasures };
   const rebuilt = await rebuild(facts);
-  const wanted = rebuilt.filter(({ date }) => date >= from && date <= to);
+  const within = ({ date }: { date: string }): boolean => date >= from && date <= to;
+  const [files, erased] = [rebuilt.files.filter(within), rebuilt.erased.filter(within)];
   options.reach('rebuilt');
-  const partitions = partitionsOf(live, wanted);
-  const compared: { partition: Partition; comparison: Comparison }[] = [];
+  const partitions = partitionsOf(live, { files, erased, uncounted: uncounted(erased, erasures) });
+  const compared: Compared[] = [];
   for (const partition of partitions) {
     const { spec } = tables[partition.table];
     const localFiles = (files: readonly AddFile[]) => download(storage, spec.root, files, join(options.dir, 'live'));
@@ -113,10 +120,7 @@ async function replayOnce(options: ReplayOptions): Promise<ReplayReport> {
   const different = compared.filter(({ comparison }) => differs(comparison));
   if (options.dryRun || different.length === 0) return report;
   refuseLoss(report, options);
-  const swapped = await swapAll(
-    different.map(({ partition }) => partition),
-    { options, tables, stream, erasures: erasures.version },
-  );
+  const swapped = await swapAll(different, { options, tables, stream, erasures: erasures.list.version });
   return { ...report, swapped };
 }
 
@@ -168,7 +172,7 @@ function refuseLoss({ partitions }: ReplayReport, { acceptLoss }: ReplayOptions)
 }
 
 async function swapAll(
-  partitions: readonly Partition[],
+  compared: readonly Compared[],
   place: { options: ReplayOptions; tables: Record<TableName, Table>; stream: ShardStream; erasures: number },
 ): Promise<NonNullable<ReplayReport['swapped']>> {
   const { options, tables, stream, erasures } = place;
@@ -176,10 +180,16 @@ async function swapAll(
   const id = randomUUID().slice(0, 8);
   const versions: Partial<Record<TableName, number>> = {};
   for (const name of TABLE_NAMES) {
-    const own = partitions.filter(({ table }) => table === name);
+    const own = compared.filter(({ partition }) => partition.table === name);
     if (own.length === 0) continue;
+    const partitions = own.map(({ partition }) => partition);
+    const holdsErased = own.some(
+      ({ comparison: { unreadable, erased, erasedInLake } }) =>
+        erasedInLake > 0 || (unreadable !== undefined && erased > 0),
+    );
     const table = tables[name];
-    const { version } = await swap(own, { storage, table, name, stream: stream.name, erasures, id, from, to, reach });
+    const how = { stream: stream.name, erasures, holdsErased, id, from, to, reach };
+    const { version } = await swap(partitions, { storage, table, name, ...how });
     versions[name] = version;
   }
   return { id, versions };

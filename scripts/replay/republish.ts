@@ -2,16 +2,21 @@ import { createHash } from 'node:crypto';
 import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
+import { NO_ERASURES, readErasures, type ErasureList } from '../../lake/erasure/list.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
 import { ShardStreams } from '../../lake/tail/shardStream.ts';
 import type { StreamMessage } from '../../lake/window/message.ts';
 import { firstSince } from '../../processor/commit/trim.ts';
 import { delay } from '../../runtime/retry.ts';
 import { streamInfo } from '../../runtime/streams.ts';
 import { EVENTS_HEADER, FORMAT_HEADER, readMessageHeader } from '../../schemas/envelope.ts';
+import { withoutErased, type Remaining } from './leaveOut.ts';
 import { NotHeld } from './range.ts';
 
 export interface RepublishOptions {
   connection: NatsConnection;
+  /** The lake, which has the list of erasures. */
+  storage: Storage;
   replicas: number;
   tenantId: string;
   /** First and last date of storing, both included. */
@@ -33,6 +38,10 @@ export interface RepublishReport {
   /** By this call. */
   messages: number;
   events: number;
+  /** Events, accepted or refused, that this call left out because their person is erased. */
+  erased: number;
+  /** Messages that this call left out because they cannot be read, so that nobody can tell whether they are of erased people. */
+  unreadable: number;
   /** Whether the whole range is published. */
   complete: boolean;
 }
@@ -42,17 +51,21 @@ export class NoTarget extends Error {
   override name = 'NoTarget';
 }
 
+const NONE_LEFT_OUT = { erased: 0, unreadable: 0 };
 const BUCKET = 'spor_replays';
 const DAY_MS = 86_400_000;
 const CHUNK_BYTES = 8 * 1_048_576;
 const ACK_MS = 10_000;
 const NOTE_EVERY_MS = 500;
+/** A slow replay may take days: the list of erasures is read again on the way. */
+const LIST_EVERY_MS = 5_000;
 
 /**
- * Publishes a tenant's messages of some dates once more, as they are and in order, for a service downstream. Each has the
+ * Publishes a tenant's messages of some dates once more, as they are and in order, for a service downstream, without the events
+ * of erased people; a message of nobody else is left out. Each has the
  * `Nats-Msg-Id` of its place in the stream, and how far it is is noted in KV, and told by the last message of the target: it
  * can be ended at any time, and goes on where it was.
- * @throws NotHeld, NoTarget
+ * @throws NotHeld, NoTarget; LakeError storage_unavailable
  */
 export async function republish(options: RepublishOptions): Promise<RepublishReport> {
   const { connection, replicas, tenantId, from, to, subject, rate, signal } = options;
@@ -79,7 +92,16 @@ export async function republish(options: RepublishOptions): Promise<RepublishRep
   const start = Math.max(last + 1, await firstSince(manager, info, fromMs));
 
   const client = jetstream(connection);
-  const report = { stream: stream.name, target, lastSequence: last, messages: 0, events: 0, complete: false };
+  const list = new FreshList(options);
+  const report = {
+    stream: stream.name,
+    target,
+    lastSequence: last,
+    messages: 0,
+    events: 0,
+    ...NONE_LEFT_OUT,
+    complete: false,
+  };
   const startedAt = performance.now();
   let notedAt = startedAt;
   for (let next = start; ;) {
@@ -91,11 +113,17 @@ export async function republish(options: RepublishOptions): Promise<RepublishRep
       const earlyMs = (report.events / rate) * 1_000 - (performance.now() - startedAt);
       if (earlyMs > 0) await delay(earlyMs, signal);
       if (signal.aborted) return done(report);
-      const { fields, events } = headersOf(message, `${origin}.${message.sequence}`);
-      await client.publish(subject, message.data, { headers: fields, timeout: ACK_MS, expect: { streamName: target } });
-      report.lastSequence = message.sequence;
-      report.messages++;
-      report.events += events;
+      const { sequence } = message;
+      const { data, events, leftOut } = remaining(message, tenantId, await list.now()) ?? UNREADABLE;
+      if (data === undefined) report.unreadable++;
+      report.erased += leftOut;
+      if (data !== undefined && (events > 0 || leftOut === 0)) {
+        const fields = headersOf(message, { id: `${origin}.${sequence}`, events });
+        await client.publish(subject, data, { headers: fields, timeout: ACK_MS, expect: { streamName: target } });
+        report.messages++;
+        report.events += events;
+      }
+      report.lastSequence = sequence;
       if (performance.now() - notedAt < NOTE_EVERY_MS) continue;
       notedAt = performance.now();
       await kv.put(key, String(message.sequence));
@@ -132,13 +160,43 @@ async function lastPublished(
   return id.startsWith(`${origin}.`) ? Number(id.slice(origin.length + 1)) || 0 : 0;
 }
 
-function headersOf({ data, format }: StreamMessage, id: string): { fields: MsgHdrs; events: number } {
+/** A tenant's list of erasures, at most some seconds old. */
+class FreshList {
+  readonly #options: Pick<RepublishOptions, 'storage' | 'tenantId'>;
+  #list: ErasureList = NO_ERASURES;
+  #readAt = -Infinity;
+
+  constructor(options: Pick<RepublishOptions, 'storage' | 'tenantId'>) {
+    this.#options = options;
+  }
+
+  async now(): Promise<ErasureList> {
+    if (performance.now() - this.#readAt > LIST_EVERY_MS) {
+      this.#list = await readErasures(this.#options.storage, this.#options.tenantId);
+      this.#readAt = performance.now();
+    }
+    return this.#list;
+  }
+}
+
+const UNREADABLE = { data: undefined, events: 0, leftOut: 0 };
+
+/** What is to be published of a message; undefined where somebody is erased and nobody can tell whose events it holds. */
+function remaining({ data }: StreamMessage, tenantId: string, list: ErasureList): Remaining | undefined {
+  if (list.ids.length === 0) return { data, events: eventsOf(data), leftOut: 0 };
+  try {
+    return withoutErased(data, tenantId, list);
+  } catch {
+    return undefined;
+  }
+}
+
+function headersOf({ format }: StreamMessage, { id, events }: { id: string; events: number }): MsgHdrs {
   const fields = headers();
   fields.set('Nats-Msg-Id', id);
   if (format !== undefined) fields.set(FORMAT_HEADER, format);
-  const events = eventsOf(data);
   fields.set(EVENTS_HEADER, String(events));
-  return { fields, events };
+  return fields;
 }
 
 /** Accepted events of a message; 0 where it is none that a receiver wrote. */

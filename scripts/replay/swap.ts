@@ -7,6 +7,7 @@ import { TxnConflict, type Table } from '../../lake/delta/table.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { REPLAY_RECORDS, newFilePath, type TableName } from '../../lake/tables.ts';
 import type { Partition } from './compare.ts';
+import { accountOfErased } from './erased.ts';
 import type { Reach } from './failpoint.ts';
 
 /** What one replay put in the place of what, kept beside the table so that it can be undone. */
@@ -18,7 +19,7 @@ export interface SwapRecord {
   table: TableName;
   removed: AddFile[];
   added: string[];
-  /** Entries of the tenant's list of erasures that the removed files respect. */
+  /** Entries of the tenant's list of erasures that the removed files respect; -1: they hold rows of erased people. */
   erasures: number;
 }
 
@@ -26,6 +27,10 @@ export interface SwapRecord {
 export class CannotSwap extends Error {
   override name = 'CannotSwap';
 }
+
+const ERASED_SINCE =
+  'cannot be undone: somebody was erased (spor erase), and the files from before the replay may hold their events. ' +
+  'Replay the dates again instead: what the stream holds comes back without them';
 
 /** Compaction leaves the new files alone for as long as vacuum leaves the old ones, so that the replay can be undone. */
 const HELD_MS = 24 * 3_600_000;
@@ -37,6 +42,8 @@ export interface SwapOptions {
   stream: string;
   /** Entries of the tenant's list of erasures that the rebuilt files respect. */
   erasures: number;
+  /** Whether the live files hold rows of erased people: then they must never come back. */
+  holdsErased: boolean;
   id: string;
   from: string;
   to: string;
@@ -49,7 +56,7 @@ export interface SwapOptions {
  * @throws TxnConflict when another commit has removed one of the live files: nothing has changed, compare again.
  */
 export async function swap(partitions: readonly Partition[], options: SwapOptions): Promise<{ version: number }> {
-  const { storage, table, name, stream, erasures, id, from, to, reach } = options;
+  const { storage, table, name, stream, erasures, holdsErased, id, from, to, reach } = options;
   const { root } = table.spec;
   const unusedSinceMs = Date.now();
   const tags = {
@@ -69,13 +76,14 @@ export async function swap(partitions: readonly Partition[], options: SwapOption
   for (const { localFile, file } of uploads) await storage.upload(`${root}/${file.path}`, localFile);
   reach('after-upload');
   const at = new Date().toISOString();
-  const respected = (await table.snapshot()).txns.get(ERASURES_ID) ?? 0;
+  const respected = holdsErased ? -1 : ((await table.snapshot()).txns.get(ERASURES_ID) ?? 0);
   const added = add.map(({ path }) => path);
   const record: SwapRecord = { id, at, from, to, table: name, removed: remove, added, erasures: respected };
   await storage.putIfAbsent(recordPath(root, record), Buffer.from(JSON.stringify(record)));
   reach('after-record');
   try {
-    const info = { operation: 'REPLAY', operationParameters: { id, from, to } };
+    const counts = accountOfErased(partitions.flatMap(({ uncounted }) => uncounted));
+    const info = { operation: 'REPLAY', operationParameters: { id, from, to }, ...counts };
     const { version } = await table.replace({ remove, add, dataChange: true, unusedSinceMs, erasures, info });
     reach('after-commit');
     return { version };
@@ -107,12 +115,13 @@ export async function stateOfSwap(table: Table, record: SwapRecord): Promise<'in
 
 /**
  * Puts back what a replay has replaced, in one commit.
- * @throws CannotSwap when vacuum has taken the old files; TxnConflict when it is about to, when the new ones were merged with
- *   others, or when somebody was erased since: nothing has changed.
+ * @throws CannotSwap when vacuum has taken the old files, or when somebody was erased since; TxnConflict when either is about
+ *   to happen, or when the new ones were merged with others: nothing has changed.
  */
 export async function undoSwap(storage: Storage, table: Table, record: SwapRecord): Promise<{ version: number }> {
   const { root } = table.spec;
-  const { files } = await table.snapshot();
+  const { files, txns } = await table.snapshot();
+  if (record.erasures < (txns.get(ERASURES_ID) ?? 0)) throw new CannotSwap(ERASED_SINCE);
   const remove = record.added.flatMap((path) => files.get(path) ?? []);
   const add = record.removed.map(asNewFile);
   const missing = await missingFiles(storage, root, add);

@@ -1,0 +1,94 @@
+import { hashOf, type ErasedId, type ErasureList } from '../../lake/erasure/list.ts';
+import { readMessageHeader, type BatchHeader } from '../../schemas/envelope.ts';
+
+/** A message without those who are erased. */
+export interface Remaining {
+  data: Uint8Array;
+  /** Accepted events that are left. */
+  events: number;
+  /** Accepted and refused events that were taken out. */
+  leftOut: number;
+}
+
+interface Line {
+  b: number;
+  userId?: unknown;
+  anonymousId?: unknown;
+}
+
+/**
+ * Pure: a message without the events, accepted and refused, of those on a tenant's list of erasures, by the rules of a flush
+ * (lake/erasure/suppress.ts). The header's counts are those of what is left; positions within a batch stay as they were. A
+ * message that names none of them stays as it is, byte for byte.
+ * @throws Error where a header or an event cannot be read, so that nobody can tell whose it is
+ */
+export function withoutErased(data: Uint8Array, tenantId: string, list: ErasureList): Remaining {
+  const { header, linesFrom } = readMessageHeader(data);
+  const isErased = matcher(tenantId, list);
+  const batches = header.batches.map((batch): BatchHeader => {
+    const { rejected, ...rest } = batch;
+    if (!rejected) return { ...batch, accepted: 0 };
+    const kept = rejected.filter(({ raw }) => !wordsOf(raw).some((word) => isErased(word)));
+    return { ...rest, accepted: 0, rejected: kept };
+  });
+  const all = Buffer.from(data.buffer, data.byteOffset, data.length).subarray(linesFrom).toString('utf8');
+  const lines: string[] = [];
+  let leftOut = refusedOf(header.batches) - refusedOf(batches);
+  for (const text of all.split('\n')) {
+    if (text === '') continue;
+    const event = JSON.parse(text) as Line;
+    if (isOfErased(event, isErased)) {
+      leftOut++;
+      continue;
+    }
+    lines.push(text);
+    const batch = batches[event.b];
+    if (!batch) throw new Error(`an event names batch ${event.b} of ${batches.length}`);
+    batch.accepted++;
+  }
+  if (leftOut === 0) return { data, events: lines.length, leftOut };
+  const text = [JSON.stringify({ ...header, batches }), ...lines].join('\n');
+  return { data: Buffer.from(all.endsWith('\n') ? `${text}\n` : text), events: lines.length, leftOut };
+}
+
+/** Whether an id is on the list, as one of the kinds or as any. */
+type Matcher = (id: string, kind?: ErasedId['kind']) => boolean;
+
+function matcher(tenantId: string, { ids }: ErasureList): Matcher {
+  const listed = new Set(ids.flatMap(({ kind, hash }) => [hash, `${kind}/${hash}`]));
+  return (id, kind) => {
+    const hash = hashOf(tenantId, id);
+    return listed.has(kind ? `${kind}/${hash}` : hash);
+  };
+}
+
+function isOfErased({ userId, anonymousId }: Line, isErased: Matcher): boolean {
+  const user = textOf(userId);
+  const visitor = textOf(anonymousId);
+  if (user !== undefined && isErased(user, 'user')) return true;
+  if (visitor === undefined) return false;
+  return isErased(visitor, 'anonymous') || (user === undefined && isErased(visitor, 'linked'));
+}
+
+/** Every quoted text and every word of a refused event, and its ids as JSON means them. */
+function wordsOf(raw: string): string[] {
+  const quoted = [...raw.matchAll(/"((?:[^"\\]|\\[^\n])*)"/g)].map((match) => match[1]!);
+  return [...quoted, ...(raw.match(/[^\t\n\f\r ",:{}[\]]+/g) ?? []), ...idsOf(raw)];
+}
+
+function idsOf(raw: string): string[] {
+  try {
+    const event = JSON.parse(raw) as Partial<Line> | null;
+    return [textOf(event?.userId), textOf(event?.anonymousId)].filter((id) => id !== undefined);
+  } catch {
+    return [];
+  }
+}
+
+function textOf(id: unknown): string | undefined {
+  return typeof id === 'string' || typeof id === 'number' ? String(id) : undefined;
+}
+
+function refusedOf(batches: readonly BatchHeader[]): number {
+  return batches.reduce((sum, { rejected }) => sum + (rejected?.length ?? 0), 0);
+}
