@@ -84,7 +84,8 @@ export const redrive = command({
 
 const WORDS: Record<Outcome, string> = {
   redriven: 'redriven, in the lake now',
-  published: 'published; not seen in the lake yet (a processor takes them, "spor status" shows how far it is)',
+  published:
+    'published; not seen in the lake yet (a processor takes them, "spor status" shows how far it is, and drops those of erased people)',
   acceptable: 'would be redriven',
   redrivenBefore: 'redriven before',
   storedAlready: 'in the lake already, sent again by the shop',

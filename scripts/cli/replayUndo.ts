@@ -11,7 +11,8 @@ import { requiredId } from './secrets.ts';
 const USAGE = `Usage: spor replay undo --tenant <id> [--id <replay>] [--json]
 
 Puts back the files that a replay has replaced, in one commit for each table; without --id, those of the newest replay that is
-in force. Possible until vacuum has taken them, for a day at least as processors are set by default.
+in force. Possible until vacuum has taken them, for a day at least as processors are set by default, and
+until somebody is erased ("spor erase"): the old files may hold the person.
 `;
 
 export const replayUndo = command({

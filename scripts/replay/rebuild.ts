@@ -120,7 +120,13 @@ async function writePart(
   const closed = await window.close();
   const onMemory = (): void => undefined;
   const preparation = new Preparation(closed, {
-    ...{ registry, session, duplicates, stored, erasures, log, onMemory },
+    registry,
+    session,
+    duplicates,
+    stored,
+    erasures,
+    log,
+    onMemory,
     ...(erasedBefore === undefined ? {} : { erasedBefore }),
   });
   const { files, erased } = await preparation.run();

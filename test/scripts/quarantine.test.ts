@@ -179,6 +179,33 @@ describe('spor quarantine', () => {
     expect([nobody.code, nobody.stderr]).toEqual([2, expect.stringContaining('name no tenant') as string]);
   });
 
+  it('brings in nobody who is erased, and what it brings in adds up', async () => {
+    const [theirs, anothers] = ['customer-4711-x', 'customer-9'].map((userId, at) => ({
+      ...anEvent(at),
+      userId,
+      more: 1,
+    }));
+    const written = JSON.stringify(theirs).replace('customer-4711', String.raw`customer\u002d4711`);
+    const stored = [anEvent(2, undefined, { userId: 'customer-4711-x' }), anEvent(3)];
+    const rejected = [refused(2, written, 'field_unknown', '/more'), refused(3, anothers, 'field_unknown', '/more')];
+    await bench.publish(messageOf('erased', 'web', [{ events: stored, rejected }]));
+    await bench.settled();
+    const env = { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` };
+    const erased = await runScript('spor.mjs', ['erase', '--tenant', 'erased', '--user', 'customer-4711-x'], { env });
+    expect(erased.code, erased.stderr).toBe(0);
+    const { counts } = await redrive('erased', '--fix', '[{"op":"remove","path":"/more"}]');
+    expect(counts).toEqual({ ...NONE, redriven: 1, published: 1 });
+    const rows = await bench.rows('events', 'erased', 'event_id, redriven_from', 'event_id');
+    expect(new Set(rows.map(({ event_id: id }) => id))).toEqual(new Set([stored[1]!.eventId, anothers!.eventId]));
+    expect(rows).toHaveLength(2);
+    const { code, stdout } = await runScript(
+      'spor.mjs',
+      ['reconcile', '--tenant', 'erased', '--date', new Date().toISOString().slice(0, 10), '--json'],
+      { env },
+    );
+    expect(code, stdout.slice(0, 2_000)).toBe(0);
+  });
+
   it('refuses a fix that is none', async () => {
     const wrong: [string, RegExp][] = [
       ['{"op":"remove"}', /a JSON Patch \(RFC 6902\) is a list/],

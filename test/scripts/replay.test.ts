@@ -49,8 +49,8 @@ async function replay(...args: string[]): Promise<ReplayReport> {
 const KEYS = 'receipt_id, receipt_index, event_id';
 
 /** Takes the first data file of a segment out of the events table, as a mistake would. */
-async function lose(segment: string): Promise<void> {
-  const table = bench.table('events', TENANT);
+async function lose(segment: string, tenant = TENANT): Promise<void> {
+  const table = bench.table('events', tenant);
   const { files } = await table.snapshot();
   const remove = [...files.values()].filter(({ partitionValues }) => partitionValues.segment === segment).slice(0, 1);
   await table.replace({ remove, add: [], dataChange: true, unusedSinceMs: Infinity, info: { operation: 'DELETE' } });
@@ -142,6 +142,68 @@ describe('spor replay', () => {
     expect((await bench.rows('events', TENANT, 'segment', 'segment')).filter((row) => row.segment === 'kiosk')).toEqual(
       [],
     );
+  });
+
+  it('leaves erased people out and counts them, with accounts that add up, and is not undone after an erasure', async () => {
+    const tenant = 'erasing';
+    const person = { userId: 'customer-4711-x' };
+    const raw = (text: string): string => JSON.stringify({ type: 'Search', note: text });
+    const refusals = [`for=${person.userId};`, 'of another'].map((text, at) => ({
+      index: 3 + at,
+      code: 'field_unknown',
+      path: '/note',
+      message: 'refused',
+      raw: raw(text),
+    }));
+    const run = async (args: string[]): Promise<Finished> => {
+      const env = { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` };
+      return runScript('spor.mjs', [...args, '--tenant', tenant, '--json'], { env });
+    };
+    const replayed = async (): Promise<ReplayReport> => {
+      const { code, stdout, stderr } = await run(['replay', ...DATES]);
+      expect(code, stderr).toBe(0);
+      return JSON.parse(stdout) as ReplayReport;
+    };
+    const expectBalanced = async (): Promise<void> => {
+      const { code, stdout } = await run(['reconcile', ...DATES]);
+      expect(code, stdout.slice(0, 2_000)).toBe(0);
+    };
+    const idsOf = async (): Promise<unknown[]> => bench.rows('events', tenant, 'receipt_index, user_id');
+    for (const segment of ['web', 'app']) {
+      const events = [anEvent(0), anEvent(1, undefined, person), anEvent(2)];
+      await bench.publish(messageOf(tenant, segment, [{ events, rejected: refusals }]));
+      await bench.settled();
+    }
+    await lose('app', tenant);
+    const first = await replayed();
+    expect(first.swapped).toBeDefined();
+    expect(await idsOf()).toHaveLength(6);
+    await lose('web', tenant);
+    const erased = await run(['erase', '--user', person.userId, '--by', 'the tests']);
+    expect(erased.code, erased.stderr).toBe(0);
+    const undo = await run(['replay', 'undo', '--id', first.swapped!.id]);
+    expect([undo.code, undo.stderr]).toEqual([1, expect.stringMatching(/somebody was erased/) as string]);
+
+    const { partitions } = await replayed();
+    expect(
+      partitions.map(({ table, segment, lake, stream, erased: newly }) => [
+        table,
+        segment,
+        lake.rows,
+        stream.rows,
+        newly,
+      ]),
+    ).toEqual([
+      // Counted by the erasure; then lost before it, and counted by the replay; the quarantine as the erasure left it.
+      ['events', 'app', 2, 2, 0],
+      ['events', 'web', 0, 2, 1],
+      ['quarantine', 'app', 1, 1, 0],
+      ['quarantine', 'web', 1, 1, 0],
+    ]);
+    expect(JSON.stringify(await idsOf())).not.toContain(person.userId);
+    expect(await idsOf()).toHaveLength(4);
+    await expectBalanced();
+    expect((await replayed()).swapped).toBeUndefined();
   });
 
   it('refuses what the stream does not hold, and says what it holds', async () => {

@@ -83,7 +83,11 @@ describe('spor replay --to-subject', () => {
     ];
     const raw = (id: string): string => `{"type": "Search", "userId": ${JSON.stringify(id)}`;
     const rejected = [person.userId, shared.userId].map((id, at) => ({
-      ...{ index: 3 + at, code: 'body_not_json', path: '', message: 'refused', raw: raw(id) },
+      index: 3 + at,
+      code: 'body_not_json',
+      path: '',
+      message: 'refused',
+      raw: raw(id),
     }));
     await bench.publish(messageOf(TENANT, 'web', [{ events: [events[0]!] }, { events, rejected }]));
     await bench.publish(messageOf(TENANT, 'web', [{ events: [events[0]!] }]));
@@ -93,7 +97,11 @@ describe('spor replay --to-subject', () => {
     const { code, stdout, stderr } = await spor('--to-subject', 'clean.events', '--rate', '100000', '--json');
     expect(code, stderr).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
-      ...{ messages: MESSAGES + 1, events: 2 * MESSAGES + 1, erased: 5, unreadable: 0, complete: true },
+      messages: MESSAGES + 1,
+      events: 2 * MESSAGES + 1,
+      erased: 5,
+      unreadable: 0,
+      complete: true,
     });
     const { state } = await bench.manager.streams.info('ERASED');
     expect(state.messages).toBe(MESSAGES + 1);
@@ -103,7 +111,9 @@ describe('spor replay --to-subject', () => {
     expect(header.batches.map(({ accepted }) => accepted)).toEqual([0, 1]);
     expect(header.batches[1]!.rejected).toEqual([rejected[1]]);
     expect(JSON.parse(Buffer.from(last.data.subarray(linesFrom)).toString())).toEqual({
-      ...{ b: 1, i: 1, v: 1 },
+      b: 1,
+      i: 1,
+      v: 1,
       ...events[1],
     });
     const told = await spor('--to-subject', 'clean.events', '--rate', '100000', '--restart');
