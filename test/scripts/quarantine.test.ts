@@ -93,6 +93,14 @@ describe('spor quarantine', () => {
     expect(table.stdout).toMatch(/field_type +\/resultsCount +Search/);
     const shown = await spor('show', '--tenant', 'patched', '--event', String(hopeless.eventId));
     expect(shown.stdout).toContain('"resultsCount": "many"');
+    // Counted on the day of the first receipt: two refused events, and one accepted.
+    const reconciled = await runScript('spor.mjs', ['reconcile', '--tenant', 'patched', '--date', day, '--json'], {
+      env: { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` },
+    });
+    expect(JSON.parse(reconciled.stdout)).toMatchObject({
+      balanced: true,
+      days: [{ accepted: 1, stored: 1, difference: 0, refused: { refused: 2, kept: 2, difference: 0 } }],
+    });
   });
 
   it('stores an event once, however often, by however many and over whatever restarts it is redriven', async () => {
