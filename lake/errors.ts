@@ -32,6 +32,10 @@ export const LAKE_ERRORS = {
   sql_failed: client(400, "The query failed while running, for instance on a cast; the message is the database's own."),
   changes_parameter: client(400, 'A parameter of the listing of changes is wrong; the message says which.'),
   report_parameter: client(400, 'A parameter of the report is missing or out of its range; the message says which.'),
+  version_ambiguous: client(
+    400,
+    'Several tables are read, each with versions of its own. Leave "version" out, or ask about one of them.',
+  ),
   receipt_malformed: client(
     400,
     'This is not a receipt: they look like mgq3x0ab-2-1z-0, as the receiver answers them.',

@@ -76,6 +76,7 @@ export async function startLake(options: {
   });
   resources.add('lake', queries, () => queries.close());
   const slots = createSlots({ concurrent: config.concurrentQueries, queued: config.queuedQueries });
+  const answering = { queries, slots, unsent: createUnsent(UNSENT) };
   const storageFault = watchStorage(storage, { log, resources });
   const { replicas } = config;
   const accounts = openAccounts({ storage, localFiles, registry, replicas, connection: () => state.connection });
@@ -92,8 +93,8 @@ export async function startLake(options: {
     port: config.port,
     routes: [
       ...probeRoutes({ metrics: metrics.registry, notReady }),
-      queryRoute({ queries, slots, unsent: createUnsent(UNSENT) }),
-      ...reportRoutes({ queries, slots, registry }),
+      queryRoute(answering),
+      ...reportRoutes(answering, registry),
       ...accountRoutes({ accounts, slots }),
       ...secretRoutes(secrets, log),
       sessionRoute(secrets, storage),

@@ -29,6 +29,9 @@ Each report is one SQL file in \`lake/insight/reports/\`, each view one in \`lak
 comments. Tests compare every report with a calculation of its own in TypeScript over a simulated shop whose chains from
 search to order are known.
 
+Ask with \`npx spor report\` or \`GET /api/reports/{name}\`; answers come as JSON, NDJSON, CSV, Parquet or Arrow, see
+[data-scientist.md](data-scientist.md#reports).
+
 - A period begins with \`from\` and ends before \`to\`. Both are dates (their first moment in UTC) or times with a zone.
 - **All days are UTC days**, so every day has 24 hours, also where clocks change, and a visit over midnight is one visit.
 - Events of bots are flagged and left out (view \`events_with_bots\`).

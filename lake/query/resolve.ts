@@ -36,7 +36,7 @@ export interface Resolved {
 
 /**
  * Decides which version of each needed table is read, and reads what is in the stream beyond them.
- * @throws LakeError tail_unavailable, version_unknown, version_gone, body_invalid
+ * @throws LakeError tail_unavailable, version_unknown, version_gone, version_ambiguous
  */
 export async function resolve(
   request: { tenantId: string; asOf: AsOf },
@@ -77,7 +77,7 @@ async function versionOf(
   if (other) {
     const both =
       'The query reads events and quarantine, which have versions of their own: "version" goes with one of them.';
-    throw new LakeError('body_invalid', both);
+    throw new LakeError('version_ambiguous', both);
   }
   const snapshots: Snapshots = { events: NO_TABLE, quarantine: NO_TABLE };
   if (!name) return snapshots;

@@ -30,7 +30,8 @@ export async function runAsProcess(name: string, { run }: Command): Promise<void
     env: process.env,
     cwd: process.cwd(),
     now: Date.now,
-    out: (text) => process.stdout.write(text),
+    out: (data) => process.stdout.write(data),
+    terminal: process.stdout.isTTY,
     err: (text) => process.stderr.write(text),
   };
   try {
@@ -46,7 +47,9 @@ export interface Context {
   env: Record<string, string | undefined>;
   cwd: string;
   now: () => number;
-  out: (text: string) => void;
+  out: (data: string | Uint8Array) => void;
+  /** Whether somebody sees what goes out, rather than a file or another program. */
+  terminal: boolean;
   err: (text: string) => void;
 }
 

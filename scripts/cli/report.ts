@@ -4,10 +4,10 @@ import { findReport, listReports, type Report } from '../../lake/insight/reports
 import { LakeError } from '../../lake/errors.ts';
 import type { Json } from '../../lake/query/values.ts';
 import { createRegistry } from '../../schemas/registry.ts';
+import { ANSWER_OPTIONS, ANSWER_USAGE, wantedAnswer, writeAnswer } from './answer.ts';
 import { command, EXIT, UsageError, type Command } from './command.ts';
 import { requiredId } from './secrets.ts';
 import { withLakeQueries } from './lakeQueries.ts';
-import { formatOf, formatted } from './sql.ts';
 import { formatTable } from './table.ts';
 
 const USAGE = `Usage: spor report <name> --tenant <id> [options]
@@ -54,11 +54,11 @@ function reportCommand(report: Report): Command {
       segment: { type: 'string' },
       from: { type: 'string' },
       to: { type: 'string' },
-      format: { type: 'string' },
+      ...ANSWER_OPTIONS,
       ...Object.fromEntries(report.parameters.map(({ name }) => [optionOf(name), { type: 'string' } as const])),
     },
     async run(values, _, context) {
-      const format = formatOf(values.json ? 'json' : (values.format ?? 'table'));
+      const wanted = wantedAnswer(values, context);
       const tenantId = requiredId('--tenant', values.tenant);
       const given = values as Record<string, string | undefined>;
       const period = lastDays(context.now());
@@ -75,8 +75,9 @@ function reportCommand(report: Report): Command {
         ),
       };
       const asked = usage(() => reportQuery(request, { tenantId, segmentIds: [] }, createRegistry()));
-      const answer = await withLakeQueries(context, {}, (queries) => queries.run(asked));
-      context.out(formatted(format === 'table' ? { ...answer, rows: answer.rows.map(forEyes) } : answer, format));
+      const answer = await withLakeQueries(context, {}, (queries) =>
+        writeAnswer(context, queries, asked, wanted, forEyes),
+      );
       if (answer.snapshot.version < 0) context.err(`spor: the lake has nothing of this for tenant ${tenantId} yet\n`);
       if (answer.truncated) context.err(`spor: only the first ${answer.rowCount} rows are shown; set --limit\n`);
       return EXIT.done;
@@ -128,7 +129,7 @@ function reportUsage({ name, summary, segment, parameters }: Report): string {
     ...(segment === undefined ? [] : [['segment <id>', `only this segment: ${segment}`]]),
     ['from <date>', 'first day (UTC), or a time with its zone (default: the last 28 days)'],
     ['to <date>', 'the day after the last, or a time with its zone'],
-    ['format <format>', 'table, json or csv (default table; --json is short for json)'],
+    ...ANSWER_USAGE,
     ...parameters.map(({ name: parameter, default: value, description: text }) => [
       `${optionOf(parameter)} <n>`,
       `${text} (default ${value})`,

@@ -1,12 +1,12 @@
 import { text as readAll } from 'node:stream/consumers';
-import type { QueryAnswer, QueryRequest } from '../../lake/query/query.ts';
+import type { QueryRequest } from '../../lake/query/query.ts';
+import { ANSWER_OPTIONS, wantedAnswer, writeAnswer } from './answer.ts';
 import { command, EXIT, UsageError } from './command.ts';
 import { dateOption } from './date.ts';
 import { parseDuration } from './duration.ts';
 import { withLakeQueries } from './lakeQueries.ts';
 import { numberOption } from './number.ts';
 import { requiredId } from './secrets.ts';
-import { formatCsv, formatTable } from './table.ts';
 
 const USAGE = `Usage: spor sql --tenant <id> [options] "<sql>"
 
@@ -16,14 +16,15 @@ it is read from standard input. Views: events, searches, product_clicks, cart_ad
   --tenant <id>            whose data
   --segment <id>           only this segment; may be repeated
   --from, --to <date>      only these UTC dates, YYYY-MM-DD, both included
-  --format table|json|csv  (default table; --json is short for json)
+  --format <format>        table, json, ndjson, csv, parquet or arrow (default table, or as --out ends; --json is short for json)
+  --out <file>             write there instead of to standard output
+  --version <n>            as of this version of the table (default: the newest)
   --timeout <duration>     (default 5m)
   --max-rows <n>           (default 100000)
 
   spor sql --tenant demo-shop "select type, count(*) from events group by 1"
 `;
 
-const FORMATS = ['table', 'json', 'csv'] as const;
 export const sql = command({
   usage: USAGE,
   options: {
@@ -31,13 +32,13 @@ export const sql = command({
     segment: { type: 'string', multiple: true },
     from: { type: 'string' },
     to: { type: 'string' },
-    format: { type: 'string' },
+    ...ANSWER_OPTIONS,
     timeout: { type: 'string' },
     'max-rows': { type: 'string' },
   },
   positionals: ['sql?'],
   async run(values, [given], context) {
-    const format = formatOf(values.json ? 'json' : (values.format ?? 'table'));
+    const wanted = wantedAnswer(values, context);
     const request: QueryRequest = {
       tenantId: requiredId('--tenant', values.tenant),
       segmentIds: (values.segment ?? []).map((segment) => requiredId('--segment', segment)),
@@ -53,8 +54,7 @@ export const sql = command({
         ? {}
         : { LAKE_QUERY_MAX_ROWS: String(numberOption('--max-rows', maxRows, { min: 1, max: 10_000_000 })) }),
     };
-    const answer = await withLakeQueries(context, limits, (queries) => queries.run(request));
-    context.out(formatted(answer, format));
+    const answer = await withLakeQueries(context, limits, (queries) => writeAnswer(context, queries, request, wanted));
     if (answer.snapshot.version < 0 && /\bfrom\b/i.test(request.sql)) {
       context.err(`spor: the lake has nothing of this for tenant ${request.tenantId} yet\n`);
     }
@@ -63,18 +63,3 @@ export const sql = command({
     return EXIT.done;
   },
 });
-
-/** An answer as text for standard output. */
-export function formatted(answer: QueryAnswer, format: (typeof FORMATS)[number]): string {
-  if (format === 'json') return `${JSON.stringify(answer)}\n`;
-  const names = answer.columns.map(({ name }) => name);
-  if (format === 'csv') return formatCsv(names, answer.rows);
-  return `${formatTable(names, answer.rows)}${answer.rowCount} ${answer.rowCount === 1 ? 'row' : 'rows'}\n`;
-}
-
-/** @throws UsageError */
-export function formatOf(text: string): (typeof FORMATS)[number] {
-  const format = FORMATS.find((known) => known === text);
-  if (format === undefined) throw new UsageError(`--format ${text} is none of ${FORMATS.join(', ')}`);
-  return format;
-}

@@ -12,15 +12,6 @@ export function formatTable(columns: readonly string[], rows: readonly (readonly
   return `${[line(columns), rule, ...cells.map(line)].join('\n')}\n`;
 }
 
-/** Comma-separated values (RFC 4180), the column names first. */
-export function formatCsv(columns: readonly string[], rows: readonly (readonly unknown[])[]): string {
-  const field = (value: unknown): string => {
-    const text = cellText(value);
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  return [columns, ...rows].map((row) => `${row.map(field).join(',')}\r\n`).join('');
-}
-
 /** Lists and structs as JSON; nothing for null. */
 function cellText(value: unknown): string {
   if (value === null || value === undefined) return '';

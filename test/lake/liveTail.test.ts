@@ -202,7 +202,7 @@ describe('a stable answer', () => {
     await expect(ask('shop', IDS, { version: newest + 1 })).rejects.toMatchObject({ code: 'version_unknown' });
     await expect(
       ask('shop', 'select (select count(*) from events), (select count(*) from quarantine)', { version: 0 }),
-    ).rejects.toMatchObject({ code: 'body_invalid' });
+    ).rejects.toMatchObject({ code: 'version_ambiguous' });
   });
 
   test('without the stream server the committed answer says so, and whoever wants it live is refused', async () => {

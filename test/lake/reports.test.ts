@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -12,12 +12,16 @@ import { openLakeQueries } from '../../lake/query/open.ts';
 import type { Queries, QueryAnswer } from '../../lake/query/query.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { createSlots } from '../../lake/query/slots.ts';
+import { createUnsent } from '../../lake/query/unsent.ts';
 import { SETTINGS } from '../../lake/config.ts';
 import { tableSpec } from '../../lake/tables.ts';
 import { readConfig } from '../../runtime/config.ts';
 import { createLog } from '../../runtime/log.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
 import { newSecret, secretHash, type TokenRecord } from '../../schemas/keys.ts';
+import { report as reportCommand } from '../../scripts/cli/report.ts';
+import { readParquet } from '../support/parquet.ts';
+import { runScript } from '../scripts/spor.ts';
 import { commitRows, REGISTRY } from './lakeFixture.ts';
 
 let dir: string;
@@ -46,7 +50,10 @@ beforeAll(async () => {
   server = await startQueryServer({
     host: '127.0.0.1',
     port: 0,
-    routes: [...reportRoutes({ queries, slots, registry: REGISTRY }), changesRoute({ storage, registry: REGISTRY })],
+    routes: [
+      ...reportRoutes({ queries, slots, unsent: createUnsent({ perTenant: 2, total: 2 }) }, REGISTRY),
+      changesRoute({ storage, registry: REGISTRY }),
+    ],
     metrics: new LakeMetrics(createMetrics('lake'), slots),
     log: createLog('test', 'silent'),
     tokens: () => ({
@@ -69,6 +76,14 @@ function createToken(segmentIds: string[]): string {
   const token = newSecret('rt');
   tokens.set(secretHash(token), { tenantId: 'shop', segmentIds, label: '', createdAt: new Date().toISOString() });
   return token;
+}
+
+function byText(a: unknown, b: unknown): number {
+  return String(a).localeCompare(String(b));
+}
+
+async function phrasesIn(file: ArrayBuffer): Promise<unknown[]> {
+  return (await readParquet(file)).map(({ phrase }) => phrase).toSorted(byText);
 }
 
 function get(path: string, token = shopToken): Promise<Response> {
@@ -96,7 +111,7 @@ describe('GET /api/reports', () => {
       truncated: false,
       snapshot: { files: 2 },
     });
-    expect((await phrasesOf(shopToken)).toSorted((a, b) => a.localeCompare(b))).toEqual(['hats', 'shoes']);
+    expect((await phrasesOf(shopToken)).toSorted(byText)).toEqual(['hats', 'shoes']);
     expect(await phrasesOf(shopToken, `${path}&segment=web`)).toEqual(['shoes']);
     const appToken = createToken(['app']);
     expect(await phrasesOf(appToken)).toEqual(['hats']);
@@ -107,16 +122,56 @@ describe('GET /api/reports', () => {
     ]);
   });
 
+  test('answers in every format of a query, as of an earlier version where asked', async () => {
+    const path = '/api/reports/search_phrases?from=2026-11-23&to=2026-11-25';
+    const csv = await get(`${path}&format=csv&version=0`);
+    expect((await csv.text()).split('\r\n').map((line) => line.split(',')[0])).toEqual(['phrase', 'shoes', '']);
+    const told = ['report', 'from', 'to', 'rows', 'truncated'].map((name) => csv.headers.get(`spor-${name}`));
+    expect(told).toEqual(['search_phrases', '2026-11-23', '2026-11-25', '1', 'false']);
+    expect(JSON.parse(csv.headers.get('spor-snapshot')!)).toMatchObject({ version: 0, liveness: 'committed' });
+
+    const ndjson = (await (await get(`${path}&format=ndjson&snapshot=committed`)).text()).trimEnd().split('\n');
+    expect(ndjson.map((line) => (JSON.parse(line) as Record<string, unknown>).phrase).toSorted(byText)).toEqual([
+      'hats',
+      'shoes',
+    ]);
+
+    const accept = { authorization: `Bearer ${shopToken}`, accept: 'application/vnd.apache.parquet' };
+    const parquet = await fetch(`http://127.0.0.1:${server.port}${path}`, { headers: accept });
+    expect(await phrasesIn(await parquet.arrayBuffer())).toEqual(['hats', 'shoes']);
+  });
+
   test.each([
     ['/api/reports/none', 404, 'report_unknown'],
     ['/api/reports/revenue?from=yesterday', 400, 'report_parameter'],
     ['/api/reports/revenue?limit=5', 400, 'report_parameter'],
     ['/api/reports/revenue?segment=a&segment=b', 400, 'report_parameter'],
     ['/api/reports/revenue?format=xml', 400, 'report_parameter'],
+    ['/api/reports/revenue?snapshot=old', 400, 'report_parameter'],
+    ['/api/reports/revenue?version=99', 404, 'version_unknown'],
   ])('%s is refused with %i %s', async (path, status, code) => {
     const response = await get(path);
     expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([status, code]);
   });
+});
+
+test('spor report writes each format to a file or another program, and no Parquet to a terminal', async () => {
+  const args = ['search_phrases', '--tenant', 'shop', '--from', '2026-11-23', '--to', '2026-11-25'];
+  const env = { LAKE_URL: `file:${join(dir, 'lake')}` };
+  const spor = (...more: string[]): ReturnType<typeof runScript> =>
+    runScript('spor.mjs', ['report', ...args, ...more], { cwd: dir, env });
+  const written = await spor('--out', 'out/phrases.parquet');
+  expect([written.code, written.stdout, written.stderr]).toEqual([0, '', '']);
+  const file = await readFile(join(dir, 'out/phrases.parquet'));
+  expect(await phrasesIn(new Uint8Array(file).buffer)).toEqual(['hats', 'shoes']);
+  const json = await spor('--json', '--version', '0');
+  expect(JSON.parse(json.stdout)).toMatchObject({ rowCount: 1, truncated: false, snapshot: { version: 0 } });
+
+  const out: unknown[] = [];
+  const context = { env, cwd: dir, now: Date.now, err: () => undefined, out: (data: unknown) => out.push(data) };
+  const shown = reportCommand.run([...args, '--format', 'parquet'], { ...context, terminal: true });
+  await expect(shown).rejects.toThrow(/not for a terminal.*--out/);
+  expect(out).toEqual([]);
 });
 
 describe('GET /api/changes', () => {

@@ -94,7 +94,10 @@ describe('spor', () => {
       [['keys', 'revoke'], '<id> is missing'],
       [['sql', 'select 1'], '--tenant is missing'],
       [['sql', '--tenant', 'a'], '<sql> is missing'],
-      [['sql', '--tenant', 'a', '--format', 'xml', 'select 1'], '--format xml'],
+      [
+        ['sql', '--tenant', 'a', '--format', 'xml', 'select 1'],
+        '--format xml is none of table, json, ndjson, csv, parquet',
+      ],
       [['sql', '--tenant', 'a', '--from', '2026-02-30', 'select 1'], '--from 2026-02-30 is not a date'],
       [['sql', '--tenant', 'a', 'select', '1'], '"1" is not expected'],
     ];

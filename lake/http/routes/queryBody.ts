@@ -1,6 +1,7 @@
 import { LakeError } from '../../errors.ts';
-import { FORMATS, type AnswerFormat } from '../../query/formats.ts';
+import type { AnswerFormat } from '../../query/formats.ts';
 import type { AsOf } from '../../query/resolve.ts';
+import { checkAsOf, checkFormat } from './answerFields.ts';
 
 /** The body of POST /api/query. */
 export interface QueryBody {
@@ -26,12 +27,10 @@ export function checkQueryBody(body: Record<string, unknown>, query: URLSearchPa
   const unknown = Object.keys(rest)[0];
   if (unknown !== undefined) throw invalid(`"${unknown.slice(0, 80)}" is not known; fields are ${FIELDS.join(', ')}.`);
   if (typeof sql !== 'string' || sql.trim() === '') throw invalid('"sql" must be a text with one SQL statement.');
-  const known = Object.keys(FORMATS).find((name) => name === format) as AnswerFormat | undefined;
-  if (format !== undefined && known === undefined)
-    throw invalid(`"format" must be one of ${Object.keys(FORMATS).join(', ')}, or absent.`);
+  const known = checkFormat(format, 'body_invalid');
   if (maxRows !== undefined && (!Number.isSafeInteger(maxRows) || (maxRows as number) < 1))
     throw invalid('"maxRows" must be a whole number from 1.');
-  const asOf = checkAsOf(snapshot ?? query.get('snapshot'), version ?? query.get('version'));
+  const asOf = checkAsOf(snapshot ?? query.get('snapshot'), version ?? query.get('version'), 'body_invalid');
   return {
     sql,
     ...date('from', from),
@@ -40,18 +39,6 @@ export function checkQueryBody(body: Record<string, unknown>, query: URLSearchPa
     ...(known ? { format: known } : {}),
     ...(maxRows === undefined ? {} : { maxRows: maxRows as number }),
   };
-}
-
-function checkAsOf(snapshot: unknown, version: unknown): AsOf {
-  const known = snapshot === 'live' || snapshot === 'committed' ? snapshot : undefined;
-  if (known === undefined && snapshot !== null && snapshot !== undefined)
-    throw invalid('"snapshot" must be "live" or "committed", or absent.');
-  if (version === null || version === undefined) return known ? { snapshot: known } : {};
-  const number = typeof version === 'string' && /^\d{1,15}$/.test(version) ? Number(version) : version;
-  if (!Number.isSafeInteger(number) || (number as number) < 0)
-    throw invalid('"version" must be a whole number from 0.');
-  if (known === 'live') throw invalid('"version" is a committed version: leave "snapshot" out.');
-  return { version: number as number };
 }
 
 function date<Name extends 'from' | 'to'>(name: Name, value: unknown): { [K in Name]?: string } {

@@ -3,17 +3,18 @@ import { LakeError } from '../../errors.ts';
 import { reportQuery } from '../../insight/reportQuery.ts';
 import { lastDays, type ReportRequest } from '../../insight/reportRun.ts';
 import { listReports } from '../../insight/reports.ts';
-import type { Queries } from '../../query/query.ts';
-import type { Slots } from '../../query/slots.ts';
+import type { AnswerFormat } from '../../query/formats.ts';
+import type { AsOf } from '../../query/resolve.ts';
 import { jsonReply, type Route } from '../route.ts';
+import { acceptedFormat, checkAsOf, checkFormat } from './answerFields.ts';
+import { answerReply, type Answering } from './answerReply.ts';
 
 /**
  * `GET /api/reports`: what reports there are, with their columns, parameters and definitions. `GET /api/reports/{name}`: one
- * of them over the reader's tenant, with the same limits and slots as a query; `from`, `to` (the last 28 days where absent),
- * `segment` and the parameters of the report stand in the address.
+ * of them over the reader's tenant, with the formats, limits and slots of a query; `from`, `to` (the last 28 days where absent),
+ * `segment`, `format`, `snapshot`, `version` and the parameters of the report stand in the address.
  */
-export function reportRoutes(options: { queries: Queries; slots: Slots; registry: Registry }): Route[] {
-  const { queries, slots, registry } = options;
+export function reportRoutes(answering: Answering, registry: Registry): Route[] {
   return [
     {
       method: 'GET',
@@ -25,30 +26,33 @@ export function reportRoutes(options: { queries: Queries; slots: Slots; registry
       method: 'GET',
       path: '/api/reports/:name',
       access: 'reader',
-      async handle({ params, query, reader, signal }) {
-        const request = reportRequest(params.name!, query, Date.now());
-        const asked = reportQuery(request, reader, registry);
-        const release = await slots.acquire(reader.tenantId, signal);
-        try {
-          const { name, from, to } = request;
-          return jsonReply({ report: name, from, to, ...(await queries.run({ ...asked, signal })) });
-        } finally {
-          release();
-        }
+      handle({ request, params, query, reader, signal }) {
+        const { report, asOf, ...asked } = readAddress(params.name!, query, Date.now());
+        const format = asked.format ?? acceptedFormat(request.headers.accept);
+        const { name, from, to } = report;
+        const statement = reportQuery(report, reader, registry);
+        return answerReply(answering, { ...statement, asOf, format, signal }, { report: name, from, to });
       },
     },
   ];
 }
 
 /** @throws LakeError report_parameter */
-function reportRequest(name: string, query: URLSearchParams, nowMs: number): ReportRequest {
+function readAddress(
+  name: string,
+  query: URLSearchParams,
+  nowMs: number,
+): { report: ReportRequest; asOf: AsOf; format: AnswerFormat | undefined } {
   const given = new Map<string, string>();
   for (const [key, value] of query) {
     if (given.has(key)) throw new LakeError('report_parameter', `${key.slice(0, 80)} is given twice`);
     given.set(key, value);
   }
-  const { from, to, segment, format = 'json', ...parameters } = Object.fromEntries(given);
-  if (format !== 'json') throw new LakeError('report_parameter', `format ${format.slice(0, 80)} is not json`);
+  const { from, to, segment, format, snapshot, version, ...parameters } = Object.fromEntries(given);
   const period = lastDays(nowMs);
-  return { name, from: from ?? period.from, to: to ?? period.to, segment, parameters };
+  return {
+    report: { name, from: from ?? period.from, to: to ?? period.to, segment, parameters },
+    asOf: checkAsOf(snapshot, version, 'report_parameter'),
+    format: checkFormat(format, 'report_parameter'),
+  };
 }

@@ -1,0 +1,105 @@
+import { createWriteStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { answerBytes } from '../../lake/query/answerBytes.ts';
+import type { AnswerFormat } from '../../lake/query/formats.ts';
+import type { Queries, QueryAnswer, QueryRequest } from '../../lake/query/query.ts';
+import type { Json } from '../../lake/query/values.ts';
+import { UsageError, type Context } from './command.ts';
+import { numberOption } from './number.ts';
+import { formatTable } from './table.ts';
+
+/** Those of the query server, and one to look at. */
+const FORMATS = ['table', 'json', 'ndjson', 'csv', 'parquet', 'arrow'] as const satisfies ('table' | AnswerFormat)[];
+
+/** Options of the commands that answer with rows. */
+export const ANSWER_OPTIONS = {
+  format: { type: 'string' },
+  out: { type: 'string' },
+  version: { type: 'string' },
+} as const;
+
+/** What they are, for the usage: each option and its text. */
+export const ANSWER_USAGE = [
+  ['format <format>', `${FORMATS.join(', ')} (default table, or as --out ends; --json is short for json)`],
+  ['out <file>', 'write there instead of to standard output'],
+  ['version <n>', 'as of this version of the table (default: the newest)'],
+] as const;
+
+/** Those that are no text. */
+const BINARY: readonly string[] = ['parquet', 'arrow'];
+
+/** How somebody wants an answer. */
+export interface Wanted {
+  format: (typeof FORMATS)[number];
+  /** A file; absent: standard output. */
+  out?: string;
+  version?: number;
+}
+
+/** @throws UsageError */
+export function wantedAnswer(
+  values: { format?: string; out?: string; version?: string; json?: boolean },
+  { cwd, terminal }: Pick<Context, 'cwd' | 'terminal'>,
+): Wanted {
+  const { out, version } = values;
+  const ending = FORMATS.find((known) => out?.endsWith(`.${known}`));
+  const name = values.json ? 'json' : (values.format ?? ending ?? 'table');
+  const format = FORMATS.find((known) => known === name);
+  if (format === undefined) throw new UsageError(`--format ${name} is none of ${FORMATS.join(', ')}`);
+  if (BINARY.includes(format) && out === undefined && terminal) {
+    throw new UsageError(`${format} is not for a terminal: name a file with --out, or lead it into one with ">"`);
+  }
+  return {
+    format,
+    ...(out === undefined ? {} : { out: resolve(cwd, out) }),
+    ...(version === undefined
+      ? {}
+      : { version: numberOption('--version', version, { min: 0, max: Number.MAX_SAFE_INTEGER }) }),
+  };
+}
+
+/**
+ * Asks, and writes the answer where it is wanted.
+ * @param forEyes what a table shows of a row
+ * @throws LakeError
+ */
+export async function writeAnswer(
+  context: Context,
+  queries: Queries,
+  asked: QueryRequest,
+  { format, out, version }: Wanted,
+  forEyes = (row: Json[]): Json[] => row,
+): Promise<Pick<QueryAnswer, 'rowCount' | 'truncated' | 'snapshot'>> {
+  const request = { ...asked, asOf: { version } };
+  if (format === 'table') {
+    const answer = await queries.run(request);
+    await write(context, out, [tableOf(answer, forEyes)]);
+    return answer;
+  }
+  const answer = await queries.answer({ ...request, format });
+  await write(context, out, withLineEnd(answerBytes(answer, format).pieces, format === 'json' ? '\n' : ''));
+  return answer;
+}
+
+function tableOf({ columns, rows, rowCount }: QueryAnswer, forEyes: (row: Json[]) => Json[]): string {
+  const names = columns.map(({ name }) => name);
+  return `${formatTable(names, rows.map(forEyes))}${rowCount} ${rowCount === 1 ? 'row' : 'rows'}\n`;
+}
+
+type Pieces = Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>;
+
+async function* withLineEnd(pieces: Pieces, end: string): AsyncGenerator<string | Uint8Array> {
+  yield* pieces;
+  if (end !== '') yield end;
+}
+
+async function write(context: Context, out: string | undefined, pieces: Pieces): Promise<void> {
+  if (out === undefined) {
+    for await (const piece of pieces) context.out(piece);
+    return;
+  }
+  await mkdir(dirname(out), { recursive: true });
+  await pipeline(pieces, createWriteStream(out));
+}
