@@ -83,7 +83,7 @@ export const LAKE_ERRORS = {
   content_type_unsupported: client(415, 'The body must be application/json.'),
   format_not_acceptable: client(
     406,
-    'No format of an answer is accepted. Accept JSON, NDJSON, CSV or Parquet, or give "format".',
+    'No format of an answer is accepted. Accept JSON, NDJSON, CSV, Parquet or Arrow, or give "format".',
   ),
   query_crashed: fault(
     'The query ended the process that it ran in. Nobody else was affected; do not send it again unchanged.',
