@@ -1,4 +1,5 @@
 import type { AddFile } from './actions.ts';
+import type { MadeFrom } from './guards.ts';
 import type { FileStats } from './stats.ts';
 
 /** A finished, uploaded data file that is to become part of the table. */
@@ -43,6 +44,8 @@ export interface ReplaceCommit {
   unusedSinceMs: number;
   /** As with append, for rows that come from elsewhere than the files removed; absent: there are none. */
   erasures?: number;
+  /** For rows made from those of another table: people erased from that one later are a TxnConflict. */
+  madeFrom?: MadeFrom;
   /** How far an application is with this commit, and was when it was planned; anything else in the table is a TxnConflict. */
   txn?: { appId: string; version: number; expected: number | undefined };
   info: Record<string, unknown>;

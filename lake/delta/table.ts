@@ -193,6 +193,7 @@ class DeltaTable implements Table {
     dataChange,
     unusedSinceMs,
     erasures,
+    madeFrom,
     txn,
     info,
   }: ReplaceCommit): Promise<{ version: number }> {
@@ -204,7 +205,7 @@ class DeltaTable implements Table {
       if (seen !== txn?.expected)
         throw new TxnConflict(`${this.spec.root}: ${txn?.appId} is at ${seen}, expected ${txn?.expected}`);
       if (gone[0]) throw new TxnConflict(`${this.spec.root}: ${gone[0].path} has been removed by another commit`);
-      if (add.length > 0) this.#mayAdd(base, { unusedSinceMs, erasures });
+      if (add.length > 0) this.#mayAdd(base, { unusedSinceMs, erasures, madeFrom });
       return [
         ...remove.map((file) => removeAction(file, dataChange)),
         ...add.map((file) => this.#addAction(file, dataChange)),

@@ -1,11 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { ERASURES_ID } from '../delta/guards.ts';
+import { cleanSinceId, ERASURES_ID } from '../delta/guards.ts';
+import { openTable } from '../delta/table.ts';
 import { openDuckdb } from '../duckdb.ts';
 import { listMarts } from '../maintenance/marts.ts';
+import { listMarts as ownMarts, martSpec } from '../marts/mart.ts';
 import type { OpenTables } from '../openTables.ts';
 import { literal, type SqlSession } from '../sqlEngine.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { Registry } from '../../schemas/registry.ts';
 import { REPLAY_RECORDS, TABLE_NAMES } from '../tables.ts';
+import type { ReachErasure } from './failpoint.ts';
 import { addErasures, erasuresFolder, readErasures, type ErasedId } from './list.ts';
 import { localFile, rowsOf } from './localRows.ts';
 import { erasedIds, type Person } from './person.ts';
@@ -14,6 +18,7 @@ import { eraseFromTable, type TableErasure } from './tableErasure.ts';
 export interface EraseOptions {
   storage: Storage;
   tables: OpenTables;
+  registry: Registry;
   tenantId: string;
   users: readonly string[];
   anonymous: readonly string[];
@@ -28,6 +33,7 @@ export interface EraseOptions {
   memoryMb: number;
   /** How long replaced files stay before vacuum may delete them. */
   vacuumGraceMs: number;
+  reach?: ReachErasure;
 }
 
 /** What was erased, without the ids themselves: kept in the lake as `erasures/tenant=<t>/report-….json`. */
@@ -56,7 +62,8 @@ export type SignedReport = ErasureReport & { sha256: string };
 /**
  * Removes a person from all tables of a tenant. First the ids, hashed, go on the tenant's list of erasures, and each table is
  * marked with its length, so that no commit which does not respect it can succeed any more; then files are rewritten until none
- * holds a row of the person. Safe to be killed at any step and repeated, beside flushes and compactions.
+ * holds a row of the person. Marts come last: marked with the version of the events since which these are clean, they refuse a
+ * refresh that has read an older one. Safe to be killed at any step and repeated, beside flushes and compactions.
  * @returns the report, where it is kept (undefined in a dry run), and the anonymous ids linked to the users
  * @throws LakeError storage_unavailable, table_corrupt
  */
@@ -64,6 +71,7 @@ export async function erase(
   options: EraseOptions,
 ): Promise<{ report: SignedReport; path: string | undefined; linked: string[] }> {
   const { storage, tables, tenantId, users, anonymous, withLinked, dryRun, by, workDir, memoryMb } = options;
+  const { registry, reach = () => undefined } = options;
   const startedAt = new Date().toISOString();
   const known = await Promise.all(
     TABLE_NAMES.map(async (name) => (await tables(name, tenantId).snapshot()).version >= 0),
@@ -75,22 +83,39 @@ export async function erase(
     const linked = await findLinked(session, options);
     const person: Person = { users, anonymous, linked: withLinked ? linked : [] };
     const ids = erasedIds(tenantId, person);
-    const { version: list } = dryRun
+    const { version: list, ids: listed } = dryRun
       ? await readErasures(storage, tenantId)
       : await addErasures(storage, tenantId, ids);
-    const shared = { storage, session, folder: workDir, person, dryRun };
+    reach('listed');
+    const linkedHashes = listed.filter(({ kind }) => kind === 'linked');
+    const whom = { ...person, tenantId, linkedHashes };
+    const shared = { storage, session, folder: workDir, person: whom, dryRun, reach };
     const erasures: TableErasure[] = [];
     for (const name of dryRun ? [] : TABLE_NAMES) {
       const info = { operation: 'ERASURE MARK' };
       await tables(name, tenantId).raise({ id: ERASURES_ID, version: list, info });
     }
+    reach('marked');
     for (const kind of TABLE_NAMES) erasures.push(await eraseFromTable(tables(kind, tenantId), { ...shared, kind }));
     // What undoes a replay would bring back files from before.
     if (!dryRun) for (const name of TABLE_NAMES) await forgetReplays(storage, tables(name, tenantId).spec.root);
-    for (const mart of await listMarts(storage, tenantId)) {
-      erasures.push(await eraseFromTable(mart, { ...shared, kind: 'mart' }));
+    const { txns, metaData } = await tables('events', tenantId).snapshot();
+    reach('events-clean');
+    const ours = ownMarts(registry).map((mart) => martSpec(mart, tenantId));
+    // Also those that do not exist yet: their first refresh may be under way.
+    const existing = await listMarts(storage, tenantId);
+    for (const spec of dryRun ? [] : ours) {
+      const version = erasures[TABLE_NAMES.indexOf('events')]!.verified.version;
+      const info = { operation: 'ERASURE MARK' };
+      const table = existing.find(({ spec: { root } }) => root === spec.root) ?? openTable(storage, spec);
+      await table.raise({ id: cleanSinceId(metaData!.id), version, info });
     }
-    const { txns } = await tables('events', tenantId).snapshot();
+    reach('marts-marked');
+    for (const table of await listMarts(storage, tenantId)) {
+      const kind = ours.some(({ root }) => root === table.spec.root) ? 'mart' : 'other';
+      erasures.push(await eraseFromTable(table, { ...shared, kind }));
+    }
+    reach('marts-clean');
     const finished = Date.now();
     const report = signed({
       tenantId,

@@ -1,5 +1,6 @@
 import { identifier, literal, type SqlRow } from '../sqlEngine.ts';
 import { hashOf, type ErasedId } from './list.ts';
+import { isLinked, rejectedErased } from './suppress.ts';
 
 /** The ids of one person within a tenant. */
 export interface Person {
@@ -9,8 +10,14 @@ export interface Person {
   linked: readonly string[];
 }
 
-/** What kind of rows a table has: those of events, of the quarantine, or any. */
-export type RowKind = 'events' | 'quarantine' | 'mart';
+/** A person, and what an erasure that was killed has put on the list: the events that led to those ids may be gone. */
+export interface ListedPerson extends Person {
+  tenantId: string;
+  linkedHashes: readonly ErasedId[];
+}
+
+/** What kind of rows a table has: those of events, of the quarantine, of a mart of ours, or any. */
+export type RowKind = 'events' | 'quarantine' | 'mart' | 'other';
 
 /** An id of so many characters is taken for the person wherever it stands as a word of its own; a shorter one only as a value. */
 const TELLING_LENGTH = 8;
@@ -24,23 +31,32 @@ export function erasedIds(tenantId: string, { users, anonymous, linked }: Person
 }
 
 /**
- * SQL: whether a row is the person's; never null. Of events by their ids; of refused events, whose form is not known, by the id
+ * SQL: whether a row of `line` is the person's; never null. Of events by their ids, and so of marts, which take the person's from the
+ * same columns (a product may have the id of a customer); of refused events, whose form is not known, by the id
  * anywhere in their text; of other tables by any text column that holds the id.
  * @param columns rows of DESCRIBE
  */
-export function isOfPerson(kind: RowKind, columns: readonly SqlRow[], person: Person): string {
-  const { users, anonymous, linked } = person;
+export function isOfPerson(kind: RowKind, columns: readonly SqlRow[], person: ListedPerson): string {
+  const { users, anonymous, linked, tenantId, linkedHashes } = person;
+  const list = { ids: linkedHashes };
   const conditions: string[] = [];
-  if (kind === 'events') {
-    conditions.push(isOneOf('user_id', users), isOneOf('anonymous_id', anonymous));
-    if (linked.length > 0) conditions.push(`(user_id IS NULL AND ${isOneOf('anonymous_id', linked)})`);
+  if (kind === 'events' || kind === 'mart') {
+    const names = new Set(columns.map(({ column_name: name }) => name));
+    if (names.has('user_id')) conditions.push(isOneOf('user_id', users));
+    if (names.has('anonymous_id')) conditions.push(isOneOf('anonymous_id', anonymous));
+    if (names.has('user_id') && names.has('anonymous_id')) {
+      const isTheirs = `${isOneOf('anonymous_id', linked)} OR ${isLinked(tenantId, list, 'anonymous_id')}`;
+      conditions.push(`(user_id IS NULL AND (${isTheirs}))`);
+    }
   } else if (kind === 'quarantine') {
     const text = `concat_ws(chr(10), raw, message, path)`;
     for (const id of [...users, ...anonymous, ...linked]) conditions.push(mentions(text, id), encoded('raw', id));
+    if (linkedHashes.length > 0) conditions.push(rejectedErased(tenantId, list));
   } else {
     for (const { column_name: name, column_type: type } of columns) {
       const ids = [...users, ...anonymous, ...linked];
-      if (type === 'VARCHAR') conditions.push(isOneOf(String(name), ids));
+      if (type === 'VARCHAR')
+        conditions.push(isOneOf(String(name), ids), isLinked(tenantId, list, identifier(String(name))));
       if (type === 'VARCHAR[]')
         conditions.push(`list_has_any(${identifier(String(name))}, [${ids.map(literal).join(', ')}])`);
     }

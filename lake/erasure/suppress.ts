@@ -13,11 +13,16 @@ export function eventErased(tenantId: string, { ids }: ErasureList): string {
  * SQL: whether a refused event, a row of `line`, names somebody on the list. It was refused, so that nothing is known of its
  * form: every quoted text and every word of it is compared.
  */
-export function rejectedErased(tenantId: string, { ids }: ErasureList): string {
+export function rejectedErased(tenantId: string, { ids }: Pick<ErasureList, 'ids'>): string {
   const hashes = ids.map(({ hash }) => literal(hash)).join(', ');
   const words = String.raw`list_concat(regexp_extract_all(line.raw, '"((?:[^"\\]|\\.)*)"', 1), regexp_extract_all(line.raw, '[^\s",:{}\[\]]+'))`;
   const named = `CASE WHEN json_valid(line.raw) THEN [json_extract_string(line.raw, '$.userId'), json_extract_string(line.raw, '$.anonymousId')] ELSE [] END`;
   return `list_has_any(list_transform(list_concat(${words}, ${named}), lambda word: ${hashSql(tenantId, 'word')}), [${hashes}])`;
+}
+
+/** SQL: whether a column holds an anonymous id that led to somebody on the list. */
+export function isLinked(tenantId: string, { ids }: Pick<ErasureList, 'ids'>, column: string): string {
+  return isOneOf(hashSql(tenantId, column), ids, 'linked');
 }
 
 function isOneOf(hash: string, ids: readonly ErasedId[], kind: ErasedId['kind']): string {

@@ -9,19 +9,21 @@ import { TxnConflict, type Table } from '../delta/table.ts';
 import { parquetCopyOptions } from '../parquet.ts';
 import { literal, type SqlSession } from '../sqlEngine.ts';
 import type { Storage } from '../storage/storage.ts';
-import { fileName, parseFileName } from '../tables.ts';
+import { fileName, newMartFilePath, parseFileName } from '../tables.ts';
+import type { ReachErasure } from './failpoint.ts';
 import { localFile, rowsOf } from './localRows.ts';
-import { isOfPerson, type Person, type RowKind } from './person.ts';
+import { isOfPerson, type ListedPerson, type RowKind } from './person.ts';
 
 export interface TableErasureOptions {
   storage: Storage;
   session: SqlSession;
   /** Folder for unfinished files. */
   folder: string;
-  person: Person;
+  person: ListedPerson;
   kind: RowKind;
   /** Only say what would be erased. */
   dryRun: boolean;
+  reach: ReachErasure;
 }
 
 /** What was done to one table. */
@@ -106,7 +108,7 @@ async function scan(table: Table, { path }: AddFile, options: TableErasureOption
   try {
     return await withFile(table, path, options, async (session, file, condition) => {
       const [row] = await session.run(
-        `SELECT count(*) AS rows, count(*) FILTER (WHERE ${condition}) AS matched FROM ${rowsOf(file)}`,
+        `SELECT count(*) AS rows, count(*) FILTER (WHERE ${condition}) AS matched FROM ${rowsOf(file)} AS line`,
       );
       return { rows: Number(row!.rows), matched: Number(row!.matched) };
     });
@@ -118,7 +120,8 @@ async function scan(table: Table, { path }: AddFile, options: TableErasureOption
 
 /** One commit; false when another one replaced a file of these meanwhile. */
 async function rewrite(table: Table, files: readonly AddFile[], options: TableErasureOptions): Promise<boolean> {
-  const { storage } = options;
+  const { storage, kind } = options;
+  const counted = kind === 'events' || kind === 'quarantine';
   const { root } = table.spec;
   const unusedSinceMs = Date.now();
   const total: Erased = { days: {}, erased: {} };
@@ -126,17 +129,19 @@ async function rewrite(table: Table, files: readonly AddFile[], options: TableEr
   try {
     for (const file of files) {
       const written = await withFile(table, file.path, options, async (session, local, condition) => {
-        if (options.kind !== 'mart') await count(session, { local, condition, into: total });
+        if (counted) await count(session, { local, condition, into: total });
         return write(session, { table, file, local, condition, folder: options.folder });
       });
       if (!written) continue;
       await storage.upload(`${root}/${written.file.path}`, written.target);
       await rm(written.target);
       add.push(written.file);
+      options.reach('after-upload');
     }
-    const counts = options.kind === 'mart' ? {} : total;
+    const counts = counted ? total : {};
     const info = { operation: 'DELETE', operationParameters: { reason: 'erasure of a person' }, ...counts };
     await table.replace({ remove: files, add, dataChange: true, unusedSinceMs, info });
+    options.reach('after-commit');
     return true;
   } catch (error) {
     if (!(error instanceof TxnConflict)) throw error;
@@ -153,7 +158,7 @@ async function write(
   const { table, file, local, condition, folder } = job;
   const target = join(folder, `${randomBytes(6).toString('hex')}.parquet`);
   const options = `${parquetCopyOptions({ profile: 'zstd', age: 'compacted' })}, RETURN_STATS`;
-  const kept = `SELECT * FROM ${rowsOf(local)} WHERE NOT ${condition}`;
+  const kept = `SELECT * FROM ${rowsOf(local)} AS line WHERE NOT ${condition}`;
   const [row] = await session.run(`COPY (${kept}) TO ${literal(target)} (${options})`);
   const [left] = await session.run(`SELECT count(*) AS rows FROM (${kept})`);
   const rows = Number(left!.rows);
@@ -165,7 +170,7 @@ async function write(
   if (copied.count !== rows) throw new Error(`erasure: ${copied.count} rows were written of ${rows}`);
   const source = parseFileName(file.path);
   const unique = randomBytes(6).toString('hex');
-  const name = source ? fileName(source, unique) : `rewritten-${unique}.parquet`;
+  const name = source ? fileName(source, unique) : newMartFilePath('rewritten', {});
   const partitionValues = Object.fromEntries(
     Object.entries(file.partitionValues).flatMap(([key, value]) => (value === null ? [] : [[key, value]])),
   );
@@ -184,7 +189,7 @@ async function count(
   const rows = await session.run(
     `SELECT strftime(received_at, '%Y-%m-%d') AS day, receipt_id, count(*) AS rows,
        string_agg(coalesce(receipt_index, 0)::VARCHAR, ',') AS indexes
-     FROM ${rowsOf(local)} WHERE ${condition} GROUP BY 1, 2 ORDER BY 1, 2`,
+     FROM ${rowsOf(local)} AS line WHERE ${condition} GROUP BY 1, 2 ORDER BY 1, 2`,
   );
   for (const { day, receipt_id: receipt, rows: erased, indexes } of rows) {
     const [date, id] = [String(day), String(receipt)];
@@ -201,7 +206,7 @@ async function withFile<T>(
 ): Promise<T> {
   const local = await localFile(storage, `${table.spec.root}/${path}`, folder);
   try {
-    const columns = kind === 'mart' ? await session.run(`DESCRIBE SELECT * FROM ${rowsOf(local.file)}`) : [];
+    const columns = await session.run(`DESCRIBE SELECT * FROM ${rowsOf(local.file)}`);
     return await task(session, local.file, isOfPerson(kind, columns, person));
   } finally {
     await local.release();

@@ -6,6 +6,7 @@ import { openDuckdb } from '../duckdb.ts';
 import { openTables } from '../openTables.ts';
 import type { Storage } from '../storage/storage.ts';
 import { TABLE_NAMES } from '../tables.ts';
+import { listMarts } from './marts.ts';
 import { createMaintenance, type TableReport } from './maintenance.ts';
 import { listTenants } from './tenants.ts';
 import { vacuum, type VacuumOptions, type VacuumReport } from './vacuum.ts';
@@ -72,9 +73,10 @@ export async function vacuumLake(options: VacuumLakeOptions): Promise<VacuumRepo
   const table = openTables(storage, registry);
   const reports: VacuumReport[] = [];
   for (const tenantId of tenantIds ?? (await listTenants(storage))) {
-    for (const name of TABLE_NAMES) {
+    const tables = TABLE_NAMES.map((name) => table(name, tenantId));
+    for (const one of [...tables, ...(await listMarts(storage, tenantId))]) {
       if (options.signal?.aborted) return reports;
-      const report = await vacuum(storage, table(name, tenantId), options);
+      const report = await vacuum(storage, one, options);
       onTable?.(report);
       reports.push(report);
     }

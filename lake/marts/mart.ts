@@ -108,6 +108,8 @@ function readColumns(lines: readonly string[]): MartColumn[] {
     const [, name, type, description] = /^ {2}([a-z_0-9]+) (\w+): (.*)$/.exec(line) ?? [];
     if (!name || !type || !description)
       throw new Error(`a mart's column must be "  <name> <type>: <text>", not "${line}"`);
-    return { name, type: type as MartColumn['type'], description };
+    // The log outlives the files: text may name people.
+    const bounds = type === 'string' ? { bounds: false as const } : {};
+    return { name, type: type as MartColumn['type'], description, ...bounds };
   });
 }

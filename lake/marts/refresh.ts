@@ -28,7 +28,7 @@ export interface MartsOptions {
 /** What became of one mart. */
 export interface MartReport {
   mart: string;
-  /** current: nothing had changed; refreshed; conflict: another process was faster, and the next refresh goes on from there. */
+  /** current: nothing had changed; refreshed; conflict: another refresh or an erasure was faster, and the next goes on from there. */
   outcome: 'current' | 'refreshed' | 'conflict';
   /** Partitions that were made anew, of a daily mart. */
   days: number;
@@ -41,6 +41,14 @@ interface Cursor {
   appId: string;
   version: number;
   expected: number | undefined;
+}
+
+/** A mart already refreshed, with the state that summaries read. */
+interface Refreshed {
+  table: Table;
+  snapshot: Snapshot;
+  /** The version of the events that its rows are of, or an older one. */
+  eventsVersion: number;
 }
 
 const UPLOADS_AT_ONCE = 8;
@@ -76,8 +84,8 @@ class Refresh {
   readonly #options: MartsOptions;
   readonly #source: EventSource;
   readonly #catalog: ViewCatalog;
-  /** Those already refreshed, by name, with the state that summaries read. */
-  readonly #marts = new Map<string, { table: Table; snapshot: Snapshot }>();
+  /** Those already refreshed, by name. */
+  readonly #marts = new Map<string, Refreshed>();
   /** Most marts stand at the same version: what has changed since, by version. */
   readonly #changes = new Map<number, { changes: EventChanges; orderDays: Set<string> } | undefined>();
 
@@ -92,16 +100,21 @@ class Refresh {
     const startedAt = performance.now();
     const before = await table.snapshot();
     const cursor = this.#cursor(mart, before);
+    let eventsVersion = this.#eventsVersion(mart);
     const report: MartReport = { mart: mart.name, outcome: 'current', days: 0, rows: 0, elapsedMs: 0 };
     if (cursor.version !== cursor.expected) {
       const made = isDaily(mart) ? await this.#days(mart, before, cursor) : await this.#summary(mart, before);
-      const committed = await this.#commit(table, made, cursor);
+      const committed = await this.#commit(table, { ...made, eventsVersion }, cursor);
+      // Somebody else's commit: of a summary nobody knows what it was made from.
+      if (!committed) eventsVersion = -1;
       report.outcome = committed ? 'refreshed' : 'conflict';
       report.days = made.days;
       report.rows = made.written.reduce((sum, { file }) => sum + file.rows, 0);
       await maybeCheckpoint(table, this.#options.log);
     }
-    this.#marts.set(mart.name, { table, snapshot: await table.snapshot() });
+    const snapshot = await table.snapshot();
+    if (isDaily(mart)) eventsVersion = snapshot.txns.get(cursor.appId) ?? -1;
+    this.#marts.set(mart.name, { table, snapshot, eventsVersion });
     return { ...report, elapsedMs: Math.round(performance.now() - startedAt) };
   }
 
@@ -115,6 +128,11 @@ class Refresh {
       : mart.reads.reduce((sum, name) => sum + this.#read(name).snapshot.version, 0);
     const appId = `${id}#${mart.definition}`;
     return { appId, version, expected: txns.get(appId) };
+  }
+
+  /** What a mart made now is made from. */
+  #eventsVersion(mart: Mart): number {
+    return Math.min(this.snapshot.version, ...mart.reads.map((name) => this.#read(name).eventsVersion));
   }
 
   async #days(mart: Mart, before: Snapshot, { expected }: Cursor): Promise<Made> {
@@ -141,8 +159,12 @@ class Refresh {
     return { written: written ? [written] : [], remove: [...before.files.values()], days: 0 };
   }
 
-  /** False when another refresh was faster. */
-  async #commit(table: Table, { written, remove }: Made, txn: Cursor): Promise<boolean> {
+  /** False when another refresh was faster, or somebody was erased from the events meanwhile. */
+  async #commit(
+    table: Table,
+    { written, remove, eventsVersion }: Made & { eventsVersion: number },
+    txn: Cursor,
+  ): Promise<boolean> {
     const { storage, log } = this.#options;
     const { root } = table.spec;
     const unusedSinceMs = Date.now();
@@ -158,14 +180,15 @@ class Refresh {
         operation: 'WRITE',
         operationParameters: { mode: 'Overwrite', eventsVersion: String(txn.version) },
       };
-      await table.replace({ remove, add, dataChange: true, unusedSinceMs, txn, info });
+      const madeFrom = { tableId: this.snapshot.metaData!.id, version: eventsVersion };
+      await table.replace({ remove, add, dataChange: true, unusedSinceMs, madeFrom, txn, info });
       return true;
     } catch (error) {
       if (!(error instanceof TxnConflict)) throw error;
       const { files } = await table.snapshot();
       const unused = written.filter(({ file }) => !files.has(file.path));
       await storage.delete(unused.map(({ file }) => `${root}/${file.path}`));
-      log.info({ root, reason: error.message }, 'a mart was refreshed by another process');
+      log.info({ root, reason: error.message }, 'a mart was changed by another process, it is refreshed the next time');
       return false;
     } finally {
       for (const { localFile } of written) await rm(localFile, { force: true });
@@ -181,7 +204,7 @@ class Refresh {
     return this.#changes.get(version);
   }
 
-  #read(name: string): { table: Table; snapshot: Snapshot } {
+  #read(name: string): Refreshed {
     const mart = this.#marts.get(name);
     if (!mart) throw new Error(`mart ${name} is read before it is refreshed`);
     return mart;

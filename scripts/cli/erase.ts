@@ -36,11 +36,13 @@ after the vacuum that follows VACUUM_GRACE_HOURS. A report without the ids is ke
     const { user: users = [], anonymous = [], 'dry-run': dryRun = false } = values;
     if (users.length + anonymous.length === 0) throw new UsageError('say who with --user or --anonymous');
     if ([...users, ...anonymous].some((id) => id.trim() === '')) throw new UsageError('an id must not be empty');
+    const registry = createRegistry();
     const { erase: eraseFromLake } = await import('../../lake/erasure/erase.ts');
     const { report, path, linked } = await onLake(context, ({ storage, config, workDir }) =>
       eraseFromLake({
         storage,
-        tables: openTables(storage, createRegistry()),
+        tables: openTables(storage, registry),
+        registry,
         tenantId,
         users,
         anonymous,

@@ -63,6 +63,24 @@ export async function commitEvents(storage: Storage, events: readonly StoredEven
   await table.append({ files, txn, info: {} });
 }
 
+/** A storage that does something before each upload. */
+export function beforeUploads(through: Storage, task: (path: string) => Promise<void>): Storage {
+  return {
+    url: through.url,
+    get: (path) => through.get(path),
+    putIfAbsent: (path, body) => through.putIfAbsent(path, body),
+    upload: async (path, file) => {
+      await task(path);
+      await through.upload(path, file);
+    },
+    download: (path, file) => through.download(path, file),
+    list: (prefix, startAfter) => through.list(prefix, startAfter),
+    delete: (paths) => through.delete(paths),
+    localPath: (path) => through.localPath(path),
+    close: () => through.close(),
+  };
+}
+
 /** One refresh with a DuckDB of its own. */
 export async function refresh(storage: Storage, signal?: AbortSignal): Promise<MartReport[]> {
   const workDir = await mkdtemp(join(tmpdir(), 'spor-test-marts-'));

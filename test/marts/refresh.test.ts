@@ -11,7 +11,7 @@ import { createEventTable, openDuckDb, type StoredEvent } from '../insight/event
 import { simulatedEvents, stored } from '../insight/ledger.ts';
 import { createMacros, report, type Row } from '../insight/rows.ts';
 import { REGISTRY } from '../lake/lakeFixture.ts';
-import { commitEvents, eventsTable, martRows, refresh, TENANT, uploadEvents } from './martLake.ts';
+import { beforeUploads, commitEvents, eventsTable, martRows, refresh, TENANT, uploadEvents } from './martLake.ts';
 
 const PERIOD = { from: '2026-10-30', to: '2026-11-07' };
 const ALL = { limit: 2_000_000_000 };
@@ -135,17 +135,7 @@ test('who is erased from the events is gone from the marts', async () => {
 /** A storage whose n-th upload fails. */
 function failing(through: Storage, nth: number): Storage {
   let uploads = 0;
-  return {
-    url: through.url,
-    get: (path) => through.get(path),
-    putIfAbsent: (path, body) => through.putIfAbsent(path, body),
-    upload: (path, file) => (++uploads === nth ? Promise.reject(new Error('killed')) : through.upload(path, file)),
-    download: (path, file) => through.download(path, file),
-    list: (prefix, startAfter) => through.list(prefix, startAfter),
-    delete: (paths) => through.delete(paths),
-    localPath: (path) => through.localPath(path),
-    close: () => through.close(),
-  };
+  return beforeUploads(through, () => (++uploads === nth ? Promise.reject(new Error('killed')) : Promise.resolve()));
 }
 
 function later(json: string, timestamp: string): string {
