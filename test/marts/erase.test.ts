@@ -65,7 +65,7 @@ beforeAll(async () => {
   await refresh(storage);
   await base('up to date');
   const { interactions } = await martRows(storage);
-  user = String(interactions!.find(({ user_id: id }) => id !== null)!.user_id);
+  user = interactions!.find(({ user_id: id }) => id !== null)!.user_id as string;
   const linked = new Set(
     events.map(({ json }) => fieldsOf(json)).flatMap((event) => (event.userId === user ? [event.anonymousId] : [])),
   );
@@ -192,7 +192,7 @@ test('a product with the id of who is erased stays in the marts', async () => {
   const { storage } = await copyOf('up to date');
   const { popularity } = await martRows(storage);
   const workDir = await mkdtemp(join(dir, 'work-'));
-  await erase(erasureOptions(storage, workDir, [String(popularity![0]!.product_id)]));
+  await erase(erasureOptions(storage, workDir, [popularity![0]!.product_id as string]));
   expect((await martRows(storage)).popularity).toEqual(popularity);
 });
 
@@ -213,7 +213,7 @@ test.skipIf(s3Why !== '')(
       }
       expect(await filesWith(session, folder, ids)).toEqual([]);
     } finally {
-      await storage.close();
+      storage.close();
     }
   },
   60_000,
