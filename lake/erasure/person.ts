@@ -51,7 +51,8 @@ export function isOfPerson(kind: RowKind, columns: readonly SqlRow[], person: Li
   } else if (kind === 'quarantine') {
     const text = `concat_ws(chr(10), raw, message, path)`;
     for (const id of [...users, ...anonymous, ...linked]) conditions.push(mentions(text, id), encoded('raw', id));
-    if (linkedHashes.length > 0) conditions.push(rejectedErased(tenantId, list));
+    // What a flush would hold back, such as an id that is written with escapes, must not stay either.
+    conditions.push(rejectedErased(tenantId, { ids: [...erasedIds(tenantId, person), ...linkedHashes] }));
   } else {
     for (const { column_name: name, column_type: type } of columns) {
       const ids = [...users, ...anonymous, ...linked];

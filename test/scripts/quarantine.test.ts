@@ -188,21 +188,31 @@ describe('spor quarantine', () => {
   });
 
   it('brings in nobody who is erased, and what it brings in adds up', async () => {
-    const [theirs, anothers] = ['customer-4711-x', 'customer-9'].map((userId, at) => ({
+    const [theirs, anothers, nobodys] = ['customer-4711-x', 'customer-9', 'customer-0'].map((userId, at) => ({
       ...anEvent(at),
       userId,
       more: 1,
     }));
     const written = JSON.stringify(theirs).replace('customer-4711', String.raw`customer\u002d4711`);
-    const stored = [anEvent(2, undefined, { userId: 'customer-4711-x' }), anEvent(3)];
-    const rejected = [refused(2, written, 'field_unknown', '/more'), refused(3, anothers, 'field_unknown', '/more')];
+    const stored = [anEvent(3, undefined, { userId: 'customer-4711-x' }), anEvent(4)];
+    const rejected = [
+      refused(2, written, 'field_unknown', '/more'),
+      refused(3, anothers, 'field_unknown', '/more'),
+      refused(4, nobodys, 'field_range', '/more'),
+    ];
     await bench.publish(messageOf('erased', 'web', [{ events: stored, rejected }]));
     await bench.settled();
     const env = { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` };
     const erased = await runScript('spor.mjs', ['erase', '--tenant', 'erased', '--user', 'customer-4711-x'], { env });
     expect(erased.code, erased.stderr).toBe(0);
-    const { counts } = await redrive('erased', '--fix', '[{"op":"remove","path":"/more"}]');
-    expect(counts).toEqual({ ...NONE, redriven: 1, published: 1 });
+    const remove = '{"op":"remove","path":"/more"}';
+    const { counts } = await redrive('erased', '--code', 'field_unknown', '--fix', `[${remove}]`);
+    expect(counts).toEqual({ ...NONE, redriven: 1 });
+    const become = `[${remove},{"op":"replace","path":"/userId","value":"customer-4711-x"}]`;
+    expect((await redrive('erased', '--code', 'field_range', '--fix', become)).counts).toEqual({
+      ...NONE,
+      published: 1,
+    });
     const rows = await bench.rows('events', 'erased', 'event_id, redriven_from', 'event_id');
     expect(new Set(rows.map(({ event_id: id }) => id))).toEqual(new Set([stored[1]!.eventId, anothers!.eventId]));
     expect(rows).toHaveLength(2);
