@@ -1,10 +1,10 @@
-import { jetstreamManager, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '../../runtime/nats.ts';
 import { streamInfo } from '../../runtime/streams.ts';
-import { FORMAT_HEADER } from '../../schemas/envelope.ts';
 import { streamEpoch } from '../../schemas/receipt.ts';
 import { shardOf, streamName } from '../../schemas/subjects.ts';
 import { LAKE_ERRORS, LakeError } from '../errors.ts';
+import { asStreamMessage, nextMessages } from '../tail/nextMessages.ts';
 import type { StreamMessage } from '../window/message.ts';
 
 /** A shard's stream as its leader describes it. */
@@ -21,7 +21,6 @@ export interface StreamState {
   atMs: number;
 }
 
-const READ_MESSAGES = 1_000;
 const READ_BYTES = 8 * 1_048_576;
 const NO_MESSAGE = 10037;
 
@@ -37,15 +36,17 @@ export async function askStream<T>(task: () => Promise<T>): Promise<T> {
 
 /** What the streams hold of a tenant. Every method throws LakeError stream_unavailable. Asks the stream's leader wherever an old answer would be a wrong one. */
 export class TenantStreams {
+  readonly #connection: NatsConnection;
   readonly #manager: JetStreamManager;
   #shards: number | undefined;
 
-  private constructor(manager: JetStreamManager) {
+  private constructor(connection: NatsConnection, manager: JetStreamManager) {
+    this.#connection = connection;
     this.#manager = manager;
   }
 
   static async open(connection: NatsConnection): Promise<TenantStreams> {
-    return new TenantStreams(await askStream(() => jetstreamManager(connection)));
+    return new TenantStreams(connection, await askStream(() => jetstreamManager(connection)));
   }
 
   /** The shard of a tenant, and how many there are; undefined while there are no streams. */
@@ -87,20 +88,12 @@ export class TenantStreams {
     shard: number,
     { tenantId, from, to }: { tenantId: string; from: number; to: number },
   ): AsyncGenerator<StreamMessage> {
-    for (let next = Math.max(1, from); next <= to;) {
-      const batch = await this.#manager.direct.getBatch(streamName(shard), {
-        seq: next,
-        next_by_subj: `*.${shard}.${tenantId}.*`,
-        batch: READ_MESSAGES,
-        max_bytes: READ_BYTES,
-      });
-      let last: StoredMsg | undefined;
-      for await (const message of batch) {
-        last = message;
-        if (message.seq <= to) yield asStreamMessage(message);
-      }
-      if (!last || last.pending === 0) return;
-      next = last.seq + 1;
+    const query = { stream: streamName(shard), subject: `*.${shard}.${tenantId}.*`, maxBytes: READ_BYTES };
+    for (let seq = Math.max(1, from); seq <= to;) {
+      const next = await askStream(() => nextMessages(this.#connection, this.#manager, { ...query, seq }));
+      for (const message of next.messages) if (message.sequence <= to) yield message;
+      if (next.complete) return;
+      seq = next.messages.at(-1)!.sequence + 1;
     }
   }
 
@@ -119,14 +112,4 @@ export class TenantStreams {
     while (await askStream(() => streamInfo(this.#manager, streamName(count)))) count++;
     return count === 0 ? undefined : count;
   }
-}
-
-function asStreamMessage(message: StoredMsg): StreamMessage {
-  return {
-    subject: message.subject,
-    sequence: message.seq,
-    timeMs: message.time.getTime(),
-    data: message.data,
-    format: message.header.get(FORMAT_HEADER) || undefined,
-  };
 }

@@ -1,10 +1,10 @@
-import { jetstreamManager, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '../../runtime/nats.ts';
 import { streamInfo } from '../../runtime/streams.ts';
-import { FORMAT_HEADER } from '../../schemas/envelope.ts';
 import { streamEpoch } from '../../schemas/receipt.ts';
 import { shardOf, streamName } from '../../schemas/subjects.ts';
 import type { StreamMessage } from '../window/message.ts';
+import { nextMessages } from './nextMessages.ts';
 import { floorOf, Progress } from './progress.ts';
 
 /** A shard's stream, as far as a reader of one tenant's newest messages needs it. */
@@ -27,11 +27,7 @@ export interface StreamState {
 
 /** The server answers in milliseconds or not at all: queries must not wait for it to come back. */
 const PATIENCE_MS = 1_000;
-const NOT_FOUND = 404;
-const BATCH_MESSAGES = 1_000;
 const BATCH_BYTES = 8 * 1_048_576;
-/** Oldest server that answers many messages at once (ADR-31); before, each is asked for by itself. */
-const BATCH_SERVER = [2, 11] as const;
 
 /** Reads the shard streams of a NATS account, a tenant at a time. */
 export class ShardStreams {
@@ -84,52 +80,15 @@ export class ShardStreams {
     const subject = `*.${shard}.${options.tenantId}.*`;
     const messages: StreamMessage[] = [];
     let bytes = 0;
-    for (let next = options.from; ;) {
-      const batch = await this.#batch(name, subject, {
-        seq: next,
-        maxBytes: Math.min(BATCH_BYTES, options.maxBytes - bytes),
-      });
-      for (const message of batch) {
-        messages.push(asStreamMessage(message));
-        bytes += message.data.length;
-      }
-      const last = batch.at(-1);
-      if (!last || last.pending === 0) return { messages, complete: true };
+    for (let seq = options.from; ;) {
+      const maxBytes = Math.min(BATCH_BYTES, options.maxBytes - bytes);
+      const next = await nextMessages(this.#connection, this.#manager, { stream: name, subject, seq, maxBytes });
+      messages.push(...next.messages);
+      bytes += next.messages.reduce((sum, { data }) => sum + data.length, 0);
+      if (next.complete) return { messages, complete: true };
       if (bytes >= options.maxBytes) return { messages, complete: false };
-      next = last.seq + 1;
+      seq = messages.at(-1)!.sequence + 1;
     }
-  }
-
-  async #batch(
-    stream: string,
-    subject: string,
-    { seq, maxBytes }: { seq: number; maxBytes: number },
-  ): Promise<StoredMsg[]> {
-    if (!this.#answersBatches()) {
-      const message = await this.#manager.direct.getMessage(stream, { seq, next_by_subj: subject });
-      return message ? [message] : [];
-    }
-    const messages: StoredMsg[] = [];
-    const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
-    await this.#manager.direct.getBatch(stream, {
-      seq,
-      next_by_subj: subject,
-      batch: BATCH_MESSAGES,
-      max_bytes: maxBytes,
-      // With a callback the client lets go of its subscription at the end; as an iterator it keeps one for each call.
-      callback: (done, message) => {
-        if (!done) messages.push(message);
-        else if (done.err && !isNothingFound(done.err)) reject(done.err);
-        else resolve();
-      },
-    });
-    await ended;
-    return messages;
-  }
-
-  #answersBatches(): boolean {
-    const [major = 0, minor = 0] = (this.#connection.info?.version ?? '').split('.').map(Number);
-    return major > BATCH_SERVER[0] || (major === BATCH_SERVER[0] && minor >= BATCH_SERVER[1]);
   }
 
   /** Their number is fixed when they are made; counting needs no setting that could differ from the receiver's. */
@@ -138,18 +97,4 @@ export class ShardStreams {
     while (await streamInfo(this.#manager, streamName(count))) count++;
     return count === 0 ? undefined : count;
   }
-}
-
-function isNothingFound(error: Error): boolean {
-  return (error as { code?: unknown }).code === NOT_FOUND;
-}
-
-function asStreamMessage(message: StoredMsg): StreamMessage {
-  return {
-    subject: message.subject,
-    sequence: message.seq,
-    timeMs: message.time.getTime(),
-    data: message.data,
-    format: message.header.get(FORMAT_HEADER) || undefined,
-  };
 }

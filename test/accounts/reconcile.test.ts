@@ -156,6 +156,15 @@ test('all that can become of an event adds up, day by day of receipt, from the s
   const trimmed = await reconcile(tenantId);
   expect(trimmed).toMatchObject(committed);
   expect(trimmed.days.map(({ fromStream }) => fromStream)).toEqual([0, 3]);
+  // And with the last one gone as well, of a stream that still holds others'.
+  const shard = shardOf(tenantId, SHARDS);
+  const neighbour = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].find((id) => shardOf(id, SHARDS) === shard)!;
+  await publish(neighbour, [{ events: events(1) }]);
+  await bench.settled();
+  await bench.manager.streams.purge(stream, { filter: `*.${shard}.${tenantId}.*` });
+  const gone = await reconcile(tenantId);
+  expect(gone).toMatchObject(committed);
+  expect(gone.days.map(({ fromStream }) => fromStream)).toEqual([0, 0]);
   // Even when the log entries of all commits are gone.
   const { version } = await bench.table('events', tenantId).snapshot();
   await foldBefore(bench.storage, `events/tenant=${tenantId}`, version + 1);
