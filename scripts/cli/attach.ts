@@ -9,7 +9,7 @@ import { requiredId } from './secrets.ts';
 const USAGE = `Usage: spor attach <file> --tenant <id> [options]
 
 Writes a DuckDB database (*.duckdb) with the tenant's events, all views and macros, and the marts, for the duckdb command line
-and notebooks; or a script (*.sql) that creates the same, which is the way for a lake in S3 (untried: it needs DuckDB's httpfs):
+and notebooks; or a script (*.sql) that creates the same, which is the way for a lake in S3 (it needs DuckDB's httpfs):
 
   spor attach shop.duckdb --tenant shop && duckdb shop.duckdb "from search_outcomes limit 5"
   spor attach shop.sql --tenant shop && duckdb -init shop.sql
