@@ -50,6 +50,8 @@ export interface Fleet {
   restarted: (name: ProcessName, starts: number, withinMs: number) => Promise<boolean>;
   /** Sets the clock of a process's own code off by so much. */
   setClock: (name: ProcessName, offsetMs: number) => void;
+  /** Ends a process as an operator would, for good. */
+  retire: (name: ProcessName) => Promise<void>;
   stop: () => Promise<void>;
 }
 
@@ -162,6 +164,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
         return false;
       },
       setClock: (name, clockOffsetMs) => of(name).child?.send({ clockOffsetMs }),
+      retire: (name) => of(name).stop(),
       stop,
     };
   } catch (error) {

@@ -15,7 +15,7 @@ import type { SmallDisk } from './disk.ts';
 import { Books } from './books.ts';
 import { Checker } from './checker.ts';
 import { acknowledgeEarly } from './earlyAck.ts';
-import type { Fleet } from './fleet.ts';
+import { PROCESSORS, type Fleet } from './fleet.ts';
 import { inject, type Arena, type Injected } from './inject.ts';
 import { globReader, snapshotReader, type LeftOvers } from './lakeIds.ts';
 import { openLedgerFile, type ChaosLedger } from './ledgerFile.ts';
@@ -155,7 +155,9 @@ class Run {
     const last = cycles[this.outcome.cycles - 1];
     if (!last) return;
     const tenants = allShops(this.outcome.cycles).map(({ tenantId }) => tenantId);
-    // Processors have compacted what is older than some minutes, and were killed in the middle of it.
+    // Processors have compacted what is older than some minutes, and were killed in the middle of it. What that left can
+    // only be taken out of a bare glob's sight once nobody goes on compacting.
+    await Promise.all(PROCESSORS.map((name) => this.#options.fleet.retire(name)));
     const { findings } = await this.#checker.compareWhenClean(tenants, 'replaced and orphans');
     if (findings.length === 0) return;
     this.outcome.findings.push({ cycle: last.number, faults: ['all cycles before'], findings });

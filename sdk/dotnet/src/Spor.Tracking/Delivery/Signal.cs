@@ -14,7 +14,11 @@ internal sealed class Signal
     private volatile bool parked;
 
     /// <summary>Whether the loop waits and nothing has called it.</summary>
-    public bool IsQuiet => parked && Volatile.Read(ref isSet) == 0;
+    /// <remarks>
+    /// In this order: a loop that wakes leaves its place before it clears the flag. The other way round its old place and its
+    /// new flag, read one after the other, look like rest.
+    /// </remarks>
+    public bool IsQuiet => Volatile.Read(ref isSet) == 0 && parked;
 
     public void Set()
     {
