@@ -60,34 +60,54 @@ export function sumDays(
     const earlier = events.earlier.get(date) ?? {};
     const kept = quarantine.all.get(date) ?? {};
     const keptEarlier = quarantine.earlier.get(date) ?? {};
+    const [day, asideGone] = withAsideGone(
+      {
+        date,
+        accepted: count('accepted') + (earlier.accepted ?? 0),
+        fromStream: count('accepted'),
+        stored: count('stored'),
+        duplicate: said.duplicate ?? 0,
+        quarantined: count('aside'),
+        erased: said.erased ?? 0,
+        expired: said.expired ?? 0,
+        pending: count('pending'),
+      },
+      kept,
+    );
     const refused = {
       refused: count('refused') + (keptEarlier.quarantined ?? 0) - (keptEarlier.setAside ?? 0),
       kept: count('kept'),
-      erased: kept.erased ?? 0,
-      expired: kept.expired ?? 0,
+      erased: (kept.erased ?? 0) - asideGone.erased,
+      expired: (kept.expired ?? 0) - asideGone.expired,
       pending: count('refused_pending'),
     };
-    const day = {
-      date,
-      accepted: count('accepted') + (earlier.accepted ?? 0),
-      fromStream: count('accepted'),
-      stored: count('stored'),
-      duplicate: said.duplicate ?? 0,
-      quarantined: count('aside'),
-      erased: said.erased ?? 0,
-      expired: said.expired ?? 0,
-      pending: count('pending'),
-    };
-    const { accepted, stored, duplicate, quarantined, erased, expired, pending } = day;
+    const { kept: rows, erased, expired, pending } = refused;
     return {
       ...day,
-      difference: accepted - stored - duplicate - quarantined - erased - expired - pending,
-      refused: {
-        ...refused,
-        difference: refused.refused - refused.kept - refused.erased - refused.expired - refused.pending,
-      },
+      difference: wanting(day),
+      refused: { ...refused, difference: refused.refused - rows - erased - expired - pending },
     };
   });
+}
+
+type Counted = Omit<DayAccount, 'difference' | 'refused'>;
+
+function wanting({ accepted, stored, duplicate, quarantined, erased, expired, pending }: Counted): number {
+  return accepted - stored - duplicate - quarantined - erased - expired - pending;
+}
+
+/**
+ * The day with what the quarantine says to have erased or expired of accepted events that had been set aside there, and how
+ * many those are: as many as accepted events are wanting (selectDifferences of reconcileSql.ts does the same by batch).
+ */
+function withAsideGone(day: Counted, kept: DayCounts): [Counted, { erased: number; expired: number }] {
+  const most = (gone = 0, wanted: number): number => Math.min(gone, Math.max(0, wanted));
+  const erased = most(kept.erased, wanting(day));
+  const expired = most(kept.expired, wanting(day) - erased);
+  return [
+    { ...day, erased: day.erased + erased, expired: day.expired + expired },
+    { erased, expired },
+  ];
 }
 
 /** Sums by day: of all commits, and of flushes from before the counted part of the stream. */

@@ -5,7 +5,7 @@ import type { Snapshot } from '../delta/snapshot.ts';
 import type { Table } from '../delta/table.ts';
 import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
-import { tableRoot, type TableName } from '../tables.ts';
+import { TABLE_NAMES, tableRoot, type TableName } from '../tables.ts';
 import { MalformedMessage, parseMessage, type StreamMessage } from '../window/message.ts';
 import { positionsOf, readAccounts, type Account } from './commits.ts';
 import { findFlush } from './findFlush.ts';
@@ -19,7 +19,7 @@ import type { StreamState, TenantStreams } from './tenantStream.ts';
  * - `committed`: a row of `file`.
  * - `duplicate`: its id was stored before; `of` says where, while that is in the lake.
  * - `quarantined`: refused, or accepted and impossible to store; `file` is absent until that is committed.
- * - `erased`: a row once, removed on request.
+ * - `erased`: a row once, of events or of the quarantine, or never one: removed on request.
  * - `missing`: committed by the stream's account and found nowhere. It must not happen: `spor reconcile` says more.
  */
 export const FATES = ['accepted', 'committed', 'duplicate', 'quarantined', 'erased', 'missing'] as const;
@@ -216,7 +216,8 @@ class Lookup {
     const committed = receipt.sequence <= (appId === undefined ? 0 : (events.snapshot.txns.get(appId) ?? 0));
     const absent = held.events.filter(({ index }) => !rows.has(index) && !refused.has(index));
     const others = committed && absent.length > 0 ? await this.#elsewhere(absent, events) : new Map<string, RowPlace>();
-    const erased = committed && absent.length > 0 ? await this.#erased() : new Set<number>();
+    const unkept = (held.header.rejected ?? []).some(({ index }) => !refused.has(index));
+    const erased = (committed && absent.length > 0) || unkept ? await this.#erased() : new Set<number | null>();
     const duplicates = new Set(account ? positionsOf(account.duplicates, this.#id) : []);
     const fateOf = (event: HeldBatch['events'][number]): EventFate => {
       const row = rows.get(event.index);
@@ -229,7 +230,10 @@ class Lookup {
       if (duplicates.has(event.index)) return { ...event, state: 'duplicate', ...of };
       return { ...event, state: erased.has(event.index) ? 'erased' : 'missing' };
     };
-    const all = [...held.events.map(fateOf), ...(held.header.rejected ?? []).map((event) => refusal(event, refused))];
+    const all = [
+      ...held.events.map(fateOf),
+      ...(held.header.rejected ?? []).map((event) => refusal(event, refused, erased)),
+    ];
     return all.sort((a, b) => (a.index ?? -1) - (b.index ?? -1));
   }
 
@@ -261,11 +265,13 @@ class Lookup {
     return first;
   }
 
-  /** Positions of the batch that some commit says to have erased. */
-  async #erased(): Promise<Set<number>> {
-    const root = tableRoot('events', this.#subject.tenantId);
-    const accounts = await readAccounts(this.#sources.storage, root);
-    return new Set(accounts.flatMap(({ erased }) => positionsOf(erased, this.#id)));
+  /** Positions of the batch that some commit says to have erased: refused events, and those set aside, from the quarantine. */
+  async #erased(): Promise<Set<number | null>> {
+    const { storage } = this.#sources;
+    const accounts = await Promise.all(
+      TABLE_NAMES.map((name) => readAccounts(storage, tableRoot(name, this.#subject.tenantId))),
+    );
+    return new Set(accounts.flat().flatMap(({ erased }) => positionsOf(erased, this.#id)));
   }
 }
 
@@ -278,17 +284,15 @@ interface Read {
   account: Account | undefined;
 }
 
-function refusal(event: RejectedEvent, rows: ReadonlyMap<number | null, RowPlace>): EventFate {
-  const { index, eventId, type, code, path, message } = event;
+function refusal(
+  event: RejectedEvent,
+  rows: ReadonlyMap<number | null, RowPlace>,
+  erased: ReadonlySet<number | null>,
+): EventFate {
+  const { index, code, path, message } = event;
+  const [eventId, type] = [event.eventId ?? null, event.type ?? null];
   const row = rows.get(index);
-  return {
-    index,
-    eventId: eventId ?? null,
-    type: type ?? null,
-    state: 'quarantined',
-    ...(row ? { file: row.file } : {}),
-    code,
-    path,
-    message,
-  };
+  // What is refused whole, body or message, has no position, and counts as the first.
+  if (!row && erased.has(index ?? 0)) return { index, eventId, type, state: 'erased' };
+  return { index, eventId, type, state: 'quarantined', ...(row ? { file: row.file } : {}), code, path, message };
 }

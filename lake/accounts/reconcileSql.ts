@@ -94,17 +94,22 @@ export interface Held {
   expired: Record<TableName, readonly string[]>;
 }
 
-/** Batches that do not add up. */
+/**
+ * Batches that do not add up. What was erased from the quarantine may be an accepted event that had been set aside: as many
+ * of these are taken for such as accepted events are wanting, and whatever is wanting beyond shows as a refused one.
+ */
 export function selectDifferences({ epoch, from, quarantineFrom, expired }: Held, limit: number): string {
   return `WITH placed AS (
-      SELECT *, split_part(r, '-', 1) = ${literal(epoch)} AS of_stream, base36(split_part(r, '-', 3)) AS seq FROM batches),
+      SELECT *, split_part(r, '-', 1) = ${literal(epoch)} AS of_stream, base36(split_part(r, '-', 3)) AS seq,
+        accepted - pending - duplicate - erased - d - aside_d AS wanting FROM batches),
+    attributed AS (SELECT *, least(refused_erased, greatest(wanting, 0)) AS aside_erased FROM placed),
     judged AS (
       SELECT *, (n - d) + (aside - aside_d) + (q - q_d) AS doubled,
         CASE WHEN of_stream AND seq >= ${from} AND NOT ${isOneOf('day', expired.events)}
-          THEN accepted - pending - duplicate - erased - d - aside_d ELSE 0 END AS lacking,
+          THEN wanting - aside_erased ELSE 0 END AS lacking,
         CASE WHEN of_stream AND seq >= ${quarantineFrom} AND NOT ${isOneOf('day', expired.quarantine)}
-          THEN refused - refused_pending - refused_erased - q_d ELSE 0 END AS refused_lacking
-      FROM placed)
+          THEN refused - refused_pending - (refused_erased - aside_erased) - q_d ELSE 0 END AS refused_lacking
+      FROM attributed)
     SELECT r, day, held, accepted, n, aside, q, duplicate, erased, refused, doubled, lacking, refused_lacking,
       count(*) OVER () AS total
     FROM judged WHERE doubled > 0 OR lacking <> 0 OR refused_lacking <> 0 ORDER BY day, seq, r LIMIT ${limit}`;
@@ -120,7 +125,7 @@ export function selectCommits({ expired }: Held, limit: number): string {
     compared AS (
       SELECT commits.version, commits.first, commits.last, commits.day, any_value(commits.stored) AS expected,
         coalesce(sum(p.d + p.erased), 0) AS found,
-        list(p.r) FILTER (p.top + 1 > p.d + p.aside_d + p.q_d + p.duplicate + p.erased) AS gaps
+        list(p.r) FILTER (p.top + 1 > p.d + p.aside_d + p.q_d + p.duplicate + p.erased + p.refused_erased) AS gaps
       FROM commits LEFT JOIN placed p ON p.of_epoch = commits.epoch AND p.day = commits.day
         AND p.seq BETWEEN commits.first AND commits.last
       WHERE NOT ${isOneOf('commits.day', expired.events)}

@@ -1,25 +1,11 @@
-import type { Duplicates, StoredIds } from '../dedupe/duplicates.ts';
-import type { ErasureList } from '../erasure/list.ts';
-import { EngineError, type Session } from './engine.ts';
+import { EngineError } from './engine.ts';
 import { findUnreadable, setAside } from './unstorable.ts';
-import { UnstorableLines } from './lines.ts';
+import { UnstorableLines, type WriteOptions } from './lines.ts';
 import { writeWindow, type WrittenWindow } from './write.ts';
-import type { Column } from '../../schemas/columns.ts';
-import type { Registry } from '../../schemas/registry.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { ClosedWindow } from '../window/window.ts';
 
-export interface PrepareOptions {
-  registry: Registry;
-  session: Session;
-  duplicates: Duplicates;
-  stored: StoredIds;
-  /** Who is erased, of the tenants that have erased somebody. */
-  erasures: ReadonlyMap<string, ErasureList>;
-  /** File of what was erased before (flush/erased.ts), where messages are read again. */
-  erasedBefore?: string;
-  /** Columns that files get besides their table's own. */
-  extra?: readonly Column[];
+export interface PrepareOptions extends Omit<WriteOptions, 'parts'> {
   log: Logger;
   /** Told each time a window had to be cut because it did not fit into DuckDB's memory. */
   onMemory: () => void;

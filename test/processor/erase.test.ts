@@ -6,9 +6,11 @@ import { openDuckdb } from '../../lake/duckdb.ts';
 import { literal, type SqlSession } from '../../lake/sqlEngine.ts';
 import { vacuum } from '../../lake/maintenance/vacuum.ts';
 import type { RejectedEvent } from '../../schemas/envelope.ts';
+import { formatReceipt, streamEpoch } from '../../schemas/receipt.ts';
+import { shardOf, streamName } from '../../schemas/subjects.ts';
 import { filesWith } from '../support/filesWith.ts';
 import { runScript } from '../scripts/spor.ts';
-import { anEvent, messageOf, type TestEvent } from './support/messages.ts';
+import { anEvent, messageOf, SHARDS, type TestEvent } from './support/messages.ts';
 import { startBench, type Bench } from './support/processor.ts';
 
 let bench: Bench;
@@ -34,8 +36,16 @@ function refused(index: number, event: Record<string, unknown>): RejectedEvent {
   return { index, code: 'required', path: '/phrase', message: 'missing', raw: JSON.stringify(event) };
 }
 
-async function publish(events: TestEvent[], rejected: RejectedEvent[] = []): Promise<void> {
-  await bench.publish(messageOf(TENANT, 'web', [{ events, rejected }]));
+/** Publishes a batch; the sequence of its message. */
+function publish(events: TestEvent[], rejected: RejectedEvent[] = []): Promise<number> {
+  return bench.publish(messageOf(TENANT, 'web', [{ events, rejected }]));
+}
+
+/** The receipt of a batch. */
+async function receiptOf(sequence: number): Promise<string> {
+  const shard = shardOf(TENANT, SHARDS);
+  const { created } = await bench.manager.streams.info(streamName(shard));
+  return formatReceipt({ epoch: streamEpoch(created), shard, sequence, batch: 0 });
 }
 
 /** A table that something else made of the tenant's events. */
@@ -65,24 +75,27 @@ test('a person leaves every table beside flushes, stays out whatever comes late,
       cwd: bench.lakeDir,
     });
   const kept: TestEvent[] = [];
-  const round = async (from: number): Promise<void> => {
+  const round = async (from: number): Promise<number> => {
     const others = [anEvent(from, undefined, OTHER), anEvent(from + 1), anEvent(from + 2, undefined, SPOUSE)];
     kept.push(...others);
     const theirs = [
       anEvent(from, undefined, PERSON),
       anEvent(from + 1, undefined, { anonymousId: PERSON.anonymousId }),
+      // Accepted, and set aside in the quarantine since no row can be made of it.
+      { ...anEvent(from + 2, undefined, PERSON), timestamp: 'not a time' },
     ];
-    await publish(
-      [theirs[0]!, ...others, theirs[1]!],
+    return publish(
+      [theirs[0]!, ...others, ...theirs.slice(1)],
       [
-        refused(5, { type: 'Search', ...PERSON }),
-        refused(6, { type: 'Search', ...OTHER }),
-        refused(7, { userId: 4711 }),
+        refused(6, { type: 'Search', ...PERSON }),
+        refused(7, { type: 'Search', ...OTHER }),
+        refused(8, { userId: 4711 }),
       ],
     );
   };
+  const rounds: number[] = [];
   for (let index = 0; index < 6; index++) {
-    await round(10 * index);
+    rounds.push(await round(10 * index));
     await bench.settled();
   }
   await addMart();
@@ -92,7 +105,7 @@ test('a person leaves every table beside flushes, stays out whatever comes late,
   expect(JSON.parse(dryRun.stdout)).toMatchObject({
     linkedIds: [PERSON.anonymousId],
     list: 0,
-    tables: [{ erased: 6 }, { erased: 6 }, { root: `marts/tenant=${TENANT}/loyalty`, erased: 1 }],
+    tables: [{ erased: 6 }, { erased: 12 }, { root: `marts/tenant=${TENANT}/loyalty`, erased: 1 }],
   });
 
   let erasing = true;
@@ -111,7 +124,7 @@ test('a person leaves every table beside flushes, stays out whatever comes late,
   const founds = report.tables.map(({ verified }) => verified.found);
   expect(founds).toEqual(founds.map(() => 0));
   expect(await readFile(join(bench.lakeDir, report.report), 'utf8')).toContain('"by":"the tests"');
-  await round(100_000);
+  rounds.push(await round(100_000));
   await bench.settled();
 
   const rows = await bench.rows('events', TENANT, 'event_id', 'event_id');
@@ -124,6 +137,11 @@ test('a person leaves every table beside flushes, stays out whatever comes late,
   const today = new Date().toISOString().slice(0, 10);
   const reconciled = await spor('reconcile', '--tenant', TENANT, '--date', today, '--json');
   expect(reconciled.code, `${reconciled.stdout}${reconciled.stderr}`.slice(0, 2_000)).toBe(0);
+  for (const sequence of [rounds[0]!, rounds.at(-1)!]) {
+    const { stdout } = await spor('receipt', await receiptOf(sequence), '--tenant', TENANT, '--json');
+    const { states } = JSON.parse(stdout) as { states: Record<string, number> };
+    expect(states, stdout).toEqual({ committed: 3, erased: 4, quarantined: 2 });
+  }
 
   // Again: nothing is left to do.
   const again = JSON.parse((await spor(...args)).stdout) as { list: number; tables: { erased: number }[] };
