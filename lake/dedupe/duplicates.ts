@@ -39,6 +39,15 @@ export interface DuplicatesOptions {
   windowMs: number;
 }
 
+interface HourOfIds {
+  ids: Uint32Array;
+  /** Since 1970. */
+  hour: number;
+}
+
+/** The ids that a window has added. */
+export type JudgedIds = readonly HourOfIds[];
+
 interface TenantState {
   salt: Uint32Array;
   /** Files whose ids are not in memory; undefined: to be listed. */
@@ -68,7 +77,9 @@ export class Duplicates {
   readonly #tenants = new Map<string, TenantState>();
   readonly #secret = randomBytes(16);
   /** Ids that the window being judged has added. */
-  #pending: { ids: Uint32Array; hour: number }[] = [];
+  #pending: HourOfIds[] = [];
+  /** Of windows that are judged and not committed yet: no file of the lake has them, memory must. */
+  readonly #uncommitted = new Set<JudgedIds>();
   #hours = new Map<number, number>();
 
   constructor(options: DuplicatesOptions) {
@@ -113,10 +124,18 @@ export class Duplicates {
     return duplicates;
   }
 
-  /** The window was committed: its ids stay. */
-  commit(): void {
-    for (const { ids, hour } of this.#pending) this.#count(hour, ids.length / ID_WORDS);
+  /** The window is judged: the next one may begin, and is told its ids from now on. */
+  judged(): JudgedIds {
+    const judged = this.#pending;
     this.#pending = [];
+    this.#uncommitted.add(judged);
+    return judged;
+  }
+
+  /** A window that was judged is committed: from now on its ids may be forgotten, as the lake has them. */
+  commit(judged: JudgedIds = this.judged()): void {
+    this.#uncommitted.delete(judged);
+    for (const { ids, hour } of judged) this.#count(hour, ids.length / ID_WORDS);
     if (this.#known.bytes > this.#options.maxBytes) this.#forgetOldest();
   }
 
@@ -222,6 +241,8 @@ export class Duplicates {
     }
     this.#known.forget(boundary);
     this.#known.compact();
+    for (const judged of this.#uncommitted) for (const { ids, hour } of judged) addAll(this.#known, ids, hour);
+    for (const { ids, hour } of this.#pending) addAll(this.#known, ids, hour);
     for (const tenant of this.#tenants.values()) {
       // Where files had not been read, what they hold is not in memory either, however new.
       const newest = (tenant.unread ?? []).reduce(

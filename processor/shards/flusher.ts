@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Logger } from '../../runtime/log.ts';
 import { commitWindow, planCommits } from '../commit/commit.ts';
-import { Duplicates } from '../../lake/dedupe/duplicates.ts';
+import { Duplicates, type JudgedIds } from '../../lake/dedupe/duplicates.ts';
 import { lakeIds, newestIdFiles } from '../../lake/dedupe/lakeIds.ts';
 import type { FlushReport } from '../metrics.ts';
 import type { Session } from '../../lake/flush/engine.ts';
@@ -21,9 +21,23 @@ export interface FlusherOptions extends OwnedShard {
 const SUMMARY_MS = 10_000;
 const LEAST_WINDOW_BYTES = 1_048_576;
 
+/** A window as Parquet files on local disk. */
+export interface PreparedWindow {
+  /** With the events that cannot become rows among its rejected ones. */
+  window: ClosedWindow;
+  /** As it was read. */
+  closed: ClosedWindow;
+  written: WrittenWindow;
+  ids: JudgedIds;
+  log: Logger;
+  /** Monotonic, in milliseconds. */
+  startedAt: number;
+  writeMs: number;
+}
+
 /**
- * Brings windows of one owner into the lake, one at a time and in stream order: Parquet files, upload, commit, and only then
- * the acknowledgement.
+ * Brings windows of one owner into the lake, in stream order: Parquet files, upload, commit, and only then the
+ * acknowledgement. One may be prepared while the one before is committed.
  */
 export class Flusher {
   readonly #context: ShardContext;
@@ -52,19 +66,31 @@ export class Flusher {
     return this.#limits;
   }
 
-  /** @throws what Steps.persist throws: the window is not acknowledged then, and the owner must not go on. */
-  async flush(window: Window): Promise<void> {
-    const { storage, progress, reach, onCommitted } = this.#context;
-    const { lease, stream, intents, tables, steps } = this.#options;
+  /**
+   * Makes a window's Parquet files. The window before need not be committed yet.
+   * @throws what Steps.persist throws: then neither this window nor a later one may be committed
+   */
+  async prepare(window: Window): Promise<PreparedWindow> {
+    const { steps } = this.#options;
     const startedAt = performance.now();
     const closed = await steps.persist('finishing a window', () => window.close());
     const log = this.#options.log.child({ firstSequence: closed.firstSequence, lastSequence: closed.lastSequence });
-    const preparation = this.#prepare(closed, log);
+    const preparation = this.#preparation(closed, log);
     const written = await steps.persist('writing Parquet', () => preparation.run());
-    const writeMs = performance.now() - startedAt;
+    const ids = this.#duplicates.judged();
+    return { window: preparation.window, closed, written, ids, log, startedAt, writeMs: performance.now() - startedAt };
+  }
+
+  /**
+   * Brings a prepared window into the lake, after those before it.
+   * @throws what Steps.persist throws: the window is not acknowledged then, and the owner must not go on.
+   */
+  async commit({ window, closed, written, ids, log, startedAt, writeMs }: PreparedWindow): Promise<void> {
+    const { storage, progress, reach, onCommitted } = this.#context;
+    const { lease, stream, intents, tables, steps } = this.#options;
     await steps.persist('asking for the stream', () => stream.now());
-    const commits = planCommits(stream.name, preparation.window, written);
-    await commitWindow(preparation.window, commits, {
+    const commits = planCommits(stream.name, window, written);
+    await commitWindow(window, commits, {
       storage,
       tables,
       intents,
@@ -74,7 +100,7 @@ export class Flusher {
     });
     const committedMs = Date.now();
     for (const { tenantId } of commits) onCommitted(tenantId);
-    this.#duplicates.commit();
+    this.#duplicates.commit(ids);
     reach('before-ack');
     await steps.persist('acknowledging', () => progress.acknowledge(lease.shard, stream.created, closed.lastSequence));
     this.#floor = closed.lastSequence;
@@ -86,7 +112,7 @@ export class Flusher {
     this.#report({ ...countsOf(closed, written), commits: commits.length, writeMs, totalMs, oldestMs }, log);
   }
 
-  #prepare(window: ClosedWindow, log: Logger): Preparation {
+  #preparation(window: ClosedWindow, log: Logger): Preparation {
     const { storage, registry, dir } = this.#context;
     const { lease, tables, session } = this.#options;
     const table = (tenantId: string) => tables.table('events', tenantId);

@@ -5,6 +5,7 @@ import { sourceOf } from '../../lake/window/message.ts';
 import { Reader } from '../window/reader.ts';
 import { Window } from '../../lake/window/window.ts';
 import type { ShardContext } from './context.ts';
+import { FlushLine } from './flushLine.ts';
 import { Flusher } from './flusher.ts';
 import { keepHouse } from './housekeeping.ts';
 import type { Lease } from './leases.ts';
@@ -19,8 +20,8 @@ const READ_AHEAD_BYTES = 16 * 1_048_576;
  *
  * It begins by taking over: the record of what earlier owners were uploading is made its own, what they left uncommitted is
  * fenced off and deleted, and reading starts behind the acknowledged floor. Then one window is in the making while the one
- * before is flushed. A window that is due while the other is still being flushed grows on up to its limits, then reading
- * stops until there is room.
+ * before becomes Parquet and the one before that is committed. A window that is due while the line has no room grows on up to
+ * its limits, then reading stops until there is.
  *
  * It ends in one of three ways: stopped (flushes what is read, for SIGTERM or when the shard goes to another processor),
  * halted (drops everything at once: the lease is gone, or the stream is another one), or failed (another owner came first).
@@ -123,30 +124,16 @@ export class ShardWorker {
 
   async #readAndFlush(reader: Reader, { stream, tables }: OwnedShard, flusher: Flusher): Promise<void> {
     let window = this.#newWindow(stream, flusher);
-    let flushing: Promise<void> | undefined;
-    let failure: { error: unknown } | undefined;
-    const flush = async (full: Window): Promise<void> => {
-      try {
-        await flusher.flush(full);
-      } catch (error) {
-        failure = { error };
-      } finally {
-        await full.discard();
-        flushing = undefined;
-        reader.nudge();
-      }
-    };
+    const line = new FlushLine({ flusher, onTurn: () => reader.nudge() });
     const handOver = async (): Promise<void> => {
-      await flushing;
-      if (failure) throw failure.error;
-      flushing = flush(window);
+      await line.push(window);
       window = this.#newWindow(stream, flusher);
     };
-    const isDue = (): boolean => window.full || (!flushing && window.leftMs() === 0);
+    const isDue = (): boolean => window.full || (line.ready && window.leftMs() === 0);
     try {
       while (!reader.closed) {
-        if (failure) throw failure.error;
-        await reader.arrived(flushing ? undefined : window.leftMs());
+        line.check();
+        await reader.arrived(line.ready ? window.leftMs() : undefined);
         for (let message = reader.shift(); message; message = reader.shift()) {
           const { tenantId } = sourceOf(message);
           const stored =
@@ -160,10 +147,10 @@ export class ShardWorker {
       }
       if (this.#halt.signal.aborted) throw this.#halt.signal.reason;
       if (!window.empty) await handOver();
-      await flushing;
-      if (failure) throw failure.error;
+      await line.end();
+      line.check();
     } finally {
-      await flushing;
+      await line.end();
       await window.discard();
     }
   }

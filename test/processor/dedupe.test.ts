@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Duplicates, type IdsToJudge, type StoredIds } from '../../lake/dedupe/duplicates.ts';
+import { Duplicates, type IdsToJudge, type JudgedIds, type StoredIds } from '../../lake/dedupe/duplicates.ts';
 import { ID_WORDS, IdSet } from '../../lake/dedupe/idSet.ts';
 import { filesThatMayHold, idFile, type IdFile } from '../../lake/dedupe/plan.ts';
 
@@ -137,7 +137,8 @@ test('whatever is sent again, restarted, failed and forgotten, an id within the 
     ids: fc.array(fc.nat(40), { maxLength: 12 }),
     tenant: fc.constantFrom('t1', 't2'),
     hoursLater: fc.constantFrom(0, 0, 0, 1, 5),
-    end: fc.constantFrom('commit', 'commit', 'commit', 'fail', 'restart'),
+    lateFirst: fc.boolean(),
+    end: fc.constantFrom('commit', 'commit', 'commit', 'commit later', 'fail', 'restart'),
   });
   const run = async (
     steps: (typeof step extends fc.Arbitrary<infer T> ? T : never)[],
@@ -147,7 +148,15 @@ test('whatever is sent again, restarted, failed and forgotten, an id within the 
     const windowMs = 24 * HOUR;
     let duplicates = new Duplicates({ maxBytes, windowMs });
     let now = 1_000_000 * HOUR;
-    for (const { ids, tenant, hoursLater, end } of steps) {
+    /** Of a window that is judged, and committed once the next one is judged too. */
+    let late: { judged: JudgedIds; tenant: string; kept: string[]; receivedMs: number } | undefined;
+    const commitLate = (): void => {
+      if (!late) return;
+      lake.commit(late.tenant, late.kept, late.receivedMs);
+      duplicates.commit(late.judged);
+      late = undefined;
+    };
+    for (const { ids, tenant, hoursLater, lateFirst, end } of steps) {
       now += hoursLater * HOUR;
       const hexes = ids.map(idOf);
       lake.judged = hexes;
@@ -160,6 +169,9 @@ test('whatever is sent again, restarted, failed and forgotten, an id within the 
       duplicates.begin();
       const dropped = new Set(await duplicates.judge(batch, lake));
       const kept = hexes.filter((_, index) => !dropped.has(index));
+      if (lateFirst) commitLate();
+      const judged = end === 'commit later' ? duplicates.judged() : undefined;
+      commitLate();
       const stored = (lake.tenants.get(tenant) ?? []).flatMap(({ rows }) => rows);
       const recent = new Set(stored.filter(({ receivedMs }) => receivedMs >= now - windowMs).map(({ hex }) => hex));
       expect(new Set(kept).size, 'kept once').toBe(kept.length);
@@ -171,6 +183,10 @@ test('whatever is sent again, restarted, failed and forgotten, an id within the 
       const ever = new Set(stored.map(({ hex }) => hex));
       expect(new Set([...kept, ...ever])).toEqual(new Set([...hexes, ...ever]));
       if (end === 'fail') continue;
+      if (judged) {
+        late = { judged, tenant, kept, receivedMs: now };
+        continue;
+      }
       lake.commit(tenant, kept, now);
       if (end === 'commit') duplicates.commit();
       else duplicates = new Duplicates({ maxBytes, windowMs });

@@ -1,0 +1,72 @@
+import type { Window } from '../../lake/window/window.ts';
+import type { Flusher } from './flusher.ts';
+
+export interface FlushLineOptions {
+  flusher: Pick<Flusher, 'prepare' | 'commit'>;
+  /** Called whenever the line has room again, or has failed. */
+  onTurn: () => void;
+}
+
+/**
+ * The windows of one owner on their way into the lake, in stream order: while one is committed, DuckDB prepares the next, so
+ * that it does not wait for uploads and fsyncs. One that is prepared waits for the commit before it.
+ */
+export class FlushLine {
+  readonly #options: FlushLineOptions;
+  /** The newest window's commit has begun: the next one may be prepared. */
+  #begun: Promise<void> = Promise.resolve();
+  #committed: Promise<void> = Promise.resolve();
+  #ready = true;
+  #failure: { error: unknown } | undefined;
+
+  constructor(options: FlushLineOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a window would be prepared at once. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** @throws what a window failed with: none after it may be committed */
+  check(): void {
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  /** Takes a window, once there is room for it. @throws as `check` */
+  async push(window: Window): Promise<void> {
+    await this.#begun;
+    this.check();
+    this.#ready = false;
+    const before = this.#committed;
+    const begun = Promise.withResolvers<void>();
+    this.#begun = begun.promise;
+    this.#committed = this.#flush(window, before, begun.resolve);
+  }
+
+  /** Waits until all are committed or given up. Never throws: `check` does. */
+  end(): Promise<void> {
+    return this.#committed;
+  }
+
+  async #flush(window: Window, before: Promise<void>, begin: () => void): Promise<void> {
+    const { flusher, onTurn } = this.#options;
+    const turn = (): void => {
+      this.#ready = true;
+      begin();
+      onTurn();
+    };
+    try {
+      const prepared = await flusher.prepare(window);
+      await before;
+      this.check();
+      turn();
+      await flusher.commit(prepared);
+    } catch (error) {
+      this.#failure ??= { error };
+    }
+    await before;
+    await window.discard().catch((error: unknown) => (this.#failure ??= { error }));
+    turn();
+  }
+}
