@@ -9,6 +9,7 @@ import type { Registry } from '../../schemas/registry.ts';
 import { dataGlob } from '../demo/dataGlob.ts';
 import type { StoredIds } from '../demo/verify.ts';
 import type { QueryClient } from '../queryClient.ts';
+import { CLOCK_JUMP_MS } from './plan.ts';
 
 /** One tenant's tables as one way of reading the lake shows them. */
 export interface TenantRows {
@@ -88,8 +89,11 @@ export function globReader(options: { lakeUrl: string; storage: Storage; copyTo:
   };
 }
 
-/** What compactions of a cycle leave in the folders for vacuum: files they replaced, and files they never committed. */
-export type LeftOvers = 'nothing' | 'replaced' | 'replaced and orphans';
+/**
+ * What compactions leave in the folders for vacuum: files they replaced, and files they never committed. `by any clock`: also
+ * what a compaction whose clock was ahead says to have replaced in the future; nothing may be written to the table afterwards.
+ */
+export type LeftOvers = 'nothing' | 'replaced' | 'replaced and orphans' | 'all, by any clock';
 
 /**
  * Deletes what compactions left, so that a bare glob counts right again. Only where nothing writes: the grace time that
@@ -101,7 +105,8 @@ export async function vacuumTenant(
   { tenantId, leftOvers }: { tenantId: string; leftOvers: LeftOvers },
 ): Promise<void> {
   if (leftOvers === 'nothing') return;
-  const options = { graceMs: 0, force: true, now: Date.now() + 1 };
+  const aheadMs = leftOvers === 'all, by any clock' ? CLOCK_JUMP_MS.most : 1;
+  const options = { graceMs: 0, force: true, now: Date.now() + aheadMs };
   for (const name of TABLE_NAMES) {
     const table = openTable(storage, tableSpec(name, tenantId, registry));
     const { doomed } = await vacuum(storage, table, { ...options, dryRun: true });

@@ -55,7 +55,8 @@ export interface Cycle {
 /** Longer than a lease lasts (fleet.ts), so that another processor has taken over meanwhile. */
 export const PAST_THE_LEASE_MS = { least: 2_600, most: 4_500 };
 const LOAD_MS = 1_500;
-const HOUR_MS = 3_600_000;
+/** How far off a clock is set. */
+export const CLOCK_JUMP_MS = { least: 60_000, most: 7_200_000 };
 const PATIENT_MS = 60_000;
 const IMPATIENT_MS = 700;
 
@@ -160,7 +161,7 @@ function deck(random: Random): Fault[] {
     ...DISKS.map((disk): Fault => ({ kind: 'disk', disk, at: after(), forMs: forMs() })),
     ...(['ingest', 'processor'] as const).flatMap((target) =>
       [-1, 1].map((sign): Fault => {
-        const byMs = sign * random.between(60_000, 2 * HOUR_MS);
+        const byMs = sign * random.between(CLOCK_JUMP_MS.least, CLOCK_JUMP_MS.most);
         return { kind: 'clock', target, byMs, at: after(), forMs: forMs() };
       }),
     ),

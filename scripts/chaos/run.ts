@@ -158,7 +158,7 @@ class Run {
     // Processors have compacted what is older than some minutes, and were killed in the middle of it. What that left can
     // only be taken out of a bare glob's sight once nobody goes on compacting.
     await Promise.all(PROCESSORS.map((name) => this.#options.fleet.retire(name)));
-    const { findings } = await this.#checker.compareWhenClean(tenants, 'replaced and orphans');
+    const { findings } = await this.#checker.compareWhenClean(tenants, 'all, by any clock');
     if (findings.length === 0) return;
     this.outcome.findings.push({ cycle: last.number, faults: ['all cycles before'], findings });
     await this.#keepEvidence();
