@@ -81,9 +81,15 @@ export class Duplicates {
   /** Of windows that are judged and not committed yet: no file of the lake has them, memory must. */
   readonly #uncommitted = new Set<JudgedIds>();
   #hours = new Map<number, number>();
+  #seldom = true;
 
   constructor(options: DuplicatesOptions) {
     this.#options = options;
+  }
+
+  /** Whether the last ids to be judged had none among them. */
+  get seldom(): boolean {
+    return this.#seldom;
   }
 
   /** Bytes held in memory. */
@@ -121,6 +127,7 @@ export class Duplicates {
       for (let word = 0; word < ID_WORDS; word++) added[end++] = ids[at + word]!;
     }
     this.#pending.push({ ids: added.subarray(0, end), hour });
+    this.#seldom = duplicates.length === 0;
     return duplicates;
   }
 

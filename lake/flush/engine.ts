@@ -41,7 +41,7 @@ export class EngineError extends Error {
   }
 }
 
-/** One connection; temporary tables are its own. Statements run one after another. */
+/** One connection; temporary tables are its own. Statements run one after another, in the order they are given. */
 export interface Session {
   /**
    * Runs a statement and returns its rows with values as JSON can hold them: whole numbers beyond 2^53 and decimals as text.
@@ -95,8 +95,13 @@ export class Engine {
 
   session(): Session {
     const session = ++this.#lastSession;
+    let before: Promise<unknown> = Promise.resolve();
     return {
-      run: (sql) => this.#ask({ session, sql }),
+      run: (sql) => {
+        const rows = before.then(() => this.#ask({ session, sql }));
+        before = rows.catch(() => undefined);
+        return rows;
+      },
       close: async () => {
         if (this.#child && !this.#closed) await this.#ask({ session });
       },

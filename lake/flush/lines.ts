@@ -97,27 +97,39 @@ export function splitRuns(window: ClosedWindow, parts: number): Part[] {
   });
 }
 
-/** Inspects the part's lines: all as they should be, each storable; then drops those whose event is stored already. */
-export async function settleLines(
-  window: ClosedWindow,
-  part: Part,
-  options: WriteOptions & { table: sql.TableSql; outcomes: Map<string, Outcome> },
-): Promise<void> {
+/** What there is to know of a part's lines, all of which can become rows. */
+export interface Inspection extends Ids {
+  partitions: sql.Partition[];
+}
+
+/**
+ * Looks at the part's lines: all as they should be, and each storable.
+ * @throws UnstorableLines, EngineError
+ */
+export async function inspectPart(part: Part, options: WriteOptions & { table: sql.TableSql }): Promise<Inspection> {
   const { session, registry, table } = options;
-  const [found = {}] = await session.run(sql.inspectLines(registry, table));
+  const [found = {}] = await session.run(sql.inspectLines(registry));
   const batchSum = part.runs.reduce((total, run) => total + run.batchSum, 0);
-  const { hex, allUuids } = await idsOf(session, found.ids, part.lines);
-  const whole = hex.length === part.lines * ID_DIGITS;
+  const ids = await idsOf(session, found.ids, part.lines);
+  const whole = ids.hex.length === part.lines * ID_DIGITS;
   const asRead = new EngineError(
     'data',
-    `${part.lines} lines with batch sum ${batchSum} were read as ${JSON.stringify({ ...found, ids: hex.length })}`,
+    `${part.lines} lines with batch sum ${batchSum} were read as ${JSON.stringify({ ...found, ids: ids.hex.length })}`,
   );
   if (!whole || Number(found.lines) !== part.lines || Number(found.batch_sum) !== batchSum) throw asRead;
-  if (Number(found.known) !== part.lines || Number(found.storable) !== part.lines) {
+  const partitions = await partitionsOf(session, table);
+  const storable = partitions.filter(sql.isStorable).reduce((rows, partition) => rows + partition.rows, 0);
+  if (Number(found.known) !== part.lines || storable !== part.lines) {
     const lines = await unstorable(part, options);
     throw lines.lines.length > 0 ? lines : asRead;
   }
-  await dropDuplicates(window, part, { ...options, hex, allUuids });
+  return { ...ids, partitions };
+}
+
+/** Which partitions the session's `line` table has. */
+export async function partitionsOf(session: Session, table: sql.TableSql): Promise<sql.Partition[]> {
+  const rows = await session.run(sql.selectPartitions(table));
+  return rows.map(({ s, day, rows: count }) => ({ s: Number(s), day: Number(day), rows: Number(count) }));
 }
 
 /** The lines' ids, from those that inspectLines found. */
@@ -159,21 +171,27 @@ interface Ids {
   allUuids: boolean;
 }
 
-async function dropDuplicates(
+/** The part's lines whose events are stored already, by row id of `line`. */
+export function judgePart(
   window: ClosedWindow,
   part: Part,
-  { session, duplicates, stored, outcomes, hex, allUuids }: WriteOptions & Ids & { outcomes: Map<string, Outcome> },
-): Promise<void> {
+  { duplicates, stored, hex, allUuids }: Pick<WriteOptions, 'duplicates' | 'stored'> & Ids,
+): Promise<number[]> {
   const runs = part.runs.map((run, index): IdRun => {
     const first = run.firstLine - part.firstLine;
     const end = index + 1 < part.runs.length ? part.runs[index + 1]!.firstLine - part.firstLine : part.lines;
     return { tenantId: window.sources[run.source]!.tenantId, first, count: end - first };
   });
-  const lines = await duplicates.judge(
-    { hex, allUuids, runs, receivedMs: window.receivedMs, redrivenMs: window.redrivenMs },
-    stored,
-  );
-  if (lines.length === 0) return;
+  const { receivedMs, redrivenMs } = window;
+  return duplicates.judge({ hex, allUuids, runs, receivedMs, redrivenMs }, stored);
+}
+
+/** Removes duplicates from the session's `line` table, and counts them. */
+export async function dropDuplicates(
+  window: ClosedWindow,
+  lines: readonly number[],
+  { session, outcomes }: { session: Session; outcomes: Map<string, Outcome> },
+): Promise<void> {
   const file = join(window.dir, 'duplicates.ndjson');
   await writeFile(file, lines.map((line) => `{"line":${line}}\n`).join(''));
   for (const row of await session.run(sql.selectReceipts(file))) {

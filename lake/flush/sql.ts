@@ -152,12 +152,10 @@ function readJson(file: string, { fields, maxLineBytes }: Pick<TableSql, 'fields
 
 /**
  * What there is to know of `line` before it becomes rows: how many lines; the sum of their batch numbers, by which a line
- * that lies about its own would show; how many are of a known type, and how many of a time that can be stored; their event
- * ids in order, as one text. Apart, since what is joined and sorted costs three times as much together.
+ * that lies about its own would show; how many are of a known type; their event ids in order, as one text.
  */
-export function inspectLines(registry: Registry, table: TableSql): string {
+export function inspectLines(registry: Registry): string {
   return `SELECT count(*) AS lines, coalesce(sum(line.b), 0) AS batch_sum, count(*) FILTER (${isKnown(registry)}) AS known,
-      (SELECT count(*) FROM line JOIN batch ON line.b = batch.b WHERE ${isStorableDay(table)}) AS storable,
       string_agg(line."eventId", '' ORDER BY line.rowid) AS ids
     FROM line`;
 }
@@ -193,9 +191,21 @@ function isStorableDay({ day }: TableSql): string {
   return `${day} BETWEEN 0 AND ${LAST_DAY}`;
 }
 
-/** Which partitions `line` has: source number, day, rows. */
+/** The rows of one source and UTC day, in days since 1970, which become a file of their own. */
+export interface Partition {
+  s: number;
+  day: number;
+  rows: number;
+}
+
+/** Whether a partition can be named after a day. */
+export function isStorable({ day }: Partition): boolean {
+  return day >= 0 && day <= LAST_DAY;
+}
+
+/** Which partitions `line` has; the day of rows without one is -1. */
 export function selectPartitions(table: TableSql): string {
-  return `SELECT batch.s AS s, ${table.day} AS day, count(*) AS rows
+  return `SELECT batch.s AS s, coalesce(${table.day}, -1) AS day, count(*) AS rows
     FROM line JOIN batch ON line.b = batch.b GROUP BY ALL ORDER BY ALL`;
 }
 
@@ -225,17 +235,26 @@ function readLineNumbers(file: string): string {
   return `read_json(${quote(file)}, format = 'newline_delimited', columns = {'line': 'BIGINT'})`;
 }
 
-/**
- * Writes the rows of `line` as sorted Parquet and returns what DuckDB says of each file: one file where there is one
- * partition, else a folder with files per partition (source number, day).
- */
-export function copyRows(table: TableSql, target: string, partitioned: boolean): string {
-  const options = `${parquetCopyOptions()}, RETURN_STATS${partitioned ? ', PARTITION_BY (s, day)' : ''}`;
-  const selects = table.branches.map((branch) => `(${branchRows(table, branch, partitioned)})`);
-  return `COPY (${selects.join(' UNION ALL ')}) TO ${quote(target)} (${options})`;
+/** What a COPY writes: one file, or a folder with files per partition (source number, day). */
+export interface CopyTarget {
+  path: string;
+  partitioned: boolean;
+  /** Numbers of the first and last source whose rows are written; all where there is none. */
+  sources?: { first: number; last: number };
 }
 
-function branchRows(table: TableSql, { where, orderBy, columns }: Branch, partitioned: boolean): string {
+/** Writes rows of `line` as sorted Parquet and returns what DuckDB says of each file. */
+export function copyRows(table: TableSql, target: CopyTarget): string {
+  const options = `${parquetCopyOptions()}, RETURN_STATS${target.partitioned ? ', PARTITION_BY (s, day)' : ''}`;
+  const selects = table.branches.map((branch) => `(${branchRows(table, branch, target)})`);
+  return `COPY (${selects.join(' UNION ALL ')}) TO ${quote(target.path)} (${options})`;
+}
+
+function branchRows(
+  table: TableSql,
+  { where, orderBy, columns }: Branch,
+  { partitioned, sources }: CopyTarget,
+): string {
   const outer = table.columns.map(({ name, type }) =>
     columns.has(name) ? `"${name}"` : `NULL::${duckdbType(type)} AS "${name}"`,
   );
@@ -246,8 +265,9 @@ function branchRows(table: TableSql, { where, orderBy, columns }: Branch, partit
   }
   // Sorted input keeps PARTITION_BY on one partition for long.
   const order = partitioned ? `s, day, ${orderBy}` : orderBy;
+  const wanted = sources ? `${where} AND batch.s BETWEEN ${sources.first} AND ${sources.last}` : where;
   return `SELECT ${outer.join(', ')} FROM (
-    SELECT ${inner.join(', ')} FROM line JOIN batch ON line.b = batch.b WHERE ${where} ORDER BY ${order})`;
+    SELECT ${inner.join(', ')} FROM line JOIN batch ON line.b = batch.b WHERE ${wanted} ORDER BY ${order})`;
 }
 
 /** Counts the rows of finished files from their own footers. */
