@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { ID_WORDS, IdSet } from './idSet.ts';
 import { filesThatMayHold, type IdFile } from './plan.ts';
 
-/** Event ids of consecutive lines, as 32 hexadecimal digits each. */
+/** Event ids of consecutive lines. */
 export interface IdRun {
   tenantId: string;
   /** Index of the first id of the run among all. */
@@ -11,8 +11,8 @@ export interface IdRun {
 }
 
 export interface IdsToJudge {
-  /** All ids in stream order, 32 digits each, without separators. */
-  hex: string;
+  /** All ids in stream order, 16 bytes each. */
+  ids: Uint8Array;
   runs: readonly IdRun[];
   /** Whether every id is a UUID; otherwise file bounds say nothing. */
   allUuids: boolean;
@@ -58,6 +58,7 @@ interface TenantState {
 
 const HOUR_MS = 3_600_000;
 const HEX_DIGITS = 32;
+const ID_BYTES = 16;
 /** Ids taken into memory at once while judging. */
 const READ_AT_ONCE = 2_000_000;
 
@@ -110,7 +111,7 @@ export class Duplicates {
     const sinceMs = batch.receivedMs.min - this.#options.windowMs;
     const hour = Math.floor(batch.receivedMs.max / HOUR_MS);
     this.#expire(Math.floor(sinceMs / HOUR_MS));
-    const ids = toWords(batch.hex);
+    const ids = wordsOf(batch.ids);
     for (const { tenantId, first, count } of batch.runs) {
       const { salt } = this.#tenant(tenantId);
       for (let at = first * ID_WORDS; at < (first + count) * ID_WORDS; at++) ids[at]! ^= salt[at % ID_WORDS]!;
@@ -273,10 +274,15 @@ function addAll(set: IdSet, ids: Uint32Array, hour: number): number {
 /** 32 hexadecimal digits an id to four words each. */
 function toWords(hex: string): Uint32Array {
   const bytes = Buffer.from(hex, 'hex');
-  if (bytes.length * 2 !== hex.length || hex.length % HEX_DIGITS !== 0)
-    throw new Error('ids are not 32 hex digits each');
+  if (bytes.length * 2 !== hex.length) throw new Error('ids are not 32 hex digits each');
+  return wordsOf(bytes);
+}
+
+/** A copy of ids as words. */
+function wordsOf(bytes: Uint8Array): Uint32Array {
+  if (bytes.length % ID_BYTES !== 0) throw new Error('ids are not 16 bytes each');
   const words = new Uint32Array(bytes.length / 4);
-  bytes.copy(new Uint8Array(words.buffer));
+  new Uint8Array(words.buffer).set(bytes);
   return words;
 }
 
@@ -285,9 +291,10 @@ function salted(ids: Uint32Array, salt: Uint32Array): Uint32Array {
 }
 
 /** A run's ids as UUIDs with hyphens. */
-function texts(hex: string, { first, count }: IdRun): string[] {
+function texts(ids: Uint8Array, { first, count }: IdRun): string[] {
+  const hex = Buffer.from(ids.buffer, ids.byteOffset + first * ID_BYTES, count * ID_BYTES).toString('hex');
   return Array.from({ length: count }, (_, index) => {
-    const id = hex.slice((first + index) * HEX_DIGITS, (first + index + 1) * HEX_DIGITS);
+    const id = hex.slice(index * HEX_DIGITS, (index + 1) * HEX_DIGITS);
     return `${id.slice(0, 8)}-${id.slice(8, 12)}-${id.slice(12, 16)}-${id.slice(16, 20)}-${id.slice(20)}`;
   });
 }
@@ -300,7 +307,7 @@ function filesToRead(
   sinceMs: number,
 ): readonly IdFile[] {
   if (unread.length === 0 || !batch.allUuids) return unread;
-  const ids = runs.flatMap((run) => texts(batch.hex, run));
+  const ids = runs.flatMap((run) => texts(batch.ids, run));
   let min = ids[0]!;
   let max = min;
   for (const id of ids) {

@@ -8,6 +8,7 @@ import type { Duplicates, IdRun, StoredIds } from '../dedupe/duplicates.ts';
 import { PROCESSOR_CODES, type ProcessorCode } from '../window/rejected.ts';
 import type { ClosedWindow, LineRun } from '../window/window.ts';
 import { EngineError, type Session } from './engine.ts';
+import { readUuidLines } from './idLines.ts';
 import * as sql from './sql.ts';
 
 /** What became of a tenant's share of a window: accepted = stored + duplicate + setAside + erased. */
@@ -64,9 +65,6 @@ export class UnstorableLines extends Error {
 }
 
 const ID_DIGITS = 32;
-const UUID_LENGTH = 36;
-const HYPHENS = [8, 13, 18, 23];
-const HYPHEN = 45;
 
 /** A range of a window's messages. */
 export interface Part {
@@ -97,33 +95,29 @@ export function splitRuns(window: ClosedWindow, parts: number): Part[] {
   });
 }
 
-/** What there is to know of a part's lines, all of which can become rows. */
-export interface Inspection extends Ids {
-  partitions: sql.Partition[];
-}
-
 /**
- * Looks at the part's lines: all as they should be, and each storable.
+ * Looks at the part's lines: all as they should be, and each storable. Returns their partitions.
  * @throws UnstorableLines, EngineError
  */
-export async function inspectPart(part: Part, options: WriteOptions & { table: sql.TableSql }): Promise<Inspection> {
+export async function inspectPart(
+  part: Part,
+  options: WriteOptions & { table: sql.TableSql },
+): Promise<sql.Partition[]> {
   const { session, registry, table } = options;
   const [found = {}] = await session.run(sql.inspectLines(registry));
   const batchSum = part.runs.reduce((total, run) => total + run.batchSum, 0);
-  const ids = await idsOf(session, found.ids, part.lines);
-  const whole = ids.hex.length === part.lines * ID_DIGITS;
-  const asRead = new EngineError(
-    'data',
-    `${part.lines} lines with batch sum ${batchSum} were read as ${JSON.stringify({ ...found, ids: ids.hex.length })}`,
-  );
-  if (!whole || Number(found.lines) !== part.lines || Number(found.batch_sum) !== batchSum) throw asRead;
+  if (Number(found.lines) !== part.lines || Number(found.batch_sum) !== batchSum) throw readAs(part, found);
   const partitions = await partitionsOf(session, table);
   const storable = partitions.filter(sql.isStorable).reduce((rows, partition) => rows + partition.rows, 0);
   if (Number(found.known) !== part.lines || storable !== part.lines) {
     const lines = await unstorable(part, options);
-    throw lines.lines.length > 0 ? lines : asRead;
+    throw lines.lines.length > 0 ? lines : readAs(part, { ...found, storable });
   }
-  return { ...ids, partitions };
+  return partitions;
+}
+
+function readAs({ lines }: Part, found: Record<string, unknown>): EngineError {
+  return new EngineError('data', `${lines} lines were read as ${JSON.stringify(found)}`);
 }
 
 /** Which partitions the session's `line` table has. */
@@ -132,25 +126,20 @@ export async function partitionsOf(session: Session, table: sql.TableSql): Promi
   return rows.map(({ s, day, rows: count }) => ({ s: Number(s), day: Number(day), rows: Number(count) }));
 }
 
-/** The lines' ids, from those that inspectLines found. */
-async function idsOf(session: Session, ids: unknown, lines: number): Promise<Ids> {
-  const hex = typeof ids === 'string' ? uuidDigits(ids, lines) : undefined;
-  if (hex !== undefined) return { hex, allUuids: true };
-  const [found = {}] = await session.run(sql.selectIds());
-  return { hex: typeof found.hex === 'string' ? found.hex : '', allUuids: found.all_uuids === true };
+/** The ids of lines, 16 bytes each. */
+interface Ids {
+  ids: Uint8Array;
+  allUuids: boolean;
 }
 
-/**
- * The digits of so many UUIDs that stand one after the other, where all are written as usual, with hyphens: what
- * sql.selectIds would give, at a tenth of its cost. Undefined where one is written otherwise.
- */
-function uuidDigits(ids: string, lines: number): string | undefined {
-  if (ids.length !== lines * UUID_LENGTH) return undefined;
-  for (let at = 0; at < ids.length; at += UUID_LENGTH) {
-    for (const hyphen of HYPHENS) if (ids.charCodeAt(at + hyphen) !== HYPHEN) return undefined;
-  }
-  const digits = ids.replaceAll('-', '').toLowerCase();
-  return digits.length === lines * ID_DIGITS && /^[0-9a-f]*$/.test(digits) ? digits : undefined;
+/** The ids of the lines. @throws EngineError when they are not as many as the lines */
+async function idsOf(session: Session, file: string, part: Part): Promise<Ids> {
+  const uuids = await readUuidLines(file, part.lines);
+  if (uuids) return { ids: uuids, allUuids: true };
+  const [found = {}] = await session.run(sql.selectIds());
+  const hex = typeof found.hex === 'string' ? found.hex : '';
+  if (hex.length !== part.lines * ID_DIGITS) throw readAs(part, { ids: hex.length });
+  return { ids: Buffer.from(hex, 'hex'), allUuids: found.all_uuids === true };
 }
 
 async function unstorable(
@@ -166,24 +155,25 @@ async function unstorable(
   );
 }
 
-interface Ids {
-  hex: string;
-  allUuids: boolean;
-}
-
-/** The part's lines whose events are stored already, by row id of `line`. */
-export function judgePart(
+/**
+ * The part's lines whose events are stored already, by row id of `line`.
+ * @param file their ids, as sql.copyIds writes them
+ * @throws EngineError
+ */
+export async function judgePart(
   window: ClosedWindow,
   part: Part,
-  { duplicates, stored, hex, allUuids }: Pick<WriteOptions, 'duplicates' | 'stored'> & Ids,
+  file: string,
+  { session, duplicates, stored }: Pick<WriteOptions, 'session' | 'duplicates' | 'stored'>,
 ): Promise<number[]> {
+  const { ids, allUuids } = await idsOf(session, file, part);
   const runs = part.runs.map((run, index): IdRun => {
     const first = run.firstLine - part.firstLine;
     const end = index + 1 < part.runs.length ? part.runs[index + 1]!.firstLine - part.firstLine : part.lines;
     return { tenantId: window.sources[run.source]!.tenantId, first, count: end - first };
   });
   const { receivedMs, redrivenMs } = window;
-  return duplicates.judge({ hex, allUuids, runs, receivedMs, redrivenMs }, stored);
+  return duplicates.judge({ ids, allUuids, runs, receivedMs, redrivenMs }, stored);
 }
 
 /** Removes duplicates from the session's `line` table, and counts them. */

@@ -152,12 +152,16 @@ function readJson(file: string, { fields, maxLineBytes }: Pick<TableSql, 'fields
 
 /**
  * What there is to know of `line` before it becomes rows: how many lines; the sum of their batch numbers, by which a line
- * that lies about its own would show; how many are of a known type; their event ids in order, as one text.
+ * that lies about its own would show; how many are of a known type.
  */
 export function inspectLines(registry: Registry): string {
-  return `SELECT count(*) AS lines, coalesce(sum(line.b), 0) AS batch_sum, count(*) FILTER (${isKnown(registry)}) AS known,
-      string_agg(line."eventId", '' ORDER BY line.rowid) AS ids
+  return `SELECT count(*) AS lines, coalesce(sum(line.b), 0) AS batch_sum, count(*) FILTER (${isKnown(registry)}) AS known
     FROM line`;
+}
+
+/** Writes the event ids of `line` in order, each in a line of its own. */
+export function copyIds(target: string): string {
+  return `COPY (SELECT "eventId" FROM line) TO ${quote(target)} (FORMAT csv, HEADER false)`;
 }
 
 /**

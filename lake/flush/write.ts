@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { fileStats, type CopyStats, type FileStats } from '../delta/stats.ts';
 import type { TableName } from '../tables.ts';
 import type { Source } from '../window/message.ts';
@@ -94,11 +95,14 @@ async function writeEvents(
 ): Promise<Omit<WrittenWindow, 'outcomes'>> {
   const { session, duplicates, erasures, table, outcomes, writer } = options;
   await session.run(sql.createLineTable(window.eventsFile, table, part.batches));
-  const inspected = await inspectPart(part, options);
+  const partitions = await inspectPart(part, options);
+  const ids = join(window.dir, 'ids.csv');
+  await session.run(sql.copyIds(ids));
   const all = duplicates.seldom && ![...outcomes.keys()].some((tenantId) => erasures.has(tenantId));
   const [early, found] = await both(
-    all ? writer.write(table, inspected.partitions) : undefined,
-    judgePart(window, part, { ...options, ...inspected }),
+    all ? writer.write(table, partitions) : undefined,
+    // The statement has to be on its way first: judging keeps this process busy.
+    setImmediate().then(() => judgePart(window, part, ids, options)),
   );
   if (early && found.length === 0) return { files: early, erased: [] };
   for (const { localFile } of early ?? []) await rm(localFile);

@@ -161,7 +161,7 @@ test('whatever is sent again, restarted, failed and forgotten, an id within the 
       const hexes = ids.map(idOf);
       lake.judged = hexes;
       const batch: IdsToJudge = {
-        hex: hexes.join(''),
+        ids: Buffer.from(hexes.join(''), 'hex'),
         runs: [{ tenantId: tenant, first: 0, count: hexes.length }],
         allUuids: true,
         receivedMs: { min: now, max: now },
@@ -211,7 +211,7 @@ test('after a takeover, ids that carry their time read the files of that time on
   const judge = (hex: string[]): Promise<number[]> =>
     duplicates.judge(
       {
-        hex: hex.join(''),
+        ids: Buffer.from(hex.join(''), 'hex'),
         runs: [{ tenantId: 't', first: 0, count: hex.length }],
         allUuids: true,
         receivedMs: { min: 20 * HOUR, max: 20 * HOUR },
