@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { ID_WORDS, IdSet } from './idSet.ts';
-import { filesThatMayHold, type IdFile } from './plan.ts';
+import { filesThatMayHold, mayHold, type IdFile } from './plan.ts';
 
 /** Event ids of consecutive lines. */
 export interface IdRun {
@@ -316,7 +316,8 @@ function filesToRead(
   }
   // Mostly no file is near: that is seen without sorting.
   const near = unread.filter(
-    ({ minId, maxId }) => (minId ?? '') <= max && (maxId === undefined || min.toUpperCase() <= maxId),
+    ({ minId, maxId }) =>
+      minId === undefined || maxId === undefined || (minId <= max && (min < minId || mayHold(min, minId, maxId))),
   );
   return near.length === 0 ? near : filesThatMayHold(ids.sort(), near, sinceMs);
 }

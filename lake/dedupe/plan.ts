@@ -40,10 +40,33 @@ export function filesThatMayHold(ids: readonly string[], files: readonly IdFile[
     if (maxReceivedMs < sinceMs) return false;
     if (minId === undefined || maxId === undefined) return true;
     const first = ids[lowerBound(ids, minId)];
-    // Ids are stored as sent. The capital form is the least a stored form of this id can be, the small one the greatest;
-    // capitals keep the order of hexadecimal digits, so that the first id decides for all.
-    return first !== undefined && first.toUpperCase() <= maxId;
+    return first !== undefined && mayHold(first, minId, maxId);
   });
+}
+
+/**
+ * Whether one of several ids may be stored in some form, small or capital letters, between two bounds of text: ids are stored
+ * as sent. `first` is the least of them that is not below `minId`; those below cannot be, since the form in small letters is
+ * the greatest of all.
+ *
+ * Capital letters sort between digits and small ones. So behind what the bounds have in common, a capital lies between them
+ * only where the lower one goes on with a digit and the upper one with a small letter; or the id goes on as the upper bound
+ * does, and its rest in capitals is not above that one's. Where this fails for the first id it fails for the greater ones,
+ * too, as long as there is no capital in the bounds themselves; with one, capitals' order decides alone, and less sharply.
+ */
+export function mayHold(first: string, minId: string, maxId: string): boolean {
+  if (first <= maxId) return true;
+  if (/[A-F]/.test(minId) || /[A-F]/.test(maxId)) return first.toUpperCase() <= maxId;
+  let same = 0;
+  while (same < maxId.length && minId[same] === maxId[same]) same++;
+  if (!first.startsWith(maxId.slice(0, same))) return false;
+  const [id, low, high] = [first[same], minId[same], maxId[same]];
+  if (isSmallLetter(id) && isSmallLetter(high) && !isSmallLetter(low)) return true;
+  return id === high && first.slice(same + 1).toUpperCase() <= maxId.slice(same + 1);
+}
+
+function isSmallLetter(digit = ''): boolean {
+  return digit >= 'a' && digit <= 'f';
 }
 
 /** Position of the first id at or above a bound. */

@@ -57,6 +57,33 @@ test('an id that was stored in capitals is found by its small letters', () => {
   expect(filesThatMayHold([stored.toLowerCase()], bounds, 0)).toEqual(bounds);
 });
 
+test('no file is passed over that holds one of the ids in whatever letters', () => {
+  const digit = fc.constantFrom('0', '1', '9', 'a', 'b', 'f', 'A', 'B', 'F');
+  const text = fc.array(digit, { minLength: 4, maxLength: 4 }).map((digits) => digits.join(''));
+  const small = fc.array(fc.constantFrom('0', '1', '9', 'a', 'b', 'f'), { minLength: 4, maxLength: 4 });
+  const texts = fc.array(text, { minLength: 1, maxLength: 6 });
+  fc.assert(
+    fc.property(texts, fc.array(small, { minLength: 1, maxLength: 6 }), (rows, wanted) => {
+      const sorted = [...rows].sort();
+      const ids = wanted.map((digits) => digits.join('')).sort();
+      const holds = rows.some((row) => ids.includes(row.toLowerCase()));
+      const found = filesThatMayHold(ids, [file({ minId: sorted[0], maxId: sorted.at(-1) })], 0);
+      if (holds) expect(found).toHaveLength(1);
+    }),
+    { numRuns: 20_000 },
+  );
+});
+
+test('ids of another time are in no file, also where their time is written with letters', () => {
+  const bounds = [
+    file({ minId: '01a20ec2-9221-7b9f-afcf-9680b1f9a478', maxId: '01a20ec2-9f21-763f-a213-ce7336d2ed4c' }),
+    file({ minId: '01a20ebf-ff00-7b9f-afcf-9680b1f9a478', maxId: '01a20ec0-0021-763f-a213-ce7336d2ed4c' }),
+  ];
+  expect(filesThatMayHold(['01a20ec2-a000-7000-8000-000000000000'], bounds, 0)).toEqual([]);
+  expect(filesThatMayHold(['01a20ec2-9a00-7000-8000-000000000000'], bounds, 0)).toEqual([bounds[0]]);
+  expect(filesThatMayHold(['01a20ebf-ffff-7000-8000-000000000000'], bounds, 0)).toEqual([bounds[1]]);
+});
+
 test('bounds come from the log; a missing one bounds nothing', () => {
   const stats = {
     numRecords: 3,
