@@ -98,7 +98,8 @@ async function writeEvents(
   const partitions = await inspectPart(part, options);
   const ids = join(window.dir, 'ids.csv');
   await session.run(sql.copyIds(ids));
-  const all = duplicates.seldom && ![...outcomes.keys()].some((tenantId) => erasures.has(tenantId));
+  const isErased = [...outcomes.keys()].some((tenantId) => (erasures.get(tenantId)?.ids.length ?? 0) > 0);
+  const all = duplicates.seldom && !isErased;
   const [early, found] = await both(
     all ? writer.write(table, partitions) : undefined,
     // The statement has to be on its way first: judging keeps this process busy.

@@ -4,7 +4,7 @@ import { delay } from '../../runtime/retry.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { duckdbCheckpoints } from '../delta/checkpointParquet.ts';
 import { openTable } from '../delta/table.ts';
-import { openDuckdb } from '../duckdb.ts';
+import { Engine } from '../flush/engine.ts';
 import { cleanLog } from '../maintenance/logCleanup.ts';
 import { listTenants } from '../maintenance/tenants.ts';
 import { vacuum } from '../maintenance/vacuum.ts';
@@ -41,6 +41,8 @@ export interface MartsKeeper {
 
 type OnTenant = (tenantId: string, outcome: MartReport[] | Error) => void;
 
+/** A refresh after a burst reads all of it: queries, flushes and receivers go first. */
+const NICENESS = 10;
 const HOUR_MS = 3_600_000;
 /** Replaced files of a mart: readers have this long to finish with a version. */
 const GRACE_MS = 24 * HOUR_MS;
@@ -67,7 +69,8 @@ export function createMartsKeeper(options: MartsKeeperOptions): MartsKeeper {
 
   const refresh = async (tenantId: string, signal?: AbortSignal): Promise<MartReport[]> => {
     const { memoryMb, threads } = options;
-    const engine = openDuckdb({ memory: `${memoryMb}MiB`, threads, spillDir: join(workDir, 'spill') });
+    const dir = join(workDir, 'engine');
+    const engine = new Engine({ dir, memory: `${memoryMb}MiB`, threads, niceness: NICENESS, log });
     try {
       const reports = await refreshMarts(tenantId, { ...options, engine, workDir: join(workDir, 'files') }, signal);
       await tidy(tenantId, signal);
