@@ -10,6 +10,7 @@ import { reportQuery } from '../../lake/insight/reportQuery.ts';
 import { bindReport, runReport, type ReportRequest } from '../../lake/insight/reportRun.ts';
 import { listReports } from '../../lake/insight/reports.ts';
 import { insightMacros } from '../../lake/insight/views.ts';
+import { LakeError } from '../../lake/errors.ts';
 import { openLakeQueries } from '../../lake/query/open.ts';
 import type { Queries } from '../../lake/query/query.ts';
 import { literal } from '../../lake/sqlEngine.ts';
@@ -67,16 +68,25 @@ async function reports({ rounds, quick, log }: BenchOptions, sides: Sides): Prom
   const { big, registry } = sides;
   const [tenantId = ''] = big.tenants;
   const seconds: { name: string; lake: number; plain: number }[] = [];
+  const tooLarge: string[] = [];
   for (const { name } of listReports().slice(0, quick ? QUICK_REPORTS : undefined)) {
     const request: ReportRequest = { name, from: big.from, to: big.to };
     const times = { lake: [] as number[], plain: [] as number[] };
     for (let round = 0; round < rounds; round++) {
-      const lake = await timed(() => sides.queries.run(reportQuery(request, { tenantId, segmentIds: [] }, registry)));
+      const lake = await timed(() =>
+        fitting(sides.queries.run(reportQuery(request, { tenantId, segmentIds: [] }, registry))),
+      );
+      if (!lake.value) break;
       const plain = await timed(async () => (await runReport(sides.plain, bindReport(request, registry))).getRows());
       if (lake.value.rows.length !== plain.value.length)
         throw new Error(`${name}: ${lake.value.rows.length} rows from the lake, ${plain.value.length} from the file`);
       times.lake.push(lake.seconds);
       times.plain.push(plain.seconds);
+    }
+    if (times.lake.length === 0) {
+      log(`${name}: does not fit into ${MEMORY_MB} MB`);
+      tooLarge.push(name);
+      continue;
     }
     const pair = { name, lake: spread(times.lake).median, plain: spread(times.plain).median };
     log(`${name}: ${pair.lake.toFixed(2)} s against ${pair.plain.toFixed(2)} s`);
@@ -92,8 +102,18 @@ async function reports({ rounds, quick, log }: BenchOptions, sides: Sides): Prom
     unit: '×',
     detail:
       `${seconds.length} reports over the ${round(rows)} events of one of ${big.tenants.length} tenants: ${sum('lake').toFixed(1)} s against ${sum('plain').toFixed(1)} s; ` +
-      `the furthest apart is ${worst.name}, ${worst.lake.toFixed(2)} s against ${worst.plain.toFixed(2)} s`,
+      `the furthest apart is ${worst.name}, ${worst.lake.toFixed(2)} s against ${worst.plain.toFixed(2)} s${tooLarge.length > 0 ? `; do not fit into ${MEMORY_MB} MB: ${tooLarge.join(', ')}` : ''}`,
   };
+}
+
+/** The answer; undefined where it needs more memory than a query may have. */
+async function fitting<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof LakeError && error.code === 'query_out_of_memory') return undefined;
+    throw error;
+  }
 }
 
 /** Bytes read to answer a question about one day of one tenant. */
