@@ -123,7 +123,8 @@ async function main(): Promise<number> {
     await rm(dir, { recursive: true, force: true });
   }
   const on = await machine();
-  if (!quick) await writeSection(name, `npm run bench -- ${name} --seconds ${seconds} --rounds ${rounds}`, on, results);
+  const asked = `--seconds ${seconds} --rounds ${rounds}${events ? ` --events ${events}` : ''}`;
+  if (!quick) await writeSection(name, `npm run bench -- ${name} ${asked}`, on, results);
   for (const result of results) process.stdout.write(line(result));
   if (values.json) {
     const figures = results.map(({ name: figure, value, reach, unit }) => ({ name: figure, value, reach, unit }));
