@@ -27,7 +27,7 @@ describe.skipIf(!hasWrk || !process.env.CI)('npm run bench, its quick version (i
   test.each([
     ['ingest', 6],
     ['processor', 2],
-    ['pipeline', 4],
+    ['pipeline', 5],
     ['query', 2],
   ])(
     '%s',
