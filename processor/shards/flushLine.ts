@@ -3,7 +3,7 @@ import type { Flusher } from './flusher.ts';
 
 export interface FlushLineOptions {
   flusher: Pick<Flusher, 'prepare' | 'commit'>;
-  /** Called whenever the line has room again, or has failed. */
+  /** Called whenever the line may have room again, or has failed. */
   onTurn: () => void;
 }
 
@@ -41,7 +41,12 @@ export class FlushLine {
     const before = this.#committed;
     const begun = Promise.withResolvers<void>();
     this.#begun = begun.promise;
-    this.#committed = this.#flush(window, before, begun.resolve);
+    this.#committed = this.#flush(window, before, () => {
+      // A later window may have taken the room meanwhile.
+      this.#ready ||= this.#begun === begun.promise;
+      begun.resolve();
+      this.#options.onTurn();
+    });
   }
 
   /** Waits until all are committed or given up. Never throws: `check` does. */
@@ -49,13 +54,9 @@ export class FlushLine {
     return this.#committed;
   }
 
-  async #flush(window: Window, before: Promise<void>, begin: () => void): Promise<void> {
-    const { flusher, onTurn } = this.#options;
-    const turn = (): void => {
-      this.#ready = true;
-      begin();
-      onTurn();
-    };
+  /** @param turn called once its commit begins, and when it is over, whether that ever began or not */
+  async #flush(window: Window, before: Promise<void>, turn: () => void): Promise<void> {
+    const { flusher } = this.#options;
     try {
       const prepared = await flusher.prepare(window);
       await before;

@@ -66,6 +66,19 @@ test('the next window is prepared while one is committed, and committed after it
   expect(log.slice(8)).toEqual(['discard 3']);
 });
 
+test('the end of a commit makes no room while the next window is still prepared', async () => {
+  const { line, window, finish } = stage();
+  await line.push(window('1'));
+  await finish('prepare 1');
+  await line.push(window('2'));
+  await finish('commit 1');
+  expect(line.ready).toBe(false);
+  await finish('prepare 2');
+  expect(line.ready).toBe(true);
+  await finish('commit 2');
+  await line.end();
+});
+
 test('after a failure nothing is committed any more, and all that was taken is discarded', async () => {
   const { log, line, window, finish, fail } = stage();
   await line.push(window('1'));
