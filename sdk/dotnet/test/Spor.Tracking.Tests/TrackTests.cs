@@ -30,6 +30,17 @@ public sealed class TrackTests
     }
 
     [Fact]
+    public async Task A_timer_that_fires_while_the_client_closes_harms_nothing()
+    {
+        await using var stage = new Stage([ScriptedAnswer.Accepted]);
+        stage.Track("a");
+        await stage.Complete(stage.Client.FlushAsync(TestContext.Current.CancellationToken));
+        await stage.CloseAsync();
+        // Flush interval, retry, the deadline of the close, and on some frameworks that of the request.
+        Assert.InRange(stage.Time.RunLate(), 3, 4);
+    }
+
+    [Fact]
     public async Task An_event_over_the_limit_is_told_with_what_it_was()
     {
         await using var stage = new Stage([]);

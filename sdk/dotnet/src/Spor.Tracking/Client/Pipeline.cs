@@ -29,6 +29,9 @@ internal sealed class Pipeline
     private readonly Intake intake;
     private readonly Pump pump;
     private readonly HttpClient? ownHttpClient;
+
+    // Never disposed: the deadline of the close may fire while it is being disposed, and would throw in the host's process.
+    // Without a timer or a wait handle of its own it holds nothing.
     private readonly CancellationTokenSource abort = new();
 
     private ITimer? flushTimer;
@@ -160,7 +163,6 @@ internal sealed class Pipeline
         pump.Dispose();
         metrics.Dispose();
         ownHttpClient?.Dispose();
-        abort.Dispose();
     }
 
     private static Func<double> CreateRandom()

@@ -13,6 +13,7 @@ internal sealed class VirtualTime : TimeProvider
 
     private readonly Lock gate = new();
     private readonly List<VirtualTimer> timers = [];
+    private readonly List<Action> disposed = [];
     private TimeSpan now;
 
     /// <summary>Time since the start.</summary>
@@ -81,6 +82,19 @@ internal sealed class VirtualTime : TimeProvider
         }
     }
 
+    /// <summary>Runs the callbacks of all timers that have been disposed, which does not stop one that has begun.</summary>
+    public int RunLate()
+    {
+        Action[] late;
+        lock (gate)
+        {
+            late = [.. disposed];
+        }
+
+        Array.ForEach(late, callback => callback());
+        return late.Length;
+    }
+
     private sealed class VirtualTimer(VirtualTime time, Action callback) : ITimer
     {
         private TimeSpan period;
@@ -108,6 +122,7 @@ internal sealed class VirtualTime : TimeProvider
             {
                 Due = null;
                 time.timers.Remove(this);
+                time.disposed.Add(Callback);
             }
         }
 
