@@ -39,6 +39,7 @@ const VIEW_NAMES = [
   'attribution',
   'search_outcomes',
   'click_outcomes',
+  'shown_pages',
   'impressions',
   'touches',
   'interactions',

@@ -23,11 +23,16 @@ led AS (
   SELECT search_key, product_id, position FROM attribution SEMI JOIN asked USING (search_key) WHERE kind = 'click'
 ),
 histogram AS (SELECT position, count(*) AS clicks FROM led GROUP BY position),
+-- Joined a page at a time: joined a product at a time, each product shown would be held in memory.
 places AS (
-  SELECT position, count(*) AS shown, count(led.search_key) AS clicked
-  FROM impressions
-  LEFT JOIN (SELECT DISTINCT search_key, product_id FROM led) AS led USING (search_key, product_id)
-  WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
+  SELECT position, count(*) AS shown, count(*) FILTER (was_clicked) AS clicked
+  FROM (
+    SELECT unnest(range(before + 1, before + len(result_ids) + 1)) AS position,
+      unnest(list_transform(result_ids, lambda id: list_contains(clicked_ids, id))) AS was_clicked
+    FROM shown_pages
+    LEFT JOIN (SELECT search_key, list(product_id) AS clicked_ids FROM led GROUP BY search_key) USING (search_key)
+    WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
+  )
   GROUP BY position
 ),
 joined AS (
