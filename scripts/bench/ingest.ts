@@ -19,6 +19,7 @@ import { wrk, type Load, type LoadResult } from './wrk.ts';
 
 const TENANTS = 1_000;
 const CONNECTIONS = 64;
+const CROWD_CONNECTIONS = 512;
 const ACK_REACH_MS = 25;
 
 const SHARDS = 4;
@@ -90,7 +91,7 @@ async function measure(options: BenchOptions, { real, discard, keys, natsUrl }: 
     detail: `${Math.round(batches.a.median)} against ${Math.round(single)} events/s, both fsynced before the acknowledgement`,
   });
 
-  for (const connections of [64, 512]) {
+  for (const connections of [CONNECTIONS, CROWD_CONNECTIONS]) {
     const change = { eventsPerPost: 1, connections };
     const singles = await pairs(
       options,
@@ -107,14 +108,17 @@ async function measure(options: BenchOptions, { real, discard, keys, natsUrl }: 
     });
   }
 
-  const tenants = await pairs(options, `${keys.length} tenants`, load(real, { keys }), load(real));
-  results.push({
-    name: `${keys.length} tenants in random order, against one`,
-    value: tenants.ratio.median,
-    reach: 0.5,
-    unit: '×',
-    detail: `${tenants.ratio.text}; ${tenants.a.text} against ${tenants.b.text} events/s`,
-  });
+  for (const connections of [CONNECTIONS, CROWD_CONNECTIONS]) {
+    const name = `${keys.length} tenants, ${connections} connections`;
+    const tenants = await pairs(options, name, load(real, { keys, connections }), load(real, { connections }));
+    results.push({
+      name: `${keys.length} tenants in random order, ${connections} connections, against one`,
+      value: tenants.ratio.median,
+      reach: 0.5,
+      unit: '×',
+      detail: `${tenants.ratio.text}; ${tenants.a.text} against ${tenants.b.text} events/s`,
+    });
+  }
 
   const half = await wrk(load(real, { requestsPerSecond: batches.a.median / 20 / 2 }));
   results.push({

@@ -1,7 +1,11 @@
-import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openTable } from '../../lake/delta/table.ts';
 import { openDuckdb } from '../../lake/duckdb.ts';
+import { listTenants } from '../../lake/maintenance/tenants.ts';
 import { literal } from '../../lake/sqlEngine.ts';
+import { openLocalStorage } from '../../lake/storage/local.ts';
+import { tableSpec } from '../../lake/tables.ts';
+import { createRegistry } from '../../schemas/registry.ts';
 
 /** What the events tables of a lake in a folder hold. */
 export interface LakeContents {
@@ -13,26 +17,39 @@ export interface LakeContents {
   files: number;
 }
 
-/** Counts what a bare glob over all tenants' data files finds. */
+/**
+ * Counts the rows of all tenants' live files, by their logs. A bare glob would count twice what a compaction has rewritten:
+ * it leaves the files that it replaces to their readers for a while.
+ */
 export async function lakeContents(lake: string, count = { ids: true }): Promise<LakeContents> {
-  const folder = join(lake, 'events');
-  const names = (await readdir(folder, { recursive: true })).filter((name) => /date=[^/]+\/[^/]+\.parquet$/.test(name));
-  const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
+  const files = await liveFiles(lake);
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  if (files.length === 0) return { rows: 0, ids: 0, bytes, files: 0 };
   const engine = openDuckdb({ memory: '4GiB', threads: 2, spillDir: join(lake, '.count') });
   try {
-    const glob = literal(join(folder, 'tenant=*', 'segment=*', 'date=*', '*.parquet'));
+    const paths = files.map(({ path }) => literal(path)).join(', ');
     const [row] = await engine
       .session()
       .run(
-        `SELECT count(*) AS rows, ${count.ids ? 'count(DISTINCT event_id)' : 'NULL'} AS ids FROM read_parquet(${glob})`,
+        `SELECT count(*) AS rows, ${count.ids ? 'count(DISTINCT event_id)' : 'NULL'} AS ids FROM read_parquet([${paths}])`,
       );
-    return {
-      rows: Number(row?.rows),
-      ids: Number(row?.ids),
-      bytes: sizes.reduce((sum, size) => sum + size, 0),
-      files: names.length,
-    };
+    return { rows: Number(row?.rows), ids: Number(row?.ids), bytes, files: files.length };
   } finally {
     await engine.close();
+  }
+}
+
+async function liveFiles(lake: string): Promise<{ path: string; size: number }[]> {
+  const registry = createRegistry();
+  const storage = await openLocalStorage(lake);
+  try {
+    const tenants = await listTenants(storage);
+    const tables = tenants.map((tenantId) => openTable(storage, tableSpec('events', tenantId, registry)));
+    const snapshots = await Promise.all(tables.map(async (table) => ({ table, live: await table.snapshot() })));
+    return snapshots.flatMap(({ table, live }) =>
+      [...live.files.values()].map(({ path, size }) => ({ path: join(lake, table.spec.root, path), size })),
+    );
+  } finally {
+    storage.close();
   }
 }

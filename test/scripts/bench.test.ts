@@ -25,7 +25,7 @@ async function bench(...args: string[]): Promise<{ printed: Printed; text: strin
  */
 describe.skipIf(!hasWrk || !process.env.CI)('npm run bench, its quick version (in CI, needs wrk)', () => {
   test.each([
-    ['ingest', 6],
+    ['ingest', 7],
     ['processor', 2],
     ['pipeline', 5],
     ['query', 2],
