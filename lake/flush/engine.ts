@@ -149,6 +149,8 @@ export class Engine {
       serialization: 'advanced',
       execArgv: [],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      // A session of its own, which it can be nice with.
+      detached: niceness > 0,
       // Statements run on libuv's threads, one for each shard at work.
       env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
     });

@@ -41,8 +41,8 @@ export interface MartsKeeper {
 
 type OnTenant = (tenantId: string, outcome: MartReport[] | Error) => void;
 
-/** The lowest: a refresh after a burst reads all of it, and queries, flushes and receivers go first. */
-const NICENESS = 19;
+/** So that queries, flushes and receivers go first: a refresh after a burst reads all of it. */
+const NICENESS = 10;
 const HOUR_MS = 3_600_000;
 /** Replaced files of a mart: readers have this long to finish with a version. */
 const GRACE_MS = 24 * HOUR_MS;

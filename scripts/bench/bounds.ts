@@ -6,7 +6,7 @@ import { round, spread, type Result } from './report.ts';
 import { sampleEvents } from './sampleEvents.ts';
 import { createKeys, keyKnown, PROGRAMS, startService, tenantIds, type BenchOptions } from './services.ts';
 import { drained, eventsAccepted } from './stackState.ts';
-import { growth, memoryText, watchProcesses, type ProcessCourse } from './watchProcesses.ts';
+import { memoryText, mostGrowth, watchProcesses, type ProcessCourse } from './watchProcesses.ts';
 import { wrk, type Load, type LoadResult } from './wrk.ts';
 
 const TENANTS = 10;
@@ -54,15 +54,13 @@ export function benchSoak(options: BenchOptions): Promise<Result[]> {
     const requestsPerSecond = SOAK_EVENTS_PER_SECOND / bed.load.eventsPerPost;
     const { courses, result } = await watched(bed, { ...bed.load, requestsPerSecond });
     await drained(bed.stack);
-    const most = (of: 'rssBytes' | 'fileDescriptors'): number =>
-      Math.max(...courses.map((course) => growth(course.atSeconds, course[of])));
     const descriptors = courses
       .map(({ name, fileDescriptors }) => `${name} ${Math.max(...fileDescriptors)}`)
       .join(', ');
     const over = `over the last three quarters of ${bed.load.seconds} s at ${round(result.eventsPerSecond)} events/s`;
     return [
-      flat('growth of memory', most('rssBytes'), `${memoryText(courses)}; ${over}`),
-      flat('growth of open files', most('fileDescriptors'), `at most ${descriptors}; ${over}`),
+      flat('growth of memory', mostGrowth(courses, 'rssBytes'), `${memoryText(courses)}; ${over}`),
+      flat('growth of open files', mostGrowth(courses, 'fileDescriptors'), `at most ${descriptors}; ${over}`),
       await honoured(options, bed),
     ];
   });
@@ -120,11 +118,7 @@ async function overload({ log }: BenchOptions, bed: Bed): Promise<Result[]> {
       unit: '×',
       detail: answers,
     },
-    flat(
-      'growth of memory in overload',
-      Math.max(...courses.map(({ atSeconds, rssBytes }) => growth(atSeconds, rssBytes))),
-      memoryText(courses),
-    ),
+    flat('growth of memory in overload', mostGrowth(courses, 'rssBytes'), memoryText(courses)),
     {
       name: 'recovery after overload',
       value: RECOVERY_REACH_SECONDS / Math.max(recovery, 0.1),

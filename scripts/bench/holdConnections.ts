@@ -1,9 +1,12 @@
 import { connect, type Socket } from 'node:net';
 import { runProcess } from '../../runtime/process.ts';
 
+/** Who is cut off comes back within this time, each when it likes: all at once would be a load of our making. */
+const AGAIN_WITHIN_MS = 4_000;
+
 /**
  * Holds connections to a receiver, as browsers with nothing to say and as senders on bad lines do: HOLD_IDLE that send
- * nothing, HOLD_SLOW that send a body of HOLD_BODY_BYTES a few bytes at a time; who is cut off comes again.
+ * nothing, HOLD_SLOW that send a body a few bytes at a time. The receiver cuts off who is silent for ten seconds.
  */
 await runProcess('hold', async ({ env, resources, ready }) => {
   const port = Number(env.HOLD_PORT);
@@ -18,7 +21,7 @@ await runProcess('hold', async ({ env, resources, ready }) => {
       socket.on('close', () => {
         end();
         open.delete(socket);
-        if (!stopping) setTimeout(() => void hold(begin), 500).unref();
+        if (!stopping) setTimeout(() => void hold(begin), Math.random() * AGAIN_WITHIN_MS).unref();
       });
       socket.resume();
     });

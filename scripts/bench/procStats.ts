@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 /** What a process uses at this moment. */
 export interface ProcessUse {
   name: string;
+  pid: number;
   rssBytes: number;
   fileDescriptors: number;
   /** CPU time since its start. */
@@ -37,6 +38,7 @@ function useOf(name: string, pid: number): ProcessUse[] {
     return [
       {
         name,
+        pid,
         rssBytes: Number(fields[21]) * PAGE_BYTES,
         fileDescriptors: readdirSync(`/proc/${pid}/fd`).length,
         cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS,
@@ -61,12 +63,10 @@ function isGone(error: unknown): boolean {
   return ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
-/** Cores that each process kept busy between two looks: `ingest 0.71, nats-server 0.2`. */
+/** Cores that each process kept busy between two looks, of those still there: `ingest 0.71, nats-server 0.2`. */
 export function cpuShares(before: readonly ProcessUse[], after: readonly ProcessUse[], seconds: number): string {
+  const known = new Map(before.map(({ pid, cpuSeconds }) => [pid, cpuSeconds]));
   return after
-    .map(
-      ({ name, cpuSeconds }, index) =>
-        `${name} ${((cpuSeconds - (before[index]?.cpuSeconds ?? 0)) / seconds).toFixed(2)}`,
-    )
+    .map(({ name, pid, cpuSeconds }) => `${name} ${((cpuSeconds - (known.get(pid) ?? 0)) / seconds).toFixed(2)}`)
     .join(', ');
 }

@@ -90,6 +90,6 @@ export function round(value: number): string {
 /** Middle of the values, and their extremes: `0.61 (0.58–0.66)`. */
 export function spread(values: readonly number[]): { median: number; text: string } {
   const sorted = [...values].sort((a, b) => a - b);
-  const median = sorted[Math.floor(sorted.length / 2)]!;
+  const median = (sorted[Math.floor((sorted.length - 1) / 2)]! + sorted[Math.floor(sorted.length / 2)]!) / 2;
   return { median, text: `${round(median)} (${round(sorted[0]!)}–${round(sorted.at(-1)!)})` };
 }

@@ -1,0 +1,46 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Engine } from '../../lake/flush/engine.ts';
+import { createLog } from '../../runtime/log.ts';
+
+const AUTOGROUP = '/proc/self/autogroup';
+let dir: string;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'spor-test-engine-'));
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+test.runIf(existsSync(AUTOGROUP))(
+  'an engine that lets others go first does so in a session of its own too',
+  async () => {
+    const ours = readFileSync(AUTOGROUP, 'utf8');
+    expect(await autogroupOf(10)).toMatch(/ nice 10\n$/);
+    expect(await autogroupOf(0)).toBe(ours);
+    expect(readFileSync(AUTOGROUP, 'utf8')).toBe(ours);
+  },
+);
+
+/** The scheduling group of an engine's process: `/autogroup-31 nice 10`. */
+async function autogroupOf(niceness: number): Promise<string> {
+  const log = createLog('test', 'silent');
+  const engine = new Engine({ dir: join(dir, `nice-${niceness}`), memory: '64MiB', threads: 1, niceness, log });
+  const before = new Set(children());
+  try {
+    await engine.start();
+    const [pid] = children().filter((child) => !before.has(child));
+    return readFileSync(`/proc/${pid}/autogroup`, 'utf8');
+  } finally {
+    await engine.close();
+  }
+}
+
+function children(): string[] {
+  const tasks = `/proc/${process.pid}/task`;
+  return readdirSync(tasks)
+    .flatMap((task) => readFileSync(`${tasks}/${task}/children`, 'utf8').split(' '))
+    .filter(Boolean);
+}
