@@ -34,6 +34,9 @@ const BOUNDS = {
   DEDUPE_MAX_BYTES: String(64 * 2 ** 20),
 };
 
+/** What fills up for minutes by default, the stream and the list of files not compacted, is full in the first quarter of the time. */
+const SOAK_BOUNDS = { STREAM_MAX_BYTES: String(512 * 2 ** 20), COMPACT_AFTER_SECONDS: '120' };
+
 interface Bed {
   stack: Stack;
   load: Load;
@@ -41,7 +44,7 @@ interface Bed {
 
 /** Three times the peak, and a crowd of idle and slow connections. */
 export function benchOverload(options: BenchOptions): Promise<Result[]> {
-  return withStack(options, async (bed) => {
+  return withStack(options, {}, async (bed) => {
     // First: what an overload leaves to do, as compaction and marts, would be part of both sides.
     const others = await crowd(options, bed);
     return [...(await overload(options, bed)), others, await honoured(options, bed)];
@@ -50,7 +53,7 @@ export function benchOverload(options: BenchOptions): Promise<Result[]> {
 
 /** A steady load for long: nothing grows. */
 export function benchSoak(options: BenchOptions): Promise<Result[]> {
-  return withStack(options, async (bed) => {
+  return withStack(options, SOAK_BOUNDS, async (bed) => {
     const requestsPerSecond = SOAK_EVENTS_PER_SECOND / bed.load.eventsPerPost;
     const { courses, result } = await watched(bed, { ...bed.load, requestsPerSecond });
     await drained(bed.stack);
@@ -71,9 +74,14 @@ function flat(name: string, share: number, detail: string): Result {
   return { name, value: FLAT / Math.max(share, FLAT / 100), reach: 1, unit, detail };
 }
 
-async function withStack(options: BenchOptions, task: (bed: Bed) => Promise<Result[]>): Promise<Result[]> {
+async function withStack(
+  options: BenchOptions,
+  bounds: Record<string, string>,
+  task: (bed: Bed) => Promise<Result[]>,
+): Promise<Result[]> {
   const { dir, log } = options;
-  const stack = await startStack({ dir, ports: 'free', restart: false, log, env: { ...process.env, ...BOUNDS } });
+  const env = { ...process.env, ...BOUNDS, ...bounds };
+  const stack = await startStack({ dir, ports: 'free', restart: false, log, env });
   try {
     const keys = await createKeys(stack.natsUrl, tenantIds(TENANTS));
     await keyKnown(stack.ingestUrl, keys.at(-1)!);
