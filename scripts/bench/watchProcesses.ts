@@ -8,7 +8,7 @@ export interface ProcessCourse {
   atSeconds: number[];
   rssBytes: number[];
   fileDescriptors: number[];
-  /** Gone before half of the time had passed, such as one that refreshes marts: its memory goes with it, so that it has no growth. */
+  /** There for less than half of the time, such as one that refreshes marts: its memory goes with it, so that growth says nothing. */
   brief: boolean;
 }
 
