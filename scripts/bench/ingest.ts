@@ -73,13 +73,7 @@ async function measure(options: BenchOptions, { real, discard, keys, natsUrl }: 
   const results: Result[] = [];
 
   const batches = await pairs(options, '20 events per POST', load(real), load(discard));
-  results.push({
-    name: '20 events per POST, against storing nothing',
-    value: batches.ratio.median,
-    reach: 0.6,
-    unit: '×',
-    detail: `${batches.ratio.text}; ${batches.a.text} against ${batches.b.text} events/s`,
-  });
+  results.push(compared('20 events per POST, against storing nothing', 0.6, batches));
 
   const single = await singleMessages(natsUrl, options.seconds);
   options.log(`one message per event: ${Math.round(single)} events/s`);
@@ -93,31 +87,16 @@ async function measure(options: BenchOptions, { real, discard, keys, natsUrl }: 
 
   for (const connections of [CONNECTIONS, CROWD_CONNECTIONS]) {
     const change = { eventsPerPost: 1, connections };
-    const singles = await pairs(
-      options,
-      `1 event per POST, ${connections} connections`,
-      load(real, change),
-      load(discard, change),
-    );
-    results.push({
-      name: `1 event per POST, ${connections} connections, against storing nothing`,
-      value: singles.ratio.median,
-      reach: 0.5,
-      unit: '×',
-      detail: `${singles.ratio.text}; ${singles.a.text} against ${singles.b.text} events/s`,
-    });
+    const name = `1 event per POST, ${connections} connections`;
+    const singles = await pairs(options, name, load(real, change), load(discard, change));
+    results.push(compared(`${name}, against storing nothing`, 0.5, singles));
   }
 
   for (const connections of [CONNECTIONS, CROWD_CONNECTIONS]) {
     const name = `${keys.length} tenants, ${connections} connections`;
     const tenants = await pairs(options, name, load(real, { keys, connections }), load(real, { connections }));
-    results.push({
-      name: `${keys.length} tenants in random order, ${connections} connections, against one`,
-      value: tenants.ratio.median,
-      reach: 0.5,
-      unit: '×',
-      detail: `${tenants.ratio.text}; ${tenants.a.text} against ${tenants.b.text} events/s`,
-    });
+    const title = `${keys.length} tenants in random order, ${connections} connections, against one`;
+    results.push(compared(title, 0.5, tenants));
   }
 
   const half = await wrk(load(real, { requestsPerSecond: batches.a.median / 20 / 2 }));
@@ -133,13 +112,18 @@ async function measure(options: BenchOptions, { real, discard, keys, natsUrl }: 
 
 type Spread = ReturnType<typeof spread>;
 
+interface Pairs {
+  ratio: Spread;
+  a: Spread;
+  b: Spread;
+}
+
+function compared(name: string, reach: number, { ratio, a, b }: Pairs): Result {
+  return { name, value: ratio.median, reach, unit: '×', detail: `${ratio.text}; ${a.text} against ${b.text} events/s` };
+}
+
 /** Measures two loads in turn, so that a drift of the machine meets both; the ratio is that of neighbours. */
-async function pairs(
-  { rounds, log }: BenchOptions,
-  name: string,
-  a: Load,
-  b: Load,
-): Promise<{ ratio: Spread; a: Spread; b: Spread }> {
+async function pairs({ rounds, log }: BenchOptions, name: string, a: Load, b: Load): Promise<Pairs> {
   const measured: { a: LoadResult; b: LoadResult }[] = [];
   const warmUp = Math.min(2, a.seconds);
   await wrk({ ...a, seconds: warmUp });

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { childrenOf, unlessGone } from '../stack/processes.ts';
 
 /** What a process uses at this moment. */
 export interface ProcessUse {
@@ -31,36 +32,19 @@ export function processUse(processes: readonly NamedProcess[]): ProcessUse[] {
 }
 
 function useOf(name: string, pid: number): ProcessUse[] {
-  try {
+  const use = unlessGone((): ProcessUse => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The command in brackets may hold anything; utime and stime are the 14th and 15th field, resident pages the 24th.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return [
-      {
-        name,
-        pid,
-        rssBytes: Number(fields[21]) * PAGE_BYTES,
-        fileDescriptors: readdirSync(`/proc/${pid}/fd`).length,
-        cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS,
-      },
-    ];
-  } catch (error) {
-    if (isGone(error)) return [];
-    throw error;
-  }
-}
-
-function childrenOf(pid: number): number[] {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
-  } catch (error) {
-    if (isGone(error)) return [];
-    throw error;
-  }
-}
-
-function isGone(error: unknown): boolean {
-  return ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
+    return {
+      name,
+      pid,
+      rssBytes: Number(fields[21]) * PAGE_BYTES,
+      fileDescriptors: readdirSync(`/proc/${pid}/fd`).length,
+      cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS,
+    };
+  });
+  return use ? [use] : [];
 }
 
 /** Cores that each process kept busy between two looks, of those still there: `ingest 0.71, nats-server 0.2`. */

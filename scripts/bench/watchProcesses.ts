@@ -8,36 +8,38 @@ export interface ProcessCourse {
   atSeconds: number[];
   rssBytes: number[];
   fileDescriptors: number[];
-  /** There for less than half of the time, such as one that refreshes marts: its memory goes with it, so that growth says nothing. */
-  brief: boolean;
 }
 
 /** Looks at a stack's processes, again and again, until the signal. */
 export async function watchProcesses(stack: Stack, everyMs: number, signal: AbortSignal): Promise<ProcessCourse[]> {
   const courses = new Map<number, ProcessCourse>();
   const startedMs = performance.now();
-  const now = (): number => (performance.now() - startedMs) / 1000;
   while (!signal.aborted) {
-    const at = now();
+    const at = (performance.now() - startedMs) / 1000;
     for (const use of processUse(stack.processes())) note(courses, use, at);
     await delay(everyMs, signal);
   }
-  const half = now() / 2;
-  return [...courses.values()].map((course) => ({ ...course, brief: livedSeconds(course) < half }));
+  return [...courses.values()];
 }
 
 /** The largest growth of any process that was there for long. */
 export function mostGrowth(courses: readonly ProcessCourse[], of: 'rssBytes' | 'fileDescriptors'): number {
-  return Math.max(...courses.filter(({ brief }) => !brief).map((course) => growth(course.atSeconds, course[of])));
+  const lasting = courses.filter((course) => !isBrief(course, courses));
+  return Math.max(...lasting.map((course) => growth(course.atSeconds, course[of])));
 }
 
 function note(courses: Map<number, ProcessCourse>, use: ProcessUse, at: number): void {
   const { name, pid } = use;
-  const course = courses.get(pid) ?? { name, atSeconds: [], rssBytes: [], fileDescriptors: [], brief: false };
+  const course = courses.get(pid) ?? { name, atSeconds: [], rssBytes: [], fileDescriptors: [] };
   courses.set(pid, course);
   course.atSeconds.push(at);
   course.rssBytes.push(use.rssBytes);
   course.fileDescriptors.push(use.fileDescriptors);
+}
+
+/** There for less than half of the time, such as one that refreshes marts: its memory goes with it, so that growth says nothing. */
+function isBrief(course: ProcessCourse, courses: readonly ProcessCourse[]): boolean {
+  return livedSeconds(course) < Math.max(...courses.map(livedSeconds)) / 2;
 }
 
 function livedSeconds({ atSeconds }: ProcessCourse): number {
@@ -66,7 +68,7 @@ export function memoryText(courses: readonly ProcessCourse[]): string {
   return courses
     .map((course) => {
       const most = `${course.name} ${Math.round(Math.max(...course.rssBytes) / 2 ** 20)} MiB at most`;
-      if (course.brief) return `${most} in ${Math.round(livedSeconds(course))} s`;
+      if (isBrief(course, courses)) return `${most} in ${Math.round(livedSeconds(course))} s`;
       return `${most}, ${(growth(course.atSeconds, course.rssBytes) * 100).toFixed(1)} % growth`;
     })
     .join('; ');

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Whether a process with this id exists (one that has ended but was not waited for counts as existing). */
@@ -19,5 +20,24 @@ export async function killStray(pid: number): Promise<void> {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
     await sleep(20);
+  }
+}
+
+/** Processes that a process has started and that have not ended, on Linux (proc(5)). */
+export function childrenOf(pid: number): number[] {
+  const threads = `/proc/${pid}/task`;
+  return (unlessGone(() => readdirSync(threads)) ?? [])
+    .flatMap((thread) => (unlessGone(() => readFileSync(`${threads}/${thread}/children`, 'utf8')) ?? '').split(' '))
+    .filter(Boolean)
+    .map(Number);
+}
+
+/** What reading in /proc gives; undefined when the process has ended. */
+export function unlessGone<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
   }
 }

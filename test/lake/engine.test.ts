@@ -1,10 +1,11 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Engine } from '../../lake/flush/engine.ts';
 import { createLog } from '../../runtime/log.ts';
+import { childrenOf } from '../../scripts/stack/processes.ts';
 
 const AUTOGROUP = '/proc/self/autogroup';
 let dir: string;
@@ -28,19 +29,12 @@ test.runIf(existsSync(AUTOGROUP))(
 async function autogroupOf(niceness: number): Promise<string> {
   const log = createLog('test', 'silent');
   const engine = new Engine({ dir: join(dir, `nice-${niceness}`), memory: '64MiB', threads: 1, niceness, log });
-  const before = new Set(children());
+  const before = new Set(childrenOf(process.pid));
   try {
     await engine.start();
-    const [pid] = children().filter((child) => !before.has(child));
+    const [pid] = childrenOf(process.pid).filter((child) => !before.has(child));
     return readFileSync(`/proc/${pid}/autogroup`, 'utf8');
   } finally {
     await engine.close();
   }
-}
-
-function children(): string[] {
-  const tasks = `/proc/${process.pid}/task`;
-  return readdirSync(tasks)
-    .flatMap((task) => readFileSync(`${tasks}/${task}/children`, 'utf8').split(' '))
-    .filter(Boolean);
 }

@@ -1,4 +1,4 @@
-import { readdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import { residentBytes } from '../../lake/query/worker/residentBytes.ts';
 import { WorkerPool } from '../../lake/query/worker/pool.ts';
 import { openLocalStorage } from '../../lake/storage/local.ts';
 import { createLog } from '../../runtime/log.ts';
+import { childrenOf } from '../../scripts/stack/processes.ts';
 import { until } from '../support/until.ts';
 import { commitRows, REGISTRY } from './lakeFixture.ts';
 
@@ -36,7 +37,7 @@ beforeAll(async () => {
     dir: join(dir, 'answers'),
   });
   const look = async (): Promise<void> => {
-    for (const pid of await children()) mostBytes = Math.max(mostBytes, (await residentBytes(pid)) ?? 0);
+    for (const pid of childrenOf(process.pid)) mostBytes = Math.max(mostBytes, (await residentBytes(pid)) ?? 0);
   };
   watch = setInterval(() => void look(), 20);
 });
@@ -44,18 +45,9 @@ beforeAll(async () => {
 afterAll(async () => {
   clearInterval(watch);
   await queries?.close();
-  await until(async () => (await children()).length === 0);
+  await until(() => childrenOf(process.pid).length === 0);
   await rm(dir, { recursive: true, force: true });
 });
-
-/** This process's own children. */
-async function children(): Promise<number[]> {
-  const threads = await readdir('/proc/self/task');
-  const lists = await Promise.all(
-    threads.map((thread) => readFile(`/proc/self/task/${thread}/children`, 'utf8').catch(() => '')),
-  );
-  return lists.flatMap((list) => list.trim().split(' ').filter(Boolean).map(Number));
-}
 
 function outcome(tenantId: string, sql: string): Promise<string> {
   return queries.run({ tenantId, segmentIds: [], sql }).then(

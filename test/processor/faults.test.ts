@@ -1,7 +1,8 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { afterEach, expect, test } from 'vitest';
 import { ensureStreams } from '../../runtime/streams.ts';
 import { shardOf, streamName, streamSubjects } from '../../schemas/subjects.ts';
+import { childrenOf } from '../../scripts/stack/processes.ts';
 import { until } from '../support/until.ts';
 import { anEvent, messageOf, SHARDS, type TestEvent } from './support/messages.ts';
 import { startBench, type Bench } from './support/processor.ts';
@@ -41,13 +42,9 @@ test("when DuckDB's process dies it is started again and the window is written",
   const processor = await bench.processor({ WINDOW_MAX_MS: '50' });
   await bench.publish(messageOf('shop', 'web', [{ events: someEvents(10) }]));
   await bench.settled();
-  const children = async (): Promise<number[]> => {
-    const { pid } = processor.child;
-    return (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ').map(Number);
-  };
   for (let round = 0; round < 3; round++) {
     for (let i = 0; i < 5; i++) await bench.publish(messageOf('shop', 'web', [{ events: someEvents(200) }]));
-    for (const pid of (await children()).filter(Boolean)) process.kill(pid, 'SIGKILL');
+    for (const pid of childrenOf(processor.child.pid!)) process.kill(pid, 'SIGKILL');
     await bench.settled();
   }
   expect(await bench.rows('events', 'shop')).toHaveLength(10 + 3 * 5 * 200);
