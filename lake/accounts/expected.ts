@@ -100,7 +100,7 @@ interface Counted {
 function countBatches(message: StreamMessage, { shard, shards }: { shard: number; shards: number }): Counted[] {
   try {
     const parsed = parseMessage(message, { shard, count: shards });
-    copyLines(message, parsed, 0, { buffer: Buffer.allocUnsafe(renumberedBytes(message.data.length)), at: 0 });
+    copyLines(message, parsed, 0, Buffer.allocUnsafe(renumberedBytes(message.data.length)));
     return parsed.batches.map(({ receivedAt, accepted, rejected }, batch) => ({
       batch,
       day: dayOfMs(Date.parse(receivedAt)),

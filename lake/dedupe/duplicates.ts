@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { ID_WORDS, IdSet } from './idSet.ts';
 import { filesThatMayHold, mayHold, type IdFile } from './plan.ts';
 
-/** Event ids of consecutive lines. */
+/** Event ids of consecutive lines, which came together. */
 export interface IdRun {
   tenantId: string;
   /** Index of the first id of the run among all. */
@@ -11,8 +11,9 @@ export interface IdRun {
 }
 
 export interface IdsToJudge {
-  /** All ids in stream order, 16 bytes each. */
+  /** All ids, 16 bytes each. */
   ids: Uint8Array;
+  /** Each id is in one of them; in stream order. */
   runs: readonly IdRun[];
   /** Whether every id is a UUID; otherwise file bounds say nothing. */
   allUuids: boolean;
@@ -120,16 +121,18 @@ export class Duplicates {
     const duplicates: number[] = [];
     const added = new Uint32Array(ids.length);
     let end = 0;
-    for (let at = 0; at < ids.length; at += ID_WORDS) {
-      if ((found && found.has(ids, at)) || !this.#known.add(ids, at, hour)) {
-        duplicates.push(at / ID_WORDS);
-        continue;
+    for (const { first, count } of batch.runs) {
+      for (let at = first * ID_WORDS; at < (first + count) * ID_WORDS; at += ID_WORDS) {
+        if ((found && found.has(ids, at)) || !this.#known.add(ids, at, hour)) {
+          duplicates.push(at / ID_WORDS);
+          continue;
+        }
+        for (let word = 0; word < ID_WORDS; word++) added[end++] = ids[at + word]!;
       }
-      for (let word = 0; word < ID_WORDS; word++) added[end++] = ids[at + word]!;
     }
     this.#pending.push({ ids: added.subarray(0, end), hour });
     this.#seldom = duplicates.length === 0;
-    return duplicates;
+    return duplicates.sort((a, b) => a - b);
   }
 
   /** The window is judged: the next one may begin, and is told its ids from now on. */

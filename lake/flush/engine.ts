@@ -10,13 +10,14 @@ export type Row = Record<string, unknown>;
 export interface EngineRequest {
   id: number;
   session: number;
-  /** Absent: the session is done with. */
-  sql?: string;
+  /** Run one after the other, until one fails. Absent: the session is done with. */
+  statements?: readonly string[];
 }
 
 export interface EngineAnswer {
   id: number;
-  rows?: Row[];
+  /** Of each statement. */
+  rows?: Row[][];
   error?: string;
   rssBytes: number;
 }
@@ -48,6 +49,11 @@ export interface Session {
    * @throws EngineError
    */
   run(sql: string): Promise<Row[]>;
+  /**
+   * Runs statements without waiting for this process between them; returns the rows of each.
+   * @throws EngineError of the first that fails; those after it are not run.
+   */
+  runAll(statements: readonly string[]): Promise<Row[][]>;
   close(): Promise<void>;
 }
 
@@ -77,7 +83,7 @@ const START_MS = 30_000;
 export class Engine {
   readonly #options: EngineOptions;
   #child: Promise<ChildProcess> | undefined;
-  readonly #waiting = new Map<number, { resolve: (rows: Row[]) => void; reject: (error: EngineError) => void }>();
+  readonly #waiting = new Map<number, { resolve: (rows: Row[][]) => void; reject: (error: EngineError) => void }>();
   #lastId = 0;
   #lastSession = 0;
   #closed = false;
@@ -96,12 +102,14 @@ export class Engine {
   session(): Session {
     const session = ++this.#lastSession;
     let before: Promise<unknown> = Promise.resolve();
+    const runAll = (statements: readonly string[]): Promise<Row[][]> => {
+      const rows = before.then(() => this.#ask({ session, statements }));
+      before = rows.catch(() => undefined);
+      return rows;
+    };
     return {
-      run: (sql) => {
-        const rows = before.then(() => this.#ask({ session, sql }));
-        before = rows.catch(() => undefined);
-        return rows;
-      },
+      run: async (sql) => (await runAll([sql]))[0]!,
+      runAll,
       close: async () => {
         if (this.#child && !this.#closed) await this.#ask({ session });
       },
@@ -117,7 +125,7 @@ export class Engine {
     await exited;
   }
 
-  async #ask(request: Omit<EngineRequest, 'id'>): Promise<Row[]> {
+  async #ask(request: Omit<EngineRequest, 'id'>): Promise<Row[][]> {
     if (this.#closed) throw new EngineError('died', 'the engine is closed');
     this.#child ??= this.#launch();
     const child = await this.#child;
@@ -141,7 +149,7 @@ export class Engine {
       temp_directory: spill,
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
-      // Each open partition of a COPY is one; the default of 100 would split files of larger windows.
+      // Each open partition of a COPY is one; the default of 100 would split files of a source with more days.
       partitioned_write_max_open_files: '10000',
     };
     const options: EngineChildOptions = { settings, niceness };

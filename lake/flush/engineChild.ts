@@ -1,7 +1,7 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { platform, setPriority } from 'node:os';
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
-import type { EngineAnswer, EngineChildOptions, EngineRequest } from './engine.ts';
+import type { EngineAnswer, EngineChildOptions, EngineRequest, Row } from './engine.ts';
 
 /**
  * DuckDB in a process of its own, started by engine.ts: statements come over IPC, each session on a connection of its own,
@@ -29,8 +29,8 @@ async function answer(request: EngineRequest): Promise<void> {
   if (process.connected) process.send?.(reply);
 }
 
-async function run({ session, sql }: EngineRequest): Promise<Record<string, unknown>[]> {
-  if (sql === undefined) {
+async function run({ session, statements }: EngineRequest): Promise<Row[][]> {
+  if (statements === undefined) {
     const connection = sessions.get(session);
     sessions.delete(session);
     (await connection)?.closeSync();
@@ -38,8 +38,9 @@ async function run({ session, sql }: EngineRequest): Promise<Record<string, unkn
   }
   let connection = sessions.get(session);
   if (!connection) sessions.set(session, (connection = open()));
-  const result = await (await connection).run(sql);
-  return result.getRowObjectsJson();
+  const rows: Row[][] = [];
+  for (const sql of statements) rows.push(await (await (await connection).run(sql)).getRowObjectsJson());
+  return rows;
 }
 
 async function open(): Promise<DuckDBConnection> {

@@ -66,33 +66,55 @@ export class UnstorableLines extends Error {
 
 const ID_DIGITS = 32;
 
+/** A run of a part, with the index of its first line among the part's. */
+interface PartRun extends LineRun {
+  first: number;
+}
+
 /** A range of a window's messages. */
 export interface Part {
-  runs: LineRun[];
-  firstLine: number;
+  /** In the order of the file. */
+  runs: PartRun[];
   lines: number;
   batches: sql.BatchRange;
 }
 
-/** Cuts a window between messages into parts of about as many lines each. */
+/** Cuts a window between messages, in the order of the stream, into parts of about as many lines each. */
 export function splitRuns(window: ClosedWindow, parts: number): Part[] {
   const size = Math.max(1, Math.ceil(window.lines / parts));
-  const cut: LineRun[][] = [[]];
-  for (const run of window.runs) {
-    if (run.firstLine >= size * cut.length) cut.push([]);
-    cut.at(-1)!.push(run);
+  const cuts: number[] = [0];
+  let before = 0;
+  for (const run of inStreamOrder(window.runs)) {
+    if (before >= size * cuts.length) cuts.push(run.firstBatch);
+    before += run.lines;
   }
-  const chosen = cut.filter((runs, index) => runs.length > 0 || index === 0);
-  return chosen.map((runs, index) => {
-    const next = chosen[index + 1]?.[0];
-    const firstLine = runs[0]?.firstLine ?? 0;
-    return {
-      runs,
-      firstLine,
-      lines: (next?.firstLine ?? window.lines) - firstLine,
-      batches: { from: index === 0 ? 0 : runs[0]!.firstBatch, to: next?.firstBatch ?? window.batches },
-    };
-  });
+  return cuts.map((from, index) => partOf(window, { from, to: cuts[index + 1] ?? window.batches }));
+}
+
+function partOf(window: ClosedWindow, batches: sql.BatchRange): Part {
+  const runs: PartRun[] = [];
+  let lines = 0;
+  for (const run of window.runs) {
+    if (run.firstBatch < batches.from || run.firstBatch >= batches.to) continue;
+    runs.push({ ...run, first: lines });
+    lines += run.lines;
+  }
+  return { runs, lines, batches };
+}
+
+function inStreamOrder<Run extends LineRun>(runs: readonly Run[]): Run[] {
+  return runs.toSorted((a, b) => a.sequence - b.sequence);
+}
+
+/** Where in the session's `line` table, once it is made from the part, the lines of each source are. */
+export function placesOf({ runs }: Part): Map<number, sql.LineRange[]> {
+  const bySource = Map.groupBy(runs, ({ source }) => source);
+  return new Map(
+    [...bySource].map(([source, own]) => [
+      source,
+      sql.joinRanges(own.map(({ first, lines }) => ({ from: first, to: first + lines }))),
+    ]),
+  );
 }
 
 /**
@@ -150,9 +172,15 @@ async function unstorable(
   return new UnstorableLines(
     rows.map(({ line, code }) => {
       const known = code === 'schema_unknown' ? code : 'event_unreadable';
-      return { line: part.firstLine + Number(line), code: known, message: PROCESSOR_CODES[known] };
+      return { line: lineInWindow(part, Number(line)), code: known, message: PROCESSOR_CODES[known] };
     }),
   );
+}
+
+/** Of a line of the part, its number in the window's file. */
+function lineInWindow({ runs }: Part, line: number): number {
+  const run = runs.find(({ first, lines }) => line < first + lines)!;
+  return run.firstLine + line - run.first;
 }
 
 /**
@@ -167,11 +195,11 @@ export async function judgePart(
   { session, duplicates, stored }: Pick<WriteOptions, 'session' | 'duplicates' | 'stored'>,
 ): Promise<number[]> {
   const { ids, allUuids } = await idsOf(session, file, part);
-  const runs = part.runs.map((run, index): IdRun => {
-    const first = run.firstLine - part.firstLine;
-    const end = index + 1 < part.runs.length ? part.runs[index + 1]!.firstLine - part.firstLine : part.lines;
-    return { tenantId: window.sources[run.source]!.tenantId, first, count: end - first };
-  });
+  const runs = inStreamOrder(part.runs).map(({ source, first, lines }): IdRun => ({
+    tenantId: window.sources[source]!.tenantId,
+    first,
+    count: lines,
+  }));
   const { receivedMs, redrivenMs } = window;
   return duplicates.judge({ ids, allUuids, runs, receivedMs, redrivenMs }, stored);
 }

@@ -75,12 +75,11 @@ export async function setAside(window: ClosedWindow, unstorable: readonly Unstor
   };
   const days = await daysOfBatches(window.batchesFile);
   let kept = 0;
-  for (const [index, run] of window.runs.entries()) {
-    const end = window.runs[index + 1]?.firstLine ?? window.lines;
+  for (const run of window.runs) {
     const { tenantId } = window.sources[run.source]!;
     const share = next.tenants.get(tenantId)!;
     const moved: LineRun = { ...run, firstLine: kept };
-    for (let line = run.firstLine; line < end; line++) {
+    for (let line = run.firstLine; line < run.firstLine + run.lines; line++) {
       const reason = reasons.get(line);
       if (!reason) {
         kept++;
@@ -96,7 +95,8 @@ export async function setAside(window: ClosedWindow, unstorable: readonly Unstor
       day.setAsideRows++;
       rejected.push(`${JSON.stringify(quarantineRow(lines[line]!, reason))}\n`);
     }
-    if (kept > moved.firstLine) next.runs.push(moved);
+    moved.lines = kept - moved.firstLine;
+    if (moved.lines > 0) next.runs.push(moved);
   }
   next.rejected += rejected.length;
   next.rejectedLineBytes = rejected.reduce(

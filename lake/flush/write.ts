@@ -12,6 +12,7 @@ import {
   inspectPart,
   judgePart,
   partitionsOf,
+  placesOf,
   splitRuns,
   type Outcome,
   type Part,
@@ -100,8 +101,9 @@ async function writeEvents(
   await session.run(sql.copyIds(ids));
   const isErased = [...outcomes.keys()].some((tenantId) => (erasures.get(tenantId)?.ids.length ?? 0) > 0);
   const all = duplicates.seldom && !isErased;
+  const places = placesOf(part);
   const [early, found] = await both(
-    all ? writer.write(table, partitions) : undefined,
+    all ? writer.write(table, partitions, places) : undefined,
     // The statement has to be on its way first: judging keeps this process busy.
     setImmediate().then(() => judgePart(window, part, ids, options)),
   );
@@ -109,7 +111,7 @@ async function writeEvents(
   for (const { localFile } of early ?? []) await rm(localFile);
   if (found.length > 0) await dropDuplicates(window, found, options);
   const erased = await dropErased(window, table, options);
-  return { files: await writer.write(table, await partitionsOf(session, table)), erased };
+  return { files: await writer.write(table, await partitionsOf(session, table), places), erased };
 }
 
 /** Waits for both, also when one fails: it must not go on behind the back of the next attempt. */
@@ -119,24 +121,26 @@ async function both<A, B>(a: A, b: B): Promise<[Awaited<A>, Awaited<B>]> {
 }
 
 /**
- * Rows of several partitions that are written at once. Sorting them, and the buffers of so many files, fit into DuckDB's
- * memory then: half a million at once spilled with 1 GiB, and took a quarter longer.
+ * How much one COPY writes of several sources. Each open partition has room for 2,048 rows of every column in DuckDB's memory,
+ * so that a hundred at once cost 52,000 page faults for 20,000 rows; a COPY by itself costs as much as writing 500 rows.
  */
-const ROWS_A_COPY = 150_000;
+const ROWS_A_COPY = 8_000;
+const PARTITIONS_A_COPY = 16;
 
-/** Pure: partitions in groups of whole sources, each of about as many rows as are written at once. */
+/** Pure: partitions in groups of whole sources, none larger than it must be. */
 export function groupPartitions(partitions: readonly sql.Partition[]): sql.Partition[][] {
   const groups: sql.Partition[][] = [];
   let rows = Infinity;
-  let source: number | undefined;
-  for (const partition of [...partitions].sort((a, b) => a.s - b.s || a.day - b.day)) {
-    if (rows >= ROWS_A_COPY && partition.s !== source) {
-      groups.push([]);
-      rows = 0;
+  for (const own of Map.groupBy(partitions, ({ s }) => s).values()) {
+    const more = sum(own, 'rows');
+    const open = groups.at(-1);
+    if (open && rows + more <= ROWS_A_COPY && open.length + own.length <= PARTITIONS_A_COPY) {
+      open.push(...own);
+      rows += more;
+    } else {
+      groups.push(own);
+      rows = more;
     }
-    groups.at(-1)!.push(partition);
-    rows += partition.rows;
-    source = partition.s;
   }
   return groups;
 }
@@ -154,25 +158,37 @@ class RowWriter {
     this.#folder = folder;
   }
 
-  /** @param partitions those that `line` has */
-  async write(table: sql.TableSql, partitions: readonly sql.Partition[]): Promise<WrittenFile[]> {
+  /**
+   * @param partitions those that `line` has, in the order of their sources
+   * @param places where in `line` each source's rows are, if known
+   */
+  async write(
+    table: sql.TableSql,
+    partitions: readonly sql.Partition[],
+    places?: ReadonlyMap<number, readonly sql.LineRange[]>,
+  ): Promise<WrittenFile[]> {
     const groups = groupPartitions(partitions);
-    const files: WrittenFile[] = [];
-    for (const group of groups) files.push(...(await this.#copy(table, group, groups.length > 1)));
+    const copied = await this.#session.runAll(groups.map((group) => this.#copy(table, group, places)));
+    const files = copied.flatMap((rows, index) => {
+      const [first, ...others] = groups[index]!;
+      return rows.map(copyStats).map((copy) => {
+        const { s, day } = others.length > 0 ? copy.partition_keys : first!;
+        return this.#file(table, copy, { s: Number(s), day: Number(day) });
+      });
+    });
     expectSame(`rows of ${table.name}`, sum(files, 'rows'), sum(partitions, 'rows'));
     return files;
   }
 
-  async #copy(table: sql.TableSql, group: readonly sql.Partition[], ofSeveral: boolean): Promise<WrittenFile[]> {
-    const [first, last] = [group[0]!, group.at(-1)!];
-    const partitioned = group.length > 1;
-    const path = join(this.#folder, `${this.#copies++}${partitioned ? '' : '.parquet'}`);
-    const sources = ofSeveral ? { sources: { first: first.s, last: last.s } } : {};
-    const copied = await this.#session.run(sql.copyRows(table, { path, partitioned, ...sources }));
-    return copied.map(copyStats).map((copy) => {
-      const { s, day } = partitioned ? copy.partition_keys : first;
-      return this.#file(table, copy, { s: Number(s), day: Number(day) });
-    });
+  #copy(
+    table: sql.TableSql,
+    partitions: readonly sql.Partition[],
+    places?: ReadonlyMap<number, readonly sql.LineRange[]>,
+  ): string {
+    const path = join(this.#folder, `${this.#copies++}${partitions.length > 1 ? '' : '.parquet'}`);
+    const sources = new Set(partitions.map(({ s }) => s));
+    const at = places && sql.joinRanges([...sources].flatMap((source) => places.get(source)!));
+    return sql.copyRows(table, { path, partitions, ...(at ? { places: at } : {}) });
   }
 
   #file(table: sql.TableSql, copy: CopyStats, { s, day }: { s: number; day: number }): WrittenFile {

@@ -132,22 +132,21 @@ export function renumberedBytes(bytes: number): number {
 }
 
 /**
- * Copies a message's lines, each with its batch number raised by `firstBatch` so that numbers are unique within the window,
- * and verifies that each batch has as many lines as its header says. Returns the position behind the last byte written,
- * the number of lines, and the sum of their new numbers.
+ * Copies a message's lines to the beginning of a buffer, each with its batch number raised by `firstBatch` so that numbers
+ * are unique within the window, and verifies that each batch has as many lines as its header says. Returns the position
+ * behind the last byte written, the number of lines, and the sum of their new numbers.
  * @throws MalformedMessage; what was written by then is to be ignored.
  */
 export function copyLines(
   { data: bytes }: StreamMessage,
   { batches, linesFrom }: ParsedMessage,
   firstBatch: number,
-  target: { buffer: Buffer; at: number },
+  buffer: Buffer,
 ): { end: number; lines: number; batchSum: number } {
   // Buffer's own methods: several times faster here than those of Uint8Array.
   const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const { buffer } = target;
   const counts = new Uint32Array(batches.length);
-  let to = target.at;
+  let to = 0;
   let lines = 0;
   let batchSum = 0;
   for (let at = linesFrom; at < data.length; lines++) {

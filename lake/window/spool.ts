@@ -21,27 +21,12 @@ export class Spool {
     return this.#length >= DRAIN_BYTES;
   }
 
-  /** The buffer with room for so many bytes, and where to write them; `advance` tells what was written. */
-  reserve(bytes: number): { buffer: Buffer; at: number } {
-    if (this.#buffer.length < this.#length + bytes) {
-      const grown = Buffer.allocUnsafe(Math.max(FIRST_BYTES, 2 * this.#buffer.length, this.#length + bytes));
-      this.#buffer.copy(grown, 0, 0, this.#length);
-      this.#buffer = grown;
-    }
-    return { buffer: this.#buffer, at: this.#length };
-  }
-
-  /** Everything up to this position of the reserved buffer belongs to the file now. */
-  advance(to: number): void {
-    this.#length = to;
-  }
-
   /** Appends a value as a line of JSON; returns its length in bytes. */
   appendJson(value: unknown): number {
     const line = `${JSON.stringify(value)}\n`;
-    const { buffer, at } = this.reserve(line.length * 3);
-    const bytes = buffer.write(line, at, 'utf8');
-    this.advance(at + bytes);
+    this.#makeRoom(line.length * 3);
+    const bytes = this.#buffer.write(line, this.#length, 'utf8');
+    this.#length += bytes;
     return bytes;
   }
 
@@ -73,5 +58,12 @@ export class Spool {
   async abandon(): Promise<void> {
     await this.#file?.close();
     this.#file = undefined;
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.#buffer.length >= this.#length + bytes) return;
+    const grown = Buffer.allocUnsafe(Math.max(FIRST_BYTES, 2 * this.#buffer.length, this.#length + bytes));
+    this.#buffer.copy(grown, 0, 0, this.#length);
+    this.#buffer = grown;
   }
 }

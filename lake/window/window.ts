@@ -6,6 +6,7 @@ import { dayOfMs, dayShare, type DayShare } from '../accounts/account.ts';
 import { copyLines, MalformedMessage, parseMessage, renumberedBytes, sourceOf } from './message.ts';
 import type { Source, StreamMessage } from './message.ts';
 import { PROCESSOR_CODES, rejectedRow, storable, wholeText, type ProcessorCode } from './rejected.ts';
+import { GroupedSpool } from './groupedSpool.ts';
 import { Spool } from './spool.ts';
 
 export interface WindowOptions {
@@ -47,6 +48,7 @@ export interface TenantShare {
 /** A range of lines of the events file that came in one message. */
 export interface LineRun {
   firstLine: number;
+  lines: number;
   /** Index into `sources`. */
   source: number;
   sequence: number;
@@ -56,7 +58,10 @@ export interface LineRun {
   batchSum: number;
 }
 
-/** A finished window: three files of newline-delimited JSON, and what is in them. */
+/**
+ * A finished window: three files of newline-delimited JSON, and what is in them. Batches and refused events are in the order
+ * of the stream. Of the accepted ones, those of a source lie together, in one place or, where the window is large, in few.
+ */
 export interface ClosedWindow {
   dir: string;
   eventsFile: string;
@@ -73,6 +78,7 @@ export interface ClosedWindow {
   rejectedLineBytes: number;
   /** Tenant and segment by number; rows of the batches file carry the number as `s`. */
   sources: Source[];
+  /** In the order of the file; by `sequence` they are in that of the stream. */
   runs: LineRun[];
   tenants: Map<string, TenantShare>;
   /** Sequence up to which each tenant's quarantine was stored when the window was made. */
@@ -91,26 +97,27 @@ export interface ClosedWindow {
  * of many tenants is cut into fewer windows instead of smaller files.
  */
 const SOURCES_A_WINDOW = 32;
-const MOST_GROWTH = 4;
+const MOST_GROWTH = 2;
 
 /**
  * The messages of one flush in the making. Of each message only the header and the beginnings of its lines are looked at;
- * the lines are copied as they are into one file.
+ * the lines are copied as they are into one file, in which those of a source lie together.
  */
 export class Window {
   readonly #options: WindowOptions;
-  readonly #events: Spool;
+  readonly #events: GroupedSpool<Omit<LineRun, 'firstLine'>>;
   readonly #batches: Spool;
   readonly #rejected: Spool;
   readonly #sourceNumbers = new Map<string, number>();
   readonly #contents: ClosedWindow;
   #openedAt = 0;
+  #linesWritten = 0;
   #dirMade = false;
 
   constructor(options: WindowOptions) {
     this.#options = options;
     const { dir } = options;
-    this.#events = new Spool(join(dir, 'events.ndjson'));
+    this.#events = new GroupedSpool(join(dir, 'events.ndjson'), (run) => this.#noteRun(run));
     this.#batches = new Spool(join(dir, 'batches.ndjson'));
     this.#rejected = new Spool(join(dir, 'rejected.ndjson'));
     this.#contents = {
@@ -205,13 +212,12 @@ export class Window {
     const { shard, shards: count } = this.#options;
     const parsed = parseMessage(message, { shard, count });
     const firstBatch = contents.batches;
-    const target = this.#events.reserve(renumberedBytes(message.data.length));
-    const { end, lines, batchSum } = copyLines(message, parsed, firstBatch, target);
+    const buffer = this.#events.reserve(renumberedBytes(message.data.length));
+    const { end, lines, batchSum } = copyLines(message, parsed, firstBatch, buffer);
     const source = this.#sourceNumber(parsed.source);
     const share = this.#share(parsed.source.tenantId);
     if (wanted.events && lines > 0) {
-      this.#events.advance(end);
-      contents.runs.push({ firstLine: contents.lines, source, sequence: message.sequence, firstBatch, batchSum });
+      this.#events.append(source, end, { lines, source, sequence: message.sequence, firstBatch, batchSum });
       contents.lines += lines;
       share.accepted += lines;
     }
@@ -225,6 +231,11 @@ export class Window {
         day.quarantined++;
       }
     }
+  }
+
+  #noteRun(run: Omit<LineRun, 'firstLine'>): void {
+    this.#contents.runs.push({ firstLine: this.#linesWritten, ...run });
+    this.#linesWritten += run.lines;
   }
 
   #addMalformed(message: StreamMessage, reason: string): void {
