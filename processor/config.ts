@@ -25,7 +25,7 @@ export const PROCESSOR_SETTINGS = {
   windowMaxMs: whole('WINDOW_MAX_MS', 'age at which a window is flushed', 1_000, 10, 600_000),
   windowMaxBytes: whole(
     'WINDOW_MAX_BYTES',
-    'message bytes at which a window is flushed; of many tenants up to four times as many',
+    'message bytes at which a window is flushed; of many tenants up to twice as many',
     64 * MEBIBYTE,
     1_024,
   ),

@@ -151,6 +151,11 @@ export class Window {
     return this.#contents.messages;
   }
 
+  /** Of its messages. */
+  get bytes(): number {
+    return this.#contents.bytes;
+  }
+
   /** Over a limit: it must take no more. */
   get full(): boolean {
     const { bytes, messages } = this.#options.limits;

@@ -14,6 +14,12 @@ import { Steps } from './steps.ts';
 import { takeOver, type OwnedShard } from './takeOver.ts';
 
 const READ_AHEAD_BYTES = 16 * 1_048_576;
+/**
+ * While more is waiting in the stream than a window holds, it is not due by age before it has this much: a file costs as much
+ * as writing some hundred events, so that a backlog is through sooner when it is cut into fewer windows.
+ */
+const WORTH_BYTES = 16 * 1_048_576;
+const LOOK_AGAIN_MS = 20;
 
 /**
  * The work on one shard for as long as one lease lasts.
@@ -129,11 +135,14 @@ export class ShardWorker {
       await line.push(window);
       window = this.#newWindow(stream, flusher);
     };
-    const isDue = (): boolean => window.full || (line.ready && window.leftMs() === 0);
+    const isBehind = (): boolean => window.bytes < WORTH_BYTES && reader.waiting > window.messages;
+    const isDue = (): boolean => window.full || (line.ready && window.leftMs() === 0 && !isBehind());
+    const dueInMs = (): number | undefined =>
+      line.ready && !window.empty ? Math.max(window.leftMs()!, isBehind() ? LOOK_AGAIN_MS : 0) : undefined;
     try {
       while (!reader.closed) {
         line.check();
-        await reader.arrived(line.ready ? window.leftMs() : undefined);
+        await reader.arrived(dueInMs());
         for (let message = reader.shift(); message; message = reader.shift()) {
           const { tenantId } = sourceOf(message);
           const stored =

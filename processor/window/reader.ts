@@ -47,6 +47,7 @@ export class Reader {
   #consumer = '';
   #inbox = '';
   #delivered = 0;
+  #waiting = 0;
   #pullOpen = false;
   #pulledBytes = 0;
   #pulledMessages = 0;
@@ -61,6 +62,11 @@ export class Reader {
     this.#next = options.from;
     this.#timer = setInterval(() => this.#watch(), SILENCE_MS / 3);
     this.#renew('starting');
+  }
+
+  /** Messages that the stream held behind the last one to arrive; 0 while nothing is heard of it. */
+  get waiting(): number {
+    return this.#waiting;
   }
 
   /** The next message, if one is here. */
@@ -145,12 +151,13 @@ export class Reader {
       this.#pullOpen = false;
       return this.#pull();
     }
-    const { sequence, delivery, timeMs } = parseReply(message.reply);
+    const { sequence, delivery, timeMs, waiting } = parseReply(message.reply);
     if (delivery !== this.#delivered + 1 || sequence < this.#next) {
       return this.#renew(`delivery ${delivery} of message ${sequence} came after delivery ${this.#delivered}`);
     }
     this.#delivered = delivery;
     this.#next = sequence + 1;
+    this.#waiting = waiting;
     this.#pulledBytes += message.data.length;
     if (++this.#pulledMessages === PULL_MESSAGES) this.#pullOpen = false; // the server ends a full pull without a word
     this.#queuedBytes += message.data.length;
@@ -163,6 +170,7 @@ export class Reader {
   #renew(reason: string): void {
     if (this.#renewing || this.#closed) return;
     this.#renewing = true;
+    this.#waiting = 0;
     this.#drop();
     const { connection, log } = this.#options;
     const inbox = createInbox();
@@ -225,16 +233,17 @@ export class Reader {
 }
 
 /**
- * Stream sequence, delivery count and store time from a delivery's reply subject (ADR-15):
+ * Stream sequence, delivery count, store time and messages still to be delivered from a delivery's reply subject (ADR-15):
  * `$JS.ACK.<stream>.<consumer>.<tries>.<sequence>.<delivery>.<nanoseconds>.<pending>`, newer servers with
  * `<domain>.<account>` before the stream and a random token at the end.
  */
-function parseReply(reply: string): { sequence: number; delivery: number; timeMs: number } {
+function parseReply(reply: string): { sequence: number; delivery: number; timeMs: number; waiting: number } {
   const tokens = reply.split('.');
   const at = tokens.length === 9 ? 5 : 7;
   return {
     sequence: Number(tokens[at]),
     delivery: Number(tokens[at + 1]),
     timeMs: Math.floor(Number(tokens[at + 2]) / 1e6),
+    waiting: Number(tokens[at + 3]),
   };
 }
