@@ -63,6 +63,8 @@ export interface EngineOptions {
   /** DuckDB's size, such as `1GiB`. */
   memory: string;
   threads: number;
+  /** How much of the memory it takes at once and for good, such as `25%`; none where there is nothing. */
+  kept?: string;
   /** How much more willing than others to wait for the processor, 0 to 19. */
   niceness?: number;
   log: Logger;
@@ -139,7 +141,7 @@ export class Engine {
   }
 
   async #launch(): Promise<ChildProcess> {
-    const { dir, memory, threads, niceness = 0, log } = this.#options;
+    const { dir, memory, threads, kept, niceness = 0, log } = this.#options;
     const spill = join(dir, 'spill');
     await rm(spill, { recursive: true, force: true });
     await mkdir(spill, { recursive: true });
@@ -147,6 +149,7 @@ export class Engine {
       threads: String(threads),
       memory_limit: memory,
       temp_directory: spill,
+      ...(kept ? { block_allocator_memory: kept } : {}),
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
       // Each open partition of a COPY is one; the default of 100 would split files of a source with more days.

@@ -7,6 +7,7 @@ import { Engine } from '../../lake/flush/engine.ts';
 import { createLog } from '../../runtime/log.ts';
 import { childrenOf } from '../../scripts/stack/processes.ts';
 
+const MEBIBYTE = 1_048_576;
 const AUTOGROUP = '/proc/self/autogroup';
 let dir: string;
 
@@ -38,3 +39,48 @@ async function autogroupOf(niceness: number): Promise<string> {
     await engine.close();
   }
 }
+
+test('memory that is kept is taken at the start, and used from then on without more', async () => {
+  const started = async (kept: string | undefined): Promise<number> => {
+    const log = createLog('test', 'silent');
+    const engine = new Engine({
+      dir: join(dir, `kept-${kept}`),
+      memory: '256MiB',
+      threads: 1,
+      log,
+      ...(kept ? { kept } : {}),
+    });
+    try {
+      await engine.start();
+      const before = engine.rssBytes;
+      const session = engine.session();
+      for (let round = 0; round < 2 && kept; round++) {
+        // Of 30 MiB.
+        await session.run('CREATE OR REPLACE TEMP TABLE line AS SELECT range, range AS again FROM range(2000000)');
+        await session.run('DROP TABLE line');
+        expect(engine.rssBytes - before).toBeLessThan(16 * MEBIBYTE);
+      }
+      return before;
+    } finally {
+      await engine.close();
+    }
+  };
+  const [without, withKept] = [await started(undefined), await started('50%')];
+  expect(withKept - without).toBeGreaterThan(100 * MEBIBYTE);
+});
+
+test('of statements that are sent together, those after one that fails are not run', async () => {
+  const engine = new Engine({ dir: join(dir, 'all'), memory: '64MiB', threads: 1, log: createLog('test', 'silent') });
+  try {
+    const session = engine.session();
+    expect(
+      await session.runAll(['CREATE TEMP TABLE t AS SELECT 1 AS x', 'SELECT x FROM t', 'SELECT x + 1 AS y FROM t']),
+    ).toEqual([[{ Count: '1' }], [{ x: 1 }], [{ y: 2 }]]);
+    const failing = session.runAll(['SELECT nothing', 'INSERT INTO t VALUES (2)']);
+    const after = session.run('SELECT count(*)::INTEGER AS n FROM t');
+    await expect(failing).rejects.toMatchObject({ name: 'EngineError', fault: 'other' });
+    expect(await after).toEqual([{ n: 1 }]);
+  } finally {
+    await engine.close();
+  }
+});

@@ -154,7 +154,7 @@ async function startProcessor(env: Record<string, string>): Promise<TestProcesso
       LOG_LEVEL: 'debug',
       WINDOW_MAX_MS: '100',
       LEASE_SECONDS: '2',
-      DUCKDB_MEMORY: '512MiB',
+      DUCKDB_MEMORY: '256MiB',
       ...env,
     },
   });
