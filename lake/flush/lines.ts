@@ -7,7 +7,7 @@ import type { ErasureList } from '../erasure/list.ts';
 import type { Duplicates, IdRun, StoredIds } from '../dedupe/duplicates.ts';
 import { PROCESSOR_CODES, type ProcessorCode } from '../window/rejected.ts';
 import type { ClosedWindow, LineRun } from '../window/window.ts';
-import { EngineError, type Session } from './engine.ts';
+import { EngineError, type Row, type Session } from './engine.ts';
 import { readUuidLines } from './idLines.ts';
 import * as sql from './sql.ts';
 
@@ -126,14 +126,16 @@ export async function inspectPart(
   options: WriteOptions & { table: sql.TableSql },
 ): Promise<sql.Partition[]> {
   const { session, registry, table } = options;
-  const [found = {}] = await session.run(sql.inspectLines(registry));
-  const batchSum = part.runs.reduce((total, run) => total + run.batchSum, 0);
-  if (Number(found.lines) !== part.lines || Number(found.batch_sum) !== batchSum) throw readAs(part, found);
-  const partitions = await partitionsOf(session, table);
+  const found = await session.run(sql.inspectPartitions(registry, table));
+  const total = (column: string): number => found.reduce((sum, row) => sum + Number(row[column]), 0);
+  const read = { lines: total('rows'), batchSum: total('batch_sum'), known: total('known') };
+  const batchSum = part.runs.reduce((sum, run) => sum + run.batchSum, 0);
+  if (read.lines !== part.lines || read.batchSum !== batchSum) throw readAs(part, read);
+  const partitions = found.map(toPartition);
   const storable = partitions.filter(sql.isStorable).reduce((rows, partition) => rows + partition.rows, 0);
-  if (Number(found.known) !== part.lines || storable !== part.lines) {
+  if (read.known !== part.lines || storable !== part.lines) {
     const lines = await unstorable(part, options);
-    throw lines.lines.length > 0 ? lines : readAs(part, { ...found, storable });
+    throw lines.lines.length > 0 ? lines : readAs(part, { ...read, storable });
   }
   return partitions;
 }
@@ -144,8 +146,11 @@ function readAs({ lines }: Part, found: Record<string, unknown>): EngineError {
 
 /** Which partitions the session's `line` table has. */
 export async function partitionsOf(session: Session, table: sql.TableSql): Promise<sql.Partition[]> {
-  const rows = await session.run(sql.selectPartitions(table));
-  return rows.map(({ s, day, rows: count }) => ({ s: Number(s), day: Number(day), rows: Number(count) }));
+  return (await session.run(sql.selectPartitions(table))).map(toPartition);
+}
+
+function toPartition({ s, day, rows }: Row): sql.Partition {
+  return { s: Number(s), day: Number(day), rows: Number(rows) };
 }
 
 /** The ids of lines, 16 bytes each. */

@@ -141,7 +141,7 @@ export function createLineTable(
     SELECT * FROM ${readJson(file, table)} WHERE b >= ${range.from} AND b < ${range.to}`;
 }
 
-/** Computes every column of every line, storing nothing; counts the lines as inspectLines does. */
+/** Computes every column of every line, storing nothing; counts the lines and sums their batch numbers. */
 export function tryLines(file: string, table: TableSql): string {
   const columns = table.columns.map(({ sql, name }) => `${sql} AS "${name}"`).join(', ');
   return `SELECT count(*) AS lines, coalesce(sum(line_b), 0) AS batch_sum, count(COLUMNS(* EXCLUDE (line_b))) FROM (
@@ -152,15 +152,6 @@ export function tryLines(file: string, table: TableSql): string {
 function readJson(file: string, { fields, maxLineBytes }: Pick<TableSql, 'fields' | 'maxLineBytes'>): string {
   const columns = fields.map(({ name, type }) => `${quote(name)}: ${quote(duckdbType(type))}`).join(', ');
   return `read_json(${quote(file)}, format = 'newline_delimited', compression = 'uncompressed', columns = {${columns}}, maximum_object_size = ${maxLineBytes})`;
-}
-
-/**
- * What there is to know of `line` before it becomes rows: how many lines; the sum of their batch numbers, by which a line
- * that lies about its own would show; how many are of a known type.
- */
-export function inspectLines(registry: Registry): string {
-  return `SELECT count(*) AS lines, coalesce(sum(line.b), 0) AS batch_sum, count(*) FILTER (${isKnown(registry)}) AS known
-    FROM line`;
 }
 
 /** Writes the event ids of `line` in order, each in a line of its own. */
@@ -213,7 +204,19 @@ export function isStorable({ day }: Partition): boolean {
 
 /** Which partitions `line` has; the day of rows without one is -1. */
 export function selectPartitions(table: TableSql): string {
-  return `SELECT batch.s AS s, coalesce(${table.day}, -1) AS day, count(*) AS rows
+  return partitionsWith(table, '');
+}
+
+/**
+ * The same with what there is to know of events before they become rows: the sum of their batch numbers, by which a line that
+ * lies about its own would show, and how many are of a known type.
+ */
+export function inspectPartitions(registry: Registry, table: TableSql): string {
+  return partitionsWith(table, `, sum(line.b) AS batch_sum, count(*) FILTER (${isKnown(registry)}) AS known`);
+}
+
+function partitionsWith({ day }: TableSql, sums: string): string {
+  return `SELECT batch.s AS s, coalesce(${day}, -1) AS day, count(*) AS rows${sums}
     FROM line JOIN batch ON line.b = batch.b GROUP BY ALL ORDER BY ALL`;
 }
 
