@@ -27,8 +27,6 @@ import { Upkeep } from './upkeep.ts';
 import { openWorkDir, removeWorkDir } from '../runtime/workDir.ts';
 
 const HOUR_MS = 3_600_000;
-/** Of DUCKDB_MEMORY: about what a large window of one shard has in memory. */
-const KEPT_MEMORY = '25%';
 
 await runProcess('processor', async ({ log, resources, env, ready }) => {
   const config = readProcessorConfig(env);
@@ -40,7 +38,7 @@ await runProcess('processor', async ({ log, resources, env, ready }) => {
   const dir = resources.add('work folder', await openWorkDir(config.workDir, 'processor'), removeWorkDir);
   const engine = resources.add(
     'engine',
-    new Engine({ dir, memory: config.duckdbMemory, threads: config.duckdbThreads, kept: KEPT_MEMORY, log }),
+    new Engine({ dir, memory: config.duckdbMemory, threads: config.duckdbThreads, keepsMemory: true, log }),
     (opened) => opened.close(),
   );
   await engine.start();

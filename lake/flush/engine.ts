@@ -63,8 +63,8 @@ export interface EngineOptions {
   /** DuckDB's size, such as `1GiB`. */
   memory: string;
   threads: number;
-  /** How much of the memory it takes at once and for good, such as `25%`; none where there is nothing. */
-  kept?: string;
+  /** Takes a quarter of the memory, 256 MiB at most, at once and for good. */
+  keepsMemory?: boolean;
   /** How much more willing than others to wait for the processor, 0 to 19. */
   niceness?: number;
   log: Logger;
@@ -72,6 +72,7 @@ export interface EngineOptions {
 
 export interface EngineChildOptions {
   settings: Record<string, string>;
+  keepsMemory: boolean;
   niceness: number;
 }
 
@@ -141,7 +142,7 @@ export class Engine {
   }
 
   async #launch(): Promise<ChildProcess> {
-    const { dir, memory, threads, kept, niceness = 0, log } = this.#options;
+    const { dir, memory, threads, keepsMemory = false, niceness = 0, log } = this.#options;
     const spill = join(dir, 'spill');
     await rm(spill, { recursive: true, force: true });
     await mkdir(spill, { recursive: true });
@@ -149,13 +150,12 @@ export class Engine {
       threads: String(threads),
       memory_limit: memory,
       temp_directory: spill,
-      ...(kept ? { block_allocator_memory: kept } : {}),
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
       // Each open partition of a COPY is one; the default of 100 would split files of a source with more days.
       partitioned_write_max_open_files: '10000',
     };
-    const options: EngineChildOptions = { settings, niceness };
+    const options: EngineChildOptions = { settings, keepsMemory, niceness };
     const child = fork(fileURLToPath(new URL('./engineChild.ts', import.meta.url)), [JSON.stringify(options)], {
       serialization: 'advanced',
       execArgv: [],

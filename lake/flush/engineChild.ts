@@ -7,10 +7,10 @@ import type { EngineAnswer, EngineChildOptions, EngineRequest, Row } from './eng
  * DuckDB in a process of its own, started by engine.ts: statements come over IPC, each session on a connection of its own,
  * and rows go back. Ends when the channel does, so that it never outlives its parent.
  */
-const { settings, niceness } = JSON.parse(process.argv[2] ?? '{}') as EngineChildOptions;
+const { settings, keepsMemory, niceness } = JSON.parse(process.argv[2] ?? '{}') as EngineChildOptions;
 if (niceness > 0) beNice(niceness);
 const instance = await DuckDBInstance.create(':memory:', settings);
-if (settings.block_allocator_memory !== undefined) await takeMemory();
+if (keepsMemory) await takeMemory();
 const sessions = new Map<number, Promise<DuckDBConnection>>();
 
 process.on('message', (request: EngineRequest) => void answer(request));
@@ -39,8 +39,9 @@ async function run({ session, statements }: EngineRequest): Promise<Row[][]> {
   }
   let connection = sessions.get(session);
   if (!connection) sessions.set(session, (connection = open()));
+  const opened = await connection;
   const rows: Row[][] = [];
-  for (const sql of statements) rows.push(await (await (await connection).run(sql)).getRowObjectsJson());
+  for (const sql of statements) rows.push(await (await opened.run(sql)).getRowObjectsJson());
   return rows;
 }
 
@@ -51,14 +52,17 @@ async function open(): Promise<DuckDBConnection> {
 }
 
 /**
- * Uses all memory that DuckDB is to keep once: it takes what it never used before what it used, so that otherwise each
- * statement would meet fresh memory until there is no more, a page fault for each four kilobytes.
+ * Has DuckDB keep memory, and uses all of that once: it takes what it never used before what it used, so that otherwise each
+ * statement would meet fresh memory until there is no more, a page fault for each four kilobytes. Using it takes a tenth of
+ * a second, on some machines a whole one and more, which bounds how much it may be.
  */
 async function takeMemory(): Promise<void> {
   const connection = await instance.connect();
-  const kept = "parse_formatted_bytes(current_setting('block_allocator_memory'))";
-  const [row] = (await connection.runAndReadAll(`SELECT ${kept} // 8`)).getRowsJson();
-  await connection.run(`CREATE TEMP TABLE memory AS FROM range(${Number(row![0])})`);
+  const share = "least(parse_formatted_bytes(current_setting('memory_limit')) // 4, 268435456)";
+  const [row] = (await connection.runAndReadAll(`SELECT ${share}`)).getRowsJson();
+  const bytes = Number(row![0]);
+  await connection.run(`SET block_allocator_memory = '${bytes} bytes'`);
+  await connection.run(`CREATE TEMP TABLE memory AS FROM range(${Math.floor(bytes / 8)})`);
   await connection.run('DROP TABLE memory');
   connection.closeSync();
 }
