@@ -108,13 +108,14 @@ function inStreamOrder<Run extends LineRun>(runs: readonly Run[]): Run[] {
 
 /** Where in the session's `line` table, once it is made from the part, the lines of each source are. */
 export function placesOf({ runs }: Part): Map<number, sql.LineRange[]> {
-  const bySource = Map.groupBy(runs, ({ source }) => source);
-  return new Map(
-    [...bySource].map(([source, own]) => [
+  const places = new Map<number, sql.LineRange[]>();
+  for (const [source, own] of Map.groupBy(runs, (run) => run.source)) {
+    places.set(
       source,
-      sql.joinRanges(own.map(({ first, lines }) => ({ from: first, to: first + lines }))),
-    ]),
-  );
+      own.map(({ first, lines }) => ({ from: first, to: first + lines })),
+    );
+  }
+  return places;
 }
 
 /**

@@ -1,19 +1,15 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import { SpoolFile, WORTH_WRITING_BYTES } from './spoolFile.ts';
 
 /** Small, so that a thousand groups with little each take little; kept from one window to the next. */
 const CHUNK_BYTES = 32_768;
 /** What is kept of them while nothing needs them: fresh memory costs a page fault for each four kilobytes. */
 const SPARE_CHUNKS = 2_048;
-/** As long as there is one group, the file has the same order however often it is written. */
-const DRAIN_BYTES = 1 << 20;
 /**
- * With more of them each write begins every group anew, and readers want a group's bytes in one place. So all spools of this
- * process together gather as much as this, then those with a good share of it are written.
+ * With more than one group, each write begins every group anew, and readers want a group's bytes in one place. So all spools
+ * of this process together gather as much as this, then those with a good share of it are written.
  */
 const MOST_GATHERED_BYTES = 128 << 20;
 const SHARE_BYTES = 16 << 20;
-/** Chunks written by one system call. */
-const CHUNKS_A_WRITE = 256;
 
 const spareChunks: Buffer[] = [];
 let gatheredBytes = 0;
@@ -32,23 +28,24 @@ interface Group<Note> {
  * it is written goes group by group, each in the order of its pieces. Appending never waits, `drain` writes.
  */
 export class GroupedSpool<Note> {
-  readonly path: string;
+  readonly #file: SpoolFile;
   readonly #onWritten: (note: Note) => void;
   readonly #groups = new Map<number, Group<Note>>();
-  #file: FileHandle | undefined;
   #length = 0;
-  #fileBytes = 0;
-  #closed = false;
 
   /** @param onWritten told of each piece, by the note it came with, in the order of the file. */
   constructor(path: string, onWritten: (note: Note) => void) {
-    this.path = path;
+    this.#file = new SpoolFile(path);
     this.#onWritten = onWritten;
+  }
+
+  get path(): string {
+    return this.#file.path;
   }
 
   /** Whether enough has gathered to be worth writing. */
   get full(): boolean {
-    if (this.#groups.size <= 1) return this.#length >= DRAIN_BYTES;
+    if (this.#groups.size <= 1) return this.#length >= WORTH_WRITING_BYTES;
     return gatheredBytes >= MOST_GATHERED_BYTES && this.#length >= SHARE_BYTES;
   }
 
@@ -78,31 +75,26 @@ export class GroupedSpool<Note> {
 
   /** Writes what has gathered. May be tried again after a failure: it writes at the same place then. */
   async drain(): Promise<void> {
-    this.#file ??= await open(this.path, 'w');
     const groups = [...this.#groups].sort(([a], [b]) => a - b).map(([, group]) => group);
     const chunks = groups.flatMap(({ chunks: own, used }) =>
       own.map((chunk, index) => (index === own.length - 1 ? chunk.subarray(0, used) : chunk)),
     );
-    await writeAll(this.#file, chunks, this.#fileBytes);
-    this.#fileBytes += this.#length;
+    await this.#file.append(chunks);
     for (const { notes } of groups) for (const note of notes) this.#onWritten(note);
     this.#forget();
   }
 
   /** Writes the rest and closes the file, which exists afterwards even when nothing was appended; see Spool.close. */
   async close(): Promise<void> {
-    if (this.#closed) return;
+    if (this.#file.closed) return;
     await this.drain();
-    await this.#file?.close();
-    this.#file = undefined;
-    this.#closed = true;
+    await this.#file.close();
   }
 
   /** Closes the file without writing the rest. */
-  async abandon(): Promise<void> {
+  abandon(): Promise<void> {
     this.#forget();
-    await this.#file?.close();
-    this.#file = undefined;
+    return this.#file.abandon();
   }
 
   #group(number: number): Group<Note> {
@@ -121,25 +113,4 @@ export class GroupedSpool<Note> {
     gatheredBytes -= this.#length;
     this.#length = 0;
   }
-}
-
-/** Writes buffers one after the other from a position on, however little of them the system takes at once. */
-async function writeAll(file: FileHandle, buffers: readonly Buffer[], position: number): Promise<void> {
-  for (let first = 0; first < buffers.length; first += CHUNKS_A_WRITE) {
-    let rest = buffers.slice(first, first + CHUNKS_A_WRITE);
-    while (rest.length > 0) {
-      const { bytesWritten } = await file.writev(rest, position);
-      position += bytesWritten;
-      rest = behind(rest, bytesWritten);
-    }
-  }
-}
-
-/** What is left of buffers behind so many bytes. */
-function behind(buffers: Buffer[], bytes: number): Buffer[] {
-  let index = 0;
-  for (; index < buffers.length && bytes >= buffers[index]!.length; index++) bytes -= buffers[index]!.length;
-  const rest = buffers.slice(index);
-  if (bytes > 0) rest[0] = rest[0]!.subarray(bytes);
-  return rest;
 }

@@ -1,24 +1,24 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import { SpoolFile, WORTH_WRITING_BYTES } from './spoolFile.ts';
 
 const FIRST_BYTES = 1 << 20;
-const DRAIN_BYTES = 1 << 20;
 
 /** A file written from front to back through a buffer: appending never waits, `drain` writes what has gathered. */
 export class Spool {
-  readonly path: string;
-  #file: FileHandle | undefined;
+  readonly #file: SpoolFile;
   #buffer = Buffer.allocUnsafe(0);
   #length = 0;
-  #fileBytes = 0;
-  #closed = false;
 
   constructor(path: string) {
-    this.path = path;
+    this.#file = new SpoolFile(path);
+  }
+
+  get path(): string {
+    return this.#file.path;
   }
 
   /** Whether enough has gathered to be worth writing. */
   get full(): boolean {
-    return this.#length >= DRAIN_BYTES;
+    return this.#length >= WORTH_WRITING_BYTES;
   }
 
   /** Appends a value as a line of JSON; returns its length in bytes. */
@@ -32,12 +32,7 @@ export class Spool {
 
   /** Writes what has gathered. May be tried again after a failure: it writes at the same place then. */
   async drain(): Promise<void> {
-    this.#file ??= await open(this.path, 'w');
-    for (let written = 0; written < this.#length;) {
-      const at = this.#fileBytes + written;
-      written += (await this.#file.write(this.#buffer, written, this.#length - written, at)).bytesWritten;
-    }
-    this.#fileBytes += this.#length;
+    await this.#file.append([this.#buffer.subarray(0, this.#length)]);
     this.#length = 0;
   }
 
@@ -46,18 +41,15 @@ export class Spool {
    * where the next file of a window found no room, all of them are closed once more, and opening this one would empty it.
    */
   async close(): Promise<void> {
-    if (this.#closed) return;
+    if (this.#file.closed) return;
     await this.drain();
-    await this.#file?.close();
-    this.#file = undefined;
-    this.#closed = true;
+    await this.#file.close();
     this.#buffer = Buffer.allocUnsafe(0);
   }
 
   /** Closes the file without writing the rest. */
-  async abandon(): Promise<void> {
-    await this.#file?.close();
-    this.#file = undefined;
+  abandon(): Promise<void> {
+    return this.#file.abandon();
   }
 
   #makeRoom(bytes: number): void {
