@@ -7,15 +7,15 @@ import { Duplicates } from '../../lake/dedupe/duplicates.ts';
 import { lakeIds, newestIdFiles } from '../../lake/dedupe/lakeIds.ts';
 import { Engine, type Session } from '../../lake/flush/engine.ts';
 import { writeWindow } from '../../lake/flush/write.ts';
-import { Window, type ClosedWindow } from '../../lake/window/window.ts';
+import type { ClosedWindow } from '../../lake/window/window.ts';
 import { openTable, type Table } from '../../lake/delta/table.ts';
 import { openLocalStorage } from '../../lake/storage/local.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { tableSpec } from '../../lake/tables.ts';
 import { createLog } from '../../runtime/log.ts';
 import { createRegistry } from '../../schemas/registry.ts';
-import { shardOf } from '../../schemas/subjects.ts';
-import { anEvent, messageOf, SHARDS, type TestEvent } from './support/messages.ts';
+import { anEvent, type TestEvent } from './support/messages.ts';
+import { NOTHING_STORED, shopMessage, shopWindow } from './support/windows.ts';
 
 const registry = createRegistry();
 const HOUR = 3_600_000;
@@ -50,21 +50,12 @@ afterAll(async () => {
 
 const table = (tenantId: string): Table => openTable(storage, tableSpec('events', tenantId, registry));
 
-async function windowOf(events: TestEvent[], receivedAt: Date): Promise<ClosedWindow> {
-  const number = ++windows;
-  const limits = { bytes: 1e9, messages: 1e9, ageMs: 1_000 };
-  const shard = shardOf('shop', SHARDS);
-  const window = new Window({
-    dir: join(dir, `window-${number}`),
-    shard,
-    shards: SHARDS,
-    epoch: 1_700_000_000,
-    limits,
-  });
+function windowOf(events: TestEvent[], receivedAt: Date): Promise<ClosedWindow> {
+  const sequence = ++windows;
+  const window = shopWindow(join(dir, `window-${sequence}`));
   for (let at = 0; at < events.length; at += 40) {
-    const { subject, payload } = messageOf('shop', 'web', [{ events: events.slice(at, at + 40), receivedAt }]);
-    const message = { subject, sequence: number, timeMs: receivedAt.getTime(), data: payload, format: '1' };
-    window.add(message, { events: 0, quarantine: 0 });
+    const posts = [{ events: events.slice(at, at + 40), receivedAt }];
+    window.add(shopMessage(posts, { sequence, timeMs: receivedAt.getTime() }), NOTHING_STORED);
   }
   return window.close();
 }

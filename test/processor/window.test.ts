@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { StreamMessage } from '../../lake/window/message.ts';
-import { Window, type ClosedWindow } from '../../lake/window/window.ts';
-import { shardOf } from '../../schemas/subjects.ts';
-import { anEvent, messageOf, SHARDS, type TestPost } from './support/messages.ts';
+import type { ClosedWindow, Window, WindowLimits } from '../../lake/window/window.ts';
+import { anEvent, type TestPost } from './support/messages.ts';
+import { NOTHING_STORED, shopMessage, shopWindow } from './support/windows.ts';
 
 let dir: string;
 let windows = 0;
@@ -17,15 +17,10 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
-const SHARD = shardOf('shop', SHARDS);
+const newWindow = (limits?: WindowLimits): Window => shopWindow(join(dir, String(windows++)), limits);
 
-const newWindow = (limits = { bytes: 1e9, messages: 1e9, ageMs: 1_000 }): Window =>
-  new Window({ dir: join(dir, String(windows++)), shard: SHARD, shards: SHARDS, epoch: 1_700_000_000, limits });
-
-function received(sequence: number, posts: TestPost[], segment = 'web'): StreamMessage {
-  const { subject, payload } = messageOf('shop', segment, posts);
-  return { subject, sequence, timeMs: 1_700_000_000_000, data: new Uint8Array(payload), format: '1' };
-}
+const received = (sequence: number, posts: TestPost[], segment?: string): StreamMessage =>
+  shopMessage(posts, { sequence, ...(segment ? { segment } : {}) });
 
 async function linesOf(file: string): Promise<Record<string, unknown>[]> {
   const text = await readFile(file, 'utf8');
@@ -34,8 +29,6 @@ async function linesOf(file: string): Promise<Record<string, unknown>[]> {
     .filter(Boolean)
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
-
-const NOTHING_STORED = { events: 0, quarantine: 0 };
 
 test('batches are numbered through the window and lines keep every byte behind the number', async () => {
   const post = fc

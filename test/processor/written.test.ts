@@ -3,21 +3,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Duplicates } from '../../lake/dedupe/duplicates.ts';
-import type { StoredIds } from '../../lake/dedupe/duplicates.ts';
+import { Duplicates, type StoredIds } from '../../lake/dedupe/duplicates.ts';
 import { Engine, quote, type Session } from '../../lake/flush/engine.ts';
 import { Preparation } from '../../lake/flush/prepare.ts';
 import { groupPartitions, writeWindow, type WrittenWindow } from '../../lake/flush/write.ts';
-import { Window, type ClosedWindow, type LineRun } from '../../lake/window/window.ts';
+import type { ClosedWindow, LineRun } from '../../lake/window/window.ts';
 import { createLog } from '../../runtime/log.ts';
 import { createRegistry } from '../../schemas/registry.ts';
-import { shardOf } from '../../schemas/subjects.ts';
-import { anEvent, messageOf, SHARDS, type TestEvent } from './support/messages.ts';
+import { anEvent, type TestEvent } from './support/messages.ts';
+import { NOTHING_STORED, shopMessage, shopWindow } from './support/windows.ts';
 
 const registry = createRegistry();
 const DAY_MS = 86_400_000;
 const TODAY = new Date('2026-11-27T12:00:00.000Z');
-const NOTHING_STORED: StoredIds = {
+const NO_IDS: StoredIds = {
   files: () => Promise.resolve([]),
   read: () => Promise.resolve([]),
   find: () => Promise.resolve(''),
@@ -42,18 +41,11 @@ interface Sent {
   events: TestEvent[];
 }
 
-async function windowOf(sent: readonly Sent[]): Promise<ClosedWindow> {
-  const window = new Window({
-    dir: join(dir, `window-${windows++}`),
-    shard: shardOf('shop', SHARDS),
-    shards: SHARDS,
-    epoch: 1_700_000_000,
-    limits: { bytes: 1e9, messages: 1e9, ageMs: 1_000 },
-  });
+function windowOf(sent: readonly Sent[]): Promise<ClosedWindow> {
+  const window = shopWindow(join(dir, `window-${windows++}`));
   for (const [index, { segment, events }] of sent.entries()) {
-    const { subject, payload } = messageOf('shop', segment, [{ events, receivedAt: TODAY }]);
-    const message = { subject, sequence: index + 1, timeMs: TODAY.getTime(), data: payload, format: '1' };
-    window.add(message, { events: 0, quarantine: 0 });
+    const posts = [{ events, receivedAt: TODAY }];
+    window.add(shopMessage(posts, { sequence: index + 1, timeMs: TODAY.getTime(), segment }), NOTHING_STORED);
   }
   return window.close();
 }
@@ -76,7 +68,7 @@ async function reordered(window: ClosedWindow, order: readonly number[]): Promis
 
 function write(window: ClosedWindow, parts = 1): Promise<WrittenWindow> {
   const duplicates = new Duplicates({ maxBytes: 1e8, windowMs: DAY_MS });
-  return writeWindow(window, { registry, session, duplicates, stored: NOTHING_STORED, erasures: new Map(), parts });
+  return writeWindow(window, { registry, session, duplicates, stored: NO_IDS, erasures: new Map(), parts });
 }
 
 /** Each row as `segment/date/event id/sequence`, in the order of the files; checks that each file is sorted. */
@@ -166,7 +158,7 @@ test('an event that cannot become a row is found and set aside, wherever in the 
     registry,
     session,
     duplicates: new Duplicates({ maxBytes: 1e8, windowMs: DAY_MS }),
-    stored: NOTHING_STORED,
+    stored: NO_IDS,
     erasures: new Map(),
     log: createLog('test', 'silent'),
     onMemory: () => undefined,
