@@ -3,6 +3,7 @@ import { createInbox, type Msg, type NatsConnection, type Subscription } from '@
 import { FORMAT_HEADER } from '../../schemas/envelope.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { StreamMessage } from '../../lake/window/message.ts';
+import { Fifo } from './fifo.ts';
 
 export interface ReaderOptions {
   connection: NatsConnection;
@@ -37,8 +38,7 @@ export class Reader {
   readonly #options: ReaderOptions;
   readonly #pullBytes: number;
   readonly #timer: NodeJS.Timeout;
-  #queue: StreamMessage[] = [];
-  #head = 0;
+  readonly #queue = new Fifo<StreamMessage>();
   #queuedBytes = 0;
   #next: number;
   /** Counts consumers made; deliveries of an earlier one are ignored. */
@@ -71,14 +71,9 @@ export class Reader {
 
   /** The next message, if one is here. */
   shift(): StreamMessage | undefined {
-    const message = this.#queue[this.#head];
+    const message = this.#queue.shift();
     if (!message) return undefined;
-    this.#head++;
     this.#queuedBytes -= message.data.length;
-    if (this.#head === this.#queue.length) {
-      this.#queue = [];
-      this.#head = 0;
-    }
     this.#pull();
     return message;
   }
@@ -107,8 +102,7 @@ export class Reader {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#queue = [];
-    this.#head = 0;
+    this.#queue.clear();
     clearInterval(this.#timer);
     this.#drop();
     this.#wake();

@@ -1,0 +1,34 @@
+/** Taken entries that may still have a place in the array. */
+const MOST_TAKEN = 1_024;
+
+/** First in, first out, in constant time; unlike a position in an array, it lets go of what is taken while more is waiting. */
+export class Fifo<T> {
+  #entries: (T | undefined)[] = [];
+  #taken = 0;
+
+  get length(): number {
+    return this.#entries.length - this.#taken;
+  }
+
+  push(entry: T): void {
+    this.#entries.push(entry);
+  }
+
+  /** The oldest entry, or undefined where there is none. */
+  shift(): T | undefined {
+    if (this.length === 0) return undefined;
+    const entry = this.#entries[this.#taken];
+    this.#entries[this.#taken++] = undefined;
+    if (this.length === 0) this.clear();
+    else if (this.#taken > MOST_TAKEN && this.#taken > this.length) {
+      this.#entries = this.#entries.slice(this.#taken);
+      this.#taken = 0;
+    }
+    return entry;
+  }
+
+  clear(): void {
+    this.#entries = [];
+    this.#taken = 0;
+  }
+}
