@@ -43,6 +43,8 @@ export interface WriteOptions {
   erasedBefore?: string;
   /** Columns that files get besides their table's own. */
   extra?: readonly Column[];
+  /** Files for queries of the next seconds: neither sorted nor compressed, since more time would go into that than it saves. */
+  passing?: boolean;
   /** In how many parts to write, one after the other: each needs its share of the memory. */
   parts: number;
 }

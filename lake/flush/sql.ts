@@ -270,6 +270,8 @@ export interface CopyTarget {
   partitions: readonly Partition[];
   /** Where the sources' rows are in `line`; anywhere, where there is nothing. */
   places?: readonly LineRange[];
+  /** As in WriteOptions. */
+  passing: boolean;
 }
 
 /**
@@ -278,22 +280,23 @@ export interface CopyTarget {
  */
 const ROWS_FOR_BRANCHES = 35_000;
 
-/** Writes rows of `line` as sorted Parquet, a file for each partition, and returns what DuckDB says of each. */
+/** Writes rows of `line` as Parquet, sorted unless passing, a file for each partition, and returns what DuckDB says of each. */
 export function copyRows(table: TableSql, target: CopyTarget): string {
-  const { path, partitions } = target;
+  const { path, partitions, passing } = target;
   const rows = partitions.reduce((sum, partition) => sum + partition.rows, 0);
   const selects =
-    rows < ROWS_FOR_BRANCHES
-      ? [sortedRows(table, target)]
+    passing || rows < ROWS_FOR_BRANCHES
+      ? [allRows(table, target)]
       : table.branches.map((branch) => branchRows(table, branch, target));
-  const options = `${parquetCopyOptions()}, RETURN_STATS${partitions.length > 1 ? ', PARTITION_BY (s, day)' : ''}`;
+  const form = parquetCopyOptions({ profile: 'zstd', age: passing ? 'passing' : 'fresh' });
+  const options = `${form}, RETURN_STATS${partitions.length > 1 ? ', PARTITION_BY (s, day)' : ''}`;
   return `COPY (${selects.map((select) => `(${select})`).join(' UNION ALL ')}) TO ${quote(path)} (${options})`;
 }
 
-function sortedRows(table: TableSql, target: CopyTarget): string {
+function allRows(table: TableSql, target: CopyTarget): string {
   const columns = [...table.columns, ...partitionColumns(table, target)];
   return `SELECT ${columns.map(({ name, sql }) => `${sql} AS "${name}"`).join(', ')}
-    FROM ${rowsOf(target)} ORDER BY ${orderOf(table.orderBy, target)}`;
+    FROM ${rowsOf(target)} ${target.passing ? '' : `ORDER BY ${orderOf(table.orderBy, target)}`}`;
 }
 
 function branchRows(table: TableSql, { where, orderBy, columns }: Branch, target: CopyTarget): string {

@@ -48,7 +48,7 @@ const DAY_MS = 86_400_000;
  * @throws UnstorableLines, EngineError; Error when the counts do not add up, which must never be committed.
  */
 export async function writeWindow(window: ClosedWindow, options: WriteOptions): Promise<WrittenWindow> {
-  const { session, registry, duplicates, extra, parts } = options;
+  const { session, registry, duplicates, extra, parts, passing = false } = options;
   const outcomes = new Map<string, Outcome>();
   for (const [tenantId, share] of window.tenants) {
     const days = new Map(
@@ -64,7 +64,7 @@ export async function writeWindow(window: ClosedWindow, options: WriteOptions): 
   const folder = join(window.dir, 'parquet');
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  const writer = new RowWriter(session, window, folder);
+  const writer = new RowWriter({ session, window, folder, passing });
   duplicates.begin();
   await session.run(sql.createBatchTable(window.batchesFile));
   for (const part of splitRuns(window, parts)) {
@@ -147,15 +147,11 @@ export function groupPartitions(partitions: readonly sql.Partition[]): sql.Parti
 
 /** Writes what is in the session's `line` table to files of its own. */
 class RowWriter {
-  readonly #session: Session;
-  readonly #window: ClosedWindow;
-  readonly #folder: string;
+  readonly #options: { session: Session; window: ClosedWindow; folder: string; passing: boolean };
   #copies = 0;
 
-  constructor(session: Session, window: ClosedWindow, folder: string) {
-    this.#session = session;
-    this.#window = window;
-    this.#folder = folder;
+  constructor(options: { session: Session; window: ClosedWindow; folder: string; passing: boolean }) {
+    this.#options = options;
   }
 
   /**
@@ -168,7 +164,7 @@ class RowWriter {
     places?: ReadonlyMap<number, readonly sql.LineRange[]>,
   ): Promise<WrittenFile[]> {
     const groups = groupPartitions(partitions);
-    const copied = await this.#session.runAll(groups.map((group) => this.#copy(table, group, places)));
+    const copied = await this.#options.session.runAll(groups.map((group) => this.#copy(table, group, places)));
     const files = copied.flatMap((rows, index) => {
       const [first, ...others] = groups[index]!;
       return rows.map(copyStats).map((copy) => {
@@ -185,15 +181,17 @@ class RowWriter {
     partitions: readonly sql.Partition[],
     places?: ReadonlyMap<number, readonly sql.LineRange[]>,
   ): string {
-    const path = join(this.#folder, `${this.#copies++}${partitions.length > 1 ? '' : '.parquet'}`);
+    const { folder, passing } = this.#options;
+    const path = join(folder, `${this.#copies++}${partitions.length > 1 ? '' : '.parquet'}`);
     const sources = new Set(partitions.map(({ s }) => s));
     const at = places && sql.joinRanges([...sources].flatMap((source) => places.get(source)!));
-    return sql.copyRows(table, { path, partitions, ...(at ? { places: at } : {}) });
+    return sql.copyRows(table, { path, partitions, passing, ...(at ? { places: at } : {}) });
   }
 
   #file(table: sql.TableSql, copy: CopyStats, { s, day }: { s: number; day: number }): WrittenFile {
-    const source = this.#window.sources[s];
-    if (!source) throw new Error(`rows name source ${s} of ${this.#window.sources.length}`);
+    const { sources } = this.#options.window;
+    const source = sources[s];
+    if (!source) throw new Error(`rows name source ${s} of ${sources.length}`);
     const stats = fileStats(copy, table.columns);
     checkBounds(copy, { ...source, day, ...timesOf(stats, TIME[table.name]) });
     return {

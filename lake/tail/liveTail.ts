@@ -57,7 +57,7 @@ interface Tenant {
   turn: Promise<unknown>;
 }
 
-const ENGINE_MEMORY = '512MiB';
+const ENGINE = { memory: '512MiB', threads: 1, keepsMemory: true };
 /** Memory for the ids of one tenant's tail and of the files beside it. */
 const ID_BYTES = 16 * 1_048_576;
 const MOST_TENANTS = 64;
@@ -72,18 +72,22 @@ const NOTHING: Pick<HeldTail, 'files' | 'above' | 'sequence' | 'cut'> = {
   cut: false,
 };
 
-/** The live tails of the tenants that are asked about: each is kept while it is, and costs nothing before or after. */
+/** The live tails of the tenants that are asked about: each is kept while it is; before and after there is only its DuckDB. */
 export class LiveTail {
   readonly #options: LiveTailOptions;
   readonly #tenants = new Map<string, Tenant>();
   readonly #sweeper: NodeJS.Timeout;
+  readonly #engine: Engine;
   #streams: Promise<ShardStreams> | undefined;
-  #engine: Engine | undefined;
   #made = 0;
   #failedAt = -Infinity;
 
   constructor(options: LiveTailOptions) {
     this.#options = options;
+    const { dir, log } = options;
+    this.#engine = new Engine({ ...ENGINE, dir: join(dir, 'engine'), log });
+    // Now, so that the first query does not wait for it.
+    this.#engine.start().catch((error: unknown) => log.warn({ err: error }, "the live tail's DuckDB could not be started yet"));
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
   }
 
@@ -116,7 +120,7 @@ export class LiveTail {
   async close(): Promise<void> {
     clearInterval(this.#sweeper);
     for (const tenantId of this.#tenants.keys()) await this.#evict(tenantId);
-    await this.#engine?.close();
+    await this.#engine.close();
     await rm(this.#options.dir, { recursive: true, force: true });
   }
 
@@ -138,7 +142,7 @@ export class LiveTail {
     if (known) await this.#evict(tenantId);
     const { registry, localFiles, erasures, maxBytes, dedupeWindowMs, log } = this.#options;
     const dir = join(this.#options.dir, `${tenantId}-${this.#made++}`);
-    const session = this.#startedEngine().session();
+    const session = this.#engine.session();
     const dedupe = { maxBytes: ID_BYTES, windowMs: dedupeWindowMs };
     const shared = { registry, localFiles, erasures, maxBytes, log: log.child({ tenantId }) };
     const tail = new TenantTail({ ...shared, tenantId, streams, stream, session, dir, dedupe });
@@ -146,11 +150,6 @@ export class LiveTail {
     this.#tenants.set(tenantId, tenant);
     this.#sweep();
     return tenant;
-  }
-
-  #startedEngine(): Engine {
-    const { dir, log } = this.#options;
-    return (this.#engine ??= new Engine({ dir: join(dir, 'engine'), memory: ENGINE_MEMORY, threads: 1, log }));
   }
 
   /** Lets go of tails that nobody asks about, and of those unused longest where there are too many. */

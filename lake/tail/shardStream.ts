@@ -23,6 +23,8 @@ export interface StreamState {
   floor: number;
   /** Messages before this one are not in the stream any more. */
   first: number;
+  /** The newest message. */
+  last: number;
 }
 
 /** The server answers in milliseconds or not at all: queries must not wait for it to come back. */
@@ -64,20 +66,22 @@ export class ShardStreams {
     }
     const { created } = info;
     const floor = floorOf(progress, created);
-    const first = info.state.first_seq;
+    const { first_seq: first, last_seq: last } = info.state;
     // Only what is committed is ever trimmed.
-    return { created, epoch: streamEpoch(created), floor: Math.max(floor, first - 1), first };
+    return { created, epoch: streamEpoch(created), floor: Math.max(floor, first - 1), first, last };
   }
 
   /**
    * A tenant's messages from a sequence on, to the end of the stream or until they take this many bytes; `complete` says
-   * which.
+   * which. Where `to` is given, no more than the batch with that sequence is waited for: a stream that is written to as fast
+   * as it is read has no end.
    */
   async read(
     { shard, name }: ShardStream,
-    options: { tenantId: string; from: number; maxBytes: number },
+    options: { tenantId: string; from: number; to?: number; maxBytes: number },
   ): Promise<{ messages: StreamMessage[]; complete: boolean }> {
     const subject = `*.${shard}.${options.tenantId}.*`;
+    const { to = Infinity } = options;
     const messages: StreamMessage[] = [];
     let bytes = 0;
     for (let seq = options.from; ;) {
@@ -85,7 +89,7 @@ export class ShardStreams {
       const next = await nextMessages(this.#connection, this.#manager, { stream: name, subject, seq, maxBytes });
       messages.push(...next.messages);
       bytes += next.messages.reduce((sum, { data }) => sum + data.length, 0);
-      if (next.complete) return { messages, complete: true };
+      if (next.complete || messages.at(-1)!.sequence >= to) return { messages, complete: true };
       if (bytes >= options.maxBytes) return { messages, complete: false };
       seq = messages.at(-1)!.sequence + 1;
     }

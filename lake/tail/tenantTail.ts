@@ -103,7 +103,7 @@ export class TenantTail {
       const from = this.#last + 1;
       const [events, read] = await Promise.all([
         snapshot(),
-        room > 0 ? streams.read(stream, { tenantId, from, maxBytes: room }) : { messages: [], complete: false },
+        room > 0 ? streams.read(stream, { tenantId, from, to: before.last, maxBytes: room }) : { messages: [], complete: false },
       ]);
       const after = await streams.state(stream);
       // What was trimmed while it was read is committed, but maybe not in the snapshot.
@@ -174,6 +174,7 @@ export class TenantTail {
         stored: tailIds(session, events, localFiles),
         erasures: new Map([[tenantId, this.#erasures]]),
         extra: [SEQUENCE_COLUMN],
+        passing: true,
         log,
         onMemory: () => undefined,
       });

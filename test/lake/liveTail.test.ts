@@ -7,6 +7,7 @@ import { lakeFolderFiles } from '../../lake/query/localFiles.ts';
 import { createQueries, type Queries, type QueryAnswer } from '../../lake/query/query.ts';
 import type { AsOf } from '../../lake/query/resolve.ts';
 import { LiveTail } from '../../lake/tail/liveTail.ts';
+import { ShardStreams } from '../../lake/tail/shardStream.ts';
 import { createLog } from '../../runtime/log.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 import { startBench, type Bench } from '../processor/support/processor.ts';
@@ -127,6 +128,23 @@ describe('before anything is committed', () => {
     await small.queries.close();
     await small.tail.close();
   });
+});
+
+test('a stream is not read much beyond where it ended at first, however fast it grows', async () => {
+  const streams = await ShardStreams.open(bench.connection, 1);
+  const stream = (await streams.of('growing'))!;
+  const sequences: number[] = [];
+  for (let index = 0; index < 20; index++) {
+    const large = [anEvent(0, new Date(), { phrase: 'x'.repeat(900_000) })];
+    sequences.push(await bench.publish(messageOf('growing', 'web', [{ events: large }])));
+  }
+  const range = { tenantId: 'growing', from: 1, maxBytes: Infinity };
+  const all = await streams.read(stream, range);
+  expect(all.messages.map(({ sequence }) => sequence)).toEqual(sequences);
+  const begun = await streams.read(stream, { ...range, to: sequences[1]! });
+  expect(begun.complete).toBe(true);
+  expect(begun.messages.length).toBeGreaterThanOrEqual(2);
+  expect(begun.messages.length).toBeLessThan(12);
 });
 
 describe('while the processor commits', () => {
