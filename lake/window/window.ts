@@ -151,6 +151,11 @@ export class Window {
     return this.#contents.messages;
   }
 
+  /** Tenants and segments it has something of. */
+  get sources(): number {
+    return this.#contents.sources.length;
+  }
+
   /** Of its messages. */
   get bytes(): number {
     return this.#contents.bytes;

@@ -15,10 +15,12 @@ import { takeOver, type OwnedShard } from './takeOver.ts';
 
 const READ_AHEAD_BYTES = 16 * 1_048_576;
 /**
- * While more is waiting in the stream than a window holds, it is not due by age before it has this much: a file costs as much
- * as writing some hundred events, so that a backlog is through sooner when it is cut into fewer windows.
+ * While more is waiting in the stream than a window holds, it is not due by age before it has this much, and for each tenant
+ * and segment: a file costs as much as writing a thousand events and more, so that a backlog is through sooner when it is cut
+ * into fewer windows. Measured with a hundred tenants, 10.0 s instead of 10.9.
  */
 const WORTH_BYTES = 16 * 1_048_576;
+const WORTH_BYTES_A_SOURCE = 1_048_576;
 const LOOK_AGAIN_MS = 20;
 
 /**
@@ -135,7 +137,7 @@ export class ShardWorker {
       await line.push(window);
       window = this.#newWindow(stream, flusher);
     };
-    const isBehind = (): boolean => window.bytes < WORTH_BYTES && reader.waiting > window.messages;
+    const isBehind = (): boolean => window.bytes < worthBytes(window) && reader.waiting > window.messages;
     const isDue = (): boolean => window.full || (line.ready && window.leftMs() === 0 && !isBehind());
     const dueInMs = (): number | undefined =>
       line.ready && !window.empty ? Math.max(window.leftMs()!, isBehind() ? LOOK_AGAIN_MS : 0) : undefined;
@@ -175,4 +177,8 @@ export class ShardWorker {
       limits: flusher.limits,
     });
   }
+}
+
+function worthBytes({ sources }: Window): number {
+  return Math.max(WORTH_BYTES, sources * WORTH_BYTES_A_SOURCE);
 }
