@@ -87,7 +87,9 @@ export class LiveTail {
     const { dir, log } = options;
     this.#engine = new Engine({ ...ENGINE, dir: join(dir, 'engine'), log });
     // Now, so that the first query does not wait for it.
-    this.#engine.start().catch((error: unknown) => log.warn({ err: error }, "the live tail's DuckDB could not be started yet"));
+    this.#engine
+      .start()
+      .catch((error: unknown) => log.warn({ err: error }, "the live tail's DuckDB could not be started yet"));
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
   }
 

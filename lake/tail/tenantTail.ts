@@ -103,7 +103,9 @@ export class TenantTail {
       const from = this.#last + 1;
       const [events, read] = await Promise.all([
         snapshot(),
-        room > 0 ? streams.read(stream, { tenantId, from, to: before.last, maxBytes: room }) : { messages: [], complete: false },
+        room > 0
+          ? streams.read(stream, { tenantId, from, to: before.last, maxBytes: room })
+          : { messages: [], complete: false },
       ]);
       const after = await streams.state(stream);
       // What was trimmed while it was read is committed, but maybe not in the snapshot.

@@ -27,6 +27,11 @@ const SERVICES: readonly Service[] = [
   { name: 'lake', folder: 'lake', portVariable: 'LAKE_PORT', usualPort: 4002 },
 ];
 
+/**
+ * nats-server's GOMEMLIMIT where none is set. Go lets garbage grow to as much as is in use: under load the server took 650 to
+ * 744 MiB and rising, with a limit of 400 MiB 412 and flat, for the same throughput.
+ */
+const NATS_MEMORY = '512MiB';
 const READY_MS = 60_000;
 const STOP_MS = 25_000;
 /** Shorter than STOP_MS, so that a service that cannot drain says so itself before it is killed. */
@@ -45,7 +50,7 @@ export async function natsSpec({ dir, env, ports, log }: StackSettings): Promise
     program: new URL('./natsGuard.ts', import.meta.url),
     launch: (before) => ({
       args: [binary, config, folder, String(before?.port ?? first)],
-      env: definedOnly({ ...env, SHUTDOWN_SECONDS: String(STOP_MS / 1000) }),
+      env: definedOnly({ GOMEMLIMIT: NATS_MEMORY, ...env, SHUTDOWN_SECONDS: String(STOP_MS / 1000) }),
     }),
     logFile: join(dir, 'logs', 'nats.log'),
     readyMs: 20_000,

@@ -57,6 +57,7 @@ describe('the stack', () => {
     ]);
     expect(new Set(processes.map(({ pid }) => pid)).size).toBe(6);
     expect(processes.every(({ pid }) => isAlive(pid))).toBe(true);
+    expect(await readFile(`/proc/${pidOf(stack, 'nats-server')}/environ`, 'utf8')).toContain('GOMEMLIMIT=512MiB');
     for (const url of [stack.ingestUrl, stack.processorUrl, stack.queryUrl]) expect(await ready(url)).toBe(true);
     await stack.stop();
     expect(processes.filter(({ pid }) => isAlive(pid))).toEqual([]);
