@@ -99,7 +99,7 @@ export class Engine {
 
   /** Starts the process, so that a fault in its settings shows now. */
   async start(): Promise<void> {
-    await (this.#child ??= this.#launch());
+    await this.#started();
   }
 
   session(): Session {
@@ -130,8 +130,7 @@ export class Engine {
 
   async #ask(request: Omit<EngineRequest, 'id'>): Promise<Row[][]> {
     if (this.#closed) throw new EngineError('died', 'the engine is closed');
-    this.#child ??= this.#launch();
-    const child = await this.#child;
+    const child = await this.#started();
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
@@ -139,6 +138,18 @@ export class Engine {
         if (error) this.#settle({ id, error: error.message, rssBytes: 0 }, 'died');
       });
     });
+  }
+
+  #started(): Promise<ChildProcess> {
+    if (!this.#child) {
+      const launched = this.#launch();
+      // For instance because the disk is full: the next use tries again.
+      launched.catch(() => {
+        if (this.#child === launched) this.#child = undefined;
+      });
+      this.#child = launched;
+    }
+    return this.#child;
   }
 
   async #launch(): Promise<ChildProcess> {

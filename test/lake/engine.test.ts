@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -91,6 +91,20 @@ test('of statements that are sent together, those after one that fails are not r
     const after = session.run('SELECT count(*)::INTEGER AS n FROM t');
     await expect(failing).rejects.toMatchObject({ name: 'EngineError', fault: 'other' });
     expect(await after).toEqual([{ n: 1 }]);
+  } finally {
+    await engine.close();
+  }
+});
+
+test('an engine that could not be started is started by the next use', async () => {
+  const folder = join(dir, 'taken');
+  await writeFile(folder, 'a file where its folder is to be');
+  const engine = new Engine({ dir: folder, memory: '64MiB', threads: 1, log: createLog('test', 'silent') });
+  try {
+    await expect(engine.start()).rejects.toThrow('ENOTDIR');
+    await expect(engine.session().run('SELECT 1')).rejects.toThrow('ENOTDIR');
+    await rm(folder);
+    expect(await engine.session().run('SELECT 1 AS x')).toEqual([{ x: 1 }]);
   } finally {
     await engine.close();
   }
