@@ -25,8 +25,8 @@ export const PROCESSOR_SETTINGS = {
   windowMaxMs: whole('WINDOW_MAX_MS', 'age at which a window is flushed', 1_000, 10, 600_000),
   windowMaxBytes: whole(
     'WINDOW_MAX_BYTES',
-    'message bytes at which a window is flushed; of many tenants up to twice as many',
-    64 * MEBIBYTE,
+    'message bytes at which a window is flushed; of many tenants up to four times as many',
+    32 * MEBIBYTE,
     1_024,
   ),
   windowMaxMessages: whole('WINDOW_MAX_MESSAGES', 'messages at which a window is flushed', 200_000, 1),

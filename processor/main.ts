@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { duckdbCheckpoints } from '../lake/delta/checkpointParquet.ts';
 import { openTables } from '../lake/openTables.ts';
@@ -20,6 +20,7 @@ import { armFailPoint } from './failpoint.ts';
 import { createProcessorMetrics } from './metrics.ts';
 import { Engine } from '../lake/flush/engine.ts';
 import type { ShardContext } from './shards/context.ts';
+import { Turns } from './shards/turns.ts';
 import { Keeper } from './shards/keeper.ts';
 import { Leases } from './shards/leases.ts';
 import { ShardWorker } from './shards/worker.ts';
@@ -70,6 +71,7 @@ await runProcess('processor', async ({ log, resources, env, ready }) => {
     manager: await jetstreamManager(connection),
     storage,
     engine,
+    writing: new Turns(availableParallelism()),
     registry,
     tables,
     progress: await Progress.open(connection, { replicas }),

@@ -96,8 +96,8 @@ export interface ClosedWindow {
  * thousand events, and readers have to open it: a window with more of them than this grows in proportion, so that a backlog
  * of many tenants is cut into fewer windows instead of smaller files.
  */
-const SOURCES_A_WINDOW = 32;
-const MOST_GROWTH = 2;
+const SOURCES_A_WINDOW = 16;
+const MOST_GROWTH = 4;
 
 /**
  * The messages of one flush in the making. Of each message only the header and the beginnings of its lines are looked at;

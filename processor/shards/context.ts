@@ -10,6 +10,7 @@ import type { Reach } from '../failpoint.ts';
 import type { ProcessorMetrics } from '../metrics.ts';
 import type { Engine } from '../../lake/flush/engine.ts';
 import type { WindowLimits } from '../../lake/window/window.ts';
+import type { Turns } from './turns.ts';
 
 /** What the work on every shard shares. */
 export interface ShardContext {
@@ -17,6 +18,8 @@ export interface ShardContext {
   manager: JetStreamManager;
   storage: Storage;
   engine: Engine;
+  /** Of the windows that DuckDB writes at once. */
+  writing: Turns;
   registry: Registry;
   tables: OpenTables;
   progress: Progress;

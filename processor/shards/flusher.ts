@@ -76,7 +76,7 @@ export class Flusher {
     const closed = await steps.persist('finishing a window', () => window.close());
     const log = this.#options.log.child({ firstSequence: closed.firstSequence, lastSequence: closed.lastSequence });
     const preparation = this.#preparation(closed, log);
-    const written = await steps.persist('writing Parquet', () => preparation.run());
+    const written = await steps.persist('writing Parquet', () => this.#context.writing.take(() => preparation.run()));
     const ids = this.#duplicates.judged();
     return { window: preparation.window, closed, written, ids, log, startedAt, writeMs: performance.now() - startedAt };
   }
