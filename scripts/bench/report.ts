@@ -37,20 +37,15 @@ export async function machine(): Promise<Machine> {
 }
 
 const PAGE = new URL('../../docs/benchmarks.md', import.meta.url);
-const INTRO = `# Benchmarks
 
-Figures are ratios of two measurements taken in turn in one run on one machine, so that they mean something elsewhere; the
-absolute numbers belong to the machine named. Higher is better. Each section is written by its command.
-`;
-
-/** Writes a bench's section into docs/benchmarks.md, keeping the others'. */
+/** Writes a bench's section into docs/benchmarks.md, keeping the others' and what stands before them. */
 export async function writeSection(
   bench: string,
   command: string,
   on: Machine,
   results: readonly Result[],
 ): Promise<void> {
-  const sections = readSections();
+  const { intro, sections } = readPage();
   const rows = results.map(
     ({ name, value, reach, unit, detail }) =>
       `| ${name} | ${round(value)} ${unit} | ${reach === undefined ? '' : `${reach} ${value >= reach ? '✓' : '**missed**'}`} | ${detail} |`,
@@ -67,19 +62,13 @@ ${rows.join('\n')}
 `,
   );
   const ordered = [...sections].sort(([a], [b]) => a.localeCompare(b)).map(([, text]) => text);
-  await writeFile(PAGE, [INTRO, ...ordered].join('\n'));
+  await writeFile(PAGE, [intro, ...ordered].join('\n'));
 }
 
-function readSections(): Map<string, string> {
-  let page: string;
-  try {
-    page = readFileSync(PAGE, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map();
-    throw error;
-  }
-  const parts = page.split(/^(?=## )/m).slice(1);
-  return new Map(parts.map((part) => [/^## (.*)$/m.exec(part)![1]!, `${part.trimEnd()}\n`]));
+function readPage(): { intro: string; sections: Map<string, string> } {
+  const [intro, ...parts] = readFileSync(PAGE, 'utf8').split(/^(?=## )/m);
+  const sections = new Map(parts.map((part) => [/^## (.*)$/m.exec(part)![1]!, `${part.trimEnd()}\n`]));
+  return { intro: `${intro!.trimEnd()}\n`, sections };
 }
 
 /** Three significant digits, without an exponent. */
