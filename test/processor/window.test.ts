@@ -81,7 +81,7 @@ test('it is full by bytes or messages and due by age', () => {
   expect(byBytes.full).toBe(true);
 });
 
-test('with many segments it takes in proportion more, up to twice as much', () => {
+test('with many segments it takes in proportion more, up to four times as much', () => {
   const bytesUntilFull = (segments: number): number => {
     const window = newWindow({ bytes: 100_000, messages: 1e9, ageMs: 1_000 });
     let bytes = 0;
@@ -92,7 +92,7 @@ test('with many segments it takes in proportion more, up to twice as much', () =
     }
     return Math.floor(bytes / 100_000);
   };
-  expect([1, 32, 64, 200].map(bytesUntilFull)).toEqual([1, 1, 2, 2]);
+  expect([1, 16, 32, 64, 200].map(bytesUntilFull)).toEqual([1, 1, 2, 4, 4]);
 });
 
 test('whatever bytes a message holds, it is stored or kept whole, and the messages around it are as they were', async () => {
