@@ -1,6 +1,5 @@
-import { readdirSync, writeFileSync } from 'node:fs';
-import { platform, setPriority } from 'node:os';
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
+import { beNice } from '../../runtime/niceness.ts';
 import type { EngineAnswer, EngineChildOptions, EngineRequest, Row } from './engine.ts';
 
 /**
@@ -65,19 +64,4 @@ async function takeMemory(): Promise<void> {
   await connection.run(`CREATE TEMP TABLE memory AS FROM range(${Math.floor(bytes / 8)})`);
   await connection.run('DROP TABLE memory');
   connection.closeSync();
-}
-
-/**
- * On Linux each thread has a priority of its own: those of now get it here, later ones from the thread that makes them. Where
- * the kernel shares the processor by session first (sched(7), autogroup), a thread's priority counts within its session only:
- * there the session gets it too, which is this process's own.
- */
-function beNice(by: number): void {
-  if (platform() !== 'linux') return setPriority(by);
-  for (const thread of readdirSync('/proc/self/task')) setPriority(Number(thread), by);
-  try {
-    writeFileSync('/proc/self/autogroup', String(by));
-  } catch {
-    // Not there, not allowed, or somebody else just did so (EAGAIN, ten times a second at most): then it has to do without.
-  }
 }

@@ -1,3 +1,4 @@
+import { InstanceAhead } from './instances.ts';
 import { openParser } from './sandbox.ts';
 import { checkSql, type CheckedSql } from './sqlCheck.ts';
 import { writeAnswer, type AnswerFacts, type AnswerJob } from './writeAnswer.ts';
@@ -11,12 +12,22 @@ export interface Executor {
   close(): void;
 }
 
-/** In this process: for a command that serves its own caller, and within the processes of worker/. */
-export function inProcess(): Executor {
+/**
+ * In this process: for a command that serves its own caller, and within the processes of worker/, which make each database
+ * `ahead`.
+ */
+export function inProcess({ ahead = false }: { ahead?: boolean } = {}): Executor {
   let parser: ReturnType<typeof openParser> | undefined;
+  const instances = ahead ? new InstanceAhead() : undefined;
   return {
     check: async (sql) => checkSql((await (parser ??= openParser())).connection, sql),
-    run: writeAnswer,
+    run: async (job) => {
+      try {
+        return await writeAnswer(job, instances?.open);
+      } finally {
+        instances?.next();
+      }
+    },
     close: () => {
       parser?.then((opened) => opened.close()).catch(() => undefined);
     },

@@ -1,18 +1,10 @@
-import {
-  DuckDBInstance,
-  type DuckDBConnection,
-  type DuckDBResult,
-  type DuckDBType,
-  type DuckDBValue,
-} from '@duckdb/node-api';
-import { readTextsAsTheyAre } from '../duckdbText.ts';
+import type { DuckDBConnection, DuckDBInstance, DuckDBResult, DuckDBType, DuckDBValue } from '@duckdb/node-api';
 import { LakeError } from '../errors.ts';
 import { classify } from './duckdbErrors.ts';
+import { openInstance, type InstanceLimits, type OpenInstance } from './instances.ts';
 import { literal } from '../sqlEngine.ts';
 
-export interface SandboxLimits {
-  memoryMb: number;
-  threads: number;
+export interface SandboxLimits extends InstanceLimits {
   /** From the start of the query, opening its files included. */
   timeoutMs: number;
   maxRows: number;
@@ -62,14 +54,14 @@ export interface SandboxSession {
  */
 export async function runSandboxed<T>(
   query: SandboxQuery,
-  limits: SandboxLimits,
+  { limits, open = openInstance }: { limits: SandboxLimits; open?: OpenInstance | undefined },
   task: (session: SandboxSession) => Promise<T>,
 ): Promise<T> {
   const stop = createStop(limits.timeoutMs, query.signal);
   let instance: DuckDBInstance | undefined;
   let connection: DuckDBConnection | undefined;
   try {
-    instance = await openInstance(limits);
+    instance = await open(limits);
     const opened = (connection = await instance.connect());
     stop.watch(opened);
     await lockDown(opened, query, stop);
@@ -102,19 +94,6 @@ export async function openParser(): Promise<{ connection: DuckDBConnection; clos
       instance.closeSync();
     },
   };
-}
-
-function openInstance({ memoryMb, threads }: Pick<SandboxLimits, 'memoryMb' | 'threads'>): Promise<DuckDBInstance> {
-  readTextsAsTheyAre();
-  return DuckDBInstance.create(':memory:', {
-    threads: String(threads),
-    memory_limit: `${memoryMb}MiB`,
-    temp_directory: '',
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-    allow_community_extensions: 'false',
-    enable_object_cache: 'false',
-  });
 }
 
 async function lockDown(connection: DuckDBConnection, { views, files }: SandboxQuery, stop: Stop): Promise<void> {

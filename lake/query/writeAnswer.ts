@@ -4,6 +4,7 @@ import { parquetCopyOptions } from '../parquet.ts';
 import { literal } from '../sqlEngine.ts';
 import { createArrowEncoder } from './arrowEncoder.ts';
 import { createTextEncoder, type AnswerColumn, type AnswerFormat } from './formats.ts';
+import type { OpenInstance } from './instances.ts';
 import { runSandboxed, type SandboxLimits, type SandboxQuery, type SandboxSession } from './sandbox.ts';
 
 /** A query and where its answer goes. */
@@ -30,11 +31,13 @@ const SIZE_EVERY_MS = 50;
  * Runs a query and writes its answer into a file, at most so many rows and bytes of it.
  * @throws LakeError those of runSandboxed; answer_too_large for a Parquet file, which cannot be cut at a byte
  */
-export function writeAnswer({ query, limits, format, file }: AnswerJob): Promise<AnswerFacts> {
+export function writeAnswer({ query, limits, format, file }: AnswerJob, open?: OpenInstance): Promise<AnswerFacts> {
   if (format !== 'parquet')
-    return runSandboxed(query, limits, (session) => writeRows(session, { format, file, limits }));
+    return runSandboxed(query, { limits, open }, (session) => writeRows(session, { format, file, limits }));
   const files = [...query.files, file, firstOf(file)];
-  return runSandboxed({ ...query, files }, limits, (session) => writeParquet(session, { query, limits, file }));
+  return runSandboxed({ ...query, files }, { limits, open }, (session) =>
+    writeParquet(session, { query, limits, file }),
+  );
 }
 
 async function writeRows(

@@ -1,14 +1,22 @@
 import { connect, type Socket } from 'node:net';
+import { beNice } from '../../runtime/niceness.ts';
+import { delay } from '../../runtime/retry.ts';
 import { runProcess } from '../../runtime/process.ts';
 
-/** Who is cut off comes back within this time, each when it likes: all at once would be a load of our making. */
+/** Connections come as evenly as those of many people do: at once they would be a load of our making. */
+const COME_WITHIN_MS = 12_000;
+const TICK_MS = 20;
+/** Who is cut off comes back within this time, each when it likes. */
 const AGAIN_WITHIN_MS = 4_000;
+/** These are other people's machines: what they cost must not be taken from the receiver. Lower, it does not keep up. */
+const NICENESS = 5;
 
 /**
  * Holds connections to a receiver, as browsers with nothing to say and as senders on bad lines do: HOLD_IDLE that send
  * nothing, HOLD_SLOW that send a body a few bytes at a time. The receiver cuts off who is silent for ten seconds.
  */
 await runProcess('hold', async ({ env, resources, ready }) => {
+  beNice(NICENESS);
   const port = Number(env.HOLD_PORT);
   const open = new Set<Socket>();
   let stopping = false;
@@ -36,7 +44,14 @@ await runProcess('hold', async ({ env, resources, ready }) => {
     stopping = true;
     for (const socket of sockets) socket.destroy();
   });
-  for (let held = 0; held < Number(env.HOLD_IDLE); held++) await hold(() => () => undefined);
-  for (let held = 0; held < Number(env.HOLD_SLOW); held++) await hold(slow);
+  const begins = [
+    ...Array.from({ length: Number(env.HOLD_IDLE) }, () => () => () => undefined),
+    ...Array.from({ length: Number(env.HOLD_SLOW) }, () => slow),
+  ];
+  const each = Math.ceil((begins.length * TICK_MS) / COME_WITHIN_MS);
+  for (let held = 0; held < begins.length; held += each) {
+    await Promise.all(begins.slice(held, held + each).map(hold));
+    await delay(TICK_MS);
+  }
   ready({ connections: open.size });
 });

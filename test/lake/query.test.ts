@@ -458,7 +458,7 @@ describe('hostile SQL', () => {
     ];
     for (const sql of attacks)
       await expect(
-        runSandboxed({ views: [], files: ['/nowhere'], sql }, LIMITS, (session) => session.stream()),
+        runSandboxed({ views: [], files: ['/nowhere'], sql }, { limits: LIMITS }, (session) => session.stream()),
       ).rejects.toMatchObject({
         name: 'LakeError',
       });

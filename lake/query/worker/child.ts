@@ -12,7 +12,7 @@ import { EXIT_MEMORY, type WorkerReply, type WorkerRequest } from './protocol.ts
 const WATCH_MS = 20;
 
 const running = new Map<number, AbortController>();
-const executor = inProcess();
+const executor = inProcess({ ahead: true });
 
 process.on('message', (request: WorkerRequest) => {
   if (request.job || request.check !== undefined) void answer(request);
