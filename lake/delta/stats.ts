@@ -41,8 +41,11 @@ export function copyStats(row: Record<string, unknown>): CopyStats {
   };
 }
 
-/** Longest prefix of a text kept; Spark's writer keeps as many. */
-const TEXT_PREFIX = 32;
+/**
+ * Longest prefix of a text kept: a UUID whole. That is also what keeps the mark of a cut-off maximum out of nearly all
+ * statistics: it is beyond Latin-1, and one such character makes JavaScript hold a text in twice the memory.
+ */
+const TEXT_PREFIX = 36;
 /** Above every character a text may hold: makes a cut-off maximum an upper bound. */
 const AFTER_ALL = '\u{10FFFF}';
 
