@@ -2,7 +2,7 @@ import { delay } from '../../runtime/retry.ts';
 import type { Stack } from '../stack.ts';
 import { scrape } from './scrape.ts';
 
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 300_000;
 const POLL_MS = 50;
 
 /** Events that the stack's receiver has acknowledged since it started. */
