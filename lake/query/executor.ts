@@ -25,7 +25,7 @@ export function inProcess({ ahead = false }: { ahead?: boolean } = {}): Executor
       try {
         return await writeAnswer(job, instances?.open);
       } finally {
-        instances?.next();
+        instances?.next(job.limits);
       }
     },
     close: () => {

@@ -25,15 +25,13 @@ export function openInstance({ memoryMb, threads }: InstanceLimits): Promise<Duc
 }
 
 /**
- * Opens databases that were made ahead: making one takes as long as many a query. Whenever one is handed out, `next` has the
- * one after it made, with the same limits, as those of a process's queries hardly change.
+ * Opens databases that were made ahead: making one takes as long as many a query. `next` makes the one after, with the limits
+ * of the query before, as those of a process's queries hardly change.
  */
 export class InstanceAhead {
   #ahead: { limits: InstanceLimits; instance: Promise<DuckDBInstance> } | undefined;
-  #last: InstanceLimits | undefined;
 
   readonly open: OpenInstance = async (limits) => {
-    this.#last = limits;
     const ahead = this.#ahead;
     this.#ahead = undefined;
     if (ahead && sameLimits(ahead.limits, limits)) return ahead.instance;
@@ -42,9 +40,9 @@ export class InstanceAhead {
   };
 
   /** Makes a database for the next query, once the one before has been answered. */
-  next(): void {
-    if (!this.#last || this.#ahead) return;
-    const ahead = { limits: this.#last, instance: openInstance(this.#last) };
+  next(limits: InstanceLimits): void {
+    if (this.#ahead) return;
+    const ahead = { limits, instance: openInstance(limits) };
     this.#ahead = ahead;
     // Whether it cannot be made is for the query to find out that needs it.
     ahead.instance.catch(() => {

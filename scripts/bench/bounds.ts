@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { delay } from '../../runtime/retry.ts';
 import { startStack, type Stack } from '../stack.ts';
 import { lakeContents } from './lakeContents.ts';
-import { round, spread, type Result } from './report.ts';
+import { mean, round, spread, type Result } from './report.ts';
 import { sampleEvents } from './sampleEvents.ts';
 import { createKeys, keyKnown, PROGRAMS, startService, tenantIds, type BenchOptions } from './services.ts';
 import { drained, eventsAccepted } from './stackState.ts';
@@ -24,6 +24,7 @@ const CROWD_ROUNDS = 5;
 /** Growth over the time that counts as none. */
 const FLAT = 0.05;
 const SHORT_SECONDS = 15;
+/** In less, buffers fill and not much is shown to be held. */
 const PEAK_SECONDS = 60;
 /** The peak is that of the better number: few connections cannot fill a machine whose every system call is slow. */
 const PEAK_CONNECTIONS = [64, 512];
@@ -215,7 +216,7 @@ async function crowd(options: BenchOptions, bed: Bed): Promise<Result> {
     try {
       const { courses, result } = await watched(bed, half);
       const { fileDescriptors } = courses.find(({ name }) => name === 'ingest')!;
-      const held = fileDescriptors.reduce((sum, count) => sum + count, 0) / fileDescriptors.length;
+      const held = mean(fileDescriptors);
       pairs.push({ alone: alone.latencyMs.p99, crowded: result.latencyMs.p99, held });
       options.log(`${round(held)} connections held`);
     } finally {

@@ -5,7 +5,7 @@ import { createQueryClient } from '../queryClient.ts';
 import { startStack, type Stack } from '../stack.ts';
 import { lakeContents } from './lakeContents.ts';
 import { cpuShares, processUse } from './procStats.ts';
-import { round, type Result } from './report.ts';
+import { mean, round, type Result } from './report.ts';
 import { meanBytes, probes, sampleEvents } from './sampleEvents.ts';
 import { createKeys, createToken, keyKnown, streamMaxBytes, tenantIds, type BenchOptions } from './services.ts';
 import { drained, eventsAccepted, eventsBehind } from './stackState.ts';
@@ -158,8 +158,4 @@ async function freshness(stack: Stack, options: BenchOptions, load: Load, tenant
     unit: `(${FRESH_REACH_MS} ms / measured)`,
     detail: `from the 202 to an SQL answer with the event: p50 ${quantile(measured.measured, 0.5)} ms, p99 ${p99} ms of ${measured.measured.length}, at ${round(eventsPerSecond)} events/s`,
   };
-}
-
-function mean(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }

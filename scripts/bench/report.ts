@@ -82,3 +82,8 @@ export function spread(values: readonly number[]): { median: number; text: strin
   const median = (sorted[Math.floor((sorted.length - 1) / 2)]! + sorted[Math.floor(sorted.length / 2)]!) / 2;
   return { median, text: `${round(median)} (${round(sorted[0]!)}–${round(sorted.at(-1)!)})` };
 }
+
+/** 0 where there are none. */
+export function mean(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
+}

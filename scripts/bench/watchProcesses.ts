@@ -1,6 +1,7 @@
 import { delay } from '../../runtime/retry.ts';
 import type { Stack } from '../stack.ts';
 import { processUse, type ProcessUse } from './procStats.ts';
+import { mean } from './report.ts';
 
 /** What one process used, look by look. */
 export interface ProcessCourse {
@@ -72,8 +73,4 @@ export function memoryText(courses: readonly ProcessCourse[]): string {
       return `${most}, ${(growth(course.atSeconds, course.rssBytes) * 100).toFixed(1)} % growth`;
     })
     .join('; ');
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -14,8 +14,8 @@ test('each query has an empty database of its own, also where it was made ahead'
     expect(await valuesOf(instance, 'SELECT count(*) FROM duckdb_tables()')).toEqual([0n]);
     await valuesOf(instance, 'CREATE TABLE mine AS SELECT 1');
     await valuesOf(instance, 'SET lock_configuration = true');
-    instances.next();
-    instances.next();
+    instances.next(LIMITS);
+    instances.next(LIMITS);
   }
   for (const instance of opened) instance.closeSync();
 });
@@ -23,7 +23,7 @@ test('each query has an empty database of its own, also where it was made ahead'
 test('one made ahead with other limits is not handed out', async () => {
   const instances = new InstanceAhead();
   (await instances.open(LIMITS)).closeSync();
-  instances.next();
+  instances.next(LIMITS);
   const instance = await instances.open({ memoryMb: 32, threads: 2 });
   expect(await valuesOf(instance, "SELECT current_setting('memory_limit'), current_setting('threads')")).toEqual([
     '32.0 MiB',
@@ -35,7 +35,7 @@ test('one made ahead with other limits is not handed out', async () => {
 test('what cannot be made ahead is the fault of no query that does not need it', async () => {
   const instances = new InstanceAhead();
   await expect(instances.open({ memoryMb: 64, threads: -1 })).rejects.toThrow();
-  instances.next();
+  instances.next({ memoryMb: 64, threads: -1 });
   const instance = await instances.open(LIMITS);
   expect(await valuesOf(instance, 'SELECT 1')).toEqual([1]);
   instance.closeSync();
