@@ -2,8 +2,9 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Table } from '../delta/table.ts';
 import type { Storage } from '../storage/storage.ts';
-import { quote, type Session } from '../flush/engine.ts';
-import { hexId } from '../flush/sql.ts';
+import type { Session } from '../flush/engine.ts';
+import { literal } from '../sqlEngine.ts';
+import { hexId } from '../sqlText.ts';
 import type { StoredIds } from './duplicates.ts';
 import { idFile, type IdFile } from './plan.ts';
 
@@ -24,7 +25,7 @@ export function lakeIds(session: Session, source: IdFiles, where = 'true'): Stor
     tenantId: string,
     files: readonly IdFile[],
     task: (list: string) => Promise<T>,
-  ): Promise<T> => source.withLocal(tenantId, files, (paths) => task(`[${paths.map(quote).join(', ')}]`));
+  ): Promise<T> => source.withLocal(tenantId, files, (paths) => task(`[${paths.map(literal).join(', ')}]`));
   const since = (ms: number): string => `received_at >= make_timestamptz(${Math.floor(ms) * 1000}) AND (${where})`;
   return {
     files: (tenantId) => source.list(tenantId),
@@ -42,7 +43,7 @@ export function lakeIds(session: Session, source: IdFiles, where = 'true'): Stor
           `SELECT string_agg(hex, '') AS hex FROM (
              SELECT DISTINCT ${hexId('event_id')} AS hex FROM read_parquet(${list}) WHERE ${since(sinceMs)}
            ) WHERE hex IN (
-             SELECT ${hexId('line."eventId"')} FROM line JOIN batch ON line.b = batch.b WHERE batch.tenant_id = ${quote(tenantId)}
+             SELECT ${hexId('line."eventId"')} FROM line JOIN batch ON line.b = batch.b WHERE batch.tenant_id = ${literal(tenantId)}
            )`,
         );
         return typeof row?.hex === 'string' ? row.hex : '';

@@ -216,8 +216,3 @@ function faultOf(message: string): EngineFault {
   if (/^(Conversion|Invalid Input|Out of Range|Serialization) Error/.test(message)) return 'data';
   return 'other';
 }
-
-/** A text as an SQL literal. */
-export function quote(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
-}

@@ -11,7 +11,8 @@ import {
 import { duckdbType, type StructField } from '../../schemas/columnType.ts';
 import { LIMITS } from '../../schemas/limits.ts';
 import type { Registry } from '../../schemas/registry.ts';
-import { quote } from './engine.ts';
+import { literal } from '../sqlEngine.ts';
+import { hexId, uuidHex } from '../sqlText.ts';
 
 /** How one of the two tables is made from a window: what its lines hold, and the selects that give its rows in order. */
 export interface TableSql {
@@ -42,18 +43,6 @@ const LAST_DAY = 84_006;
 const BATCH_LINE_BYTES = 262_144;
 
 /**
- * Event id as 32 hexadecimal digits: the UUID's own where it is one, else those of its MD5. Case does not matter; a missing
- * id is null.
- */
-export function hexId(column: string): string {
-  return `coalesce(${uuidHex(column)}, md5(lower(${column})))`;
-}
-
-function uuidHex(column: string): string {
-  return `replace(TRY_CAST(${column} AS UUID)::VARCHAR, '-', '')`;
-}
-
-/**
  * SQL of the events table, in the order of (type, event_time). As branches, each type is selected for itself, with its own
  * columns only, so that the sort moves narrow rows. `extra` columns come after the table's own.
  */
@@ -69,7 +58,7 @@ export function eventsSql(registry: Registry, extra: readonly Column[] = []): Ta
     day: dayOf(eventTime),
     orderBy: `"type", ${EVENT_TIME}`,
     branches: types.map((type) => ({
-      where: `line."type" = ${quote(type)}`,
+      where: `line."type" = ${literal(type)}`,
       orderBy: EVENT_TIME,
       columns: columnsOf(registry, type, columns),
     })),
@@ -150,13 +139,13 @@ export function tryLines(file: string, table: TableSql): string {
 }
 
 function readJson(file: string, { fields, maxLineBytes }: Pick<TableSql, 'fields' | 'maxLineBytes'>): string {
-  const columns = fields.map(({ name, type }) => `${quote(name)}: ${quote(duckdbType(type))}`).join(', ');
-  return `read_json(${quote(file)}, format = 'newline_delimited', compression = 'uncompressed', columns = {${columns}}, maximum_object_size = ${maxLineBytes})`;
+  const columns = fields.map(({ name, type }) => `${literal(name)}: ${literal(duckdbType(type))}`).join(', ');
+  return `read_json(${literal(file)}, format = 'newline_delimited', compression = 'uncompressed', columns = {${columns}}, maximum_object_size = ${maxLineBytes})`;
 }
 
 /** Writes the event ids of `line` in order, each in a line of its own. */
 export function copyIds(target: string): string {
-  return `COPY (SELECT "eventId" FROM line) TO ${quote(target)} (FORMAT csv, HEADER false)`;
+  return `COPY (SELECT "eventId" FROM line) TO ${literal(target)} (FORMAT csv, HEADER false)`;
 }
 
 /**
@@ -182,7 +171,7 @@ export function selectUnstorable(registry: Registry, table: TableSql): string {
 }
 
 function isKnown(registry: Registry): string {
-  const known = registry.all.map(({ type, version }) => `(${quote(type)}, ${version})`).join(', ');
+  const known = registry.all.map(({ type, version }) => `(${literal(type)}, ${version})`).join(', ');
   return `(line."type", line.v) IN (${known})`;
 }
 
@@ -243,7 +232,7 @@ export function deleteLines(linesFile: string): string {
 }
 
 function readLineNumbers(file: string): string {
-  return `read_json(${quote(file)}, format = 'newline_delimited', columns = {'line': 'BIGINT'})`;
+  return `read_json(${literal(file)}, format = 'newline_delimited', columns = {'line': 'BIGINT'})`;
 }
 
 /** Row ids of `line`, the end exclusive. */
@@ -290,7 +279,7 @@ export function copyRows(table: TableSql, target: CopyTarget): string {
       : table.branches.map((branch) => branchRows(table, branch, target));
   const form = parquetCopyOptions({ profile: 'zstd', age: passing ? 'passing' : 'fresh' });
   const options = `${form}, RETURN_STATS${partitions.length > 1 ? ', PARTITION_BY (s, day)' : ''}`;
-  return `COPY (${selects.map((select) => `(${select})`).join(' UNION ALL ')}) TO ${quote(path)} (${options})`;
+  return `COPY (${selects.map((select) => `(${select})`).join(' UNION ALL ')}) TO ${literal(path)} (${options})`;
 }
 
 function allRows(table: TableSql, target: CopyTarget): string {
@@ -333,5 +322,5 @@ function rowsOf({ partitions, places }: CopyTarget): string {
 
 /** Counts the rows of finished files from their own footers. */
 export function countRows(files: readonly string[]): string {
-  return `SELECT file_name, num_rows FROM parquet_file_metadata([${files.map(quote).join(', ')}])`;
+  return `SELECT file_name, num_rows FROM parquet_file_metadata([${files.map(literal).join(', ')}])`;
 }

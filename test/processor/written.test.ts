@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Duplicates, type StoredIds } from '../../lake/dedupe/duplicates.ts';
-import { Engine, quote, type Session } from '../../lake/flush/engine.ts';
+import { Engine, type Session } from '../../lake/flush/engine.ts';
+import { literal } from '../../lake/sqlEngine.ts';
 import { Preparation } from '../../lake/flush/prepare.ts';
 import { groupPartitions, writeWindow, type WrittenWindow } from '../../lake/flush/write.ts';
 import type { ClosedWindow, LineRun } from '../../lake/window/window.ts';
@@ -76,7 +77,7 @@ async function rowsOf({ files }: Pick<WrittenWindow, 'files'>): Promise<string[]
   const rows: string[] = [];
   for (const { localFile, source, date } of files) {
     const found = await session.run(`SELECT event_id, segment_id, receipt_id, "type", epoch_us(event_time) AS us,
-      strftime(event_time, '%Y-%m-%d') AS day FROM read_parquet(${quote(localFile)})`);
+      strftime(event_time, '%Y-%m-%d') AS day FROM read_parquet(${literal(localFile)})`);
     const keys = found.map(({ type, us }) => `${String(type)} ${String(us).padStart(20)}`);
     expect(keys).toEqual(keys.toSorted());
     expect(found.every((row) => row.segment_id === source.segmentId && row.day === date)).toBe(true);
@@ -171,7 +172,7 @@ test('an event that cannot become a row is found and set aside, wherever in the 
   );
   const [quarantined] = written.files.filter(({ table }) => table === 'quarantine');
   const [row] = await session.run(
-    `SELECT event_id, code, split_part(receipt_id, '-', 3) AS sequence FROM read_parquet(${quote(quarantined!.localFile)})`,
+    `SELECT event_id, code, split_part(receipt_id, '-', 3) AS sequence FROM read_parquet(${literal(quarantined!.localFile)})`,
   );
   expect(row).toEqual({ event_id: sent[4]!.events[1]!.eventId, code: 'schema_unknown', sequence: '5' });
 });
