@@ -1,3 +1,5 @@
+import { CodedError } from '../schemas/errors.ts';
+
 /** What a failure of the lake is: its HTTP status, how loud it is logged, whether the same request may succeed later. */
 export interface LakeErrorKind {
   status: number;
@@ -116,15 +118,5 @@ export const LAKE_ERRORS = {
 
 export type LakeErrorCode = keyof typeof LAKE_ERRORS;
 
-/** A failure with a stable code and a message that is safe to show to the caller. */
-export class LakeError extends Error {
-  readonly code: LakeErrorCode;
-  readonly retryAfterSeconds: number | undefined;
-
-  constructor(code: LakeErrorCode, message: string, options: { retryAfterSeconds?: number; cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? {} : { cause: options.cause });
-    this.name = 'LakeError';
-    this.code = code;
-    this.retryAfterSeconds = options.retryAfterSeconds;
-  }
-}
+/** A failure of the lake or the query server. */
+export class LakeError extends CodedError<LakeErrorCode> {}

@@ -73,15 +73,18 @@ export const EVENT_ERRORS = {
 export type RequestErrorCode = keyof typeof REQUEST_ERRORS;
 export type EventErrorCode = keyof typeof EVENT_ERRORS;
 
-/** A failure with a stable code, safe to show to the caller. */
-export class SporError extends Error {
-  readonly code: RequestErrorCode;
+/** A failure with a stable code and a message that is safe to show to the caller. */
+export class CodedError<Code extends string> extends Error {
+  readonly code: Code;
   readonly retryAfterSeconds: number | undefined;
 
-  constructor(code: RequestErrorCode, message: string, options: { retryAfterSeconds?: number; cause?: unknown } = {}) {
+  constructor(code: Code, message: string, options: { retryAfterSeconds?: number | undefined; cause?: unknown } = {}) {
     super(message, options.cause === undefined ? {} : { cause: options.cause });
-    this.name = 'SporError';
+    this.name = new.target.name;
     this.code = code;
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }
+
+/** A failure of a request to the receiver. */
+export class SporError extends CodedError<RequestErrorCode> {}

@@ -3,6 +3,7 @@ import { delay } from '../../runtime/retry.ts';
 import { openSecretStore, type SecretWatch } from '../../runtime/secretStore.ts';
 import { keyId, newSecret, secretHash, stateOf, type SecretRecord, type SecretState } from '../../schemas/keys.ts';
 import { LAKE_ERRORS, LakeError } from '../errors.ts';
+import { StreamUnavailableError } from '../tail/streamErrors.ts';
 
 /** A key or token as lists show it: everything but the secret, which nobody has. */
 export type Listed<T> = T & { id: string; state: SecretState };
@@ -13,12 +14,12 @@ export interface Secrets<T extends SecretRecord> {
   list(nowMs: number): Listed<T>[];
   /**
    * A new secret of the record's rights. This is the only time it is seen.
-   * @throws LakeError stream_unavailable: whether it was created is unknown then; it shows in the list if so.
+   * @throws StreamUnavailableError: whether it was created is unknown then; it shows in the list if so.
    */
   create(prefix: Parameters<typeof newSecret>[0], record: T): Promise<{ secret: string; created: Listed<T> }>;
   /**
    * Withdraws a secret by its id; withdrawing it again changes nothing.
-   * @throws LakeError secret_unknown, stream_unavailable
+   * @throws LakeError secret_unknown; StreamUnavailableError
    */
   revoke(id: string, nowMs: number): Promise<Listed<T>>;
 }
@@ -75,6 +76,6 @@ async function answered<R>(write: () => Promise<R>): Promise<R> {
   try {
     return await write();
   } catch (error) {
-    throw new LakeError('stream_unavailable', LAKE_ERRORS.stream_unavailable.help, { cause: error });
+    throw new StreamUnavailableError(undefined, { cause: error });
   }
 }

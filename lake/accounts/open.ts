@@ -1,8 +1,8 @@
 import type { NatsConnection } from '../../runtime/nats.ts';
+import { StreamUnavailableError } from '../tail/streamErrors.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { openTable, type Table } from '../delta/table.ts';
 import { openDuckdb } from '../duckdb.ts';
-import { LAKE_ERRORS, LakeError } from '../errors.ts';
 import type { LocalFiles } from '../query/localFiles.ts';
 import type { Storage } from '../storage/storage.ts';
 import { tableSpec, type TableName } from '../tables.ts';
@@ -15,13 +15,13 @@ import { askStream, TenantStreams } from './tenantStream.ts';
 
 /** What the lake can tell of how it came about. */
 export interface Accounts {
-  /** @throws LakeError receipt_malformed, receipt_unknown, stream_unavailable, storage_unavailable */
+  /** @throws LakeError receipt_malformed, receipt_unknown, storage_unavailable; StreamUnavailableError */
   receipt(id: string, reader: { tenantId: string; segmentIds: readonly string[] }): Promise<ReceiptAnswer>;
-  /** @throws LakeError stream_unavailable, storage_unavailable */
+  /** @throws LakeError storage_unavailable; StreamUnavailableError */
   completeness(tenantId: string): Promise<Completeness>;
   /**
    * Days are of receipt, UTC.
-   * @throws LakeError stream_unavailable, storage_unavailable, tables_too_large
+   * @throws LakeError storage_unavailable, tables_too_large; StreamUnavailableError
    */
   reconcile(tenantId: string, days: Days): Promise<Reconciliation>;
   close(): Promise<void>;
@@ -59,13 +59,13 @@ export function openAccounts(options: AccountsOptions): Accounts {
   };
   const withStream = async <T>(task: (stream: OpenStream) => Promise<T>): Promise<T> => {
     const connection = options.connection();
-    if (!connection) throw new LakeError('stream_unavailable', LAKE_ERRORS.stream_unavailable.help);
+    if (!connection) throw new StreamUnavailableError();
     if (opened?.connection !== connection) opened = { connection, stream: openStream(connection, replicas) };
     try {
       return await task(await opened.stream);
     } catch (error) {
       // Had opening failed, it would fail for ever.
-      if (error instanceof LakeError && error.code === 'stream_unavailable') opened = undefined;
+      if (error instanceof StreamUnavailableError) opened = undefined;
       throw error;
     }
   };

@@ -73,7 +73,7 @@ const LOOK_AGAIN_MS = 500;
  * quarantined are counted from the rows of the data files of one snapshot; duplicates, erased and expired are what the commits
  * say; pending is in the stream after what the tables have. Differences are named by receipt where the stream has it, or the
  * rows do; else by commit.
- * @throws LakeError storage_unavailable, stream_unavailable, tables_too_large
+ * @throws LakeError storage_unavailable, tables_too_large; StreamUnavailableError
  */
 export async function reconcile(tenantId: string, days: Days, sources: ReconcileSources): Promise<Reconciliation> {
   for (let look = 1; ; look++) {

@@ -1,9 +1,9 @@
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '../../runtime/nats.ts';
+import { StreamUnavailableError } from '../tail/streamErrors.ts';
 import { streamInfo } from '../../runtime/streams.ts';
 import { streamEpoch } from '../../schemas/receipt.ts';
 import { shardOf, streamName } from '../../schemas/subjects.ts';
-import { LAKE_ERRORS, LakeError } from '../errors.ts';
 import { asStreamMessage, nextMessages } from '../tail/nextMessages.ts';
 import type { StreamMessage } from '../window/message.ts';
 
@@ -24,17 +24,20 @@ export interface StreamState {
 const READ_BYTES = 8 * 1_048_576;
 const NO_MESSAGE = 10037;
 
-/** Runs a request to the stream server. @throws LakeError stream_unavailable */
+/** Runs a request to the stream server. @throws StreamUnavailableError */
 export async function askStream<T>(task: () => Promise<T>): Promise<T> {
   try {
     return await task();
   } catch (cause) {
-    if (cause instanceof LakeError) throw cause;
-    throw new LakeError('stream_unavailable', LAKE_ERRORS.stream_unavailable.help, { retryAfterSeconds: 1, cause });
+    if (cause instanceof StreamUnavailableError) throw cause;
+    throw new StreamUnavailableError(undefined, { retryAfterSeconds: 1, cause });
   }
 }
 
-/** What the streams hold of a tenant. Every method throws LakeError stream_unavailable. Asks the stream's leader wherever an old answer would be a wrong one. */
+/**
+ * What the streams hold of a tenant. Asks the stream's leader wherever an old answer would be a wrong one.
+ * Every method throws StreamUnavailableError.
+ */
 export class TenantStreams {
   readonly #connection: NatsConnection;
   readonly #manager: JetStreamManager;

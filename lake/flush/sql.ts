@@ -12,7 +12,7 @@ import { duckdbType, type StructField } from '../../schemas/columnType.ts';
 import { LIMITS } from '../../schemas/limits.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { literal } from '../sqlEngine.ts';
-import { hexId, uuidHex } from '../sqlText.ts';
+import { uuidHex } from '../sqlText.ts';
 
 /** How one of the two tables is made from a window: what its lines hold, and the selects that give its rows in order. */
 export interface TableSql {

@@ -1,8 +1,11 @@
+import { StreamUnavailableError } from '../tail/streamErrors.ts';
 import { LAKE_ERRORS, LakeError } from '../errors.ts';
 import { jsonReply, type Reply } from './route.ts';
 
-/** Any error as one of the table; what is not known is `internal`. */
+/** Any error as one of the table: an unknown one is `internal`. */
 export function asLakeError(error: unknown): LakeError {
+  if (error instanceof StreamUnavailableError)
+    return new LakeError(error.code, error.message, { retryAfterSeconds: error.retryAfterSeconds, cause: error.cause });
   return error instanceof LakeError ? error : new LakeError('internal', LAKE_ERRORS.internal.help, { cause: error });
 }
 

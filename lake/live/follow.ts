@@ -1,8 +1,8 @@
 import { DeliverPolicy, jetstream, jetstreamManager, type ConsumerMessages } from '@nats-io/jetstream';
 import type { NatsConnection } from '../../runtime/nats.ts';
+import { StreamUnavailableError } from '../tail/streamErrors.ts';
 import { streamEpoch } from '../../schemas/receipt.ts';
 import { formatSubject, shardOf, streamName, type SubjectKind } from '../../schemas/subjects.ts';
-import { LAKE_ERRORS, LakeError } from '../errors.ts';
 import { listShards } from '../tail/listShards.ts';
 
 /** A message of a tenant, as the stream stored it. */
@@ -27,7 +27,7 @@ const KINDS: readonly SubjectKind[] = ['events', 'quarantine'];
 
 /**
  * Follows a tenant's subjects from this moment on. What is seen is stored: the stream hands out nothing else.
- * @throws LakeError stream_unavailable
+ * @throws StreamUnavailableError
  */
 export async function followTenant(
   connection: NatsConnection,
@@ -35,8 +35,7 @@ export async function followTenant(
 ): Promise<Following> {
   try {
     const streams = await listShards(await jetstreamManager(connection));
-    if (streams.length === 0)
-      throw new LakeError('stream_unavailable', 'There is no event stream yet: start a receiver.');
+    if (streams.length === 0) throw new StreamUnavailableError('There is no event stream yet: start a receiver.');
     const shard = shardOf(tenantId, streams.length);
     const { created } = streams[shard]!;
     const segments = segmentIds.length === 0 ? ['*'] : segmentIds;
@@ -57,8 +56,8 @@ export async function followTenant(
       },
     };
   } catch (error) {
-    if (error instanceof LakeError) throw error;
-    throw new LakeError('stream_unavailable', LAKE_ERRORS.stream_unavailable.help, { cause: error });
+    if (error instanceof StreamUnavailableError) throw error;
+    throw new StreamUnavailableError(undefined, { cause: error });
   }
 }
 

@@ -2,6 +2,7 @@ import type { Logger } from '../../runtime/log.ts';
 import type { NatsConnection } from '../../runtime/nats.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { LAKE_ERRORS, LakeError } from '../errors.ts';
+import { StreamUnavailableError } from '../tail/streamErrors.ts';
 import { followTenant, type FollowedMessage } from './follow.ts';
 import { liveEvents, type LiveEvent } from './verdicts.ts';
 
@@ -31,7 +32,7 @@ export interface LiveRequest {
 export interface LiveViews {
   /**
    * News of a tenant's events from now on, until the caller goes away or his token ends.
-   * @throws LakeError too_many_viewers, stream_unavailable
+   * @throws LakeError too_many_viewers; StreamUnavailableError
    */
   open(request: LiveRequest): AsyncIterable<LiveNews>;
   /** Views that are open. */
@@ -77,7 +78,7 @@ export function createLiveViews(options: {
 
   async function* news(request: LiveRequest): AsyncGenerator<LiveNews> {
     const connection = options.connection();
-    if (!connection) throw new LakeError('stream_unavailable', LAKE_ERRORS.stream_unavailable.help);
+    if (!connection) throw new StreamUnavailableError();
     const { tenantId, segmentIds, keyId } = request;
     const ended = AbortSignal.any([request.signal, closed.signal]);
     let following = await followTenant(connection, { tenantId, segmentIds });

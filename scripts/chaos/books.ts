@@ -2,6 +2,7 @@ import { openAccounts, type Accounts } from '../../lake/accounts/open.ts';
 import { rowsOfEvents, type RowReading } from '../../lake/accounts/rows.ts';
 import { openTable } from '../../lake/delta/table.ts';
 import { openDuckdb } from '../../lake/duckdb.ts';
+import { StreamUnavailableError } from '../../lake/tail/streamErrors.ts';
 import { LAKE_ERRORS, LakeError } from '../../lake/errors.ts';
 import { openLocalFiles } from '../../lake/query/open.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
@@ -96,7 +97,8 @@ export class Books {
           findings.push(...(await this.#tryMark(tenantId)));
         } catch (error) {
           // Saying nothing is not saying too much.
-          if (!(error instanceof LakeError && LAKE_ERRORS[error.code].retryable)) throw error;
+          const away = error instanceof StreamUnavailableError;
+          if (!away && !(error instanceof LakeError && LAKE_ERRORS[error.code].retryable)) throw error;
         }
       }
       await delay(PROBE_MS, signal);

@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LAKE_SETTINGS, QUERY_SETTINGS } from '../../lake/config.ts';
 import type { Accounts } from '../../lake/accounts/open.ts';
+import { StreamUnavailableError } from '../../lake/tail/streamErrors.ts';
 import { LakeError } from '../../lake/errors.ts';
 import { readConfig } from '../../runtime/config.ts';
 import { createRegistry } from '../../schemas/registry.ts';
@@ -37,7 +38,8 @@ export async function withAccounts<T>(context: Context, task: (accounts: Account
       }
     });
   } catch (error) {
-    const away = error instanceof LakeError && /^(storage|stream)_unavailable$/.test(error.code);
+    const away =
+      error instanceof StreamUnavailableError || (error instanceof LakeError && error.code === 'storage_unavailable');
     throw away ? new Unavailable(error.message) : error;
   }
 }

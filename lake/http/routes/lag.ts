@@ -1,6 +1,6 @@
 import type { NatsConnection } from '../../../runtime/nats.ts';
-import { LAKE_ERRORS, LakeError } from '../../errors.ts';
 import { readTenantShard } from '../../tail/shardStatus.ts';
+import { StreamUnavailableError } from '../../tail/streamErrors.ts';
 import { jsonReply, type Route } from '../route.ts';
 
 /** The answer of `GET /api/lag`: how far the lake is behind what was acknowledged, for the shard the tenant is in. */
@@ -24,12 +24,12 @@ export function lagRoute(connection: () => NatsConnection | undefined): Route {
     access: 'reader',
     async handle({ reader: { tenantId } }) {
       const open = connection();
-      if (!open) throw new LakeError('stream_unavailable', LAKE_ERRORS.stream_unavailable.help);
+      if (!open) throw new StreamUnavailableError();
       const at = Date.now();
       const status = await readTenantShard(open, tenantId, at).catch((error: unknown) => {
-        throw new LakeError('stream_unavailable', LAKE_ERRORS.stream_unavailable.help, { cause: error });
+        throw new StreamUnavailableError(undefined, { cause: error });
       });
-      if (!status) throw new LakeError('stream_unavailable', 'There is no event stream yet: start a receiver.');
+      if (!status) throw new StreamUnavailableError('There is no event stream yet: start a receiver.');
       const { shard, lagMessages, behindMs, lastCommit } = status;
       const answer: LagAnswer = {
         at,
