@@ -1,13 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { cleanSinceId, ERASURES_ID } from '../delta/guards.ts';
-import { openTable } from '../delta/table.ts';
+import { openTable, type TableSpec } from '../delta/table.ts';
 import { openDuckdb } from '../duckdb.ts';
 import { listMarts } from '../maintenance/marts.ts';
-import { listMarts as ownMarts, martSpec } from '../marts/mart.ts';
 import type { OpenTables } from '../openTables.ts';
 import { literal, type SqlSession } from '../sqlEngine.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { Registry } from '../../schemas/registry.ts';
 import { REPLAY_RECORDS, TABLE_NAMES } from '../tables.ts';
 import type { ReachErasure } from './failpoint.ts';
 import { addErasures, erasuresFolder, readErasures, type ErasedId } from './list.ts';
@@ -18,8 +16,9 @@ import { eraseFromTable, type TableErasure } from './tableErasure.ts';
 export interface EraseOptions {
   storage: Storage;
   tables: OpenTables;
-  registry: Registry;
   tenantId: string;
+  /** The tenant's derived tables that a refresh can make, whether they exist yet or not. */
+  derived: readonly TableSpec[];
   users: readonly string[];
   anonymous: readonly string[];
   /** Erase the anonymous ids linked to the users as well. */
@@ -71,7 +70,7 @@ export async function erase(
   options: EraseOptions,
 ): Promise<{ report: SignedReport; path: string | undefined; linked: string[] }> {
   const { storage, tables, tenantId, users, anonymous, withLinked, dryRun, by, workDir, memoryMb } = options;
-  const { registry, reach = () => undefined } = options;
+  const { derived, reach = () => undefined } = options;
   const startedAt = new Date().toISOString();
   const known = await Promise.all(
     TABLE_NAMES.map(async (name) => (await tables(name, tenantId).snapshot()).version >= 0),
@@ -101,10 +100,9 @@ export async function erase(
     if (!dryRun) for (const name of TABLE_NAMES) await forgetReplays(storage, tables(name, tenantId).spec.root);
     const { txns, metaData } = await tables('events', tenantId).snapshot();
     reach('events-clean');
-    const ours = ownMarts(registry).map((mart) => martSpec(mart, tenantId));
     // Also those that do not exist yet: their first refresh may be under way.
     const existing = await listMarts(storage, tenantId);
-    for (const spec of dryRun ? [] : ours) {
+    for (const spec of dryRun ? [] : derived) {
       const version = erasures[TABLE_NAMES.indexOf('events')]!.verified.version;
       const info = { operation: 'ERASURE MARK' };
       const table = existing.find(({ spec: { root } }) => root === spec.root) ?? openTable(storage, spec);
@@ -112,7 +110,7 @@ export async function erase(
     }
     reach('marts-marked');
     for (const table of await listMarts(storage, tenantId)) {
-      const kind = ours.some(({ root }) => root === table.spec.root) ? 'mart' : 'other';
+      const kind = derived.some(({ root }) => root === table.spec.root) ? 'mart' : 'other';
       erasures.push(await eraseFromTable(table, { ...shared, kind }));
     }
     reach('marts-clean');

@@ -78,6 +78,11 @@ export function martSpec(mart: Mart, tenantId: string): TableSpec {
   };
 }
 
+/** The tables of all marts of a tenant. @throws LakeError storage_path_invalid */
+export function martSpecs(registry: Registry, tenantId: string): TableSpec[] {
+  return listMarts(registry).map((mart) => martSpec(mart, tenantId));
+}
+
 /** The columns in the files: the date of a daily mart is told by the path, as with every partition column. */
 export function storedColumns(mart: Mart): MartColumn[] {
   return isDaily(mart) ? mart.columns.filter(({ name }) => name !== 'date') : mart.columns;

@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os';
+import { martSpecs } from '../../lake/marts/mart.ts';
 import { openTables } from '../../lake/openTables.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
@@ -42,8 +43,8 @@ after the vacuum that follows VACUUM_GRACE_HOURS. A report without the ids is ke
       eraseFromLake({
         storage,
         tables: openTables(storage, registry),
-        registry,
         tenantId,
+        derived: martSpecs(registry, tenantId),
         users,
         anonymous,
         withLinked: values.linked ?? false,

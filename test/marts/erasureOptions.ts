@@ -1,4 +1,5 @@
 import type { EraseOptions } from '../../lake/erasure/erase.ts';
+import { martSpecs } from '../../lake/marts/mart.ts';
 import { openTables } from '../../lake/openTables.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { createRegistry } from '../../schemas/registry.ts';
@@ -10,8 +11,8 @@ export function erasureOptions(storage: Storage, workDir: string, users: readonl
   return {
     storage,
     tables: openTables(storage, REGISTRY),
-    registry: REGISTRY,
     tenantId: 'demo-shop',
+    derived: martSpecs(REGISTRY, 'demo-shop'),
     users,
     anonymous: [],
     withLinked: true,
