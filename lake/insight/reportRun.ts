@@ -5,7 +5,7 @@ import {
   INTEGER,
   VARCHAR,
   type DuckDBConnection,
-  type DuckDBResult,
+  type DuckDBMaterializedResult,
   type DuckDBType,
   type DuckDBValue,
 } from '@duckdb/node-api';
@@ -85,10 +85,13 @@ export function bindReport(request: ReportRequest, registry: Registry = createRe
 
 /**
  * Runs a report over `events_all` and `quarantine_all` of a connection that has the macros (insightMacros in views.ts).
- * @returns a result that streams.
+ * @returns a result with all its rows.
  */
-export function runReport(connection: DuckDBConnection, { sql, values, types }: BoundReport): Promise<DuckDBResult> {
-  return connection.stream(sql, values, types);
+export function runReport(
+  connection: DuckDBConnection,
+  { sql, values, types }: BoundReport,
+): Promise<DuckDBMaterializedResult> {
+  return connection.run(sql, values, types);
 }
 
 /** The last days up to and with today, by UTC, as a report's period. */

@@ -3,8 +3,9 @@ import type { AnswerFormat } from './formats.ts';
 import type { FileAnswer } from './query.ts';
 
 /**
- * An answer as it is handed on: its file, which is removed once the pieces are taken or given up. JSON becomes an object, which
- * begins with what is `told` and ends with the number of rows, whether it was cut, the snapshot and the time it took.
+ * The bytes of an answer. Its file is removed once they are read or given up. JSON becomes an object that begins with `told`
+ * and `truncated`, and ends with the number of rows, the snapshot and the time.
+ * @throws Error from the pieces, where the file has another length than was written: what was sent is not the answer then
  */
 export function answerBytes(
   answer: FileAnswer,
@@ -12,17 +13,22 @@ export function answerBytes(
   told: Readonly<Record<string, string>> = {},
 ): { length: number; pieces: AsyncGenerator<string | Uint8Array> } {
   const { rowCount, truncated, snapshot, elapsedMs, bytes } = answer;
-  const front = JSON.stringify(told).slice(0, -1);
-  const before = format !== 'json' ? '' : front === '{' ? front : `${front},`;
-  const after = format === 'json' ? `,${JSON.stringify({ rowCount, truncated, snapshot, elapsedMs }).slice(1)}` : '';
+  const before = format === 'json' ? `${JSON.stringify({ ...told, truncated }).slice(0, -1)},` : '';
+  const after = format === 'json' ? `,${JSON.stringify({ rowCount, snapshot, elapsedMs }).slice(1)}` : '';
   const length = bytes + Buffer.byteLength(before) + Buffer.byteLength(after);
   return { length, pieces: pieces(answer, before, after) };
 }
 
 async function* pieces(answer: FileAnswer, before: string, after: string): AsyncGenerator<string | Uint8Array> {
+  const { file, bytes } = answer;
   try {
     if (before !== '') yield before;
-    for await (const chunk of createReadStream(answer.file)) yield chunk as Buffer;
+    let read = 0;
+    for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+      read += chunk.length;
+      yield chunk;
+    }
+    if (read !== bytes) throw new Error(`the file of an answer has ${read} bytes, where ${bytes} were written`);
     if (after !== '') yield after;
   } finally {
     await answer.remove();

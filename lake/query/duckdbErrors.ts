@@ -44,3 +44,10 @@ export function classify(error: unknown): LakeError {
   }
   return new LakeError(code, message.trim(), { cause: error });
 }
+
+/** The error of a statement that was sent behind a line of our own: its text counts the lines of the statement alone. */
+export function behindOwnLine(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const counted = error.message.replace(/^LINE (\d+):/m, (_, line: string) => `LINE ${Number(line) - 1}:`);
+  return new Error(counted, { cause: error });
+}

@@ -1,7 +1,8 @@
-import type { DuckDBConnection, DuckDBInstance, DuckDBResult, DuckDBType, DuckDBValue } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { LakeError } from '../errors.ts';
 import { classify } from './duckdbErrors.ts';
 import { openInstance, type InstanceLimits, type OpenInstance } from './instances.ts';
+import { INTERRUPT_EVERY_MS, openRowStream, type RowStream, type SqlParameters } from './rowStream.ts';
 import { literal } from '../sqlEngine.ts';
 
 export interface SandboxLimits extends InstanceLimits {
@@ -23,24 +24,11 @@ export interface SandboxQuery {
   signal?: AbortSignal;
 }
 
-/** Values of a statement's `$name` parameters, and their types where a value alone does not tell. */
-export interface SqlParameters {
-  values: Record<string, DuckDBValue>;
-  types: Record<string, DuckDBType>;
-}
-
-/** A query that has begun just now may not notice one interrupt: it is repeated until the query ends. */
-const INTERRUPT_EVERY_MS = 25;
-
 /** A locked database, ready for the query. */
 export interface SandboxSession {
   connection: DuckDBConnection;
   /** Starts the query. */
-  stream(): Promise<DuckDBResult>;
-  /** Ends a query whose rest is not wanted; closing around it would leave its memory to the garbage collector. */
-  drain(result: DuckDBResult): Promise<void>;
-  /** @throws LakeError when the time is up or the caller has gone. */
-  check(): void;
+  stream(): Promise<RowStream>;
 }
 
 /**
@@ -68,9 +56,7 @@ export async function runSandboxed<T>(
     stop.check();
     return await task({
       connection: opened,
-      stream: () => opened.stream(query.sql, query.parameters?.values, query.parameters?.types),
-      drain: (result) => drain(result, opened),
-      check: () => stop.check(),
+      stream: () => openRowStream(opened, { sql: query.sql, parameters: query.parameters, check: () => stop.check() }),
     });
   } catch (error) {
     throw stop.reason() ?? classify(error);
@@ -105,18 +91,6 @@ async function lockDown(connection: DuckDBConnection, { views, files }: SandboxQ
   await connection.run(`SET allowed_paths = [${files.map(literal).join(', ')}]`);
   await connection.run('SET enable_external_access = false');
   await connection.run('SET lock_configuration = true');
-}
-
-async function drain(result: DuckDBResult, connection: DuckDBConnection): Promise<void> {
-  const again = setInterval(() => connection.interrupt(), INTERRUPT_EVERY_MS);
-  connection.interrupt();
-  try {
-    while ((await result.fetchChunk())?.rowCount);
-  } catch (error) {
-    if (classify(error).code !== 'query_cancelled') throw error;
-  } finally {
-    clearInterval(again);
-  }
 }
 
 interface Stop {

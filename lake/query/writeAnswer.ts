@@ -3,6 +3,7 @@ import { LakeError } from '../errors.ts';
 import { parquetCopyOptions } from '../parquet.ts';
 import { literal } from '../sqlEngine.ts';
 import { createArrowEncoder } from './arrowEncoder.ts';
+import { behindOwnLine } from './duckdbErrors.ts';
 import { createTextEncoder, type AnswerColumn, type AnswerFormat } from './formats.ts';
 import type { OpenInstance } from './instances.ts';
 import { runSandboxed, type SandboxLimits, type SandboxQuery, type SandboxSession } from './sandbox.ts';
@@ -44,26 +45,24 @@ async function writeRows(
   session: SandboxSession,
   { format, file, limits }: { format: Exclude<AnswerFormat, 'parquet'>; file: string; limits: SandboxLimits },
 ): Promise<AnswerFacts> {
-  const result = await session.stream();
-  const types = result.columnTypes();
-  const columns = result.columnNames().map((name, index) => ({ name, type: String(types[index]) }));
-  const encoder =
-    format === 'arrow' ? createArrowEncoder(result.columnNames(), types) : createTextEncoder(format, columns);
+  const stream = await session.stream();
+  const { names, types } = stream;
+  const columns = names.map((name, index) => ({ name, type: String(types[index]) }));
+  const encoder = format === 'arrow' ? createArrowEncoder(names, types) : createTextEncoder(format, columns);
   const target = await open(file, 'wx');
   try {
     let bytes = await write(target, encoder.head);
     let rowCount = 0;
     let truncated = false;
     // No limit is overshot by more than a chunk of 2,048 rows in memory.
-    for (let chunk = await result.fetchChunk(); chunk?.rowCount; chunk = await result.fetchChunk()) {
-      const rows = chunk.getRows();
+    for await (const rows of stream.chunks()) {
       const { data, taken } = encoder.rows(rows.slice(0, limits.maxRows - rowCount), limits.maxBytes - bytes);
       bytes += await write(target, data);
       rowCount += taken;
       truncated = taken < rows.length;
       if (truncated) break;
     }
-    if (truncated) await session.drain(result);
+    if (truncated) await stream.drain();
     bytes += await write(target, encoder.tail);
     return { columns, rowCount, truncated, bytes };
   } finally {
@@ -89,7 +88,9 @@ async function writeParquet(
   const copy = (from: string, to: string): string => `COPY (${from}) TO ${literal(to)} (${parquetCopyOptions()})`;
   const first = firstOf(file);
   const run = async (): Promise<number> => {
-    const copied = await connection.runAndReadAll(copy(rows, first), values, types);
+    const copied = await connection.runAndReadAll(copy(rows, first), values, types).catch((error: unknown) => {
+      throw behindOwnLine(error);
+    });
     return Number(copied.getRows()[0]?.[0] ?? 0);
   };
   const count = await withinSize(first, limits.maxBytes, () => connection.interrupt(), run);

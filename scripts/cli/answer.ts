@@ -1,7 +1,4 @@
-import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { resolve } from 'node:path';
 import { answerBytes } from '../../lake/query/answerBytes.ts';
 import type { AnswerFormat } from '../../lake/query/formats.ts';
 import type { Queries, QueryAnswer, QueryRequest } from '../../lake/query/query.ts';
@@ -9,6 +6,7 @@ import type { Json } from '../../lake/query/values.ts';
 import { UsageError, type Context } from './command.ts';
 import { numberOption } from './number.ts';
 import { formatTable } from './table.ts';
+import { writeWhole, type Pieces } from './wholeFile.ts';
 
 /** Those of the query server, and one to look at. */
 const FORMATS = ['table', 'json', 'ndjson', 'csv', 'parquet', 'arrow'] as const satisfies ('table' | AnswerFormat)[];
@@ -61,7 +59,8 @@ export function wantedAnswer(
 }
 
 /**
- * Asks, and writes the answer where it is wanted.
+ * Asks, and writes the answer where it is wanted. Says on standard error, before the first row, that a limit cut the answer.
+ * @param more how to see more rows
  * @param forEyes what a table shows of a row
  * @throws LakeError
  */
@@ -70,25 +69,30 @@ export async function writeAnswer(
   queries: Queries,
   asked: QueryRequest,
   { format, out, version }: Wanted,
-  forEyes = (row: Json[]): Json[] => row,
+  { more, forEyes = (row) => row }: { more: string; forEyes?: (row: Json[]) => Json[] },
 ): Promise<Pick<QueryAnswer, 'rowCount' | 'truncated' | 'snapshot'>> {
   const request = { ...asked, asOf: { version } };
   if (format === 'table') {
     const answer = await queries.run(request);
+    sayCut(context, answer, more);
     await write(context, out, [tableOf(answer, forEyes)]);
     return answer;
   }
   const answer = await queries.answer({ ...request, format });
+  sayCut(context, answer, more);
   await write(context, out, withLineEnd(answerBytes(answer, format).pieces, format === 'json' ? '\n' : ''));
   return answer;
+}
+
+function sayCut(context: Context, { truncated, rowCount }: Pick<QueryAnswer, 'truncated' | 'rowCount'>, more: string) {
+  if (!truncated) return;
+  context.err(`spor: a limit of rows or bytes (LAKE_QUERY_MAX_BYTES) keeps only the first ${rowCount} rows; ${more}\n`);
 }
 
 function tableOf({ columns, rows, rowCount }: QueryAnswer, forEyes: (row: Json[]) => Json[]): string {
   const names = columns.map(({ name }) => name);
   return `${formatTable(names, rows.map(forEyes))}${rowCount} ${rowCount === 1 ? 'row' : 'rows'}\n`;
 }
-
-type Pieces = Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>;
 
 async function* withLineEnd(pieces: Pieces, end: string): AsyncGenerator<string | Uint8Array> {
   yield* pieces;
@@ -100,6 +104,5 @@ async function write(context: Context, out: string | undefined, pieces: Pieces):
     for await (const piece of pieces) context.out(piece);
     return;
   }
-  await mkdir(dirname(out), { recursive: true });
-  await pipeline(pieces, createWriteStream(out));
+  await writeWhole(out, pieces);
 }

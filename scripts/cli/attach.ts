@@ -1,10 +1,11 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { createRegistry } from '../../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
 import { dateOption } from './date.ts';
 import { onLake } from './openLake.ts';
 import { requiredId } from './secrets.ts';
+import { writeWhole } from './wholeFile.ts';
 
 const USAGE = `Usage: spor attach <file> --tenant <id> [options]
 
@@ -53,7 +54,11 @@ export const attach = command({
       const { attachment } = await import('../../lake/attach/statements.ts');
       const { statements, version, files } = await attachment(storage, createRegistry(), scope);
       await mkdir(dirname(path), { recursive: true });
-      if (kind === 'sql') await writeFile(path, statements.map((statement) => `${statement};\n\n`).join(''));
+      if (kind === 'sql')
+        await writeWhole(
+          path,
+          statements.map((statement) => `${statement};\n\n`),
+        );
       else await (await import('../../lake/attach/database.ts')).writeDatabase(path, statements);
       return { file: path, tenantId, version, files };
     });

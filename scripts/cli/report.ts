@@ -76,10 +76,9 @@ function reportCommand(report: Report): Command {
       };
       const asked = usage(() => reportQuery(request, { tenantId, segmentIds: [] }, createRegistry()));
       const answer = await withLakeQueries(context, {}, (queries) =>
-        writeAnswer(context, queries, asked, wanted, forEyes),
+        writeAnswer(context, queries, asked, wanted, { more: 'set --limit', forEyes }),
       );
       if (answer.snapshot.version < 0) context.err(`spor: the lake has nothing of this for tenant ${tenantId} yet\n`);
-      if (answer.truncated) context.err(`spor: only the first ${answer.rowCount} rows are shown; set --limit\n`);
       return EXIT.done;
     },
   });

@@ -54,12 +54,12 @@ export const sql = command({
         ? {}
         : { LAKE_QUERY_MAX_ROWS: String(numberOption('--max-rows', maxRows, { min: 1, max: 10_000_000 })) }),
     };
-    const answer = await withLakeQueries(context, limits, (queries) => writeAnswer(context, queries, request, wanted));
+    const answer = await withLakeQueries(context, limits, (queries) =>
+      writeAnswer(context, queries, request, wanted, { more: '--max-rows shows more' }),
+    );
     if (answer.snapshot.version < 0 && /\bfrom\b/i.test(request.sql)) {
       context.err(`spor: the lake has nothing of this for tenant ${request.tenantId} yet\n`);
     }
-    if (answer.truncated)
-      context.err(`spor: only the first ${answer.rowCount} rows are shown; --max-rows shows more\n`);
     return EXIT.done;
   },
 });

@@ -27,7 +27,7 @@ export async function report(connection: DuckDBConnection, request: ReportReques
   return rowsOf(await runReport(connection, bindReport(request)));
 }
 
-async function rowsOf(result: Awaited<ReturnType<DuckDBConnection['stream']>>): Promise<Row[]> {
+async function rowsOf(result: Awaited<ReturnType<DuckDBConnection['run']>>): Promise<Row[]> {
   const names = result.columnNames();
   const rows = await result.getRows();
   return rows.map((values) => Object.fromEntries(values.map((value, index) => [names[index]!, jsonValue(value)])));

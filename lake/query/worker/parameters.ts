@@ -1,5 +1,5 @@
 import { DOUBLE, DuckDBDateValue, DuckDBTimestampTZValue, INTEGER, VARCHAR, type DuckDBType } from '@duckdb/node-api';
-import type { SqlParameters } from '../sandbox.ts';
+import type { SqlParameters } from '../rowStream.ts';
 
 /** Parameters in a form that passes between processes, which keep no classes. */
 export interface PlainParameters {
