@@ -106,7 +106,7 @@ function firstOf(file: string): string {
   return `${file}.first`;
 }
 
-/** Interrupts a task once its file is too large. */
+/** Interrupts a task once its file is too large, and fails one that was done before its size was looked at. */
 async function withinSize<T>(file: string, maxBytes: number, stop: () => void, task: () => Promise<T>): Promise<T> {
   let tooLarge = false;
   const timer = setInterval(() => {
@@ -118,11 +118,14 @@ async function withinSize<T>(file: string, maxBytes: number, stop: () => void, t
       () => undefined, // it is not there yet
     );
   }, SIZE_EVERY_MS);
+  const fault = (): LakeError =>
+    new LakeError('answer_too_large', `The answer is over ${maxBytes} bytes. Narrow the query, or ask in parts.`);
   try {
-    return await task();
+    const done = await task();
+    if ((await stat(file)).size > maxBytes) throw fault();
+    return done;
   } catch (error) {
-    if (!tooLarge) throw error;
-    throw new LakeError('answer_too_large', `The answer is over ${maxBytes} bytes. Narrow the query, or ask in parts.`);
+    throw tooLarge ? fault() : error;
   } finally {
     clearInterval(timer);
   }

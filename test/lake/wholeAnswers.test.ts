@@ -98,6 +98,12 @@ describe.each(NAMES)('an answer in %s is whole, or an error', (format) => {
     });
   });
 
+  test('the limit of bytes holds for an answer that is made at once', async () => {
+    const asked = ask(format, { sql: 'select i from range(2000) t(i)' }, { maxBytes: 512 });
+    const ended: unknown = await asked.catch((error: unknown) => error);
+    expect(ended).toMatchObject(format === 'parquet' ? { code: 'answer_too_large' } : { truncated: true });
+  });
+
   test('the limit of bytes cuts and says so, or is answer_too_large', async () => {
     const sql = 'select i, hash(i)::varchar h from range(10000000) t(i)';
     const ended = await ask(format, { sql }, { maxBytes: 1_000_000 }).catch((error: unknown) => error);
