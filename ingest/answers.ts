@@ -17,10 +17,14 @@ export function acceptedAnswer(receiptId: string, accepted: number, rejected: re
   return { status: 202, body, code: 'accepted', retryAfterSeconds: undefined };
 }
 
-/** 200: what would have become of the batch. */
+/** What the batch would become: 200, or the failure of the real send where no event is valid. */
 export function dryRunAnswer(rejected: readonly RejectedEvent[], rows: readonly object[]): Answer {
-  const body = JSON.stringify({ accepted: rows.length, rejected: rejected.map(verdict), rows });
-  return { status: 200, body, code: 'dry_run', retryAfterSeconds: undefined };
+  const facts = { accepted: rows.length, rejected: rejected.map(verdict), rows };
+  const failed = rows.length === 0;
+  const message = `All ${rejected.length} events would be refused; "rejected" says why. This is a dry run: nothing was stored.`;
+  const body = JSON.stringify(failed ? { code: 'no_valid_event', message, ...facts } : facts);
+  const status = failed ? REQUEST_ERRORS.no_valid_event.status : 200;
+  return { status, body, code: 'dry_run', retryAfterSeconds: undefined };
 }
 
 /** A failure of the whole request, by the error table. */

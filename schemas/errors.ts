@@ -17,6 +17,10 @@ const busy = (status: number, level: ErrorKind['level'], help: string): ErrorKin
 
 /** Failures of a whole request. */
 export const REQUEST_ERRORS = {
+  parameter_invalid: client(
+    400,
+    'A parameter of the address is unknown, given twice, or has a value that means nothing. Nothing was stored; the message says which parameters there are.',
+  ),
   body_not_json: client(400, 'The body is not JSON text in UTF-8. Send one JSON object.'),
   body_invalid: client(400, 'The body has the wrong shape. Send {"instrumentationKey", "sentAt", "events": […]}.'),
   body_encoding_invalid: client(400, 'The body could not be decompressed as its Content-Encoding says.'),

@@ -74,8 +74,9 @@ export function openApiDocument(registry: Registry, version: string): Record<str
             {
               name: 'dryRun',
               in: 'query',
-              description: '1: answer the verdict and the rows, store nothing.',
-              schema: { type: 'string', enum: ['1'] },
+              description:
+                '1 or true: answer the verdict and the rows, store nothing; a batch without a valid event answers 400 as it would be. 0 or false: as without it. Any other value or parameter is refused.',
+              schema: { type: 'string', enum: ['1', 'true', '0', 'false'] },
             },
           ],
           requestBody: {

@@ -14,7 +14,8 @@ export interface RequestHead {
   contentEncoding: string;
   /** Undefined for a chunked body. */
   contentLength: number | undefined;
-  dryRun: boolean;
+  /** Without the question mark; empty where there is none. */
+  query: string;
   /** Whether where the body ends is said twice, or not in digits: then nothing after the head can be trusted. */
   framingFault: string | undefined;
 }
@@ -28,7 +29,7 @@ export function readHead(request: HttpRequest): RequestHead {
     contentType: '',
     contentEncoding: '',
     contentLength: undefined,
-    dryRun: request.getQuery('dryRun') === '1',
+    query: request.getQuery() ?? '',
     framingFault: undefined,
   };
   let chunked = false;

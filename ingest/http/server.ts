@@ -17,6 +17,7 @@ import type { Intake } from '../intake.ts';
 import type { IngestMetrics } from '../metrics.ts';
 import { readBody, type BodyReading } from './body.ts';
 import { allowOrigin, answerPreflight } from './cors.ts';
+import { isDryRun } from './dryRun.ts';
 import { addProbes, type Readiness } from './probes.ts';
 import { bodyCoding, readHead, type RequestHead } from './requestHead.ts';
 
@@ -121,8 +122,9 @@ export class IngestServer {
     });
     try {
       head = readHead(request);
-      const { key: headerKey, origin, userAgent, dryRun, contentLength } = head;
+      const { key: headerKey, origin, userAgent, contentLength } = head;
       const intake = this.#admit(head);
+      const dryRun = isDryRun(head.query);
       const coding = bodyCoding(head);
       const { budget } = this.#options;
       reading = readBody(response, { contentLength, limit: LIMITS.bodyBytes, budget }, (body) => {

@@ -213,6 +213,53 @@ describe('a dry run', () => {
     expect(await receiver.stored()).toEqual(before);
   });
 
+  it.each(['?dryRun=true', '?%64ryRun=1', '?dryRun=1&'])('is asked for with %s as well', async (query) => {
+    const before = await receiver.stored();
+    const response = await receiver.post({ instrumentationKey: key, events: [anEvent()] }, { query });
+    expect([response.status, await response.json()]).toMatchObject([200, { accepted: 1, rejected: [] }]);
+    expect(await receiver.stored()).toEqual(before);
+  });
+
+  it.each([
+    ...['?dryRun', '?dryRun=', '?dryRun=yes', '?dryRun=TRUE', '?dryRun=2', '?dryRun=1%20', '?dryRun=true%0D'],
+    ...['?dry_run=1', '?dry-run=1', '?DRYRUN=1', '?dryrun=true', '?dry=1', '?test=1', '?dryRun[]=1', '??dryRun=1'],
+    ...['?dryRun=1&dryRun=0', '?dryRun=0&dryRun=1', '?dryRun=1&dryRun=1', '?dryRun=1&v=2', '?amp;dryRun=1', '?%ff=1'],
+  ])('that nobody can be sure of is refused and stores nothing: %s', async (query) => {
+    const before = await receiver.stored();
+    for (const body of [
+      { instrumentationKey: key, events: [anEvent()] },
+      { instrumentationKey: key, events: [1] },
+      'no',
+    ]) {
+      const response = await receiver.post(body, { query, headers: { origin: 'https://shop.example' } });
+      expect(response.headers.get('access-control-allow-origin')).toBe('https://shop.example');
+      const answer = (await response.json()) as { code: string; message: string };
+      expect([response.status, answer.code]).toEqual([400, 'parameter_invalid']);
+      expect(answer.message).toContain('?dryRun=1');
+    }
+    expect(await receiver.stored()).toEqual(before);
+  });
+
+  it.each(['?dryRun=0', '?dryRun=false', '?'])('is not meant by %s', async (query) => {
+    const response = await receiver.post({ instrumentationKey: key, events: [anEvent()] }, { query });
+    const { receiptId } = (await response.json()) as { receiptId: string };
+    expect(response.status).toBe(202);
+    expect((await receiver.resolve(receiptId)).events).toHaveLength(1);
+  });
+
+  it('answers the status of the real send where every event would be refused', async () => {
+    const events = [anEvent('Search', { phrase: undefined }), 1];
+    const body = { instrumentationKey: key, events };
+    const before = await receiver.stored();
+    const dry = await receiver.post(body, { query: '?dryRun=1' });
+    const told = (await dry.json()) as { code: string; message: string; rejected: unknown[] };
+    expect(told).toMatchObject({ code: 'no_valid_event', accepted: 0, rows: [] });
+    expect(told.message).toContain('nothing was stored');
+    expect(await receiver.stored()).toEqual(before);
+    const real = await receiver.post(body);
+    expect([real.status, await real.json()]).toMatchObject([dry.status, { code: told.code, rejected: told.rejected }]);
+  });
+
   it('needs a valid key', async () => {
     const response = await receiver.post(
       { instrumentationKey: 'ik_nobody', events: [anEvent()] },

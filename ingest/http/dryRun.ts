@@ -1,0 +1,36 @@
+import { SporError } from '../../schemas/errors.ts';
+
+const NAME = 'dryRun';
+const MEANINGS = new Map([
+  ['1', true],
+  ['true', true],
+  ['0', false],
+  ['false', false],
+]);
+const WANTED = 'Send ?dryRun=1 to store nothing, or no parameter to store the events. Nothing was stored.';
+const MAX_SHOWN = 40;
+
+/**
+ * Whether a POST asks to store nothing, from its query string.
+ *
+ * Every other parameter is refused, however it is spelled: a sender who means a dry run must not store events.
+ * @throws SporError parameter_invalid
+ */
+export function isDryRun(query: string): boolean {
+  let dryRun: boolean | undefined;
+  for (const [name, value] of new URLSearchParams(`?${query}`)) {
+    if (name !== NAME) throw invalid(`${shown(name)} is not a parameter of this address.`);
+    if (dryRun !== undefined) throw invalid(`${NAME} is given twice.`);
+    dryRun = MEANINGS.get(value);
+    if (dryRun === undefined) throw invalid(`${NAME} must be 1, true, 0 or false, not ${shown(value)}.`);
+  }
+  return dryRun ?? false;
+}
+
+function invalid(fault: string): SporError {
+  return new SporError('parameter_invalid', `${fault} ${WANTED}`);
+}
+
+function shown(text: string): string {
+  return JSON.stringify(text.slice(0, MAX_SHOWN).toWellFormed());
+}
