@@ -32,6 +32,10 @@ export const LAKE_ERRORS = {
     'Only statements that read are allowed: SELECT, WITH, FROM, VALUES, DESCRIBE, SUMMARIZE, EXPLAIN.',
   ),
   sql_failed: client(400, "The query failed while running, for instance on a cast; the message is the database's own."),
+  parameter_invalid: client(
+    400,
+    'A parameter of the address is unknown, given twice, or out of its range; the message says which.',
+  ),
   changes_parameter: client(400, 'A parameter of the listing of changes is wrong; the message says which.'),
   report_parameter: client(400, 'A parameter of the report is missing or out of its range; the message says which.'),
   version_ambiguous: client(
@@ -57,6 +61,10 @@ export const LAKE_ERRORS = {
   receipt_unknown: client(
     404,
     "No batch of this tenant has this receipt: it is another tenant's or environment's, or too old.",
+  ),
+  tenant_unknown: client(
+    404,
+    'No tenant of this id has a key, a token or a table here. GET /api/session lists those that have.',
   ),
   tenant_forbidden: client(403, "The token is another tenant's. Leave X-Spor-Tenant out, or use that tenant's token."),
   operator_required: client(

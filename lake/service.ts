@@ -11,6 +11,7 @@ import { createRegistry } from '../schemas/registry.ts';
 import { openAccounts } from './accounts/open.ts';
 import { accountRoutes } from './http/routes/accounts.ts';
 import { openAccess, type Access } from './access/access.ts';
+import { isKnownTenant } from './access/knownTenants.ts';
 import type { LakeConfig } from './config.ts';
 import { consoleRoutes } from './http/routes/console.ts';
 import { lagRoute } from './http/routes/lag.ts';
@@ -86,6 +87,7 @@ export async function startLake(options: {
   const notReady = (): string | undefined => tokensFault(state.access?.watchedTokens) ?? storageFault();
 
   const secrets = { keys: () => state.access?.keys, tokens: () => state.access?.tokens };
+  const isKnown = (tenantId: string): Promise<boolean> => isKnownTenant(tenantId, { ...state.access, storage });
   const live = createLiveViews({ connection: () => state.connection, registry, log });
 
   const server = await startQueryServer({
@@ -96,15 +98,16 @@ export async function startLake(options: {
       queryRoute(answering),
       ...reportRoutes(answering, registry),
       ...accountRoutes({ accounts, slots }),
-      ...secretRoutes(secrets, log),
+      ...secretRoutes(secrets, { log, isKnownTenant: isKnown }),
       sessionRoute(secrets, storage),
-      liveRoute(live),
+      liveRoute(live, secrets.keys),
       lagRoute(() => state.connection),
       ...consoleRoutes(),
       changesRoute({ storage, registry }),
     ],
     metrics,
     log,
+    isKnownTenant: isKnown,
     tokens: () => state.access?.watchedTokens,
   });
   resources.add('http', server, () => server.close(STOP_DEADLINE_MS));

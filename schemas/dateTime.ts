@@ -54,6 +54,11 @@ export function dateTimeMs(text: string): number {
   return ms >= FIRST_MS && ms <= LAST_MS ? ms : NaN;
 }
 
+/** Whether a text is a day of the calendar, `2026-11-23`: the one parser of dates that people give. */
+export function isDate(text: string): boolean {
+  return text.length === 10 && !Number.isNaN(dateTimeMs(`${text}T00:00:00Z`));
+}
+
 /** Minutes east of UTC of the zone that ends the text at `at`, or NaN. */
 function offsetMinutes(text: string, at: number): number {
   const sign = text.charCodeAt(at);

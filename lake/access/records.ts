@@ -1,3 +1,4 @@
+import { isDate } from '../../schemas/dateTime.ts';
 import { asOrigin, type KeyRecord, type ReadTokenRecord } from '../../schemas/keys.ts';
 import { isId } from '../../schemas/subjects.ts';
 import { LakeError } from '../errors.ts';
@@ -50,7 +51,8 @@ function common(label: unknown, expiresAt: unknown, nowMs: number): { label: str
 }
 
 function later(value: unknown, nowMs: number): string {
-  const at = typeof value === 'string' && /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(value) ? Date.parse(value) : NaN;
+  const zoned = typeof value === 'string' && isDate(value.slice(0, 10)) && /^.{10}T.*(Z|[+-]\d\d:\d\d)$/.test(value);
+  const at = zoned ? Date.parse(value) : NaN;
   if (!(at > nowMs)) throw invalid('"expiresAt" must be a time to come with its zone, such as 2027-01-31T00:00:00Z.');
   return new Date(at).toISOString();
 }

@@ -61,6 +61,14 @@ export function readerOf(identity: Identity, tenantHeader: string | undefined): 
   return { tokenId, tenantId, segmentIds };
 }
 
+/** The failure of a request about a tenant that nobody knows. */
+export function unknownTenant(tenantId: string): LakeError {
+  return new LakeError(
+    'tenant_unknown',
+    `There is no tenant ${tenantId}: it has no key, no token and no table. GET /api/session lists those there are.`,
+  );
+}
+
 /** @throws LakeError operator_required */
 export function requireOperator(identity: Identity): void {
   if (identity.role !== 'operator') throw new LakeError('operator_required', LAKE_ERRORS.operator_required.help);

@@ -10,6 +10,7 @@ import type { Identity, Reader } from './authorize.ts';
  *         method: 'GET',
  *         path: '/api/receipts/:id',
  *         access: 'reader',
+ *         parameters: [],
  *         async handle({ params, query, reader, signal }) {
  *           return jsonReply(await receipts.find(reader.tenantId, params.id!, signal));
  *         },
@@ -37,15 +38,22 @@ export interface OpenRoute extends RouteAddress {
   handle(call: Call): Promise<Reply> | Reply;
 }
 
+interface WithParameters {
+  /** Names of the query string's parameters; any other one, or one given twice, is refused. `own`: the route checks them. */
+  parameters: readonly string[] | 'own';
+}
+
 /** Needs a token: `token` any, also an operator's that names no tenant; `operator` an operator's. Refused while the server stops. */
-export interface TokenRoute extends RouteAddress {
+export interface TokenRoute extends RouteAddress, WithParameters {
   access: 'token' | 'operator';
   handle(call: TokenCall): Promise<Reply> | Reply;
 }
 
 /** Needs a read token, or an operator's and a tenant; answers 401 without. Refused while the server stops. */
-export interface ReaderRoute extends RouteAddress {
+export interface ReaderRoute extends RouteAddress, WithParameters {
   access: 'reader';
+  /** Whether an operator may name a tenant that is not known yet: what the route creates makes it known. */
+  createsTenant?: true;
   handle(call: ReaderCall): Promise<Reply> | Reply;
 }
 

@@ -6,8 +6,17 @@ import type { SecretWatch } from '../../runtime/secretStore.ts';
 import type { TokenRecord } from '../../schemas/keys.ts';
 import { LAKE_ERRORS, LakeError } from '../errors.ts';
 import type { LakeMetrics } from '../metrics.ts';
-import { authenticate, readerOf, requireOperator, TENANT_HEADER, type Identity, type Reader } from './authorize.ts';
+import {
+  authenticate,
+  readerOf,
+  requireOperator,
+  TENANT_HEADER,
+  unknownTenant,
+  type Identity,
+  type Reader,
+} from './authorize.ts';
 import { asLakeError, errorReply } from './errorReply.ts';
+import { checkParameters } from './parameters.ts';
 import type { Call, Reply, Route } from './route.ts';
 import { createRouter, type Match, type Matches } from './router.ts';
 import { send } from './send.ts';
@@ -18,6 +27,8 @@ export interface QueryServerOptions {
   routes: readonly Route[];
   metrics: LakeMetrics;
   log: Logger;
+  /** Asked of the tenants that operators name. @throws LakeError storage_unavailable */
+  isKnownTenant: (tenantId: string) => Promise<boolean>;
   /** Undefined until the tokens are known. */
   tokens: () => SecretWatch<TokenRecord> | undefined;
 }
@@ -64,8 +75,12 @@ export async function startQueryServer(options: QueryServerOptions): Promise<Que
     visit.identity = identify();
     const tokenCall = { ...call, identity: visit.identity, recheck: () => void identify() };
     if (route.access === 'operator') requireOperator(visit.identity);
+    if (route.parameters !== 'own') checkParameters(searchParams, route.parameters);
     if (route.access !== 'reader') return route.handle(tokenCall);
     visit.reader = readerOf(visit.identity, visit.request.headers[TENANT_HEADER]?.toString());
+    const { tenantId } = visit.reader;
+    if (visit.identity.role === 'operator' && !route.createsTenant && !(await options.isKnownTenant(tenantId)))
+      throw unknownTenant(tenantId);
     return route.handle({ ...tokenCall, reader: visit.reader });
   };
 
@@ -130,7 +145,7 @@ async function closeServer(server: Server, running: Set<AbortController>, deadli
 /** Split by hand: a path such as `//x` would be taken for a host. */
 function addressOf({ url = '/' }: IncomingMessage): { pathname: string; searchParams: URLSearchParams } {
   const [pathname = '/', ...rest] = url.split('?');
-  return { pathname, searchParams: new URLSearchParams(rest.join('?')) };
+  return { pathname, searchParams: new URLSearchParams(`?${rest.join('?')}`) };
 }
 
 /** @throws LakeError not_found, method_not_allowed */

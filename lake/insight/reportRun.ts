@@ -10,6 +10,7 @@ import {
   type DuckDBValue,
 } from '@duckdb/node-api';
 import { createRegistry, type Registry } from '../../schemas/registry.ts';
+import { isDate } from '../../schemas/dateTime.ts';
 import { isId } from '../../schemas/subjects.ts';
 import { LakeError } from '../errors.ts';
 import { DAYS_AROUND, findReport, renderReport, type Report, type ReportParameter } from './reports.ts';
@@ -105,8 +106,7 @@ function moment(name: string, text: string): number {
   const zoned = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d))?$/.test(text);
   const at = zoned ? Date.parse(text) : NaN;
   // Date.parse takes 31 February for 3 March.
-  const day = text.slice(0, 10);
-  if (Number.isFinite(at) && new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)) return at;
+  if (Number.isFinite(at) && isDate(text.slice(0, 10))) return at;
   throw new LakeError(
     'report_parameter',
     `${name} ${JSON.stringify(text)} is no date: write 2026-11-23 (UTC) or a time with its zone, 2026-11-23T10:00:00Z`,
@@ -134,8 +134,13 @@ function parameterValues(report: Report, given: NonNullable<ReportRequest['param
   return Object.fromEntries(report.parameters.map((parameter) => [parameter.name, numberValue(parameter, given)]));
 }
 
-function numberValue({ name, type, ...parameter }: ReportParameter, given: Readonly<Record<string, unknown>>): number {
-  const value = given[name] === undefined ? parameter.default : Number(given[name]);
+function numberValue(
+  { name, type, ...parameter }: ReportParameter,
+  given: NonNullable<ReportRequest['parameters']>,
+): number {
+  const text = String(given[name] ?? parameter.default);
+  // Number takes blanks, hex and exponents, and nothing at all for 0.
+  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
   const fits = type === 'INTEGER' ? Number.isInteger(value) && value <= 2_147_483_647 : Number.isFinite(value);
   if (fits && value > 0) return value;
   throw new LakeError('report_parameter', `${name} must be a ${type === 'INTEGER' ? 'whole ' : ''}number above 0`);

@@ -11,6 +11,15 @@ export async function listTenants(storage: Storage): Promise<string[]> {
   return [...tenants].sort();
 }
 
+/** Whether a tenant has a table. */
+export async function hasTable(storage: Storage, tenantId: string): Promise<boolean> {
+  for (const name of TABLE_NAMES) {
+    const first = await storage.list(`${name}/tenant=${tenantId}/`)[Symbol.asyncIterator]().next();
+    if (!first.done) return true;
+  }
+  return false;
+}
+
 /** The first steps below a prefix: from each object found, on to what comes after everything in its folder. */
 async function* foldersOf(storage: Storage, prefix: string): AsyncGenerator<string> {
   let after: string | undefined;

@@ -56,6 +56,7 @@ beforeAll(async () => {
     ],
     metrics: new LakeMetrics(createMetrics('lake'), slots),
     log: createLog('test', 'silent'),
+    isKnownTenant: () => Promise.resolve(true),
     tokens: () => ({
       get: (hash) => tokens.get(hash),
       entries: () => tokens.entries(),
@@ -144,6 +145,9 @@ describe('GET /api/reports', () => {
   test.each([
     ['/api/reports/none', 404, 'report_unknown'],
     ['/api/reports/revenue?from=yesterday', 400, 'report_parameter'],
+    ['/api/reports/revenue?from=2026-02-31', 400, 'report_parameter'],
+    ['/api/reports/revenue?from=2026-02-29T00:00:00Z', 400, 'report_parameter'],
+    ['/api/reports?group=search', 400, 'parameter_invalid'],
     ['/api/reports/revenue?limit=5', 400, 'report_parameter'],
     ['/api/reports/revenue?segment=a&segment=b', 400, 'report_parameter'],
     ['/api/reports/revenue?format=xml', 400, 'report_parameter'],
@@ -172,6 +176,11 @@ test('spor report writes each format to a file or another program, and no Parque
   const shown = reportCommand.run([...args, '--format', 'parquet'], { ...context, terminal: true });
   await expect(shown).rejects.toThrow(/not for a terminal.*--out/);
   expect(out).toEqual([]);
+});
+
+test.each(['%205', '5%0D', '', '0x10', '1e1', '+5', '-1', '0'])('limit=%s is refused', async (limit) => {
+  const response = await get(`/api/reports/search_phrases?limit=${limit}`);
+  expect([response.status, await response.json()]).toMatchObject([400, { code: 'report_parameter' }]);
 });
 
 describe('GET /api/changes', () => {
@@ -216,6 +225,9 @@ describe('GET /api/changes', () => {
     ['?table=none', 404, 'changes_unknown'],
     ['?since=yesterday', 400, 'changes_parameter'],
     ['?from=1', 400, 'changes_parameter'],
+    ['?since=1&since=2', 400, 'changes_parameter'],
+    ['?since=', 400, 'changes_parameter'],
+    ['??since=1', 400, 'changes_parameter'],
   ])('%s is refused with %i %s', async (query, status, code) => {
     const response = await get(`/api/changes${query}`);
     expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([status, code]);

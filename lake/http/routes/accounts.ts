@@ -1,3 +1,4 @@
+import { isDate } from '../../../schemas/dateTime.ts';
 import type { Accounts } from '../../accounts/open.ts';
 import { LakeError } from '../../errors.ts';
 import type { Slots } from '../../query/slots.ts';
@@ -13,6 +14,7 @@ export function accountRoutes({ accounts, slots }: { accounts: Accounts; slots: 
       method: 'GET',
       path: '/api/receipts/:id',
       access: 'reader',
+      parameters: [],
       async handle({ params, reader, signal }) {
         const release = await slots.acquire(reader.tenantId, signal);
         try {
@@ -26,10 +28,11 @@ export function accountRoutes({ accounts, slots }: { accounts: Accounts; slots: 
       method: 'GET',
       path: '/api/completeness',
       access: 'reader',
+      parameters: ['date'],
       async handle({ query, reader: { tenantId } }) {
         const date = query.get('date');
         if (date !== null && !isDate(date)) {
-          throw new LakeError('body_invalid', '"date" must be a UTC date such as 2026-11-23.');
+          throw new LakeError('parameter_invalid', '"date" must be a UTC date such as 2026-11-23.');
         }
         const answer = await accounts.completeness(tenantId);
         if (date === null) return jsonReply(answer);
@@ -37,8 +40,4 @@ export function accountRoutes({ accounts, slots }: { accounts: Accounts; slots: 
       },
     },
   ];
-}
-
-function isDate(text: string): boolean {
-  return /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text));
 }

@@ -4,6 +4,7 @@ import { openTable } from '../../delta/table.ts';
 import { LakeError } from '../../errors.ts';
 import { readableSpec } from '../../marts/readable.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { checkParameters } from '../parameters.ts';
 import { jsonReply, type Route } from '../route.ts';
 
 const PARAMETERS = ['table', 'since'];
@@ -17,14 +18,9 @@ export function changesRoute({ storage, registry }: { storage: Storage; registry
     method: 'GET',
     path: '/api/changes',
     access: 'reader',
+    parameters: 'own',
     async handle({ query, reader: { tenantId, segmentIds } }) {
-      for (const name of query.keys()) {
-        if (!PARAMETERS.includes(name) || query.getAll(name).length > 1)
-          throw new LakeError(
-            'changes_parameter',
-            `${name.slice(0, 80)}: the parameters are table and since, each once.`,
-          );
-      }
+      checkParameters(query, PARAMETERS, 'changes_parameter');
       const spec = readableSpec(query.get('table') ?? 'events', { tenantId, segmentIds }, registry);
       const since = sinceOf(query.get('since'));
       return jsonReply(await listChanges(storage, openTable(storage, spec), { since, segmentIds }));

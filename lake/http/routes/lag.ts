@@ -22,6 +22,7 @@ export function lagRoute(connection: () => NatsConnection | undefined): Route {
     method: 'GET',
     path: '/api/lag',
     access: 'reader',
+    parameters: [],
     async handle({ reader: { tenantId } }) {
       const open = connection();
       if (!open) throw new StreamUnavailableError();

@@ -10,6 +10,7 @@ export function queryRoute(answering: Answering): Route {
     method: 'POST',
     path: '/api/query',
     access: 'reader',
+    parameters: ['snapshot', 'version'],
     async handle({ request, query, reader: { tenantId, segmentIds }, signal }) {
       const body = checkQueryBody(await readJsonObject(request), query);
       const format = body.format ?? acceptedFormat(request.headers.accept);

@@ -1,3 +1,4 @@
+import { isDate } from '../../../schemas/dateTime.ts';
 import { LakeError } from '../../errors.ts';
 import type { AnswerFormat } from '../../query/formats.ts';
 import type { AsOf } from '../../query/resolve.ts';
@@ -30,11 +31,16 @@ export function checkQueryBody(body: Record<string, unknown>, query: URLSearchPa
   const known = checkFormat(format, 'body_invalid');
   if (maxRows !== undefined && (!Number.isSafeInteger(maxRows) || (maxRows as number) < 1))
     throw invalid('"maxRows" must be a whole number from 1.');
+  for (const name of ['snapshot', 'version'])
+    if (body[name] !== undefined && query.has(name))
+      throw invalid(`"${name}" is given in the address and in the body.`);
+  const days = { ...date('from', from), ...date('to', to) };
+  if (days.from !== undefined && days.to !== undefined && days.from > days.to)
+    throw invalid(`"from" ${days.from} is after "to" ${days.to}.`);
   const asOf = checkAsOf(snapshot ?? query.get('snapshot'), version ?? query.get('version'), 'body_invalid');
   return {
     sql,
-    ...date('from', from),
-    ...date('to', to),
+    ...days,
     asOf,
     ...(known ? { format: known } : {}),
     ...(maxRows === undefined ? {} : { maxRows: maxRows as number }),
@@ -43,8 +49,7 @@ export function checkQueryBody(body: Record<string, unknown>, query: URLSearchPa
 
 function date<Name extends 'from' | 'to'>(name: Name, value: unknown): { [K in Name]?: string } {
   if (value === undefined || value === null) return {};
-  const isDate = typeof value === 'string' && /^\d{4}-\d\d-\d\d$/.test(value) && !Number.isNaN(Date.parse(value));
-  if (!isDate) throw invalid(`"${name}" must be a UTC date such as 2026-11-23.`);
+  if (typeof value !== 'string' || !isDate(value)) throw invalid(`"${name}" must be a UTC date such as 2026-11-23.`);
   return { [name]: value } as { [K in Name]?: string };
 }
 

@@ -20,12 +20,14 @@ export function reportRoutes(answering: Answering, registry: Registry): Route[] 
       method: 'GET',
       path: '/api/reports',
       access: 'reader',
+      parameters: [],
       handle: () => jsonReply({ reports: listReports() }),
     },
     {
       method: 'GET',
       path: '/api/reports/:name',
       access: 'reader',
+      parameters: 'own',
       handle({ request, params, query, reader, signal }) {
         const { report, asOf, ...asked } = readAddress(params.name!, query, Date.now());
         const format = asked.format ?? acceptedFormat(request.headers.accept);

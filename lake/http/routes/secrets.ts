@@ -4,7 +4,7 @@ import { isId } from '../../../schemas/subjects.ts';
 import { keyRecord, tokenRecord } from '../../access/records.ts';
 import type { Secrets } from '../../access/secrets.ts';
 import { LAKE_ERRORS, LakeError } from '../../errors.ts';
-import { requireOperator, type Identity } from '../authorize.ts';
+import { requireOperator, unknownTenant, type Identity } from '../authorize.ts';
 import { readJsonObject } from '../jsonBody.ts';
 import { jsonReply, type Route } from '../route.ts';
 
@@ -22,7 +22,10 @@ export interface SecretsOf {
  * A page of another site cannot use these addresses in a visitor's name: the token is no cookie but a header, which needs a
  * preflight that is never answered.
  */
-export function secretRoutes(secrets: SecretsOf, log: Logger): Route[] {
+export function secretRoutes(
+  secrets: SecretsOf,
+  { log, isKnownTenant: isKnown }: { log: Logger; isKnownTenant: (tenantId: string) => Promise<boolean> },
+): Route[] {
   const audit = (action: string, identity: Identity, about: Record<string, unknown>): void =>
     log.info({ audit: true, action, by: identity.tokenId, ...about }, 'access changed');
   const keys = (): Secrets<KeyRecord> => known(secrets.keys());
@@ -33,6 +36,7 @@ export function secretRoutes(secrets: SecretsOf, log: Logger): Route[] {
       method: 'GET',
       path: '/api/keys',
       access: 'reader',
+      parameters: [],
       handle({ reader: { tenantId, segmentIds } }) {
         const readable = keys()
           .list(Date.now())
@@ -45,6 +49,8 @@ export function secretRoutes(secrets: SecretsOf, log: Logger): Route[] {
       method: 'POST',
       path: '/api/keys',
       access: 'reader',
+      createsTenant: true,
+      parameters: [],
       async handle({ request, identity, reader: { tenantId } }) {
         requireOperator(identity);
         const record = keyRecord(tenantId, await readJsonObject(request), Date.now());
@@ -60,9 +66,11 @@ export function secretRoutes(secrets: SecretsOf, log: Logger): Route[] {
       method: 'GET',
       path: '/api/tokens',
       access: 'operator',
-      handle({ query }) {
+      parameters: ['tenant'],
+      async handle({ query }) {
         const tenant = query.get('tenant');
         if (tenant !== null && !isId(tenant)) throw new LakeError('tenant_missing', `There is no tenant "${tenant}".`);
+        if (tenant !== null && !(await isKnown(tenant))) throw unknownTenant(tenant);
         const listed = tokens()
           .list(Date.now())
           .filter(({ role, tenantId }) => tenant === null || role === 'operator' || tenantId === tenant);
@@ -73,6 +81,8 @@ export function secretRoutes(secrets: SecretsOf, log: Logger): Route[] {
       method: 'POST',
       path: '/api/tokens',
       access: 'reader',
+      createsTenant: true,
+      parameters: [],
       async handle({ request, identity, reader: { tenantId } }) {
         requireOperator(identity);
         const record = tokenRecord(tenantId, await readJsonObject(request), Date.now());
@@ -96,6 +106,7 @@ function revokeRoute<T extends SecretRecord & { tenantId?: string | undefined }>
     method: 'POST',
     path,
     access: 'operator',
+    parameters: [],
     async handle({ params, identity }) {
       const revoked = await secrets().revoke(params.id!, Date.now());
       audit(identity, revoked);

@@ -19,6 +19,7 @@ export function sessionRoute({ keys, tokens }: SecretsOf, storage: Storage): Rou
     method: 'GET',
     path: '/api/session',
     access: 'token',
+    parameters: [],
     async handle({ identity }) {
       const { role, tokenId } = identity;
       const known = new Map<string, Set<string>>();
