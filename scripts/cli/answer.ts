@@ -42,6 +42,8 @@ export function wantedAnswer(
   { cwd, terminal }: Pick<Context, 'cwd' | 'terminal'>,
 ): Wanted {
   const { out, version } = values;
+  if (values.json && values.format !== undefined && values.format !== 'json')
+    throw new UsageError(`--json and --format ${values.format} exclude each other`);
   const ending = FORMATS.find((known) => out?.endsWith(`.${known}`));
   const name = values.json ? 'json' : (values.format ?? ending ?? 'table');
   const format = FORMATS.find((known) => known === name);

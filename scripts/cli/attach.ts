@@ -2,9 +2,10 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { createRegistry } from '../../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
-import { dateOption } from './date.ts';
+import { dateRange } from './date.ts';
 import { onLake } from './openLake.ts';
 import { requiredId } from './secrets.ts';
+import { requireTenants } from './tenant.ts';
 import { writeWhole } from './wholeFile.ts';
 
 const USAGE = `Usage: spor attach <file> --tenant <id> [options]
@@ -40,9 +41,9 @@ export const attach = command({
     const scope = {
       tenantId,
       segmentIds: (values.segment ?? []).map((segment) => requiredId('--segment', segment)),
-      ...(values.from === undefined ? {} : { from: dateOption('--from', values.from) }),
-      ...(values.to === undefined ? {} : { to: dateOption('--to', values.to) }),
+      ...dateRange(values),
     };
+    await requireTenants(context, [tenantId]);
     const path = resolve(context.cwd, file);
     const written = await onLake(context, async ({ storage }) => {
       if (kind !== 'sql' && storage.localPath('x') === undefined) {

@@ -6,6 +6,7 @@ import { createRegistry } from '../../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
 import { onLake } from './openLake.ts';
 import { requiredId } from './secrets.ts';
+import { requireTenants } from './tenant.ts';
 
 const USAGE = `Usage: spor changes --tenant <id> [--since <version>] [options]
 
@@ -25,6 +26,7 @@ export const changes = command({
   async run(values, _, context) {
     const tenantId = requiredId('--tenant', values.tenant);
     const since = values.since === undefined ? undefined : versionOf(values.since);
+    await requireTenants(context, [tenantId]);
     const listed = await onLake(context, async ({ storage }) => {
       try {
         const spec = readableSpec(values.table ?? 'events', { tenantId, segmentIds: [] }, createRegistry());

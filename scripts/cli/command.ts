@@ -1,5 +1,6 @@
-import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { parseArgs } from 'node:util';
 import { ConfigError } from '../../runtime/config.ts';
+import { plainTextFault } from './plainText.ts';
 
 /** Exit codes; 69 is EX_UNAVAILABLE of sysexits.h. */
 export const EXIT = { done: 0, failed: 1, usage: 2, unavailable: 69 } as const;
@@ -58,7 +59,15 @@ export interface Command {
   run: (args: string[], context: Context) => Promise<number>;
 }
 
-type Options = NonNullable<ParseArgsConfig['options']>;
+interface Option {
+  type: 'string' | 'boolean';
+  multiple?: boolean;
+  short?: string;
+  /** Taken as it is: free text, which may be empty, and hold blanks and line ends anywhere. */
+  verbatim?: boolean;
+}
+
+type Options = Record<string, Option>;
 
 /** The values of options as they were given; what was not given is absent. */
 type Values<O extends Options> = {
@@ -111,9 +120,25 @@ export function group(usage: string, commands: Record<string, Command>): Command
 }
 
 function parse(options: Options, args: string[]): { values: Record<string, unknown>; positionals: string[] } {
-  try {
-    return parseArgs({ args, options, allowPositionals: true, strict: true });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
+  const parsed = ((): ReturnType<typeof parseTokens> => {
+    try {
+      return parseTokens(options, args);
+    } catch (error) {
+      throw new UsageError((error as Error).message);
+    }
+  })();
+  const seen = new Set<string>();
+  for (const token of parsed.tokens) {
+    if (token.kind !== 'option') continue;
+    const { multiple, verbatim } = options[token.name]!;
+    if (seen.has(token.name) && !multiple) throw new UsageError(`--${token.name} is given twice`);
+    seen.add(token.name);
+    const fault = token.value === undefined || verbatim ? undefined : plainTextFault(`--${token.name}`, token.value);
+    if (fault !== undefined) throw new UsageError(fault);
   }
+  return parsed;
+}
+
+function parseTokens(options: Options, args: string[]) {
+  return parseArgs({ args, options, allowPositionals: true, strict: true, tokens: true });
 }

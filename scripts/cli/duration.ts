@@ -3,13 +3,15 @@ import { UsageError } from './command.ts';
 const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /**
- * Milliseconds of `90s`, `15m`, `24h` or `7d`.
+ * Milliseconds of `90s`, `15m`, `24h` or `7d`; nothing, `0s`, only where `zero` allows it.
  * @throws UsageError naming the option.
  */
-export function parseDuration(option: string, text: string): number {
+export function parseDuration(option: string, text: string, { zero = false } = {}): number {
   const match = /^(\d{1,6})([smhd])$/.exec(text);
   if (!match) throw new UsageError(`${option} ${text} is not a duration: write it like 90s, 15m, 24h or 7d`);
-  return Number(match[1]) * UNITS[match[2]!]!;
+  const ms = Number(match[1]) * UNITS[match[2]!]!;
+  if (ms === 0 && !zero) throw new UsageError(`${option} ${text} is no time at all: give at least 1s`);
+  return ms;
 }
 
 /** A duration for people, in its largest fitting unit: `3 h`. */

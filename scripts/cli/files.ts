@@ -3,9 +3,10 @@ import { filesInScope } from '../../lake/query/prune.ts';
 import { TABLE_NAMES, tableSpec, type TableName } from '../../lake/tables.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
-import { dateOption } from './date.ts';
+import { dateRange } from './date.ts';
 import { onLake } from './openLake.ts';
 import { requiredId } from './secrets.ts';
+import { requireTenants } from './tenant.ts';
 
 const USAGE = `Usage: spor files --tenant <id> [options]
 
@@ -36,9 +37,9 @@ export const files = command({
     const table = tableOf(values.table ?? 'events');
     const scope = {
       segmentIds: (values.segment ?? []).map((segment) => requiredId('--segment', segment)),
-      ...(values.from === undefined ? {} : { from: dateOption('--from', values.from) }),
-      ...(values.to === undefined ? {} : { to: dateOption('--to', values.to) }),
+      ...dateRange(values),
     };
+    await requireTenants(context, [tenantId]);
     const listed = await onLake(context, async ({ storage }) => {
       const { root, ...spec } = tableSpec(table, tenantId, createRegistry());
       const snapshot = await openTable(storage, { root, ...spec }).snapshot();

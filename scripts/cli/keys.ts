@@ -6,6 +6,7 @@ import { numberOption } from './number.ts';
 import { findSecret, requiredId, revokeSecret } from './secrets.ts';
 import { withStream } from './stream.ts';
 import { formatTable } from './table.ts';
+import { requireTenants } from './tenant.ts';
 
 const CREATE_USAGE = `Usage: spor keys create --tenant <id> --segment <id> [options]
 
@@ -26,7 +27,7 @@ const create = command({
     segment: { type: 'string' },
     kind: { type: 'string' },
     origin: { type: 'string', multiple: true },
-    label: { type: 'string' },
+    label: { type: 'string', verbatim: true },
     quota: { type: 'string' },
     expires: { type: 'string' },
   },
@@ -69,7 +70,10 @@ const list = command({
           a.record.tenantId.localeCompare(b.record.tenantId) || a.record.createdAt.localeCompare(b.record.createdAt),
       )
       .map(({ hash, record }) => ({ id: keyId(hash), state: stateOf(record, context.now()), ...record }));
-    if (json) context.out(`${JSON.stringify({ keys })}\n`);
+    if (wanted !== undefined && keys.length === 0) {
+      context.out(json ? '{"keys":[]}\n' : `There are no keys of ${wanted} yet.\n`);
+      await requireTenants(context, [wanted]);
+    } else if (json) context.out(`${JSON.stringify({ keys })}\n`);
     else if (keys.length === 0) context.out('There are no keys yet: "spor keys create --help" says how to make one.\n');
     else {
       const rows = keys.map((key) => [
@@ -118,7 +122,7 @@ servers can change over one by one.
   positionals: ['id'],
   async run({ overlap, json }, [named = ''], context) {
     const nowMs = context.now();
-    const expiresAt = later(nowMs, '--overlap', overlap ?? '24h');
+    const expiresAt = later(nowMs, '--overlap', overlap ?? '24h', { zero: true });
     const { key, record, oldId, oldExpiresAt } = await withStream(context, async (connection, { replicas }) => {
       const store = await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, replicas);
       const old = await findSecret(store, named, 'key');
@@ -186,6 +190,6 @@ function originOf(text: string): string {
   throw new UsageError(`--origin ${text} is not an origin: write it like https://shop.example, without a path`);
 }
 
-function later(nowMs: number, option: string, duration: string): string {
-  return new Date(nowMs + parseDuration(option, duration)).toISOString();
+function later(nowMs: number, option: string, duration: string, allowed?: { zero: boolean }): string {
+  return new Date(nowMs + parseDuration(option, duration, allowed)).toISOString();
 }

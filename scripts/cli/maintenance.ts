@@ -5,6 +5,7 @@ import { numberOption } from './number.ts';
 import { onLake } from './openLake.ts';
 import { requiredId } from './secrets.ts';
 import { formatTable } from './table.ts';
+import { requireTenants } from './tenant.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -32,6 +33,7 @@ export const compact = command({
   options: TENANTS,
   async run(values, _, context) {
     const tenantIds = tenantsOf(values);
+    await requireTenants(context, tenantIds ?? []);
     const { compactLake } = await import('../../lake/maintenance/commands.ts');
     const reports = await onLake(context, ({ storage, config, workDir }) =>
       compactLake({
@@ -83,6 +85,7 @@ export const vacuum = command({
     const given = values['grace-hours'];
     const hours =
       given === undefined ? undefined : numberOption('--grace-hours', given, { min: 0, max: 8_760, whole: false });
+    await requireTenants(context, tenantIds ?? []);
     const { vacuumLake } = await import('../../lake/maintenance/commands.ts');
     const reports = await onLake(context, ({ storage, config }) =>
       vacuumLake({
@@ -112,6 +115,7 @@ export const vacuum = command({
 });
 
 function tenantsOf({ tenant, all }: { tenant?: string[]; all?: boolean }): string[] | undefined {
+  if (all && tenant?.length) throw new UsageError('give either --tenant or --all');
   if (all) return undefined;
   if (!tenant?.length) throw new UsageError('say which tenant with --tenant, or --all');
   return tenant.map((id) => requiredId('--tenant', id));

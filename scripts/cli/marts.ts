@@ -14,6 +14,7 @@ import { parseDuration } from './duration.ts';
 import { requiredId } from './secrets.ts';
 import { readEnvironment } from './settings.ts';
 import { formatTable } from './table.ts';
+import { requireTenants } from './tenant.ts';
 
 const refresh = command({
   usage: `Usage: spor marts refresh [--tenant <id>]… [options]
@@ -35,6 +36,7 @@ query server does by itself every LAKE_MARTS_SECONDS. Safe beside other refreshe
     if (values.every !== undefined && !values.watch) throw new UsageError('--every goes with --watch');
     const everyMs = parseDuration('--every', values.every ?? '5m');
     const tenantIds = values.tenant?.map((id) => requiredId('--tenant', id));
+    await requireTenants(context, tenantIds ?? []);
     const show = (tenantId: string, reports: MartReport[]): void => {
       if (values.json) context.out(`${JSON.stringify({ tenantId, marts: reports })}\n`);
       else context.out(`${tenantId}\n${tableOf(reports)}`);

@@ -1,9 +1,11 @@
 import type { Ask, RowFilter } from '../quarantine/rows.ts';
-import type { Context } from './command.ts';
-import { dateOption } from './date.ts';
+import { parseReceipt } from '../../schemas/receipt.ts';
+import { UsageError, type Context } from './command.ts';
+import { dateRange } from './date.ts';
 import { withLakeQueries } from './lakeQueries.ts';
 import { numberOption } from './number.ts';
 import { requiredId } from './secrets.ts';
+import { requireTenants } from './tenant.ts';
 
 /** Options that say which rows of a quarantine are meant, and their part of a usage text. */
 export const FILTER_USAGE = `  --tenant <id>            whose
@@ -36,20 +38,22 @@ export interface FilterValues {
 }
 
 /** Runs a task over a tenant's quarantine as the options bound it. */
-export function onQuarantine<T>(
+export async function onQuarantine<T>(
   values: FilterValues,
   context: Context,
   task: (ask: Ask, filter: RowFilter) => Promise<T>,
 ): Promise<T> {
   const tenantId = requiredId('--tenant', values.tenant);
+  if (values.receipt !== undefined && !parseReceipt(values.receipt))
+    throw new UsageError(`--receipt ${values.receipt} is not a receipt: they look like mgq3x0ab-2-1z-0`);
   const filter: RowFilter = {
     segmentIds: (values.segment ?? []).map((segment) => requiredId('--segment', segment)),
-    from: values.from === undefined ? undefined : dateOption('--from', values.from),
-    to: values.to === undefined ? undefined : dateOption('--to', values.to),
+    ...dateRange(values),
     code: values.code,
     eventId: values.event,
     receiptId: values.receipt,
   };
+  await requireTenants(context, [tenantId]);
   return withLakeQueries(context, {}, (queries) =>
     task((sql, scope) => queries.run({ ...scope, tenantId, sql }), filter),
   );

@@ -3,6 +3,7 @@ import { command, EXIT, type Context } from './command.ts';
 import { withAccounts } from './lakeAccounts.ts';
 import { requiredId } from './secrets.ts';
 import { formatTable } from './table.ts';
+import { requireTenants } from './tenant.ts';
 
 const USAGE = `Usage: spor receipt --tenant <id> <receipt> [--json]
 
@@ -25,6 +26,7 @@ export const receipt = command({
   positionals: ['receipt'],
   async run({ tenant, json }, [id], context) {
     const tenantId = requiredId('--tenant', tenant);
+    await requireTenants(context, [tenantId]);
     const answer = await withAccounts(context, (accounts) => accounts.receipt(id!, { tenantId, segmentIds: [] }));
     if (json) context.out(`${JSON.stringify(answer)}\n`);
     else print(answer, context);

@@ -4,6 +4,7 @@ import { dateOption } from './date.ts';
 import { withAccounts } from './lakeAccounts.ts';
 import { requiredId } from './secrets.ts';
 import { formatTable } from './table.ts';
+import { requireTenants } from './tenant.ts';
 
 const USAGE = `Usage: spor reconcile --tenant <id> (--date <date> | --from <date> --to <date>) [--json]
 
@@ -37,6 +38,7 @@ export const reconcile = command({
   async run({ tenant, date, from, to, json }, _, context) {
     const tenantId = requiredId('--tenant', tenant);
     const days = daysOf({ date, from, to });
+    await requireTenants(context, [tenantId]);
     const found = await withAccounts(context, (accounts) => accounts.reconcile(tenantId, days));
     if (json) context.out(`${JSON.stringify(found)}\n`);
     else print(found, context);

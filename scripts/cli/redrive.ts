@@ -37,7 +37,7 @@ export const redrive = command({
   usage: USAGE,
   options: {
     ...FILTER,
-    fix: { type: 'string' },
+    fix: { type: 'string', verbatim: true },
     'dry-run': { type: 'boolean' },
     'accept-old': { type: 'boolean' },
     'new-ids': { type: 'boolean' },
@@ -52,8 +52,9 @@ export const redrive = command({
       );
     }
     const fix = values.fix === undefined ? undefined : parseFix(values.fix);
+    if (values['dry-run'] && values.wait !== undefined) throw new UsageError('--wait does not go with --dry-run');
     const limit = limitOf(values, 10_000);
-    const waitMs = parseDuration('--wait', values.wait ?? '60s');
+    const waitMs = parseDuration('--wait', values.wait ?? '60s', { zero: true });
     const { dedupeHours } = readConfig({ dedupeHours: DEDUPE_HOURS }, readEnvironment(context).values);
     const { Judge } = await import('../../ingest/events/judge.ts');
     const { openRedriveStream } = await import('../quarantine/publish.ts');

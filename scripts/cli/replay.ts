@@ -8,13 +8,14 @@ import { differs, type Comparison } from '../replay/compare.ts';
 import { REPLAY_FAILPOINT } from '../replay/failpoint.ts';
 import type { ReplayReport } from '../replay/replay.ts';
 import { command, EXIT, UsageError, type Command, type Context } from './command.ts';
-import { dateOption } from './date.ts';
+import { dateRange } from './date.ts';
 import { onLake } from './openLake.ts';
 import { republishTo } from './republish.ts';
 import { replayUndo } from './replayUndo.ts';
 import { requiredId } from './secrets.ts';
 import { readEnvironment } from './settings.ts';
 import { withStream } from './stream.ts';
+import { requireTenants } from './tenant.ts';
 import { formatTable } from './table.ts';
 
 const USAGE = `Usage: spor replay --tenant <id> --from <date> --to <date> [options]
@@ -65,11 +66,16 @@ const swapDates = command({
   },
   async run(values, _, context) {
     const tenantId = requiredId('--tenant', values.tenant);
-    const from = dateOption('--from', values.from ?? '');
-    const to = dateOption('--to', values.to ?? '');
-    if (from > to) throw new UsageError(`--from ${from} is after --to ${to}`);
+    const { from, to } = dateRange(values);
+    if (from === undefined || to === undefined) throw new UsageError('say which dates with --from and --to');
     const subject = values['to-subject'];
+    const misplaced = (subject === undefined ? ['rate', 'restart'] : ['dry-run', 'accept-loss']).find(
+      (name) => values[name as keyof typeof values] !== undefined,
+    );
+    if (misplaced !== undefined)
+      throw new UsageError(`--${misplaced} ${subject === undefined ? 'goes' : 'does not go'} with --to-subject`);
     if (subject !== undefined) return republishTo(context, { ...values, tenantId, from, to, subject });
+    await requireTenants(context, [tenantId]);
     const dryRun = values['dry-run'] ?? false;
     const report = await run(context, { tenantId, from, to, dryRun, acceptLoss: values['accept-loss'] ?? false });
     if (values.json) context.out(`${JSON.stringify({ tenant: tenantId, from, to, dryRun, ...report })}\n`);

@@ -7,6 +7,7 @@ import { stateOfSwap, swapRecords, undoSwap, type SwapRecord } from '../replay/s
 import { command, EXIT } from './command.ts';
 import { onLake } from './openLake.ts';
 import { requiredId } from './secrets.ts';
+import { requireTenants } from './tenant.ts';
 
 const USAGE = `Usage: spor replay undo --tenant <id> [--id <replay>] [--json]
 
@@ -20,6 +21,7 @@ export const replayUndo = command({
   options: { tenant: { type: 'string' }, id: { type: 'string' } },
   async run(values, _, context) {
     const tenantId = requiredId('--tenant', values.tenant);
+    await requireTenants(context, [tenantId]);
     const { openTables } = await import('../../lake/openTables.ts');
     const { id, undone } = await onLake(context, ({ storage }) => {
       const table = openTables(storage, createRegistry());

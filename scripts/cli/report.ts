@@ -9,6 +9,7 @@ import { command, EXIT, UsageError, type Command } from './command.ts';
 import { requiredId } from './secrets.ts';
 import { withLakeQueries } from './lakeQueries.ts';
 import { formatTable } from './table.ts';
+import { requireTenants } from './tenant.ts';
 
 const USAGE = `Usage: spor report <name> --tenant <id> [options]
        spor report list [--json]
@@ -75,6 +76,7 @@ function reportCommand(report: Report): Command {
         ),
       };
       const asked = usage(() => reportQuery(request, { tenantId, segmentIds: [] }, createRegistry()));
+      await requireTenants(context, [tenantId]);
       const answer = await withLakeQueries(context, {}, (queries) =>
         writeAnswer(context, queries, asked, wanted, { more: 'set --limit', forEyes }),
       );

@@ -2,6 +2,7 @@ import { EXIT, UsageError, type Context } from './command.ts';
 import { onLake } from './openLake.ts';
 import { numberOption } from './number.ts';
 import { withStream } from './stream.ts';
+import { requireTenants } from './tenant.ts';
 
 interface Request {
   tenantId: string;
@@ -23,6 +24,7 @@ export async function republishTo(context: Context, request: Request): Promise<n
   if (request.rate === undefined)
     throw new UsageError('--rate is missing: how many events a second the service can take');
   const rate = numberOption('--rate', request.rate, { min: 0.001, max: 10_000_000, whole: false });
+  await requireTenants(context, [tenantId]);
   const { republish } = await import('../replay/republish.ts');
   const stopped = new AbortController();
   const stop = (): void => stopped.abort();

@@ -7,6 +7,7 @@ import { numberOption } from './number.ts';
 import { onLake } from './openLake.ts';
 import { requiredId } from './secrets.ts';
 import { formatTable } from './table.ts';
+import { requireTenants } from './tenant.ts';
 
 const set = command({
   usage: `Usage: spor retention set --tenant <id> (--days <n> | --forever) [--json]
@@ -20,6 +21,7 @@ in one commit a table; "spor compact" does too. The files are gone after the vac
     const tenantId = requiredId('--tenant', values.tenant);
     if ((values.days === undefined) === !values.forever) throw new UsageError('give either --days or --forever');
     const days = values.days === undefined ? undefined : numberOption('--days', values.days, { min: 1, max: 36_500 });
+    await requireTenants(context, [tenantId]);
     await onLake(context, ({ storage }) =>
       setRetention(openTables(storage, createRegistry())('events', tenantId), days),
     );
@@ -34,6 +36,7 @@ const show = command({
   options: { tenant: { type: 'string' } },
   async run({ tenant, json }, _, context) {
     const wanted = tenant === undefined ? undefined : [requiredId('--tenant', tenant)];
+    await requireTenants(context, wanted ?? []);
     const found = await onLake(context, async ({ storage }) => {
       const tables = openTables(storage, createRegistry());
       const rows: { tenantId: string; days: number | null }[] = [];

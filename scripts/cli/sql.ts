@@ -2,11 +2,12 @@ import { text as readAll } from 'node:stream/consumers';
 import type { QueryRequest } from '../../lake/query/query.ts';
 import { ANSWER_OPTIONS, wantedAnswer, writeAnswer } from './answer.ts';
 import { command, EXIT, UsageError } from './command.ts';
-import { dateOption } from './date.ts';
+import { dateRange } from './date.ts';
 import { parseDuration } from './duration.ts';
 import { withLakeQueries } from './lakeQueries.ts';
 import { numberOption } from './number.ts';
 import { requiredId } from './secrets.ts';
+import { requireTenants } from './tenant.ts';
 
 const USAGE = `Usage: spor sql --tenant <id> [options] "<sql>"
 
@@ -42,8 +43,7 @@ export const sql = command({
     const request: QueryRequest = {
       tenantId: requiredId('--tenant', values.tenant),
       segmentIds: (values.segment ?? []).map((segment) => requiredId('--segment', segment)),
-      ...(values.from === undefined ? {} : { from: dateOption('--from', values.from) }),
-      ...(values.to === undefined ? {} : { to: dateOption('--to', values.to) }),
+      ...dateRange(values),
       sql: given ?? (await readAll(process.stdin)),
     };
     if (request.sql.trim() === '') throw new UsageError(`<sql> is missing\n\n${USAGE}`);
@@ -54,9 +54,14 @@ export const sql = command({
         ? {}
         : { LAKE_QUERY_MAX_ROWS: String(numberOption('--max-rows', maxRows, { min: 1, max: 10_000_000 })) }),
     };
+<<<<<<< HEAD
     const answer = await withLakeQueries(context, limits, (queries) =>
       writeAnswer(context, queries, request, wanted, { more: '--max-rows shows more' }),
     );
+=======
+    await requireTenants(context, [request.tenantId]);
+    const answer = await withLakeQueries(context, limits, (queries) => writeAnswer(context, queries, request, wanted));
+>>>>>>> 48eeae7 (cli: refuse unknown tenants and values that mean nothing)
     if (answer.snapshot.version < 0 && /\bfrom\b/i.test(request.sql)) {
       context.err(`spor: the lake has nothing of this for tenant ${request.tenantId} yet\n`);
     }

@@ -7,6 +7,7 @@ import { requiredId } from './secrets.ts';
 import { readEnvironment } from './settings.ts';
 import { withStream } from './stream.ts';
 import { formatTable } from './table.ts';
+import { requireTenants } from './tenant.ts';
 
 const USAGE = `Usage: spor status [--tenant <id>] [--json]
 
@@ -38,6 +39,7 @@ export const status = command({
 });
 
 async function tenantStatus(tenantId: string, { json }: { json: boolean }, context: Context): Promise<number> {
+  await requireTenants(context, [tenantId]);
   const complete = await withAccounts(context, (accounts) => accounts.completeness(tenantId));
   if (json) context.out(`${JSON.stringify(complete)}\n`);
   else {

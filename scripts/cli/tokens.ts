@@ -5,6 +5,7 @@ import { parseDuration } from './duration.ts';
 import { requiredId, revokeSecret } from './secrets.ts';
 import { withStream } from './stream.ts';
 import { formatTable } from './table.ts';
+import { requireTenants } from './tenant.ts';
 
 const create = command({
   usage: `Usage: spor tokens create --tenant <id> [options]
@@ -24,7 +25,7 @@ operator token reads every tenant and manages keys and read tokens, in the conso
     operator: { type: 'boolean' },
     tenant: { type: 'string' },
     segment: { type: 'string', multiple: true },
-    label: { type: 'string' },
+    label: { type: 'string', verbatim: true },
     expires: { type: 'string' },
   },
   async run(values, _, context) {
@@ -75,7 +76,10 @@ const list = command({
           tenantOf(a.record).localeCompare(tenantOf(b.record)) || a.record.createdAt.localeCompare(b.record.createdAt),
       )
       .map(({ hash, record }) => ({ id: keyId(hash), state: stateOf(record, context.now()), ...record }));
-    if (json) context.out(`${JSON.stringify({ tokens })}\n`);
+    if (wanted !== undefined && tokens.length === 0) {
+      context.out(json ? '{"tokens":[]}\n' : `There are no tokens of ${wanted} yet.\n`);
+      await requireTenants(context, [wanted]);
+    } else if (json) context.out(`${JSON.stringify({ tokens })}\n`);
     else if (tokens.length === 0)
       context.out('There are no tokens yet: "spor tokens create --help" says how to make one.\n');
     else {

@@ -220,11 +220,12 @@ describe('a dry run', () => {
     expect(await receiver.stored()).toEqual(before);
   });
 
-  it.each([
-    ...['?dryRun', '?dryRun=', '?dryRun=yes', '?dryRun=TRUE', '?dryRun=2', '?dryRun=1%20', '?dryRun=true%0D'],
-    ...['?dry_run=1', '?dry-run=1', '?DRYRUN=1', '?dryrun=true', '?dry=1', '?test=1', '?dryRun[]=1', '??dryRun=1'],
-    ...['?dryRun=1&dryRun=0', '?dryRun=0&dryRun=1', '?dryRun=1&dryRun=1', '?dryRun=1&v=2', '?amp;dryRun=1', '?%ff=1'],
-  ])('that nobody can be sure of is refused and stores nothing: %s', async (query) => {
+  const unsure = [
+    '?dryRun ?dryRun= ?dryRun=yes ?dryRun=TRUE ?dryRun=2 ?dryRun=1%20 ?dryRun=true%0D ?dry_run=1 ?dry-run=1 ?DRYRUN=1',
+    '?dryrun=true ?dry=1 ?test=1 ?dryRun[]=1 ??dryRun=1 ?dryRun=1&dryRun=0 ?dryRun=0&dryRun=1 ?dryRun=1&dryRun=1',
+    '?dryRun=1&v=2 ?amp;dryRun=1 ?%ff=1',
+  ].flatMap((line) => line.split(' '));
+  it.each(unsure)('that nobody can be sure of is refused and stores nothing: %s', async (query) => {
     const before = await receiver.stored();
     for (const body of [
       { instrumentationKey: key, events: [anEvent()] },
