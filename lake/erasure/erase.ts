@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { cleanSinceId, ERASURES_ID } from '../delta/guards.ts';
-import { openTable, type TableSpec } from '../delta/table.ts';
+import { openTable, type Table, type TableSpec } from '../delta/table.ts';
 import { openDuckdb } from '../duckdb.ts';
 import { listMarts } from '../maintenance/marts.ts';
 import type { OpenTables } from '../openTables.ts';
@@ -10,6 +10,7 @@ import { REPLAY_RECORDS, TABLE_NAMES } from '../tables.ts';
 import type { ReachErasure } from './failpoint.ts';
 import { addErasures, erasuresFolder, readErasures, type ErasedId } from './list.ts';
 import { localFile, rowsOf } from './localRows.ts';
+import { findMissing, IdsMissing, namesOf, type AskedId } from './missing.ts';
 import { erasedIds, type Person } from './person.ts';
 import { eraseFromTable, type TableErasure } from './tableErasure.ts';
 
@@ -25,6 +26,8 @@ export interface EraseOptions {
   withLinked: boolean;
   /** Only say what would be erased, and change nothing. */
   dryRun: boolean;
+  /** Refuse ids of which the lake has no row and no erasure, rather than only hold back what comes late. */
+  refuseMissing?: boolean;
   /** Who signs for it; goes into the report. */
   by: string;
   /** Folder for unfinished files. */
@@ -63,12 +66,13 @@ export type SignedReport = ErasureReport & { sha256: string };
  * marked with its length, so that no commit which does not respect it can succeed any more; then files are rewritten until none
  * holds a row of the person. Marts come last: marked with the version of the events since which these are clean, they refuse a
  * refresh that has read an older one. Safe to be killed at any step and repeated, beside flushes and compactions.
- * @returns the report, where it is kept (undefined in a dry run), and the anonymous ids linked to the users
- * @throws LakeError storage_unavailable, table_corrupt
+ * @returns the report, where it is kept (undefined in a dry run), the anonymous ids linked to the users, and the missing ids
+ *   where those are to be refused
+ * @throws LakeError storage_unavailable, table_corrupt; IdsMissing, having changed nothing, except in a dry run
  */
 export async function erase(
   options: EraseOptions,
-): Promise<{ report: SignedReport; path: string | undefined; linked: string[] }> {
+): Promise<{ report: SignedReport; path: string | undefined; linked: string[]; missing: AskedId[] }> {
   const { storage, tables, tenantId, users, anonymous, withLinked, dryRun, by, workDir, memoryMb } = options;
   const { derived, reach = () => undefined } = options;
   const startedAt = new Date().toISOString();
@@ -81,6 +85,9 @@ export async function erase(
   try {
     const linked = await findLinked(session, options);
     const person: Person = { users, anonymous, linked: withLinked ? linked : [] };
+    const isOurs = (table: Table): boolean => derived.some(({ root }) => root === table.spec.root);
+    const missing = options.refuseMissing ? await missingIds(session, options, isOurs) : [];
+    if (missing.length > 0 && !dryRun) throw new IdsMissing(`no row and no erasure of ${namesOf(missing)}`);
     const ids = erasedIds(tenantId, person);
     const { version: list, ids: listed } = dryRun
       ? await readErasures(storage, tenantId)
@@ -110,8 +117,7 @@ export async function erase(
     }
     reach('marts-marked');
     for (const table of await listMarts(storage, tenantId)) {
-      const kind = derived.some(({ root }) => root === table.spec.root) ? 'mart' : 'other';
-      erasures.push(await eraseFromTable(table, { ...shared, kind }));
+      erasures.push(await eraseFromTable(table, { ...shared, kind: isOurs(table) ? 'mart' : 'other' }));
     }
     reach('marts-clean');
     const finished = Date.now();
@@ -128,11 +134,34 @@ export async function erase(
       streams: Object.fromEntries([...txns].filter(([id]) => id.includes('@') && !id.endsWith('/fence'))),
       vacuumAfter: new Date(finished + options.vacuumGraceMs).toISOString(),
     });
-    return { report, path: dryRun ? undefined : await keep(storage, report), linked };
+    return { report, path: dryRun ? undefined : await keep(storage, report), linked, missing };
   } finally {
     await session.close();
     await engine.close();
   }
+}
+
+async function missingIds(
+  session: SqlSession,
+  { storage, tables, tenantId, users, anonymous, workDir }: EraseOptions,
+  isOurs: (table: Table) => boolean,
+): Promise<AskedId[]> {
+  const asked: AskedId[] = [
+    ...users.map((id) => ({ kind: 'user' as const, id })),
+    ...anonymous.map((id) => ({ kind: 'anonymous' as const, id })),
+  ];
+  const marts = await listMarts(storage, tenantId);
+  return findMissing(asked, {
+    storage,
+    session,
+    folder: workDir,
+    tenantId,
+    list: await readErasures(storage, tenantId),
+    tables: [
+      ...TABLE_NAMES.map((kind) => ({ table: tables(kind, tenantId), kind })),
+      ...marts.map((table) => ({ table, kind: isOurs(table) ? ('mart' as const) : ('other' as const) })),
+    ],
+  });
 }
 
 /** Anonymous ids that an event carries together with one of the users and with consent to personalization. */

@@ -54,14 +54,10 @@ export const sql = command({
         ? {}
         : { LAKE_QUERY_MAX_ROWS: String(numberOption('--max-rows', maxRows, { min: 1, max: 10_000_000 })) }),
     };
-<<<<<<< HEAD
+    await requireTenants(context, [request.tenantId]);
     const answer = await withLakeQueries(context, limits, (queries) =>
       writeAnswer(context, queries, request, wanted, { more: '--max-rows shows more' }),
     );
-=======
-    await requireTenants(context, [request.tenantId]);
-    const answer = await withLakeQueries(context, limits, (queries) => writeAnswer(context, queries, request, wanted));
->>>>>>> 48eeae7 (cli: refuse unknown tenants and values that mean nothing)
     if (answer.snapshot.version < 0 && /\bfrom\b/i.test(request.sql)) {
       context.err(`spor: the lake has nothing of this for tenant ${request.tenantId} yet\n`);
     }

@@ -61,6 +61,7 @@ beforeAll(async () => {
     metrics: new LakeMetrics(new Registry(), slots),
     log,
     tokens: () => undefined,
+    isKnownTenant: () => Promise.resolve(true),
     routes: [
       {
         method: 'GET',

@@ -1,0 +1,96 @@
+import type { Table } from '../delta/table.ts';
+import type { SqlSession } from '../sqlEngine.ts';
+import type { Storage } from '../storage/storage.ts';
+import { hashOf, type ErasureList } from './list.ts';
+import { localFile, rowsOf } from './localRows.ts';
+import { isOfPerson, type RowKind } from './person.ts';
+
+/** An id as it was asked for. */
+export interface AskedId {
+  kind: 'user' | 'anonymous';
+  id: string;
+}
+
+/** Ids that nobody knows were to be erased. The message names them; nothing has been changed. */
+export class IdsMissing extends Error {
+  override name = 'IdsMissing';
+}
+
+/** `user "4711", anonymous "0f3c"`: as a message names ids. */
+export function namesOf(ids: readonly AskedId[]): string {
+  return ids.map(({ kind, id }) => `${kind} ${JSON.stringify(id)}`).join(', ');
+}
+
+/**
+ * The ids of which no table has a row, and that are not on the list of erasures either. Reads files only until all are found.
+ * @throws LakeError storage_unavailable, table_corrupt
+ */
+export async function findMissing(
+  ids: readonly AskedId[],
+  lake: {
+    storage: Storage;
+    session: SqlSession;
+    folder: string;
+    tenantId: string;
+    list: ErasureList;
+    tables: readonly { table: Table; kind: RowKind }[];
+  },
+): Promise<AskedId[]> {
+  const { tenantId, list, tables } = lake;
+  let missing = ids.filter((asked) => !isListed(asked, tenantId, list));
+  for (const { table, kind } of tables) {
+    const read = new Set<string>();
+    for (;;) {
+      // Read again until nothing is new: compaction may have moved rows meanwhile.
+      const files = [...(await table.snapshot()).files.keys()].filter((path) => !read.has(path));
+      if (missing.length === 0 || files.length === 0) break;
+      for (const path of files) {
+        if (missing.length === 0) break;
+        read.add(path);
+        const found = await foundIn(missing, { ...lake, table, kind, path });
+        missing = missing.filter((_, index) => !found[index]);
+      }
+    }
+  }
+  return missing;
+}
+
+/** A visitor erased as linked to a user counts as listed. */
+function isListed({ kind, id }: AskedId, tenantId: string, { ids }: ErasureList): boolean {
+  const hash = hashOf(tenantId, id);
+  return ids.some((listed) => listed.hash === hash && (listed.kind === 'user') === (kind === 'user'));
+}
+
+/** Which of the ids a file has rows of; of none where the file has left the table. */
+async function foundIn(
+  ids: readonly AskedId[],
+  where: {
+    storage: Storage;
+    session: SqlSession;
+    folder: string;
+    tenantId: string;
+    table: Table;
+    kind: RowKind;
+    path: string;
+  },
+): Promise<boolean[]> {
+  const { storage, session, folder, tenantId, table, kind, path } = where;
+  try {
+    const local = await localFile(storage, `${table.spec.root}/${path}`, folder);
+    try {
+      const columns = await session.run(`DESCRIBE SELECT * FROM ${rowsOf(local.file)}`);
+      const conditions = ids.map((asked, index) => {
+        const of = (wanted: AskedId['kind']): string[] => (asked.kind === wanted ? [asked.id] : []);
+        const person = { users: of('user'), anonymous: of('anonymous'), linked: [], tenantId, linkedHashes: [] };
+        return `coalesce(bool_or(${isOfPerson(kind, columns, person)}), false) AS found_${index}`;
+      });
+      const [row] = await session.run(`SELECT ${conditions.join(', ')} FROM ${rowsOf(local.file)} AS line`);
+      return ids.map((_, index) => row![`found_${index}`] === true);
+    } finally {
+      await local.release();
+    }
+  } catch (error) {
+    if ((await table.snapshot()).files.has(path)) throw error;
+    return ids.map(() => false);
+  }
+}
