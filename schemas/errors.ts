@@ -19,7 +19,7 @@ const busy = (status: number, level: ErrorKind['level'], help: string): ErrorKin
 export const REQUEST_ERRORS = {
   parameter_invalid: client(
     400,
-    'A parameter of the address is unknown, given twice, or has a value that means nothing. Nothing was stored; the message says which parameters there are.',
+    'The parameter "dryRun" is spelled in another way, given twice, or has a value that means nothing. Nothing was stored.',
   ),
   body_not_json: client(400, 'The body is not JSON text in UTF-8. Send one JSON object.'),
   body_invalid: client(400, 'The body has the wrong shape. Send {"instrumentationKey", "sentAt", "events": […]}.'),

@@ -75,7 +75,7 @@ export function openApiDocument(registry: Registry, version: string): Record<str
               name: 'dryRun',
               in: 'query',
               description:
-                '1 or true: answer the verdict and the rows, store nothing; a batch without a valid event answers 400 as it would be. 0 or false: as without it. Any other value or parameter is refused.',
+                '1 or true: answer the verdict and the rows, store nothing; a batch without a valid event answers 400 as it would be. 0 or false: as without it. Any other value or spelling is refused.',
               schema: { type: 'string', enum: ['1', 'true', '0', 'false'] },
             },
           ],
