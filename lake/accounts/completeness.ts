@@ -1,5 +1,6 @@
 import type { Table } from '../delta/table.ts';
 import type { Progress } from '../tail/progress.ts';
+import { committedSequence } from './committed.ts';
 import type { TenantStreams } from './tenantStream.ts';
 
 /**
@@ -40,10 +41,8 @@ export async function completenessOf(
   const before = place && (await streams.state(place.shard));
   if (!before) return marks(tenantId, undefined);
   const { shard } = place;
-  const committed = Math.max(
-    (await table.snapshot()).txns.get(before.appId) ?? 0,
-    await progress.floor(shard, before.created),
-  );
+  const floor = await progress.floor(shard, before.created);
+  const committed = committedSequence(await table.snapshot(), before.appId, floor);
   const asked = await streams.state(shard);
   const next = await streams.nextAccepted(shard, tenantId, committed + 1);
   const after = await streams.state(shard);

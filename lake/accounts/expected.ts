@@ -33,6 +33,8 @@ export function checkedFrom(accounts: readonly Account[], stream: StreamState): 
 export interface CheckedTable {
   snapshot: Snapshot;
   from: number;
+  /** Last sequence whose events the table must have: what comes after is pending. */
+  committed: number;
 }
 
 /** One line of the file of what is expected. */
@@ -64,8 +66,6 @@ export async function writeExpected(
   },
 ): Promise<void> {
   const { streams, stream, place, events, quarantine } = source;
-  const committed = events.snapshot.txns.get(stream.appId) ?? 0;
-  const refusedCommitted = quarantine.snapshot.txns.get(stream.appId) ?? 0;
   const lines = await LineWriter.open(file);
   try {
     const range = { tenantId, from: Math.min(events.from, quarantine.from), to: stream.lastSequence };
@@ -78,8 +78,8 @@ export async function writeExpected(
           day,
           accepted: sequence >= events.from ? accepted : 0,
           refused: sequence >= quarantine.from ? refused : 0,
-          pending: sequence > committed ? accepted : 0,
-          refusedPending: sequence > refusedCommitted ? refused : 0,
+          pending: sequence > events.committed ? accepted : 0,
+          refusedPending: sequence > quarantine.committed ? refused : 0,
         };
         await lines.write(counted);
       }

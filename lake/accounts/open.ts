@@ -71,13 +71,13 @@ export function openAccounts(options: AccountsOptions): Accounts {
   };
   return {
     receipt: (id, reader) =>
-      withStream(({ streams }) => findReceipt(id, reader, { storage, localFiles, engine, streams, table })),
+      withStream((stream) => findReceipt(id, reader, { storage, localFiles, engine, ...stream, table })),
     completeness: (tenantId) =>
       withStream(({ streams, progress }) =>
         completenessOf(tenantId, { streams, progress, table: table('events', tenantId) }),
       ),
     reconcile: (tenantId, days) =>
-      withStream(({ streams }) => reconcile(tenantId, days, { storage, localFiles, streams, table, memoryMb })),
+      withStream((stream) => reconcile(tenantId, days, { storage, localFiles, ...stream, table, memoryMb })),
     close: () => engine.close(),
   };
 }

@@ -6,11 +6,13 @@ import type { Table } from '../delta/table.ts';
 import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import { TABLE_NAMES, tableRoot, type TableName } from '../tables.ts';
+import type { Progress } from '../tail/progress.ts';
 import { MalformedMessage, parseMessage, type StreamMessage } from '../window/message.ts';
 import { positionsOf, readAccounts, type Account } from './commits.ts';
 import { findFlush } from './findFlush.ts';
 import { rowsOfEvents, rowsOfReceipt, type RowPlace, type RowReading, type TableToRead } from './rows.ts';
-import type { StreamState, TenantStreams } from './tenantStream.ts';
+import { committedSequence } from './committed.ts';
+import type { TenantStreams } from './tenantStream.ts';
 
 /**
  * What became of one event of a batch:
@@ -20,7 +22,7 @@ import type { StreamState, TenantStreams } from './tenantStream.ts';
  * - `duplicate`: its id was stored before; `of` says where, while that is in the lake.
  * - `quarantined`: refused, or accepted and impossible to store; `file` is absent until that is committed.
  * - `erased`: a row once, of events or of the quarantine, or never one: removed on request.
- * - `missing`: committed by the stream's account and found nowhere. It must not happen: `spor reconcile` says more.
+ * - `missing`: at or before the shard's committed position, and found nowhere. It must not happen: `spor reconcile` says more.
  */
 export const FATES = ['accepted', 'committed', 'duplicate', 'quarantined', 'erased', 'missing'] as const;
 
@@ -61,6 +63,7 @@ export interface ReceiptAnswer {
 export interface ReceiptSources extends RowReading {
   storage: Storage;
   streams: TenantStreams;
+  progress: Pick<Progress, 'floor'>;
   table: (name: TableName, tenantId: string) => Table;
 }
 
@@ -94,10 +97,11 @@ export async function findReceipt(
   if (place && place.shard !== receipt.shard) throw unknown(id);
   const state = await sources.streams.state(receipt.shard);
   const isCurrent = state?.epoch === receipt.epoch;
+  const floor = isCurrent ? await sources.progress.floor(receipt.shard, state.created) : 0;
   const message = isCurrent ? await sources.streams.message(receipt.shard, receipt.sequence) : undefined;
   const held = message && place ? heldBatch(message, receipt, { ...place, tenantId }) : undefined;
   if ((message && !held) || (isCurrent && receipt.sequence > state.lastSequence)) throw unknown(id);
-  const lookup = new Lookup(id, { receipt, tenantId, held, stream: isCurrent ? state : undefined }, sources);
+  const lookup = new Lookup(id, { receipt, tenantId, held, floor }, sources);
   const answer = await lookup.run();
   if (!answer || (segmentIds.length > 0 && !segmentIds.includes(answer.segmentId))) throw unknown(id);
   return answer;
@@ -142,7 +146,8 @@ interface Subject {
   receipt: Receipt;
   tenantId: string;
   held: HeldBatch | undefined;
-  stream: StreamState | undefined;
+  /** The committed position of the receipt's stream; 0 where that is not known. */
+  floor: number;
 }
 
 /** One looking up, after the stream has been asked. The tables are read after it, so that nothing falls in between. */
@@ -209,11 +214,11 @@ class Lookup {
   }
 
   async #fatesOfHeld(held: HeldBatch, read: Read): Promise<EventFate[]> {
-    const { receipt } = this.#subject;
+    const { receipt, floor } = this.#subject;
     const { events, quarantine, account, appId } = read;
     const rows = new Map(events.rows.map((row) => [row.index, row]));
     const refused = new Map(quarantine.rows.map((row) => [row.index, row]));
-    const committed = receipt.sequence <= (appId === undefined ? 0 : (events.snapshot.txns.get(appId) ?? 0));
+    const committed = receipt.sequence <= committedSequence(events.snapshot, appId ?? '', floor);
     const absent = held.events.filter(({ index }) => !rows.has(index) && !refused.has(index));
     const others = committed && absent.length > 0 ? await this.#elsewhere(absent, events) : new Map<string, RowPlace>();
     const unkept = (held.header.rejected ?? []).some(({ index }) => !refused.has(index));

@@ -11,11 +11,13 @@ import type { LocalFiles } from '../query/localFiles.ts';
 import type { SqlRow, SqlSession } from '../sqlEngine.ts';
 import type { Storage } from '../storage/storage.ts';
 import { tableRoot, type TableName } from '../tables.ts';
+import type { Progress } from '../tail/progress.ts';
 import { parseRanges } from './account.ts';
 import { readAccounts, type Account } from './commits.ts';
 import { checkedFrom, LineWriter, writeExpected, type CheckedTable, type Days } from './expected.ts';
 import { loadStatements, SELECT_DAYS, selectCommits, selectDifferences } from './reconcileSql.ts';
 import { sumDays, type DayAccount } from './dayAccount.ts';
+import { committedSequence } from './committed.ts';
 import type { StreamState, TenantStreams } from './tenantStream.ts';
 
 /** Something that does not add up. */
@@ -54,6 +56,7 @@ export interface ReconcileSources {
   storage: Storage;
   localFiles: LocalFiles;
   streams: TenantStreams;
+  progress: Pick<Progress, 'floor'>;
   table: (name: TableName, tenantId: string) => Table;
   memoryMb: number;
 }
@@ -71,7 +74,8 @@ const LOOK_AGAIN_MS = 500;
  *
  * Accepted is counted from the stream's messages as far as they are retained, else from what the commits said; stored and
  * quarantined are counted from the rows of the data files of one snapshot; duplicates, erased and expired are what the commits
- * say; pending is in the stream after what the tables have. Differences are named by receipt where the stream has it, or the
+ * say; pending is in the stream after what the shard has committed: a message up to there that a table lacks is missing, because
+ * no processor reads it again. Differences are named by receipt where the stream has it, or the
  * rows do; else by commit.
  * @throws LakeError storage_unavailable, tables_too_large; StreamUnavailableError
  */
@@ -83,7 +87,10 @@ export async function reconcile(tenantId: string, days: Days, sources: Reconcile
   }
 }
 
-/** What is compared, read in the order that lets nothing fall in between: tables, what their logs say, stream. */
+/**
+ * What is compared, read in the order that lets nothing fall in between: committed position, tables, what their logs say,
+ * stream. A position read after the tables would make messages that were committed meanwhile look missing.
+ */
 interface Evidence {
   tables: Record<TableName, CheckedTable & { accounts: Account[] }>;
   place: { shard: number; shards: number } | undefined;
@@ -93,14 +100,26 @@ interface Evidence {
 async function gather(tenantId: string, days: Days, sources: ReconcileSources): Promise<Evidence> {
   const sinceMs = Date.parse(`${days.from}T00:00:00Z`) - DAY_MS;
   const place = await sources.streams.shard(tenantId);
+  const before = place && (await sources.streams.state(place.shard));
+  const floor = before ? await sources.progress.floor(place.shard, before.created) : 0;
   const read = async (name: TableName) => {
     const snapshot = await sources.table(name, tenantId).snapshot();
     const accounts = await readAccounts(sources.storage, tableRoot(name, tenantId), sinceMs);
-    return { snapshot, accounts: accounts.filter(({ version }) => version <= snapshot.version), from: Infinity };
+    return {
+      snapshot,
+      accounts: accounts.filter(({ version }) => version <= snapshot.version),
+      from: Infinity,
+      committed: 0,
+    };
   };
   const [events, quarantine] = [await read('events'), await read('quarantine')];
   const stream = place && (await sources.streams.state(place.shard));
-  if (stream) for (const table of [events, quarantine]) table.from = checkedFrom(table.accounts, stream);
+  for (const table of stream ? [events, quarantine] : []) {
+    table.from = checkedFrom(table.accounts, stream!);
+    // A stream made anew meanwhile has nothing committed yet.
+    const position = stream!.created === before?.created ? floor : 0;
+    table.committed = committedSequence(table.snapshot, stream!.appId, position);
+  }
   return { tables: { events, quarantine }, place, stream };
 }
 
