@@ -11,6 +11,7 @@ import { grantAccess, type Access } from '../access.ts';
 import type { Batch } from '../load/ledger.ts';
 import { createQueryClient } from '../queryClient.ts';
 import { createRandom } from '../shop/random.ts';
+import { allCommitted } from '../stack/committed.ts';
 import type { SmallDisk } from './disk.ts';
 import { Books } from './books.ts';
 import { Checker } from './checker.ts';
@@ -21,7 +22,6 @@ import { globReader, snapshotReader, type LeftOvers } from './lakeIds.ts';
 import { openLedgerFile, type ChaosLedger } from './ledgerFile.ts';
 import { playLoad } from './load.ts';
 import { faultName, type Cycle, type Disk, type Plan } from './plan.ts';
-import { lagZero } from './recovery.ts';
 import { watchSigns } from './signs.ts';
 import { allShops, CYCLES_EACH, shopsOf } from './tenants.ts';
 import type { Finding } from './verify.ts';
@@ -207,7 +207,7 @@ class Run {
         log(`cycle ${cycle.number}: ${name} was not run: ${result.why}`);
       }
     }
-    const why = await lagZero(connection, RECOVERY_MS);
+    const why = await allCommitted(connection, { withinMs: RECOVERY_MS });
     if (why !== undefined) {
       this.outcome.stuck = { cycle: cycle.number, faults, why };
       return false;

@@ -1,4 +1,3 @@
-import { delay } from '../../runtime/retry.ts';
 import type { QueryClient } from '../queryClient.ts';
 import type { StoredIds } from './verify.ts';
 
@@ -9,12 +8,9 @@ export interface LakeRows {
   /** Rows of the quarantine by code. */
   quarantined: () => Promise<Map<string, number>>;
   eventIds: () => Promise<StoredIds>;
-  /** Waits until both tables have so many rows, or the time is up. */
-  until: (events: number, quarantined: number, withinMs: number, signal: AbortSignal) => Promise<void>;
 }
 
 const PAGE = 5_000;
-const PAUSE_MS = 100;
 
 export function createLakeRows(client: QueryClient, token: string, since: Date): LakeRows {
   const recent = `received_at >= '${since.toISOString()}'::timestamptz`;
@@ -35,14 +31,6 @@ export function createLakeRows(client: QueryClient, token: string, since: Date):
         for (const [id, count] of rows) ids.set(String(id), Number(count));
         if (rows.length === 0) return ids;
         after = String(rows.at(-1)![0]);
-      }
-    },
-    async until(events, quarantined, withinMs, signal) {
-      const deadline = Date.now() + withinMs;
-      while (Date.now() < deadline && !signal.aborted) {
-        const [stored, refused] = [await counts('events', "''"), await counts('quarantine', "''")];
-        if ((stored.get('') ?? 0) >= events && (refused.get('') ?? 0) >= quarantined) return;
-        await delay(PAUSE_MS, signal);
       }
     },
   };

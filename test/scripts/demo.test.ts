@@ -82,6 +82,13 @@ describe('npm run demo', () => {
     expect(glob.endsWith('segment=*/date=*/*.parquet')).toBe(true);
   });
 
+  it('checks the files once all is committed, however long that takes', async () => {
+    const args = ['--seconds', '1', '--rate', '50', '--json', '--dir', join(dir, 'run')];
+    const finished = await runScript('demo.ts', args, { env: { WINDOW_MAX_MS: '4000' } });
+    expect(finished, finished.stderr).toMatchObject(WHOLE);
+    expect(resultOf(finished).lost).toBe(0);
+  });
+
   it('numbers its folders, and runs again in an old one without counting what was there', async () => {
     for (const expected of ['demo-1', 'demo-2']) {
       const { stderr, code } = await runScript('demo.ts', ['--seconds', '1', '--rate', '50', '--json'], { cwd: dir });

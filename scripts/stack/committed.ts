@@ -1,0 +1,42 @@
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '../../runtime/nats.ts';
+import { delay } from '../../runtime/retry.ts';
+import { listShards } from '../../lake/tail/listShards.ts';
+import { readShards } from '../../lake/tail/shardStatus.ts';
+
+const POLL_MS = 50;
+
+/**
+ * Waits until everything in the streams is committed and acknowledged. Readers of the lake's files must wait for this: a
+ * live answer of the query server holds events that no file has yet.
+ * @returns what is not committed yet when the time is up or the signal given; undefined when all is
+ */
+export async function allCommitted(
+  connection: NatsConnection,
+  { withinMs, signal }: { withinMs: number; signal?: AbortSignal },
+): Promise<string | undefined> {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    const behind = await describeBacklog(connection);
+    if (behind === undefined || performance.now() > deadline || signal?.aborted) return behind;
+    await delay(POLL_MS, signal);
+  }
+}
+
+async function describeBacklog(connection: NatsConnection): Promise<string | undefined> {
+  try {
+    const { length } = await listShards(await jetstreamManager(connection));
+    if (length === 0) return 'there are no streams';
+    const behind = (await readShards(connection, length, Date.now())).filter(
+      ({ lagMessages, stream }) => lagMessages > 0 || !stream,
+    );
+    if (behind.length === 0) return undefined;
+    return behind
+      .map(
+        ({ shard, lagMessages, owner }) => `shard ${shard} is ${lagMessages} messages behind, owner ${owner ?? 'none'}`,
+      )
+      .join('; ');
+  } catch (error) {
+    return (error as Error).message; // the stream server may be starting yet
+  }
+}
