@@ -15,7 +15,6 @@ function show() {
   return { products, total };
 }
 
-show();
 button.addEventListener('click', () => {
   const { products, total } = show();
   tracker.orderCreated({
@@ -27,3 +26,4 @@ button.addEventListener('click', () => {
   cart.empty();
   show();
 });
+show(); // with the button, which is there for clicks now

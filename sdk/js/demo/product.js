@@ -4,7 +4,10 @@ import { tracker } from '/tracking.js';
 const { id, name, price } = productOf(new URLSearchParams(location.search).get('id'));
 document.querySelector('#name').textContent = name;
 document.querySelector('#price').textContent = `${price} ${CURRENCY}`;
-document.querySelector('#add').addEventListener('click', () => {
+const button = document.querySelector('#add');
+button.addEventListener('click', () => {
   cart.add(id);
   tracker.productAddedToCart({ productId: id, quantity: 1, unitPrice: price, currency: CURRENCY });
 });
+// A click before would be lost: the page shows while this script is still loading.
+button.disabled = false;

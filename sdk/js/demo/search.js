@@ -3,7 +3,8 @@ import { tracker } from '/tracking.js';
 
 const results = document.querySelector('#results');
 
-document.querySelector('#search').addEventListener('submit', (event) => {
+const form = document.querySelector('#search');
+form.addEventListener('submit', (event) => {
   event.preventDefault();
   const phrase = event.target.elements.phrase.value;
   const found = find(phrase);
@@ -26,3 +27,5 @@ document.querySelector('#search').addEventListener('submit', (event) => {
     }),
   );
 });
+// A search before would be the browser's own: the page shows while this script is still loading.
+form.querySelector('button').disabled = false;
