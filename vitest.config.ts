@@ -1,15 +1,20 @@
 import { defineConfig } from 'vitest/config';
+import { PATIENCE_MS } from './test/support/until.ts';
+
+/** A test may wait for several things, each for as long as `until` does. */
+const TEST_MS = 3 * PATIENCE_MS;
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'sdk/js/test/**/*.test.ts'],
     globalSetup: ['test/support/globalSetup.ts'],
+    setupFiles: ['test/support/midnight.ts'],
     pool: 'forks',
     // Every file starts real servers; the machine CI runs on has two cores.
     maxWorkers: 2,
-    testTimeout: 60_000,
-    // Tests that kill processes depend on when the machine lets them run: on a shared one a second try tells a fault from bad luck.
-    retry: process.env.CI ? 1 : 0,
-    hookTimeout: 120_000,
+    // No retry: a test of exactly-once that fails once has failed.
+    testTimeout: TEST_MS,
+    hookTimeout: TEST_MS,
+    expect: { poll: { timeout: PATIENCE_MS } },
   },
 });

@@ -17,7 +17,7 @@ export interface CheckerOptions {
 /** Several times what a processor needs to start, take the shards over and write a window. */
 const QUIET_MS = 6_000;
 /** A bare glob may see what a dying owner has uploaded until the next one has cleaned up. */
-const CLEAN_UP_MS = 15_000;
+const CLEAN_UP_MS = 60_000;
 const LOOK_MS = 200;
 const TENANTS_AT_ONCE = 4;
 

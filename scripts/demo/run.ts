@@ -173,7 +173,9 @@ async function backlogFaults(stack: Stack, signal: AbortSignal): Promise<string[
   try {
     const backlog = await allCommitted(connection, { withinMs: SETTLE_MS, signal });
     if (backlog === undefined) return [];
-    return [`not everything was committed within ${SETTLE_MS / 1000} s, so that the checks below miss events: ${backlog}`];
+    return [
+      `not everything was committed within ${SETTLE_MS / 1000} s, so that the checks below miss events: ${backlog}`,
+    ];
   } finally {
     await connection.close();
   }

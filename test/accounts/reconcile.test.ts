@@ -239,7 +239,7 @@ test('a row that goes, a row that comes twice and a file that is removed behind 
   expect(gone.balanced).toBe(false);
   expect(gone.faults).toEqual([{ file: `events/tenant=${tenantId}/${path}`, fault: 'is not in the store' }]);
   expect(gone.days.at(-1)).toMatchObject({ stored: 0, difference: 10 });
-}, 30_000);
+});
 
 /** Replaces a data file by what a query makes of it. */
 async function rewrite(file: string, select: string): Promise<void> {

@@ -19,7 +19,7 @@ beforeAll(async () => {
   storage = await openLocalStorage(join(dir, 'lake'));
   await commitEvents(storage, stored(simulatedEvents(5)).slice(0, 300));
   await refresh(storage);
-}, 60_000);
+});
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 function attach(...args: string[]): Promise<Finished> {

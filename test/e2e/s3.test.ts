@@ -11,7 +11,7 @@ beforeAll(async () => {
   const started = await startS3();
   if ('unavailable' in started) unavailable = started.unavailable;
   else s3 = started;
-}, 300_000);
+});
 
 afterAll(async () => {
   await running?.close();
@@ -34,4 +34,4 @@ it('runs the whole pipeline on a real S3 server', async (context) => {
   });
   expect(faults).toEqual([]);
   expect(ledger.counts.accepted).toBeGreaterThan(2_000);
-}, 240_000);
+});

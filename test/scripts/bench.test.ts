@@ -48,7 +48,7 @@ describe.skipIf(!hasWrk || !process.env.CI)('npm run bench, its quick version (i
     const { printed, text } = await bench('overload');
     expect(printed.results.find(({ name }) => name.startsWith('acknowledged'))?.value, text).toBe(1);
     expect(printed.results.find(({ name }) => name.startsWith('refusals'))?.value, text).toBe(1);
-  }, 120_000);
+  });
 });
 
 test('a wrong call says how it is called', () => {

@@ -11,6 +11,7 @@ import { openSecretStore } from '../../runtime/secretStore.ts';
 import { KEYS_BUCKET, keyId, secretHash, type KeyRecord } from '../../schemas/keys.ts';
 import { startReceiver, type Receiver } from '../ingest/receiver.ts';
 import { startNats, type TestNats } from '../support/nats.ts';
+import { until } from '../support/until.ts';
 import { runScript, type Finished } from './spor.ts';
 
 let nats: TestNats;
@@ -233,23 +234,18 @@ describe('spor keys at a running receiver', () => {
     const body = { instrumentationKey: key, events: [{ ...event, timestamp: new Date().toISOString() }] };
     return (await receiver.post(body)).status;
   };
-  const until = async (key: string, status: number): Promise<number> => {
-    const startedMs = Date.now();
-    while ((await send(key)) !== status && Date.now() - startedMs < 5_000)
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    return Date.now() - startedMs;
-  };
+  const untilAnswered = (key: string, status: number): Promise<void> => until(async () => (await send(key)) === status);
 
-  it('work within a second; rotated ones overlap, then the old one ends; revoked ones end within a second', async () => {
+  it('work once created; rotated ones overlap, then the old one ends; revoked ones end', async () => {
     const old = await json<CreatedKey>('keys', 'create', '--tenant', 'live', '--segment', 'web');
-    expect(await until(old.key, 202)).toBeLessThan(1_000);
-    const next = await json<CreatedKey>('keys', 'rotate', old.id, '--overlap', '2s');
-    expect(await until(next.key, 202)).toBeLessThan(1_000);
+    await untilAnswered(old.key, 202);
+    const next = await json<CreatedKey>('keys', 'rotate', old.id, '--overlap', '10s');
+    await untilAnswered(next.key, 202);
     expect(await send(old.key)).toBe(202);
-    await until(old.key, 401);
+    await untilAnswered(old.key, 401);
     expect([await send(old.key), await send(next.key)]).toEqual([401, 202]);
     await json('keys', 'revoke', next.id);
-    expect(await until(next.key, 401)).toBeLessThan(1_000);
+    await untilAnswered(next.key, 401);
   });
 });
 

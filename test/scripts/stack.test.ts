@@ -85,10 +85,10 @@ describe('the stack', () => {
     for (const name of ['ingest', 'nats-server', 'nats-guard', 'lake']) {
       const before = pidOf(running, name)!;
       process.kill(before, 'SIGKILL');
-      await until(() => (pidOf(running, name) ?? before) !== before, 20_000);
+      await until(() => (pidOf(running, name) ?? before) !== before);
       expect(isAlive(before)).toBe(false);
     }
-    await until(async () => (await ready(running.ingestUrl)) && (await ready(running.queryUrl)), 20_000);
+    await until(async () => (await ready(running.ingestUrl)) && (await ready(running.queryUrl)));
     expect(lines).toContainEqual('ingest was killed by SIGKILL; starting it again');
   });
 });
@@ -106,7 +106,7 @@ describe('npm run up', () => {
     await until(async () => {
       const answer = await runScript('spor.mjs', ['sql', '--tenant', tenant, '--json', sql], { env });
       return answer.stdout.includes('["Search",1]');
-    }, 30_000);
+    });
     const status = await runScript('spor.mjs', ['status', '--json'], { env });
     expect([status.code, (JSON.parse(status.stdout) as { attention: string[] }).attention]).toEqual([0, []]);
     child.kill('SIGTERM');
@@ -119,7 +119,7 @@ describe('npm run up', () => {
     const { child, pids } = await up();
     child.kill('SIGKILL');
     await once(child, 'exit');
-    await until(() => !pids.some(isAlive), 40_000);
+    await until(() => !pids.some(isAlive));
     expect(pids.length).toBe(5);
   });
 

@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findNatsServer } from '../../scripts/natsServer.ts';
+import { PATIENCE_MS } from './until.ts';
 
 export interface TestNats {
   url: string;
@@ -63,14 +63,14 @@ async function launch(binary: string, config: string, port: number): Promise<Chi
   const child = spawn(binary, ['-c', config], { stdio: ['ignore', 'ignore', 'pipe'] });
   let stderr = '';
   child.stderr?.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-4000)));
-  const deadline = Date.now() + 15_000;
-  while (Date.now() < deadline) {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (performance.now() < deadline) {
     if (child.exitCode !== null) throw new Error(`nats-server ended with ${child.exitCode}: ${stderr}`);
     if (await accepts(port)) return child;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   child.kill('SIGKILL');
-  throw new Error(`nats-server did not listen on ${port} within 15 s: ${stderr}`);
+  throw new Error(`nats-server did not listen on ${port} within ${PATIENCE_MS} ms: ${stderr}`);
 }
 
 function accepts(port: number): Promise<boolean> {
@@ -87,13 +87,25 @@ function accepts(port: number): Promise<boolean> {
   });
 }
 
+/**
+ * Where free ports are looked for: below the ports that Linux gives to outgoing connections, which would take one between
+ * the look and its use, or while its server is being started again. Above is the range of the S3 server.
+ */
+const PORTS = { first: 10_000, last: 19_999 };
+
 /** A TCP port free on loopback at this moment. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = PORTS.first + Math.floor(Math.random() * (PORTS.last - PORTS.first + 1));
+    if (await isFree(port)) return port;
+  }
+}
+
+/** Whether nobody listens on a port of the loopback. */
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }

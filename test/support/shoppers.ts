@@ -12,10 +12,9 @@ import { SHOPS } from '../../scripts/shop/shops.ts';
 import { simulate } from '../../scripts/shop/simulation.ts';
 import type { Stack } from '../../scripts/stack.ts';
 import { allCommitted } from '../../scripts/stack/committed.ts';
-import { until } from './until.ts';
+import { PATIENCE_MS, until } from './until.ts';
 
 const SIMULATED_MS = 3_600_000;
-const SETTLE_MS = 90_000;
 
 /**
  * Plays seeded shoppers against a stack while a test does something to it, waits until all of it is committed, and compares
@@ -30,7 +29,14 @@ export async function playAndCompare(
   const access = await grantAccess({ natsUrl: stack.natsUrl, replicas: 1, shops: SHOPS, label: 'test' });
   const since = new Date();
   const ledger = createLedger();
-  const sender = createSender({ url: stack.ingestUrl, keyOf: access.keyOf, ledger, connections: 16, timeoutMs: 5_000 });
+  const sender = createSender({
+    url: stack.ingestUrl,
+    keyOf: access.keyOf,
+    ledger,
+    connections: 16,
+    timeoutMs: 5_000,
+    giveUpMs: PATIENCE_MS,
+  });
   const untilMs = Date.now();
   const startMs = untilMs - SIMULATED_MS;
   const speed = SIMULATED_MS / (seconds * 1000);
@@ -44,9 +50,9 @@ export async function playAndCompare(
     sender.close();
   }
   // The test may have ended the query server a moment ago, and it is on its way back.
-  await until(async () => (await fetch(new URL('/readyz', stack.queryUrl))).ok, SETTLE_MS);
+  await until(async () => (await fetch(new URL('/readyz', stack.queryUrl))).ok);
   const connection = await openStream(stack.natsUrl, 'NATS_URL');
-  expect(await allCommitted(connection, { withinMs: SETTLE_MS })).toBeUndefined();
+  expect(await allCommitted(connection, { withinMs: PATIENCE_MS })).toBeUndefined();
   await connection.close();
   const faults = ledger.surprises.map(({ eventId, expected, got }) => `${eventId}: ${got} instead of ${expected}`);
   const client = createQueryClient(stack.queryUrl);

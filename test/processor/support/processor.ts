@@ -46,7 +46,7 @@ export interface Bench {
   /** Rows of some files, or of what a glob finds. */
   rowsIn: (files: readonly string[]) => Promise<number>;
   /** Waits until every message of every stream is acknowledged. */
-  settled: (withinMs?: number) => Promise<void>;
+  settled: () => Promise<void>;
   stop: () => Promise<void>;
 }
 
@@ -117,7 +117,7 @@ export async function startBench(options: { maxBytes?: number } = {}): Promise<B
       const [row] = await query(`SELECT count(*) AS n FROM read_parquet([${list}])`);
       return Number(row?.n);
     },
-    settled: (withinMs = 30_000) =>
+    settled: () =>
       until(async () => {
         for (const { name } of streams) {
           const { state } = await manager.streams.info(name);
@@ -128,7 +128,7 @@ export async function startBench(options: { maxBytes?: number } = {}): Promise<B
           if (!entry || (entry.json<{ floor: number }>().floor ?? 0) < state.last_seq) return false;
         }
         return true;
-      }, withinMs),
+      }),
     stop: async () => {
       for (const { child } of running) {
         if (child.exitCode !== null || child.signalCode !== null) continue;
