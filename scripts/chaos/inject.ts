@@ -26,7 +26,7 @@ export interface Arena {
 export type Injected = { ran: true; endedAtMs: number } | { ran: false; why: string };
 
 /** Longest wait for a sign or a step. */
-const PATIENCE_MS = 12_000;
+const PATIENCE_MS = 30_000;
 const START_MS = 30_000;
 const POLL_MS = 20;
 

@@ -11,7 +11,7 @@ namespace Spor.Tracking.Tests.Support;
 /// <summary>A client on a virtual clock in front of a scripted receiver, and everything it reported.</summary>
 internal sealed class Stage : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
     private readonly HttpClient httpClient;
 
