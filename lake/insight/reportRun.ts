@@ -38,6 +38,8 @@ export interface BoundReport {
 }
 
 const DAY_MS = 86_400_000;
+const FIRST_DATE_MS = Date.parse('0000-01-01T00:00:00Z');
+const LAST_DATE_MS = Date.parse('9999-12-31T00:00:00Z');
 
 /**
  * Checks a request and turns it into a statement with values: nothing of it becomes part of the SQL.
@@ -154,6 +156,8 @@ function dateValue(ms: number): DuckDBDateValue {
   return new DuckDBDateValue(Math.floor(ms / DAY_MS));
 }
 
+/** The UTC date of a moment as a partition's value: those beyond the years with four digits are the last such day. */
 function isoDate(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 10);
+  const within = Math.min(Math.max(ms, FIRST_DATE_MS), LAST_DATE_MS);
+  return new Date(within).toISOString().slice(0, 10);
 }

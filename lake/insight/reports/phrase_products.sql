@@ -47,7 +47,7 @@ SELECT normal_phrase AS phrase, product_id,
   sum(shown * click_rate) AS expected_clicks,
   sum(clicks) / nullif(sum(shown * click_rate), 0) AS coec,
   (sum(clicks) + $prior) / nullif(sum(shown * click_rate) + $prior, 0) AS coec_smoothed,
-  sum(shown * position) / sum(shown) AS average_position
+  sum(shown::HUGEINT * position) / sum(shown) AS average_position
 FROM rated
 GROUP BY phrase, product_id
 HAVING sum(shown) >= $min_shown

@@ -31,7 +31,7 @@ daily AS (
   GROUP BY ALL
 ),
 span AS (
-  SELECT date_diff('day', ($from AT TIME ZONE 'UTC')::DATE, (($to - INTERVAL 1 MICROSECOND) AT TIME ZONE 'UTC')::DATE) + 1 AS days
+  SELECT date_diff('day', ($from AT TIME ZONE 'UTC')::DATE, (($to - INTERVAL 1 MICROSECOND) AT TIME ZONE 'UTC')::DATE)::HUGEINT + 1 AS days
 ),
 -- Least squares over the days 0 to n - 1, of which those without clicks add nothing to the sums of y and x * y.
 totals AS (

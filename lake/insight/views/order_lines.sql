@@ -8,5 +8,5 @@ WITH lines AS (
   FROM orders
 )
 SELECT * EXCLUDE (line), unnest(line),
-  CAST(line.quantity * line.unit_price AS DECIMAL(38, 4)) - coalesce(line.discount, 0) AS line_total
+  CAST(CAST(line.quantity AS DECIMAL(38, 4)) * line.unit_price AS DECIMAL(38, 4)) - coalesce(line.discount, 0) AS line_total
 FROM lines

@@ -49,7 +49,7 @@ SELECT sent.* EXCLUDE (received_order)
   list_sum(list_transform(lines, lambda line: line.quantity)) AS items,
   list_sum(list_transform(lines, lambda line: line.discount)) AS line_discount,
   list_sum(list_transform(lines, lambda line:
-    CAST(line.quantity * line.unit_price AS DECIMAL(38, 4)) - coalesce(line.discount, 0))) AS goods_total,
+    CAST(CAST(line.quantity AS DECIMAL(38, 4)) * line.unit_price AS DECIMAL(38, 4)) - coalesce(line.discount, 0))) AS goods_total,
   sent_count, sent_by_count, amounts_differ
 FROM sent
 JOIN firsts USING (order_id, received_order)
