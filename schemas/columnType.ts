@@ -1,6 +1,6 @@
 /**
  * The types a lake column may have: those that DuckDB writes to Parquet and that Delta Lake names, so that every reader
- * agrees. `json` is text holding JSON.
+ * agrees. `json` is text holding JSON. `decimal` holds one amount or quantity, `decimal38` a sum of them.
  */
 export type ColumnType =
   | 'string'
@@ -10,6 +10,7 @@ export type ColumnType =
   | 'long'
   | 'double'
   | 'decimal'
+  | 'decimal38'
   | 'timestamp'
   | 'date'
   | { list: ColumnType }
@@ -28,6 +29,7 @@ const DUCKDB: Record<Extract<ColumnType, string>, string> = {
   long: 'BIGINT',
   double: 'DOUBLE',
   decimal: 'DECIMAL(18,4)',
+  decimal38: 'DECIMAL(38,4)',
   timestamp: 'TIMESTAMPTZ',
   date: 'DATE',
 };
@@ -47,6 +49,7 @@ const DELTA: Record<Extract<ColumnType, string>, string> = {
   long: 'long',
   double: 'double',
   decimal: 'decimal(18,4)',
+  decimal38: 'decimal(38,4)',
   timestamp: 'timestamp',
   date: 'date',
 };

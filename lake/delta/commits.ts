@@ -48,6 +48,8 @@ export interface ReplaceCommit {
   madeFrom?: MadeFrom;
   /** How far an application is with this commit, and was when it was planned; anything else in the table is a TxnConflict. */
   txn?: { appId: string; version: number; expected: number | undefined };
+  /** Puts the table's schema anew, whatever its types were, where the commit removes every file of the table. */
+  overwriteSchema?: boolean;
   info: Record<string, unknown>;
 }
 

@@ -107,6 +107,7 @@ function bound(type: Extract<ColumnType, string>, text: string, side: 'min' | 'm
     case 'double':
       return Number.isFinite(Number(text)) ? Number(text) : undefined;
     case 'decimal':
+    case 'decimal38':
       return decimalBound(text);
     case 'timestamp':
       return timestampBound(text, side);

@@ -195,6 +195,7 @@ class DeltaTable implements Table {
     erasures,
     madeFrom,
     txn,
+    overwriteSchema,
     info,
   }: ReplaceCommit): Promise<{ version: number }> {
     return this.#commit(info, (base) => {
@@ -206,7 +207,9 @@ class DeltaTable implements Table {
         throw new TxnConflict(`${this.spec.root}: ${txn?.appId} is at ${seen}, expected ${txn?.expected}`);
       if (gone[0]) throw new TxnConflict(`${this.spec.root}: ${gone[0].path} has been removed by another commit`);
       if (add.length > 0) this.#mayAdd(base, { unusedSinceMs, erasures, madeFrom });
+      const all = overwriteSchema && remove.length === base.files.size;
       return [
+        ...(all ? this.#schemaAnew(base) : []),
         ...remove.map((file) => removeAction(file, dataChange)),
         ...add.map((file) => this.#addAction(file, dataChange)),
         ...(txn ? [{ txn: { appId: txn.appId, version: txn.version, lastUpdated: Date.now() } }] : []),
@@ -255,10 +258,7 @@ class DeltaTable implements Table {
         txnId: randomUUID(),
         ...info,
       };
-      const table = this.#tableActions(base).filter(
-        (action) => !('metaData' in action && planned.some((own) => 'metaData' in own)),
-      );
-      const actions: Action[] = [{ commitInfo }, ...table, ...planned];
+      const actions: Action[] = [{ commitInfo }, ...this.#tableActions(base, planned), ...planned];
       const created = await writeEntry(this.#storage, this.spec.root, version, actions);
       if (created && performance.now() - plannedOn <= PAUSED_MS) {
         this.#advance(version, actions);
@@ -309,12 +309,25 @@ class DeltaTable implements Table {
     };
   }
 
-  /** What a commit must say of the table itself: everything when it creates it, its schema when columns were added. */
-  #tableActions(base: Snapshot): Action[] {
-    if (!base.protocol || !base.metaData) return [{ protocol: PROTOCOL }, { metaData: this.#newMetaData() }];
+  /**
+   * What a commit must say of the table itself, beside what it says anyway: everything when it creates it, its schema when
+   * columns were added.
+   */
+  #tableActions(base: Snapshot, planned: readonly Action[]): Action[] {
+    const told = planned.some((action) => 'metaData' in action);
+    if (!base.protocol || !base.metaData) {
+      return [{ protocol: PROTOCOL }, ...(told ? [] : [{ metaData: this.#newMetaData() }])];
+    }
     checkWritable(base.protocol, base.metaData, this.spec.root);
+    if (told) return [];
     const merged = mergedSchema(this.spec.root, base.metaData.schemaString, this.#wantedSchema);
     return merged === undefined ? [] : [{ metaData: { ...base.metaData, schemaString: merged } }];
+  }
+
+  /** The schema of this version alone, where the table's is another one. */
+  #schemaAnew({ metaData }: Snapshot): Action[] {
+    if (!metaData || metaData.schemaString === this.#wantedSchema) return [];
+    return [{ metaData: { ...metaData, schemaString: this.#wantedSchema } }];
   }
 
   #newMetaData(): MetaData {

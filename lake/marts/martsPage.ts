@@ -14,7 +14,7 @@ export function martsPage(marts: readonly Mart[]): string {
 # Marts
 
 Derived tables of a tenant, for services: what they are and how they are kept up is said in [service.md](service.md). Types are
-those of the lake: \`string\`, \`long\` (64 bits), \`double\`, \`decimal\` (18,4), \`boolean\`, \`date\`, \`timestamp\` (UTC).
+those of the lake: \`string\`, \`long\` (64 bits), \`double\`, \`decimal\` (18,4), \`decimal38\` (38,4), \`boolean\`, \`date\`, \`timestamp\` (UTC).
 
 ## Daily
 

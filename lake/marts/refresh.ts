@@ -181,7 +181,9 @@ class Refresh {
         operationParameters: { mode: 'Overwrite', eventsVersion: String(txn.version) },
       };
       const madeFrom = { tableId: this.snapshot.metaData!.id, version: eventsVersion };
-      await table.replace({ remove, add, dataChange: true, unusedSinceMs, madeFrom, txn, info });
+      // Made by this definition for the first time, the mart is made whole, and its columns may have other types than before.
+      const overwriteSchema = txn.expected === undefined;
+      await table.replace({ remove, add, dataChange: true, unusedSinceMs, madeFrom, txn, overwriteSchema, info });
       return true;
     } catch (error) {
       if (!(error instanceof TxnConflict)) throw error;

@@ -9,7 +9,7 @@
 --   clicks long: clicks on it
 --   cart_adds long: how often it was put in the cart
 --   orders long: orders with it
---   quantity_ordered decimal: how many were ordered
+--   quantity_ordered decimal38: how many were ordered
 --   first_at timestamp: the first of these
 --   last_at timestamp: the last of these
 WITH customers AS (SELECT anonymous_id, user_id FROM identity_map WHERE is_current),

@@ -10,7 +10,7 @@
 --   clicks long: clicks on it
 --   cart_adds long: how often it was put in the cart
 --   orders long: orders with it
---   quantity_ordered decimal: how many were ordered
+--   quantity_ordered decimal38: how many were ordered
 --   first_at timestamp: the first of these
 --   last_at timestamp: the last of these
 WITH agreed AS (

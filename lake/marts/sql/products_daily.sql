@@ -7,7 +7,7 @@
 --   clicks long: clicks on it
 --   cart_adds long: how often it was put in the cart
 --   orders long: orders with it
---   quantity_ordered decimal: how many were ordered
+--   quantity_ordered decimal38: how many were ordered
 --   click_weight double: sum over its clicks of 2 ^ (-(time to the end of the day) / 7 days)
 --   cart_weight double: the same over cart adds
 --   order_weight double: the same over orders

@@ -5,12 +5,12 @@
 --   segment string: the segment of the order, which is that of the event received first
 --   currency string: amounts of different currencies are never added
 --   orders long: orders, each once however often it was sent
---   revenue decimal: sum of total, what customers pay: tax and shipping included, discounts deducted
---   items decimal: sum of the lines' quantities
---   goods_total decimal: sum of the lines' quantity * unitPrice - discount
---   discount decimal: discounts on orders and lines; NULL where no order tells one
---   tax decimal: tax within the totals; NULL where no order tells it
---   shipping decimal: shipping within the totals; NULL where no order tells it
+--   revenue decimal38: sum of total, what customers pay: tax and shipping included, discounts deducted
+--   items decimal38: sum of the lines' quantities
+--   goods_total decimal38: sum of the lines' quantity * unitPrice - discount
+--   discount decimal38: discounts on orders and lines; NULL where no order tells one
+--   tax decimal38: tax within the totals; NULL where no order tells it
+--   shipping decimal38: shipping within the totals; NULL where no order tells it
 SELECT date, segment, currency,
   count(*) AS orders,
   sum(total) AS revenue,
