@@ -130,7 +130,7 @@ function sizeFault(json: string): Fault | undefined {
   };
 }
 
-/** Both bounds are inclusive, counted in milliseconds. */
+/** Both bounds are inclusive, counted in milliseconds. No option lets in a time before 1970: the lake has no day for it. */
 function timeFault(timestamp: string, { receivedAtMs, skewMs, acceptOld }: Batch): Fault | undefined {
   const eventTimeMs = dateTimeMs(timestamp) + skewMs;
   const aheadMs = eventTimeMs - receivedAtMs;
@@ -141,7 +141,7 @@ function timeFault(timestamp: string, { receivedAtMs, skewMs, acceptOld }: Batch
       message: `/timestamp lies ${Math.ceil(aheadMs / 1000)} seconds ahead of receipt${corrected(skewMs)}; at most ${LIMITS.futureSeconds} are accepted. Set the clock, or send sentAt by the same clock.`,
     };
   }
-  if (-aheadMs > LIMITS.pastDays * DAY_MS && !acceptOld) {
+  if (-aheadMs > LIMITS.pastDays * DAY_MS && !(acceptOld && eventTimeMs >= 0)) {
     return {
       code: 'timestamp_too_old',
       path: '/timestamp',
