@@ -207,9 +207,8 @@ class DeltaTable implements Table {
         throw new TxnConflict(`${this.spec.root}: ${txn?.appId} is at ${seen}, expected ${txn?.expected}`);
       if (gone[0]) throw new TxnConflict(`${this.spec.root}: ${gone[0].path} has been removed by another commit`);
       if (add.length > 0) this.#mayAdd(base, { unusedSinceMs, erasures, madeFrom });
-      const all = overwriteSchema && remove.length === base.files.size;
       return [
-        ...(all ? this.#schemaAnew(base) : []),
+        ...(overwriteSchema && remove.length === base.files.size ? this.#schemaAnew(base) : []),
         ...remove.map((file) => removeAction(file, dataChange)),
         ...add.map((file) => this.#addAction(file, dataChange)),
         ...(txn ? [{ txn: { appId: txn.appId, version: txn.version, lastUpdated: Date.now() } }] : []),

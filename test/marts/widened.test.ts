@@ -25,9 +25,16 @@ function orders(from: number, count: number): StoredEvent[] {
   return Array.from({ length: count }, (_, index) => {
     const orderId = `o-${from + index}`;
     const event = {
-      ...{ eventId: `00000000-0000-7000-8000-${String(from + index).padStart(12, '0')}`, type: 'OrderCreated' },
-      ...{ timestamp: '2026-11-02T10:00:00Z', sessionId: 's', anonymousId: 'a', consent: { personalization: true } },
-      ...{ orderId, currency: 'DKK', total: 1e11, lines },
+      eventId: `00000000-0000-7000-8000-${String(from + index).padStart(12, '0')}`,
+      type: 'OrderCreated',
+      timestamp: '2026-11-02T10:00:00Z',
+      sessionId: 's',
+      anonymousId: 'a',
+      consent: { personalization: true },
+      orderId,
+      currency: 'DKK',
+      total: 1e11,
+      lines,
     };
     return { json: JSON.stringify(event), segmentId: 'web' };
   });
