@@ -1,4 +1,4 @@
-# One image for every service: `node ingest/main.ts`, `node processor/main.ts`, `node lake/main.ts`, and the `spor` command.
+# One image for every service: `node ingest/main.ts`, `node processor/main.ts`, `node query/main.ts`, and the `spor` command.
 # Node 22 runs the TypeScript as it is; there is no build step.
 
 FROM node:22-slim AS dependencies
@@ -16,9 +16,12 @@ COPY package.json LICENSE ./
 COPY schemas ./schemas
 COPY runtime ./runtime
 COPY ingest ./ingest
+COPY stream ./stream
 COPY lake ./lake
 COPY console ./console
 COPY processor ./processor
+COPY query ./query
+COPY cli ./cli
 COPY scripts ./scripts
 RUN mkdir -p /var/spor/work && chown -R node:node /var/spor && ln -s /app/scripts/spor.mjs /usr/local/bin/spor
 USER node

@@ -1,4 +1,4 @@
-import type { Session } from '../lake/http/routes/session.ts';
+import type { Session } from '../query/http/routes/session.ts';
 import { createTurns } from './turns.ts';
 
 /** What the server refused, in its own words. */

@@ -1,4 +1,4 @@
-import type { Session } from '../lake/http/routes/session.ts';
+import type { Session } from '../query/http/routes/session.ts';
 import type { Api } from './api.ts';
 import { fill, h } from './dom.ts';
 import type { View } from './page.ts';

@@ -9,7 +9,7 @@ import { acceptedAnswer, dryRunAnswer, failureAnswer, plainFailure, type Answer 
 import { checkShape, clockSkewMs, decodeText, parseBody, type Body } from './events/batch.ts';
 import type { Judge, Judgement } from './events/judge.ts';
 import { eventRow } from '../schemas/eventRow.ts';
-import { decompress, type Coding } from './http/decompress.ts';
+import { decompress, type Coding } from './events/decompress.ts';
 import { authorize, type Credentials } from './keys/authorize.ts';
 import type { Key, Keyring } from './keys/keyring.ts';
 import type { IngestMetrics } from './metrics.ts';

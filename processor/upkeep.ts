@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { duckdbCheckpoints } from '../lake/delta/checkpointParquet.ts';
-import { Engine } from '../lake/flush/engine.ts';
+import { Engine } from '../lake/duckdb/engine.ts';
 import { createMaintenance, type Maintenance } from '../lake/maintenance/maintenance.ts';
 import { COMPACTION } from '../lake/maintenance/plan.ts';
-import { listTenants } from '../lake/maintenance/tenants.ts';
-import type { OpenTables } from '../lake/openTables.ts';
+import { listTenants } from '../lake/layout/tenants.ts';
+import type { OpenTables } from '../lake/layout/openTables.ts';
 import type { Storage } from '../lake/storage/storage.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { Registry } from '../runtime/metrics.ts';

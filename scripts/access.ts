@@ -1,4 +1,4 @@
-import { openSecretStore } from '../runtime/secretStore.ts';
+import { openSecretStore } from '../stream/secretStore.ts';
 import {
   KEYS_BUCKET,
   newSecret,
@@ -9,7 +9,7 @@ import {
   type SecretRecord,
   type TokenRecord,
 } from '../schemas/keys.ts';
-import { openStream } from './cli/stream.ts';
+import { openStream } from '../cli/stream.ts';
 import type { Shop } from './shop/shops.ts';
 
 /** Secrets with which simulated shops send and people read. */

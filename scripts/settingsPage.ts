@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { SETTINGS as INGEST_SETTINGS } from '../ingest/config.ts';
-import { SETTINGS as QUERY_SETTINGS } from '../lake/config.ts';
+import { SETTINGS as QUERY_SETTINGS } from '../query/config.ts';
 import { PROCESSOR_SETTINGS } from '../processor/config.ts';
 import type { Setting } from '../runtime/config.ts';
 

@@ -1,5 +1,5 @@
 import type { KeyRecord } from '../../schemas/keys.ts';
-import type { LiveEvent } from '../../lake/live/verdicts.ts';
+import type { LiveEvent } from '../../query/live/verdicts.ts';
 import { ApiError } from '../api.ts';
 import { fill, h } from '../dom.ts';
 import { count, plain, when } from '../format.ts';

@@ -1,7 +1,7 @@
 import type { HttpRequest } from 'uWebSockets.js';
 import { SporError } from '../../schemas/errors.ts';
 import { safeText } from '../events/safeText.ts';
-import { codingOf, type Coding } from './decompress.ts';
+import { codingOf, type Coding } from '../events/decompress.ts';
 
 const MAX_USER_AGENT_LENGTH = 512;
 

@@ -1,7 +1,7 @@
 import { keyId, secretHash, type KeyRecord } from '../../schemas/keys.ts';
 import { formatSubject, isId, shardOf, type SubjectKind } from '../../schemas/subjects.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { SecretWatch } from '../../runtime/secretStore.ts';
+import type { SecretWatch } from '../../stream/secretStore.ts';
 import { Quota } from './quota.ts';
 
 /** A known key, ready for the hot path: its record read once, its subjects written once. */

@@ -4,7 +4,7 @@ import { streamEpoch } from '../../schemas/receipt.ts';
 import { streamName, streamSubjects } from '../../schemas/subjects.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { backoffMs, delay } from '../../runtime/retry.ts';
-import { ensureStreams, type StreamsConfig } from '../../runtime/streams.ts';
+import { ensureStreams, type StreamsConfig } from '../../stream/streams.ts';
 
 const ADVISORIES = '$JS.EVENT.ADVISORY.STREAM.*.*';
 const RETRY = { firstMs: 100, maxMs: 2_000 };

@@ -2,9 +2,9 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Table } from '../delta/table.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { Session } from '../flush/engine.ts';
-import { literal } from '../sqlEngine.ts';
-import { hexId } from '../sqlText.ts';
+import type { Session } from '../duckdb/engine.ts';
+import { literal } from '../duckdb/sqlEngine.ts';
+import { hexId } from '../duckdb/sqlText.ts';
 import type { StoredIds } from './duplicates.ts';
 import { idFile, type IdFile } from './plan.ts';
 

@@ -1,4 +1,4 @@
-import { identifier, literal, type SqlEngine, type SqlSession } from '../sqlEngine.ts';
+import { identifier, literal, type SqlEngine, type SqlSession } from '../duckdb/sqlEngine.ts';
 import type { CheckpointContents, CheckpointFormat, CheckpointJob } from './checkpoint.ts';
 
 const TEXTS = 'MAP(VARCHAR, VARCHAR)';
@@ -65,7 +65,7 @@ export function duckdbCheckpoints(engine?: SqlEngine): CheckpointFormat {
 
 /** Loaded only here, so that a process with an engine elsewhere has no DuckDB of its own. */
 async function openOwn() {
-  const { openDuckdb } = await import('../duckdb.ts');
+  const { openDuckdb } = await import('../duckdb/duckdb.ts');
   return openDuckdb({ memory: MEMORY, threads: 1, spillDir: '' });
 }
 

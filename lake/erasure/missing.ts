@@ -1,8 +1,8 @@
 import type { Table } from '../delta/table.ts';
-import type { SqlSession } from '../sqlEngine.ts';
+import type { SqlSession } from '../duckdb/sqlEngine.ts';
 import type { Storage } from '../storage/storage.ts';
 import { hashOf, type ErasureList } from './list.ts';
-import { localFile, rowsOf } from './localRows.ts';
+import { localFile, rowsOf } from '../files/localRows.ts';
 import { isOfPerson, type RowKind } from './person.ts';
 
 /** An id as it was asked for. */

@@ -1,4 +1,4 @@
-import { identifier, literal, type SqlRow } from '../sqlEngine.ts';
+import { identifier, literal, type SqlRow } from '../duckdb/sqlEngine.ts';
 import { hashOf, type ErasedId } from './list.ts';
 import { isLinked, rejectedErased } from './suppress.ts';
 

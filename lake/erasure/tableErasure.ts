@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { formatRanges, parseRanges } from '../accounts/account.ts';
+import { formatRanges, parseRanges } from '../counts/account.ts';
 import type { AddFile } from '../delta/actions.ts';
 import type { NewFile } from '../delta/commits.ts';
 import { copyStats, fileStats } from '../delta/stats.ts';
 import { TxnConflict, type Table } from '../delta/table.ts';
-import { parquetCopyOptions } from '../parquet.ts';
-import { literal, type SqlSession } from '../sqlEngine.ts';
+import { parquetCopyOptions } from '../duckdb/parquet.ts';
+import { literal, type SqlSession } from '../duckdb/sqlEngine.ts';
 import type { Storage } from '../storage/storage.ts';
-import { fileName, newMartFilePath, parseFileName } from '../tables.ts';
+import { fileName, newMartFilePath, parseFileName } from '../layout/tables.ts';
 import type { ReachErasure } from './failpoint.ts';
-import { localFile, rowsOf } from './localRows.ts';
+import { localFile, rowsOf } from '../files/localRows.ts';
 import { isOfPerson, type ListedPerson, type RowKind } from './person.ts';
 
 export interface TableErasureOptions {
@@ -181,7 +181,7 @@ async function write(
   return { file: { path, size: copied.file_size_bytes, rows, partitionValues, stats, ...tags }, target };
 }
 
-/** Adds up what is erased, by day of receipt and by receipt (lake/accounts/commits.ts). */
+/** Adds up what is erased, by day of receipt and by receipt (lake/counts/commits.ts). */
 async function count(
   session: SqlSession,
   { local, condition, into }: { local: string; condition: string; into: Erased },

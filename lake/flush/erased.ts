@@ -1,14 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { dayOfMs, formatRanges, parseRanges } from '../accounts/account.ts';
+import { dayOfMs, formatRanges, parseRanges } from '../counts/account.ts';
 import type { ErasureList } from '../erasure/list.ts';
 import { eventErased, rejectedErased } from '../erasure/suppress.ts';
-import { literal } from '../sqlEngine.ts';
-import type { TableName } from '../tables.ts';
-import type { Source } from '../window/message.ts';
+import { literal } from '../duckdb/sqlEngine.ts';
+import type { TableName } from '../layout/tables.ts';
+import type { Source } from '../../stream/message.ts';
 import type { ClosedWindow } from '../window/window.ts';
 import type { Outcome } from './lines.ts';
-import type { Session } from './engine.ts';
+import type { Session } from '../duckdb/engine.ts';
 import * as sql from './sql.ts';
 
 export interface DropErasedOptions {

@@ -2,12 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Column } from '../../schemas/columns.ts';
 import type { Registry } from '../../schemas/registry.ts';
-import { dayOfMs, formatRanges, parseRanges, type DayShare } from '../accounts/account.ts';
+import { dayOfMs, formatRanges, parseRanges, type DayShare } from '../counts/account.ts';
 import type { ErasureList } from '../erasure/list.ts';
 import type { Duplicates, IdRun, StoredIds } from '../dedupe/duplicates.ts';
 import { PROCESSOR_CODES, type ProcessorCode } from '../window/rejected.ts';
 import type { ClosedWindow, LineRun } from '../window/window.ts';
-import { EngineError, type Row, type Session } from './engine.ts';
+import { EngineError, type Row, type Session } from '../duckdb/engine.ts';
 import { readUuidLines } from './idLines.ts';
 import * as sql from './sql.ts';
 

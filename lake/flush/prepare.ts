@@ -1,4 +1,4 @@
-import { EngineError } from './engine.ts';
+import { EngineError } from '../duckdb/engine.ts';
 import { findUnreadable, setAside } from './unstorable.ts';
 import { UnstorableLines, type WriteOptions } from './lines.ts';
 import { writeWindow, type WrittenWindow } from './write.ts';

@@ -1,5 +1,5 @@
-import { parquetCopyOptions } from '../parquet.ts';
-import type { TableName } from '../tables.ts';
+import { parquetCopyOptions } from '../duckdb/parquet.ts';
+import type { TableName } from '../layout/tables.ts';
 import {
   BATCH_COLUMNS,
   eventColumns,
@@ -11,8 +11,8 @@ import {
 import { duckdbType, type StructField } from '../../schemas/columnType.ts';
 import { LIMITS } from '../../schemas/limits.ts';
 import type { Registry } from '../../schemas/registry.ts';
-import { literal } from '../sqlEngine.ts';
-import { uuidHex } from '../sqlText.ts';
+import { literal } from '../duckdb/sqlEngine.ts';
+import { uuidHex } from '../duckdb/sqlText.ts';
 
 /** How one of the two tables is made from a window: what its lines hold, and the selects that give its rows in order. */
 export interface TableSql {

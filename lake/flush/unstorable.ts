@@ -1,10 +1,10 @@
 import { copyFile, appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Registry } from '../../schemas/registry.ts';
-import { dayOfMs, dayShare } from '../accounts/account.ts';
+import { dayOfMs, dayShare } from '../counts/account.ts';
 import { rejectedRow } from '../window/rejected.ts';
 import type { ClosedWindow, LineRun } from '../window/window.ts';
-import { EngineError, type Session } from './engine.ts';
+import { EngineError, type Session } from '../duckdb/engine.ts';
 import * as sql from './sql.ts';
 import { UnstorableLines, type UnstorableLine } from './lines.ts';
 

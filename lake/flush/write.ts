@@ -2,10 +2,10 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { fileStats, type CopyStats, type FileStats } from '../delta/stats.ts';
-import type { TableName } from '../tables.ts';
-import type { Source } from '../window/message.ts';
+import type { TableName } from '../layout/tables.ts';
+import type { Source } from '../../stream/message.ts';
 import type { ClosedWindow } from '../window/window.ts';
-import type { Row, Session } from './engine.ts';
+import type { Row, Session } from '../duckdb/engine.ts';
 import { dropErased, type ErasedPlace } from './erased.ts';
 import {
   dropDuplicates,

@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import type { Logger } from '../../runtime/log.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { duckdbCheckpoints } from '../delta/checkpointParquet.ts';
-import { openDuckdb } from '../duckdb.ts';
-import { openTables } from '../openTables.ts';
+import { openDuckdb } from '../duckdb/duckdb.ts';
+import { openTables } from '../layout/openTables.ts';
 import type { Storage } from '../storage/storage.ts';
-import { TABLE_NAMES } from '../tables.ts';
-import { listMarts } from './marts.ts';
+import { TABLE_NAMES } from '../layout/tables.ts';
+import { listMarts } from '../layout/derivedTables.ts';
 import { createMaintenance, type TableReport } from './maintenance.ts';
-import { listTenants } from './tenants.ts';
+import { listTenants } from '../layout/tenants.ts';
 import { vacuum, type VacuumOptions, type VacuumReport } from './vacuum.ts';
 
 interface LakeAccess {

@@ -6,7 +6,7 @@ import {
   writeHint,
   type CheckpointFormat,
 } from '../delta/checkpoint.ts';
-import { foldBefore } from '../accounts/commits.ts';
+import { foldBefore } from '../counts/commits.ts';
 import { entryVersion } from '../delta/log.ts';
 import type { Storage } from '../storage/storage.ts';
 

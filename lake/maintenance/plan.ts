@@ -1,7 +1,7 @@
 import type { AddFile } from '../delta/actions.ts';
 import { HELD_UNTIL_TAG } from '../delta/schema.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
-import { parseFileName } from '../tables.ts';
+import { parseFileName } from '../layout/tables.ts';
 
 /**
  * Which data files to rewrite as fewer, larger ones. A partition (segment, date) passes through three states:

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { AddFile } from '../delta/actions.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import type { Table } from '../delta/table.ts';
-import { localFile, receivedDays } from '../erasure/localRows.ts';
-import type { SqlEngine } from '../sqlEngine.ts';
+import { localFile, receivedDays } from '../files/localRows.ts';
+import type { SqlEngine } from '../duckdb/sqlEngine.ts';
 import type { Storage } from '../storage/storage.ts';
 
 /** Property of a tenant's events table that says how many days its events are kept. */

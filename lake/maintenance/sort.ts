@@ -2,9 +2,9 @@ import { rm } from 'node:fs/promises';
 import { duckdbType } from '../../schemas/columnType.ts';
 import type { TableColumn } from '../delta/schema.ts';
 import { copyStats, type CopyStats } from '../delta/stats.ts';
-import { identifier, literal, type SqlSession } from '../sqlEngine.ts';
-import { parquetCopyOptions } from '../parquet.ts';
-import type { TableName } from '../tables.ts';
+import { identifier, literal, type SqlSession } from '../duckdb/sqlEngine.ts';
+import { parquetCopyOptions } from '../duckdb/parquet.ts';
+import type { TableName } from '../layout/tables.ts';
 
 /** Order of the rows within a file: by `lead`, where there is one, then by `time`, whose UTC date is the partition. */
 export interface SortOrder {

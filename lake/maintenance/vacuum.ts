@@ -3,7 +3,7 @@ import { TOMBSTONE_MS } from '../delta/checkpoint.ts';
 import { VACUUM_ID } from '../delta/guards.ts';
 import type { Table } from '../delta/table.ts';
 import type { Storage, StoredObject } from '../storage/storage.ts';
-import { isMartFile, parsePartition } from '../tables.ts';
+import { isMartFile, parsePartition } from '../layout/tables.ts';
 
 /** Beyond what a query still reads. A writer that takes longer than this from an upload to its commit has to begin anew. */
 const MIN_GRACE_MS = 3_600_000;

@@ -1,8 +1,8 @@
-import type { AcceptedByDay, QuarantinedByDay } from '../../lake/accounts/account.ts';
+import type { AcceptedByDay, QuarantinedByDay } from '../../lake/counts/account.ts';
 import type { AppendCommit, NewFile } from '../../lake/delta/commits.ts';
 import { TxnConflict, type Table } from '../../lake/delta/table.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
-import { newFilePath, tableRoot, type TableName } from '../../lake/tables.ts';
+import { newFilePath, tableRoot, type TableName } from '../../lake/layout/tables.ts';
 import type { Reach } from '../failpoint.ts';
 import type { Outcome } from '../../lake/flush/lines.ts';
 import type { WrittenWindow } from '../../lake/flush/write.ts';
@@ -68,7 +68,7 @@ function erasedOf(erased: Record<string, string>): { erased?: Record<string, str
   return Object.keys(erased).length > 0 ? { erased } : {};
 }
 
-/** The accounts of both tables (lake/accounts/account.ts); days without a count are left out. */
+/** The accounts of both tables (lake/counts/account.ts); days without a count are left out. */
 function countsByDay({ days }: Outcome): { acceptedByDay: AcceptedByDay; quarantinedByDay: QuarantinedByDay } {
   const acceptedByDay: AcceptedByDay = {};
   const quarantinedByDay: QuarantinedByDay = {};

@@ -1,7 +1,7 @@
 import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import type { NatsConnection } from '../../runtime/nats.ts';
-import { lostRace } from '../../runtime/lostRace.ts';
+import type { NatsConnection } from '../../stream/nats.ts';
+import { lostRace } from '../../stream/lostRace.ts';
 
 const BUCKET = 'spor_intents';
 /** A value above this is compressed; paths shrink to a tenth, so that a window of 100,000 files fits into a message. */

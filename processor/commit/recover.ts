@@ -1,7 +1,7 @@
 import type { Snapshot } from '../../lake/delta/snapshot.ts';
-import type { OpenTables } from '../../lake/openTables.ts';
+import type { OpenTables } from '../../lake/layout/openTables.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
-import { TABLE_NAMES, type TableName } from '../../lake/tables.ts';
+import { TABLE_NAMES, type TableName } from '../../lake/layout/tables.ts';
 import type { FilesByTable, Intent } from './intents.ts';
 
 export interface RecoverOptions {
@@ -40,7 +40,7 @@ function notInTable(paths: readonly string[], { files, tombstones }: Pick<Snapsh
   return paths.filter((path) => !files.has(path) && !tombstones.has(path));
 }
 
-/** The parts of `events/tenant=demo-shop` (tableRoot of lake/tables.ts). */
+/** The parts of `events/tenant=demo-shop` (tableRoot of lake/layout/tables.ts). */
 function parseRoot(root: string): { name: TableName; tenantId: string } {
   const [folder, tenantId = ''] = root.split('/tenant=');
   const name = TABLE_NAMES.find((known) => known === folder);

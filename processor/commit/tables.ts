@@ -1,9 +1,9 @@
 import { ERASURES_ID } from '../../lake/delta/guards.ts';
 import type { Table } from '../../lake/delta/table.ts';
 import { NO_ERASURES, readErasures, type ErasureList } from '../../lake/erasure/list.ts';
-import type { OpenTables } from '../../lake/openTables.ts';
+import type { OpenTables } from '../../lake/layout/openTables.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
-import { TABLE_NAMES, type TableName } from '../../lake/tables.ts';
+import { TABLE_NAMES, type TableName } from '../../lake/layout/tables.ts';
 import type { Stored } from '../../lake/window/window.ts';
 
 /**

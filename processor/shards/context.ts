@@ -1,14 +1,14 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
-import type { OpenTables } from '../../lake/openTables.ts';
+import type { OpenTables } from '../../lake/layout/openTables.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { NatsConnection } from '../../runtime/nats.ts';
+import type { NatsConnection } from '../../stream/nats.ts';
 import type { Registry } from '../../schemas/registry.ts';
-import type { Progress } from '../../lake/tail/progress.ts';
+import type { Progress } from '../../stream/progress.ts';
 import type { DuplicatesOptions } from '../../lake/dedupe/duplicates.ts';
 import type { Reach } from '../failpoint.ts';
 import type { ProcessorMetrics } from '../metrics.ts';
-import type { Engine } from '../../lake/flush/engine.ts';
+import type { Engine } from '../../lake/duckdb/engine.ts';
 import type { WindowLimits } from '../../lake/window/window.ts';
 import type { Turns } from './turns.ts';
 

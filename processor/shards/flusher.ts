@@ -4,7 +4,7 @@ import { commitWindow, planCommits } from '../commit/commit.ts';
 import { Duplicates, type JudgedIds } from '../../lake/dedupe/duplicates.ts';
 import { lakeIds, newestIdFiles } from '../../lake/dedupe/lakeIds.ts';
 import type { FlushReport } from '../metrics.ts';
-import type { Session } from '../../lake/flush/engine.ts';
+import type { Session } from '../../lake/duckdb/engine.ts';
 import { Preparation } from '../../lake/flush/prepare.ts';
 import type { WrittenWindow } from '../../lake/flush/write.ts';
 import type { ClosedWindow, Window, WindowLimits } from '../../lake/window/window.ts';

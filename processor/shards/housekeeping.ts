@@ -1,7 +1,7 @@
 import type { Logger } from '../../runtime/log.ts';
 import { delay } from '../../runtime/retry.ts';
 import type { Intents } from '../commit/intents.ts';
-import { trim } from '../commit/trim.ts';
+import { trim } from '../../stream/trim.ts';
 import type { ShardContext } from './context.ts';
 import type { OwnedStream } from './ownedStream.ts';
 import { StreamChanged } from './steps.ts';

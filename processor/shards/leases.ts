@@ -1,8 +1,8 @@
 import { jetstream } from '@nats-io/jetstream';
 import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
-import { lostRace } from '../../runtime/lostRace.ts';
+import { lostRace } from '../../stream/lostRace.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { NatsConnection } from '../../runtime/nats.ts';
+import type { NatsConnection } from '../../stream/nats.ts';
 import type { SharingView } from './sharing.ts';
 
 const BUCKET = 'spor_leases';

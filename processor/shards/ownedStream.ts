@@ -1,5 +1,5 @@
 import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream';
-import { streamInfo } from '../../runtime/streams.ts';
+import { streamInfo } from '../../stream/streams.ts';
 import { streamEpoch } from '../../schemas/receipt.ts';
 import { StreamChanged } from './steps.ts';
 

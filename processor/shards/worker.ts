@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { Logger } from '../../runtime/log.ts';
-import type { Session } from '../../lake/flush/engine.ts';
-import { sourceOf } from '../../lake/window/message.ts';
-import { Reader } from '../window/reader.ts';
+import type { Session } from '../../lake/duckdb/engine.ts';
+import { sourceOf } from '../../stream/message.ts';
+import { Reader } from '../../stream/reader.ts';
 import { Window } from '../../lake/window/window.ts';
 import type { ShardContext } from './context.ts';
 import { FlushLine } from './flushLine.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { delay } from '../../runtime/retry.ts';
-import { startStack, type Stack } from '../stack.ts';
+import { startStack, type Stack } from '../stack/stack.ts';
 import { lakeContents } from './lakeContents.ts';
 import { mean, round, spread, type Result } from './report.ts';
 import { sampleEvents } from './sampleEvents.ts';

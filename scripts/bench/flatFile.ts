@@ -1,11 +1,11 @@
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
-import type { NatsConnection } from '../../runtime/nats.ts';
-import { parseMessage } from '../../lake/window/message.ts';
-import { Reader } from '../../processor/window/reader.ts';
-import { parquetCopyOptions } from '../../lake/parquet.ts';
-import { literal } from '../../lake/sqlEngine.ts';
+import type { NatsConnection } from '../../stream/nats.ts';
+import { parseMessage } from '../../stream/message.ts';
+import { Reader } from '../../stream/reader.ts';
+import { parquetCopyOptions } from '../../lake/duckdb/parquet.ts';
+import { literal } from '../../lake/duckdb/sqlEngine.ts';
 import { BATCH_COLUMNS, eventColumns, lineFields } from '../../schemas/columns.ts';
 import { duckdbType } from '../../schemas/columnType.ts';
 import { formatReceipt } from '../../schemas/receipt.ts';

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { openTable } from '../../lake/delta/table.ts';
-import { openDuckdb } from '../../lake/duckdb.ts';
-import { listTenants } from '../../lake/maintenance/tenants.ts';
-import { literal } from '../../lake/sqlEngine.ts';
+import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
+import { listTenants } from '../../lake/layout/tenants.ts';
+import { literal } from '../../lake/duckdb/sqlEngine.ts';
 import { openLocalStorage } from '../../lake/storage/local.ts';
-import { tableSpec } from '../../lake/tables.ts';
+import { tableSpec } from '../../lake/layout/tables.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 
 /** What the events tables of a lake in a folder hold. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { delay } from '../../runtime/retry.ts';
 import { measureFreshness, quantile } from '../demo/freshness.ts';
 import { createQueryClient } from '../queryClient.ts';
-import { startStack, type Stack } from '../stack.ts';
+import { startStack, type Stack } from '../stack/stack.ts';
 import { lakeContents } from './lakeContents.ts';
 import { cpuShares, processUse } from './procStats.ts';
 import { mean, round, type Result } from './report.ts';

@@ -1,8 +1,8 @@
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createLog } from '../../runtime/log.ts';
-import { connectNats, type NatsConnection } from '../../runtime/nats.ts';
-import { openSecretStore } from '../../runtime/secretStore.ts';
+import { connectNats, type NatsConnection } from '../../stream/nats.ts';
+import { openSecretStore } from '../../stream/secretStore.ts';
 import {
   KEYS_BUCKET,
   newSecret,

@@ -1,7 +1,7 @@
 import { eventColumns } from '../../schemas/columns.ts';
 import { duckdbType } from '../../schemas/columnType.ts';
 import type { Registry } from '../../schemas/registry.ts';
-import { literal } from '../../lake/sqlEngine.ts';
+import { literal } from '../../lake/duckdb/sqlEngine.ts';
 
 /** One day of one segment of a made-up shop. */
 export interface ShopDay {

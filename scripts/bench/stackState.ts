@@ -1,5 +1,5 @@
 import { delay } from '../../runtime/retry.ts';
-import type { Stack } from '../stack.ts';
+import type { Stack } from '../stack/stack.ts';
 import { scrape } from './scrape.ts';
 
 const PATIENCE_MS = 300_000;

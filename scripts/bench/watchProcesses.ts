@@ -1,5 +1,5 @@
 import { delay } from '../../runtime/retry.ts';
-import type { Stack } from '../stack.ts';
+import type { Stack } from '../stack/stack.ts';
 import { processUse, type ProcessUse } from './procStats.ts';
 import { mean } from './report.ts';
 

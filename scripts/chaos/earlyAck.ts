@@ -1,8 +1,8 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
-import type { NatsConnection } from '../../runtime/nats.ts';
+import type { NatsConnection } from '../../stream/nats.ts';
 import { delay } from '../../runtime/retry.ts';
-import type { ShardProgress } from '../../lake/tail/progress.ts';
+import type { ShardProgress } from '../../stream/progress.ts';
 import { streamName } from '../../schemas/subjects.ts';
 import { SHARDS } from './tenants.ts';
 

@@ -4,7 +4,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { openTable } from '../../lake/delta/table.ts';
 import { vacuum } from '../../lake/maintenance/vacuum.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
-import { TABLE_NAMES, tableRoot, tableSpec, type TableName } from '../../lake/tables.ts';
+import { TABLE_NAMES, tableRoot, tableSpec, type TableName } from '../../lake/layout/tables.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { dataGlob } from '../demo/dataGlob.ts';
 import type { StoredIds } from '../demo/verify.ts';

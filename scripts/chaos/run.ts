@@ -5,7 +5,7 @@ import { openStorage } from '../../lake/storage/open.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { readConfig } from '../../runtime/config.ts';
 import { createLog } from '../../runtime/log.ts';
-import { connectNats, type NatsConnection } from '../../runtime/nats.ts';
+import { connectNats, type NatsConnection } from '../../stream/nats.ts';
 import { delay } from '../../runtime/retry.ts';
 import { grantAccess, type Access } from '../access.ts';
 import type { Batch } from '../load/ledger.ts';

@@ -1,4 +1,4 @@
-import type { NatsConnection } from '../../runtime/nats.ts';
+import type { NatsConnection } from '../../stream/nats.ts';
 import { delay } from '../../runtime/retry.ts';
 import type { Sign } from './plan.ts';
 

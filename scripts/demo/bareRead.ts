@@ -5,7 +5,7 @@ import { openStorage } from '../../lake/storage/open.ts';
 import { readConfig } from '../../runtime/config.ts';
 import { delay } from '../../runtime/retry.ts';
 import type { Ledger } from '../load/ledger.ts';
-import type { Stack } from '../stack.ts';
+import type { Stack } from '../stack/stack.ts';
 import { dataGlob } from './dataGlob.ts';
 import { findLakeFiles, readIds, type LakeFiles } from './lakeFiles.ts';
 import { compare, type Comparison } from './verify.ts';

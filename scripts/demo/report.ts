@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
-import { formatTable } from '../cli/table.ts';
+import { formatTable } from '../../cli/table.ts';
 import { quantile } from './freshness.ts';
 import { dataGlob } from './dataGlob.ts';
-import { number } from './progress.ts';
+import { number } from '../load/progress.ts';
 import type { Outcome } from './run.ts';
 
 /** The figures of a demo, as `--json` prints them. */

@@ -1,18 +1,18 @@
 import { grantAccess, type Access } from '../access.ts';
-import { openStream } from '../cli/stream.ts';
+import { openStream } from '../../cli/stream.ts';
 import { createLedger, type Ledger } from '../load/ledger.ts';
 import { play } from '../load/player.ts';
 import { createSender } from '../load/sender.ts';
 import { createQueryClient, type Answer, type QueryClient } from '../queryClient.ts';
 import { SHOPS } from '../shop/shops.ts';
 import { simulate } from '../shop/simulation.ts';
-import type { Stack } from '../stack.ts';
+import type { Stack } from '../stack/stack.ts';
 import { allCommitted } from '../stack/committed.ts';
 import { compareBare } from './bareRead.ts';
 import { measureFreshness, type Freshness } from './freshness.ts';
 import type { LakeFiles } from './lakeFiles.ts';
 import { createLakeRows } from './lakeRows.ts';
-import { showProgress } from './progress.ts';
+import { showProgress } from '../load/progress.ts';
 import { QUESTIONS, type Question } from './questions.ts';
 import { compare, faultsOf, quarantineFaults, type Comparison } from './verify.ts';
 

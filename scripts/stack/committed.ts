@@ -1,8 +1,8 @@
 import { jetstreamManager } from '@nats-io/jetstream';
-import type { NatsConnection } from '../../runtime/nats.ts';
+import type { NatsConnection } from '../../stream/nats.ts';
 import { delay } from '../../runtime/retry.ts';
-import { listShards } from '../../lake/tail/listShards.ts';
-import { readShards } from '../../lake/tail/shardStatus.ts';
+import { listShards } from '../../stream/listShards.ts';
+import { readShards } from '../../stream/shardStatus.ts';
 
 const POLL_MS = 50;
 

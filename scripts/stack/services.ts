@@ -15,7 +15,7 @@ export interface StackSettings {
 /** A service of ours: its folder, and the variables that say where it serves. */
 interface Service {
   name: string;
-  folder: 'ingest' | 'processor' | 'lake';
+  folder: 'ingest' | 'processor' | 'query';
   portVariable: string;
   usualPort: number;
 }
@@ -24,7 +24,7 @@ const USUAL_NATS_PORT = 4222;
 const SERVICES: readonly Service[] = [
   { name: 'ingest', folder: 'ingest', portVariable: 'INGEST_PORT', usualPort: 4001 },
   { name: 'processor', folder: 'processor', portVariable: 'PROCESSOR_PORT', usualPort: 4003 },
-  { name: 'lake', folder: 'lake', portVariable: 'LAKE_PORT', usualPort: 4002 },
+  { name: 'lake', folder: 'query', portVariable: 'LAKE_PORT', usualPort: 4002 },
 ];
 
 /**

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readServerEvents, type ServerEvent } from '../../console/serverEvents.ts';
-import type { LiveEvent } from '../../lake/live/verdicts.ts';
+import type { LiveEvent } from '../../query/live/verdicts.ts';
 import { keyId, secretHash } from '../../schemas/keys.ts';
 import { until } from '../support/until.ts';
 import { startConsoleStack, type ConsoleStack } from './stack.ts';

@@ -1,6 +1,6 @@
-import { connectNats, type NatsConnection } from '../../runtime/nats.ts';
+import { connectNats, type NatsConnection } from '../../stream/nats.ts';
 import { createLog } from '../../runtime/log.ts';
-import { openSecretStore } from '../../runtime/secretStore.ts';
+import { openSecretStore } from '../../stream/secretStore.ts';
 import { newSecret, secretHash, TOKENS_BUCKET, type TokenRecord } from '../../schemas/keys.ts';
 import { runStack, type RunningStack } from '../support/runningStack.ts';
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { secretHash } from '../../schemas/keys.ts';
 import { runStack, type RunningStack } from '../support/runningStack.ts';
-import { runScript } from '../scripts/spor.ts';
+import { runScript } from '../cli/spor.ts';
 import { until } from '../support/until.ts';
 
 let running: RunningStack;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runStack, type RunningStack } from '../support/runningStack.ts';
-import { startS3, type TestS3 } from '../support/s3.ts';
+import { startS3, type TestS3 } from '../../scripts/s3/s3Server.ts';
 import { playAndCompare } from '../support/shoppers.ts';
 
 let s3: TestS3 | undefined;

@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { lakeFolderFiles } from '../../lake/query/localFiles.ts';
-import { createQueries, type Queries } from '../../lake/query/query.ts';
-import { openSecretStore } from '../../runtime/secretStore.ts';
+import { lakeFolderFiles } from '../../lake/files/localFiles.ts';
+import { createQueries, type Queries } from '../../query/engine/query.ts';
+import { openSecretStore } from '../../stream/secretStore.ts';
 import { KEYS_BUCKET, newSecret, secretHash, type KeyRecord } from '../../schemas/keys.ts';
 import { createRegistry, type JsonSchema } from '../../schemas/registry.ts';
-import { anEvent, messageOf } from '../processor/support/messages.ts';
-import { startBench, type Bench } from '../processor/support/processor.ts';
-import { runScript } from '../scripts/spor.ts';
+import { anEvent, messageOf } from '../support/messages.ts';
+import { startBench, type Bench } from '../support/processor.ts';
+import { runScript } from '../cli/spor.ts';
 import { until } from '../support/until.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -43,7 +43,7 @@ afterAll(async () => {
 /** A copy of the services with other schema files: what an operator has who adds some. */
 async function version(name: string, files: Record<string, JsonSchema>): Promise<string> {
   const root = join(dir, name);
-  for (const part of ['schemas', 'runtime', 'ingest', 'lake', 'processor', 'package.json'])
+  for (const part of ['schemas', 'runtime', 'stream', 'ingest', 'lake', 'processor', 'package.json'])
     await cp(join(ROOT, part), join(root, part), { recursive: true });
   await symlink(join(ROOT, 'node_modules'), join(root, 'node_modules'));
   for (const [file, schema] of Object.entries(files))

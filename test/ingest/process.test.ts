@@ -4,8 +4,9 @@ import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Agent, request } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { connectNats, type NatsConnection } from '../../runtime/nats.ts';
-import { freePort, startNats, type TestNats } from '../support/nats.ts';
+import { connectNats, type NatsConnection } from '../../stream/nats.ts';
+import { freePort } from '../../scripts/freePort.ts';
+import { startNats, type TestNats } from '../support/nats.ts';
 import { until } from '../support/until.ts';
 import { anEvent, log, look, makeKey, postTo, type Receiver } from './receiver.ts';
 

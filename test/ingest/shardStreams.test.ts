@@ -1,7 +1,7 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ShardStreams } from '../../ingest/stream/shardStreams.ts';
-import { connectNats, type NatsConnection } from '../../runtime/nats.ts';
+import { connectNats, type NatsConnection } from '../../stream/nats.ts';
 import { streamEpoch } from '../../schemas/receipt.ts';
 import { streamName } from '../../schemas/subjects.ts';
 import { startNats, type TestNats } from '../support/nats.ts';

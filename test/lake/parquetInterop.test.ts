@@ -9,7 +9,7 @@ import { readParquet, WriterPropertiesBuilder, writeParquet } from 'parquet-wasm
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ColumnType } from '../../schemas/columnType.ts';
 import { eventColumns } from '../../schemas/columns.ts';
-import { REGISTRY, writeParquet as writeLakeFile, type Row, type WrittenFile } from './lakeFixture.ts';
+import { REGISTRY, writeParquet as writeLakeFile, type Row, type WrittenFile } from '../support/lakeFixture.ts';
 
 const COLUMNS = eventColumns(REGISTRY);
 const PARTITION = { segment: 'web', date: '2026-11-23' };

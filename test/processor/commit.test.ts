@@ -11,10 +11,10 @@ import type { WrittenFile, WrittenWindow } from '../../lake/flush/write.ts';
 import type { ClosedWindow } from '../../lake/window/window.ts';
 import { openTable, TxnConflict } from '../../lake/delta/table.ts';
 import { vacuum } from '../../lake/maintenance/vacuum.ts';
-import { openTables } from '../../lake/openTables.ts';
+import { openTables } from '../../lake/layout/openTables.ts';
 import { openLocalStorage } from '../../lake/storage/local.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
-import { tableSpec, type TableName } from '../../lake/tables.ts';
+import { tableSpec, type TableName } from '../../lake/layout/tables.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 
 const registry = createRegistry();

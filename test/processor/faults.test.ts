@@ -1,11 +1,11 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { afterEach, expect, test } from 'vitest';
-import { ensureStreams } from '../../runtime/streams.ts';
+import { ensureStreams } from '../../stream/streams.ts';
 import { shardOf, streamName, streamSubjects } from '../../schemas/subjects.ts';
 import { childrenOf } from '../../scripts/stack/processes.ts';
 import { until } from '../support/until.ts';
-import { anEvent, messageOf, SHARDS, type TestEvent } from './support/messages.ts';
-import { startBench, type Bench } from './support/processor.ts';
+import { anEvent, messageOf, SHARDS, type TestEvent } from '../support/messages.ts';
+import { startBench, type Bench } from '../support/processor.ts';
 
 let bench: Bench;
 

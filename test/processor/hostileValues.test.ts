@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EVENT_ERRORS } from '../../schemas/errors.ts';
 import { startReceiver, type Receiver } from '../ingest/receiver.ts';
 import { eventText, numberText, space } from '../support/hostileJson.ts';
-import { startBench, type Bench } from './support/processor.ts';
+import { startBench, type Bench } from '../support/processor.ts';
 
 const SEED = 20261124;
 const BODIES = 150;

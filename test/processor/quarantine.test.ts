@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { anEvent, messageHeaders, messageOf, uuid7, type TestEvent, type TestMessage } from './support/messages.ts';
-import { startBench, type Bench } from './support/processor.ts';
+import { anEvent, messageHeaders, messageOf, uuid7, type TestEvent, type TestMessage } from '../support/messages.ts';
+import { startBench, type Bench } from '../support/processor.ts';
 
 let bench: Bench;
 

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { shardOf } from '../../schemas/subjects.ts';
 import { FAIL_POINTS } from '../../processor/failpoint.ts';
 import { until } from '../support/until.ts';
-import { anEvent, messageOf, SHARDS } from './support/messages.ts';
-import { startBench, type Bench } from './support/processor.ts';
+import { anEvent, messageOf, SHARDS } from '../support/messages.ts';
+import { startBench, type Bench } from '../support/processor.ts';
 
 let bench: Bench;
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { anEvent, messageOf, uuid7, type TestEvent } from './support/messages.ts';
-import { startBench, type Bench } from './support/processor.ts';
+import { anEvent, messageOf, uuid7, type TestEvent } from '../support/messages.ts';
+import { startBench, type Bench } from '../support/processor.ts';
 
 let bench: Bench;
 

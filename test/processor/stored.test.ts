@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../support/until.ts';
-import { anEvent, messageOf, uuid7, type TestEvent } from './support/messages.ts';
-import { startBench, type Bench } from './support/processor.ts';
+import { anEvent, messageOf, uuid7, type TestEvent } from '../support/messages.ts';
+import { startBench, type Bench } from '../support/processor.ts';
 
 let bench: Bench;
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runScript } from '../scripts/spor.ts';
+import { runScript } from '../cli/spor.ts';
 import { until } from '../support/until.ts';
-import { anEvent, messageOf } from './support/messages.ts';
-import { startBench, type Bench, type TestProcessor } from './support/processor.ts';
+import { anEvent, messageOf } from '../support/messages.ts';
+import { startBench, type Bench, type TestProcessor } from '../support/processor.ts';
 
 let bench: Bench;
 beforeAll(async () => (bench = await startBench()));

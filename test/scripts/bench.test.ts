@@ -14,7 +14,7 @@ interface Printed {
 }
 
 async function bench(...args: string[]): Promise<{ printed: Printed; text: string }> {
-  const command = ['scripts/bench.ts', ...args, '--quick', '--json'];
+  const command = ['scripts/bench/main.ts', ...args, '--quick', '--json'];
   const { stdout } = await run(process.execPath, command, { cwd: ROOT, timeout: 110_000 });
   return { printed: JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as Printed, text: stdout };
 }
@@ -52,7 +52,7 @@ describe.skipIf(!hasWrk || !process.env.CI)('npm run bench, its quick version (i
 });
 
 test('a wrong call says how it is called', () => {
-  const { status, stderr } = spawnSync(process.execPath, ['scripts/bench.ts', 'nonsense'], {
+  const { status, stderr } = spawnSync(process.execPath, ['scripts/bench/main.ts', 'nonsense'], {
     cwd: ROOT,
     encoding: 'utf8',
   });

@@ -8,12 +8,13 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readIngestConfig } from '../../ingest/config.ts';
-import { LAKE_SETTINGS, readLakeConfig } from '../../lake/config.ts';
+import { LAKE_SETTINGS } from '../../lake/config.ts';
+import { readLakeConfig } from '../../query/config.ts';
 import { PROCESSOR_SETTINGS } from '../../processor/config.ts';
 import { readConfig } from '../../runtime/config.ts';
-import { parseEnvFile } from '../../scripts/cli/settings.ts';
+import { parseEnvFile } from '../../cli/settings.ts';
 import { findNatsServer } from '../../scripts/natsServer.ts';
-import { startStack, type Stack } from '../../scripts/stack.ts';
+import { startStack, type Stack } from '../../scripts/stack/stack.ts';
 
 interface Service {
   build?: string;
@@ -64,7 +65,7 @@ type Env = Record<string, string | undefined>;
 const READERS: Record<string, (env: Env) => unknown> = {
   'ingest/main.ts': readIngestConfig,
   'processor/main.ts': (env) => readConfig(PROCESSOR_SETTINGS, env),
-  'lake/main.ts': readLakeConfig,
+  'query/main.ts': readLakeConfig,
   'scripts/createBucket.ts': (env) => readConfig(LAKE_SETTINGS, env),
 };
 
@@ -218,7 +219,7 @@ describe('the images', () => {
       for (const [, path = ''] of read(file).matchAll(/(?:from|import\() ?'((?:\.\.?\/)+[^']+)'/g))
         follow(join(file, '..', path));
     };
-    for (const program of [...Object.keys(READERS), 'scripts/spor.ts']) follow(program);
+    for (const program of [...Object.keys(READERS), 'cli/spor.ts']) follow(program);
     expect(reached.size).toBeGreaterThan(80);
     for (const file of reached) expect(folders, file).toContain(file.split('/')[0]);
   });

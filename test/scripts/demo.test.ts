@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { compare, faultsOf, quarantineFaults } from '../../scripts/demo/verify.ts';
 import { isAlive } from '../../scripts/stack/processes.ts';
-import { startS3 } from '../support/s3.ts';
-import { runScript, type Finished } from './spor.ts';
+import { startS3 } from '../../scripts/s3/s3Server.ts';
+import { runScript, type Finished } from '../cli/spor.ts';
 
 interface Summary {
   accepted: number;
@@ -215,7 +215,7 @@ describe('the check behind it', () => {
 async function watched(
   onLine: (line: string, child: ChildProcess) => void,
 ): Promise<{ code: number | null; stderr: string }> {
-  const script = fileURLToPath(new URL('../../scripts/demo.ts', import.meta.url));
+  const script = fileURLToPath(new URL('../../scripts/demo/main.ts', import.meta.url));
   const child = spawn(process.execPath, [script, '--seconds', '60', '--dir', dir, '--json'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });

@@ -7,12 +7,12 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parseEnvFile } from '../../scripts/cli/settings.ts';
-import { startStack, type Stack, type StackOptions } from '../../scripts/stack.ts';
+import { parseEnvFile } from '../../cli/settings.ts';
+import { startStack, type Stack, type StackOptions } from '../../scripts/stack/stack.ts';
 import { claimFolder, claimNewFolder } from '../../scripts/stack/folder.ts';
 import { isAlive } from '../../scripts/stack/processes.ts';
 import { until } from '../support/until.ts';
-import { runScript } from './spor.ts';
+import { runScript } from '../cli/spor.ts';
 
 let dir: string;
 let stack: Stack | undefined;
@@ -124,7 +124,7 @@ describe('npm run up', () => {
   });
 
   async function up(): Promise<{ child: ChildProcess; pids: number[]; printed: () => string }> {
-    const script = fileURLToPath(new URL('../../scripts/up.ts', import.meta.url));
+    const script = fileURLToPath(new URL('../../scripts/stack/main.ts', import.meta.url));
     const child = spawn(process.execPath, [script, '--json', '--dir', dir], {
       env: { ...process.env, ...FREE_PORTS },
       stdio: ['ignore', 'pipe', 'pipe'],

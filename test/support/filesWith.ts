@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { literal, type SqlSession } from '../../lake/sqlEngine.ts';
+import { literal, type SqlSession } from '../../lake/duckdb/sqlEngine.ts';
 
 /** Files below a folder that hold one of the ids, whatever they are: as bytes, and Parquet as values too. */
 export async function filesWith(session: SqlSession, folder: string, ids: readonly string[]): Promise<string[]> {

@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../scripts/freePort.ts';
 import { findNatsServer } from '../../scripts/natsServer.ts';
 import { PATIENCE_MS } from './until.ts';
 
@@ -84,28 +85,5 @@ function accepts(port: number): Promise<boolean> {
       socket.destroy();
       resolve(answer);
     };
-  });
-}
-
-/**
- * Where free ports are looked for: below the ports that Linux gives to outgoing connections, which would take one between
- * the look and its use, or while its server is being started again. Above is the range of the S3 server.
- */
-const PORTS = { first: 10_000, last: 19_999 };
-
-/** A TCP port free on loopback at this moment. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = PORTS.first + Math.floor(Math.random() * (PORTS.last - PORTS.first + 1));
-    if (await isFree(port)) return port;
-  }
-}
-
-/** Whether nobody listens on a port of the loopback. */
-export function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }

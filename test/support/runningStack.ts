@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createQueryClient, type Answer } from '../../scripts/queryClient.ts';
-import { startStack, type Stack, type StackOptions } from '../../scripts/stack.ts';
+import { startStack, type Stack, type StackOptions } from '../../scripts/stack/stack.ts';
 import { createLog } from '../../runtime/log.ts';
-import { connectNats } from '../../runtime/nats.ts';
-import { openSecretStore, type SecretStore } from '../../runtime/secretStore.ts';
+import { connectNats } from '../../stream/nats.ts';
+import { openSecretStore, type SecretStore } from '../../stream/secretStore.ts';
 import {
   KEYS_BUCKET,
   newSecret,

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { grantAccess } from '../../scripts/access.ts';
-import { openStream } from '../../scripts/cli/stream.ts';
+import { openStream } from '../../cli/stream.ts';
 import { compareBare } from '../../scripts/demo/bareRead.ts';
 import { createLakeRows } from '../../scripts/demo/lakeRows.ts';
 import { compare, faultsOf, quarantineFaults } from '../../scripts/demo/verify.ts';
@@ -10,7 +10,7 @@ import { createSender } from '../../scripts/load/sender.ts';
 import { createQueryClient } from '../../scripts/queryClient.ts';
 import { SHOPS } from '../../scripts/shop/shops.ts';
 import { simulate } from '../../scripts/shop/simulation.ts';
-import type { Stack } from '../../scripts/stack.ts';
+import type { Stack } from '../../scripts/stack/stack.ts';
 import { allCommitted } from '../../scripts/stack/committed.ts';
 import { PATIENCE_MS, until } from './until.ts';
 

@@ -32,7 +32,7 @@ internal static class Repository
         }
     }
 
-    public static string Spor => Path.Combine(Root, "scripts/spor.mjs");
+    public static string Spor => Path.Combine(Root, "cli/spor.mjs");
 
     private static string Here([CallerFilePath] string file = "") => Path.GetDirectoryName(file)!;
 }

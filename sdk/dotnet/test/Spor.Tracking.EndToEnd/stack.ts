@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline';
-import { startStack } from '../../../../scripts/stack.ts';
+import { startStack } from '../../../../scripts/stack/stack.ts';
 
 /**
  * Runs nats-server, ingest, processor and the query server on free ports in the folder given, for the tests beside this file.

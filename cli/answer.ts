@@ -1,0 +1,110 @@
+import { resolve } from 'node:path';
+import { answerBytes } from '../query/engine/answerBytes.ts';
+import type { AnswerFormat } from '../query/formats/formats.ts';
+import type { Queries, QueryAnswer, QueryRequest } from '../query/engine/query.ts';
+import type { Json } from '../query/formats/values.ts';
+import { UsageError, type Context } from './command.ts';
+import { numberOption } from './number.ts';
+import { formatTable } from './table.ts';
+import { writeWhole, type Pieces } from './wholeFile.ts';
+
+/** Those of the query server, and one to look at. */
+const FORMATS = ['table', 'json', 'ndjson', 'csv', 'parquet', 'arrow'] as const satisfies ('table' | AnswerFormat)[];
+
+/** Options of the commands that answer with rows. */
+export const ANSWER_OPTIONS = {
+  format: { type: 'string' },
+  out: { type: 'string' },
+  version: { type: 'string' },
+} as const;
+
+/** What they are, for the usage: each option and its text. */
+export const ANSWER_USAGE = [
+  ['format <format>', `${FORMATS.join(', ')} (default table, or as --out ends; --json is short for json)`],
+  ['out <file>', 'write there instead of to standard output'],
+  ['version <n>', 'as of this version of the table (default: the newest)'],
+] as const;
+
+/** Those that are no text. */
+const BINARY: readonly string[] = ['parquet', 'arrow'];
+
+/** How somebody wants an answer. */
+export interface Wanted {
+  format: (typeof FORMATS)[number];
+  /** A file; absent: standard output. */
+  out?: string;
+  version?: number;
+}
+
+/** @throws UsageError */
+export function wantedAnswer(
+  values: { format?: string; out?: string; version?: string; json?: boolean },
+  { cwd, terminal }: Pick<Context, 'cwd' | 'terminal'>,
+): Wanted {
+  const { out, version } = values;
+  if (values.json && values.format !== undefined && values.format !== 'json')
+    throw new UsageError(`--json and --format ${values.format} exclude each other`);
+  const ending = FORMATS.find((known) => out?.endsWith(`.${known}`));
+  const name = values.json ? 'json' : (values.format ?? ending ?? 'table');
+  const format = FORMATS.find((known) => known === name);
+  if (format === undefined) throw new UsageError(`--format ${name} is none of ${FORMATS.join(', ')}`);
+  if (BINARY.includes(format) && out === undefined && terminal) {
+    throw new UsageError(`${format} is not for a terminal: name a file with --out, or lead it into one with ">"`);
+  }
+  return {
+    format,
+    ...(out === undefined ? {} : { out: resolve(cwd, out) }),
+    ...(version === undefined
+      ? {}
+      : { version: numberOption('--version', version, { min: 0, max: Number.MAX_SAFE_INTEGER }) }),
+  };
+}
+
+/**
+ * Asks, and writes the answer where it is wanted. Says on standard error, before the first row, that a limit cut the answer.
+ * @param more how to see more rows
+ * @param forEyes what a table shows of a row
+ * @throws LakeError
+ */
+export async function writeAnswer(
+  context: Context,
+  queries: Queries,
+  asked: QueryRequest,
+  { format, out, version }: Wanted,
+  { more, forEyes = (row) => row }: { more: string; forEyes?: (row: Json[]) => Json[] },
+): Promise<Pick<QueryAnswer, 'rowCount' | 'truncated' | 'snapshot'>> {
+  const request = { ...asked, asOf: { version } };
+  if (format === 'table') {
+    const answer = await queries.run(request);
+    sayCut(context, answer, more);
+    await write(context, out, [tableOf(answer, forEyes)]);
+    return answer;
+  }
+  const answer = await queries.answer({ ...request, format });
+  sayCut(context, answer, more);
+  await write(context, out, withLineEnd(answerBytes(answer, format).pieces, format === 'json' ? '\n' : ''));
+  return answer;
+}
+
+function sayCut(context: Context, { truncated, rowCount }: Pick<QueryAnswer, 'truncated' | 'rowCount'>, more: string) {
+  if (!truncated) return;
+  context.err(`spor: a limit of rows or bytes (LAKE_QUERY_MAX_BYTES) keeps only the first ${rowCount} rows; ${more}\n`);
+}
+
+function tableOf({ columns, rows, rowCount }: QueryAnswer, forEyes: (row: Json[]) => Json[]): string {
+  const names = columns.map(({ name }) => name);
+  return `${formatTable(names, rows.map(forEyes))}${rowCount} ${rowCount === 1 ? 'row' : 'rows'}\n`;
+}
+
+async function* withLineEnd(pieces: Pieces, end: string): AsyncGenerator<string | Uint8Array> {
+  yield* pieces;
+  if (end !== '') yield end;
+}
+
+async function write(context: Context, out: string | undefined, pieces: Pieces): Promise<void> {
+  if (out === undefined) {
+    for await (const piece of pieces) context.out(piece);
+    return;
+  }
+  await writeWhole(out, pieces);
+}

@@ -1,0 +1,60 @@
+import { listChanges, type ListedChanges } from '../lake/delta/changeList.ts';
+import { openTable } from '../lake/delta/table.ts';
+import { LakeError } from '../lake/errors.ts';
+import { readableSpec } from '../query/marts/readable.ts';
+import { createRegistry } from '../schemas/registry.ts';
+import { command, EXIT, UsageError } from './command.ts';
+import { onLake } from './openLake.ts';
+import { requiredId } from './secrets.ts';
+import { requireTenants } from './tenant.ts';
+
+const USAGE = `Usage: spor changes --tenant <id> [--since <version>] [options]
+
+Files that came into a table (+) and left it (-) since a version, in order, for services that read the lake's files. Remember
+the version told on the last line, and ask with it the next time. Compactions are not listed: they change no rows. Files of
+old versions are deleted by vacuum, so a service that stays away for longer begins anew: without --since all files there are.
+
+  --tenant <id>
+  --since <version>  the version you have; --since=-1 is before the first
+  --table <name>     events (default), quarantine, or a mart: see "spor marts list"
+  --json             everything in one line of JSON
+`;
+
+export const changes = command({
+  usage: USAGE,
+  options: { tenant: { type: 'string' }, since: { type: 'string' }, table: { type: 'string' } },
+  async run(values, _, context) {
+    const tenantId = requiredId('--tenant', values.tenant);
+    const since = values.since === undefined ? undefined : versionOf(values.since);
+    await requireTenants(context, [tenantId]);
+    const listed = await onLake(context, async ({ storage }) => {
+      try {
+        const spec = readableSpec(values.table ?? 'events', { tenantId, segmentIds: [] }, createRegistry());
+        return await listChanges(storage, openTable(storage, spec), { since, segmentIds: [] });
+      } catch (error) {
+        if (error instanceof LakeError && error.code === 'changes_unknown') throw new UsageError(error.message);
+        throw error;
+      }
+    });
+    if (values.json) context.out(`${JSON.stringify(listed)}\n`);
+    else {
+      context.out(lines(listed));
+      context.err(`version ${listed.version}${listed.more ? ', and there is more: ask again' : ''}\n`);
+    }
+    return EXIT.done;
+  },
+});
+
+function lines({ url, commits }: ListedChanges): string {
+  return commits
+    .flatMap(({ version, added, removed }) => [
+      ...removed.map(({ path }) => `${version}\t-\t${url}/${path}\n`),
+      ...added.map(({ path }) => `${version}\t+\t${url}/${path}\n`),
+    ])
+    .join('');
+}
+
+function versionOf(text: string): number {
+  if (/^(-1|\d{1,15})$/.test(text)) return Number(text);
+  throw new UsageError(`--since ${text} is not a version: it is a number, told by the last "spor changes"`);
+}

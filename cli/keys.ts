@@ -1,0 +1,195 @@
+import { openSecretStore } from '../stream/secretStore.ts';
+import { asOrigin, keyId, KEYS_BUCKET, newSecret, secretHash, stateOf, type KeyRecord } from '../schemas/keys.ts';
+import { command, EXIT, group, UsageError, type Context } from './command.ts';
+import { formatDuration, parseDuration } from './duration.ts';
+import { numberOption } from './number.ts';
+import { findSecret, requiredId, revokeSecret } from './secrets.ts';
+import { withStream } from './stream.ts';
+import { formatTable } from './table.ts';
+import { requireTenants } from './tenant.ts';
+
+const CREATE_USAGE = `Usage: spor keys create --tenant <id> --segment <id> [options]
+
+Creates an instrumentation key and prints it, once: only its SHA-256 is kept. Receivers know it within a second.
+
+  --kind browser|server   a server key is refused from browsers (default browser)
+  --origin <url>          a page's origin that may send, such as https://shop.example; may be repeated (default any)
+  --label <text>          what it is for
+  --quota <n>             most events a second to one receiver
+  --expires <duration>    such as 90d (default never)
+  --json
+`;
+
+const create = command({
+  usage: CREATE_USAGE,
+  options: {
+    tenant: { type: 'string' },
+    segment: { type: 'string' },
+    kind: { type: 'string' },
+    origin: { type: 'string', multiple: true },
+    label: { type: 'string', verbatim: true },
+    quota: { type: 'string' },
+    expires: { type: 'string' },
+  },
+  async run(values, _, context) {
+    const nowMs = context.now();
+    const record: KeyRecord = {
+      tenantId: requiredId('--tenant', values.tenant),
+      segmentId: requiredId('--segment', values.segment),
+      kind: kindOf(values.kind ?? 'browser'),
+      origins: (values.origin ?? []).map(originOf),
+      label: values.label ?? '',
+      ...(values.quota === undefined
+        ? {}
+        : { quotaEventsPerSecond: numberOption('--quota', values.quota, { min: 1, max: 1e9 }) }),
+      createdAt: new Date(nowMs).toISOString(),
+      ...(values.expires === undefined ? {} : { expiresAt: later(nowMs, '--expires', values.expires) }),
+    };
+    const key = await withStream(context, async (connection, { replicas }) => {
+      const secret = newSecret('ik');
+      await (await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, replicas)).create(secretHash(secret), record);
+      return secret;
+    });
+    printNew(context, key, record, values.json);
+    return EXIT.done;
+  },
+});
+
+const list = command({
+  usage: 'Usage: spor keys list [--tenant <id>] [--json]\n',
+  options: { tenant: { type: 'string' } },
+  async run({ tenant, json }, _, context) {
+    const wanted = tenant === undefined ? undefined : requiredId('--tenant', tenant);
+    const all = await withStream(context, async (connection, { replicas }) =>
+      (await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, replicas)).list(),
+    );
+    const keys = all
+      .filter(({ record }) => wanted === undefined || record.tenantId === wanted)
+      .sort(
+        (a, b) =>
+          a.record.tenantId.localeCompare(b.record.tenantId) || a.record.createdAt.localeCompare(b.record.createdAt),
+      )
+      .map(({ hash, record }) => ({ id: keyId(hash), state: stateOf(record, context.now()), ...record }));
+    if (wanted !== undefined && keys.length === 0) {
+      context.out(json ? '{"keys":[]}\n' : `There are no keys of ${wanted} yet.\n`);
+      await requireTenants(context, [wanted]);
+    } else if (json) context.out(`${JSON.stringify({ keys })}\n`);
+    else if (keys.length === 0) context.out('There are no keys yet: "spor keys create --help" says how to make one.\n');
+    else {
+      const rows = keys.map((key) => [
+        key.id,
+        key.tenantId,
+        key.segmentId,
+        key.kind,
+        key.state,
+        key.expiresAt,
+        key.createdAt,
+        key.label,
+      ]);
+      context.out(formatTable(['id', 'tenant', 'segment', 'kind', 'state', 'expires', 'created', 'label'], rows));
+    }
+    return EXIT.done;
+  },
+});
+
+const revoke = command({
+  usage: `Usage: spor keys revoke <id|key> [--json]
+
+The key answers 401 within a second. What was sent with it stays. Revoking again changes nothing.
+`,
+  options: {},
+  positionals: ['id'],
+  async run({ json }, [named = ''], context) {
+    const { id, record, before } = await withStream(context, (connection, { replicas }) =>
+      revokeSecret<KeyRecord>(connection, { bucket: KEYS_BUCKET, replicas, named, what: 'key', nowMs: context.now() }),
+    );
+    if (json) context.out(`${JSON.stringify({ id, ...record })}\n`);
+    else
+      context.out(
+        `Key ${id} of ${record.tenantId}/${record.segmentId} ${before ? 'was revoked before, at' : 'is revoked since'} ${record.revokedAt}.\n`,
+      );
+    return EXIT.done;
+  },
+});
+
+const rotate = command({
+  usage: `Usage: spor keys rotate <id|key> [--overlap <duration>] [--json]
+
+Creates a key with the same rights and lets the old one expire after the overlap (default 24h), so that pages and
+servers can change over one by one.
+`,
+  options: { overlap: { type: 'string' } },
+  positionals: ['id'],
+  async run({ overlap, json }, [named = ''], context) {
+    const nowMs = context.now();
+    const expiresAt = later(nowMs, '--overlap', overlap ?? '24h', { zero: true });
+    const { key, record, oldId, oldExpiresAt } = await withStream(context, async (connection, { replicas }) => {
+      const store = await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, replicas);
+      const old = await findSecret(store, named, 'key');
+      const state = stateOf(old.record, nowMs);
+      if (state === 'revoked' || state === 'expired') {
+        throw new Error(`key ${keyId(old.hash)} is ${state}: create a new one with "spor keys create"`);
+      }
+      // The new key is stored first: a failure in between leaves one key too many, never none.
+      const { expiresAt: _old, ...rights } = old.record;
+      const next: KeyRecord = { ...rights, createdAt: new Date(nowMs).toISOString() };
+      const secret = newSecret('ik');
+      await store.create(secretHash(secret), next);
+      const sooner =
+        old.record.expiresAt !== undefined && old.record.expiresAt < expiresAt ? old.record.expiresAt : expiresAt;
+      await store.update(old.hash, (current) => ({ ...current, expiresAt: sooner }));
+      return { key: secret, record: next, oldId: keyId(old.hash), oldExpiresAt: sooner };
+    });
+    if (json)
+      context.out(
+        `${JSON.stringify({ key, id: keyId(secretHash(key)), ...record, replaces: { id: oldId, expiresAt: oldExpiresAt } })}\n`,
+      );
+    else {
+      printNew(context, key, record);
+      const left = formatDuration(Date.parse(oldExpiresAt) - nowMs);
+      context.err(`The old key ${oldId} works until ${oldExpiresAt} (${left}).\n`);
+    }
+    return EXIT.done;
+  },
+});
+
+export const keys = group(
+  `Usage: spor keys create|list|revoke|rotate [options]
+
+  create  create an instrumentation key
+  list    list keys
+  revoke  withdraw a key at once
+  rotate  replace a key by a new one, both working for a while
+`,
+  { create, list, revoke, rotate },
+);
+
+/** The key alone goes to standard output, so that `KEY=$(spor keys create …)` works. */
+function printNew({ out, err }: Context, key: string, record: KeyRecord, json?: boolean): void {
+  const id = keyId(secretHash(key));
+  if (json)
+    return out(`${JSON.stringify({ key, id, ...record })}
+`);
+  const facts = [`${record.kind} key of ${record.tenantId}/${record.segmentId}`];
+  if (record.origins.length > 0) facts.push(`for ${record.origins.join(', ')}`);
+  if (record.expiresAt) facts.push(`until ${record.expiresAt}`);
+  out(`${key}
+`);
+  err(`Id ${id}: ${facts.join(', ')}. The key is shown this once; keep it now.
+`);
+}
+
+function kindOf(text: string): KeyRecord['kind'] {
+  if (text === 'browser' || text === 'server') return text;
+  throw new UsageError(`--kind ${text} is neither browser nor server`);
+}
+
+function originOf(text: string): string {
+  const origin = asOrigin(text);
+  if (origin !== undefined) return origin;
+  throw new UsageError(`--origin ${text} is not an origin: write it like https://shop.example, without a path`);
+}
+
+function later(nowMs: number, option: string, duration: string, allowed?: { zero: boolean }): string {
+  return new Date(nowMs + parseDuration(option, duration, allowed)).toISOString();
+}

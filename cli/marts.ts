@@ -1,0 +1,131 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { LAKE_SETTINGS } from '../lake/config.ts';
+import { QUERY_SETTINGS } from '../query/config.ts';
+import { LakeError } from '../lake/errors.ts';
+import type { MartsKeeper } from '../query/marts/keeper.ts';
+import { listMarts } from '../query/marts/mart.ts';
+import type { MartReport } from '../query/marts/refresh.ts';
+import { readConfig } from '../runtime/config.ts';
+import { createLog } from '../runtime/log.ts';
+import { createRegistry } from '../schemas/registry.ts';
+import { interruption } from '../runtime/interrupt.ts';
+import { command, EXIT, group, Unavailable, UsageError, type Context } from './command.ts';
+import { parseDuration } from './duration.ts';
+import { requiredId } from './secrets.ts';
+import { readEnvironment } from './settings.ts';
+import { formatTable } from './table.ts';
+import { requireTenants } from './tenant.ts';
+
+const refresh = command({
+  usage: `Usage: spor marts refresh [--tenant <id>]… [options]
+
+Brings the marts (marts/tenant=<id>/<name>/ in the lake) up to the newest events, from what changed since the last time, as the
+query server does by itself every LAKE_MARTS_SECONDS. Safe beside other refreshes, and to interrupt.
+
+  --tenant <id>       may be repeated (default all)
+  --watch             go on until interrupted
+  --every <duration>  with --watch: between two refreshes (default 5m)
+  --json              a line for each tenant
+`,
+  options: {
+    tenant: { type: 'string', multiple: true },
+    watch: { type: 'boolean' },
+    every: { type: 'string' },
+  },
+  async run(values, _, context) {
+    if (values.every !== undefined && !values.watch) throw new UsageError('--every goes with --watch');
+    const everyMs = parseDuration('--every', values.every ?? '5m');
+    const tenantIds = values.tenant?.map((id) => requiredId('--tenant', id));
+    await requireTenants(context, tenantIds ?? []);
+    const show = (tenantId: string, reports: MartReport[]): void => {
+      if (values.json) context.out(`${JSON.stringify({ tenantId, marts: reports })}\n`);
+      else context.out(`${tenantId}\n${tableOf(reports)}`);
+    };
+    await withKeeper(context, async (keeper, listTenants) => {
+      if (!values.watch) {
+        for (const tenantId of tenantIds ?? (await listTenants())) show(tenantId, await keeper.refresh(tenantId));
+        return;
+      }
+      const { signal, release } = interruption();
+      try {
+        const onTenant = (tenantId: string, outcome: MartReport[] | Error): void => {
+          if (outcome instanceof Error) context.err(`spor: ${tenantId}: ${outcome.message}\n`);
+          else if (outcome.some((mart) => mart.outcome !== 'current')) show(tenantId, outcome);
+        };
+        await keeper.keepUp({ everyMs, onTenant, ...(tenantIds ? { tenantIds } : {}) }, signal);
+      } finally {
+        release();
+      }
+    });
+    return EXIT.done;
+  },
+});
+
+const list = command({
+  usage: 'Usage: spor marts list [--json]\n\nThe marts there are; with --json their columns too.\n',
+  options: {},
+  run({ json }, _, context) {
+    const marts = listMarts(createRegistry());
+    if (json) {
+      const told = marts.map(({ name, summary, row, reads, columns }) => ({ name, summary, row, reads, columns }));
+      context.out(`${JSON.stringify({ marts: told })}\n`);
+    } else
+      context.out(
+        formatTable(
+          ['name', 'summary'],
+          marts.map(({ name, summary }) => [name, summary]),
+        ),
+      );
+    return Promise.resolve(EXIT.done);
+  },
+});
+
+export const marts = group(
+  `Usage: spor marts list|refresh [options]
+
+  list     the marts there are
+  refresh  bring them up to the newest events
+`,
+  { list, refresh },
+);
+
+async function withKeeper(
+  context: Context,
+  task: (keeper: MartsKeeper, listTenants: () => Promise<string[]>) => Promise<void>,
+): Promise<void> {
+  const cache = join(context.env.SPOR_CACHE_DIR ?? join(homedir(), '.cache', 'spor'), 'lake');
+  const { values } = readEnvironment(context);
+  const config = readConfig({ ...LAKE_SETTINGS, ...QUERY_SETTINGS }, { WORK_DIR: cache, ...values });
+  const { openLakeQueries } = await import('../query/engine/open.ts');
+  const { createMartsKeeper } = await import('../query/marts/keeper.ts');
+  const { listTenants } = await import('../lake/layout/tenants.ts');
+  const registry = createRegistry();
+  try {
+    const { storage, localFiles, queries } = await openLakeQueries(config, registry);
+    try {
+      const workDir = join(config.workDir, `marts-${process.pid}`);
+      const { queryMemoryMb: memoryMb, queryThreads: threads } = config;
+      const log = createLog('spor', 'silent');
+      const keeper = createMartsKeeper({ storage, registry, localFiles, workDir, memoryMb, threads, log });
+      await task(keeper, () => listTenants(storage));
+    } finally {
+      await queries.close();
+    }
+  } catch (error) {
+    if (error instanceof LakeError && error.code === 'storage_unavailable') throw new Unavailable(error.message);
+    throw error;
+  }
+}
+
+function tableOf(reports: readonly MartReport[]): string {
+  if (reports.length === 0) return 'has no events yet\n';
+  const rows = reports.map(({ mart, outcome, days, rows: count, elapsedMs }) => [
+    mart,
+    outcome,
+    days,
+    count,
+    elapsedMs,
+  ]);
+  return formatTable(['mart', 'outcome', 'days', 'rows written', 'ms'], rows);
+}

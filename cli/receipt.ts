@@ -1,0 +1,58 @@
+import type { EventFate, ReceiptAnswer } from '../query/audit/receipt.ts';
+import { command, EXIT, type Context } from './command.ts';
+import { withAccounts } from './lakeAccounts.ts';
+import { requiredId } from './secrets.ts';
+import { formatTable } from './table.ts';
+import { requireTenants } from './tenant.ts';
+
+const USAGE = `Usage: spor receipt --tenant <id> <receipt> [--json]
+
+What became of each event of the batch that was answered with a receipt:
+
+  accepted     acknowledged, and not committed to the lake yet
+  committed    a row of the file that is named
+  duplicate    its id had been stored before; where, while that is in the lake
+  quarantined  refused, or impossible to store, with the reason
+  erased       removed on request
+  missing      in no table though it should be: "spor reconcile" says more
+
+When the stream no longer holds the batch, only what the lake has of it can be told.
+Exit code 1 when an event is missing, or the receipt is not known for this tenant.
+`;
+
+export const receipt = command({
+  usage: USAGE,
+  options: { tenant: { type: 'string' } },
+  positionals: ['receipt'],
+  async run({ tenant, json }, [id], context) {
+    const tenantId = requiredId('--tenant', tenant);
+    await requireTenants(context, [tenantId]);
+    const answer = await withAccounts(context, (accounts) => accounts.receipt(id!, { tenantId, segmentIds: [] }));
+    if (json) context.out(`${JSON.stringify(answer)}\n`);
+    else print(answer, context);
+    return answer.states.missing ? EXIT.failed : EXIT.done;
+  },
+});
+
+function print(answer: ReceiptAnswer, { out }: Context): void {
+  const { receiptId, tenantId, segmentId, receivedAt, accepted, refused, committedIn, versions } = answer;
+  out(`${receiptId} of ${tenantId}/${segmentId}, received ${receivedAt}\n`);
+  if (accepted === undefined) out('The stream no longer holds the batch: this is what the lake has of it.\n');
+  else out(`${accepted} accepted, ${refused} refused\n`);
+  if (committedIn !== undefined)
+    out(`committed in version ${committedIn} of events; read at version ${versions.events}\n`);
+  const rows = answer.events.map((event) => [
+    event.index ?? 'all',
+    event.state,
+    event.type,
+    event.eventId,
+    told(event),
+  ]);
+  out(`\n${formatTable(['event', 'state', 'type', 'event id', 'where or why'], rows)}`);
+}
+
+function told({ state, file, of, code, path, message }: EventFate): string {
+  if (state === 'quarantined') return `${code}${path ? ` at ${path}` : ''}: ${message}`;
+  if (of) return `of event ${of.index} of ${of.receiptId}, in ${of.file}`;
+  return file ?? '';
+}

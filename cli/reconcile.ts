@@ -1,0 +1,99 @@
+import type { Reconciliation } from '../query/audit/reconcile.ts';
+import { command, EXIT, UsageError, type Context } from './command.ts';
+import { dateOption } from './date.ts';
+import { withAccounts } from './lakeAccounts.ts';
+import { requiredId } from './secrets.ts';
+import { formatTable } from './table.ts';
+import { requireTenants } from './tenant.ts';
+
+const USAGE = `Usage: spor reconcile --tenant <id> (--date <date> | --from <date> --to <date>) [--json]
+
+Holds what was accepted against what is in the lake, for UTC days of receipt:
+
+  accepted = stored + duplicate + quarantined + erased + expired + pending
+
+  accepted     events acknowledged: counted from the stream's messages while it holds them, else as the commits said
+  stored       rows of the data files of the table's newest version
+  duplicate    resends that were dropped
+  quarantined  accepted events that could not become rows, counted from the quarantine's data files
+  erased       removed on request
+  expired      removed because their time was over
+  pending      in the stream, and not committed yet
+
+Refused events are held against the quarantine's rows the same way. What is redriven counts on the day it was first received;
+compaction and replay change nothing.
+
+Exit code 1 when something does not add up: differences are listed by receipt, or by commit where the receipts cannot be told
+any more; and data files that are missing or not as the log says.
+`;
+
+export const reconcile = command({
+  usage: USAGE,
+  options: {
+    tenant: { type: 'string' },
+    date: { type: 'string' },
+    from: { type: 'string' },
+    to: { type: 'string' },
+  },
+  async run({ tenant, date, from, to, json }, _, context) {
+    const tenantId = requiredId('--tenant', tenant);
+    const days = daysOf({ date, from, to });
+    await requireTenants(context, [tenantId]);
+    const found = await withAccounts(context, (accounts) => accounts.reconcile(tenantId, days));
+    if (json) context.out(`${JSON.stringify(found)}\n`);
+    else print(found, context);
+    return found.balanced ? EXIT.done : EXIT.failed;
+  },
+});
+
+const MOST_DAYS = 400;
+
+function daysOf(given: { date?: string | undefined; from?: string | undefined; to?: string | undefined }): {
+  from: string;
+  to: string;
+} {
+  const { date } = given;
+  const from = date ?? given.from;
+  const to = date ?? given.to;
+  if (from === undefined || to === undefined || (date !== undefined && (given.from ?? given.to) !== undefined)) {
+    throw new UsageError('say which day with --date, or --from and --to');
+  }
+  const days = { from: dateOption(date ? '--date' : '--from', from), to: dateOption(date ? '--date' : '--to', to) };
+  const count = (Date.parse(days.to) - Date.parse(days.from)) / 86_400_000 + 1;
+  if (count < 1 || count > MOST_DAYS)
+    throw new UsageError(`--to must be --from or later, and at most ${MOST_DAYS} days`);
+  return days;
+}
+
+function print(found: Reconciliation, { out }: Context): void {
+  const { tenantId, versions, streamFrom, days, balanced, differences, differencesInAll, faults } = found;
+  out(`${tenantId}, events at version ${versions.events}, quarantine at version ${versions.quarantine}\n`);
+  if (streamFrom !== undefined) out(`counted from the stream itself: messages from ${streamFrom} on\n`);
+  const columns = [
+    'date',
+    'accepted',
+    'stored',
+    'duplicate',
+    'quarantined',
+    'erased',
+    'expired',
+    'pending',
+    'difference',
+  ];
+  const names = columns as (keyof (typeof days)[number])[];
+  out(
+    `\n${formatTable(
+      columns,
+      days.map((day) => names.map((name) => day[name])),
+    )}`,
+  );
+  const refusedColumns = ['refused', 'kept', 'erased', 'expired', 'pending', 'difference'] as const;
+  const refusedRows = days.map((day) => [day.date, ...refusedColumns.map((name) => day.refused[name])]);
+  out(`\n${formatTable(['date', ...refusedColumns], refusedRows)}`);
+  for (const { file, fault } of faults) out(`\n${file} ${fault}`);
+  for (const { date, receiptId, kind, table, events, message } of differences) {
+    out(`\n${date} ${receiptId ?? ''} ${events} ${kind} in ${table}: ${message}`);
+  }
+  if (differencesInAll > differences.length) out(`\n… and ${differencesInAll - differences.length} more`);
+  out(balanced ? '\nbalanced\n' : '\n\nNOT BALANCED\n');
+}

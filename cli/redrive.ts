@@ -1,0 +1,115 @@
+import { DEDUPE_HOURS } from '../lake/config.ts';
+import { UNATTRIBUTED } from '../stream/message.ts';
+import { readConfig } from '../runtime/config.ts';
+import { createRegistry } from '../schemas/registry.ts';
+import { parseFix } from './redrive/fix.ts';
+import { redrive as redriveRows, type Outcome, type RedriveReport } from './redrive/redrive.ts';
+import { command, EXIT, UsageError, type Context } from './command.ts';
+import { parseDuration } from './duration.ts';
+import { FILTER, FILTER_USAGE, limitOf, onQuarantine } from './quarantineFilter.ts';
+import { requiredId } from './secrets.ts';
+import { readEnvironment } from './settings.ts';
+import { withStream } from './stream.ts';
+import { formatTable } from './table.ts';
+
+const USAGE = `Usage: spor quarantine redrive --tenant <id> [--fix <patch or SQL>] [--dry-run] [options]
+
+Takes refused events, applies the fix, judges them by the rules of the Event Receiver, and publishes those it accepts now.
+They come into the lake exactly once, with the times of their first receipt; doing it again changes nothing. What is still
+refused stays in the quarantine.
+
+  --fix <patch or SQL>     a JSON Patch (RFC 6902), or an SQL expression of DuckDB over "raw", the event's JSON
+  --dry-run                only say what would become of them
+  --accept-old             also those that were too old when they were received
+  --new-ids                give events without a valid eventId one, the same each time
+${FILTER_USAGE}
+  --limit <n>              most rows looked at (default 10000)
+  --wait <duration>        how long to wait until they are in the lake (default 60s)
+  --json
+
+  spor quarantine redrive --tenant demo-shop --code field_unknown --fix '[{"op":"move","from":"/qty","path":"/quantity"}]'
+  spor quarantine redrive --tenant demo-shop --code field_missing --fix "json_merge_patch(raw, '{\\"currency\\":\\"DKK\\"}')"
+`;
+
+const HOUR_MS = 3_600_000;
+
+export const redrive = command({
+  usage: USAGE,
+  options: {
+    ...FILTER,
+    fix: { type: 'string', verbatim: true },
+    'dry-run': { type: 'boolean' },
+    'accept-old': { type: 'boolean' },
+    'new-ids': { type: 'boolean' },
+    wait: { type: 'string' },
+  },
+  async run(values, _, context) {
+    const tenantId = requiredId('--tenant', values.tenant);
+    if (tenantId === UNATTRIBUTED.tenantId) {
+      throw new UsageError(
+        `${tenantId} holds messages that name no tenant, and redriving does not guess one: look at them with ` +
+          '"spor quarantine show", and send their events anew with a key of the tenant',
+      );
+    }
+    const fix = values.fix === undefined ? undefined : parseFix(values.fix);
+    if (values['dry-run'] && values.wait !== undefined) throw new UsageError('--wait does not go with --dry-run');
+    const limit = limitOf(values, 10_000);
+    const waitMs = parseDuration('--wait', values.wait ?? '60s', { zero: true });
+    const { dedupeHours } = readConfig({ dedupeHours: DEDUPE_HOURS }, readEnvironment(context).values);
+    const { Judge } = await import('../ingest/events/judge.ts');
+    const { openRedriveStream } = await import('./redrive/publish.ts');
+    const run = (stream: Awaited<ReturnType<typeof openRedriveStream>> | undefined): Promise<RedriveReport> =>
+      onQuarantine(values, context, (ask, filter) =>
+        redriveRows(ask, {
+          judge: new Judge(createRegistry()),
+          fix,
+          acceptOld: values['accept-old'] ?? false,
+          newIds: values['new-ids'] ?? false,
+          filter,
+          limit,
+          dedupeMs: dedupeHours * HOUR_MS,
+          stream,
+          waitMs,
+        }),
+      );
+    const report = values['dry-run']
+      ? await run(undefined)
+      : await withStream(context, async (connection, settings) =>
+          run(await openRedriveStream(connection, tenantId, settings)),
+        );
+    if (values.json) context.out(`${JSON.stringify({ tenant: tenantId, ...report })}\n`);
+    else print(report, context);
+    return EXIT.done;
+  },
+});
+
+const WORDS: Record<Outcome, string> = {
+  redriven: 'redriven, in the lake now',
+  published:
+    'published; not seen in the lake yet (a processor takes them, "spor status" shows how far it is, and drops those of erased people)',
+  acceptable: 'would be redriven',
+  redrivenBefore: 'redriven before',
+  storedAlready: 'in the lake already, sent again by the shop',
+  refused: 'refused again',
+  skipped: 'cannot be judged',
+};
+
+function print({ counts, events, more }: RedriveReport, { out, err }: Context): void {
+  for (const [outcome, word] of Object.entries(WORDS)) {
+    const count = counts[outcome as Outcome];
+    if (count > 0) out(`${String(count).padStart(8)}  ${word}\n`);
+  }
+  if (Object.values(counts).every((count) => count === 0)) out('No refused event fits these bounds.\n');
+  const left = events.filter(({ outcome }) => outcome === 'refused' || outcome === 'skipped');
+  const reasons = [
+    ...Map.groupBy(left, ({ refusedWith, message }) => `${refusedWith ?? ''}\n${message ?? ''}`).values(),
+  ];
+  if (reasons.length > 0) {
+    const rows = reasons.map((alike) => {
+      const { refusedWith, message, receiptId, index } = alike[0]!;
+      return [alike.length, refusedWith ?? '—', message, `${receiptId}/${index ?? ''}`];
+    });
+    out(`\n${formatTable(['events', 'code', 'why', 'for instance'], rows.slice(0, 20))}`);
+  }
+  if (more) err('spor: there are more rows than --limit; raise it, or narrow by date or code\n');
+}

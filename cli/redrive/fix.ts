@@ -1,0 +1,87 @@
+import { applyPatch, type Patch } from 'rfc6902';
+import { UsageError } from '../command.ts';
+import type { QuarantinedRow } from './rows.ts';
+
+/** What is to be changed in each event: a JSON Patch (RFC 6902), or an SQL expression over its row. */
+export type Fix = { patch: Patch } | { expression: string };
+
+/** A fixed event or body, or why there is none. */
+export type Fixed = { value: unknown } | { fault: string };
+
+const OPERATIONS: Record<string, 'value' | 'from' | undefined> = {
+  add: 'value',
+  replace: 'value',
+  test: 'value',
+  remove: undefined,
+  move: 'from',
+  copy: 'from',
+};
+
+/**
+ * A fix as it stands on the command line: what begins with `[` or `{` is a JSON Patch, all else SQL.
+ * @throws UsageError when it is meant as a patch and is none.
+ */
+export function parseFix(text: string): Fix {
+  const trimmed = text.trim();
+  if (trimmed === '') throw new UsageError('--fix is empty');
+  if (!/^[[{]/.test(trimmed)) return { expression: trimmed };
+  let patch: unknown;
+  try {
+    patch = JSON.parse(trimmed);
+  } catch (error) {
+    throw new UsageError(`--fix is meant as a JSON Patch and is not JSON: ${(error as Error).message}`);
+  }
+  if (!Array.isArray(patch) || patch.length === 0) {
+    throw new UsageError('--fix: a JSON Patch (RFC 6902) is a list, such as [{"op":"remove","path":"/field"}]');
+  }
+  for (const [index, operation] of patch.entries()) {
+    const fault = operationFault(operation);
+    if (fault) throw new UsageError(`--fix: operation ${index} ${fault}`);
+  }
+  return { patch: patch as Patch };
+}
+
+function operationFault(operation: unknown): string | undefined {
+  if (typeof operation !== 'object' || operation === null) return 'is not an object';
+  const { op, path, ...rest } = operation as Record<string, unknown>;
+  if (typeof op !== 'string' || !Object.hasOwn(OPERATIONS, op))
+    return `has "op": ${JSON.stringify(op)}; known are ${Object.keys(OPERATIONS).join(', ')}`;
+  if (!isPointer(path)) return 'has no "path" that is a JSON pointer, such as /lines/0/quantity';
+  const needed = OPERATIONS[op];
+  if (needed !== undefined && !(needed in rest)) return `("${op}") has no "${needed}"`;
+  return needed === 'from' && !isPointer(rest.from) ? 'has no "from" that is a JSON pointer' : undefined;
+}
+
+function isPointer(text: unknown): boolean {
+  return typeof text === 'string' && (text === '' || text.startsWith('/'));
+}
+
+/** The row's event, or whole body, with the fix applied. The same row and fix always give the same. */
+export function applyFix({ raw, fixed }: QuarantinedRow, fix: Fix | undefined): Fixed {
+  if (fix && 'expression' in fix) {
+    return fixed === null ? { fault: 'the SQL fails on it or gives null' } : parse(fixed, 'what the SQL gives');
+  }
+  const parsed = parse(raw, 'the raw text');
+  if (!fix || 'fault' in parsed) return parsed;
+  // Within a list, so that a patch may replace the whole document (path "").
+  const document = { value: parsed.value };
+  const whole = fix.patch.map((operation) => ({
+    ...operation,
+    path: `/value${operation.path}`,
+    ...('from' in operation ? { from: `/value${operation.from}` } : {}),
+  }));
+  const failed = applyPatch(document, structuredClone(whole)).findIndex((error) => error !== null);
+  return failed < 0 ? document : { fault: `the patch does not apply: operation ${failed}, ${patchText(fix, failed)}` };
+}
+
+function patchText({ patch }: { patch: Patch }, index: number): string {
+  return JSON.stringify(patch[index]).slice(0, 200);
+}
+
+function parse(text: string, what: string): Fixed {
+  try {
+    return { value: JSON.parse(text) as unknown };
+  } catch (error) {
+    return { fault: `${what} is not JSON: ${(error as Error).message.slice(0, 200)}` };
+  }
+}

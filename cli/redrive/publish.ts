@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto';
+import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import { headers, type NatsConnection } from '@nats-io/transport-node';
+import { Message } from '../../ingest/stream/message.ts';
+import { Progress } from '../../stream/progress.ts';
+import { delay } from '../../runtime/retry.ts';
+import { streamInfo } from '../../stream/streams.ts';
+import { EVENTS_HEADER, FORMAT, FORMAT_HEADER, type BatchHeader } from '../../schemas/envelope.ts';
+import { formatSubject, shardOf, streamName } from '../../schemas/subjects.ts';
+import type { StreamSettings } from '../stream.ts';
+import type { Candidate } from './candidates.ts';
+
+const MESSAGE_BYTES = 256 * 1024;
+const ACK_MS = 10_000;
+const POLL_MS = 100;
+
+/** Where redriven events go. */
+export interface RedriveStream {
+  /** Publishes events of one refused batch; resolves when they are on disk. The same events again are stored once. */
+  publish(candidates: readonly Candidate[]): Promise<void>;
+  /** Waits until what was published is in the lake; false when that has taken longer than allowed. */
+  committed(withinMs: number): Promise<boolean>;
+}
+
+/**
+ * Opens the stream of a tenant's shard.
+ * @throws Error when it does not exist, or SPOR_SHARDS is not the number of shards.
+ */
+export async function openRedriveStream(
+  connection: NatsConnection,
+  tenantId: string,
+  { shards, replicas }: StreamSettings,
+): Promise<RedriveStream> {
+  const manager = await jetstreamManager(connection);
+  const shard = shardOf(tenantId, shards);
+  const name = streamName(shard);
+  const info = await streamInfo(manager, name);
+  if (!info) throw new Error(`the stream ${name} does not exist: start an Event Receiver or a processor first`);
+  if (await streamInfo(manager, streamName(shards))) {
+    throw new Error(`there are more streams than SPOR_SHARDS=${shards}: set it to the number at creation`);
+  }
+  const progress = await Progress.open(connection, { replicas: replicas });
+  const client = jetstream(connection);
+  let last = 0;
+  return {
+    publish: async (candidates) => {
+      for (const message of messagesOf(candidates, { tenantId, shard })) {
+        last = Math.max(last, await send(client, name, message));
+      }
+    },
+    committed: async (withinMs) => {
+      const until = performance.now() + withinMs;
+      while ((await progress.floor(shard, info.created)) < last) {
+        if (performance.now() > until) return false;
+        await sameStream(manager, name, info.created);
+        await delay(POLL_MS);
+      }
+      return true;
+    },
+  };
+}
+
+async function sameStream(manager: JetStreamManager, name: string, created: string): Promise<void> {
+  if ((await streamInfo(manager, name))?.created !== created)
+    throw new Error(`the stream ${name} was deleted or made anew: redrive again`);
+}
+
+/** Messages of the format that receivers write; each batch stands for the refused one, with its facts. */
+function messagesOf(candidates: readonly Candidate[], of: { tenantId: string; shard: number }): Message[] {
+  const { row, skewMs, sentAt } = candidates[0]!;
+  const { tenantId, shard } = of;
+  const subject = formatSubject({ kind: 'events', shard, tenantId, segmentId: row.segmentId });
+  const header = (accepted: number): string =>
+    JSON.stringify({
+      receivedAt: new Date(row.receivedAt).toISOString(),
+      ...(sentAt === undefined ? {} : { sentAt }),
+      skewMs,
+      keyId: row.keyId ?? '',
+      ...(row.userAgent === null ? {} : { userAgent: row.userAgent }),
+      redrivenFrom: row.receiptId,
+      accepted,
+    } satisfies BatchHeader);
+  const messages: Message[] = [];
+  for (const part of parts(candidates)) {
+    const message = new Message(shard, subject);
+    const lineEnds = part.map(({ lineEnd }) => lineEnd);
+    const entry = { shard, subject, header: header(part.length), lineEnds, deadlineMs: Infinity, settle: () => {} };
+    message.add(entry, message.measure(entry));
+    messages.push(message);
+  }
+  return messages;
+}
+
+/** As many events as make a message of the usual size. */
+function parts(candidates: readonly Candidate[]): Candidate[][] {
+  const result: Candidate[][] = [[]];
+  let bytes = 0;
+  for (const candidate of candidates) {
+    const own = Buffer.byteLength(candidate.lineEnd);
+    if (bytes > 0 && bytes + own > MESSAGE_BYTES) {
+      result.push([]);
+      bytes = 0;
+    }
+    result.at(-1)!.push(candidate);
+    bytes += own;
+  }
+  return result;
+}
+
+/** Its id is its content's: whoever redrives the same at the same time, or tries again, adds nothing. */
+async function send(client: JetStreamClient, stream: string, message: Message): Promise<number> {
+  const fields = headers();
+  const { subject, events } = message;
+  const payload = message.takePayload();
+  fields.set('Nats-Msg-Id', `redrive.${createHash('sha256').update(payload).digest('base64url')}`);
+  fields.set(FORMAT_HEADER, FORMAT);
+  fields.set(EVENTS_HEADER, String(events));
+  const expect = { streamName: stream };
+  const ack = await client.publish(subject, payload, { headers: fields, timeout: ACK_MS, expect });
+  return ack.seq;
+}

@@ -1,0 +1,159 @@
+import { join } from 'node:path';
+import { DEDUPE_HOURS } from '../lake/config.ts';
+import { memorySize, readConfig, whole } from '../runtime/config.ts';
+import { armFailPoint } from '../runtime/failpoint.ts';
+import { createLog } from '../runtime/log.ts';
+import { createRegistry } from '../schemas/registry.ts';
+import { differs, type Comparison } from './replay/compare.ts';
+import { REPLAY_FAILPOINT } from './replay/failpoint.ts';
+import type { ReplayReport } from './replay/replay.ts';
+import { command, EXIT, UsageError, type Command, type Context } from './command.ts';
+import { dateRange } from './date.ts';
+import { onLake } from './openLake.ts';
+import { republishTo } from './republish.ts';
+import { replayUndo } from './replayUndo.ts';
+import { requiredId } from './secrets.ts';
+import { readEnvironment } from './settings.ts';
+import { withStream } from './stream.ts';
+import { requireTenants } from './tenant.ts';
+import { formatTable } from './table.ts';
+
+const USAGE = `Usage: spor replay --tenant <id> --from <date> --to <date> [options]
+       spor replay undo --tenant <id> [--id <replay>]
+       spor replay --tenant <id> --from <date> --to <date> --to-subject <subject> --rate <n>
+
+Builds the partitions of these UTC dates from the stream once more, by the code of the processor, compares them with the
+lake's row by row, and puts those that differ in their place, in one commit for each table. Safe beside running processors and
+readers, and to interrupt. The old files stay until "spor vacuum"; until then "spor replay undo" puts them back.
+
+  --tenant <id>       whose
+  --from, --to <date> first and last date, YYYY-MM-DD, both included
+  --dry-run           only compare
+  --accept-loss       swap also where the lake has rows that the stream does not give
+  --json
+
+With --to-subject nothing is compared: the messages with accepted events that the stream stored on these dates are published
+once more, as they are and in order, for a service downstream, under a subject of a stream of its own. Events of erased people
+are left out, and counted. May be ended at any
+time: the same command goes on where it was, and each message has the Nats-Msg-Id of its place in the stream.
+
+  --to-subject <s>    where to
+  --rate <n>          events a second
+  --restart           begin at the beginning
+`;
+
+const HOUR_MS = 3_600_000;
+const WINDOW_BYTES = 64 * 1_048_576;
+
+const SETTINGS = {
+  memory: memorySize('DUCKDB_MEMORY', "DuckDB's memory limit", '1GiB'),
+  dedupeHours: DEDUPE_HOURS,
+  dedupeBytes: whole('DEDUPE_MAX_BYTES', 'memory for event ids', 256 * 1_048_576, 1_048_576),
+  failPoint: REPLAY_FAILPOINT,
+};
+
+const swapDates = command({
+  usage: USAGE,
+  options: {
+    tenant: { type: 'string' },
+    from: { type: 'string' },
+    to: { type: 'string' },
+    'dry-run': { type: 'boolean' },
+    'accept-loss': { type: 'boolean' },
+    'to-subject': { type: 'string' },
+    rate: { type: 'string' },
+    restart: { type: 'boolean' },
+  },
+  async run(values, _, context) {
+    const tenantId = requiredId('--tenant', values.tenant);
+    const { from, to } = dateRange(values);
+    if (from === undefined || to === undefined) throw new UsageError('say which dates with --from and --to');
+    const subject = values['to-subject'];
+    const misplaced = (subject === undefined ? ['rate', 'restart'] : ['dry-run', 'accept-loss']).find(
+      (name) => values[name as keyof typeof values] !== undefined,
+    );
+    if (misplaced !== undefined)
+      throw new UsageError(`--${misplaced} ${subject === undefined ? 'goes' : 'does not go'} with --to-subject`);
+    if (subject !== undefined) return republishTo(context, { ...values, tenantId, from, to, subject });
+    await requireTenants(context, [tenantId]);
+    const dryRun = values['dry-run'] ?? false;
+    const report = await run(context, { tenantId, from, to, dryRun, acceptLoss: values['accept-loss'] ?? false });
+    if (values.json) context.out(`${JSON.stringify({ tenant: tenantId, from, to, dryRun, ...report })}\n`);
+    else print(report, dryRun, context);
+    return EXIT.done;
+  },
+});
+
+export const replay: Command = {
+  run: (args, context) => (args[0] === 'undo' ? replayUndo.run(args.slice(1), context) : swapDates.run(args, context)),
+};
+
+interface Request {
+  tenantId: string;
+  from: string;
+  to: string;
+  dryRun: boolean;
+  acceptLoss: boolean;
+}
+
+async function run(context: Context, request: Request): Promise<ReplayReport> {
+  const config = readConfig(SETTINGS, readEnvironment(context).values);
+  const { Engine } = await import('../lake/duckdb/engine.ts');
+  const { replay: replayDates } = await import('./replay/replay.ts');
+  const log = createLog('spor', 'warn');
+  return onLake(context, async ({ storage, workDir }) => {
+    const engine = new Engine({ dir: join(workDir, 'engine'), memory: config.memory, threads: 2, log });
+    try {
+      return await withStream(context, (connection, { replicas }) =>
+        replayDates({
+          ...request,
+          connection,
+          replicas,
+          storage,
+          session: engine.session(),
+          registry: createRegistry(),
+          dedupe: { maxBytes: config.dedupeBytes, windowMs: config.dedupeHours * HOUR_MS },
+          windowBytes: WINDOW_BYTES,
+          dir: join(workDir, 'rebuilt'),
+          reach: armFailPoint(config.failPoint === 'none' ? undefined : config.failPoint),
+          log,
+          onProgress: ({ sequence, messages }) =>
+            context.err(`read ${messages} messages, up to sequence ${sequence}\n`),
+        }),
+      );
+    } finally {
+      await engine.close();
+    }
+  });
+}
+
+function print({ partitions, swapped, ...range }: ReplayReport, dryRun: boolean, { out }: Context): void {
+  if (partitions.length === 0) return out('Neither the lake nor the stream has anything of these dates.\n');
+  const columns = ['table', 'segment', 'date', 'lake', 'stream', 'only lake', 'only stream', 'changed', 'erased', ''];
+  out(formatTable(columns, partitions.map(cells)));
+  const different = partitions.filter(differs).length;
+  out(`\n${range.stream}, messages ${range.firstSequence} to ${range.lastSequence}: `);
+  if (different === 0) return out(`all ${partitions.length} partitions are what the stream gives.\n`);
+  if (!swapped) return out(`${different} of ${partitions.length} partitions differ${dryRun ? '' : ' still'}.\n`);
+  const versions = Object.entries(swapped.versions).map(([table, version]) => `${table} version ${version}`);
+  out(
+    `${different} partitions swapped in ${versions.join(', ')}. "spor replay undo --id ${swapped.id}" takes it back.\n`,
+  );
+}
+
+function cells(compared: Comparison): unknown[] {
+  const { table, segment, date, lake, stream, onlyInLake, onlyInStream, changed, unreadable, ...rest } = compared;
+  const state = unreadable === undefined ? (differs(compared) ? 'differs' : 'same') : `unreadable: ${unreadable}`;
+  return [
+    table,
+    segment,
+    date,
+    lake.rows,
+    stream.rows,
+    onlyInLake,
+    onlyInStream,
+    changed,
+    Math.max(rest.erased, rest.erasedInLake),
+    state,
+  ];
+}

@@ -1,0 +1,66 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { formatRanges, parseRanges } from '../../lake/counts/account.ts';
+import { readAccounts, type DayCounts } from '../../lake/counts/commits.ts';
+import { readErasures, type ErasureList } from '../../lake/erasure/list.ts';
+import type { ErasedLine, ErasedPlace } from '../../lake/flush/erased.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import { TABLE_NAMES, tableRoot, type TableName } from '../../lake/layout/tables.ts';
+
+/** Who is erased, and which events commits have counted as erased, or as resends, already. */
+export interface ErasedBefore {
+  list: ErasureList;
+  /** Lines of ErasedLine; undefined where nobody is erased. */
+  file: string | undefined;
+  /** By table and receipt, positions that are accounted for. */
+  counted: Record<TableName, ReadonlyMap<string, ReadonlySet<number>>>;
+}
+
+/**
+ * Reads the tenant's list of erasures, and what the tables' commits say of it.
+ * @throws LakeError storage_unavailable, table_corrupt
+ */
+export async function readErasedBefore(storage: Storage, tenantId: string, dir: string): Promise<ErasedBefore> {
+  const list = await readErasures(storage, tenantId);
+  const counted = { events: new Map<string, Set<number>>(), quarantine: new Map<string, Set<number>>() };
+  if (list.ids.length === 0) return { list, file: undefined, counted };
+  const lines: ErasedLine[] = [];
+  for (const table of TABLE_NAMES) {
+    for (const { erased, duplicates } of await readAccounts(storage, tableRoot(table, tenantId))) {
+      for (const [receipt, ranges] of [...Object.entries(erased), ...Object.entries(duplicates)]) {
+        const known = counted[table].get(receipt) ?? new Set();
+        counted[table].set(receipt, known);
+        for (const position of parseRanges(ranges)) known.add(position);
+      }
+      for (const [receipt, ranges] of Object.entries(erased))
+        for (const position of parseRanges(ranges)) lines.push({ table, receipt, position });
+    }
+  }
+  const file = join(dir, 'erased-before.ndjson');
+  await writeFile(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  return { list, file, counted };
+}
+
+/** Pure: of what a replay left out, what no commit has counted yet. */
+export function uncounted(places: readonly ErasedPlace[], { counted }: Pick<ErasedBefore, 'counted'>): ErasedPlace[] {
+  return places.flatMap((place) => {
+    const known = counted[place.table].get(place.receiptId);
+    const positions = place.positions.filter((position) => !known?.has(position));
+    return positions.length === 0 ? [] : [{ ...place, positions }];
+  });
+}
+
+/** Pure: the account that a commit gives of what it counts as erased (lake/counts/commits.ts). */
+export function accountOfErased(places: readonly ErasedPlace[]): {
+  days?: Record<string, DayCounts>;
+  erased?: Record<string, string>;
+} {
+  if (places.length === 0) return {};
+  const days: Record<string, DayCounts> = {};
+  const erased: Record<string, string> = {};
+  for (const { receivedDay, receiptId, positions } of places) {
+    days[receivedDay] = { erased: (days[receivedDay]?.erased ?? 0) + positions.length };
+    erased[receiptId] = formatRanges([...parseRanges(erased[receiptId] ?? ''), ...positions]);
+  }
+  return { days, erased };
+}

@@ -1,0 +1,90 @@
+import type { AddFile } from '../../lake/delta/actions.ts';
+import { parseFileName } from '../../lake/layout/tables.ts';
+import { LIMITS } from '../../schemas/limits.ts';
+
+/** What the stream holds. */
+export interface Held {
+  stream: string;
+  /** Creation time, and in milliseconds. */
+  created: string;
+  epoch: number;
+  firstSequence: number;
+  /** When the first message held was stored, in milliseconds since 1970; undefined: it holds none. */
+  firstMs: number | undefined;
+}
+
+export interface RangeRequest {
+  /** First date to be rebuilt. */
+  from: string;
+  /** Live data files of the dates, of both tables. */
+  files: readonly AddFile[];
+  held: Held;
+  /** First sequence stored at or after `earliestMs(from)`. */
+  sinceSequence: number;
+}
+
+/** The stream does not hold what is needed; the message names what it holds. */
+export class NotHeld extends Error {
+  override name = 'NotHeld';
+}
+
+/** Clocks of receivers and of the stream server may differ by this. */
+const CLOCKS_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+
+/** When the stream stored the first message that may hold something of a date: an event may lie a little in the future. */
+export function earliestMs(from: string): number {
+  return Date.parse(`${from}T00:00:00Z`) - LIMITS.futureSeconds * 1000 - CLOCKS_MS;
+}
+
+/**
+ * Pure: the sequence to read from, so that every message is read that may have brought something to the dates.
+ * @throws NotHeld when some of them may be gone from the stream.
+ */
+export function firstSequenceNeeded({ from, files, held, sinceSequence }: RangeRequest): number {
+  const refuse = (why: string): NotHeld =>
+    new NotHeld(`the stream does not hold the whole range: ${why}; ${holdings(held)}`);
+  let first = Math.max(sinceSequence, held.firstSequence);
+  for (const file of files) {
+    const { date } = file.partitionValues;
+    const source = parseFileName(file.path);
+    if (!isOf(file, held) || source?.stream !== held.stream) {
+      throw refuse(`${date} has rows that are not from this stream, which was made ${held.created}`);
+    }
+    if (source.firstSequence < held.firstSequence) {
+      throw refuse(`${date} needs messages from sequence ${source.firstSequence} on`);
+    }
+    first = Math.min(first, source.firstSequence);
+  }
+  const trimmed = held.firstSequence > 1;
+  if (trimmed && (held.firstMs ?? Infinity) > earliestMs(from) + CLOCKS_MS) throw refuse(`${from} began before that`);
+  return first;
+}
+
+function holdings({ stream, firstSequence, firstMs }: Held): string {
+  if (firstMs === undefined) return `${stream} holds no messages, the next one is ${firstSequence}`;
+  const firstWhole = new Date(Math.ceil((firstMs + CLOCKS_MS) / DAY_MS) * DAY_MS).toISOString().slice(0, 10);
+  return (
+    `${stream} holds messages from sequence ${firstSequence} of ${new Date(firstMs).toISOString()} on. ` +
+    `Dates from ${firstWhole} on are held whole, unless their rows came late or the stream was made anew since`
+  );
+}
+
+/** Whether a file may hold rows of messages before a sequence, or of an earlier stream. */
+export function mayHoldBefore(file: AddFile, held: Pick<Held, 'epoch'>, sequence: number): boolean {
+  const source = parseFileName(file.path);
+  return !source || source.firstSequence < sequence || !isOf(file, held);
+}
+
+/** Whether all rows of a file have receipts of this stream, by the bounds in the log. */
+function isOf({ stats }: AddFile, { epoch }: Pick<Held, 'epoch'>): boolean {
+  const { minValues, maxValues } = (stats === undefined ? {} : JSON.parse(stats)) as {
+    minValues?: Record<string, unknown>;
+    maxValues?: Record<string, unknown>;
+  };
+  const prefix = `${epoch.toString(36)}-`;
+  return [minValues, maxValues].every((bounds) => {
+    const receipt = bounds?.receipt_id;
+    return typeof receipt === 'string' && receipt.startsWith(prefix);
+  });
+}

@@ -1,0 +1,183 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Duplicates, type DuplicatesOptions, type StoredIds } from '../../lake/dedupe/duplicates.ts';
+import { lakeIds, newestIdFiles } from '../../lake/dedupe/lakeIds.ts';
+import { idFile } from '../../lake/dedupe/plan.ts';
+import type { Table } from '../../lake/delta/table.ts';
+import type { Session } from '../../lake/duckdb/engine.ts';
+import { Preparation } from '../../lake/flush/prepare.ts';
+import type { WrittenFile } from '../../lake/flush/write.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import type { ShardStream, ShardStreams } from '../../stream/shardStream.ts';
+import type { StreamMessage } from '../../stream/message.ts';
+import { Window, type Stored } from '../../lake/window/window.ts';
+import type { ErasedPlace } from '../../lake/flush/erased.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { Registry } from '../../schemas/registry.ts';
+import type { ErasedBefore } from './erased.ts';
+import { mayHoldBefore } from './range.ts';
+
+/** A file made of the messages between two sequences. */
+export interface RebuiltFile extends WrittenFile {
+  firstSequence: number;
+  lastSequence: number;
+}
+
+/** What the messages give. */
+export interface Rebuilt {
+  files: RebuiltFile[];
+  /** What was left out, since it is of erased people. */
+  erased: ErasedPlace[];
+}
+
+export interface RebuildOptions {
+  tenantId: string;
+  streams: ShardStreams;
+  stream: ShardStream;
+  epoch: number;
+  /** First sequence to read. */
+  from: number;
+  /** How far each table was committed when its files were listed: what came later is not the replay's. */
+  upTo: Stored;
+  events: Table;
+  storage: Storage;
+  session: Session;
+  registry: Registry;
+  /** Who must not come back. */
+  erasures: ErasedBefore;
+  dedupe: DuplicatesOptions;
+  windowBytes: number;
+  dir: string;
+  log: Logger;
+  /** Told after each window. */
+  onProgress: (facts: { sequence: number; messages: number }) => void;
+}
+
+/**
+ * Turns a tenant's messages into files once more, by the code of the processor: windows, resends, quarantine. A resend is
+ * one where its id came before in what is read here, or is in a row of the lake whose message came before that.
+ */
+export async function rebuild(options: RebuildOptions): Promise<Rebuilt> {
+  const { streams, stream, tenantId, windowBytes, upTo, from } = options;
+  const last = Math.max(upTo.events, upTo.quarantine);
+  const rebuilt: RebuiltFile[] = [];
+  const erased: ErasedPlace[] = [];
+  const duplicates = new Duplicates(options.dedupe);
+  const stored = storedIds(options, rebuilt);
+  let windows = 0;
+  let messages = 0;
+  for (let next = from; next <= last;) {
+    const read = await streams.read(stream, { tenantId, from: next, maxBytes: windowBytes });
+    for (const part of uniform(read.messages, upTo)) {
+      const dir = join(options.dir, `window-${windows++}`);
+      const made = await writePart(part, { ...options, dir, duplicates, stored });
+      rebuilt.push(...made.files);
+      erased.push(...made.erased);
+      messages += part.messages.length;
+      options.onProgress({ sequence: part.messages.at(-1)!.sequence, messages });
+    }
+    if (read.complete) break;
+    next = read.messages.at(-1)!.sequence + 1;
+  }
+  return { files: rebuilt, erased };
+}
+
+/** Messages of which the same tables are wanted. */
+interface Part {
+  messages: StreamMessage[];
+  wanted: { events: boolean; quarantine: boolean };
+}
+
+/** Cuts messages where one of the tables ends; those beyond both are left out. */
+function uniform(messages: readonly StreamMessage[], upTo: Stored): Part[] {
+  const parts: Part[] = [];
+  for (const message of messages) {
+    const wanted = { events: message.sequence <= upTo.events, quarantine: message.sequence <= upTo.quarantine };
+    if (!wanted.events && !wanted.quarantine) break;
+    const open = parts.at(-1);
+    const same = open?.wanted.events === wanted.events && open.wanted.quarantine === wanted.quarantine;
+    if (same) open.messages.push(message);
+    else parts.push({ messages: [message], wanted });
+  }
+  return parts;
+}
+
+async function writePart(
+  { messages, wanted }: Part,
+  options: RebuildOptions & { duplicates: Duplicates; stored: StoredIds },
+): Promise<Rebuilt> {
+  const { tenantId, stream, epoch, dir, registry, session, duplicates, stored, log } = options;
+  const erasures = new Map([[tenantId, options.erasures.list]]);
+  const erasedBefore = options.erasures.file;
+  const { shard, shards } = stream;
+  const limits = { bytes: Infinity, messages: Infinity, ageMs: Infinity };
+  const window = new Window({ dir, shard, shards, epoch, limits });
+  const skip = { events: wanted.events ? 0 : Infinity, quarantine: wanted.quarantine ? 0 : Infinity };
+  for (const message of messages) {
+    window.add(message, skip);
+    if (window.spooled) await window.drain();
+  }
+  const closed = await window.close();
+  const onMemory = (): void => undefined;
+  const preparation = new Preparation(closed, {
+    registry,
+    session,
+    duplicates,
+    stored,
+    erasures,
+    log,
+    onMemory,
+    ...(erasedBefore === undefined ? {} : { erasedBefore }),
+  });
+  const { files, erased } = await preparation.run();
+  duplicates.commit();
+  const { eventsFile, batchesFile, rejectedFile } = preparation.window;
+  for (const file of [eventsFile, batchesFile, rejectedFile]) await rm(file, { force: true });
+  const { firstSequence, lastSequence } = closed;
+  return { files: files.map((file) => ({ ...file, firstSequence, lastSequence })), erased };
+}
+
+/** The ids of rows whose messages came before what is read here, and of what was rebuilt so far. */
+function storedIds(options: RebuildOptions, rebuilt: readonly RebuiltFile[]): StoredIds {
+  const { session, storage, events, epoch, from, dir } = options;
+  const newest = newestIdFiles(storage, () => events, join(dir, 'ids'));
+  const list = async () => {
+    const files = [...(await events.snapshot()).files.values()];
+    return files.filter((file) => mayHoldBefore(file, { epoch }, from)).map(idFile);
+  };
+  const before = lakeIds(session, { ...newest, list }, isBefore(epoch, from));
+  const sinceThen = lakeIds(session, {
+    list: () =>
+      Promise.resolve(
+        rebuilt
+          .filter(({ table }) => table === 'events')
+          .map(({ localFile, stats }) => idFile({ path: localFile, stats: JSON.stringify(stats) })),
+      ),
+    withLocal: (_tenant, files, task) => task(files.map(({ path }) => path)),
+  });
+  const isRebuilt = ({ path }: { path: string }): boolean => path.startsWith(dir);
+  return {
+    files: async (tenantId) => [...(await before.files(tenantId)), ...(await sinceThen.files(tenantId))],
+    read: async (tenantId, files, sinceMs) => {
+      const own = files.filter(isRebuilt);
+      const others = files.filter((file) => !isRebuilt(file));
+      return [
+        ...(others.length > 0 ? await before.read(tenantId, others, sinceMs) : []),
+        ...(own.length > 0 ? await sinceThen.read(tenantId, own, sinceMs) : []),
+      ];
+    },
+    find: async (tenantId, files, sinceMs) => {
+      const own = files.filter(isRebuilt);
+      const others = files.filter((file) => !isRebuilt(file));
+      const found = others.length > 0 ? await before.find(tenantId, others, sinceMs) : '';
+      return found + (own.length > 0 ? await sinceThen.find(tenantId, own, sinceMs) : '');
+    },
+  };
+}
+
+/** Rows of an earlier stream, or of a message before a sequence, by their receipts (schemas/receipt.ts). */
+function isBefore(epoch: number, sequence: number): string {
+  const part = (index: number): string => `split_part(receipt_id, '-', ${index})`;
+  const text = sequence.toString(36);
+  return `${part(1)} <> '${epoch.toString(36)}' OR (length(${part(3)}), ${part(3)}) < (${text.length}, '${text}')`;
+}

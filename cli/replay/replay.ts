@@ -1,0 +1,210 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { DuplicatesOptions } from '../../lake/dedupe/duplicates.ts';
+import type { AddFile } from '../../lake/delta/actions.ts';
+import type { Snapshot } from '../../lake/delta/snapshot.ts';
+import { openTable, TxnConflict, type Table } from '../../lake/delta/table.ts';
+import type { Session } from '../../lake/duckdb/engine.ts';
+import { firstKeptDate, retentionDays } from '../../lake/maintenance/retention.ts';
+import { filesInScope } from '../../lake/files/prune.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import { TABLE_NAMES, tableSpec, type TableName } from '../../lake/layout/tables.ts';
+import { ShardStreams, type ShardStream } from '../../stream/shardStream.ts';
+import { firstSince } from '../../stream/trim.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { NatsConnection } from '../../stream/nats.ts';
+import { streamInfo } from '../../stream/streams.ts';
+import { streamEpoch } from '../../schemas/receipt.ts';
+import type { Registry } from '../../schemas/registry.ts';
+import { comparePartition, differs, partitionsOf, type Comparison, type Partition } from './compare.ts';
+import { readErasedBefore, uncounted } from './erased.ts';
+import type { Reach } from './failpoint.ts';
+import { earliestMs, firstSequenceNeeded, NotHeld, type Held } from './range.ts';
+import { rebuild } from './rebuild.ts';
+import { CannotSwap, swap } from './swap.ts';
+
+export interface ReplayOptions {
+  connection: NatsConnection;
+  storage: Storage;
+  session: Session;
+  registry: Registry;
+  tenantId: string;
+  /** First and last date, both included. */
+  from: string;
+  to: string;
+  replicas: number;
+  dedupe: DuplicatesOptions;
+  windowBytes: number;
+  /** Scratch folder, emptied at each try. */
+  dir: string;
+  dryRun: boolean;
+  /** Swap also where the lake has rows that the stream does not give. */
+  acceptLoss: boolean;
+  reach: Reach;
+  log: Logger;
+  onProgress: (facts: { sequence: number; messages: number }) => void;
+}
+
+export interface ReplayReport {
+  stream: string;
+  firstSequence: number;
+  lastSequence: number;
+  partitions: Comparison[];
+  /** Where something was swapped: under this id it can be undone, and the tables' new versions. */
+  swapped?: { id: string; versions: Partial<Record<TableName, number>> };
+}
+
+interface Compared {
+  partition: Partition;
+  comparison: Comparison;
+}
+
+const MOST_TRIES = 3;
+
+/**
+ * Builds the partitions of some dates from the stream once more, compares them with the lake's, and swaps those that differ,
+ * one commit for each table. Beside a running processor: what it commits meanwhile is from later messages and stays.
+ * Compaction may merge a file that is to be replaced: then all is read and compared again.
+ * @throws NotHeld, CannotSwap; TxnConflict when the table does not hold still.
+ */
+export async function replay(options: ReplayOptions): Promise<ReplayReport> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await replayOnce(options);
+    } catch (error) {
+      if (!(error instanceof TxnConflict) || tries === MOST_TRIES) throw error;
+      options.log.warn({ reason: error.message }, 'the table has changed meanwhile: replaying again');
+    } finally {
+      await rm(options.dir, { recursive: true, force: true });
+    }
+  }
+}
+
+async function replayOnce(options: ReplayOptions): Promise<ReplayReport> {
+  const { storage, registry, tenantId, from, to, session } = options;
+  const tables = {
+    events: openTable(storage, tableSpec('events', tenantId, registry)),
+    quarantine: openTable(storage, tableSpec('quarantine', tenantId, registry)),
+  };
+  const { streams, stream, held } = await openHeld(options);
+  const appId = `${stream.name}@${held.created}`;
+  const [events, quarantine] = [await tables.events.snapshot(), await tables.quarantine.snapshot()];
+  refuseExpired(options, events);
+  const upTo = { events: events.txns.get(appId) ?? 0, quarantine: quarantine.txns.get(appId) ?? 0 };
+  const scope = { segmentIds: [], from, to };
+  const live = { events: filesInScope(events, scope), quarantine: filesInScope(quarantine, scope) };
+  const firstSequence = await sequenceNeeded(options, held, [...live.events, ...live.quarantine]);
+  await mkdir(options.dir, { recursive: true });
+  const erasures = await readErasedBefore(storage, tenantId, options.dir);
+  const place = { streams, stream, epoch: held.epoch, from: firstSequence, upTo, events: tables.events };
+  const facts = { ...options, ...place, erasures };
+  const rebuilt = await rebuild(facts);
+  const within = ({ date }: { date: string }): boolean => date >= from && date <= to;
+  const [files, erased] = [rebuilt.files.filter(within), rebuilt.erased.filter(within)];
+  options.reach('rebuilt');
+  const partitions = partitionsOf(live, { files, erased, uncounted: uncounted(erased, erasures) });
+  const compared: Compared[] = [];
+  for (const partition of partitions) {
+    const { spec } = tables[partition.table];
+    const localFiles = (files: readonly AddFile[]) => download(storage, spec.root, files, join(options.dir, 'live'));
+    compared.push({ partition, comparison: await comparePartition(session, partition, { spec, localFiles }) });
+  }
+  const report: ReplayReport = {
+    stream: stream.name,
+    firstSequence,
+    lastSequence: Math.max(upTo.events, upTo.quarantine),
+    partitions: compared.map(({ comparison }) => comparison),
+  };
+  const different = compared.filter(({ comparison }) => differs(comparison));
+  if (options.dryRun || different.length === 0) return report;
+  refuseLoss(report, options);
+  const swapped = await swapAll(different, { options, tables, stream, erasures: erasures.list.version });
+  return { ...report, swapped };
+}
+
+async function openHeld({ connection, replicas, tenantId }: ReplayOptions): Promise<{
+  streams: ShardStreams;
+  stream: ShardStream;
+  held: Held;
+}> {
+  const streams = await ShardStreams.open(connection, replicas);
+  const stream = await streams.of(tenantId);
+  const info = stream && (await streamInfo(await jetstreamManager(connection), stream.name));
+  if (!info) throw new NotHeld('there is no stream to replay from: it was deleted, or nothing was ever received');
+  const { created, state } = info;
+  const { first_seq: firstSequence, first_ts: firstTime } = state;
+  const firstMs = state.messages === 0 ? undefined : new Date(firstTime).getTime();
+  const held = { stream: stream.name, created, epoch: streamEpoch(created), firstSequence, firstMs };
+  return { streams, stream, held };
+}
+
+async function sequenceNeeded(
+  { connection, from }: ReplayOptions,
+  held: Held,
+  files: readonly AddFile[],
+): Promise<number> {
+  const manager = await jetstreamManager(connection);
+  const info = await manager.streams.info(held.stream);
+  const sinceSequence = await firstSince(manager, info, earliestMs(from));
+  return firstSequenceNeeded({ from, files, held, sinceSequence });
+}
+
+/** What retention has taken away must not come back. */
+function refuseExpired({ tenantId, from }: ReplayOptions, events: Snapshot): void {
+  const days = retentionDays(events);
+  const firstKept = days === undefined ? '' : firstKeptDate(days, Date.now());
+  if (from >= firstKept) return;
+  throw new CannotSwap(`${tenantId} keeps ${days} days (spor retention): dates before ${firstKept} are not rebuilt`);
+}
+
+function refuseLoss({ partitions }: ReplayReport, { acceptLoss }: ReplayOptions): void {
+  const losing = partitions.filter(({ onlyInLake }) => onlyInLake > 0);
+  if (losing.length === 0 || acceptLoss) return;
+  const rows = losing.reduce((sum, { onlyInLake }) => sum + onlyInLake, 0);
+  const [first] = losing;
+  throw new CannotSwap(
+    `${rows} rows are in the lake and not in what the stream gives (${first!.table} ${first!.segment} ${first!.date}` +
+      `${losing.length > 1 ? ` and ${losing.length - 1} more partitions` : ''}): nothing was swapped. ` +
+      'Look at them with --dry-run --json; --accept-loss swaps all the same',
+  );
+}
+
+async function swapAll(
+  compared: readonly Compared[],
+  place: { options: ReplayOptions; tables: Record<TableName, Table>; stream: ShardStream; erasures: number },
+): Promise<NonNullable<ReplayReport['swapped']>> {
+  const { options, tables, stream, erasures } = place;
+  const { storage, from, to, reach } = options;
+  const id = randomUUID().slice(0, 8);
+  const versions: Partial<Record<TableName, number>> = {};
+  for (const name of TABLE_NAMES) {
+    const own = compared.filter(({ partition }) => partition.table === name);
+    if (own.length === 0) continue;
+    const partitions = own.map(({ partition }) => partition);
+    const holdsErased = own.some(
+      ({ comparison: { unreadable, erased, erasedInLake } }) =>
+        erasedInLake > 0 || (unreadable !== undefined && erased > 0),
+    );
+    const table = tables[name];
+    const how = { stream: stream.name, erasures, holdsErased, id, from, to, reach };
+    const { version } = await swap(partitions, { storage, table, name, ...how });
+    versions[name] = version;
+  }
+  return { id, versions };
+}
+
+async function download(storage: Storage, root: string, files: readonly AddFile[], dir: string): Promise<string[]> {
+  await mkdir(dir, { recursive: true });
+  const paths: string[] = [];
+  for (const [index, { path }] of files.entries()) {
+    const stored = `${root}/${path}`;
+    const local = storage.localPath(stored);
+    const copy = local ?? join(dir, `${randomUUID()}-${index}.parquet`);
+    if (local === undefined && !(await storage.download(stored, copy)))
+      throw new Error(`IO Error: ${stored} is in the table and not in the storage`);
+    paths.push(copy);
+  }
+  return paths;
+}

@@ -1,0 +1,209 @@
+import { createHash } from 'node:crypto';
+import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
+import { NO_ERASURES, readErasures, type ErasureList } from '../../lake/erasure/list.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import { ShardStreams } from '../../stream/shardStream.ts';
+import type { StreamMessage } from '../../stream/message.ts';
+import { firstSince } from '../../stream/trim.ts';
+import { delay } from '../../runtime/retry.ts';
+import { streamInfo } from '../../stream/streams.ts';
+import { EVENTS_HEADER, FORMAT_HEADER, readMessageHeader } from '../../schemas/envelope.ts';
+import { withoutErased, type Remaining } from './leaveOut.ts';
+import { NotHeld } from './range.ts';
+
+export interface RepublishOptions {
+  connection: NatsConnection;
+  /** The lake, which has the list of erasures. */
+  storage: Storage;
+  replicas: number;
+  tenantId: string;
+  /** First and last date of storing, both included. */
+  from: string;
+  to: string;
+  subject: string;
+  /** Events a second. */
+  rate: number;
+  /** Begin at the beginning, whatever was published before. */
+  restart: boolean;
+  signal: AbortSignal;
+}
+
+export interface RepublishReport {
+  stream: string;
+  target: string;
+  /** Sequence of the last message published, of this call or before; 0: none. */
+  lastSequence: number;
+  /** By this call. */
+  messages: number;
+  events: number;
+  /** Events, accepted or refused, that this call left out because their person is erased. */
+  erased: number;
+  /** Messages that this call left out because they cannot be read, so that nobody can tell whether they are of erased people. */
+  unreadable: number;
+  /** Whether the whole range is published. */
+  complete: boolean;
+}
+
+/** The subject has no stream of its own to take the messages. */
+export class NoTarget extends Error {
+  override name = 'NoTarget';
+}
+
+const NONE_LEFT_OUT = { erased: 0, unreadable: 0 };
+const BUCKET = 'spor_replays';
+const DAY_MS = 86_400_000;
+const CHUNK_BYTES = 8 * 1_048_576;
+const ACK_MS = 10_000;
+const NOTE_EVERY_MS = 500;
+/** A slow replay may take days: the list of erasures is read again on the way. */
+const LIST_EVERY_MS = 5_000;
+
+/**
+ * Publishes a tenant's messages of some dates once more, as they are and in order, for a service downstream, without the events
+ * of erased people; a message of nobody else is left out. Each has the
+ * `Nats-Msg-Id` of its place in the stream, and how far it is is noted in KV, and told by the last message of the target: it
+ * can be ended at any time, and goes on where it was.
+ * @throws NotHeld, NoTarget; LakeError storage_unavailable
+ */
+export async function republish(options: RepublishOptions): Promise<RepublishReport> {
+  const { connection, replicas, tenantId, from, to, subject, rate, signal } = options;
+  const manager = await jetstreamManager(connection);
+  const streams = await ShardStreams.open(connection, replicas);
+  const stream = await streams.of(tenantId);
+  const info = stream && (await streamInfo(manager, stream.name));
+  if (!info) throw new NotHeld('there is no stream to replay from: it was deleted, or nothing was ever received');
+  const target = await targetOf(manager, subject);
+  const fromMs = Date.parse(`${from}T00:00:00Z`);
+  const untilMs = Date.parse(`${to}T00:00:00Z`) + DAY_MS;
+  const firstMs = new Date(info.state.first_ts).getTime();
+  if (info.state.first_seq > 1 && (info.state.messages === 0 || firstMs > fromMs)) {
+    const since = info.state.messages === 0 ? 'no messages' : `messages from ${new Date(firstMs).toISOString()} on`;
+    throw new NotHeld(
+      `the stream does not hold the whole range: ${stream.name} begins at sequence ${info.state.first_seq} and holds ${since}`,
+    );
+  }
+  const origin = `${stream.name}@${info.created}`;
+  const kv = await new Kvm(connection).create(BUCKET, { history: 1, replicas });
+  const key = createHash('sha256').update([origin, tenantId, from, to, subject].join(' ')).digest('hex');
+  const noted = options.restart ? 0 : Number((await kv.get(key))?.string() ?? 0);
+  const last = options.restart ? 0 : Math.max(noted, await lastPublished(manager, { target, subject, origin }));
+  const start = Math.max(last + 1, await firstSince(manager, info, fromMs));
+
+  const client = jetstream(connection);
+  const list = new FreshList(options);
+  const report = {
+    stream: stream.name,
+    target,
+    lastSequence: last,
+    messages: 0,
+    events: 0,
+    ...NONE_LEFT_OUT,
+    complete: false,
+  };
+  const startedAt = performance.now();
+  let notedAt = startedAt;
+  for (let next = start; ;) {
+    const read = await streams.read(stream, { tenantId, from: next, maxBytes: CHUNK_BYTES });
+    for (const message of read.messages) {
+      if (message.subject.startsWith('quarantine.')) continue;
+      if (message.timeMs >= untilMs) return done({ ...report, complete: true });
+      // By what was published so far, not by the last message: pauses do not add up.
+      const earlyMs = (report.events / rate) * 1_000 - (performance.now() - startedAt);
+      if (earlyMs > 0) await delay(earlyMs, signal);
+      if (signal.aborted) return done(report);
+      const { sequence } = message;
+      const { data, events, leftOut } = remaining(message, tenantId, await list.now()) ?? UNREADABLE;
+      if (data === undefined) report.unreadable++;
+      report.erased += leftOut;
+      if (data !== undefined && (events > 0 || leftOut === 0)) {
+        const fields = headersOf(message, { id: `${origin}.${sequence}`, events });
+        await client.publish(subject, data, { headers: fields, timeout: ACK_MS, expect: { streamName: target } });
+        report.messages++;
+        report.events += events;
+      }
+      report.lastSequence = sequence;
+      if (performance.now() - notedAt < NOTE_EVERY_MS) continue;
+      notedAt = performance.now();
+      await kv.put(key, String(message.sequence));
+    }
+    if (read.complete) return done({ ...report, complete: true });
+    next = read.messages.at(-1)!.sequence + 1;
+  }
+
+  async function done(finished: RepublishReport): Promise<RepublishReport> {
+    await kv.put(key, String(finished.lastSequence));
+    return finished;
+  }
+}
+
+/** The stream that takes a subject, which must not be one of Spor's own. */
+async function targetOf(manager: JetStreamManager, subject: string): Promise<string> {
+  const name = await manager.streams.find(subject).catch(() => undefined);
+  if (name === undefined) {
+    throw new NoTarget(`no stream takes ${subject}: make one first, such as "nats stream add --subjects ${subject}"`);
+  }
+  if (/^EVENTS_\d+$/.test(name)) {
+    throw new NoTarget(`${subject} belongs to ${name}, from which processors write the lake: take another subject`);
+  }
+  return name;
+}
+
+/** By the id of the last message under the subject; 0 where that is not from here. */
+async function lastPublished(
+  manager: JetStreamManager,
+  { target, subject, origin }: { target: string; subject: string; origin: string },
+): Promise<number> {
+  const message = await manager.streams.getMessage(target, { last_by_subj: subject }).catch(() => undefined);
+  const id = message?.header.get('Nats-Msg-Id') ?? '';
+  return id.startsWith(`${origin}.`) ? Number(id.slice(origin.length + 1)) || 0 : 0;
+}
+
+/** A tenant's list of erasures, at most some seconds old. */
+class FreshList {
+  readonly #options: Pick<RepublishOptions, 'storage' | 'tenantId'>;
+  #list: ErasureList = NO_ERASURES;
+  #readAt = -Infinity;
+
+  constructor(options: Pick<RepublishOptions, 'storage' | 'tenantId'>) {
+    this.#options = options;
+  }
+
+  async now(): Promise<ErasureList> {
+    if (performance.now() - this.#readAt > LIST_EVERY_MS) {
+      this.#list = await readErasures(this.#options.storage, this.#options.tenantId);
+      this.#readAt = performance.now();
+    }
+    return this.#list;
+  }
+}
+
+const UNREADABLE = { data: undefined, events: 0, leftOut: 0 };
+
+/** What is to be published of a message; undefined where somebody is erased and nobody can tell whose events it holds. */
+function remaining({ data }: StreamMessage, tenantId: string, list: ErasureList): Remaining | undefined {
+  if (list.ids.length === 0) return { data, events: eventsOf(data), leftOut: 0 };
+  try {
+    return withoutErased(data, tenantId, list);
+  } catch {
+    return undefined;
+  }
+}
+
+function headersOf({ format }: StreamMessage, { id, events }: { id: string; events: number }): MsgHdrs {
+  const fields = headers();
+  fields.set('Nats-Msg-Id', id);
+  if (format !== undefined) fields.set(FORMAT_HEADER, format);
+  fields.set(EVENTS_HEADER, String(events));
+  return fields;
+}
+
+/** Accepted events of a message; 0 where it is none that a receiver wrote. */
+function eventsOf(data: Uint8Array): number {
+  try {
+    return readMessageHeader(data).header.batches.reduce((sum, { accepted }) => sum + (Number(accepted) || 0), 0);
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,163 @@
+import type { AddFile } from '../../lake/delta/actions.ts';
+import { COLUMNS_TAG, columnsFingerprint, HELD_UNTIL_TAG } from '../../lake/delta/schema.ts';
+import type { FileStats } from '../../lake/delta/stats.ts';
+import type { NewFile } from '../../lake/delta/commits.ts';
+import { ERASURES_ID } from '../../lake/delta/guards.ts';
+import { TxnConflict, type Table } from '../../lake/delta/table.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import { REPLAY_RECORDS, newFilePath, type TableName } from '../../lake/layout/tables.ts';
+import type { Partition } from './compare.ts';
+import { accountOfErased } from './erased.ts';
+import type { Reach } from './failpoint.ts';
+
+/** What one replay put in the place of what, kept beside the table so that it can be undone. */
+export interface SwapRecord {
+  id: string;
+  at: string;
+  from: string;
+  to: string;
+  table: TableName;
+  removed: AddFile[];
+  added: string[];
+  /** Entries of the tenant's list of erasures that the removed files respect; -1: they hold rows of erased people. */
+  erasures: number;
+}
+
+/** The files cannot be put back, or the partitions be swapped, as things are now. */
+export class CannotSwap extends Error {
+  override name = 'CannotSwap';
+}
+
+const ERASED_SINCE =
+  'cannot be undone: somebody was erased (spor erase), and the files from before the replay may hold their events. ' +
+  'Replay the dates again instead: what the stream holds comes back without them';
+
+/** Compaction leaves the new files alone for as long as vacuum leaves the old ones, so that the replay can be undone. */
+const HELD_MS = 24 * 3_600_000;
+
+export interface SwapOptions {
+  storage: Storage;
+  table: Table;
+  name: TableName;
+  stream: string;
+  /** Entries of the tenant's list of erasures that the rebuilt files respect. */
+  erasures: number;
+  /** Whether the live files hold rows of erased people: then they must never come back. */
+  holdsErased: boolean;
+  id: string;
+  from: string;
+  to: string;
+  reach: Reach;
+}
+
+/**
+ * Puts rebuilt files in the place of a table's live ones in one commit. Killed before it, the table is as it was, and what
+ * was uploaded is found by vacuum.
+ * @throws TxnConflict when another commit has removed one of the live files: nothing has changed, compare again.
+ */
+export async function swap(partitions: readonly Partition[], options: SwapOptions): Promise<{ version: number }> {
+  const { storage, table, name, stream, erasures, holdsErased, id, from, to, reach } = options;
+  const { root } = table.spec;
+  const unusedSinceMs = Date.now();
+  const tags = {
+    [COLUMNS_TAG]: columnsFingerprint(table.spec.columns),
+    [HELD_UNTIL_TAG]: String(unusedSinceMs + HELD_MS),
+  };
+  const uploads = partitions.flatMap(({ rebuilt }) =>
+    rebuilt.map((file) => {
+      const partitionValues = { segment: file.source.segmentId, date: file.date };
+      const { firstSequence, lastSequence, bytes: size, rows, stats, localFile } = file;
+      const path = newFilePath(partitionValues, { stream, firstSequence, lastSequence });
+      return { localFile, file: { path, size, rows, partitionValues, stats, tags } satisfies NewFile };
+    }),
+  );
+  const remove = partitions.flatMap(({ live }) => live);
+  const add = uploads.map(({ file }) => file);
+  for (const { localFile, file } of uploads) await storage.upload(`${root}/${file.path}`, localFile);
+  reach('after-upload');
+  const at = new Date().toISOString();
+  const respected = holdsErased ? -1 : ((await table.snapshot()).txns.get(ERASURES_ID) ?? 0);
+  const added = add.map(({ path }) => path);
+  const record: SwapRecord = { id, at, from, to, table: name, removed: remove, added, erasures: respected };
+  await storage.putIfAbsent(recordPath(root, record), Buffer.from(JSON.stringify(record)));
+  reach('after-record');
+  try {
+    const counts = accountOfErased(partitions.flatMap(({ uncounted }) => uncounted));
+    const info = { operation: 'REPLAY', operationParameters: { id, from, to }, ...counts };
+    const { version } = await table.replace({ remove, add, dataChange: true, unusedSinceMs, erasures, info });
+    reach('after-commit');
+    return { version };
+  } catch (error) {
+    // A conflict says that nothing was committed; after any other failure the entry may appear yet.
+    if (error instanceof TxnConflict) await storage.delete(add.map(({ path }) => `${root}/${path}`));
+    throw error;
+  }
+}
+
+/** The records of a table's replays, newest first, whether they were committed or not. */
+export async function swapRecords(storage: Storage, { spec: { root } }: Table): Promise<SwapRecord[]> {
+  const records: SwapRecord[] = [];
+  for await (const { path } of storage.list(`${root}/${REPLAY_RECORDS}/`)) {
+    const body = await storage.get(path);
+    if (body) records.push(JSON.parse(Buffer.from(body).toString('utf8')) as SwapRecord);
+  }
+  return records.reverse();
+}
+
+/** Whether a replay is in force: its files are in the table, all of them. */
+export async function stateOfSwap(table: Table, record: SwapRecord): Promise<'inForce' | 'undone' | 'merged'> {
+  const { files } = await table.snapshot();
+  const removed = record.removed.every(({ path }) => files.has(path));
+  const added = record.added.every((path) => files.has(path));
+  if (added && !record.removed.some(({ path }) => files.has(path))) return 'inForce';
+  return removed && !record.added.some((path) => files.has(path)) ? 'undone' : 'merged';
+}
+
+/**
+ * Puts back what a replay has replaced, in one commit.
+ * @throws CannotSwap when vacuum has taken the old files, or when somebody was erased since; TxnConflict when either is about
+ *   to happen, or when the new ones were merged with others: nothing has changed.
+ */
+export async function undoSwap(storage: Storage, table: Table, record: SwapRecord): Promise<{ version: number }> {
+  const { root } = table.spec;
+  const { files, txns } = await table.snapshot();
+  if (record.erasures < (txns.get(ERASURES_ID) ?? 0)) throw new CannotSwap(ERASED_SINCE);
+  const remove = record.added.flatMap((path) => files.get(path) ?? []);
+  const add = record.removed.map(asNewFile);
+  const missing = await missingFiles(storage, root, add);
+  if (missing) throw new CannotSwap(`${root}/${missing} is gone: vacuum has taken the files from before the replay`);
+  return table.replace({
+    remove,
+    add,
+    dataChange: true,
+    unusedSinceMs: Date.parse(record.at),
+    erasures: record.erasures,
+    info: { operation: 'REPLAY UNDO', operationParameters: { id: record.id, from: record.from, to: record.to } },
+  });
+}
+
+async function missingFiles(storage: Storage, root: string, files: readonly NewFile[]): Promise<string | undefined> {
+  const folders = new Set(files.map(({ path }) => path.slice(0, path.lastIndexOf('/') + 1)));
+  const there = new Set<string>();
+  for (const folder of folders) for await (const { path } of storage.list(`${root}/${folder}`)) there.add(path);
+  return files.find(({ path }) => !there.has(`${root}/${path}`))?.path;
+}
+
+function asNewFile({ path, size, partitionValues, stats, tags }: AddFile): NewFile {
+  const parsed = (stats === undefined ? undefined : JSON.parse(stats)) as FileStats | undefined;
+  if (!parsed) throw new CannotSwap(`${path} has no statistics in the log: another tool has written it`);
+  const { segment, date } = partitionValues;
+  return {
+    path,
+    size,
+    rows: parsed.numRecords,
+    partitionValues: { segment: segment ?? '', date: date ?? '' },
+    stats: parsed,
+    ...(tags ? { tags } : {}),
+  };
+}
+
+/** Sorts by time. */
+function recordPath(root: string, { at, id }: SwapRecord): string {
+  return `${root}/${REPLAY_RECORDS}/${at.replaceAll(':', '-')}-${id}.json`;
+}

@@ -1,0 +1,154 @@
+import { reportQuery } from '../query/engine/reportQuery.ts';
+import { lastDays } from '../query/insight/reportRun.ts';
+import { findReport, listReports, type Report } from '../query/insight/reports.ts';
+import { LakeError } from '../lake/errors.ts';
+import type { Json } from '../query/formats/values.ts';
+import { createRegistry } from '../schemas/registry.ts';
+import { ANSWER_OPTIONS, ANSWER_USAGE, wantedAnswer, writeAnswer } from './answer.ts';
+import { command, EXIT, UsageError, type Command } from './command.ts';
+import { requiredId } from './secrets.ts';
+import { withLakeQueries } from './lakeQueries.ts';
+import { formatTable } from './table.ts';
+import { requireTenants } from './tenant.ts';
+
+const USAGE = `Usage: spor report <name> --tenant <id> [options]
+       spor report list [--json]
+       spor report describe <name> [--json]
+
+Answers a report over what is in the lake; "spor report list" names them, "describe" says what each number means and when it
+is null. "spor report <name> --help" shows the report's own options.
+`;
+
+const SHOWN_DIGITS = 4;
+
+const list = command({
+  usage: 'Usage: spor report list [--json]\n',
+  options: {},
+  run({ json }, _, context) {
+    const reports = listReports();
+    if (json) context.out(`${JSON.stringify({ reports })}\n`);
+    else {
+      const rows = reports.map(({ group, name, summary }) => [group, name, summary]);
+      context.out(formatTable(['group', 'name', 'summary'], rows));
+    }
+    return Promise.resolve(EXIT.done);
+  },
+});
+
+const describe = command({
+  usage: 'Usage: spor report describe <name> [--json]\n',
+  options: {},
+  positionals: ['name'],
+  run({ json }, [name = ''], context) {
+    const report = known(name);
+    context.out(json ? `${JSON.stringify(report)}\n` : description(report));
+    return Promise.resolve(EXIT.done);
+  },
+});
+
+/** The command of one report, with the options that it has. */
+function reportCommand(report: Report): Command {
+  return command({
+    usage: reportUsage(report),
+    options: {
+      tenant: { type: 'string' },
+      segment: { type: 'string' },
+      from: { type: 'string' },
+      to: { type: 'string' },
+      ...ANSWER_OPTIONS,
+      ...Object.fromEntries(report.parameters.map(({ name }) => [optionOf(name), { type: 'string' } as const])),
+    },
+    async run(values, _, context) {
+      const wanted = wantedAnswer(values, context);
+      const tenantId = requiredId('--tenant', values.tenant);
+      const given = values as Record<string, string | undefined>;
+      const period = lastDays(context.now());
+      const request = {
+        name: report.name,
+        from: values.from ?? period.from,
+        to: values.to ?? period.to,
+        segment: values.segment,
+        parameters: Object.fromEntries(
+          report.parameters.flatMap(({ name }) => {
+            const text = given[optionOf(name)];
+            return text === undefined ? [] : [[name, text]];
+          }),
+        ),
+      };
+      const asked = usage(() => reportQuery(request, { tenantId, segmentIds: [] }, createRegistry()));
+      await requireTenants(context, [tenantId]);
+      const answer = await withLakeQueries(context, {}, (queries) =>
+        writeAnswer(context, queries, asked, wanted, { more: 'set --limit', forEyes }),
+      );
+      if (answer.snapshot.version < 0) context.err(`spor: the lake has nothing of this for tenant ${tenantId} yet\n`);
+      return EXIT.done;
+    },
+  });
+}
+
+export const report: Command = {
+  run([name, ...rest], context) {
+    if (name === undefined) throw new UsageError(`a report is missing\n\n${USAGE}`);
+    if (name === '--help' || name === '-h' || name === 'help') {
+      context.out(USAGE);
+      return Promise.resolve(EXIT.done);
+    }
+    if (name === 'list') return list.run(rest, context);
+    if (name === 'describe') return describe.run(rest, context);
+    return reportCommand(known(name)).run(rest, context);
+  },
+};
+
+/** Fewer digits of what is no exact number anyway. */
+function forEyes(row: Json[]): Json[] {
+  return row.map((cell) =>
+    typeof cell === 'number' && !Number.isInteger(cell) ? Number(cell.toPrecision(SHOWN_DIGITS)) : cell,
+  );
+}
+
+function known(name: string): Report {
+  return usage(() => findReport(name));
+}
+
+/** What the lake refuses as a bad request is a command line used wrongly. */
+function usage<T>(ask: () => T): T {
+  try {
+    return ask();
+  } catch (error) {
+    if (error instanceof LakeError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+function optionOf(parameter: string): string {
+  return parameter.replaceAll('_', '-');
+}
+
+function reportUsage({ name, summary, segment, parameters }: Report): string {
+  const options = [
+    ['tenant <id>', 'whose data'],
+    ...(segment === undefined ? [] : [['segment <id>', `only this segment: ${segment}`]]),
+    ['from <date>', 'first day (UTC), or a time with its zone (default: the last 28 days)'],
+    ['to <date>', 'the day after the last, or a time with its zone'],
+    ...ANSWER_USAGE,
+    ...parameters.map(({ name: parameter, default: value, description: text }) => [
+      `${optionOf(parameter)} <n>`,
+      `${text} (default ${value})`,
+    ]),
+  ];
+  const lines = options.map(([option, text]) => `  --${option!.padEnd(24)}${text}\n`).join('');
+  return `Usage: spor report ${name} --tenant <id> [options]\n\n${summary} "spor report describe ${name}" says more.\n\n${lines}`;
+}
+
+function description(report: Report): string {
+  const facts = [
+    ['A row is', report.row],
+    ['Period', report.period],
+    ['Segment', report.segment ?? 'none: it is of the whole tenant'],
+    ['NULL or 0', report.nulls],
+    ['Needs', report.needs],
+    ['Source', report.source],
+  ].map(([name, text]) => `${name}: ${text}\n`);
+  const columns = report.columns.map(({ name, description: text }) => [name, text]);
+  return `${report.name}: ${report.summary}\n\n${facts.join('')}\n${formatTable(['column', 'what it is'], columns)}`;
+}

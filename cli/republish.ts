@@ -1,0 +1,52 @@
+import { EXIT, UsageError, type Context } from './command.ts';
+import { onLake } from './openLake.ts';
+import { numberOption } from './number.ts';
+import { withStream } from './stream.ts';
+import { requireTenants } from './tenant.ts';
+
+interface Request {
+  tenantId: string;
+  from: string;
+  to: string;
+  subject: string;
+  rate?: string;
+  restart?: boolean;
+  json?: boolean;
+}
+
+/** A subject to publish under: no wildcards, no blanks, nothing of the server's own. */
+const SUBJECT = /^(?!\$)[A-Za-z0-9_$-]+(\.[A-Za-z0-9_$-]+)*$/;
+
+/** `spor replay --to-subject`: until the end of the range, or SIGINT. */
+export async function republishTo(context: Context, request: Request): Promise<number> {
+  const { tenantId, from, to, subject, restart = false } = request;
+  if (!SUBJECT.test(subject)) throw new UsageError(`--to-subject ${subject} is not a subject to publish under`);
+  if (request.rate === undefined)
+    throw new UsageError('--rate is missing: how many events a second the service can take');
+  const rate = numberOption('--rate', request.rate, { min: 0.001, max: 10_000_000, whole: false });
+  await requireTenants(context, [tenantId]);
+  const { republish } = await import('./replay/republish.ts');
+  const stopped = new AbortController();
+  const stop = (): void => stopped.abort();
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  try {
+    const range = { tenantId, from, to, subject, rate, restart, signal: stopped.signal };
+    const report = await onLake(context, ({ storage }) =>
+      withStream(context, (connection, { replicas }) => republish({ connection, storage, replicas, ...range })),
+    );
+    const { messages, events, stream, target, lastSequence, complete, erased, unreadable } = report;
+    const where = `${messages} messages with ${events} events of ${stream} published to ${subject} (${target})`;
+    const lines = [
+      ...(erased > 0 ? [`${erased} events of erased people left out`] : []),
+      ...(unreadable > 0
+        ? [`${unreadable} messages left out that cannot be read: nobody can tell whose they are`]
+        : []),
+    ];
+    const how = complete ? 'all of the range' : 'ended before; the same command goes on';
+    if (request.json) context.out(`${JSON.stringify({ tenant: tenantId, subject, ...report })}\n`);
+    else context.out(`${where}, up to sequence ${lastSequence}: ${how}\n${lines.map((line) => `${line}\n`).join('')}`);
+    return complete ? EXIT.done : EXIT.failed;
+  } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+  }
+}

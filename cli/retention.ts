@@ -1,0 +1,67 @@
+import { listTenants } from '../lake/layout/tenants.ts';
+import { retentionDays, setRetention } from '../lake/maintenance/retention.ts';
+import { openTables } from '../lake/layout/openTables.ts';
+import { createRegistry } from '../schemas/registry.ts';
+import { command, EXIT, group, UsageError } from './command.ts';
+import { numberOption } from './number.ts';
+import { onLake } from './openLake.ts';
+import { requiredId } from './secrets.ts';
+import { formatTable } from './table.ts';
+import { requireTenants } from './tenant.ts';
+
+const set = command({
+  usage: `Usage: spor retention set --tenant <id> (--days <n> | --forever) [--json]
+
+Says how long a tenant's events are kept: a day (UTC, of event_time; for the quarantine of receipt) is removed when it is more
+than so many days ago. Applies to events, quarantine and marts that are partitioned by date. Processors do it within minutes,
+in one commit a table; "spor compact" does too. The files are gone after the vacuum that follows the grace time.
+`,
+  options: { tenant: { type: 'string' }, days: { type: 'string' }, forever: { type: 'boolean' } },
+  async run(values, _, context) {
+    const tenantId = requiredId('--tenant', values.tenant);
+    if ((values.days === undefined) === !values.forever) throw new UsageError('give either --days or --forever');
+    const days = values.days === undefined ? undefined : numberOption('--days', values.days, { min: 1, max: 36_500 });
+    await requireTenants(context, [tenantId]);
+    await onLake(context, ({ storage }) =>
+      setRetention(openTables(storage, createRegistry())('events', tenantId), days),
+    );
+    const text = `events of ${tenantId} are kept ${days === undefined ? 'for ever' : `for ${days} days`}`;
+    context.out(values.json ? `${JSON.stringify({ tenantId, days: days ?? null })}\n` : `${text}\n`);
+    return EXIT.done;
+  },
+});
+
+const show = command({
+  usage: 'Usage: spor retention show [--tenant <id>] [--json]\n',
+  options: { tenant: { type: 'string' } },
+  async run({ tenant, json }, _, context) {
+    const wanted = tenant === undefined ? undefined : [requiredId('--tenant', tenant)];
+    await requireTenants(context, wanted ?? []);
+    const found = await onLake(context, async ({ storage }) => {
+      const tables = openTables(storage, createRegistry());
+      const rows: { tenantId: string; days: number | null }[] = [];
+      for (const tenantId of wanted ?? (await listTenants(storage))) {
+        rows.push({ tenantId, days: retentionDays(await tables('events', tenantId).snapshot()) ?? null });
+      }
+      return rows;
+    });
+    if (json) context.out(`${JSON.stringify(found)}\n`);
+    else
+      context.out(
+        formatTable(
+          ['tenant', 'days kept'],
+          found.map(({ tenantId, days }) => [tenantId, days ?? 'for ever']),
+        ),
+      );
+    return EXIT.done;
+  },
+});
+
+export const retention = group(
+  `Usage: spor retention set|show
+
+  set    how many days a tenant's events are kept
+  show   what is set
+`,
+  { set, show },
+);

@@ -1,0 +1,43 @@
+import { agreeOnRecord } from '../stream/agreedRecord.ts';
+import { incompatibilities, SCHEMAS_BUCKET, SCHEMAS_KEY, type UsedSchemas } from '../schemas/compatibility.ts';
+import { createRegistry } from '../schemas/registry.ts';
+import { command, EXIT, UsageError } from './command.ts';
+import { withStream } from './stream.ts';
+
+const USAGE = `Usage: spor schemas [accept] [--json]
+
+Compares the event schemas of this version with those that the running environment last used. An Event Receiver or processor
+whose schemas do not fit ends at start. "accept" records the schemas of this version all the same: after a change that is
+meant to break with senders, or to go back to an earlier version. Exit code 1 when they do not fit.
+`;
+
+export const schemas = command({
+  usage: USAGE,
+  options: {},
+  positionals: ['accept?'],
+  async run({ json }, [accept], context) {
+    if (accept !== undefined && accept !== 'accept') throw new UsageError(`"${accept}" is not expected; try --help`);
+    const registry = createRegistry();
+    const here = registry.all.map(({ type, version }) => `${type} v${version}`);
+    let used: UsedSchemas | undefined;
+    await withStream(context, (connection, { replicas }) =>
+      agreeOnRecord<UsedSchemas | undefined>(
+        connection,
+        { bucket: SCHEMAS_BUCKET, key: SCHEMAS_KEY, replicas },
+        (recorded) => {
+          used = recorded;
+          return accept ? registry.all : recorded;
+        },
+      ),
+    );
+    const faults = used === undefined ? [] : incompatibilities(used, registry);
+    const inUse = used?.map(({ type, version }) => `${type} v${version}`);
+    if (json) context.out(`${JSON.stringify({ here, inUse, faults, accepted: accept !== undefined })}\n`);
+    else {
+      context.out(`here    ${here.join(', ')}\nin use  ${inUse?.join(', ') ?? 'nothing has been recorded yet'}\n`);
+      for (const fault of faults) context.out(`  ${fault}\n`);
+      if (accept) context.out('The schemas of this version are recorded.\n');
+    }
+    return faults.length === 0 || accept ? EXIT.done : EXIT.failed;
+  },
+});

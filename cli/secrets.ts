@@ -1,0 +1,56 @@
+import type { NatsConnection } from '../stream/nats.ts';
+import { openSecretStore, type SecretStore } from '../stream/secretStore.ts';
+import { keyId, looksSecret, secretHash, type SecretRecord } from '../schemas/keys.ts';
+import { isId } from '../schemas/subjects.ts';
+import { UsageError } from './command.ts';
+
+/**
+ * The record an id or the secret itself names. An id is the 16 hex digits that `list` shows, or at least 8 of them.
+ * @throws Error when it names none or several.
+ */
+export async function findSecret<T extends SecretRecord>(
+  store: SecretStore<T>,
+  named: string,
+  what: 'key' | 'token',
+): Promise<{ hash: string; record: T }> {
+  const all = await store.list();
+  const matching = looksSecret(named)
+    ? all.filter(({ hash }) => hash === secretHash(named))
+    : all.filter(({ hash }) => /^[0-9a-f]{8,64}$/.test(named) && hash.startsWith(named));
+  if (matching.length === 1) return matching[0]!;
+  if (matching.length > 1) throw new Error(`${named} names ${matching.length} ${what}s: give more digits of the id`);
+  throw new Error(`there is no ${what} ${shortName(named)}: "spor ${what}s list" shows those there are`);
+}
+
+/**
+ * Withdraws a secret; withdrawing it again changes nothing.
+ * @returns the record as it is now, and whether it was withdrawn before.
+ */
+export async function revokeSecret<T extends SecretRecord>(
+  connection: NatsConnection,
+  options: { bucket: string; replicas: number; named: string; what: 'key' | 'token'; nowMs: number },
+): Promise<{ id: string; record: T; before: boolean }> {
+  const store = await openSecretStore<T>(connection, options.bucket, options.replicas);
+  const { hash, record } = await findSecret(store, options.named, options.what);
+  if (record.revokedAt) return { id: keyId(hash), record, before: true };
+  const revokedAt = new Date(options.nowMs).toISOString();
+  const updated = await store.update(hash, (current) => ({ ...current, revokedAt }));
+  return { id: keyId(hash), record: updated ?? record, before: false };
+}
+
+/**
+ * Checks a tenant or segment id given on the command line.
+ * @throws UsageError saying which option is wrong.
+ */
+export function requiredId(option: string, value: string | undefined): string {
+  if (value === undefined) throw new UsageError(`${option} is missing`);
+  if (isId(value)) return value;
+  throw new UsageError(
+    `${option} ${JSON.stringify(value)} is not an id: use lower-case letters, digits, - and _, beginning with a letter or digit, at most 63`,
+  );
+}
+
+/** A secret must not be repeated in messages, which end up in logs. */
+function shortName(named: string): string {
+  return looksSecret(named) ? `${named.slice(0, 6)}…` : JSON.stringify(named);
+}

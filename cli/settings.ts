@@ -1,0 +1,50 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { text, whole } from '../runtime/config.ts';
+
+/** Settings of commands that talk to the stream; LAKE_SETTINGS of lake/config.ts come beside them. */
+export const STREAM_SETTINGS = {
+  natsUrl: text('NATS_URL', 'stream servers, comma-separated', 'nats://127.0.0.1:4222'),
+  shards: whole('SPOR_SHARDS', 'number of shards, as at creation', 4, 1, 1024),
+  replicas: whole('NATS_REPLICAS', 'copies of streams and buckets', 1, 1, 5),
+};
+
+/** Where `npm run up` leaves the settings of what it runs, relative to the working folder or one above it. */
+export const UP_ENV_FILE = join('.spor', 'up', 'env');
+
+export interface Environment {
+  values: Record<string, string | undefined>;
+  /** Where the settings come from, for messages. */
+  origin: string;
+}
+
+/**
+ * The process's environment; where it names neither NATS_URL nor LAKE_URL, completed by the file that `npm run up` wrote.
+ * One or the other, never a mixture: a lake of one place and a stream of another must not meet by accident.
+ */
+export function readEnvironment({ env, cwd }: { env: Record<string, string | undefined>; cwd: string }): Environment {
+  const file = env.NATS_URL || env.LAKE_URL ? undefined : findUp(cwd);
+  if (file === undefined) return { values: env, origin: 'the environment' };
+  return { values: { ...parseEnvFile(readFileSync(file, 'utf8')), ...definedOnly(env) }, origin: file };
+}
+
+/** `NAME=value` lines; `#` begins a comment line. Values are literal: no quotes, no expansion. */
+export function parseEnvFile(text: string): Record<string, string> {
+  const lines = text.split('\n').map((line) => line.trim());
+  const settings = lines.filter((line) => line !== '' && !line.startsWith('#') && line.includes('='));
+  return Object.fromEntries(
+    settings.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  );
+}
+
+function findUp(from: string): string | undefined {
+  for (let folder = from; ; folder = dirname(folder)) {
+    const file = join(folder, UP_ENV_FILE);
+    if (existsSync(file)) return file;
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
+function definedOnly(env: Record<string, string | undefined>): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+}

@@ -1,0 +1,103 @@
+import { EXIT, runAsProcess, UsageError, type Command } from './command.ts';
+
+/** Loaded only when asked for: an answer about keys need not wait for a database to load. */
+const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }> = {
+  keys: {
+    summary: 'create, list, revoke and rotate instrumentation keys',
+    load: async () => (await import('./keys.ts')).keys,
+  },
+  tokens: {
+    summary: 'create, list and revoke read tokens',
+    load: async () => (await import('./tokens.ts')).tokens,
+  },
+  sql: {
+    summary: "ask the lake in SQL, one tenant's data at a time",
+    load: async () => (await import('./sql.ts')).sql,
+  },
+  report: {
+    summary: 'answer a report: search, products, revenue, personalization',
+    load: async () => (await import('./report.ts')).report,
+  },
+  attach: {
+    summary: 'write a DuckDB database of views, for your own duckdb or notebook',
+    load: async () => (await import('./attach.ts')).attach,
+  },
+  marts: {
+    summary: 'keep derived tables for other services up to date',
+    load: async () => (await import('./marts.ts')).marts,
+  },
+  changes: {
+    summary: 'files that came into a table and left it since a version',
+    load: async () => (await import('./changes.ts')).changes,
+  },
+  status: {
+    summary: "the stream's shards and how far they are in the lake",
+    load: async () => (await import('./status.ts')).status,
+  },
+  quarantine: {
+    summary: 'look at refused events, mend them, and bring them into the lake',
+    load: async () => (await import('./quarantine.ts')).quarantine,
+  },
+  files: {
+    summary: 'the files that make up a table now',
+    load: async () => (await import('./files.ts')).files,
+  },
+  receipt: {
+    summary: 'what became of each event of a batch',
+    load: async () => (await import('./receipt.ts')).receipt,
+  },
+  reconcile: {
+    summary: 'hold what was accepted against what is in the lake',
+    load: async () => (await import('./reconcile.ts')).reconcile,
+  },
+  retention: {
+    summary: "how long a tenant's events are kept",
+    load: async () => (await import('./retention.ts')).retention,
+  },
+  replay: {
+    summary: 'build dates of the lake from the stream once more, compare and swap',
+    load: async () => (await import('./replay.ts')).replay,
+  },
+  schemas: {
+    summary: 'whether the event schemas here fit those in use',
+    load: async () => (await import('./schemas.ts')).schemas,
+  },
+  erase: {
+    summary: 'erase a person from the lake',
+    load: async () => (await import('./erase.ts')).erase,
+  },
+  compact: {
+    summary: 'merge small files of the lake into large ones',
+    load: async () => (await import('./maintenance.ts')).compact,
+  },
+  vacuum: {
+    summary: 'delete files that the lake no longer needs',
+    load: async () => (await import('./maintenance.ts')).vacuum,
+  },
+  version: { summary: 'the version of Spor and of Node', load: async () => (await import('./version.ts')).version },
+};
+
+const USAGE = `Usage: spor <command> [options]
+
+${Object.entries(COMMANDS)
+  .map(([name, { summary }]) => `  ${name.padEnd(12)}${summary}`)
+  .join('\n')}
+  help        this text; "spor <command> --help" says more
+
+Settings come from the environment (NATS_URL, LAKE_URL, …). Where neither of those two is set, they come from
+.spor/up/env, which "npm run up" writes, so that commands work in a second terminal without setting anything.
+
+Exit codes: 0 done, 1 failed, 2 used wrongly, 69 a server could not be reached.
+`;
+
+await runAsProcess('spor', {
+  async run([name, ...rest], context) {
+    if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+      context.out(USAGE);
+      return name === undefined ? EXIT.usage : EXIT.done;
+    }
+    const entry = COMMANDS[name === '--version' ? 'version' : name];
+    if (!entry) throw new UsageError(`there is no command "${name}"; try "spor help"`);
+    return (await entry.load()).run(rest, context);
+  },
+});

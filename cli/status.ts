@@ -1,0 +1,92 @@
+import { command, EXIT, type Context } from './command.ts';
+import { formatDuration } from './duration.ts';
+import { checkServices, type ServiceHealth } from './serviceHealth.ts';
+import { readShards, type ShardStatus } from '../stream/shardStatus.ts';
+import { withAccounts } from './lakeAccounts.ts';
+import { requiredId } from './secrets.ts';
+import { readEnvironment } from './settings.ts';
+import { withStream } from './stream.ts';
+import { formatTable } from './table.ts';
+import { requireTenants } from './tenant.ts';
+
+const USAGE = `Usage: spor status [--tenant <id>] [--json]
+
+For each shard: its stream's first and last sequence and bytes; how many messages are not in the lake yet and how old the
+oldest of them is; who owns it; when it last committed. And whether the services answer whose addresses are known
+(INGEST_URL, LAKE_QUERY_URL, PROCESSOR_URL; "npm run up" sets them).
+
+With --tenant: up to when that tenant's events are in the lake, by the stream server's clock; the last day of receipt of which
+nothing is missing; and the first event that is still waiting.
+
+Exit code 1 when something needs attention: a service that is not ready, a shard without an owner or without a stream.
+`;
+
+export const status = command({
+  usage: USAGE,
+  options: { tenant: { type: 'string' } },
+  async run({ json, tenant }, _, context) {
+    if (tenant !== undefined) return tenantStatus(requiredId('--tenant', tenant), { json: json ?? false }, context);
+    const { values } = readEnvironment(context);
+    const shards = await withStream(context, (connection, settings) =>
+      readShards(connection, settings.shards, context.now()),
+    );
+    const services = await checkServices(values);
+    const attention = [...shards.flatMap(shardAttention), ...services.flatMap(serviceAttention)];
+    if (json) context.out(`${JSON.stringify({ shards, services, attention })}\n`);
+    else print(context, { shards, services, attention });
+    return attention.length === 0 ? EXIT.done : EXIT.failed;
+  },
+});
+
+async function tenantStatus(tenantId: string, { json }: { json: boolean }, context: Context): Promise<number> {
+  await requireTenants(context, [tenantId]);
+  const complete = await withAccounts(context, (accounts) => accounts.completeness(tenantId));
+  if (json) context.out(`${JSON.stringify(complete)}\n`);
+  else {
+    const { acknowledgedBefore, receivedBefore, completeThrough, waiting } = complete;
+    const rows = [
+      ['every event acknowledged before', acknowledgedBefore ?? 'not known: there is no stream yet'],
+      ['every event received before', receivedBefore],
+      ['complete through the day', completeThrough],
+      ['first event waiting since', waiting ? `${waiting.acknowledgedAt}, message ${waiting.sequence}` : 'none'],
+    ];
+    context.out(formatTable(['in the lake', tenantId], rows));
+  }
+  return EXIT.done;
+}
+
+function shardAttention({ shard, stream, owner }: ShardStatus): string[] {
+  if (!stream) return [`shard ${shard} has no stream yet: an Event Receiver makes it at its first start`];
+  return owner === undefined ? [`shard ${shard} has no owner: start a processor`] : [];
+}
+
+function serviceAttention({ name, url, state }: ServiceHealth): string[] {
+  return state === 'ready' ? [] : [`${name} at ${url}: ${state}`];
+}
+
+function print(
+  { out, now }: Context,
+  { shards, services, attention }: { shards: ShardStatus[]; services: ServiceHealth[]; attention: string[] },
+): void {
+  const ago = (time: string | undefined): string =>
+    time === undefined ? '' : `${formatDuration(now() - Date.parse(time))} ago`;
+  const rows = shards.map(({ shard, stream, lagMessages, behindMs, owner, lastCommit }) => [
+    shard,
+    stream?.firstSequence,
+    stream?.lastSequence,
+    stream?.bytes,
+    lagMessages,
+    behindMs === undefined ? '' : formatDuration(behindMs),
+    ago(lastCommit),
+    owner,
+  ]);
+  out(formatTable(['shard', 'first', 'last', 'bytes', 'lag', 'behind', 'last commit', 'owner'], rows));
+  if (services.length > 0)
+    out(
+      `\n${formatTable(
+        ['service', 'address', 'state'],
+        services.map(({ name, url, state }) => [name, url, state]),
+      )}`,
+    );
+  if (attention.length > 0) out(`\n${attention.map((line) => `${line}\n`).join('')}`);
+}

@@ -1,0 +1,73 @@
+import { jetstreamManager } from '@nats-io/jetstream';
+import { LAKE_SETTINGS } from '../lake/config.ts';
+import { LakeError } from '../lake/errors.ts';
+import { hasTable } from '../lake/layout/tenants.ts';
+import { listShards } from '../stream/listShards.ts';
+import { readConfig } from '../runtime/config.ts';
+import type { NatsConnection } from '../stream/nats.ts';
+import { openSecretStore } from '../stream/secretStore.ts';
+import { KEYS_BUCKET, TOKENS_BUCKET, type KeyRecord, type TokenRecord } from '../schemas/keys.ts';
+import { Unavailable, type Context } from './command.ts';
+import { readEnvironment } from './settings.ts';
+import { withStream } from './stream.ts';
+
+/**
+ * Checks that tenants are known: by a table of the lake, a key, a token, or messages in the stream.
+ *
+ * The stream server is asked only about tenants without a table. Where NATS_URL is not set and no server answers, the lake
+ * alone decides.
+ * @throws Error naming an unknown tenant; Unavailable when the storage, or the server of NATS_URL, does not answer.
+ */
+export async function requireTenants(context: Context, tenantIds: readonly string[]): Promise<void> {
+  const asked = await withoutTable(context, tenantIds);
+  if (asked.length === 0) return;
+  const unknown = await unknownToStream(context, asked);
+  if (unknown.length === 0) return;
+  throw new Error(
+    `there is no tenant ${unknown.join(', ')}: it has no table in the lake, no key and no token. ` +
+      'Check the spelling and the environment; "spor keys list" shows tenants with keys',
+  );
+}
+
+async function withoutTable(context: Context, tenantIds: readonly string[]): Promise<string[]> {
+  const config = readConfig(LAKE_SETTINGS, readEnvironment(context).values);
+  const { openStorage } = await import('../lake/storage/open.ts');
+  const missing: string[] = [];
+  try {
+    const storage = await openStorage(config.lakeUrl, config);
+    try {
+      for (const tenantId of tenantIds) if (!(await hasTable(storage, tenantId))) missing.push(tenantId);
+    } finally {
+      storage.close();
+    }
+  } catch (error) {
+    if (error instanceof LakeError && error.code === 'storage_unavailable') throw new Unavailable(error.message);
+    throw error;
+  }
+  return missing;
+}
+
+async function unknownToStream(context: Context, tenantIds: readonly string[]): Promise<string[]> {
+  try {
+    return await withStream(context, async (connection, { replicas }) => {
+      const keys = await (await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, replicas)).list();
+      const tokens = await (await openSecretStore<TokenRecord>(connection, TOKENS_BUCKET, replicas)).list();
+      const known = new Set([...keys, ...tokens].map(({ record }) => record.tenantId));
+      const rest = tenantIds.filter((tenantId) => !known.has(tenantId));
+      const silent = await Promise.all(rest.map(async (tenantId) => !(await hasMessages(connection, tenantId))));
+      return rest.filter((_, index) => silent[index]);
+    });
+  } catch (error) {
+    if (error instanceof Unavailable && !readEnvironment(context).values.NATS_URL) return [...tenantIds];
+    throw error;
+  }
+}
+
+async function hasMessages(connection: NatsConnection, tenantId: string): Promise<boolean> {
+  const manager = await jetstreamManager(connection);
+  for (const { config } of await listShards(manager)) {
+    const { state } = await manager.streams.info(config.name, { subjects_filter: `*.*.${tenantId}.*` });
+    if (Object.keys(state.subjects ?? {}).length > 0) return true;
+  }
+  return false;
+}

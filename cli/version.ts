@@ -1,0 +1,17 @@
+import { readFileSync } from 'node:fs';
+import { command, EXIT } from './command.ts';
+
+export const version = command({
+  usage: 'Usage: spor version [--json]\n',
+  options: {},
+  run({ json }, _, { out }) {
+    const file = new URL('../package.json', import.meta.url);
+    const { version: spor } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
+    out(
+      json
+        ? `${JSON.stringify({ spor, node: process.versions.node })}\n`
+        : `spor ${spor} (Node ${process.versions.node})\n`,
+    );
+    return Promise.resolve(EXIT.done);
+  },
+});

@@ -1,0 +1,42 @@
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { literal, type SqlSession } from '../duckdb/sqlEngine.ts';
+import { LakeError } from '../errors.ts';
+import type { Storage } from '../storage/storage.ts';
+
+/** A data file on this machine. */
+export interface LocalFile {
+  file: string;
+  release: () => Promise<void>;
+}
+
+/**
+ * The object as a file here, copied into the folder where the lake is not one.
+ * @throws LakeError table_corrupt when it is not in the store
+ */
+export async function localFile(storage: Storage, path: string, folder: string): Promise<LocalFile> {
+  const local = storage.localPath(path);
+  if (local !== undefined) return { file: local, release: () => Promise.resolve() };
+  const file = join(folder, `${randomUUID()}.parquet`);
+  if (!(await storage.download(path, file))) {
+    throw new LakeError('table_corrupt', `${path} is in the table and not in the storage`);
+  }
+  return { file, release: () => rm(file, { force: true }) };
+}
+
+/** How many rows of a file were received on which UTC date; none where it has no such column. */
+export async function receivedDays(session: SqlSession, file: string): Promise<Map<string, number>> {
+  const columns = await session.run(`DESCRIBE SELECT * FROM ${rowsOf(file)}`);
+  if (!columns.some(({ column_name: name }) => name === 'received_at')) return new Map();
+  const days = await session.run(
+    `SELECT strftime(received_at, '%Y-%m-%d') AS day, count(*) AS rows FROM ${rowsOf(file)}
+     WHERE received_at IS NOT NULL GROUP BY 1 ORDER BY 1`,
+  );
+  return new Map(days.map(({ day, rows }) => [String(day), Number(rows)]));
+}
+
+/** A file as a relation, without columns from its path. */
+export function rowsOf(file: string): string {
+  return `read_parquet(${literal(file)}, hive_partitioning = false)`;
+}

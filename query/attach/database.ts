@@ -1,0 +1,30 @@
+import { DuckDBInstance } from '@duckdb/node-api';
+import { literal } from '../../lake/duckdb/sqlEngine.ts';
+
+/** What the file is readable by: every DuckDB from 1.0 on opens it. The views need 1.3 or newer. */
+const STORAGE_VERSION = 'v1.0.0';
+
+/**
+ * Creates the relations in a DuckDB database file, all or none of them; what else is in it stays as it is.
+ * @throws Error when the file is no database, in use by another process, or holds tables with the names of views.
+ */
+export async function writeDatabase(path: string, statements: readonly string[]): Promise<void> {
+  const instance = await DuckDBInstance.create(':memory:', {
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+  });
+  const connection = await instance.connect();
+  try {
+    await connection.run(`ATTACH ${literal(path)} AS attached (STORAGE_VERSION '${STORAGE_VERSION}')`);
+    await connection.run('USE attached');
+    await connection.run('BEGIN');
+    for (const statement of statements) await connection.run(statement);
+    await connection.run('COMMIT');
+    await connection.run('CHECKPOINT');
+    await connection.run('USE memory');
+    await connection.run('DETACH attached');
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}

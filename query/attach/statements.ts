@@ -1,0 +1,76 @@
+import type { Registry } from '../../schemas/registry.ts';
+import { openTable } from '../../lake/delta/table.ts';
+import { insightMacros, insightViews } from '../insight/views.ts';
+import { martView } from '../marts/sources.ts';
+import { listMarts, martSpec } from '../marts/mart.ts';
+import { filesInScope, type Scope } from '../../lake/files/prune.ts';
+import { fileGroups } from '../engine/sources.ts';
+import { openCatalog, type TableFiles } from '../engine/views.ts';
+import { identifier, literal } from '../../lake/duckdb/sqlEngine.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import { TABLE_NAMES, tableSpec, type TableName } from '../../lake/layout/tables.ts';
+
+/** A tenant's relations for somebody's own DuckDB. */
+export interface Attachment {
+  /** SQL statements that create them, and put the newer ones in the place of older ones. */
+  statements: string[];
+  /** Version of the events table they read; -1: the tenant has no events yet. */
+  version: number;
+  /** Data files they read. */
+  files: number;
+}
+
+/**
+ * Everything that queries see (events, the views and macros of lake/insight, quarantine), and the marts in a schema of that
+ * name, as statements over one version's files: rows that come later are not seen until it is asked for again.
+ * @throws LakeError storage_unavailable, table_corrupt
+ */
+export async function attachment(
+  storage: Storage,
+  registry: Registry,
+  { tenantId, ...scope }: Scope & { tenantId: string },
+): Promise<Attachment> {
+  const tables: Record<TableName, TableFiles> = { events: { groups: [] }, quarantine: { groups: [] } };
+  let version = -1;
+  let files = 0;
+  for (const name of TABLE_NAMES) {
+    const spec = tableSpec(name, tenantId, registry);
+    const snapshot = await openTable(storage, spec).snapshot();
+    const found = filesInScope(snapshot, scope);
+    const addresses = new Map(found.map(({ path }) => [path, addressOf(storage, `${spec.root}/${path}`)]));
+    tables[name] = { groups: fileGroups(found, addresses) };
+    files += found.length;
+    if (name === 'events') version = snapshot.version;
+  }
+  const functions = new Set(insightMacros().map(({ name }) => name));
+  const everything = openCatalog(registry).needed({ tables: new Set(), functions, catalog: true });
+  const comments = insightViews(registry).map(
+    ({ name, description }) => `COMMENT ON VIEW ${identifier(name)} IS ${literal(description)}`,
+  );
+  const marts = scope.segmentIds.length > 0 ? [] : await martStatements(storage, registry, tenantId);
+  const statements = [...everything.statements(tables).map(orReplace), ...comments, ...marts];
+  return { statements: ["SET TimeZone = 'UTC'", ...statements], version, files };
+}
+
+async function martStatements(storage: Storage, registry: Registry, tenantId: string): Promise<string[]> {
+  const statements: string[] = [];
+  for (const mart of listMarts(registry)) {
+    const table = openTable(storage, martSpec(mart, tenantId));
+    const { files, version } = await table.snapshot();
+    if (version < 0) continue;
+    const addresses = [...files.keys()].map((path) => addressOf(storage, `${table.spec.root}/${path}`));
+    const name = `marts.${identifier(mart.name)}`;
+    const comment = `COMMENT ON VIEW ${name} IS ${literal(`${mart.summary} A row is ${mart.row}.`)}`;
+    statements.push(orReplace(martView(name, table, addresses)), comment);
+  }
+  return statements.length === 0 ? [] : ['CREATE SCHEMA IF NOT EXISTS marts', ...statements];
+}
+
+/** What DuckDB reads a file by: its path, or its address in S3, for which it needs the extension httpfs. */
+function addressOf(storage: Storage, path: string): string {
+  return storage.localPath(path) ?? `${storage.url.replace(/\/$/, '')}/${path}`;
+}
+
+function orReplace(statement: string): string {
+  return statement.replace(/^CREATE (?!OR REPLACE)/, 'CREATE OR REPLACE ');
+}

@@ -1,0 +1,149 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { formatReceipt } from '../../schemas/receipt.ts';
+import type { Snapshot } from '../../lake/delta/snapshot.ts';
+import {
+  copyLines,
+  MalformedMessage,
+  parseMessage,
+  renumberedBytes,
+  type StreamMessage,
+} from '../../stream/message.ts';
+import { dayOfMs } from '../../lake/counts/account.ts';
+import type { Account } from '../../lake/counts/commits.ts';
+import type { StreamState, TenantStreams } from '../../stream/tenantStream.ts';
+
+/** A range of UTC dates of receipt, both included. */
+export interface Days {
+  from: string;
+  to: string;
+}
+
+/**
+ * From which message on a table's commits are checked against the stream itself; what was committed before is taken from what
+ * the commits say. A commit that the stream holds only a part of is taken by its word as a whole, and so are folded ones.
+ */
+export function checkedFrom(accounts: readonly Account[], stream: StreamState): number {
+  let from = stream.firstSequence;
+  let before = 0;
+  for (const { flush, folded } of accounts) {
+    if (flush?.appId !== stream.appId) continue;
+    // After a takeover messages may be read again: a table has a message by the first flush that reaches it.
+    const first = Math.max(flush.firstSequence, before + 1);
+    before = flush.lastSequence;
+    if (folded || (first < from && from <= before)) from = Math.max(from, before + 1);
+  }
+  return from;
+}
+
+/** A table as far as the stream's messages are concerned. */
+export interface CheckedTable {
+  snapshot: Snapshot;
+  from: number;
+  /** Last sequence whose events the table must have: what comes after is pending. */
+  committed: number;
+}
+
+/** One line of the file of what is expected. */
+interface ExpectedBatch {
+  r: string;
+  day: string;
+  /** Accepted and refused events, and of these the ones not committed yet. */
+  accepted: number;
+  refused: number;
+  pending: number;
+  refusedPending: number;
+}
+
+const WRITE_BYTES = 1_048_576;
+
+/**
+ * Counts what the stream holds of a tenant, from the messages themselves, and writes a line for each batch received on one
+ * of the days: what is to be found in the tables, and what is not in them yet.
+ */
+export async function writeExpected(
+  file: string,
+  { tenantId, days }: { tenantId: string; days: Days },
+  source: {
+    streams: TenantStreams;
+    stream: StreamState;
+    place: { shard: number; shards: number };
+    events: CheckedTable;
+    quarantine: CheckedTable;
+  },
+): Promise<void> {
+  const { streams, stream, place, events, quarantine } = source;
+  const lines = await LineWriter.open(file);
+  try {
+    const range = { tenantId, from: Math.min(events.from, quarantine.from), to: stream.lastSequence };
+    for await (const message of streams.messages(place.shard, range)) {
+      for (const { batch, day, accepted, refused } of countBatches(message, place)) {
+        if (day < days.from || day > days.to) continue;
+        const { sequence } = message;
+        const counted: ExpectedBatch = {
+          r: formatReceipt({ epoch: stream.epoch, shard: place.shard, sequence, batch }),
+          day,
+          accepted: sequence >= events.from ? accepted : 0,
+          refused: sequence >= quarantine.from ? refused : 0,
+          pending: sequence > events.committed ? accepted : 0,
+          refusedPending: sequence > quarantine.committed ? refused : 0,
+        };
+        await lines.write(counted);
+      }
+    }
+  } finally {
+    await lines.close();
+  }
+}
+
+interface Counted {
+  batch: number;
+  day: string;
+  accepted: number;
+  refused: number;
+}
+
+/** Pure: the batches of a message as they were received. One that is not as it should be goes to the quarantine whole. */
+function countBatches(message: StreamMessage, { shard, shards }: { shard: number; shards: number }): Counted[] {
+  try {
+    const parsed = parseMessage(message, { shard, count: shards });
+    copyLines(message, parsed, 0, Buffer.allocUnsafe(renumberedBytes(message.data.length)));
+    return parsed.batches.map(({ receivedAt, accepted, rejected }, batch) => ({
+      batch,
+      day: dayOfMs(Date.parse(receivedAt)),
+      accepted,
+      refused: rejected?.length ?? 0,
+    }));
+  } catch (error) {
+    if (!(error instanceof MalformedMessage)) throw error;
+    return [{ batch: 0, day: dayOfMs(message.timeMs), accepted: 0, refused: 1 }];
+  }
+}
+
+/** JSON lines into a file, some at a time. */
+export class LineWriter {
+  readonly #file: FileHandle;
+  #text = '';
+
+  private constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  static async open(path: string): Promise<LineWriter> {
+    return new LineWriter(await open(path, 'wx'));
+  }
+
+  async write(value: unknown): Promise<void> {
+    this.#text += `${JSON.stringify(value)}\n`;
+    if (this.#text.length >= WRITE_BYTES) await this.#flush();
+  }
+
+  async close(): Promise<void> {
+    await this.#flush();
+    await this.#file.close();
+  }
+
+  async #flush(): Promise<void> {
+    await this.#file.appendFile(this.#text);
+    this.#text = '';
+  }
+}

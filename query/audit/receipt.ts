@@ -1,0 +1,303 @@
+import { readMessageHeader, type BatchHeader, type RejectedEvent } from '../../schemas/envelope.ts';
+import { parseReceipt, streamEpoch, type Receipt } from '../../schemas/receipt.ts';
+import { streamName } from '../../schemas/subjects.ts';
+import type { Snapshot } from '../../lake/delta/snapshot.ts';
+import type { Table } from '../../lake/delta/table.ts';
+import { LakeError } from '../../lake/errors.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import { TABLE_NAMES, tableRoot, type TableName } from '../../lake/layout/tables.ts';
+import type { Progress } from '../../stream/progress.ts';
+import { MalformedMessage, parseMessage, type StreamMessage } from '../../stream/message.ts';
+import { positionsOf, readAccounts, type Account } from '../../lake/counts/commits.ts';
+import { findFlush } from './findFlush.ts';
+import { rowsOfEvents, rowsOfReceipt, type RowPlace, type RowReading, type TableToRead } from './rows.ts';
+import { committedSequence } from './committed.ts';
+import type { TenantStreams } from '../../stream/tenantStream.ts';
+
+/**
+ * What became of one event of a batch:
+ *
+ * - `accepted`: acknowledged, and not committed yet.
+ * - `committed`: a row of `file`.
+ * - `duplicate`: its id was stored before; `of` says where, while that is in the lake.
+ * - `quarantined`: refused, or accepted and impossible to store; `file` is absent until that is committed.
+ * - `erased`: a row once, of events or of the quarantine, or never one: removed on request.
+ * - `missing`: at or before the shard's committed position, and found nowhere. It must not happen: `spor reconcile` says more.
+ */
+export const FATES = ['accepted', 'committed', 'duplicate', 'quarantined', 'erased', 'missing'] as const;
+
+export interface EventFate {
+  /** Position in the sender's batch; null: the whole body, or message. */
+  index: number | null;
+  eventId: string | null;
+  type: string | null;
+  state: (typeof FATES)[number];
+  /** Path of the data file within the lake, in the versions that `versions` names. */
+  file?: string;
+  of?: { receiptId: string; index: number | null; file: string };
+  code?: string;
+  path?: string;
+  message?: string;
+}
+
+export interface ReceiptAnswer {
+  receiptId: string;
+  tenantId: string;
+  segmentId: string;
+  /** When the batch was received, ISO 8601. */
+  receivedAt: string;
+  /** `expired`: the stream does not hold the batch any more, so that `events` lists only what the lake has of it. */
+  stream: 'held' | 'expired';
+  /** Events accepted and refused; absent where the stream does not hold the batch. */
+  accepted?: number;
+  refused?: number;
+  /** How many events there are of each state. */
+  states: Partial<Record<EventFate['state'], number>>;
+  /** Versions of the tables that were read. */
+  versions: Record<TableName, number>;
+  /** Version of the events table that the batch's rows came in, while its log reaches back to it. */
+  committedIn?: number;
+  events: EventFate[];
+}
+
+export interface ReceiptSources extends RowReading {
+  storage: Storage;
+  streams: TenantStreams;
+  progress: Pick<Progress, 'floor'>;
+  table: (name: TableName, tenantId: string) => Table;
+}
+
+/** A batch as its message has it. */
+interface HeldBatch {
+  segmentId: string;
+  header: BatchHeader;
+  events: { index: number; eventId: string; type: string }[];
+}
+
+/**
+ * Looks up what became of a batch. No index is needed: the receipt says which message it lay in, the log which files may
+ * hold its rows.
+ * @param segmentIds whose receipts may be seen; empty: all of the tenant
+ * @throws LakeError receipt_malformed; receipt_unknown, also for another tenant's; storage_unavailable
+ */
+export async function findReceipt(
+  id: string,
+  reader: { tenantId: string; segmentIds: readonly string[] },
+  sources: ReceiptSources,
+): Promise<ReceiptAnswer> {
+  const receipt = parseReceipt(id);
+  if (!receipt) {
+    throw new LakeError(
+      'receipt_malformed',
+      `${JSON.stringify(id.slice(0, 80))} is not a receipt: they look like mgq3x0ab-2-1z-0.`,
+    );
+  }
+  const { tenantId, segmentIds } = reader;
+  const place = await sources.streams.shard(tenantId);
+  if (place && place.shard !== receipt.shard) throw unknown(id);
+  const state = await sources.streams.state(receipt.shard);
+  const isCurrent = state?.epoch === receipt.epoch;
+  const floor = isCurrent ? await sources.progress.floor(receipt.shard, state.created) : 0;
+  const message = isCurrent ? await sources.streams.message(receipt.shard, receipt.sequence) : undefined;
+  const held = message && place ? heldBatch(message, receipt, { ...place, tenantId }) : undefined;
+  if ((message && !held) || (isCurrent && receipt.sequence > state.lastSequence)) throw unknown(id);
+  const lookup = new Lookup(id, { receipt, tenantId, held, floor }, sources);
+  const answer = await lookup.run();
+  if (!answer || (segmentIds.length > 0 && !segmentIds.includes(answer.segmentId))) throw unknown(id);
+  return answer;
+}
+
+function unknown(id: string): LakeError {
+  return new LakeError(
+    'receipt_unknown',
+    `Receipt ${id} is not known for this tenant: it is another tenant's or environment's, or so old that nothing is left of it.`,
+  );
+}
+
+/** The batch within its message; undefined where it is not the tenant's, or not there. */
+function heldBatch(
+  message: StreamMessage,
+  receipt: Receipt,
+  { tenantId, shard, shards }: { tenantId: string; shard: number; shards: number },
+): HeldBatch | undefined {
+  try {
+    const parsed = parseMessage(message, { shard, count: shards });
+    const header = parsed.batches[receipt.batch];
+    if (parsed.source.tenantId !== tenantId || !header) return undefined;
+    return { segmentId: parsed.source.segmentId, header, events: eventsOf(message, receipt.batch) };
+  } catch (error) {
+    if (!(error instanceof MalformedMessage)) throw error;
+    return undefined; // no receipt was given for it
+  }
+}
+
+function eventsOf({ data }: StreamMessage, batch: number): HeldBatch['events'] {
+  const lines = Buffer.from(data.buffer, data.byteOffset, data.length)
+    .subarray(readMessageHeader(data).linesFrom)
+    .toString('utf8')
+    .split('\n');
+  return lines
+    .filter((line) => line.startsWith(`{"b":${batch},`))
+    .map((line) => JSON.parse(line) as { i: number; eventId: string; type: string })
+    .map(({ i, eventId, type }) => ({ index: i, eventId, type }));
+}
+
+interface Subject {
+  receipt: Receipt;
+  tenantId: string;
+  held: HeldBatch | undefined;
+  /** The committed position of the receipt's stream; 0 where that is not known. */
+  floor: number;
+}
+
+/** One looking up, after the stream has been asked. The tables are read after it, so that nothing falls in between. */
+class Lookup {
+  readonly #id: string;
+  readonly #subject: Subject;
+  readonly #sources: ReceiptSources;
+
+  constructor(id: string, subject: Subject, sources: ReceiptSources) {
+    this.#id = id;
+    this.#subject = subject;
+    this.#sources = sources;
+  }
+
+  async run(): Promise<ReceiptAnswer | undefined> {
+    const { tenantId, held } = this.#subject;
+    const [events, quarantine] = await Promise.all([this.#read('events'), this.#read('quarantine')]);
+    const first = events.rows[0] ?? quarantine.rows[0];
+    const appId = this.#appId(events.snapshot) ?? this.#appId(quarantine.snapshot);
+    const account = appId === undefined ? undefined : await this.#flush(appId, events.snapshot.version);
+    if (!held && !first) return undefined; // even where the log knows of duplicates: whose they are, it does not say
+    const fates = held
+      ? await this.#fatesOfHeld(held, { events, quarantine, appId, account })
+      : this.#fatesOfRows({ events, quarantine, account });
+    return {
+      receiptId: this.#id,
+      tenantId,
+      segmentId: held?.segmentId ?? first!.segmentId,
+      receivedAt: held?.header.receivedAt ?? new Date(first!.receivedMs).toISOString(),
+      stream: held ? 'held' : 'expired',
+      ...(held ? { accepted: held.events.length, refused: held.header.rejected?.length ?? 0 } : {}),
+      states: countStates(fates),
+      versions: { events: events.snapshot.version, quarantine: quarantine.snapshot.version },
+      ...(account && !account.folded && events.rows.length > 0 ? { committedIn: account.version } : {}),
+      events: fates,
+    };
+
+    function countStates(all: readonly EventFate[]): ReceiptAnswer['states'] {
+      const states: ReceiptAnswer['states'] = {};
+      for (const { state } of all) states[state] = (states[state] ?? 0) + 1;
+      return states;
+    }
+  }
+
+  async #read(name: TableName): Promise<TableToRead & { rows: RowPlace[] }> {
+    const { tenantId, receipt } = this.#subject;
+    const snapshot = await this.#sources.table(name, tenantId).snapshot();
+    const table = { name, tenantId, snapshot };
+    const wanted = { id: this.#id, stream: streamName(receipt.shard), sequence: receipt.sequence };
+    return { ...table, rows: await rowsOfReceipt(this.#sources, table, wanted) };
+  }
+
+  /** Under which name the table knows the receipt's stream. */
+  #appId({ txns }: Snapshot): string | undefined {
+    const { receipt } = this.#subject;
+    const name = `${streamName(receipt.shard)}@`;
+    return [...txns.keys()].find((id) => id.startsWith(name) && streamEpoch(id.slice(name.length)) === receipt.epoch);
+  }
+
+  #flush(appId: string, newest: number): Promise<Account | undefined> {
+    const { tenantId, receipt } = this.#subject;
+    const root = tableRoot('events', tenantId);
+    return findFlush(this.#sources.storage, root, { appId, newest, sequence: receipt.sequence });
+  }
+
+  async #fatesOfHeld(held: HeldBatch, read: Read): Promise<EventFate[]> {
+    const { receipt, floor } = this.#subject;
+    const { events, quarantine, account, appId } = read;
+    const rows = new Map(events.rows.map((row) => [row.index, row]));
+    const refused = new Map(quarantine.rows.map((row) => [row.index, row]));
+    const committed = receipt.sequence <= committedSequence(events.snapshot, appId ?? '', floor);
+    const absent = held.events.filter(({ index }) => !rows.has(index) && !refused.has(index));
+    const others = committed && absent.length > 0 ? await this.#elsewhere(absent, events) : new Map<string, RowPlace>();
+    const unkept = (held.header.rejected ?? []).some(({ index }) => !refused.has(index));
+    const erased = (committed && absent.length > 0) || unkept ? await this.#erased() : new Set<number | null>();
+    const duplicates = new Set(account ? positionsOf(account.duplicates, this.#id) : []);
+    const fateOf = (event: HeldBatch['events'][number]): EventFate => {
+      const row = rows.get(event.index);
+      if (row) return { ...event, state: 'committed', file: row.file };
+      const setAside = refused.get(event.index);
+      if (setAside) return { ...event, state: 'quarantined', file: setAside.file, ...setAside.refused };
+      if (!committed) return { ...event, state: 'accepted' };
+      const other = others.get(event.eventId.toLowerCase());
+      const of = other ? { of: { receiptId: other.receiptId, index: other.index, file: other.file } } : {};
+      if (duplicates.has(event.index)) return { ...event, state: 'duplicate', ...of };
+      return { ...event, state: erased.has(event.index) ? 'erased' : 'missing' };
+    };
+    const all = [
+      ...held.events.map(fateOf),
+      ...(held.header.rejected ?? []).map((event) => refusal(event, refused, erased)),
+    ];
+    return all.sort((a, b) => (a.index ?? -1) - (b.index ?? -1));
+  }
+
+  /** Without the message: what the tables have of the batch, and which positions are known to have been duplicates. */
+  #fatesOfRows({ events, quarantine, account }: Read): EventFate[] {
+    const fates: EventFate[] = [...events.rows, ...quarantine.rows].map(({ index, eventId, type, file, refused }) =>
+      refused
+        ? { index, eventId, type, state: 'quarantined', file, ...refused }
+        : { index, eventId, type, state: 'committed', file },
+    );
+    for (const index of account ? positionsOf(account.duplicates, this.#id) : []) {
+      fates.push({ index, eventId: null, type: null, state: 'duplicate' });
+    }
+    return fates.sort((a, b) => (a.index ?? -1) - (b.index ?? -1));
+  }
+
+  /** Rows of other batches with the same event ids: the first of each id. */
+  async #elsewhere(absent: HeldBatch['events'], events: TableToRead): Promise<Map<string, RowPlace>> {
+    const rows = await rowsOfEvents(
+      this.#sources,
+      events,
+      absent.map(({ eventId }) => eventId),
+    );
+    const first = new Map<string, RowPlace>();
+    for (const row of rows.sort((a, b) => a.receivedMs - b.receivedMs)) {
+      const id = row.eventId?.toLowerCase() ?? '';
+      if (!first.has(id)) first.set(id, row);
+    }
+    return first;
+  }
+
+  /** Positions of the batch that some commit says to have erased: refused events, and those set aside, from the quarantine. */
+  async #erased(): Promise<Set<number | null>> {
+    const { storage } = this.#sources;
+    const accounts = await Promise.all(
+      TABLE_NAMES.map((name) => readAccounts(storage, tableRoot(name, this.#subject.tenantId))),
+    );
+    return new Set(accounts.flat().flatMap(({ erased }) => positionsOf(erased, this.#id)));
+  }
+}
+
+interface Read {
+  events: TableToRead & { rows: RowPlace[] };
+  quarantine: TableToRead & { rows: RowPlace[] };
+  /** Undefined: the tables have nothing of the stream yet. */
+  appId?: string | undefined;
+  /** Of the flush that brought the batch. */
+  account: Account | undefined;
+}
+
+function refusal(
+  event: RejectedEvent,
+  rows: ReadonlyMap<number | null, RowPlace>,
+  erased: ReadonlySet<number | null>,
+): EventFate {
+  const { index, code, path, message } = event;
+  const [eventId, type] = [event.eventId ?? null, event.type ?? null];
+  const row = rows.get(index);
+  // What is refused whole, body or message, has no position, and counts as the first.
+  if (!row && erased.has(index ?? 0)) return { index, eventId, type, state: 'erased' };
+  return { index, eventId, type, state: 'quarantined', ...(row ? { file: row.file } : {}), code, path, message };
+}

@@ -1,0 +1,309 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { delay } from '../../runtime/retry.ts';
+import { streamEpoch } from '../../schemas/receipt.ts';
+import type { AddFile } from '../../lake/delta/actions.ts';
+import { idFile } from '../../lake/dedupe/plan.ts';
+import type { Table } from '../../lake/delta/table.ts';
+import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
+import type { LocalFiles } from '../../lake/files/localFiles.ts';
+import type { SqlRow, SqlSession } from '../../lake/duckdb/sqlEngine.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import { tableRoot, type TableName } from '../../lake/layout/tables.ts';
+import type { Progress } from '../../stream/progress.ts';
+import { parseRanges } from '../../lake/counts/account.ts';
+import { readAccounts, type Account } from '../../lake/counts/commits.ts';
+import { checkedFrom, LineWriter, writeExpected, type CheckedTable, type Days } from './expected.ts';
+import { loadStatements, SELECT_DAYS, selectCommits, selectDifferences } from './reconcileSql.ts';
+import { sumDays, type DayAccount } from './dayAccount.ts';
+import { committedSequence } from './committed.ts';
+import type { StreamState, TenantStreams } from '../../stream/tenantStream.ts';
+
+/** Something that does not add up. */
+export interface Difference {
+  date: string;
+  /** The batch; absent where only a commit can be named. */
+  receiptId?: string;
+  /**
+   * `missing`: accepted, and in no row; `doubled`: one event in several rows; `unexpected`: rows of events that were never
+   * accepted; `commit`: a commit from before the stream's first message has another number of rows than it said.
+   */
+  kind: 'missing' | 'doubled' | 'unexpected' | 'commit';
+  table: TableName;
+  events: number;
+  message: string;
+}
+
+export interface Reconciliation {
+  tenantId: string;
+  from: string;
+  to: string;
+  /** Versions of the tables that were counted. */
+  versions: Record<TableName, number>;
+  /** First message of the stream that was counted itself; earlier ones are counted by what their commits say. */
+  streamFrom?: number;
+  days: DayAccount[];
+  balanced: boolean;
+  differences: Difference[];
+  /** Differences there are, listed or not. */
+  differencesInAll: number;
+  /** Data files of the tables that are not as the log says. */
+  faults: { file: string; fault: string }[];
+}
+
+export interface ReconcileSources {
+  storage: Storage;
+  localFiles: LocalFiles;
+  streams: TenantStreams;
+  progress: Pick<Progress, 'floor'>;
+  table: (name: TableName, tenantId: string) => Table;
+  memoryMb: number;
+}
+
+const LISTED = 1_000;
+const DAY_MS = 86_400_000;
+/** Events and what is set aside of them are two commits: a look in between is repeated, and so is a look that found anything. */
+const LOOKS = 3;
+const LOOK_AGAIN_MS = 500;
+
+/**
+ * Holds what was accepted, day by day of receipt, against what is in the tables:
+ *
+ *     accepted = stored + duplicate + quarantined + erased + expired + pending
+ *
+ * Accepted is counted from the stream's messages as far as they are retained, else from what the commits said; stored and
+ * quarantined are counted from the rows of the data files of one snapshot; duplicates, erased and expired are what the commits
+ * say; pending is in the stream after what the shard has committed: a message up to there that a table lacks is missing, because
+ * no processor reads it again. Differences are named by receipt where the stream has it, or the
+ * rows do; else by commit.
+ * @throws LakeError storage_unavailable, tables_too_large; StreamUnavailableError
+ */
+export async function reconcile(tenantId: string, days: Days, sources: ReconcileSources): Promise<Reconciliation> {
+  for (let look = 1; ; look++) {
+    const found = await lookOnce(tenantId, days, sources);
+    if (found.balanced || look === LOOKS) return found;
+    await delay(LOOK_AGAIN_MS);
+  }
+}
+
+/**
+ * What is compared, read in the order that lets nothing fall in between: committed position, tables, what their logs say,
+ * stream. A position read after the tables would make messages that were committed meanwhile look missing.
+ */
+interface Evidence {
+  tables: Record<TableName, CheckedTable & { accounts: Account[] }>;
+  place: { shard: number; shards: number } | undefined;
+  stream: StreamState | undefined;
+}
+
+async function gather(tenantId: string, days: Days, sources: ReconcileSources): Promise<Evidence> {
+  const sinceMs = Date.parse(`${days.from}T00:00:00Z`) - DAY_MS;
+  const place = await sources.streams.shard(tenantId);
+  const before = place && (await sources.streams.state(place.shard));
+  const floor = before ? await sources.progress.floor(place.shard, before.created) : 0;
+  const read = async (name: TableName) => {
+    const snapshot = await sources.table(name, tenantId).snapshot();
+    const accounts = await readAccounts(sources.storage, tableRoot(name, tenantId), sinceMs);
+    return {
+      snapshot,
+      accounts: accounts.filter(({ version }) => version <= snapshot.version),
+      from: Infinity,
+      committed: 0,
+    };
+  };
+  const [events, quarantine] = [await read('events'), await read('quarantine')];
+  const stream = place && (await sources.streams.state(place.shard));
+  for (const table of stream ? [events, quarantine] : []) {
+    table.from = checkedFrom(table.accounts, stream!);
+    // A stream made anew meanwhile has nothing committed yet.
+    const position = stream!.created === before?.created ? floor : 0;
+    table.committed = committedSequence(table.snapshot, stream!.appId, position);
+  }
+  return { tables: { events, quarantine }, place, stream };
+}
+
+async function lookOnce(tenantId: string, days: Days, sources: ReconcileSources): Promise<Reconciliation> {
+  const dir = await mkdtemp(join(tmpdir(), 'spor-reconcile-'));
+  const engine = openDuckdb({ memory: `${sources.memoryMb}MiB`, threads: 2, spillDir: join(dir, 'spill') });
+  const session = engine.session();
+  try {
+    const evidence = await gather(tenantId, days, sources);
+    const { tables, place, stream } = evidence;
+    const files = { expected: join(dir, 'expected'), named: join(dir, 'named'), commits: join(dir, 'commits') };
+    if (stream && place)
+      await writeExpected(files.expected, { tenantId, days }, { ...sources, ...tables, stream, place });
+    else await (await LineWriter.open(files.expected)).close();
+    await writeNamed(files.named, tables);
+    await writeCommits(files.commits, { days, tables, stream });
+    const faults = await load(session, { tenantId, days, files, tables }, sources);
+    const differences = await findDifferences(session, evidence);
+    const summed = sumDays(await session.run(SELECT_DAYS), { days, tables, stream });
+    const balanced = differences.all === 0 && faults.length === 0 && summed.every((day) => day.difference === 0);
+    return {
+      tenantId,
+      ...days,
+      versions: { events: tables.events.snapshot.version, quarantine: tables.quarantine.snapshot.version },
+      ...(stream ? { streamFrom: tables.events.from } : {}),
+      days: summed,
+      balanced,
+      differences: differences.listed,
+      differencesInAll: differences.all,
+      faults,
+    };
+  } finally {
+    await session.close();
+    await engine.close();
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** How many events of a batch were duplicates or erased, and how many refused ones were erased, as commits say. */
+async function writeNamed(file: string, tables: Evidence['tables']): Promise<void> {
+  const lines = await LineWriter.open(file);
+  for (const { duplicates, erased } of tables.events.accounts) {
+    for (const [r, text] of Object.entries(duplicates))
+      await lines.write({ r, duplicate: parseRanges(text).length, erased: 0, refusedErased: 0 });
+    for (const [r, text] of Object.entries(erased))
+      await lines.write({ r, duplicate: 0, erased: parseRanges(text).length, refusedErased: 0 });
+  }
+  for (const { erased } of tables.quarantine.accounts) {
+    for (const [r, text] of Object.entries(erased))
+      await lines.write({ r, duplicate: 0, erased: 0, refusedErased: parseRanges(text).length });
+  }
+  await lines.close();
+}
+
+/** What commits from before the counted part of the stream brought of each day. */
+async function writeCommits(
+  file: string,
+  { days, tables, stream }: Pick<Evidence, 'tables' | 'stream'> & { days: Days },
+): Promise<void> {
+  const { accounts, from } = tables.events;
+  const lines = await LineWriter.open(file);
+  const lastOf = new Map<string, number>();
+  for (const { version, flush, folded, days: counts } of accounts) {
+    if (!flush) continue;
+    const { appId, firstSequence, lastSequence: last } = flush;
+    const first = Math.max(firstSequence, (lastOf.get(appId) ?? 0) + 1);
+    lastOf.set(appId, last);
+    // Of several commits together, sums by day say all there is to say.
+    const comparable = !folded && !(appId === stream?.appId && last >= from);
+    for (const [day, { accepted = 0, duplicate = 0, setAside = 0 }] of Object.entries(counts)) {
+      if (!comparable || day < days.from || day > days.to) continue;
+      const epoch = streamEpoch(appId.slice(appId.indexOf('@') + 1)).toString(36);
+      await lines.write({ version, epoch, first, last, day, stored: accepted - duplicate - setAside });
+    }
+  }
+  await lines.close();
+}
+
+/** Reads all that is compared into the session; the data files that are not as the log says. */
+async function load(
+  session: SqlSession,
+  given: {
+    tenantId: string;
+    days: Days;
+    files: { expected: string; named: string; commits: string };
+    tables: Evidence['tables'];
+  },
+  { storage, localFiles }: ReconcileSources,
+): Promise<Reconciliation['faults']> {
+  const { tenantId, days, files, tables } = given;
+  const faults: Reconciliation['faults'] = [];
+  const readable = async (name: TableName) => {
+    const root = tableRoot(name, tenantId);
+    const wanted = [...tables[name].snapshot.files.values()].filter((file) => mayHoldDays(file, days));
+    const found = await sizesOf(storage, root, wanted);
+    return wanted.filter((file) => {
+      const size = found.get(file.path);
+      if (size === file.size) return true;
+      const fault = size === undefined ? 'is not in the store' : `has ${size} bytes, the log says ${file.size}`;
+      faults.push({ file: `${root}/${file.path}`, fault });
+      return size !== undefined && storage.localPath(`${root}/${file.path}`) !== undefined;
+    });
+  };
+  const events = await localFiles.lease(tableRoot('events', tenantId), await readable('events'));
+  try {
+    const quarantine = await localFiles.lease(tableRoot('quarantine', tenantId), await readable('quarantine'));
+    try {
+      const rows = { events: [...events.paths.values()], quarantine: [...quarantine.paths.values()] };
+      for (const statement of loadStatements({ ...files, rows, days })) await session.run(statement);
+    } finally {
+      await quarantine.release();
+    }
+  } finally {
+    await events.release();
+  }
+  return faults;
+}
+
+function mayHoldDays(file: AddFile, { from, to }: Days): boolean {
+  const { minReceivedMs, maxReceivedMs } = idFile(file);
+  return maxReceivedMs >= Date.parse(`${from}T00:00:00Z`) && minReceivedMs < Date.parse(`${to}T00:00:00Z`) + DAY_MS;
+}
+
+/** Sizes of data files as the store has them. */
+async function sizesOf(storage: Storage, root: string, files: readonly AddFile[]): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  for (const folder of new Set(files.map(({ path }) => path.slice(0, path.lastIndexOf('/') + 1)))) {
+    for await (const { path, size } of storage.list(`${root}/${folder}`)) sizes.set(path.slice(root.length + 1), size);
+  }
+  return sizes;
+}
+
+async function findDifferences(
+  session: SqlSession,
+  { tables, stream }: Evidence,
+): Promise<{ all: number; listed: Difference[] }> {
+  const epoch = stream?.epoch.toString(36) ?? 'none';
+  const far = Number.MAX_SAFE_INTEGER;
+  const expired = (name: TableName): string[] =>
+    tables[name].accounts.flatMap(({ days }) => Object.keys(days).filter((day) => (days[day]!.expired ?? 0) > 0));
+  const held = {
+    epoch,
+    expired: { events: expired('events'), quarantine: expired('quarantine') },
+    from: Math.min(far, tables.events.from),
+    quarantineFrom: Math.min(far, tables.quarantine.from),
+  };
+  const rows = await session.run(selectDifferences(held, LISTED));
+  const commits = await session.run(selectCommits(held, LISTED));
+  const listed = [...rows.flatMap(differencesOf), ...commits.map(commitDifference)];
+  return { all: Number(rows[0]?.total ?? 0) + commits.length, listed };
+}
+
+/** A batch's row of selectDifferences in words; it may have several faults. */
+function differencesOf(row: SqlRow): Difference[] {
+  const count = (name: string): number => Number(row[name]);
+  const found = `${count('accepted')} accepted, ${count('n')} rows, ${count('duplicate')} duplicate, ${count('aside')} set aside, ${count('erased')} erased`;
+  const at = { date: String(row.day), receiptId: String(row.r) };
+  const differences: Difference[] = [];
+  const add = (kind: Difference['kind'], table: TableName, events: number, message: string): void => {
+    if (events > 0) differences.push({ ...at, kind, table, events, message });
+  };
+  add('doubled', 'events', count('doubled'), `events are in several rows: ${found}`);
+  add('missing', 'events', count('lacking'), `accepted events are in no row: ${found}`);
+  add(
+    'unexpected',
+    'events',
+    -count('lacking'),
+    row.held ? `more rows than events: ${found}` : 'the stream has no such batch',
+  );
+  const refused = `${count('refused')} refused, ${count('q')} rows`;
+  add('missing', 'quarantine', count('refused_lacking'), `refused events are in no row: ${refused}`);
+  add('unexpected', 'quarantine', -count('refused_lacking'), `more rows than refused events: ${refused}`);
+  return differences;
+}
+
+function commitDifference(row: SqlRow): Difference {
+  const expected = Number(row.expected);
+  const found = Number(row.found);
+  const gaps = typeof row.gaps === 'string' ? `; receipts with gaps: ${row.gaps}` : '; whole batches are concerned';
+  return {
+    date: String(row.day),
+    kind: 'commit',
+    table: 'events',
+    events: Math.abs(expected - found),
+    message: `version ${String(row.version)}, of messages ${String(row.first)} to ${String(row.last)}, brought ${expected} rows and ${found} are there${gaps}`,
+  };
+}

@@ -1,0 +1,139 @@
+import { literal } from '../../lake/duckdb/sqlEngine.ts';
+import type { TableName } from '../../lake/layout/tables.ts';
+import type { Days } from './expected.ts';
+
+/** Codes of quarantine rows that are accepted events which could not become rows (lake/window/rejected.ts). */
+const SET_ASIDE = "('event_unreadable', 'schema_unknown')";
+
+/** A number in base 36, as in a receipt. */
+const BASE36 = `CREATE OR REPLACE TEMP MACRO base36(t) AS
+  list_reduce(list_prepend(0::BIGINT, list_transform(string_split(t, ''),
+    lambda c: strpos('0123456789abcdefghijklmnopqrstuvwxyz', c) - 1)), lambda a, b: a * 36 + b)`;
+
+/** The tables that are compared, from files of lines (expected.ts, reconcile.ts) and from data files. */
+export function loadStatements(files: {
+  expected: string;
+  named: string;
+  commits: string;
+  rows: Record<TableName, readonly string[]>;
+  days: Days;
+}): string[] {
+  const { expected, named, commits, rows, days } = files;
+  const json = (file: string, columns: Record<string, string>): string =>
+    `read_json(${literal(file)}, format = 'newline_delimited', columns = {${Object.entries(columns)
+      .map(([name, type]) => `${literal(name)}: ${literal(type)}`)
+      .join(', ')}})`;
+  const counts = { accepted: 'BIGINT', refused: 'BIGINT', pending: 'BIGINT', refusedPending: 'BIGINT' };
+  const within = `received_at >= TIMESTAMPTZ ${literal(`${days.from}T00:00:00Z`)}
+    AND received_at < TIMESTAMPTZ ${literal(`${days.to}T00:00:00Z`)} + INTERVAL 1 DAY`;
+  const day = "strftime(received_at, '%Y-%m-%d')";
+  const read = (paths: readonly string[], columns: string): string =>
+    paths.length === 0
+      ? `(SELECT NULL::VARCHAR AS receipt_id, NULL::INTEGER AS receipt_index, NULL::TIMESTAMPTZ AS received_at,
+           NULL::VARCHAR AS code WHERE false)`
+      : `(SELECT ${columns} FROM read_parquet([${paths.map(literal).join(', ')}]))`;
+  const base = 'receipt_id, receipt_index, received_at';
+  return [
+    BASE36,
+    `CREATE OR REPLACE TEMP TABLE expected AS SELECT * FROM ${json(expected, { r: 'VARCHAR', day: 'VARCHAR', ...counts })}`,
+    `CREATE OR REPLACE TEMP TABLE named AS SELECT r, sum(duplicate) AS duplicate, sum(erased) AS erased,
+       sum(refusedErased) AS refused_erased
+     FROM ${json(named, { r: 'VARCHAR', duplicate: 'BIGINT', erased: 'BIGINT', refusedErased: 'BIGINT' })} GROUP BY r`,
+    `CREATE OR REPLACE TEMP TABLE commits AS SELECT * FROM ${json(commits, COMMIT_COLUMNS)}`,
+    `CREATE OR REPLACE TEMP TABLE stored AS
+     SELECT receipt_id AS r, ${day} AS day, count(*) AS n, count(DISTINCT receipt_index) AS d, max(receipt_index) AS top
+     FROM ${read(rows.events, base)} WHERE ${within} GROUP BY ALL`,
+    `CREATE OR REPLACE TEMP TABLE kept AS
+     SELECT receipt_id AS r, ${day} AS day,
+       count(*) FILTER (code IN ${SET_ASIDE}) AS aside,
+       count(DISTINCT receipt_index) FILTER (code IN ${SET_ASIDE}) AS aside_d,
+       count(*) FILTER (code NOT IN ${SET_ASIDE}) AS refused,
+       count(DISTINCT coalesce(receipt_index, -1)) FILTER (code NOT IN ${SET_ASIDE}) AS refused_d,
+       max(receipt_index) AS top
+     FROM ${read(rows.quarantine, `${base}, code`)} WHERE ${within} GROUP BY ALL`,
+    // One row for each batch that anything is known of.
+    `CREATE OR REPLACE TEMP TABLE batches AS
+     SELECT coalesce(expected.r, stored.r, kept.r) AS r, coalesce(expected.day, stored.day, kept.day) AS day,
+       expected.r IS NOT NULL AS held,
+       coalesce(expected.accepted, 0) AS accepted, coalesce(expected.pending, 0) AS pending,
+       coalesce(expected.refused, 0) AS refused, coalesce(expected.refusedPending, 0) AS refused_pending,
+       coalesce(stored.n, 0) AS n, coalesce(stored.d, 0) AS d,
+       coalesce(kept.aside, 0) AS aside, coalesce(kept.aside_d, 0) AS aside_d,
+       coalesce(kept.refused, 0) AS q, coalesce(kept.refused_d, 0) AS q_d,
+       greatest(coalesce(stored.top, -1), coalesce(kept.top, -1)) AS top,
+       coalesce(named.duplicate, 0) AS duplicate, coalesce(named.erased, 0) AS erased,
+       coalesce(named.refused_erased, 0) AS refused_erased
+     FROM expected FULL JOIN stored ON expected.r = stored.r AND expected.day = stored.day
+       FULL JOIN kept ON kept.r = coalesce(expected.r, stored.r) AND kept.day = coalesce(expected.day, stored.day)
+       LEFT JOIN named ON named.r = coalesce(expected.r, stored.r, kept.r)`,
+  ];
+}
+
+const COMMIT_COLUMNS = {
+  version: 'BIGINT',
+  epoch: 'VARCHAR',
+  first: 'BIGINT',
+  last: 'BIGINT',
+  day: 'VARCHAR',
+  stored: 'BIGINT',
+};
+
+/** Sums by day of what was found. */
+export const SELECT_DAYS = `SELECT day, sum(accepted) AS accepted, sum(pending) AS pending, sum(refused) AS refused,
+  sum(refused_pending) AS refused_pending, sum(n) AS stored, sum(aside) AS aside, sum(q) AS kept
+  FROM batches GROUP BY day ORDER BY day`;
+
+/** What a comparison needs to know of the stream and of days whose time was over. */
+export interface Held {
+  /** The stream's epoch in base 36. */
+  epoch: string;
+  /** Sequences from which on the stream was asked itself. */
+  from: number;
+  quarantineFrom: number;
+  /** Days of which rows were dropped, nobody says of which batches. */
+  expired: Record<TableName, readonly string[]>;
+}
+
+/**
+ * Batches that do not add up. What was erased from the quarantine may be an accepted event that had been set aside: as many
+ * of these are taken for such as accepted events are wanting, and whatever is wanting beyond shows as a refused one.
+ */
+export function selectDifferences({ epoch, from, quarantineFrom, expired }: Held, limit: number): string {
+  return `WITH placed AS (
+      SELECT *, split_part(r, '-', 1) = ${literal(epoch)} AS of_stream, base36(split_part(r, '-', 3)) AS seq,
+        accepted - pending - duplicate - erased - d - aside_d AS wanting FROM batches),
+    attributed AS (SELECT *, least(refused_erased, greatest(wanting, 0)) AS aside_erased FROM placed),
+    judged AS (
+      SELECT *, (n - d) + (aside - aside_d) + (q - q_d) AS doubled,
+        CASE WHEN of_stream AND seq >= ${from} AND NOT ${isOneOf('day', expired.events)}
+          THEN wanting - aside_erased ELSE 0 END AS lacking,
+        CASE WHEN of_stream AND seq >= ${quarantineFrom} AND NOT ${isOneOf('day', expired.quarantine)}
+          THEN refused - refused_pending - (refused_erased - aside_erased) - q_d ELSE 0 END AS refused_lacking
+      FROM attributed)
+    SELECT r, day, held, accepted, n, aside, q, duplicate, erased, refused, doubled, lacking, refused_lacking,
+      count(*) OVER () AS total
+    FROM judged WHERE doubled > 0 OR lacking <> 0 OR refused_lacking <> 0 ORDER BY day, seq, r LIMIT ${limit}`;
+}
+
+/**
+ * Commits from before the stream's first message that brought more or fewer rows than there are now, and the receipts
+ * among their rows that have gaps.
+ */
+export function selectCommits({ expired }: Held, limit: number): string {
+  return `WITH placed AS (
+      SELECT *, split_part(r, '-', 1) AS of_epoch, base36(split_part(r, '-', 3)) AS seq FROM batches),
+    compared AS (
+      SELECT commits.version, commits.first, commits.last, commits.day, any_value(commits.stored) AS expected,
+        coalesce(sum(p.d + p.erased), 0) AS found,
+        list(p.r) FILTER (p.top + 1 > p.d + p.aside_d + p.q_d + p.duplicate + p.erased + p.refused_erased) AS gaps
+      FROM commits LEFT JOIN placed p ON p.of_epoch = commits.epoch AND p.day = commits.day
+        AND p.seq BETWEEN commits.first AND commits.last
+      WHERE NOT ${isOneOf('commits.day', expired.events)}
+      GROUP BY ALL)
+    SELECT version, first, last, day, expected, found, array_to_string(gaps[1:20], ' ') AS gaps
+    FROM compared WHERE expected <> found ORDER BY version LIMIT ${limit}`;
+}
+
+function isOneOf(column: string, texts: readonly string[]): string {
+  return texts.length === 0 ? 'false' : `${column} IN (${texts.map(literal).join(', ')})`;
+}

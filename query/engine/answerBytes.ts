@@ -1,0 +1,36 @@
+import { createReadStream } from 'node:fs';
+import type { AnswerFormat } from '../formats/formats.ts';
+import type { FileAnswer } from './query.ts';
+
+/**
+ * The bytes of an answer. Its file is removed once they are read or given up. JSON becomes an object that begins with `told`
+ * and `truncated`, and ends with the number of rows, the snapshot and the time.
+ * @throws Error from the pieces, where the file has another length than was written: what was sent is not the answer then
+ */
+export function answerBytes(
+  answer: FileAnswer,
+  format: AnswerFormat,
+  told: Readonly<Record<string, string>> = {},
+): { length: number; pieces: AsyncGenerator<string | Uint8Array> } {
+  const { rowCount, truncated, snapshot, elapsedMs, bytes } = answer;
+  const before = format === 'json' ? `${JSON.stringify({ ...told, truncated }).slice(0, -1)},` : '';
+  const after = format === 'json' ? `,${JSON.stringify({ rowCount, snapshot, elapsedMs }).slice(1)}` : '';
+  const length = bytes + Buffer.byteLength(before) + Buffer.byteLength(after);
+  return { length, pieces: pieces(answer, before, after) };
+}
+
+async function* pieces(answer: FileAnswer, before: string, after: string): AsyncGenerator<string | Uint8Array> {
+  const { file, bytes } = answer;
+  try {
+    if (before !== '') yield before;
+    let read = 0;
+    for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+      read += chunk.length;
+      yield chunk;
+    }
+    if (read !== bytes) throw new Error(`the file of an answer has ${read} bytes, where ${bytes} were written`);
+    if (after !== '') yield after;
+  } finally {
+    await answer.remove();
+  }
+}

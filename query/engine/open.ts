@@ -1,0 +1,63 @@
+import { join } from 'node:path';
+import type { Registry } from '../../schemas/registry.ts';
+import { openStorage } from '../../lake/storage/open.ts';
+import type { S3Config } from '../../lake/storage/s3.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import type { LiveTail } from '../tail/liveTail.ts';
+import { openFileCache } from '../../lake/files/fileCache.ts';
+import type { Executor } from '../sandbox/executor.ts';
+import { lakeFolderFiles, type LocalFiles } from '../../lake/files/localFiles.ts';
+import { createQueries, type Queries } from './query.ts';
+
+export interface LakeQueriesConfig extends S3Config {
+  lakeUrl: string;
+  workDir: string;
+  cacheMaxBytes: number;
+  queryMemoryMb: number;
+  queryThreads: number;
+  queryTimeoutMs: number;
+  queryMaxRows: number;
+  queryMaxBytes: number;
+}
+
+/**
+ * Opens a lake for reading: its storage, the local cache where it is not a folder, and the queries, which see what is not
+ * committed yet through the tail, if one is given. Close the queries.
+ */
+export async function openLakeQueries(
+  config: LakeQueriesConfig,
+  registry: Registry,
+  more: { openTail?: (localFiles: LocalFiles, storage: Storage) => LiveTail; executor?: Executor; dir?: string } = {},
+): Promise<{ storage: Storage; localFiles: LocalFiles; queries: Queries }> {
+  const storage = await openStorage(config.lakeUrl, config);
+  const localFiles = await openLocalFiles(storage, config);
+  const queries = await createQueries({
+    storage,
+    registry,
+    localFiles,
+    ...(more.openTail ? { live: more.openTail(localFiles, storage) } : {}),
+    ...(more.executor ? { executor: more.executor } : {}),
+    ...(more.dir === undefined ? {} : { dir: more.dir }),
+    limits: {
+      memoryMb: config.queryMemoryMb,
+      threads: config.queryThreads,
+      timeoutMs: config.queryTimeoutMs,
+      maxRows: config.queryMaxRows,
+      maxBytes: config.queryMaxBytes,
+    },
+  });
+  const close = async (): Promise<void> => {
+    await queries.close();
+    storage.close();
+  };
+  return { storage, localFiles, queries: { ...queries, close } };
+}
+
+/** Data files on this machine's disk: those of a lake in a folder, or copies in a bounded cache. */
+export async function openLocalFiles(
+  storage: Storage,
+  { workDir, cacheMaxBytes }: Pick<LakeQueriesConfig, 'workDir' | 'cacheMaxBytes'>,
+): Promise<LocalFiles> {
+  if (storage.localPath('x') !== undefined) return lakeFolderFiles(storage);
+  return openFileCache({ storage, folder: join(workDir, 'cache'), maxBytes: cacheMaxBytes });
+}

@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Registry } from '../../schemas/registry.ts';
+import { openTable, type Table } from '../../lake/delta/table.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import { tableSpec, type TableName } from '../../lake/layout/tables.ts';
+import type { LiveTail } from '../tail/liveTail.ts';
+import { inProcess, type Executor } from '../sandbox/executor.ts';
+import type { AnswerColumn, AnswerFormat } from '../formats/formats.ts';
+import type { LocalFiles } from '../../lake/files/localFiles.ts';
+import type { Scope } from '../../lake/files/prune.ts';
+import { resolve, type AsOf, type Liveness } from './resolve.ts';
+import type { SqlParameters } from '../sandbox/rowStream.ts';
+import type { SandboxLimits } from '../sandbox/sandbox.ts';
+import { openSources } from './sources.ts';
+import type { Json } from '../formats/values.ts';
+import { openCatalog } from './views.ts';
+import type { AnswerFacts } from '../sandbox/writeAnswer.ts';
+
+export interface QueryRequest extends Scope {
+  tenantId: string;
+  sql: string;
+  /** Given with a report's statement, in which its views stand themselves (query/insight/reports.ts). */
+  report?: SqlParameters;
+  asOf?: AsOf;
+  signal?: AbortSignal;
+}
+
+/** What an answer was read from. */
+export interface AnswerSnapshot {
+  /** The version of the events table that was read (of the quarantine where only that was); -1: it does not exist yet. */
+  version: number;
+  /** Committed files that were read. */
+  files: number;
+  liveness: Liveness;
+  /** When versions and stream were looked at, ISO 8601. */
+  at: string;
+  /** Sequence in the shard's stream of the last message of this tenant that was read besides; absent where none was. */
+  sequence?: number;
+}
+
+export interface QueryAnswer {
+  columns: AnswerColumn[];
+  rows: Json[][];
+  rowCount: number;
+  /** Whether rows were left out because of a limit. */
+  truncated: boolean;
+  snapshot: AnswerSnapshot;
+  elapsedMs: number;
+}
+
+/** An answer in a file of its own; `remove` it. */
+export interface FileAnswer extends AnswerFacts {
+  file: string;
+  snapshot: AnswerSnapshot;
+  elapsedMs: number;
+  remove: () => Promise<void>;
+}
+
+export interface Queries {
+  /**
+   * Answers one SQL statement over the tenant's tables as they are when asked: what was committed before the call is seen, and
+   * with a live tail what was acknowledged.
+   * @throws LakeError
+   */
+  run(request: QueryRequest): Promise<QueryAnswer>;
+  /** As `run`, with the answer in a file; see formats.ts for what is in it. */
+  answer(request: QueryRequest & { format: AnswerFormat; maxRows?: number | undefined }): Promise<FileAnswer>;
+  close(): Promise<void>;
+}
+
+/** Tenants whose newest snapshot is kept, to read only what is new in their logs. */
+const TENANTS_KEPT = 1_000;
+
+/** SQL over the lake, a tenant at a time. Runs any number at once: whoever calls bounds that. */
+export async function createQueries(options: {
+  storage: Storage;
+  registry: Registry;
+  localFiles: LocalFiles;
+  limits: SandboxLimits;
+  /** Absent: queries see what is committed. */
+  live?: LiveTail;
+  /** Absent: queries run in this process. */
+  executor?: Executor;
+  /** Folder for answers on their way, of this process's own. Absent: one for temporary files. */
+  dir?: string;
+}): Promise<Queries> {
+  const { storage, registry, localFiles, limits, live, executor = inProcess() } = options;
+  const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'spor-answers-')));
+  await mkdir(dir, { recursive: true });
+  const catalog = openCatalog(registry);
+  const tables = new Map<string, Record<TableName, Table>>();
+
+  const tablesOf = (tenantId: string): Record<TableName, Table> => {
+    const known = tables.get(tenantId) ?? {
+      events: openTable(storage, tableSpec('events', tenantId, registry)),
+      quarantine: openTable(storage, tableSpec('quarantine', tenantId, registry)),
+    };
+    tables.delete(tenantId);
+    tables.set(tenantId, known);
+    if (tables.size > TENANTS_KEPT) tables.delete(tables.keys().next().value!);
+    return known;
+  };
+
+  const answer: Queries['answer'] = async (request) => {
+    const startedAt = performance.now();
+    const checked = await executor.check(request.sql);
+    // Parsing has a limit of its own, and a process may have had to be started for it.
+    const limitedFrom = performance.now();
+    const views = request.report ? catalog.neededBare(checked) : catalog.needed(checked);
+    const needed = views.tables;
+    const opened = tablesOf(request.tenantId);
+    const { tenantId, asOf = {} } = request;
+    const resolved = await resolve({ tenantId, asOf }, needed, { tables: opened, live, storage });
+    const at = new Date().toISOString();
+    const scope = { ...request, version: asOf.version };
+    const sources = await openSources(resolved, needed, { request: scope, localFiles });
+    try {
+      const remaining = limits.timeoutMs - (performance.now() - limitedFrom);
+      const file = join(dir, randomUUID());
+      const remove = async (): Promise<void> => {
+        for (const path of [file, `${file}.first`]) await rm(path, { force: true });
+      };
+      const job = {
+        query: {
+          views: views.statements(sources.tables),
+          files: sources.paths,
+          sql: request.sql,
+          parameters: request.report,
+          ...(request.signal ? { signal: request.signal } : {}),
+        },
+        limits: {
+          ...limits,
+          timeoutMs: Math.max(1, Math.round(remaining)),
+          maxRows: Math.min(limits.maxRows, request.maxRows ?? Infinity),
+        },
+        format: request.format,
+        file,
+      };
+      const facts = await executor.run(job).catch(async (error: unknown) => {
+        await remove();
+        throw error;
+      });
+      const main = needed.includes('events') ? 'events' : (needed[0] ?? 'events');
+      const { snapshots, tail, liveness } = resolved;
+      return {
+        ...facts,
+        file,
+        remove,
+        snapshot: {
+          version: snapshots[main].version,
+          files: sources.counts[main],
+          liveness,
+          at,
+          ...(tail && tail.sequence > 0 ? { sequence: tail.sequence } : {}),
+        },
+        elapsedMs: Math.round(performance.now() - startedAt),
+      };
+    } finally {
+      await sources.release();
+    }
+  };
+
+  const run = async (request: QueryRequest): Promise<QueryAnswer> => {
+    const { file, remove, rowCount, truncated, snapshot, elapsedMs } = await answer({ ...request, format: 'json' });
+    try {
+      const { columns, rows } = JSON.parse(`{${await readFile(file, 'utf8')}}`) as Pick<
+        QueryAnswer,
+        'columns' | 'rows'
+      >;
+      return { columns, rows, rowCount, truncated, snapshot, elapsedMs };
+    } finally {
+      await remove();
+    }
+  };
+
+  const close = async (): Promise<void> => {
+    executor.close();
+    await rm(dir, { recursive: true, force: true });
+  };
+  return { run, answer, close };
+}

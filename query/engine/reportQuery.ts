@@ -1,0 +1,24 @@
+import type { Registry } from '../../schemas/registry.ts';
+import { LakeError } from '../../lake/errors.ts';
+import type { QueryRequest } from './query.ts';
+import { bindReport, type ReportRequest } from '../insight/reportRun.ts';
+
+/**
+ * What a report asks of the lake, on behalf of somebody who may read these segments (none: all).
+ * @throws LakeError report_unknown, report_parameter
+ */
+export function reportQuery(
+  request: ReportRequest,
+  reader: { tenantId: string; segmentIds: readonly string[] },
+  registry: Registry,
+): QueryRequest {
+  const { sql, values, types, dates } = bindReport(request, registry);
+  const { tenantId, segmentIds } = reader;
+  if (request.segment !== undefined && segmentIds.length > 0 && !segmentIds.includes(request.segment)) {
+    throw new LakeError(
+      'report_parameter',
+      `segment ${request.segment} is not one this token reads: ${segmentIds.join(', ')}`,
+    );
+  }
+  return { tenantId, segmentIds, sql, report: { values, types }, ...dates };
+}

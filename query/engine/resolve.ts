@@ -1,0 +1,100 @@
+import { access } from 'node:fs/promises';
+import { NO_TABLE, type Snapshot } from '../../lake/delta/snapshot.ts';
+import type { Table } from '../../lake/delta/table.ts';
+import { LakeError } from '../../lake/errors.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import type { TableName } from '../../lake/layout/tables.ts';
+import type { HeldTail, LiveTail, Snapshots } from '../tail/liveTail.ts';
+
+/** As of when a query wants to see the tables. */
+export interface AsOf {
+  /**
+   * `live`: what was acknowledged, or an error; `committed`: the newest version only, which stays the same for as long as no
+   * commit comes. Absent: live where it can be had, else committed, and the answer says which.
+   */
+  snapshot?: 'live' | 'committed' | undefined;
+  /** An earlier version of the one table that the query reads. */
+  version?: number | undefined;
+}
+
+/** What the answer says of its freshness. */
+export type Liveness =
+  /** All that was acknowledged before the query came. */
+  | 'live'
+  /** As `live`, but for the newest: there is more of it than a query may read. */
+  | 'cut'
+  /** What is committed, as asked for. */
+  | 'committed'
+  /** What is committed, because the stream server did not answer. */
+  | 'unavailable';
+
+export interface Resolved {
+  snapshots: Snapshots;
+  liveness: Liveness;
+  tail?: HeldTail;
+}
+
+/**
+ * Decides which version of each needed table is read, and reads what is in the stream beyond them.
+ * @throws LakeError tail_unavailable, version_unknown, version_gone, version_ambiguous
+ */
+export async function resolve(
+  request: { tenantId: string; asOf: AsOf },
+  needed: readonly TableName[],
+  { tables, live, storage }: { tables: Record<TableName, Table>; live: LiveTail | undefined; storage: Storage },
+): Promise<Resolved> {
+  const { snapshot, version } = request.asOf;
+  if (version !== undefined) {
+    return { snapshots: await versionOf(tables, needed, version, storage), liveness: 'committed' };
+  }
+  const newest = async (names: readonly TableName[]): Promise<Snapshots> => {
+    const found = await Promise.all(names.map(async (name) => [name, await tables[name].snapshot()] as const));
+    return { events: NO_TABLE, quarantine: NO_TABLE, ...Object.fromEntries(found) };
+  };
+  if (snapshot === 'committed' || needed.length === 0)
+    return { snapshots: await newest(needed), liveness: 'committed' };
+  if (snapshot === 'live' || (live && !live.failing)) {
+    try {
+      if (!live) throw new LakeError('tail_unavailable', 'There is no stream server to ask here.');
+      // Resends are told from the events table, whatever is asked about.
+      const view = await live.view(request.tenantId, () => newest([...new Set<TableName>(['events', ...needed])]));
+      return { ...view, liveness: view.tail.cut ? 'cut' : 'live' };
+    } catch (error) {
+      const away = error instanceof LakeError && error.code === 'tail_unavailable';
+      if (snapshot === 'live' || !away) throw error;
+    }
+  }
+  return { snapshots: await newest(needed), liveness: live ? 'unavailable' : 'committed' };
+}
+
+async function versionOf(
+  tables: Record<TableName, Table>,
+  needed: readonly TableName[],
+  version: number,
+  storage: Storage,
+): Promise<Snapshots> {
+  const [name, other] = needed;
+  if (other) {
+    const both =
+      'The query reads events and quarantine, which have versions of their own: "version" goes with one of them.';
+    throw new LakeError('version_ambiguous', both);
+  }
+  const snapshots: Snapshots = { events: NO_TABLE, quarantine: NO_TABLE };
+  if (!name) return snapshots;
+  snapshots[name] = await tables[name].at(version);
+  await refuseVacuumed(snapshots[name], tables[name], storage);
+  return snapshots;
+}
+
+/** Files that a later version has removed may have been deleted since. Those of a remote store show when they are fetched. */
+async function refuseVacuumed(snapshot: Snapshot, table: Table, storage: Storage): Promise<void> {
+  const { files } = await table.snapshot();
+  for (const path of snapshot.files.keys()) {
+    const local = files.has(path) ? undefined : storage.localPath(`${table.spec.root}/${path}`);
+    if (local === undefined) continue;
+    await access(local).catch((cause: unknown) => {
+      const message = `Version ${snapshot.version} of ${table.spec.root} can no longer be read: vacuum has deleted files of it.`;
+      throw new LakeError('version_gone', message, { cause });
+    });
+  }
+}

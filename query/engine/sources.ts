@@ -1,0 +1,91 @@
+import type { AddFile } from '../../lake/delta/actions.ts';
+import { COLUMNS_TAG, columnsOf } from '../../lake/delta/schema.ts';
+import { LakeError } from '../../lake/errors.ts';
+import { TABLE_NAMES, tableRoot, type TableName } from '../../lake/layout/tables.ts';
+import type { HeldTail } from '../tail/liveTail.ts';
+import type { Lease, LocalFiles } from '../../lake/files/localFiles.ts';
+import { filesInScope, inScope, type Scope } from '../../lake/files/prune.ts';
+import type { Resolved } from './resolve.ts';
+import type { FileGroup, TableFiles } from './views.ts';
+
+/** What a query's views read, held on this machine's disk until released. */
+export interface Sources {
+  tables: Record<TableName, TableFiles>;
+  /** Every file of them, absolute. */
+  paths: string[];
+  /** Committed files by table. */
+  counts: Record<TableName, number>;
+  release(): Promise<void>;
+}
+
+/**
+ * Makes ready the files of the needed tables within a scope.
+ * @throws LakeError tables_too_large, storage_unavailable, table_corrupt, version_gone
+ */
+export async function openSources(
+  { snapshots, tail }: Resolved,
+  needed: readonly TableName[],
+  {
+    request,
+    localFiles,
+  }: { request: Scope & { tenantId: string; version?: number | undefined }; localFiles: LocalFiles },
+): Promise<Sources> {
+  const leases: Lease[] = [];
+  const release = async (): Promise<void> => {
+    for (const lease of leases.splice(0)) await lease.release();
+    await tail?.release();
+  };
+  const sources: Sources = {
+    tables: { events: { groups: [] }, quarantine: { groups: [] } },
+    paths: [],
+    counts: { events: 0, quarantine: 0 },
+    release,
+  };
+  try {
+    for (const table of TABLE_NAMES.filter((name) => needed.includes(name))) {
+      const files = filesInScope(snapshots[table], request);
+      const lease = await localFiles.lease(tableRoot(table, request.tenantId), files).catch((error: unknown) => {
+        throw request.version === undefined ? error : asGone(error, request.version);
+      });
+      leases.push(lease);
+      const fresh = tail && { paths: tailPaths(tail, table, request), above: tail.above[table] };
+      const schema = snapshots[table].metaData?.schemaString;
+      const columns = schema === undefined ? [] : columnsOf(schema, tableRoot(table, request.tenantId));
+      sources.tables[table] = { columns, groups: fileGroups(files, lease.paths), tail: fresh };
+      sources.paths.push(...lease.paths.values(), ...(fresh?.paths ?? []));
+      sources.counts[table] = files.length;
+    }
+    return sources;
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+/** A file that an old version names and the store does not have was deleted by vacuum. */
+function asGone(error: unknown, version: number): unknown {
+  if (!(error instanceof LakeError) || error.code !== 'table_corrupt') return error;
+  const message = `Version ${version} can no longer be read: vacuum has deleted files of it.`;
+  return new LakeError('version_gone', message, { cause: error });
+}
+
+/** Files of the tail with rows of a table within the scope. */
+function tailPaths({ files }: HeldTail, table: TableName, scope: Scope): string[] {
+  return files
+    .filter((file) => file.table === table && inScope({ segment: file.source.segmentId, date: file.date }, scope))
+    .map(({ localFile }) => localFile);
+}
+
+/** Files by the columns they were written with, in the order of the log; those of other writers may each have their own. */
+export function fileGroups(files: readonly AddFile[], paths: ReadonlyMap<string, string>): FileGroup[] {
+  const groups = new Map<string | undefined, string[]>();
+  for (const file of files) {
+    const path = paths.get(file.path);
+    if (path === undefined) throw new LakeError('internal', `${file.path} was not made ready`);
+    const columns = file.tags?.[COLUMNS_TAG];
+    const group = groups.get(columns);
+    if (group) group.push(path);
+    else groups.set(columns, [path]);
+  }
+  return [...groups].map(([columns, group]) => ({ paths: group, mixed: columns === undefined }));
+}

@@ -1,0 +1,35 @@
+import { LakeError } from '../../lake/errors.ts';
+
+/** Answers on disk that their callers have not taken yet: bounded, so that slow readers cannot fill it. */
+export interface Unsent {
+  /**
+   * @returns a function to call when the answer is sent or given up.
+   * @throws LakeError too_many_queries
+   */
+  add(tenantId: string): () => void;
+}
+
+export function createUnsent({ perTenant, total }: { perTenant: number; total: number }): Unsent {
+  const byTenant = new Map<string, number>();
+  let all = 0;
+  return {
+    add: (tenantId) => {
+      const own = byTenant.get(tenantId) ?? 0;
+      if (own >= perTenant || all >= total) {
+        const message = `${own >= perTenant ? own : all} answers have not been read yet. Read or close them first.`;
+        throw new LakeError('too_many_queries', message, { retryAfterSeconds: 2 });
+      }
+      byTenant.set(tenantId, own + 1);
+      all++;
+      let done = false;
+      return () => {
+        if (done) return;
+        done = true;
+        all--;
+        const left = byTenant.get(tenantId)! - 1;
+        if (left === 0) byTenant.delete(tenantId);
+        else byTenant.set(tenantId, left);
+      };
+    },
+  };
+}

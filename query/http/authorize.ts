@@ -1,0 +1,75 @@
+import type { SecretWatch } from '../../stream/secretStore.ts';
+import { hasSafeIds, keyId, secretHash, stateOf, type TokenRecord } from '../../schemas/keys.ts';
+import { isId } from '../../schemas/subjects.ts';
+import { LAKE_ERRORS, LakeError } from '../../lake/errors.ts';
+
+/** Who makes a request. */
+export type Identity =
+  | { role: 'reader'; tokenId: string; tenantId: string; segmentIds: readonly string[] }
+  | { role: 'operator'; tokenId: string };
+
+/** Whose data a request may read. */
+export interface Reader {
+  tokenId: string;
+  tenantId: string;
+  /** Empty: all segments. */
+  segmentIds: readonly string[];
+}
+
+const BEARER = /^Bearer +(\S{1,200}) *$/i;
+
+/** The header in which an operator names the tenant of a request. */
+export const TENANT_HEADER = 'x-spor-tenant';
+
+/**
+ * Who a request's `Authorization` header stands for.
+ * @throws LakeError token_missing, token_unknown, token_revoked, token_expired
+ */
+export function authenticate(tokens: SecretWatch<TokenRecord>, header: string | undefined, nowMs: number): Identity {
+  const secret = BEARER.exec(header ?? '')?.[1];
+  if (secret === undefined)
+    throw new LakeError('token_missing', 'No read token. Send it as "Authorization: Bearer rt_…".');
+  const hash = secretHash(secret);
+  const record = tokens.get(hash);
+  if (!record || (record.role !== 'operator' && !hasSafeIds(record))) {
+    throw new LakeError(
+      'token_unknown',
+      'The read token is not known here. Check it for typing errors, and that it belongs to this environment.',
+    );
+  }
+  const tokenId = keyId(hash);
+  const state = stateOf(record, nowMs);
+  if (state === 'revoked') throw new LakeError('token_revoked', `Token ${tokenId} was revoked. Use its successor.`);
+  if (state === 'expired') throw new LakeError('token_expired', `Token ${tokenId} has expired. Use its successor.`);
+  if (record.role === 'operator') return { role: 'operator', tokenId };
+  return { role: 'reader', tokenId, tenantId: record.tenantId, segmentIds: record.segmentIds ?? [] };
+}
+
+/**
+ * Whose data a request is about: the tenant of a read token, or the one an operator names.
+ * @throws LakeError tenant_missing, tenant_forbidden
+ */
+export function readerOf(identity: Identity, tenantHeader: string | undefined): Reader {
+  if (identity.role === 'operator') {
+    if (tenantHeader === undefined || !isId(tenantHeader))
+      throw new LakeError('tenant_missing', LAKE_ERRORS.tenant_missing.help);
+    return { tokenId: identity.tokenId, tenantId: tenantHeader, segmentIds: [] };
+  }
+  const { tokenId, tenantId, segmentIds } = identity;
+  if (tenantHeader !== undefined && tenantHeader !== tenantId)
+    throw new LakeError('tenant_forbidden', `Token ${tokenId} reads ${tenantId} only. Leave X-Spor-Tenant out.`);
+  return { tokenId, tenantId, segmentIds };
+}
+
+/** The failure of a request about a tenant that nobody knows. */
+export function unknownTenant(tenantId: string): LakeError {
+  return new LakeError(
+    'tenant_unknown',
+    `There is no tenant ${tenantId}: it has no key, no token and no table. GET /api/session lists those there are.`,
+  );
+}
+
+/** @throws LakeError operator_required */
+export function requireOperator(identity: Identity): void {
+  if (identity.role !== 'operator') throw new LakeError('operator_required', LAKE_ERRORS.operator_required.help);
+}

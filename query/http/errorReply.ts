@@ -1,0 +1,19 @@
+import { StreamUnavailableError } from '../../stream/errors.ts';
+import { LAKE_ERRORS, LakeError } from '../../lake/errors.ts';
+import { jsonReply, type Reply } from './route.ts';
+
+/** Any error as one of the table: an unknown one is `internal`. */
+export function asLakeError(error: unknown): LakeError {
+  if (error instanceof StreamUnavailableError)
+    return new LakeError(error.code, error.message, { retryAfterSeconds: error.retryAfterSeconds, cause: error.cause });
+  return error instanceof LakeError ? error : new LakeError('internal', LAKE_ERRORS.internal.help, { cause: error });
+}
+
+/** `{"code", "message"}`: our own text for faults on our side, whose details stay in the log. */
+export function errorReply(error: LakeError): Reply {
+  const { status, retryable, help } = LAKE_ERRORS[error.code];
+  const reply = jsonReply({ code: error.code, message: status >= 500 ? help : error.message }, status);
+  if (retryable) reply.headers['retry-after'] = String(error.retryAfterSeconds ?? 1);
+  if (status === 401) reply.headers['www-authenticate'] = 'Bearer';
+  return reply;
+}

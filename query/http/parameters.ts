@@ -1,0 +1,20 @@
+import { LakeError } from '../../lake/errors.ts';
+
+const MAX_SHOWN = 80;
+
+/**
+ * Checks that a query string has known parameters only, each once: a misspelled one would be ignored silently.
+ * @throws LakeError parameter_invalid, or the code given
+ */
+export function checkParameters(
+  query: URLSearchParams,
+  known: readonly string[],
+  code: 'parameter_invalid' | 'changes_parameter' = 'parameter_invalid',
+): void {
+  for (const name of query.keys()) {
+    const shown = JSON.stringify(name.slice(0, MAX_SHOWN).toWellFormed());
+    if (!known.includes(name))
+      throw new LakeError(code, `${shown} is not a parameter of this address: ${known.join(', ') || 'it takes none'}.`);
+    if (query.getAll(name).length > 1) throw new LakeError(code, `${shown} is given twice. Give it once.`);
+  }
+}

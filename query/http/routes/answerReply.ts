@@ -1,0 +1,61 @@
+import { answerBytes } from '../../engine/answerBytes.ts';
+import { FORMATS, type AnswerFormat } from '../../formats/formats.ts';
+import type { FileAnswer, Queries, QueryRequest } from '../../engine/query.ts';
+import type { Slots } from '../../engine/slots.ts';
+import type { Unsent } from '../../engine/unsent.ts';
+import type { Reply } from '../route.ts';
+
+/** What answers statements, and what bounds them: one of each for all routes that do. */
+export interface Answering {
+  queries: Queries;
+  slots: Slots;
+  unsent: Unsent;
+}
+
+/**
+ * Answers a statement. The answer is complete on disk before its first byte is sent: so every failure has its status and code,
+ * it says in front whether it was cut, and a slow reader holds neither a slot nor the database's memory.
+ * @param told about the answer, beside what it says itself: in front of JSON, by header in the other formats
+ */
+export async function answerReply(
+  { queries, slots, unsent }: Answering,
+  request: QueryRequest & { format: AnswerFormat; maxRows?: number | undefined },
+  told: Readonly<Record<string, string>> = {},
+): Promise<Reply> {
+  const sent = unsent.add(request.tenantId);
+  try {
+    const release = await slots.acquire(request.tenantId, request.signal);
+    try {
+      const answer = await queries.answer(request);
+      const remove = async (): Promise<void> => {
+        sent();
+        await answer.remove();
+      };
+      return fileReply({ ...answer, remove }, request.format, told);
+    } finally {
+      release();
+    }
+  } catch (error) {
+    sent();
+    throw error;
+  }
+}
+
+/**
+ * An answer's file, read as the caller takes it, and removed. What JSON has in its body, the others have in headers: `spor-rows`,
+ * `spor-truncated`, `spor-snapshot` (JSON), and `spor-…` for what is told besides.
+ */
+function fileReply(answer: FileAnswer, format: AnswerFormat, told: Readonly<Record<string, string>>): Reply {
+  const { length, pieces } = answerBytes(answer, format, told);
+  return {
+    headers: {
+      'content-type': FORMATS[format],
+      'content-length': String(length),
+      'spor-rows': String(answer.rowCount),
+      'spor-truncated': String(answer.truncated),
+      'spor-snapshot': JSON.stringify(answer.snapshot),
+      ...Object.fromEntries(Object.entries(told).map(([name, text]) => [`spor-${name}`, text])),
+    },
+    body: pieces,
+  };
+}

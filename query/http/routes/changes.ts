@@ -1,0 +1,37 @@
+import type { Registry } from '../../../schemas/registry.ts';
+import { listChanges } from '../../../lake/delta/changeList.ts';
+import { openTable } from '../../../lake/delta/table.ts';
+import { LakeError } from '../../../lake/errors.ts';
+import { readableSpec } from '../../marts/readable.ts';
+import type { Storage } from '../../../lake/storage/storage.ts';
+import { checkParameters } from '../parameters.ts';
+import { jsonReply, type Route } from '../route.ts';
+
+const PARAMETERS = ['table', 'since'];
+
+/**
+ * `GET /api/changes?since=17`: files that came into a table and left it since a version, for services that read the lake's
+ * files; without `since` all files there are. `table` is events (the default), quarantine, or the name of a mart.
+ */
+export function changesRoute({ storage, registry }: { storage: Storage; registry: Registry }): Route {
+  return {
+    method: 'GET',
+    path: '/api/changes',
+    access: 'reader',
+    parameters: 'own',
+    async handle({ query, reader: { tenantId, segmentIds } }) {
+      checkParameters(query, PARAMETERS, 'changes_parameter');
+      const spec = readableSpec(query.get('table') ?? 'events', { tenantId, segmentIds }, registry);
+      const since = sinceOf(query.get('since'));
+      return jsonReply(await listChanges(storage, openTable(storage, spec), { since, segmentIds }));
+    },
+  };
+}
+
+function sinceOf(text: string | null): number | undefined {
+  if (text === null) return undefined;
+  const version = /^(-1|\d{1,15})$/.test(text) ? Number(text) : NaN;
+  if (Number.isNaN(version))
+    throw new LakeError('changes_parameter', `since is a version of the table, such as 17; -1 is before the first.`);
+  return version;
+}

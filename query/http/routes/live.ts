@@ -1,0 +1,53 @@
+import { isId } from '../../../schemas/subjects.ts';
+import type { KeyRecord } from '../../../schemas/keys.ts';
+import type { Listed, Secrets } from '../../access/secrets.ts';
+import { LAKE_ERRORS, LakeError } from '../../../lake/errors.ts';
+import type { LiveNews, LiveViews } from '../../live/liveView.ts';
+import type { Route } from '../route.ts';
+import type { SecretsOf } from './secrets.ts';
+
+const KEY_ID = /^[0-9a-f]{16}$/;
+
+/**
+ * `GET /api/live[?key=<id>][&segment=<id>]`: what becomes of the tenant's events from now on, as server-sent events named `hello`,
+ * `events`, `skipped`, `behind` and `end`, with comments as heartbeats. Ends when the token does.
+ */
+export function liveRoute(views: LiveViews, keys: SecretsOf['keys']): Route {
+  return {
+    method: 'GET',
+    path: '/api/live',
+    access: 'reader',
+    parameters: ['key', 'segment'],
+    handle({ query, reader: { tenantId, segmentIds, tokenId }, recheck, signal }) {
+      const keyId = query.get('key') ?? undefined;
+      if (keyId !== undefined && !KEY_ID.test(keyId))
+        throw new LakeError(
+          'secret_unknown',
+          '"key" must be the id of a key, 16 hex digits; GET /api/keys lists them.',
+        );
+      if (keyId !== undefined && !ownKeys(keys(), tenantId).some(({ id }) => id === keyId))
+        throw new LakeError('secret_unknown', `${tenantId} has no key ${keyId}; GET /api/keys lists its keys.`);
+      const segment = query.get('segment');
+      if (segment !== null && !(isId(segment) && (segmentIds.length === 0 || segmentIds.includes(segment))))
+        throw new LakeError('tenant_forbidden', 'The token does not read this segment.');
+      const segments = segment === null ? segmentIds : [segment];
+      const news = views.open({ tenantId, segmentIds: segments, keyId, tokenId, recheck, signal });
+      return {
+        // A proxy that gathers the answer before passing it on would show nothing for minutes.
+        headers: { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' },
+        body: asEvents(news),
+      };
+    },
+  };
+}
+
+function ownKeys(keys: Secrets<KeyRecord> | undefined, tenantId: string): Listed<KeyRecord>[] {
+  if (!keys) throw new LakeError('tokens_unavailable', LAKE_ERRORS.tokens_unavailable.help, { retryAfterSeconds: 1 });
+  return keys.list(Date.now()).filter((key) => key.tenantId === tenantId);
+}
+
+async function* asEvents(all: AsyncIterable<LiveNews>): AsyncGenerator<string> {
+  for await (const { news, ...facts } of all) {
+    yield news === 'beat' ? ': beat\n\n' : `event: ${news}\ndata: ${JSON.stringify(facts)}\n\n`;
+  }
+}

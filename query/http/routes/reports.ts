@@ -1,0 +1,60 @@
+import type { Registry } from '../../../schemas/registry.ts';
+import { LakeError } from '../../../lake/errors.ts';
+import { reportQuery } from '../../engine/reportQuery.ts';
+import { lastDays, type ReportRequest } from '../../insight/reportRun.ts';
+import { listReports } from '../../insight/reports.ts';
+import type { AnswerFormat } from '../../formats/formats.ts';
+import type { AsOf } from '../../engine/resolve.ts';
+import { jsonReply, type Route } from '../route.ts';
+import { acceptedFormat, checkAsOf, checkFormat } from './answerFields.ts';
+import { answerReply, type Answering } from './answerReply.ts';
+
+/**
+ * `GET /api/reports`: what reports there are, with their columns, parameters and definitions. `GET /api/reports/{name}`: one
+ * of them over the reader's tenant, with the formats, limits and slots of a query; `from`, `to` (the last 28 days where absent),
+ * `segment`, `format`, `snapshot`, `version` and the parameters of the report stand in the address.
+ */
+export function reportRoutes(answering: Answering, registry: Registry): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/api/reports',
+      access: 'reader',
+      parameters: [],
+      handle: () => jsonReply({ reports: listReports() }),
+    },
+    {
+      method: 'GET',
+      path: '/api/reports/:name',
+      access: 'reader',
+      parameters: 'own',
+      handle({ request, params, query, reader, signal }) {
+        const { report, asOf, ...asked } = readAddress(params.name!, query, Date.now());
+        const format = asked.format ?? acceptedFormat(request.headers.accept);
+        const { name, from, to } = report;
+        const statement = reportQuery(report, reader, registry);
+        return answerReply(answering, { ...statement, asOf, format, signal }, { report: name, from, to });
+      },
+    },
+  ];
+}
+
+/** @throws LakeError report_parameter */
+function readAddress(
+  name: string,
+  query: URLSearchParams,
+  nowMs: number,
+): { report: ReportRequest; asOf: AsOf; format: AnswerFormat | undefined } {
+  const given = new Map<string, string>();
+  for (const [key, value] of query) {
+    if (given.has(key)) throw new LakeError('report_parameter', `${key.slice(0, 80)} is given twice`);
+    given.set(key, value);
+  }
+  const { from, to, segment, format, snapshot, version, ...parameters } = Object.fromEntries(given);
+  const period = lastDays(nowMs);
+  return {
+    report: { name, from: from ?? period.from, to: to ?? period.to, segment, parameters },
+    asOf: checkAsOf(snapshot, version, 'report_parameter'),
+    format: checkFormat(format, 'report_parameter'),
+  };
+}

@@ -1,0 +1,122 @@
+import type { Logger } from '../../../runtime/log.ts';
+import type { KeyRecord, SecretRecord, TokenRecord } from '../../../schemas/keys.ts';
+import { isId } from '../../../schemas/subjects.ts';
+import { keyRecord, tokenRecord } from '../../access/records.ts';
+import type { Secrets } from '../../access/secrets.ts';
+import { LAKE_ERRORS, LakeError } from '../../../lake/errors.ts';
+import { requireOperator, unknownTenant, type Identity } from '../authorize.ts';
+import { readJsonObject } from '../jsonBody.ts';
+import { jsonReply, type Route } from '../route.ts';
+
+/** Keys and tokens; undefined until they are known. */
+export interface SecretsOf {
+  keys: () => Secrets<KeyRecord> | undefined;
+  tokens: () => Secrets<TokenRecord> | undefined;
+}
+
+/**
+ * `GET|POST /api/keys`, `POST /api/keys/:id/revoke`, and the same for `/api/tokens`: what the console's page of keys and
+ * tokens does. Anybody with a token sees the keys of what he may read; the rest is for operators. Operator tokens are listed
+ * and revoked here, but created at the command line only.
+ *
+ * A page of another site cannot use these addresses in a visitor's name: the token is no cookie but a header, which needs a
+ * preflight that is never answered.
+ */
+export function secretRoutes(
+  secrets: SecretsOf,
+  { log, isKnownTenant: isKnown }: { log: Logger; isKnownTenant: (tenantId: string) => Promise<boolean> },
+): Route[] {
+  const audit = (action: string, identity: Identity, about: Record<string, unknown>): void =>
+    log.info({ audit: true, action, by: identity.tokenId, ...about }, 'access changed');
+  const keys = (): Secrets<KeyRecord> => known(secrets.keys());
+  const tokens = (): Secrets<TokenRecord> => known(secrets.tokens());
+
+  return [
+    {
+      method: 'GET',
+      path: '/api/keys',
+      access: 'reader',
+      parameters: [],
+      handle({ reader: { tenantId, segmentIds } }) {
+        const readable = keys()
+          .list(Date.now())
+          .filter((key) => key.tenantId === tenantId)
+          .filter((key) => segmentIds.length === 0 || segmentIds.includes(key.segmentId));
+        return jsonReply({ keys: readable });
+      },
+    },
+    {
+      method: 'POST',
+      path: '/api/keys',
+      access: 'reader',
+      createsTenant: true,
+      parameters: [],
+      async handle({ request, identity, reader: { tenantId } }) {
+        requireOperator(identity);
+        const record = keyRecord(tenantId, await readJsonObject(request), Date.now());
+        const { secret, created } = await keys().create('ik', record);
+        audit('key created', identity, { keyId: created.id, tenantId, segmentId: record.segmentId });
+        return jsonReply({ key: secret, ...created }, 201);
+      },
+    },
+    revokeRoute('/api/keys/:id/revoke', keys, (identity, { id, tenantId }) =>
+      audit('key revoked', identity, { keyId: id, tenantId }),
+    ),
+    {
+      method: 'GET',
+      path: '/api/tokens',
+      access: 'operator',
+      parameters: ['tenant'],
+      async handle({ query }) {
+        const tenant = query.get('tenant');
+        if (tenant !== null && !isId(tenant)) throw new LakeError('tenant_missing', `There is no tenant "${tenant}".`);
+        if (tenant !== null && !(await isKnown(tenant))) throw unknownTenant(tenant);
+        const listed = tokens()
+          .list(Date.now())
+          .filter(({ role, tenantId }) => tenant === null || role === 'operator' || tenantId === tenant);
+        return jsonReply({ tokens: listed });
+      },
+    },
+    {
+      method: 'POST',
+      path: '/api/tokens',
+      access: 'reader',
+      createsTenant: true,
+      parameters: [],
+      async handle({ request, identity, reader: { tenantId } }) {
+        requireOperator(identity);
+        const record = tokenRecord(tenantId, await readJsonObject(request), Date.now());
+        const { secret, created } = await tokens().create('rt', record);
+        audit('token created', identity, { tokenId: created.id, tenantId, segmentIds: record.segmentIds });
+        return jsonReply({ token: secret, ...created }, 201);
+      },
+    },
+    revokeRoute('/api/tokens/:id/revoke', tokens, (identity, { id, tenantId }) =>
+      audit('token revoked', identity, { tokenId: id, tenantId }),
+    ),
+  ];
+}
+
+function revokeRoute<T extends SecretRecord & { tenantId?: string | undefined }>(
+  path: string,
+  secrets: () => Secrets<T>,
+  audit: (identity: Identity, revoked: { id: string; tenantId?: string | undefined }) => void,
+): Route {
+  return {
+    method: 'POST',
+    path,
+    access: 'operator',
+    parameters: [],
+    async handle({ params, identity }) {
+      const revoked = await secrets().revoke(params.id!, Date.now());
+      audit(identity, revoked);
+      return jsonReply(revoked);
+    },
+  };
+}
+
+function known<T>(secrets: T | undefined): T {
+  if (secrets === undefined)
+    throw new LakeError('tokens_unavailable', LAKE_ERRORS.tokens_unavailable.help, { retryAfterSeconds: 1 });
+  return secrets;
+}

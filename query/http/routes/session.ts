@@ -1,0 +1,55 @@
+import { listTenants } from '../../../lake/layout/tenants.ts';
+import type { Storage } from '../../../lake/storage/storage.ts';
+import { jsonReply, type Route } from '../route.ts';
+import type { SecretsOf } from './secrets.ts';
+
+/** The answer of `GET /api/session`. */
+export interface Session {
+  role: 'reader' | 'operator';
+  tokenId: string;
+  label: string;
+  expiresAt?: string;
+  /** What may be chosen, in order. A token for some segments has just those. */
+  tenants: { tenantId: string; segmentIds: string[] }[];
+}
+
+/** `GET /api/session`: who a token stands for and what it may read. Tenants are those with a key, a token or a table. */
+export function sessionRoute({ keys, tokens }: SecretsOf, storage: Storage): Route {
+  return {
+    method: 'GET',
+    path: '/api/session',
+    access: 'token',
+    parameters: [],
+    async handle({ identity }) {
+      const { role, tokenId } = identity;
+      const known = new Map<string, Set<string>>();
+      const note = (tenantId: string, segmentIds: readonly string[] = []): void => {
+        const segments = known.get(tenantId) ?? new Set();
+        for (const segment of segmentIds) segments.add(segment);
+        known.set(tenantId, segments);
+      };
+      const allTokens = tokens()?.list(Date.now()) ?? [];
+      const allKeys = keys()?.list(Date.now()) ?? [];
+      if (identity.role === 'reader') {
+        note(identity.tenantId, identity.segmentIds);
+        if (identity.segmentIds.length === 0)
+          for (const key of allKeys) if (key.tenantId === identity.tenantId) note(key.tenantId, [key.segmentId]);
+      } else {
+        for (const { tenantId, segmentId } of allKeys) note(tenantId, [segmentId]);
+        for (const token of allTokens) if (token.role !== 'operator') note(token.tenantId);
+        for (const tenantId of await listTenants(storage)) note(tenantId);
+      }
+      const own = allTokens.find(({ id }) => id === tokenId);
+      const session: Session = {
+        role,
+        tokenId,
+        label: own?.label ?? '',
+        ...(own?.expiresAt === undefined ? {} : { expiresAt: own.expiresAt }),
+        tenants: [...known]
+          .map(([tenantId, segmentIds]) => ({ tenantId, segmentIds: [...segmentIds].sort() }))
+          .sort((a, b) => (a.tenantId < b.tenantId ? -1 : 1)),
+      };
+      return jsonReply(session);
+    },
+  };
+}

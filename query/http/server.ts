@@ -1,0 +1,174 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from '../../runtime/log.ts';
+import type { SecretWatch } from '../../stream/secretStore.ts';
+import type { TokenRecord } from '../../schemas/keys.ts';
+import { LAKE_ERRORS, LakeError } from '../../lake/errors.ts';
+import type { LakeMetrics } from './metrics.ts';
+import {
+  authenticate,
+  readerOf,
+  requireOperator,
+  TENANT_HEADER,
+  unknownTenant,
+  type Identity,
+  type Reader,
+} from './authorize.ts';
+import { asLakeError, errorReply } from './errorReply.ts';
+import { checkParameters } from './parameters.ts';
+import type { Call, Reply, Route } from './route.ts';
+import { createRouter, type Match, type Matches } from './router.ts';
+import { send } from './send.ts';
+
+export interface QueryServerOptions {
+  host: string;
+  port: number;
+  routes: readonly Route[];
+  metrics: LakeMetrics;
+  log: Logger;
+  /** Asked of the tenants that operators name. @throws LakeError storage_unavailable */
+  isKnownTenant: (tenantId: string) => Promise<boolean>;
+  /** Undefined until the tokens are known. */
+  tokens: () => SecretWatch<TokenRecord> | undefined;
+}
+
+export interface QueryServer {
+  port: number;
+  /** Refuses new requests for data, lets those that run end within the deadline, stops the rest, and closes. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+/** One request under way: what is learned of it for metrics and log. */
+interface Visit {
+  request: IncomingMessage;
+  response: ServerResponse;
+  startedAt: number;
+  /** Any route of the path, whatever its method. */
+  route?: Route | undefined;
+  identity?: Identity;
+  reader?: Reader;
+}
+
+/**
+ * Serves the routes (see route.ts). A caller that goes away fires its request's signal.
+ * @throws Error when the port is taken.
+ */
+export async function startQueryServer(options: QueryServerOptions): Promise<QueryServer> {
+  const { metrics, log } = options;
+  const router = createRouter(options.routes);
+  const running = new Set<AbortController>();
+  let stopping = false;
+
+  const replyTo = async (visit: Visit, signal: AbortSignal): Promise<Reply> => {
+    const { pathname, searchParams } = addressOf(visit.request);
+    const matches = router.match(pathname);
+    const method = visit.request.method ?? 'GET';
+    if (matches.size > 0 && method === 'OPTIONS') return { status: 204, headers: { allow: allowed(matches) } };
+    visit.route = [...matches.values()][0]?.route;
+    const { route, params } = matchOf(matches, method);
+    visit.route = route;
+    const call: Call = { request: visit.request, params, query: searchParams, signal };
+    if (route.access === 'open') return route.handle(call);
+    if (stopping) throw new LakeError('stopping', LAKE_ERRORS.stopping.help, { retryAfterSeconds: 1 });
+    const identify = (): Identity => identityOf(options.tokens(), visit.request);
+    visit.identity = identify();
+    const tokenCall = { ...call, identity: visit.identity, recheck: () => void identify() };
+    if (route.access === 'operator') requireOperator(visit.identity);
+    if (route.parameters !== 'own') checkParameters(searchParams, route.parameters);
+    if (route.access !== 'reader') return route.handle(tokenCall);
+    visit.reader = readerOf(visit.identity, visit.request.headers[TENANT_HEADER]?.toString());
+    const { tenantId } = visit.reader;
+    if (visit.identity.role === 'operator' && !route.createsTenant && !(await options.isKnownTenant(tenantId)))
+      throw unknownTenant(tenantId);
+    return route.handle({ ...tokenCall, reader: visit.reader });
+  };
+
+  const handle = async (visit: Visit): Promise<void> => {
+    const { request, response } = visit;
+    const gone = new AbortController();
+    running.add(gone);
+    response.once('close', () => gone.abort());
+    try {
+      await send(request, response, await replyTo(visit, gone.signal), { last: stopping });
+      note(visit);
+    } catch (thrown) {
+      const error = asLakeError(thrown);
+      note(visit, error);
+      if (response.headersSent) response.destroy();
+      else await send(request, response, refusal(error, visit, router), { last: stopping });
+    } finally {
+      running.delete(gone);
+    }
+  };
+
+  const note = ({ route, identity, reader, startedAt }: Visit, error?: LakeError): void => {
+    const elapsedMs = performance.now() - startedAt;
+    const code = error?.code ?? 'ok';
+    metrics.answered({ route: route?.path ?? 'none', code, seconds: elapsedMs / 1000 });
+    const who = { tenantId: reader?.tenantId, tokenId: identity?.tokenId };
+    const about = { route: route?.path, ...who, code, elapsedMs: Math.round(elapsedMs) };
+    if (error) log[LAKE_ERRORS[error.code].level]({ ...about, err: error }, 'request refused');
+    else log[route && route.access !== 'open' ? 'info' : 'debug'](about, 'request answered');
+  };
+
+  const server = createServer((request, response) => {
+    handle({ request, response, startedAt: performance.now() }).catch((error: unknown) => {
+      log.error({ err: error }, 'a request could not be answered');
+      response.destroy();
+    });
+  });
+  server.requestTimeout = 30_000;
+  server.listen(options.port, options.host);
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: async (deadlineMs) => {
+      stopping = true;
+      await closeServer(server, running, deadlineMs);
+    },
+  };
+}
+
+async function closeServer(server: Server, running: Set<AbortController>, deadlineMs: number): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  server.closeIdleConnections();
+  const late = setTimeout(() => {
+    for (const request of running) request.abort();
+    server.closeAllConnections();
+  }, deadlineMs);
+  await closed;
+  clearTimeout(late);
+}
+
+/** Split by hand: a path such as `//x` would be taken for a host. */
+function addressOf({ url = '/' }: IncomingMessage): { pathname: string; searchParams: URLSearchParams } {
+  const [pathname = '/', ...rest] = url.split('?');
+  return { pathname, searchParams: new URLSearchParams(`?${rest.join('?')}`) };
+}
+
+/** @throws LakeError not_found, method_not_allowed */
+function matchOf(matches: Matches, method: string): Match {
+  if (matches.size === 0) throw new LakeError('not_found', 'There is nothing at this address. Try POST /api/query.');
+  const match = matches.get(method === 'HEAD' ? 'GET' : method);
+  if (!match) throw new LakeError('method_not_allowed', `This address takes ${allowed(matches)} only.`);
+  return match;
+}
+
+/** `GET, HEAD, POST` */
+function allowed(matches: Matches): string {
+  return [...matches.keys()].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ');
+}
+
+/** @throws LakeError tokens_unavailable, and those of authenticate */
+function identityOf(tokens: SecretWatch<TokenRecord> | undefined, request: IncomingMessage): Identity {
+  if (!tokens) throw new LakeError('tokens_unavailable', LAKE_ERRORS.tokens_unavailable.help, { retryAfterSeconds: 1 });
+  return authenticate(tokens, request.headers.authorization, Date.now());
+}
+
+function refusal(error: LakeError, { request }: Visit, router: ReturnType<typeof createRouter>): Reply {
+  const reply = errorReply(error);
+  if (error.code === 'method_not_allowed') reply.headers.allow = allowed(router.match(addressOf(request).pathname));
+  return reply;
+}

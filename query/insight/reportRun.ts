@@ -1,0 +1,163 @@
+import {
+  DOUBLE,
+  DuckDBDateValue,
+  DuckDBTimestampTZValue,
+  INTEGER,
+  VARCHAR,
+  type DuckDBConnection,
+  type DuckDBMaterializedResult,
+  type DuckDBType,
+  type DuckDBValue,
+} from '@duckdb/node-api';
+import { createRegistry, type Registry } from '../../schemas/registry.ts';
+import { isDate } from '../../schemas/dateTime.ts';
+import { isId } from '../../schemas/subjects.ts';
+import { LakeError } from '../../lake/errors.ts';
+import { DAYS_AROUND, findReport, renderReport, type Report, type ReportParameter } from './reports.ts';
+
+/** What somebody asks for; texts as they come from a command line or a URL. */
+export interface ReportRequest {
+  name: string;
+  /** `2026-11-01` (its first moment, UTC) or an RFC 3339 time with a zone. */
+  from: string;
+  /** Excluded; the same forms. */
+  to: string;
+  segment?: string | undefined;
+  /** Parameters of the report by name; those left out have their defaults. */
+  parameters?: Readonly<Record<string, string | number>> | undefined;
+}
+
+/** A report ready to run: one statement and the values to bind to it. */
+export interface BoundReport {
+  report: Report;
+  sql: string;
+  values: Record<string, DuckDBValue>;
+  types: Record<string, DuckDBType>;
+  /** First and last UTC date that its files must hold; undefined where it reads all that is stored. */
+  dates: { from: string; to: string } | undefined;
+}
+
+const DAY_MS = 86_400_000;
+const FIRST_DATE_MS = Date.parse('0000-01-01T00:00:00Z');
+const LAST_DATE_MS = Date.parse('9999-12-31T00:00:00Z');
+
+/**
+ * Checks a request and turns it into a statement with values: nothing of it becomes part of the SQL.
+ * @throws LakeError report_unknown, report_parameter
+ */
+export function bindReport(request: ReportRequest, registry: Registry = createRegistry()): BoundReport {
+  const report = findReport(request.name);
+  const from = moment('from', request.from);
+  const to = moment('to', request.to);
+  if (from >= to) {
+    throw new LakeError(
+      'report_parameter',
+      `from ${request.from} is not before to ${request.to}, which is excluded: for one day, to is the day after`,
+    );
+  }
+  const sql = renderReport(report, registry);
+  const reads = (name: string): boolean => new RegExp(`\\$${name}\\b`).test(sql);
+  const before = from - (to - from);
+  const scanFrom = (reads('before') ? before : from) - DAYS_AROUND * DAY_MS;
+  const scanTo = to + DAYS_AROUND * DAY_MS;
+  const values: Record<string, DuckDBValue> = {
+    from: timestamp(from),
+    to: timestamp(to),
+    before: timestamp(before),
+    scan_from: dateValue(scanFrom),
+    scan_to: dateValue(scanTo),
+    segment: segmentValue(report, request.segment),
+    ...parameterValues(report, request.parameters ?? {}),
+  };
+  const types: Record<string, DuckDBType> = {
+    segment: VARCHAR,
+    ...Object.fromEntries(report.parameters.map(({ name, type }) => [name, type === 'INTEGER' ? INTEGER : DOUBLE])),
+  };
+  const used = <T>(record: Record<string, T>): Record<string, T> =>
+    Object.fromEntries(Object.entries(record).filter(([name]) => reads(name)));
+  // Orders are told apart over all that is stored, so files of other days may be left out only where no order is read.
+  const readsAll = report.allHistory || /^orders AS /m.test(sql);
+  return {
+    report,
+    sql,
+    values: used(values),
+    types: used(types),
+    dates: readsAll ? undefined : { from: isoDate(scanFrom), to: isoDate(scanTo) },
+  };
+}
+
+/**
+ * Runs a report over `events_all` and `quarantine_all` of a connection that has the macros (insightMacros in views.ts).
+ * @returns a result with all its rows.
+ */
+export function runReport(
+  connection: DuckDBConnection,
+  { sql, values, types }: BoundReport,
+): Promise<DuckDBMaterializedResult> {
+  return connection.run(sql, values, types);
+}
+
+/** The last days up to and with today, by UTC, as a report's period. */
+export function lastDays(nowMs: number, days = 28): { from: string; to: string } {
+  const tomorrow = (Math.floor(nowMs / DAY_MS) + 1) * DAY_MS;
+  return { from: isoDate(tomorrow - days * DAY_MS), to: isoDate(tomorrow) };
+}
+
+/** A moment in Unix milliseconds. */
+function moment(name: string, text: string): number {
+  const zoned = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d))?$/.test(text);
+  const at = zoned ? Date.parse(text) : NaN;
+  // Date.parse takes 31 February for 3 March.
+  if (Number.isFinite(at) && isDate(text.slice(0, 10))) return at;
+  throw new LakeError(
+    'report_parameter',
+    `${name} ${JSON.stringify(text)} is no date: write 2026-11-23 (UTC) or a time with its zone, 2026-11-23T10:00:00Z`,
+  );
+}
+
+function segmentValue(report: Report, segment: string | undefined): string | null {
+  if (segment === undefined) return null;
+  if (report.segment === undefined) {
+    throw new LakeError('report_parameter', `${report.name} is of the whole tenant: leave segment out`);
+  }
+  if (isId(segment)) return segment;
+  throw new LakeError('report_parameter', `segment ${JSON.stringify(segment)} is not the id of a segment`);
+}
+
+function parameterValues(report: Report, given: NonNullable<ReportRequest['parameters']>): Record<string, number> {
+  const unknown = Object.keys(given).find((name) => report.parameters.every((parameter) => parameter.name !== name));
+  if (unknown !== undefined) {
+    const names = report.parameters.map(({ name }) => name).join(', ');
+    throw new LakeError(
+      'report_parameter',
+      `${report.name} has no parameter ${JSON.stringify(unknown)}: it has ${names || 'none'}`,
+    );
+  }
+  return Object.fromEntries(report.parameters.map((parameter) => [parameter.name, numberValue(parameter, given)]));
+}
+
+function numberValue(
+  { name, type, ...parameter }: ReportParameter,
+  given: NonNullable<ReportRequest['parameters']>,
+): number {
+  const text = String(given[name] ?? parameter.default);
+  // Number takes blanks, hex and exponents, and nothing at all for 0.
+  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
+  const fits = type === 'INTEGER' ? Number.isInteger(value) && value <= 2_147_483_647 : Number.isFinite(value);
+  if (fits && value > 0) return value;
+  throw new LakeError('report_parameter', `${name} must be a ${type === 'INTEGER' ? 'whole ' : ''}number above 0`);
+}
+
+function timestamp(ms: number): DuckDBTimestampTZValue {
+  return new DuckDBTimestampTZValue(BigInt(ms) * 1_000n);
+}
+
+function dateValue(ms: number): DuckDBDateValue {
+  return new DuckDBDateValue(Math.floor(ms / DAY_MS));
+}
+
+/** The UTC date of a moment as a partition's value: those beyond the years with four digits are the last such day. */
+function isoDate(ms: number): string {
+  const within = Math.min(Math.max(ms, FIRST_DATE_MS), LAST_DATE_MS);
+  return new Date(within).toISOString().slice(0, 10);
+}

@@ -1,0 +1,81 @@
+import type { Registry } from '../../schemas/registry.ts';
+import { DAYS_AROUND, listReports, type Report } from './reports.ts';
+import { insightMacros, insightViews } from './views.ts';
+
+const TITLES: Record<string, string> = {
+  search: 'Search',
+  product: 'Products',
+  commercial: 'Commerce',
+  personalization: 'Personalization',
+  quality: 'Quality of the data',
+};
+
+/** docs/reports.md: every report, view and macro, from the comments at the head of their files. */
+export function reportsPage(registry: Registry): string {
+  const reports = listReports();
+  const groups = Object.keys(TITLES).map((group) => {
+    const sections = reports.filter((report) => report.group === group).map(reportSection);
+    return `## ${TITLES[group]}\n\n${sections.join('\n')}`;
+  });
+  const views = insightViews(registry).map(
+    ({ name, description }) => `### ${name}\n\n${commentAsMarkdown(description)}\n`,
+  );
+  const macros = insightMacros().map(({ name, description }) => `- \`${name}\`: ${description.replaceAll('\n', ' ')}`);
+  return `<!-- Made from lake/insight by "npx vitest run test/query/insight/definitions.test.ts -u". Do not edit. -->
+
+# Reports and views
+
+Each report is one SQL file in \`query/insight/reports/\`, each view one in \`query/insight/views/\`; this page is made from their
+comments. Tests compare every report with a calculation of its own in TypeScript over a simulated shop whose chains from
+search to order are known.
+
+Ask with \`npx spor report\` or \`GET /api/reports/{name}\`; answers come as JSON, NDJSON, CSV, Parquet or Arrow, see
+[data-scientist.md](data-scientist.md#reports).
+
+- A period begins with \`from\` and ends before \`to\`. Both are dates (their first moment in UTC) or times with a zone.
+- **All days are UTC days**, so every day has 24 hours, also where clocks change, and a visit over midnight is one visit.
+- Events of bots are flagged and left out (view \`events_with_bots\`).
+- An order counts once by its orderId, whatever sent it and how often (view \`orders\`).
+- Amounts of different currencies are never added.
+- NULL means unknown, 0 means none. Measures of clicks, cart adds and orders are NULL where the shop sent no such event in
+  the period or the ${DAYS_AROUND} days before and after it.
+- What came of a search or click counts for the period of the search or click, so recent numbers still rise: a chain may
+  take up to 7 days. A report reads the period and the ${DAYS_AROUND} days before and after it; a searchId that refers to an older search
+  stays \`given\`, but its phrase is not looked up.
+
+${groups.join('\n')}
+## Views
+
+SQL reads these views of a tenant. A later one is made of earlier ones.
+
+${views.join('\n')}
+## Macros
+
+${macros.join('\n')}
+`;
+}
+
+function reportSection(report: Report): string {
+  const facts = [
+    `A row is ${report.row}.`,
+    `Period: ${report.period}.`,
+    report.segment === undefined ? 'Takes no segment: it is of the whole tenant.' : `Segment: ${report.segment}.`,
+    `NULL or 0: ${report.nulls}`,
+    `Needs: ${report.needs}`,
+    `Source: ${report.source}`,
+    ...report.parameters.map(
+      ({ name, default: value, description }) => `\`${name}\` (default ${value}): ${description}.`,
+    ),
+  ];
+  const columns = report.columns.map(({ name, description }) => `  - \`${name}\`: ${description}`);
+  return `### ${report.name}\n\n${report.summary}\n\n${facts.map((fact) => `- ${fact}`).join('\n')}\n- Columns:\n${columns.join('\n')}\n`;
+}
+
+/** Indented lines of a comment are a list of its own form: kept as they stand. */
+function commentAsMarkdown(comment: string): string {
+  const paragraphs = comment.split('\n\n').map((paragraph) => {
+    const indented = paragraph.split('\n').some((line) => line.startsWith(' '));
+    return indented ? `\`\`\`text\n${paragraph}\n\`\`\`` : paragraph;
+  });
+  return paragraphs.join('\n\n');
+}

@@ -1,0 +1,206 @@
+import type { Logger } from '../../runtime/log.ts';
+import type { NatsConnection } from '../../stream/nats.ts';
+import type { Registry } from '../../schemas/registry.ts';
+import { LAKE_ERRORS, LakeError } from '../../lake/errors.ts';
+import { StreamUnavailableError } from '../../stream/errors.ts';
+import { followTenant, type FollowedMessage } from '../../stream/follow.ts';
+import { liveEvents, type LiveEvent } from './verdicts.ts';
+
+/** What a live view is told, in order: `hello` once, then anything, and `end` when it is ended from here. */
+export type LiveNews =
+  | { news: 'hello'; tenantId: string; at: string }
+  | { news: 'events'; events: LiveEvent[] }
+  /** Events that came faster than they can be shown. */
+  | { news: 'skipped'; events: number }
+  /** Messages left out because the view fell too far behind. */
+  | { news: 'behind'; messages: number }
+  | { news: 'beat' }
+  | { news: 'end'; code: string; message: string };
+
+export interface LiveRequest {
+  tenantId: string;
+  /** Empty: all segments. */
+  segmentIds: readonly string[];
+  /** Only events of this key. */
+  keyId?: string | undefined;
+  tokenId: string;
+  signal: AbortSignal;
+  /** Throws LakeError where the token does not work any more. */
+  recheck: () => void;
+}
+
+export interface LiveViews {
+  /**
+   * News of a tenant's events from now on, until the caller goes away or his token ends.
+   * @throws LakeError too_many_viewers; StreamUnavailableError
+   */
+  open(request: LiveRequest): AsyncIterable<LiveNews>;
+  /** Views that are open. */
+  readonly count: number;
+  close(): void;
+}
+
+const MOST_VIEWS = 32;
+const MOST_VIEWS_PER_TOKEN = 4;
+/** More than anybody reads; what is beyond is counted. */
+const MOST_EVENTS_PER_SECOND = 50;
+/** Messages behind the newest at which a view goes on from now instead. */
+const MOST_BEHIND = 256;
+const CHECK_MS = 1_000;
+const BEAT_MS = 10_000;
+
+/** Live views for people who debug an integration: exact, bounded, and dropped rather than late. */
+export function createLiveViews(options: {
+  connection: () => NatsConnection | undefined;
+  registry: Registry;
+  log: Logger;
+}): LiveViews {
+  const { registry, log } = options;
+  const closed = new AbortController();
+  const byToken = new Map<string, number>();
+  let count = 0;
+
+  async function* open(request: LiveRequest): AsyncGenerator<LiveNews> {
+    const ofToken = byToken.get(request.tokenId) ?? 0;
+    if (count >= MOST_VIEWS || ofToken >= MOST_VIEWS_PER_TOKEN)
+      throw new LakeError('too_many_viewers', LAKE_ERRORS.too_many_viewers.help, { retryAfterSeconds: 5 });
+    count++;
+    byToken.set(request.tokenId, ofToken + 1);
+    try {
+      yield* news(request);
+    } finally {
+      count--;
+      const left = byToken.get(request.tokenId)! - 1;
+      if (left === 0) byToken.delete(request.tokenId);
+      else byToken.set(request.tokenId, left);
+    }
+  }
+
+  async function* news(request: LiveRequest): AsyncGenerator<LiveNews> {
+    const connection = options.connection();
+    if (!connection) throw new StreamUnavailableError();
+    const { tenantId, segmentIds, keyId } = request;
+    const ended = AbortSignal.any([request.signal, closed.signal]);
+    let following = await followTenant(connection, { tenantId, segmentIds });
+    let next = following.messages[Symbol.asyncIterator]();
+    let arriving = next.next();
+    const clock = createClock(ended);
+    try {
+      yield { news: 'hello', tenantId, at: new Date().toISOString() };
+      while (!ended.aborted) {
+        const arrived = await Promise.race([arriving, clock.tick()]);
+        if (ended.aborted) return;
+        if (clock.checkIsDue()) {
+          const refusal = refusalOf(request.recheck);
+          if (refusal) return void (yield { news: 'end', code: refusal.code, message: refusal.message });
+        }
+        if (arrived === 'tick') {
+          if (clock.beatIsDue()) yield { news: 'beat' };
+          continue;
+        }
+        if (arrived.done) {
+          const { help } = LAKE_ERRORS.stream_unavailable;
+          return void (yield { news: 'end', code: 'stream_unavailable', message: help });
+        }
+        const message = arrived.value;
+        yield* told(message, clock.allowance(MOST_EVENTS_PER_SECOND), keyId);
+        if (message.pending > MOST_BEHIND) {
+          following.stop();
+          following = await followTenant(connection, { tenantId, segmentIds });
+          next = following.messages[Symbol.asyncIterator]();
+          yield { news: 'behind', messages: message.pending };
+        }
+        arriving = next.next();
+      }
+    } finally {
+      clock.stop();
+      following.stop();
+    }
+  }
+
+  function* told(message: FollowedMessage, allowance: Allowance, keyId: string | undefined): Generator<LiveNews> {
+    try {
+      const { events, left } = liveEvents(message, { most: allowance.left, keyId }, registry);
+      allowance.take(events.length);
+      if (events.length > 0) yield { news: 'events', events };
+      if (left > 0) yield { news: 'skipped', events: left };
+    } catch (error) {
+      log.warn({ err: error, subject: message.subject, sequence: message.sequence }, 'a message cannot be shown live');
+    }
+  }
+
+  return {
+    open,
+    get count() {
+      return count;
+    },
+    close: () => closed.abort(),
+  };
+}
+
+function refusalOf(recheck: () => void): LakeError | undefined {
+  try {
+    recheck();
+    return undefined;
+  } catch (error) {
+    if (error instanceof LakeError) return error;
+    throw error;
+  }
+}
+
+interface Allowance {
+  readonly left: number;
+  take(events: number): void;
+}
+
+interface Clock {
+  /** Resolves at the next second, or when the signal fires. */
+  tick(): Promise<'tick'>;
+  /** Whether a second, or a heartbeat's time, has gone by since it last was. */
+  checkIsDue(): boolean;
+  beatIsDue(): boolean;
+  /** What may still be shown in this second. */
+  allowance(perSecond: number): Allowance;
+  stop(): void;
+}
+
+function createClock(ended: AbortSignal): Clock {
+  let wake: () => void = () => undefined;
+  const timer = setInterval(() => wake(), CHECK_MS);
+  const onEnd = (): void => wake();
+  ended.addEventListener('abort', onEnd);
+  let checkedAt = performance.now();
+  let beatAt = checkedAt;
+  let second = 0;
+  let taken = 0;
+  return {
+    tick: () =>
+      ended.aborted
+        ? Promise.resolve('tick')
+        : new Promise((resolve) => {
+            wake = () => resolve('tick');
+          }),
+    checkIsDue: () => {
+      const due = performance.now() - checkedAt >= CHECK_MS;
+      if (due) checkedAt = performance.now();
+      return due;
+    },
+    beatIsDue: () => {
+      const due = performance.now() - beatAt >= BEAT_MS;
+      if (due) beatAt = performance.now();
+      return due;
+    },
+    allowance: (perSecond) => {
+      const now = Math.floor(performance.now() / 1000);
+      if (now !== second) [second, taken] = [now, 0];
+      return {
+        left: perSecond - taken,
+        take: (events) => void (taken += events),
+      };
+    },
+    stop: () => {
+      clearInterval(timer);
+      ended.removeEventListener('abort', onEnd);
+    },
+  };
+}

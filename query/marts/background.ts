@@ -1,0 +1,39 @@
+import { join } from 'node:path';
+import type { Logger } from '../../runtime/log.ts';
+import type { Resources } from '../../runtime/resources.ts';
+import type { Registry } from '../../schemas/registry.ts';
+import type { LocalFiles } from '../../lake/files/localFiles.ts';
+import type { Slots } from '../engine/slots.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import { createMartsKeeper } from './keeper.ts';
+
+/** A process that starts has other things to do. */
+const FIRST_AFTER_MS = 60_000;
+
+/** Refreshes marts until the process stops; a refresh takes a query's slot, so that it waits for them and they for it. */
+export function keepMarts(options: {
+  storage: Storage;
+  registry: Registry;
+  localFiles: LocalFiles;
+  config: { martsSeconds: number; queryMemoryMb: number; queryThreads: number };
+  /** The process's work folder. */
+  dir: string;
+  slots: Slots;
+  log: Logger;
+  resources: Resources;
+}): void {
+  const { config, dir, slots, resources, ...lake } = options;
+  const keeper = createMartsKeeper({
+    ...lake,
+    workDir: join(dir, 'marts'),
+    memoryMb: config.queryMemoryMb,
+    threads: config.queryThreads,
+    turn: (tenantId, signal) => slots.acquire(tenantId, signal),
+  });
+  const stop = new AbortController();
+  const keeping = keeper.keepUp({ everyMs: config.martsSeconds * 1_000, firstAfterMs: FIRST_AFTER_MS }, stop.signal);
+  resources.add('marts', stop, async () => {
+    stop.abort();
+    await keeping;
+  });
+}

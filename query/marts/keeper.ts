@@ -1,0 +1,121 @@
+import { join } from 'node:path';
+import type { Logger } from '../../runtime/log.ts';
+import { delay } from '../../runtime/retry.ts';
+import type { Registry } from '../../schemas/registry.ts';
+import { duckdbCheckpoints } from '../../lake/delta/checkpointParquet.ts';
+import { openTable } from '../../lake/delta/table.ts';
+import { Engine } from '../../lake/duckdb/engine.ts';
+import { cleanLog } from '../../lake/maintenance/logCleanup.ts';
+import { listTenants } from '../../lake/layout/tenants.ts';
+import { vacuum } from '../../lake/maintenance/vacuum.ts';
+import type { LocalFiles } from '../../lake/files/localFiles.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import { listMarts, martSpec } from './mart.ts';
+import { refreshMarts, type MartReport } from './refresh.ts';
+
+export interface MartsKeeperOptions {
+  storage: Storage;
+  registry: Registry;
+  localFiles: LocalFiles;
+  /** A folder of its own. */
+  workDir: string;
+  memoryMb: number;
+  threads: number;
+  log: Logger;
+  /** Lets somebody else go first; what it returns is called when a tenant is done. By default nobody has to wait. */
+  turn?: (tenantId: string, signal: AbortSignal) => Promise<() => void>;
+}
+
+export interface MartsKeeper {
+  /** Refreshes the marts of one tenant and deletes what they no longer need. @throws LakeError */
+  refresh(tenantId: string, signal?: AbortSignal): Promise<MartReport[]>;
+  /**
+   * Goes round the tenants, at most once every `everyMs`, until the signal is given. Never throws: what fails is logged, and
+   * tried again on the next round.
+   */
+  keepUp(
+    options: { everyMs: number; firstAfterMs?: number; tenantIds?: readonly string[]; onTenant?: OnTenant },
+    signal: AbortSignal,
+  ): Promise<void>;
+}
+
+type OnTenant = (tenantId: string, outcome: MartReport[] | Error) => void;
+
+/** So that queries, flushes and receivers go first: a refresh after a burst reads all of it. */
+const NICENESS = 10;
+const HOUR_MS = 3_600_000;
+/** Replaced files of a mart: readers have this long to finish with a version. */
+const GRACE_MS = 24 * HOUR_MS;
+/** How long a consumer may stay away and still go on from the version it knows. */
+const LOG_RETENTION_MS = 7 * 24 * HOUR_MS;
+const TIDY_EVERY_MS = 6 * HOUR_MS;
+
+/** Keeps marts up beside other work. Any number of processes may do so for the same tenant: commits decide. */
+export function createMartsKeeper(options: MartsKeeperOptions): MartsKeeper {
+  const { storage, registry, workDir, log } = options;
+  /** When each tenant's marts were last tidied; the first time a while after the start, which has other things to do. */
+  const tidied = new Map<string, number>();
+  const startedAt = Date.now();
+
+  const tidy = async (tenantId: string, signal: AbortSignal | undefined): Promise<void> => {
+    if (Date.now() - (tidied.get(tenantId) ?? startedAt) < TIDY_EVERY_MS) return;
+    tidied.set(tenantId, Date.now());
+    for (const mart of listMarts(registry)) {
+      const table = openTable(storage, martSpec(mart, tenantId));
+      await cleanLog(storage, table.spec.root, { retentionMs: LOG_RETENTION_MS, checkpoints: duckdbCheckpoints() });
+      await vacuum(storage, table, { graceMs: GRACE_MS, ...(signal ? { signal } : {}) });
+    }
+  };
+
+  const refresh = async (tenantId: string, signal?: AbortSignal): Promise<MartReport[]> => {
+    const { memoryMb, threads } = options;
+    const dir = join(workDir, 'engine');
+    const engine = new Engine({ dir, memory: `${memoryMb}MiB`, threads, niceness: NICENESS, log });
+    try {
+      const reports = await refreshMarts(tenantId, { ...options, engine, workDir: join(workDir, 'files') }, signal);
+      await tidy(tenantId, signal);
+      return reports;
+    } finally {
+      await engine.close();
+    }
+  };
+
+  const visit = async (tenantId: string, signal: AbortSignal): Promise<MartReport[] | Error> => {
+    try {
+      const release = await options.turn?.(tenantId, signal);
+      try {
+        return await refresh(tenantId, signal);
+      } finally {
+        release?.();
+      }
+    } catch (error) {
+      if (!signal.aborted) log.warn({ err: error, tenantId }, 'marts could not be refreshed, trying again later');
+      return error instanceof Error ? error : new Error(String(error));
+    }
+  };
+
+  return {
+    refresh,
+    keepUp: async ({ everyMs, firstAfterMs = 0, tenantIds, onTenant }, signal) => {
+      await delay(Math.min(everyMs, firstAfterMs), signal);
+      while (!signal.aborted) {
+        const nextAt = Date.now() + everyMs;
+        for (const tenantId of tenantIds ?? (await tenantsOf(storage, log))) {
+          if (signal.aborted) return;
+          const outcome = await visit(tenantId, signal);
+          if (!signal.aborted) onTenant?.(tenantId, outcome);
+        }
+        await delay(Math.max(0, nextAt - Date.now()), signal);
+      }
+    },
+  };
+}
+
+async function tenantsOf(storage: Storage, log: Logger): Promise<string[]> {
+  try {
+    return await listTenants(storage);
+  } catch (error) {
+    log.warn({ err: error }, 'tenants could not be listed to refresh their marts, trying again later');
+    return [];
+  }
+}

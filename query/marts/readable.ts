@@ -1,0 +1,34 @@
+import type { Registry } from '../../schemas/registry.ts';
+import type { TableSpec } from '../../lake/delta/table.ts';
+import { LakeError } from '../../lake/errors.ts';
+import { TABLE_NAMES, tableSpec } from '../../lake/layout/tables.ts';
+import { listMarts, martSpec } from './mart.ts';
+
+/**
+ * The table of a name: events, quarantine, or a mart. Marts are of the whole tenant, so they take a reader of all segments.
+ * @throws LakeError changes_unknown, changes_parameter
+ */
+export function readableSpec(
+  name: string,
+  { tenantId, segmentIds }: { tenantId: string; segmentIds: readonly string[] },
+  registry: Registry,
+): TableSpec {
+  const table = TABLE_NAMES.find((known) => known === name);
+  if (table) return tableSpec(table, tenantId, registry);
+  const marts = listMarts(registry);
+  const mart = marts.find((known) => known.name === name);
+  if (!mart) {
+    const names = [...TABLE_NAMES, ...marts.map((known) => known.name)].join(', ');
+    throw new LakeError(
+      'changes_unknown',
+      `There is no table ${JSON.stringify(name.slice(0, 80))}. Choose one of ${names}.`,
+    );
+  }
+  if (segmentIds.length > 0) {
+    throw new LakeError(
+      'changes_parameter',
+      `${name} is of the whole tenant, and this token reads ${segmentIds.join(', ')} only.`,
+    );
+  }
+  return martSpec(mart, tenantId);
+}

@@ -1,0 +1,221 @@
+import { mkdir, rm } from 'node:fs/promises';
+import type { Logger } from '../../runtime/log.ts';
+import type { Registry } from '../../schemas/registry.ts';
+import type { AddFile } from '../../lake/delta/actions.ts';
+import type { Snapshot } from '../../lake/delta/snapshot.ts';
+import { openTable, TxnConflict, type Table } from '../../lake/delta/table.ts';
+import { maybeCheckpoint } from '../../lake/maintenance/checkpoints.ts';
+import type { LocalFiles } from '../../lake/files/localFiles.ts';
+import { openCatalog, type ViewCatalog } from '../engine/views.ts';
+import type { SqlEngine } from '../../lake/duckdb/sqlEngine.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import { tableSpec } from '../../lake/layout/tables.ts';
+import { daysOf, dirtyDays, eventChanges, type EventChanges } from './dirtyDays.ts';
+import { isDaily, listMarts, martSpec, type Mart } from './mart.ts';
+import { ordersSentAgain, readDay, readMarts, type EventSource } from './sources.ts';
+import { writeMart, type WrittenFile } from './workbench.ts';
+
+export interface MartsOptions {
+  storage: Storage;
+  registry: Registry;
+  localFiles: LocalFiles;
+  engine: SqlEngine;
+  /** Emptied when a refresh begins. */
+  workDir: string;
+  log: Logger;
+}
+
+/** What became of one mart. */
+export interface MartReport {
+  mart: string;
+  /** current: nothing had changed; refreshed; conflict: another refresh or an erasure was faster, and the next goes on from there. */
+  outcome: 'current' | 'refreshed' | 'conflict';
+  /** Partitions that were made anew, of a daily mart. */
+  days: number;
+  rows: number;
+  elapsedMs: number;
+}
+
+/** How far a mart is: what it was made from, and by which definition. */
+interface Cursor {
+  appId: string;
+  version: number;
+  expected: number | undefined;
+}
+
+/** A mart already refreshed, with the state that summaries read. */
+interface Refreshed {
+  table: Table;
+  snapshot: Snapshot;
+  /** The version of the events that its rows are of, or an older one. */
+  eventsVersion: number;
+}
+
+const UPLOADS_AT_ONCE = 8;
+
+/**
+ * Brings the marts of a tenant up to the newest version of its events, reading only what can have changed. Each mart's commit
+ * names the version it was made from (`txn`), so that a refresh which is killed, or runs twice at once, leaves every mart as of
+ * one version or another, and the next one goes on from there.
+ * @throws LakeError storage_unavailable, table_corrupt, tables_too_large
+ */
+export async function refreshMarts(
+  tenantId: string,
+  options: MartsOptions,
+  signal?: AbortSignal,
+): Promise<MartReport[]> {
+  const { storage, registry, workDir } = options;
+  await rm(workDir, { recursive: true, force: true });
+  await mkdir(workDir, { recursive: true });
+  const events = openTable(storage, tableSpec('events', tenantId, registry));
+  const refresh = new Refresh(options, events, await events.snapshot());
+  const reports: MartReport[] = [];
+  if (refresh.snapshot.version < 0) return reports;
+  for (const mart of listMarts(registry)) {
+    signal?.throwIfAborted();
+    reports.push(await refresh.mart(mart, openTable(storage, martSpec(mart, tenantId))));
+  }
+  return reports;
+}
+
+/** One refresh of one tenant: every mart is made from the same version of the events. */
+class Refresh {
+  readonly snapshot: Snapshot;
+  readonly #options: MartsOptions;
+  readonly #source: EventSource;
+  readonly #catalog: ViewCatalog;
+  /** Those already refreshed, by name. */
+  readonly #marts = new Map<string, Refreshed>();
+  /** Most marts stand at the same version: what has changed since, by version. */
+  readonly #changes = new Map<number, { changes: EventChanges; orderDays: Set<string> } | undefined>();
+
+  constructor(options: MartsOptions, events: Table, snapshot: Snapshot) {
+    this.#options = options;
+    this.snapshot = snapshot;
+    this.#catalog = openCatalog(options.registry);
+    this.#source = { ...options, root: events.spec.root, snapshot, catalog: this.#catalog };
+  }
+
+  async mart(mart: Mart, table: Table): Promise<MartReport> {
+    const startedAt = performance.now();
+    const before = await table.snapshot();
+    const cursor = this.#cursor(mart, before);
+    let eventsVersion = this.#eventsVersion(mart);
+    const report: MartReport = { mart: mart.name, outcome: 'current', days: 0, rows: 0, elapsedMs: 0 };
+    if (cursor.version !== cursor.expected) {
+      const made = isDaily(mart) ? await this.#days(mart, before, cursor) : await this.#summary(mart, before);
+      const committed = await this.#commit(table, { ...made, eventsVersion }, cursor);
+      // Somebody else's commit: of a summary nobody knows what it was made from.
+      if (!committed) eventsVersion = -1;
+      report.outcome = committed ? 'refreshed' : 'conflict';
+      report.days = made.days;
+      report.rows = made.written.reduce((sum, { file }) => sum + file.rows, 0);
+      await maybeCheckpoint(table, this.#options.log);
+    }
+    const snapshot = await table.snapshot();
+    if (isDaily(mart)) eventsVersion = snapshot.txns.get(cursor.appId) ?? -1;
+    this.#marts.set(mart.name, { table, snapshot, eventsVersion });
+    return { ...report, elapsedMs: Math.round(performance.now() - startedAt) };
+  }
+
+  /** A table that was made anew, or a mart that is defined anew, has another appId: then nothing of it is known yet. */
+  #cursor(mart: Mart, { txns }: Snapshot): Cursor {
+    const id = isDaily(mart)
+      ? `events@${this.snapshot.metaData?.id}`
+      : mart.reads.map((name) => `${name}@${this.#read(name).snapshot.metaData?.id}`).join('+');
+    const version = isDaily(mart)
+      ? this.snapshot.version
+      : mart.reads.reduce((sum, name) => sum + this.#read(name).snapshot.version, 0);
+    const appId = `${id}#${mart.definition}`;
+    return { appId, version, expected: txns.get(appId) };
+  }
+
+  /** What a mart made now is made from. */
+  #eventsVersion(mart: Mart): number {
+    return Math.min(this.snapshot.version, ...mart.reads.map((name) => this.#read(name).eventsVersion));
+  }
+
+  async #days(mart: Mart, before: Snapshot, { expected }: Cursor): Promise<Made> {
+    const known = new Set([...daysOf(this.snapshot), ...daysOf(before)]);
+    const since = expected === undefined ? undefined : await this.#changesSince(expected);
+    const days = since ? dirtyDays(mart, since.changes, { known, orderDays: since.orderDays }) : [...known].sort();
+    const written: WrittenFile[] = [];
+    for (const day of days) {
+      const file = await readDay(this.#source, mart, day, (from, sql) =>
+        writeMart(mart, { ...this.#options, from, sql, partition: { date: day } }),
+      );
+      if (file) written.push(file);
+    }
+    const replaced = new Set(days);
+    const remove = [...before.files.values()].filter(({ partitionValues: { date } }) => replaced.has(date ?? ''));
+    return { written, remove, days: days.length };
+  }
+
+  async #summary(mart: Mart, before: Snapshot): Promise<Made> {
+    const read = mart.reads.map((name) => ({ name, ...this.#read(name) }));
+    const written = await readMarts(this.#options.localFiles, read, (from) =>
+      writeMart(mart, { ...this.#options, from, sql: mart.sql, partition: {} }),
+    );
+    return { written: written ? [written] : [], remove: [...before.files.values()], days: 0 };
+  }
+
+  /** False when another refresh was faster, or somebody was erased from the events meanwhile. */
+  async #commit(
+    table: Table,
+    { written, remove, eventsVersion }: Made & { eventsVersion: number },
+    txn: Cursor,
+  ): Promise<boolean> {
+    const { storage, log } = this.#options;
+    const { root } = table.spec;
+    const unusedSinceMs = Date.now();
+    const queue = [...written];
+    const uploader = async (): Promise<void> => {
+      for (let next = queue.pop(); next; next = queue.pop())
+        await storage.upload(`${root}/${next.file.path}`, next.localFile);
+    };
+    try {
+      await Promise.all(Array.from({ length: UPLOADS_AT_ONCE }, uploader));
+      const add = written.map(({ file }) => file);
+      const info = {
+        operation: 'WRITE',
+        operationParameters: { mode: 'Overwrite', eventsVersion: String(txn.version) },
+      };
+      const madeFrom = { tableId: this.snapshot.metaData!.id, version: eventsVersion };
+      // Made by this definition for the first time, the mart is made whole, and its columns may have other types than before.
+      const overwriteSchema = txn.expected === undefined;
+      await table.replace({ remove, add, dataChange: true, unusedSinceMs, madeFrom, txn, overwriteSchema, info });
+      return true;
+    } catch (error) {
+      if (!(error instanceof TxnConflict)) throw error;
+      const { files } = await table.snapshot();
+      const unused = written.filter(({ file }) => !files.has(file.path));
+      await storage.delete(unused.map(({ file }) => `${root}/${file.path}`));
+      log.info({ root, reason: error.message }, 'a mart was changed by another process, it is refreshed the next time');
+      return false;
+    } finally {
+      for (const { localFile } of written) await rm(localFile, { force: true });
+    }
+  }
+
+  async #changesSince(version: number): Promise<{ changes: EventChanges; orderDays: Set<string> } | undefined> {
+    if (!this.#changes.has(version)) {
+      const range = { after: version, upTo: this.snapshot.version };
+      const changes = await eventChanges(this.#options.storage, this.#source.root, range);
+      this.#changes.set(version, changes && { changes, orderDays: await ordersSentAgain(this.#source, changes.added) });
+    }
+    return this.#changes.get(version);
+  }
+
+  #read(name: string): Refreshed {
+    const mart = this.#marts.get(name);
+    if (!mart) throw new Error(`mart ${name} is read before it is refreshed`);
+    return mart;
+  }
+}
+
+/** New files of a mart and those they replace. */
+interface Made {
+  written: WrittenFile[];
+  remove: AddFile[];
+  days: number;
+}

@@ -1,0 +1,53 @@
+import { LakeError, type LakeErrorCode } from '../../lake/errors.ts';
+
+/** What DuckDB's own kind of error, the first words of its message, means for the caller. */
+const KINDS: Record<string, LakeErrorCode> = {
+  Parser: 'sql_invalid',
+  Syntax: 'sql_invalid',
+  Binder: 'sql_invalid',
+  Catalog: 'sql_invalid',
+  'Parameter Not Resolved': 'sql_invalid',
+  'Parameter Not Allowed': 'sql_invalid',
+  'Not implemented': 'sql_invalid',
+  Expression: 'sql_failed',
+  Conversion: 'sql_failed',
+  'Mismatch Type': 'sql_failed',
+  'Invalid Type': 'sql_failed',
+  'Invalid Input': 'sql_failed',
+  'Out of Range': 'sql_failed',
+  'Divide by Zero': 'sql_failed',
+  Decimal: 'sql_failed',
+  Permission: 'sql_forbidden',
+  INTERRUPT: 'query_cancelled',
+  'Out of Memory': 'query_out_of_memory',
+};
+
+/** An error of DuckDB as one of ours. Its text goes to the caller only where it is about the caller's SQL. */
+export function classify(error: unknown): LakeError {
+  if (error instanceof LakeError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const kind = /^([A-Za-z ]+?) Error:/.exec(message)?.[1] ?? '';
+  const code = KINDS[kind];
+  if (code === undefined)
+    return new LakeError('internal', 'The query failed for a reason inside of the server.', { cause: error });
+  if (code === 'query_out_of_memory') {
+    return new LakeError(code, 'The query needs more memory than allowed. Narrow it, or aggregate in steps.', {
+      cause: error,
+    });
+  }
+  if (code === 'sql_forbidden') {
+    return new LakeError(
+      code,
+      'The query reaches for a file, a setting or an extension. Query the views, such as events.',
+      { cause: error },
+    );
+  }
+  return new LakeError(code, message.trim(), { cause: error });
+}
+
+/** The error of a statement that was sent behind a line of our own: its text counts the lines of the statement alone. */
+export function behindOwnLine(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const counted = error.message.replace(/^LINE (\d+):/m, (_, line: string) => `LINE ${Number(line) - 1}:`);
+  return new Error(counted, { cause: error });
+}

@@ -1,0 +1,138 @@
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { LakeError } from '../../lake/errors.ts';
+import { classify } from './duckdbErrors.ts';
+import { openInstance, type InstanceLimits, type OpenInstance } from './instances.ts';
+import { INTERRUPT_EVERY_MS, openRowStream, type RowStream, type SqlParameters } from './rowStream.ts';
+import { literal } from '../../lake/duckdb/sqlEngine.ts';
+
+export interface SandboxLimits extends InstanceLimits {
+  /** From the start of the query, opening its files included. */
+  timeoutMs: number;
+  maxRows: number;
+  /** Of the answer in its format. */
+  maxBytes: number;
+}
+
+export interface SandboxQuery {
+  /** Statements that create the views; trusted. */
+  views: readonly string[];
+  /** Absolute paths the views read; nothing else can be opened. */
+  files: readonly string[];
+  /** Untrusted, but checked by checkSql. */
+  sql: string;
+  parameters?: SqlParameters | undefined;
+  signal?: AbortSignal;
+}
+
+/** A locked database, ready for the query. */
+export interface SandboxSession {
+  connection: DuckDBConnection;
+  /** Starts the query. */
+  stream(): Promise<RowStream>;
+}
+
+/**
+ * Runs untrusted SQL in a DuckDB database of its own, in memory, that holds nothing but the views. Before the SQL runs,
+ * DuckDB is cut off from everything but the listed files and its configuration is locked. No spilling to disk: a query
+ * that needs more memory than allowed fails.
+ *
+ * DuckDB's memory limit and interrupts do not bind everything: `repeat('x', 2000000000)` has taken gigabytes and minutes past
+ * both. So whoever serves other people runs this in a process that can be ended (worker/pool.ts).
+ * @throws LakeError query_timeout, query_cancelled, query_out_of_memory, sql_invalid, sql_failed, sql_forbidden
+ */
+export async function runSandboxed<T>(
+  query: SandboxQuery,
+  { limits, open = openInstance }: { limits: SandboxLimits; open?: OpenInstance | undefined },
+  task: (session: SandboxSession) => Promise<T>,
+): Promise<T> {
+  const stop = createStop(limits.timeoutMs, query.signal);
+  let instance: DuckDBInstance | undefined;
+  let connection: DuckDBConnection | undefined;
+  try {
+    instance = await open(limits);
+    const opened = (connection = await instance.connect());
+    stop.watch(opened);
+    await lockDown(opened, query, stop);
+    stop.check();
+    return await task({
+      connection: opened,
+      stream: () => openRowStream(opened, { sql: query.sql, parameters: query.parameters, check: () => stop.check() }),
+    });
+  } catch (error) {
+    throw stop.reason() ?? classify(error);
+  } finally {
+    stop.end();
+    connection?.closeSync();
+    instance?.closeSync();
+  }
+}
+
+/** A connection that can parse and do nothing else, for checkSql. */
+export async function openParser(): Promise<{ connection: DuckDBConnection; close(): void }> {
+  const instance = await openInstance({ memoryMb: 64, threads: 1 });
+  const connection = await instance.connect();
+  await connection.run('SET enable_external_access = false');
+  await connection.run('SET lock_configuration = true');
+  return {
+    connection,
+    close: () => {
+      connection.closeSync();
+      instance.closeSync();
+    },
+  };
+}
+
+async function lockDown(connection: DuckDBConnection, { views, files }: SandboxQuery, stop: Stop): Promise<void> {
+  await connection.run("SET TimeZone = 'UTC'");
+  for (const view of views) {
+    stop.check();
+    await connection.run(view);
+  }
+  await connection.run(`SET allowed_paths = [${files.map(literal).join(', ')}]`);
+  await connection.run('SET enable_external_access = false');
+  await connection.run('SET lock_configuration = true');
+}
+
+interface Stop {
+  watch(connection: DuckDBConnection): void;
+  /** @throws LakeError when the time is up or the caller has gone. */
+  check(): void;
+  reason(): LakeError | undefined;
+  end(): void;
+}
+
+function createStop(timeoutMs: number, signal: AbortSignal | undefined): Stop {
+  let reason: LakeError | undefined;
+  let connection: DuckDBConnection | undefined;
+  let again: NodeJS.Timeout | undefined;
+  const stop = (why: LakeError): void => {
+    reason ??= why;
+    connection?.interrupt();
+    again ??= setInterval(() => connection?.interrupt(), INTERRUPT_EVERY_MS);
+  };
+  const cancelled = (): void => stop(new LakeError('query_cancelled', 'The query was cancelled.'));
+  const timer = setTimeout(() => {
+    stop(
+      new LakeError(
+        'query_timeout',
+        `The query took longer than ${timeoutMs} ms and was stopped. Narrow it, for instance by date.`,
+      ),
+    );
+  }, timeoutMs);
+  signal?.addEventListener('abort', cancelled);
+  if (signal?.aborted) cancelled();
+  return {
+    watch: (opened) => {
+      connection = opened;
+    },
+    check: () => {
+      if (reason) throw reason;
+    },
+    reason: () => reason,
+    end: () => {
+      clearTimeout(timer);
+      clearInterval(again);
+      signal?.removeEventListener('abort', cancelled);
+    },
+  };
+}

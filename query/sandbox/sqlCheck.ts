@@ -1,0 +1,133 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { LakeError } from '../../lake/errors.ts';
+
+/** What a query names; lower-case. */
+export interface CheckedSql {
+  /** The names in its FROM clauses, CTEs included. */
+  tables: Set<string>;
+  /** Scalar and aggregate functions, and macros. */
+  functions: Set<string>;
+  /** Whether it asks what relations there are: SHOW TABLES, information_schema and their kind. */
+  catalog: boolean;
+}
+
+/**
+ * Table functions a tenant may use. All others are refused before DuckDB binds the query: they read files, settings or
+ * memory (`arrow_scan` takes a pointer), or change the database (`enable_logging` with a path has ended the process).
+ */
+const TABLE_FUNCTIONS = new Set([
+  'range',
+  'generate_series',
+  'unnest',
+  'repeat',
+  'repeat_row',
+  'json_each',
+  'json_tree',
+  'histogram',
+  'histogram_values',
+  'pg_timezone_names',
+  'icu_calendar_names',
+  'pragma_version',
+]);
+
+/** Scalar functions that do more than compute. */
+const REFUSED_FUNCTIONS = new Set([
+  'write_log',
+  'sleep_ms',
+  'current_setting',
+  'json_execute_serialized_sql',
+  'getenv',
+  'nextval',
+  'currval',
+]);
+
+/** Built-in relations about the relations there are. */
+const CATALOG = /^(?:information_schema|pg_catalog)\.|\.(?:duckdb_|sqlite_|pg_)/i;
+
+const EXPLAIN = /^\s*explain\s+(?:analyze\s+)?/i;
+
+/**
+ * Refuses everything but one statement that only reads, judged on DuckDB's own parse tree (`json_serialize_sql`) by a
+ * connection that holds no data. The sandbox would stop most of it too; this stops it before anything is bound.
+ * @throws LakeError sql_invalid, sql_not_one_statement, sql_not_a_query, sql_forbidden
+ */
+export async function checkSql(parser: DuckDBConnection, sql: string): Promise<CheckedSql> {
+  const query = sql.replace(EXPLAIN, '');
+  const parsed = await parse(parser, query);
+  if (parsed.error) {
+    if (parsed.error_type === 'not implemented') {
+      const pivot = /^\s*(?:pivot|from)\b/i.test(query) ? ' A PIVOT needs its values: ON column IN (…).' : '';
+      throw new LakeError(
+        'sql_not_a_query',
+        `Only statements that read are allowed: SELECT, WITH, FROM, VALUES, DESCRIBE, SUMMARIZE, EXPLAIN.${pivot}`,
+      );
+    }
+    throw new LakeError('sql_invalid', parsed.error_message ?? 'The SQL does not parse.');
+  }
+  if (parsed.statements?.length !== 1) {
+    throw new LakeError(
+      'sql_not_one_statement',
+      `Send exactly one SQL statement; this text has ${parsed.statements?.length ?? 0}.`,
+    );
+  }
+  return inspect(parsed.statements);
+}
+
+interface Parsed {
+  error: boolean;
+  error_type?: string;
+  error_message?: string;
+  statements?: unknown[];
+}
+
+async function parse(parser: DuckDBConnection, sql: string): Promise<Parsed> {
+  let rows: unknown[][];
+  try {
+    rows = (await parser.runAndReadAll('SELECT json_serialize_sql($1::VARCHAR)', [sql])).getRowsJson();
+  } catch (error) {
+    throw new LakeError('sql_invalid', `The SQL does not parse: ${(error as Error).message}`, { cause: error });
+  }
+  return JSON.parse(String(rows[0]?.[0])) as Parsed;
+}
+
+/** Walks the tree with a stack of its own: its depth is the caller's choice. */
+function inspect(tree: unknown): CheckedSql {
+  const named: CheckedSql = { tables: new Set(), functions: new Set(), catalog: false };
+  const stack: unknown[] = [tree];
+  while (stack.length > 0) {
+    const node = stack.pop();
+    if (typeof node !== 'object' || node === null) continue;
+    const {
+      type,
+      class: kind,
+      function: call,
+      function_name: scalar,
+      table_name: table,
+      schema_name: schema,
+    } = node as Record<string, unknown>;
+    if (type === 'BASE_TABLE') named.tables.add(String(table).toLowerCase());
+    if (
+      type === 'SHOW_REF' ? table !== '' : type === 'BASE_TABLE' && CATALOG.test(`${String(schema)}.${String(table)}`)
+    )
+      named.catalog = true;
+    if (type === 'TABLE_FUNCTION') refuseUnless(TABLE_FUNCTIONS.has(nameOf(call)), nameOf(call));
+    if (kind === 'FUNCTION') named.functions.add(String(scalar).toLowerCase());
+    if (kind === 'FUNCTION') refuseUnless(!REFUSED_FUNCTIONS.has(String(scalar).toLowerCase()), String(scalar));
+    // One by one: as arguments, a hundred thousand of them would overflow the stack.
+    for (const value of Object.values(node)) stack.push(value);
+  }
+  return named;
+}
+
+function nameOf(call: unknown): string {
+  const name = (call as { function_name?: unknown } | null)?.function_name;
+  return typeof name === 'string' ? name.toLowerCase() : '';
+}
+
+function refuseUnless(allowed: boolean, name: string): void {
+  if (allowed) return;
+  throw new LakeError(
+    'sql_forbidden',
+    `The function ${name.slice(0, 80)} may not be used here: query the views, such as events.`,
+  );
+}

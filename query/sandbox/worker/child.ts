@@ -1,0 +1,63 @@
+import { writeFile } from 'node:fs/promises';
+import { LakeError } from '../../../lake/errors.ts';
+import { inProcess } from '../executor.ts';
+import { sqlParameters } from './parameters.ts';
+import { EXIT_MEMORY, type WorkerReply, type WorkerRequest } from './protocol.ts';
+
+/**
+ * A process that answers one query after another, started and ended by pool.ts. It has nothing of value: no settings, no
+ * credentials, no connection but the channel to its parent. It ends itself when it takes more memory than DuckDB was told to,
+ * which DuckDB does not keep to in all it does.
+ */
+const WATCH_MS = 20;
+
+const running = new Map<number, AbortController>();
+const executor = inProcess({ ahead: true });
+
+process.on('message', (request: WorkerRequest) => {
+  if (request.job || request.check !== undefined) void answer(request);
+  else running.get(request.id)?.abort();
+});
+process.on('disconnect', () => process.exit(0));
+// A terminal's SIGINT and a supervisor's SIGTERM are the parent's to act on.
+process.on('SIGTERM', () => undefined);
+process.on('SIGINT', () => undefined);
+// Where the machine runs out of memory, the kernel is to end this process rather than the server.
+await writeFile('/proc/self/oom_score_adj', '1000').catch(() => undefined);
+send({ id: 0, rssBytes: process.memoryUsage.rss() });
+
+async function answer(request: WorkerRequest): Promise<void> {
+  const { id, maxRssBytes = Infinity } = request;
+  const stop = new AbortController();
+  running.set(id, stop);
+  const watch = setInterval(() => {
+    if (process.memoryUsage.rss() > maxRssBytes) process.exit(EXIT_MEMORY);
+  }, WATCH_MS);
+  try {
+    const done = await work(request, stop.signal);
+    send({ id, ...done, rssBytes: process.memoryUsage.rss() });
+  } catch (error) {
+    send({ id, error: plain(error), rssBytes: process.memoryUsage.rss() });
+  } finally {
+    clearInterval(watch);
+    running.delete(id);
+  }
+}
+
+async function work(
+  { check, job, parameters }: WorkerRequest,
+  signal: AbortSignal,
+): Promise<Pick<WorkerReply, 'checked' | 'facts'>> {
+  if (check !== undefined) return { checked: await executor.check(check) };
+  const bound = parameters ? { parameters: sqlParameters(parameters) } : {};
+  return { facts: await executor.run({ ...job!, query: { ...job!.query, signal, ...bound } }) };
+}
+
+function plain(error: unknown): NonNullable<WorkerReply['error']> {
+  if (!(error instanceof LakeError)) return { code: 'internal', message: 'The query failed.', cause: String(error) };
+  return { code: error.code, message: error.message, cause: error.cause instanceof Error ? error.cause.message : '' };
+}
+
+function send(reply: WorkerReply): void {
+  if (process.connected) process.send?.(reply);
+}

@@ -1,0 +1,191 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { Logger } from '../../../runtime/log.ts';
+import { LakeError } from '../../../lake/errors.ts';
+import type { Executor } from '../executor.ts';
+import type { CheckedSql } from '../sqlCheck.ts';
+import type { AnswerFacts, AnswerJob } from '../writeAnswer.ts';
+import { plainParameters } from './parameters.ts';
+import { residentBytes } from './residentBytes.ts';
+import { EXIT_MEMORY, type WorkerReply, type WorkerRequest } from './protocol.ts';
+
+/** What Node, DuckDB and the rows under way take besides DuckDB's own memory. */
+const OVERHEAD_BYTES = 384 * 1_048_576;
+/** A process that has kept this much after a query is not used again. */
+const KEPT_BYTES = 320 * 1_048_576;
+/** A query that does not heed its end for this long is ended with its process. */
+const GRACE_MS = 1_000;
+/** DuckDB plans on the thread that would watch, and folds constants of gigabytes while it does: so it is watched from here. */
+const WATCH_MS = 25;
+const TOO_MUCH_MEMORY = 'The query needs more memory than allowed. Narrow it, or aggregate in steps.';
+/** For parsing alone: a text of nested comments has kept the parser for minutes. */
+const PARSE_MS = 1_000;
+const START_MS = 30_000;
+
+interface Limits {
+  signal: AbortSignal | undefined;
+  timeoutMs: number;
+  /** DuckDB's own limit. */
+  memoryMb: number;
+}
+
+interface Worker {
+  child: ChildProcess;
+  rssBytes: number;
+}
+
+/**
+ * Queries in processes of their own, one at a time each, because DuckDB's limits do not bind everything a statement can do:
+ * measured in one process, a single `repeat` took 3.6 GiB where 256 MiB were allowed and could not be interrupted. The parser,
+ * too, can be kept busy without end. A process that takes too much memory, or does not heed the end of its time, is killed, which
+ * costs nobody else anything. Processes are kept for the next query.
+ */
+export class WorkerPool implements Executor {
+  readonly #log: Logger;
+  readonly #idle: Worker[] = [];
+  readonly #all = new Set<ChildProcess>();
+  #lastId = 0;
+  #closed = false;
+
+  private constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** Resolves when two queries can begin without waiting for a process. */
+  static async start(log: Logger): Promise<WorkerPool> {
+    const pool = new WorkerPool(log);
+    pool.#idle.push(...(await Promise.all([pool.#launch(), pool.#launch()])));
+    return pool;
+  }
+
+  async check(sql: string): Promise<CheckedSql> {
+    const limits = { signal: undefined, timeoutMs: PARSE_MS, memoryMb: 0 };
+    const { checked } = await this.#ask({ check: sql }, limits);
+    return checked!;
+  }
+
+  async run({ query, ...job }: AnswerJob): Promise<AnswerFacts> {
+    const { signal, parameters, ...rest } = query;
+    if (signal?.aborted) throw new LakeError('query_cancelled', 'The query was cancelled.');
+    const bound = parameters ? { parameters: plainParameters(parameters) } : {};
+    const { facts } = await this.#ask({ job: { ...job, query: rest }, ...bound }, { ...job.limits, signal });
+    return facts!;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const child of this.#all) child.kill('SIGKILL');
+  }
+
+  async #ask(request: Omit<WorkerRequest, 'id'>, limits: Limits): Promise<WorkerReply> {
+    const worker = this.#idle.pop() ?? (await this.#launch());
+    const maxRssBytes = Math.max(worker.rssBytes, KEPT_BYTES) + limits.memoryMb * 1_048_576 + OVERHEAD_BYTES;
+    try {
+      const reply = await this.#exchange(worker, { ...request, id: ++this.#lastId, maxRssBytes }, limits);
+      worker.rssBytes = reply.rssBytes;
+      if (!reply.error) return reply;
+      const { code, message, cause } = reply.error;
+      throw new LakeError(code, message, { cause });
+    } finally {
+      this.#putBack(worker);
+    }
+  }
+
+  async #exchange(
+    { child }: Worker,
+    request: WorkerRequest & { maxRssBytes: number },
+    { signal, timeoutMs }: Limits,
+  ): Promise<WorkerReply> {
+    const { maxRssBytes } = request;
+    const { promise, resolve, reject } = Promise.withResolvers<WorkerReply>();
+    let killed: LakeError | undefined;
+    const kill = (error: LakeError): void => {
+      killed ??= error;
+      child.kill('SIGKILL');
+    };
+    const onMessage = (reply: WorkerReply): void => {
+      if (reply.id === request.id) resolve(reply);
+    };
+    const onExit = (code: number | null, by: NodeJS.Signals | null): void => reject(killed ?? this.#ended(code, by));
+    const timers = [
+      setTimeout(
+        () => kill(new LakeError('query_timeout', `The query took longer than ${timeoutMs} ms and was stopped.`)),
+        timeoutMs + GRACE_MS,
+      ),
+    ];
+    const watch = setInterval(() => {
+      void residentBytes(child.pid!).then((bytes) => {
+        if (bytes !== undefined && bytes > maxRssBytes) kill(new LakeError('query_out_of_memory', TOO_MUCH_MEMORY));
+      });
+    }, WATCH_MS);
+    const onAbort = (): void => {
+      child.send({ id: request.id } satisfies WorkerRequest, () => undefined);
+      const cancelled = new LakeError('query_cancelled', 'The query was cancelled.');
+      timers.push(setTimeout(() => kill(cancelled), GRACE_MS));
+    };
+    child.on('message', onMessage);
+    child.once('exit', onExit);
+    signal?.addEventListener('abort', onAbort);
+    try {
+      child.send(request, (error) => error && reject(this.#ended(null, null)));
+      return await promise;
+    } finally {
+      timers.forEach(clearTimeout);
+      clearInterval(watch);
+      child.off('message', onMessage);
+      child.off('exit', onExit);
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #ended(code: number | null, signal: NodeJS.Signals | null): LakeError {
+    if (code === EXIT_MEMORY || signal === 'SIGKILL') {
+      return new LakeError('query_out_of_memory', TOO_MUCH_MEMORY);
+    }
+    this.#log.error({ code, signal }, 'the process of a query has crashed');
+    return new LakeError('query_crashed', 'The query ended its process. Others were not affected.');
+  }
+
+  #putBack(worker: Worker): void {
+    const { child, rssBytes } = worker;
+    const alive = child.exitCode === null && child.signalCode === null && child.connected && !child.killed;
+    if (alive && rssBytes <= KEPT_BYTES) this.#idle.push(worker);
+    else if (alive) child.kill('SIGKILL');
+    if (this.#idle.length === 0) this.#spare();
+  }
+
+  /** Starts a process for the next query, which would otherwise wait for it. */
+  #spare(): void {
+    if (this.#closed) return;
+    this.#launch().then(
+      (worker) => this.#idle.push(worker),
+      (error: unknown) => this.#log.error({ err: error }, 'a process for queries could not be started'),
+    );
+  }
+
+  async #launch(): Promise<Worker> {
+    const child = fork(fileURLToPath(new URL('./child.ts', import.meta.url)), [], {
+      serialization: 'advanced',
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      env: { PATH: process.env.PATH },
+    });
+    this.#all.add(child);
+    child.once('exit', () => {
+      this.#all.delete(child);
+      const index = this.#idle.findIndex((worker) => worker.child === child);
+      if (index >= 0) this.#idle.splice(index, 1);
+    });
+    const late = setTimeout(() => child.kill('SIGKILL'), START_MS);
+    try {
+      const [started] = (await Promise.race([
+        once(child, 'message'),
+        once(child, 'exit').then(([code]) => Promise.reject(new Error(`it ended at start with ${String(code)}`))),
+      ])) as [WorkerReply];
+      return { child, rssBytes: started.rssBytes };
+    } finally {
+      clearTimeout(late);
+    }
+  }
+}

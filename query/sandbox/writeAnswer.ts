@@ -1,0 +1,132 @@
+import { open, rename, stat, type FileHandle } from 'node:fs/promises';
+import { LakeError } from '../../lake/errors.ts';
+import { parquetCopyOptions } from '../../lake/duckdb/parquet.ts';
+import { literal } from '../../lake/duckdb/sqlEngine.ts';
+import { createArrowEncoder } from '../formats/arrowEncoder.ts';
+import { behindOwnLine } from './duckdbErrors.ts';
+import { createTextEncoder, type AnswerColumn, type AnswerFormat } from '../formats/formats.ts';
+import type { OpenInstance } from './instances.ts';
+import { runSandboxed, type SandboxLimits, type SandboxQuery, type SandboxSession } from './sandbox.ts';
+
+/** A query and where its answer goes. */
+export interface AnswerJob {
+  query: SandboxQuery;
+  limits: SandboxLimits;
+  format: AnswerFormat;
+  /** Absolute; must not exist. Its name must not be known to whoever wrote the query. */
+  file: string;
+}
+
+export interface AnswerFacts {
+  columns: AnswerColumn[];
+  rowCount: number;
+  /** Whether rows were left out because of a limit. */
+  truncated: boolean;
+  bytes: number;
+}
+
+/** How often the size of a growing Parquet file is looked at. */
+const SIZE_EVERY_MS = 50;
+
+/**
+ * Runs a query and writes its answer into a file, at most so many rows and bytes of it.
+ * @throws LakeError those of runSandboxed; answer_too_large for a Parquet file, which cannot be cut at a byte
+ */
+export function writeAnswer({ query, limits, format, file }: AnswerJob, open?: OpenInstance): Promise<AnswerFacts> {
+  if (format !== 'parquet')
+    return runSandboxed(query, { limits, open }, (session) => writeRows(session, { format, file, limits }));
+  const files = [...query.files, file, firstOf(file)];
+  return runSandboxed({ ...query, files }, { limits, open }, (session) =>
+    writeParquet(session, { query, limits, file }),
+  );
+}
+
+async function writeRows(
+  session: SandboxSession,
+  { format, file, limits }: { format: Exclude<AnswerFormat, 'parquet'>; file: string; limits: SandboxLimits },
+): Promise<AnswerFacts> {
+  const stream = await session.stream();
+  const { names, types } = stream;
+  const columns = names.map((name, index) => ({ name, type: String(types[index]) }));
+  const encoder = format === 'arrow' ? createArrowEncoder(names, types) : createTextEncoder(format, columns);
+  const target = await open(file, 'wx');
+  try {
+    let bytes = await write(target, encoder.head);
+    let rowCount = 0;
+    let truncated = false;
+    // No limit is overshot by more than a chunk of 2,048 rows in memory.
+    for await (const rows of stream.chunks()) {
+      const { data, taken } = encoder.rows(rows.slice(0, limits.maxRows - rowCount), limits.maxBytes - bytes);
+      bytes += await write(target, data);
+      rowCount += taken;
+      truncated = taken < rows.length;
+      if (truncated) break;
+    }
+    if (truncated) await stream.drain();
+    bytes += await write(target, encoder.tail);
+    return { columns, rowCount, truncated, bytes };
+  } finally {
+    await target.close();
+  }
+}
+
+async function write(target: FileHandle, data: string | Uint8Array): Promise<number> {
+  const bytes = Buffer.from(data);
+  await target.writeFile(bytes);
+  return bytes.length;
+}
+
+/** One row more than allowed is asked for, to know whether there are more; only then the file is written again without it. */
+async function writeParquet(
+  session: SandboxSession,
+  { query, limits, file }: { query: SandboxQuery; limits: SandboxLimits; file: string },
+): Promise<AnswerFacts> {
+  const { connection } = session;
+  const { values, types } = query.parameters ?? {};
+  // The statement was checked to be one and complete. A line of its own, because it may end in a comment.
+  const rows = `SELECT * FROM (\n${query.sql.replace(/[;\s]+$/, '')}\n) LIMIT ${limits.maxRows + 1}`;
+  const copy = (from: string, to: string): string => `COPY (${from}) TO ${literal(to)} (${parquetCopyOptions()})`;
+  const first = firstOf(file);
+  const run = async (): Promise<number> => {
+    const copied = await connection.runAndReadAll(copy(rows, first), values, types).catch((error: unknown) => {
+      throw behindOwnLine(error);
+    });
+    return Number(copied.getRows()[0]?.[0] ?? 0);
+  };
+  const count = await withinSize(first, limits.maxBytes, () => connection.interrupt(), run);
+  const truncated = count > limits.maxRows;
+  if (truncated) await connection.run(copy(`FROM read_parquet(${literal(first)}) LIMIT ${limits.maxRows}`, file));
+  else await rename(first, file);
+  const described = await connection.runAndReadAll(`DESCRIBE FROM read_parquet(${literal(file)})`);
+  const columns = described.getRows().map(([name, type]) => ({ name: String(name), type: String(type) }));
+  return { columns, rowCount: Math.min(count, limits.maxRows), truncated, bytes: (await stat(file)).size };
+}
+
+function firstOf(file: string): string {
+  return `${file}.first`;
+}
+
+/** Interrupts a task once its file is too large, and fails one that was done before its size was looked at. */
+async function withinSize<T>(file: string, maxBytes: number, stop: () => void, task: () => Promise<T>): Promise<T> {
+  let tooLarge = false;
+  const timer = setInterval(() => {
+    stat(file).then(
+      ({ size }) => {
+        tooLarge ||= size > maxBytes;
+        if (tooLarge) stop();
+      },
+      () => undefined, // it is not there yet
+    );
+  }, SIZE_EVERY_MS);
+  const fault = (): LakeError =>
+    new LakeError('answer_too_large', `The answer is over ${maxBytes} bytes. Narrow the query, or ask in parts.`);
+  try {
+    const done = await task();
+    if ((await stat(file)).size > maxBytes) throw fault();
+    return done;
+  } catch (error) {
+    throw tooLarge ? fault() : error;
+  } finally {
+    clearInterval(timer);
+  }
+}

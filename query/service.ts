@@ -1,0 +1,156 @@
+import { join } from 'node:path';
+import type { Logger } from '../runtime/log.ts';
+import { createMetrics } from '../runtime/metrics.ts';
+import { connectNats, type NatsConnection } from '../stream/nats.ts';
+import type { Resources } from '../runtime/resources.ts';
+import { delay } from '../runtime/retry.ts';
+import type { SecretWatch } from '../stream/secretStore.ts';
+import type { TokenRecord } from '../schemas/keys.ts';
+import { openWorkDir, removeWorkDir } from '../runtime/workDir.ts';
+import { createRegistry } from '../schemas/registry.ts';
+import { openAccounts } from './audit/open.ts';
+import { accountRoutes } from './http/routes/accounts.ts';
+import { openAccess, type Access } from './access/access.ts';
+import { isKnownTenant } from './access/knownTenants.ts';
+import type { LakeConfig } from './config.ts';
+import { consoleRoutes } from './http/routes/console.ts';
+import { lagRoute } from './http/routes/lag.ts';
+import { liveRoute } from './http/routes/live.ts';
+import { changesRoute } from './http/routes/changes.ts';
+import { probeRoutes } from './http/routes/probes.ts';
+import { queryRoute } from './http/routes/query.ts';
+import { reportRoutes } from './http/routes/reports.ts';
+import { secretRoutes } from './http/routes/secrets.ts';
+import { sessionRoute } from './http/routes/session.ts';
+import { startQueryServer } from './http/server.ts';
+import { createLiveViews } from './live/liveView.ts';
+import { keepMarts } from './marts/background.ts';
+import { LakeMetrics } from './http/metrics.ts';
+import { readErasures } from '../lake/erasure/list.ts';
+import { LiveTail } from './tail/liveTail.ts';
+import { openLakeQueries } from './engine/open.ts';
+import type { LocalFiles } from '../lake/files/localFiles.ts';
+import { createSlots } from './engine/slots.ts';
+import { createUnsent } from './engine/unsent.ts';
+import { WorkerPool } from './sandbox/worker/pool.ts';
+import type { Storage } from '../lake/storage/storage.ts';
+
+const HOUR_MS = 3_600_000;
+const STORAGE_CHECK_MS = 5_000;
+const STOP_DEADLINE_MS = 15_000;
+const UNSENT = { perTenant: 8, total: 32 };
+/** While tokens cannot be followed for longer than this, a revoked one may still be taken: get no more requests. */
+const TOKENS_STALE_MS = 30_000;
+
+/**
+ * Starts the query server: HTTP first, so that it can say what it waits for; then storage and tokens. Resolves when
+ * queries are answered.
+ */
+export async function startLake(options: {
+  config: LakeConfig;
+  log: Logger;
+  resources: Resources;
+}): Promise<{ port: number }> {
+  const { config, log, resources } = options;
+  const registry = createRegistry();
+  const state: { connection?: NatsConnection; access?: Access } = {};
+  const dir = resources.add('work folder', await openWorkDir(join(config.workDir, 'queries'), 'lake'), removeWorkDir);
+  const openTail = (localFiles: LocalFiles, storage: Storage): LiveTail => {
+    const tail = new LiveTail({
+      connection: () => state.connection,
+      replicas: config.replicas,
+      registry,
+      localFiles,
+      erasures: (tenantId) => readErasures(storage, tenantId),
+      dir: join(dir, 'tail'),
+      maxBytes: config.tailMaxBytes,
+      dedupeWindowMs: config.dedupeHours * HOUR_MS,
+      log,
+    });
+    return resources.add('live tail', tail, (open) => open.close());
+  };
+  const executor = await WorkerPool.start(log);
+  const { storage, localFiles, queries } = await openLakeQueries(config, registry, {
+    openTail,
+    executor,
+    dir: join(dir, 'answers'),
+  });
+  resources.add('lake', queries, () => queries.close());
+  const slots = createSlots({ concurrent: config.concurrentQueries, queued: config.queuedQueries });
+  const answering = { queries, slots, unsent: createUnsent(UNSENT) };
+  const storageFault = watchStorage(storage, { log, resources });
+  const { replicas } = config;
+  const accounts = openAccounts({ storage, localFiles, registry, replicas, connection: () => state.connection });
+  resources.add('accounts', accounts, (open) => open.close());
+
+  const metrics = new LakeMetrics(createMetrics('lake'), slots);
+  const notReady = (): string | undefined => tokensFault(state.access?.watchedTokens) ?? storageFault();
+
+  const secrets = { keys: () => state.access?.keys, tokens: () => state.access?.tokens };
+  const isKnown = (tenantId: string): Promise<boolean> => isKnownTenant(tenantId, { ...state.access, storage });
+  const live = createLiveViews({ connection: () => state.connection, registry, log });
+
+  const server = await startQueryServer({
+    host: config.host,
+    port: config.port,
+    routes: [
+      ...probeRoutes({ metrics: metrics.registry, notReady }),
+      queryRoute(answering),
+      ...reportRoutes(answering, registry),
+      ...accountRoutes({ accounts, slots }),
+      ...secretRoutes(secrets, { log, isKnownTenant: isKnown }),
+      sessionRoute(secrets, storage),
+      liveRoute(live, secrets.keys),
+      lagRoute(() => state.connection),
+      ...consoleRoutes(),
+      changesRoute({ storage, registry }),
+    ],
+    metrics,
+    log,
+    isKnownTenant: isKnown,
+    tokens: () => state.access?.watchedTokens,
+  });
+  resources.add('http', server, () => server.close(STOP_DEADLINE_MS));
+
+  const connection = await connectNats({ url: config.natsUrl, name: 'spor-lake', log });
+  state.connection = resources.add('stream server', connection, (open) => open.close());
+  state.access = await openAccess({ connection, replicas: config.replicas, resources, log });
+  if (config.martsSeconds > 0) keepMarts({ storage, registry, localFiles, config, dir, slots, log, resources });
+  // Added last, so ended first: views end by themselves only with their token.
+  resources.add('live views', live, (open) => open.close());
+  return { port: server.port };
+}
+
+function tokensFault(tokens: SecretWatch<TokenRecord> | undefined): string | undefined {
+  if (!tokens) return 'waiting for the read tokens';
+  const { staleSinceMs } = tokens;
+  const stale = staleSinceMs !== undefined && Date.now() - staleSinceMs > TOKENS_STALE_MS;
+  return stale ? 'changes of read tokens cannot be followed: the stream server does not answer' : undefined;
+}
+
+/** Asks the storage now and then whether it answers; returns the last fault. */
+function watchStorage(
+  storage: Storage,
+  { log, resources }: { log: Logger; resources: Resources },
+): () => string | undefined {
+  const stop = new AbortController();
+  let fault: string | undefined = 'waiting for the storage';
+  const watch = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      try {
+        await storage.list('events/')[Symbol.asyncIterator]().next();
+        fault = undefined;
+      } catch (error) {
+        log.warn({ err: error }, 'the storage does not answer');
+        fault = 'the storage does not answer';
+      }
+      await delay(STORAGE_CHECK_MS, stop.signal);
+    }
+  };
+  const watching = watch();
+  resources.add('storage watch', stop, async () => {
+    stop.abort();
+    await watching;
+  });
+  return () => fault;
+}

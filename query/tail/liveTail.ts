@@ -1,0 +1,203 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '../../runtime/log.ts';
+import type { NatsConnection } from '../../stream/nats.ts';
+import type { Registry } from '../../schemas/registry.ts';
+import type { Snapshot } from '../../lake/delta/snapshot.ts';
+import { LAKE_ERRORS, LakeError } from '../../lake/errors.ts';
+import type { ErasureList } from '../../lake/erasure/list.ts';
+import { Engine, type Session } from '../../lake/duckdb/engine.ts';
+import type { WrittenFile } from '../../lake/flush/write.ts';
+import type { LocalFiles } from '../../lake/files/localFiles.ts';
+import type { TableName } from '../../lake/layout/tables.ts';
+import { ShardStreams, type ShardStream } from '../../stream/shardStream.ts';
+import { TenantTail, type TailState } from './tenantTail.ts';
+
+export type Snapshots = Record<TableName, Snapshot>;
+
+/** A tenant's committed tables and what its stream holds beyond them, as of one moment. */
+export interface LiveView {
+  snapshots: Snapshots;
+  tail: HeldTail;
+}
+
+export interface HeldTail {
+  files: readonly WrittenFile[];
+  /** Rows of a table's files count where their message's sequence is above this one: the others are committed. */
+  above: Record<TableName, number>;
+  /** Sequence of the last message read; 0 where there was none. */
+  sequence: number;
+  /** Whether later messages were left out, because the tail is larger than allowed. */
+  cut: boolean;
+  /** Lets go of the files. */
+  release(): Promise<void>;
+}
+
+export interface LiveTailOptions {
+  /** Undefined while there is no connection yet. */
+  connection: () => NatsConnection | undefined;
+  replicas: number;
+  registry: Registry;
+  localFiles: LocalFiles;
+  /** A tenant's list of erasures. */
+  erasures: (tenantId: string) => Promise<ErasureList>;
+  /** Folder of this process's own, emptied here. */
+  dir: string;
+  maxBytes: number;
+  dedupeWindowMs: number;
+  log: Logger;
+}
+
+interface Tenant {
+  tail: TenantTail;
+  session: Session;
+  stream: ShardStream;
+  usedAt: number;
+  /** Settles when the one before is done: a tenant's tail is refreshed by one query at a time. */
+  turn: Promise<unknown>;
+}
+
+const ENGINE = { memory: '512MiB', threads: 1, keepsMemory: true };
+/** Memory for the ids of one tenant's tail and of the files beside it. */
+const ID_BYTES = 16 * 1_048_576;
+const MOST_TENANTS = 64;
+const IDLE_MS = 60_000;
+const SWEEP_MS = 10_000;
+/** After a failure, queries that can do without the tail do not wait for another one for a while. */
+const COOL_DOWN_MS = 2_000;
+const NOTHING: Pick<HeldTail, 'files' | 'above' | 'sequence' | 'cut'> = {
+  files: [],
+  above: { events: Infinity, quarantine: Infinity },
+  sequence: 0,
+  cut: false,
+};
+
+/** The live tails of the tenants that are asked about: each is kept while it is; before and after there is only its DuckDB. */
+export class LiveTail {
+  readonly #options: LiveTailOptions;
+  readonly #tenants = new Map<string, Tenant>();
+  readonly #sweeper: NodeJS.Timeout;
+  readonly #engine: Engine;
+  #streams: Promise<ShardStreams> | undefined;
+  #made = 0;
+  #failedAt = -Infinity;
+
+  constructor(options: LiveTailOptions) {
+    this.#options = options;
+    const { dir, log } = options;
+    this.#engine = new Engine({ ...ENGINE, dir: join(dir, 'engine'), log });
+    // Now, so that the first query does not wait for it.
+    this.#engine
+      .start()
+      .catch((error: unknown) => log.warn({ err: error }, "the live tail's DuckDB could not be started yet"));
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
+  }
+
+  /** Whether asking the stream has failed a moment ago. */
+  get failing(): boolean {
+    return performance.now() - this.#failedAt < COOL_DOWN_MS;
+  }
+
+  /**
+   * What was acknowledged before the call, committed or not, each event once. `snapshots` reads the newest versions of the
+   * tenant's tables.
+   * @throws LakeError tail_unavailable when the stream server does not answer; what `snapshots` throws.
+   */
+  async view(tenantId: string, snapshots: () => Promise<Snapshots>): Promise<LiveView> {
+    try {
+      const streams = await this.#open();
+      const stream = await streams.of(tenantId);
+      if (!stream) return { snapshots: await snapshots(), tail: { ...NOTHING, release: () => Promise.resolve() } };
+      const tenant = await this.#tenant(tenantId, streams, stream);
+      const turn = tenant.turn.then(() => refreshed(tenant, snapshots));
+      tenant.turn = turn.catch(() => undefined);
+      return await turn;
+    } catch (error) {
+      if (error instanceof LakeError) throw error;
+      this.#failedAt = performance.now();
+      throw new LakeError('tail_unavailable', LAKE_ERRORS.tail_unavailable.help, { cause: error });
+    }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#sweeper);
+    for (const tenantId of this.#tenants.keys()) await this.#evict(tenantId);
+    await this.#engine.close();
+    await rm(this.#options.dir, { recursive: true, force: true });
+  }
+
+  #open(): Promise<ShardStreams> {
+    const { connection, replicas } = this.#options;
+    const open = connection();
+    if (!open) return Promise.reject(new Error('not connected to the stream server yet'));
+    const opening = (this.#streams ??= ShardStreams.open(open, replicas));
+    opening.catch(() => (this.#streams = undefined));
+    return opening;
+  }
+
+  async #tenant(tenantId: string, streams: ShardStreams, stream: ShardStream): Promise<Tenant> {
+    const known = this.#tenants.get(tenantId);
+    if (known && known.stream.shards === stream.shards) {
+      known.usedAt = performance.now();
+      return known;
+    }
+    if (known) await this.#evict(tenantId);
+    const { registry, localFiles, erasures, maxBytes, dedupeWindowMs, log } = this.#options;
+    const dir = join(this.#options.dir, `${tenantId}-${this.#made++}`);
+    const session = this.#engine.session();
+    const dedupe = { maxBytes: ID_BYTES, windowMs: dedupeWindowMs };
+    const shared = { registry, localFiles, erasures, maxBytes, log: log.child({ tenantId }) };
+    const tail = new TenantTail({ ...shared, tenantId, streams, stream, session, dir, dedupe });
+    const tenant: Tenant = { tail, session, stream, usedAt: performance.now(), turn: mkdir(dir, { recursive: true }) };
+    this.#tenants.set(tenantId, tenant);
+    this.#sweep();
+    return tenant;
+  }
+
+  /** Lets go of tails that nobody asks about, and of those unused longest where there are too many. */
+  #sweep(): void {
+    const now = performance.now();
+    const byUse = [...this.#tenants].sort(([, a], [, b]) => b.usedAt - a.usedAt);
+    for (const [index, [tenantId, { usedAt }]] of byUse.entries()) {
+      if (index < MOST_TENANTS && now - usedAt < IDLE_MS) continue;
+      this.#evict(tenantId).catch((error: unknown) => {
+        this.#options.log.warn({ err: error, tenantId }, 'a live tail could not be let go');
+      });
+    }
+  }
+
+  async #evict(tenantId: string): Promise<void> {
+    const tenant = this.#tenants.get(tenantId);
+    if (!tenant) return;
+    this.#tenants.delete(tenantId);
+    await tenant.turn;
+    await tenant.tail.close();
+    await tenant.session.close().catch(() => undefined); // the engine has ended: so has the session
+  }
+}
+
+async function refreshed({ tail, stream: { name } }: Tenant, snapshots: () => Promise<Snapshots>): Promise<LiveView> {
+  let resolved: Snapshots | undefined;
+  let failed: { error: unknown } | undefined;
+  const events = async (): Promise<Snapshot> => {
+    try {
+      resolved = await snapshots();
+      return resolved.events;
+    } catch (error) {
+      failed = { error };
+      throw error;
+    }
+  };
+  let state: TailState | undefined;
+  try {
+    state = await tail.refresh(events);
+  } catch (error) {
+    throw failed ? failed.error : error;
+  }
+  resolved ??= await snapshots();
+  if (!state) return { snapshots: resolved, tail: { ...NOTHING, release: () => Promise.resolve() } };
+  const { stream, last: sequence, cut } = state;
+  const appId = `${name}@${stream.created}`;
+  const above = { events: resolved.events.txns.get(appId) ?? 0, quarantine: resolved.quarantine.txns.get(appId) ?? 0 };
+  return { snapshots: resolved, tail: { ...tail.hold(), above, sequence, cut } };
+}

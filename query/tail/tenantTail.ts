@@ -1,0 +1,221 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '../../runtime/log.ts';
+import type { Column } from '../../schemas/columns.ts';
+import type { Registry } from '../../schemas/registry.ts';
+import { Duplicates } from '../../lake/dedupe/duplicates.ts';
+import { ERASURES_ID } from '../../lake/delta/guards.ts';
+import type { Snapshot } from '../../lake/delta/snapshot.ts';
+import { NO_ERASURES, type ErasureList } from '../../lake/erasure/list.ts';
+import type { Session } from '../../lake/duckdb/engine.ts';
+import { Preparation } from '../../lake/flush/prepare.ts';
+import type { WrittenFile } from '../../lake/flush/write.ts';
+import { Window } from '../../lake/window/window.ts';
+import type { StreamMessage } from '../../stream/message.ts';
+import type { ShardStream, ShardStreams, StreamState } from '../../stream/shardStream.ts';
+import type { LocalFiles } from '../../lake/files/localFiles.ts';
+import { tailIds } from './tailIds.ts';
+
+/** The column by which a reader tells rows that are committed already from those that are not. */
+export const SEQUENCE_COLUMN: Column = {
+  name: 'stream_sequence',
+  type: 'long',
+  description: 'Sequence of the message the row came in.',
+  sql: 'batch.sequence',
+};
+
+/** Consecutive messages of the tenant, as rows in Parquet files. */
+interface Increment {
+  last: number;
+  bytes: number;
+  dir: string;
+  files: WrittenFile[];
+  readers: number;
+  dropped: boolean;
+}
+
+export interface TenantTailOptions {
+  tenantId: string;
+  streams: ShardStreams;
+  stream: ShardStream;
+  registry: Registry;
+  session: Session;
+  /** Folder of this tail's own. */
+  dir: string;
+  /** Most bytes of messages held; what comes after them is left out, and said to be. */
+  maxBytes: number;
+  dedupe: { maxBytes: number; windowMs: number };
+  localFiles: LocalFiles;
+  erasures: (tenantId: string) => Promise<ErasureList>;
+  log: Logger;
+}
+
+/** What is in the stream of a tenant and after a sequence. */
+export interface TailState {
+  stream: StreamState;
+  /** Sequence of the last message read; 0 where there was none. */
+  last: number;
+  /** Whether messages after it were left out, because the tail is larger than allowed. */
+  cut: boolean;
+}
+
+/** Many small files cost each query: the tail is read anew into one. */
+const MOST_INCREMENTS = 24;
+const MOST_TRIES = 3;
+
+/**
+ * One tenant's newest events as Parquet files: what its stream holds after the shard's floor, each message read and turned
+ * into rows once, by the processor's own code, and dropped when the floor has passed it.
+ *
+ * Everything up to the floor is committed in every table; beyond it a table may be ahead, which its txn says, so that the
+ * reader of the files takes rows above that sequence only. Resends are recognised against the tail itself and against the
+ * lake of a snapshot that was taken with it: a commit that comes later holds only messages that the tail has seen. So the
+ * ids known stay true as long as the tail goes on without a gap, and are forgotten with it. Calls must not overlap.
+ */
+export class TenantTail {
+  readonly #options: TenantTailOptions;
+  #increments: Increment[] = [];
+  #duplicates: Duplicates;
+  /** Who must not be seen. */
+  #erasures = NO_ERASURES;
+  #made = 0;
+  /** Everything after this and up to `#last` is in the increments. */
+  #last = 0;
+  #created = '';
+
+  constructor(options: TenantTailOptions) {
+    this.#options = options;
+    this.#duplicates = new Duplicates(options.dedupe);
+  }
+
+  /**
+   * Reads what is new. `snapshot` gives the events table as it is when asked, which is after the floor is known: what has
+   * left the stream by then is in it.
+   * @throws Error when the stream server does not answer, or the stream does not hold still.
+   */
+  async refresh(snapshot: () => Promise<Snapshot>): Promise<TailState | undefined> {
+    const { streams, stream, tenantId, maxBytes, erasures } = this.#options;
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const before = await streams.state(stream);
+      if (!before) return undefined;
+      this.#follow(before);
+      const room = maxBytes - this.#increments.reduce((sum, { bytes }) => sum + bytes, 0);
+      const from = this.#last + 1;
+      const [events, read] = await Promise.all([
+        snapshot(),
+        room > 0
+          ? streams.read(stream, { tenantId, from, to: before.last, maxBytes: room })
+          : { messages: [], complete: false },
+      ]);
+      const after = await streams.state(stream);
+      // What was trimmed while it was read is committed, but maybe not in the snapshot.
+      if (after?.created !== before.created || after.first > from) {
+        this.#forget();
+        continue;
+      }
+      if ((events.txns.get(ERASURES_ID) ?? 0) > this.#erasures.version) {
+        this.#erasures = await erasures(tenantId);
+        this.#forget();
+        continue;
+      }
+      if (read.messages.length > 0) await this.#add(read.messages, before, events);
+      return { stream: before, last: this.#last, cut: !read.complete };
+    }
+    throw new Error(`${stream.name} changed ${MOST_TRIES} times while the tail of ${tenantId} was read`);
+  }
+
+  /** The files of rows that may be above a sequence, held until released. */
+  hold(): { files: WrittenFile[]; release: () => Promise<void> } {
+    const held = [...this.#increments];
+    for (const increment of held) increment.readers++;
+    return {
+      files: held.flatMap(({ files }) => files),
+      release: async () => {
+        for (const increment of held.splice(0)) {
+          increment.readers--;
+          await this.#removeUnread(increment);
+        }
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#forget();
+    await rm(this.#options.dir, { recursive: true, force: true });
+  }
+
+  /** Drops what is committed; begins anew where something was not seen, or when there are many files. */
+  #follow({ created, floor }: StreamState): void {
+    if (created !== this.#created || floor > this.#last || this.#increments.length >= MOST_INCREMENTS) this.#forget();
+    this.#created = created;
+    this.#last = Math.max(this.#last, floor);
+    const committed = this.#increments.filter(({ last }) => last <= floor);
+    this.#increments = this.#increments.filter(({ last }) => last > floor);
+    this.#drop(committed);
+  }
+
+  async #add(messages: readonly StreamMessage[], { epoch }: StreamState, events: Snapshot): Promise<void> {
+    const { tenantId, stream, registry, session, dir, localFiles, log } = this.#options;
+    const window = new Window({
+      dir: join(dir, String(this.#made++)),
+      shard: stream.shard,
+      shards: stream.shards,
+      epoch,
+      limits: { bytes: Infinity, messages: Infinity, ageMs: Infinity },
+    });
+    try {
+      for (const message of messages) {
+        window.add(message, { events: 0, quarantine: 0 });
+        if (window.spooled) await window.drain();
+      }
+      const closed = await window.close();
+      const preparation = new Preparation(closed, {
+        registry,
+        session,
+        duplicates: this.#duplicates,
+        stored: tailIds(session, events, localFiles),
+        erasures: new Map([[tenantId, this.#erasures]]),
+        extra: [SEQUENCE_COLUMN],
+        passing: true,
+        log,
+        onMemory: () => undefined,
+      });
+      const { files } = await preparation.run();
+      this.#duplicates.commit();
+      this.#last = closed.lastSequence;
+      this.#increments.push({
+        last: closed.lastSequence,
+        bytes: closed.bytes,
+        dir: closed.dir,
+        files,
+        readers: 0,
+        dropped: false,
+      });
+    } catch (error) {
+      await window.discard();
+      this.#forget();
+      throw error;
+    }
+  }
+
+  #forget(): void {
+    this.#drop(this.#increments);
+    this.#increments = [];
+    this.#duplicates = new Duplicates(this.#options.dedupe);
+    this.#last = 0;
+    this.#created = '';
+  }
+
+  #drop(increments: readonly Increment[]): void {
+    for (const increment of increments) {
+      increment.dropped = true;
+      this.#removeUnread(increment).catch((error: unknown) => {
+        this.#options.log.warn({ err: error }, 'files of the live tail could not be removed');
+      });
+    }
+  }
+
+  async #removeUnread({ dropped, readers, dir }: Increment): Promise<void> {
+    if (dropped && readers === 0) await rm(dir, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,133 @@
+import { existsSync } from 'node:fs';
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { mountDisk, type SmallDisk } from './disk.ts';
+import { startFleet } from './fleet.ts';
+import { planCycles, planNegativeControl, type Disk, type Fault } from './plan.ts';
+import { evidence, summarize } from './report.ts';
+import { runChaos } from './run.ts';
+import { command, EXIT, runAsProcess, UsageError } from '../../cli/command.ts';
+import { numberOption } from '../../cli/number.ts';
+import { claimFolder, claimNewFolder } from '../stack/folder.ts';
+import { interruption } from '../../runtime/interrupt.ts';
+import { startS3 } from '../s3/s3Server.ts';
+
+const USAGE = `Usage: npm run chaos -- [options]
+
+Runs Spor on this machine, plays webshops against it, and lets things go wrong: processes killed and stopped at every step,
+networks that swallow, break and delay, full disks, clocks that jump. After each cycle it waits until all is well again and
+compares, event by event, what was acknowledged with what the lake holds, through the query server and through a bare
+read_parquet. Ends with 1 and the evidence when an event is lost, stored twice, another tenant's, or was refused.
+
+  --cycles <n>         how many (default 10)
+  --seed <n>           chooses the faults, their moments and the events (default 1)
+  --s3                 the lake in an S3 server (started here; Debian and root). What is killed and stopped of it is its
+                       gateway: its objects are in memory
+  --negative-control   acknowledge before the commit: losses must be found
+  --dir <folder>       a new or empty folder for the data (default .spor/chaos-<n>); kept when something was wrong
+  --json               the last line of standard output is the result as JSON; the rest goes to standard error
+
+As root, lake, stream and work folder are put on small tmpfs disks that can be full; otherwise that is not run.
+`;
+
+/** Megabytes; a tmpfs takes memory only for what it holds. */
+const DISKS: Record<Disk, { folder: string; megabytes: number }> = {
+  work: { folder: 'work', megabytes: 512 },
+  lake: { folder: 'lake', megabytes: 4_096 },
+  stream: { folder: join('nats', 'jetstream'), megabytes: 4_096 },
+};
+
+const chaos = command({
+  usage: USAGE,
+  options: {
+    cycles: { type: 'string' },
+    seed: { type: 'string' },
+    s3: { type: 'boolean' },
+    'negative-control': { type: 'boolean' },
+    dir: { type: 'string' },
+  },
+  async run(values, _, context) {
+    const cycles = numberOption('--cycles', values.cycles ?? '10', { min: 1, max: 100_000 });
+    const seed = numberOption('--seed', values.seed ?? '1', { min: 0, max: 4_294_967_295 });
+    const negativeControl = values['negative-control'] ?? false;
+    const say = values.json ? context.err : context.out;
+    const log = (line: string): void => say(`${line}\n`);
+    const { signal, release } = interruption();
+    if (values.dir !== undefined) await mustBeEmpty(values.dir);
+    const folder = values.dir === undefined ? await claimNewFolder('.spor', 'chaos') : await claimFolder(values.dir);
+    const dir = folder.path;
+    log(`${cycles} cycles, seed ${seed}; data and logs go to ${dir}`);
+    const closers: (() => Promise<void>)[] = [];
+    let passed = false;
+    try {
+      const s3 = values.s3 ? await startS3() : undefined;
+      if (s3 && 'unavailable' in s3) throw new Error(`--s3 cannot be run here: ${s3.unavailable}`);
+      if (s3) closers.push(() => s3.stop());
+      const disks = await mountDisks(dir, { lake: !s3, log });
+      closers.push(...Object.values(disks).map((disk) => () => disk.unmount()));
+      const endpoint = s3 && new URL(s3.config.s3Endpoint);
+      const fleet = await startFleet({
+        dir,
+        lakeUrl: s3 ? `s3://${s3.bucket}/chaos` : `file:${join(dir, 'lake')}`,
+        env: { ...context.env, ...s3?.env },
+        ...(endpoint ? { s3: { host: endpoint.hostname, port: Number(endpoint.port) } } : {}),
+        log,
+      });
+      closers.push(() => fleet.stop());
+      const obstacle = (fault: Fault): string | undefined => {
+        const ofS3 = fault.kind === 'link' ? fault.link.endsWith('-s3') : 'target' in fault && fault.target === 's3';
+        if (ofS3 && !s3) return 'the lake is not in S3';
+        if (fault.kind !== 'disk' || disks[fault.disk]) return undefined;
+        return fault.disk === 'lake' && s3 ? 'the lake is in S3' : 'no small disk could be mounted';
+      };
+      const plan = negativeControl ? planNegativeControl(seed, cycles) : planCycles(seed, cycles, obstacle);
+      const outcome = await runChaos({
+        fleet,
+        plan,
+        dir,
+        disks,
+        negativeControl,
+        signal,
+        log,
+        ...(s3 ? { signalS3: (name) => s3.signal(name) } : {}),
+      });
+      const summary = summarize(outcome);
+      passed = outcome.findings.length === 0 && !outcome.stuck;
+      say(evidence(outcome, seed));
+      if (!passed) {
+        const { findings, stuck } = outcome;
+        await writeFile(join(dir, 'evidence.json'), JSON.stringify({ seed, summary, stuck, findings }, undefined, 2));
+      }
+      context.out(`${JSON.stringify(summary)}\n`);
+      return signal.aborted ? 130 : passed ? EXIT.done : EXIT.failed;
+    } finally {
+      for (const close of closers.reverse()) await close();
+      await folder.release();
+      if (passed) await rm(dir, { recursive: true, force: true, maxRetries: 5 });
+      release();
+    }
+  },
+});
+
+/** It is removed after a run without faults. */
+async function mustBeEmpty(folder: string): Promise<void> {
+  const names = existsSync(folder) ? await readdir(folder) : [];
+  if (names.length > 0) throw new UsageError(`--dir ${folder} is not empty: name a new folder`);
+}
+
+async function mountDisks(
+  dir: string,
+  { lake, log }: { lake: boolean; log: (line: string) => void },
+): Promise<Partial<Record<Disk, SmallDisk>>> {
+  const disks: Partial<Record<Disk, SmallDisk>> = {};
+  try {
+    for (const [name, { folder, megabytes }] of Object.entries(DISKS) as [Disk, (typeof DISKS)[Disk]][]) {
+      if (name !== 'lake' || lake) disks[name] = await mountDisk(join(dir, folder), megabytes);
+    }
+  } catch (error) {
+    log(`no disk can be mounted here, so that none will be full: ${(error as Error).message.trim()}`);
+  }
+  return disks;
+}
+
+await runAsProcess('chaos', chaos);

@@ -1,0 +1,164 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { grantAccess, isGranted } from '../access.ts';
+import { command, EXIT, runAsProcess } from '../../cli/command.ts';
+import { numberOption } from '../../cli/number.ts';
+import { parseEnvFile, UP_ENV_FILE } from '../../cli/settings.ts';
+import { createRandom } from '../shop/random.ts';
+import { SHOPS } from '../shop/shops.ts';
+import { uuid7 } from '../shop/uuid7.ts';
+import { startStack, type Stack } from './stack.ts';
+import { claimFolder } from './folder.ts';
+import { interruption } from '../../runtime/interrupt.ts';
+
+const USAGE = `Usage: npm run up -- [options]
+
+Starts nats-server, ingest, processor and the lake's query server on this machine and keeps them running, starting again
+what ends. Prints a key and lines to try. Data stays in .spor/up from one start to the next. Ctrl-C stops everything.
+
+  --dir <folder>       where the data goes (default .spor/up, where "npx spor" looks for it)
+  --processors <n>     how many processors share the shards (default 1)
+  --json               one line of JSON on standard output when everything is ready; the rest goes to standard error
+
+Ports: NATS_PORT (4222), INGEST_PORT (4001), LAKE_PORT (4002), PROCESSOR_PORT (4003). LAKE_URL=s3://bucket/prefix with the
+S3_… and AWS_… settings puts the lake into S3.
+`;
+
+/** What a person needs to send and to ask; kept beside the stack's data, because secrets are stored as hashes only. */
+interface Secrets {
+  SPOR_KEY: string;
+  SPOR_TOKEN: string;
+  SPOR_OPERATOR_TOKEN: string;
+}
+
+const up = command({
+  usage: USAGE,
+  options: { dir: { type: 'string' }, processors: { type: 'string' } },
+  async run(values, _, context) {
+    const say = values.json ? context.err : context.out;
+    const log = (line: string): void => say(`${line}\n`);
+    const processors = numberOption('--processors', values.processors ?? '1', { min: 1, max: 16 });
+    const { signal, release } = interruption();
+    const folder = await claimFolder(values.dir ?? join('.spor', 'up'));
+    const envFile = join(folder.path, 'env');
+    try {
+      log('starting nats-server, ingest, processor and the query server …');
+      const stack = await startStack({
+        dir: folder.path,
+        env: context.env,
+        ports: 'usual',
+        restart: true,
+        log,
+        processors,
+      });
+      try {
+        const secrets = await secretsOf(stack, envFile);
+        await writeEnv(envFile, {
+          ...stack.env,
+          INGEST_URL: stack.ingestUrl,
+          PROCESSOR_URL: stack.processorUrl,
+          LAKE_QUERY_URL: stack.queryUrl,
+          ...secrets,
+        });
+        log(welcome(stack, secrets, envFile));
+        if (values.json)
+          context.out(
+            `${JSON.stringify({ ingestUrl: stack.ingestUrl, queryUrl: stack.queryUrl, natsUrl: stack.natsUrl, lakeUrl: stack.lakeUrl, key: secrets.SPOR_KEY, token: secrets.SPOR_TOKEN, operatorToken: secrets.SPOR_OPERATOR_TOKEN, consoleUrl: `${stack.queryUrl}/console/`, processes: stack.processes() })}\n`,
+          );
+        if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        log('stopping …');
+      } finally {
+        await stack.stop();
+      }
+      return EXIT.done;
+    } finally {
+      await folder.release();
+      release();
+    }
+  },
+});
+
+const [SHOP] = SHOPS;
+const TENANT = SHOP!.tenantId;
+const SEGMENT = SHOP!.segments[0]!.segmentId;
+
+/** Those of the last start where they still work, else new ones. */
+async function secretsOf(stack: Stack, envFile: string): Promise<Secrets> {
+  const replicas = Number(stack.env.NATS_REPLICAS ?? 1);
+  const before = parseEnvFile(await readFile(envFile, 'utf8').catch(() => '')); // absent at the first start
+  const { SPOR_KEY, SPOR_TOKEN, SPOR_OPERATOR_TOKEN } = before;
+  const known =
+    SPOR_KEY && SPOR_TOKEN && SPOR_OPERATOR_TOKEN ? { SPOR_KEY, SPOR_TOKEN, SPOR_OPERATOR_TOKEN } : undefined;
+  if (
+    known &&
+    (await isGranted({
+      natsUrl: stack.natsUrl,
+      replicas,
+      key: known.SPOR_KEY,
+      tokens: [known.SPOR_TOKEN, known.SPOR_OPERATOR_TOKEN],
+    }))
+  )
+    return known;
+  const access = await grantAccess({ natsUrl: stack.natsUrl, replicas, shops: [SHOP!], label: 'up', operator: true });
+  return {
+    SPOR_KEY: access.keyOf(TENANT, SEGMENT),
+    SPOR_TOKEN: access.tokenOf(TENANT),
+    SPOR_OPERATOR_TOKEN: access.operatorToken!,
+  };
+}
+
+/** Readable by its owner only, and never half written: other processes read it. */
+async function writeEnv(file: string, env: Record<string, string>): Promise<void> {
+  const lines = Object.entries(env).map(([name, value]) => `${name}=${value}\n`);
+  await writeFile(`${file}.new`, `# Written by "npm run up"; read by "npx spor".\n${lines.join('')}`, { mode: 0o600 });
+  await rename(`${file}.new`, file);
+}
+
+function welcome(
+  { ingestUrl, queryUrl, lakeUrl, dir }: Stack,
+  { SPOR_KEY, SPOR_TOKEN, SPOR_OPERATOR_TOKEN }: Secrets,
+  envFile: string,
+): string {
+  const now = Date.now();
+  const event = {
+    eventId: uuid7(now, createRandom(now % 2 ** 32)),
+    type: 'Search',
+    timestamp: new Date(now).toISOString(),
+    sessionId: 'try-me',
+    phrase: 'running shoes',
+    resultsCount: 3,
+  };
+  const sql = 'select type, count(*) from events group by 1';
+  const elsewhere =
+    resolve(envFile) === resolve(UP_ENV_FILE) ? [] : ['', `First, for the spor command:  set -a; . ${envFile}; set +a`];
+  return [
+    '',
+    'Spor is running.',
+    '',
+    `  events      ${ingestUrl}/api/events`,
+    `  queries     ${queryUrl}/api/query`,
+    `  console     ${queryUrl}/console/   sign in with one of the tokens below`,
+    `  lake        ${lakeUrl}`,
+    `  logs        ${join(dir, 'logs')}`,
+    `  key         ${SPOR_KEY}   sends as ${TENANT}/${SEGMENT}`,
+    `  read token  ${SPOR_TOKEN}   reads ${TENANT}`,
+    `  operator    ${SPOR_OPERATOR_TOKEN}   reads every tenant, manages keys and tokens`,
+    '',
+    'Send an event (sent twice, it is stored once: that is what its id is for):',
+    '',
+    `  curl -sS ${ingestUrl}/api/events -H 'Content-Type: application/json' -H 'X-Instrumentation-Key: ${SPOR_KEY}' -d '${JSON.stringify({ events: [event] })}'`,
+    '',
+    'Ask, in a second terminal or over HTTP:',
+    ...elsewhere,
+    '',
+    `  npx spor sql --tenant ${TENANT} "${sql}"`,
+    '  npx spor status',
+    `  curl -sS ${queryUrl}/api/query -H 'Content-Type: application/json' -H 'Authorization: Bearer ${SPOR_TOKEN}' -d '${JSON.stringify({ sql })}'`,
+    '',
+    'Play shoppers:  npm run load -- --seconds 30',
+    'Ctrl-C stops everything; the data stays.',
+    '',
+  ].join('\n');
+}
+
+await runAsProcess('up', up);

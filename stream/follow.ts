@@ -1,0 +1,68 @@
+import { DeliverPolicy, jetstream, jetstreamManager, type ConsumerMessages } from '@nats-io/jetstream';
+import type { NatsConnection } from './nats.ts';
+import { StreamUnavailableError } from './errors.ts';
+import { streamEpoch } from '../schemas/receipt.ts';
+import { formatSubject, shardOf, streamName, type SubjectKind } from '../schemas/subjects.ts';
+import { listShards } from './listShards.ts';
+
+/** A message of a tenant, as the stream stored it. */
+export interface FollowedMessage {
+  subject: string;
+  data: Uint8Array;
+  sequence: number;
+  epoch: number;
+  /** Messages of the tenant that wait behind this one. */
+  pending: number;
+}
+
+export interface Following {
+  messages: AsyncIterable<FollowedMessage>;
+  stop(): void;
+}
+
+/** A viewer's consumer disappears by itself this long after this process has gone. */
+const INACTIVE_MS = 30_000;
+const MOST_WAITING = 64;
+const KINDS: readonly SubjectKind[] = ['events', 'quarantine'];
+
+/**
+ * Follows a tenant's subjects from this moment on. What is seen is stored: the stream hands out nothing else.
+ * @throws StreamUnavailableError
+ */
+export async function followTenant(
+  connection: NatsConnection,
+  { tenantId, segmentIds }: { tenantId: string; segmentIds: readonly string[] },
+): Promise<Following> {
+  try {
+    const streams = await listShards(await jetstreamManager(connection));
+    if (streams.length === 0) throw new StreamUnavailableError('There is no event stream yet: start a receiver.');
+    const shard = shardOf(tenantId, streams.length);
+    const { created } = streams[shard]!;
+    const segments = segmentIds.length === 0 ? ['*'] : segmentIds;
+    const js = jetstream(connection);
+    const consumer = await js.consumers.get(streamName(shard), {
+      filter_subjects: KINDS.flatMap((kind) =>
+        segments.map((segmentId) => formatSubject({ kind, shard, tenantId, segmentId })),
+      ),
+      deliver_policy: DeliverPolicy.New,
+      inactive_threshold: INACTIVE_MS,
+    });
+    const messages = await consumer.consume({ max_messages: MOST_WAITING });
+    return {
+      messages: read(messages, streamEpoch(created)),
+      stop: () => {
+        messages.stop();
+        consumer.delete().catch(() => undefined); // the server forgets it by itself
+      },
+    };
+  } catch (error) {
+    if (error instanceof StreamUnavailableError) throw error;
+    throw new StreamUnavailableError(undefined, { cause: error });
+  }
+}
+
+async function* read(messages: ConsumerMessages, epoch: number): AsyncGenerator<FollowedMessage> {
+  for await (const { subject, data, seq, info } of messages) {
+    yield { subject, data, sequence: seq, epoch, pending: info.pending };
+  }
+}

@@ -1,0 +1,243 @@
+import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
+import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import { FORMAT_HEADER } from '../schemas/envelope.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { StreamMessage } from './message.ts';
+import { Fifo } from './fifo.ts';
+
+export interface ReaderOptions {
+  connection: NatsConnection;
+  manager: JetStreamManager;
+  stream: string;
+  /** Sequence of the first message wanted. */
+  from: number;
+  /** Most bytes waiting here or on their way; at least twice the largest message. */
+  maxBytes: number;
+  log: Logger;
+}
+
+const PULL_MESSAGES = 100_000;
+const PULL_EXPIRES_MS = 5_000;
+const HEARTBEAT_MS = 1_000;
+/** Nothing heard for this long while a pull is open: the consumer or the path to it is gone. */
+const SILENCE_MS = 3_000;
+const INACTIVE_MS = 30_000;
+const REQUEST_EXPIRED = 408;
+const HEARTBEAT = 100;
+
+/**
+ * Reads a stream in order from a sequence on, without acknowledging.
+ *
+ * It is a pull consumer without acks that lives in the server's memory. One pull of half the byte budget is open at a
+ * time; the next is sent when it is used up and there is room again, so that whoever does not take messages stops the
+ * flow at the server. Bytes bound a pull, not messages: large ones would stall it. Each delivery carries the consumer's
+ * own count: a gap, an error status or silence makes a new consumer from behind the last message handed over, so that no
+ * message is skipped or repeated, whatever became of the old one.
+ */
+export class Reader {
+  readonly #options: ReaderOptions;
+  readonly #pullBytes: number;
+  readonly #timer: NodeJS.Timeout;
+  readonly #queue = new Fifo<StreamMessage>();
+  #queuedBytes = 0;
+  #next: number;
+  /** Counts consumers made; deliveries of an earlier one are ignored. */
+  #generation = 0;
+  #subscription: Subscription | undefined;
+  #consumer = '';
+  #inbox = '';
+  #delivered = 0;
+  #waiting = 0;
+  #pullOpen = false;
+  #pulledBytes = 0;
+  #pulledMessages = 0;
+  #heardAt = performance.now();
+  #renewing = false;
+  #closed = false;
+  #wake: () => void = () => undefined;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+    this.#pullBytes = Math.floor(options.maxBytes / 2);
+    this.#next = options.from;
+    this.#timer = setInterval(() => this.#watch(), SILENCE_MS / 3);
+    this.#renew('starting');
+  }
+
+  /** Messages that the stream held behind the last one to arrive; 0 while nothing is heard of it. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** The next message, if one is here. */
+  shift(): StreamMessage | undefined {
+    const message = this.#queue.shift();
+    if (!message) return undefined;
+    this.#queuedBytes -= message.data.length;
+    this.#pull();
+    return message;
+  }
+
+  /** Resolves when a message is here, the reader is closed or nudged, or after a time. */
+  arrived(withinMs?: number): Promise<void> {
+    if (this.#queue.length > 0 || this.#closed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = withinMs === undefined ? undefined : setTimeout(resolve, withinMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Ends a wait for messages. */
+  nudge(): void {
+    this.#wake();
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#queue.clear();
+    clearInterval(this.#timer);
+    this.#drop();
+    this.#wake();
+  }
+
+  #watch(): void {
+    const silentMs = performance.now() - this.#heardAt;
+    if (this.#pullOpen && silentMs > SILENCE_MS) this.#renew(`nothing heard for ${Math.round(silentMs)} ms`);
+    else this.#pull();
+  }
+
+  #pull(): void {
+    if (this.#pullOpen || this.#closed || this.#consumer === '') return;
+    if (this.#queuedBytes > this.#options.maxBytes - this.#pullBytes) return;
+    this.#pullOpen = true;
+    this.#pulledBytes = 0;
+    this.#pulledMessages = 0;
+    this.#heardAt = performance.now();
+    const request = {
+      batch: PULL_MESSAGES,
+      max_bytes: this.#pullBytes,
+      expires: PULL_EXPIRES_MS * 1e6,
+      idle_heartbeat: HEARTBEAT_MS * 1e6,
+    };
+    this.#options.connection.publish(
+      `$JS.API.CONSUMER.MSG.NEXT.${this.#options.stream}.${this.#consumer}`,
+      JSON.stringify(request),
+      { reply: this.#inbox },
+    );
+  }
+
+  #receive(message: Msg): void {
+    this.#heardAt = performance.now();
+    // ADR-37: the status of a pull comes on its own inbox without a reply subject.
+    if (!message.reply) {
+      const code = message.headers?.code ?? 0;
+      if (code === HEARTBEAT) return;
+      const usedUp = code === REQUEST_EXPIRED || this.#pulledBytes > 0;
+      if (!usedUp) return this.#renew(`pull refused: ${code} ${message.headers?.description ?? ''}`);
+      this.#pullOpen = false;
+      return this.#pull();
+    }
+    const { sequence, delivery, timeMs, waiting } = parseReply(message.reply);
+    if (delivery !== this.#delivered + 1 || sequence < this.#next) {
+      return this.#renew(`delivery ${delivery} of message ${sequence} came after delivery ${this.#delivered}`);
+    }
+    this.#delivered = delivery;
+    this.#next = sequence + 1;
+    this.#waiting = waiting;
+    this.#pulledBytes += message.data.length;
+    if (++this.#pulledMessages === PULL_MESSAGES) this.#pullOpen = false; // the server ends a full pull without a word
+    this.#queuedBytes += message.data.length;
+    const format = message.headers?.get(FORMAT_HEADER);
+    this.#queue.push({ subject: message.subject, sequence, timeMs, data: message.data, format });
+    this.#wake();
+  }
+
+  /** Makes a new consumer from the next wanted message on, trying until it succeeds. */
+  #renew(reason: string): void {
+    if (this.#renewing || this.#closed) return;
+    this.#renewing = true;
+    this.#waiting = 0;
+    this.#drop();
+    const { connection, log } = this.#options;
+    const inbox = createInbox();
+    const subscription = connection.subscribe(inbox, {
+      callback: (error, message) => {
+        if (this.#inbox !== inbox || this.#closed) return;
+        if (error) this.#renew(error.message);
+        else this.#receive(message);
+      },
+    });
+    if (this.#generation++ > 0) log.warn({ reason, from: this.#next }, 'reading the stream anew');
+    this.#create().then(
+      (consumer) => {
+        this.#renewing = false;
+        if (this.#closed) return subscription.unsubscribe();
+        this.#subscription = subscription;
+        this.#inbox = inbox;
+        this.#consumer = consumer;
+        this.#delivered = 0;
+        this.#pull();
+      },
+      (error: unknown) => {
+        subscription.unsubscribe();
+        this.#renewing = false;
+        // Tried again by the watchdog, which sees an open pull and silence.
+        this.#pullOpen = true;
+        this.#heardAt = performance.now() - SILENCE_MS / 2;
+        log.warn({ err: error }, 'the stream cannot be read now');
+      },
+    );
+  }
+
+  async #create(): Promise<string> {
+    const { manager, stream } = this.#options;
+    const info = await manager.consumers.add(stream, {
+      ack_policy: AckPolicy.None,
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: Math.max(1, this.#next),
+      mem_storage: true,
+      num_replicas: 1,
+      inactive_threshold: INACTIVE_MS * 1e6,
+    });
+    return info.name;
+  }
+
+  /** Leaves the consumer; the server removes it by itself where deleting does not get through. */
+  #drop(): void {
+    this.#subscription?.unsubscribe();
+    const { manager, stream, log } = this.#options;
+    if (this.#consumer !== '' && !this.#options.connection.isClosed()) {
+      manager.consumers
+        .delete(stream, this.#consumer)
+        .catch((error: unknown) => log.debug({ err: error }, 'a consumer was left to expire'));
+    }
+    this.#subscription = undefined;
+    this.#consumer = '';
+    this.#inbox = '';
+    this.#pullOpen = false;
+  }
+}
+
+/**
+ * Stream sequence, delivery count, store time and messages still to be delivered from a delivery's reply subject (ADR-15):
+ * `$JS.ACK.<stream>.<consumer>.<tries>.<sequence>.<delivery>.<nanoseconds>.<pending>`, newer servers with
+ * `<domain>.<account>` before the stream and a random token at the end.
+ */
+function parseReply(reply: string): { sequence: number; delivery: number; timeMs: number; waiting: number } {
+  const tokens = reply.split('.');
+  const at = tokens.length === 9 ? 5 : 7;
+  return {
+    sequence: Number(tokens[at]),
+    delivery: Number(tokens[at + 1]),
+    timeMs: Math.floor(Number(tokens[at + 2]) / 1e6),
+    waiting: Number(tokens[at + 3]),
+  };
+}

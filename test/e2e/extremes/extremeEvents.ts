@@ -1,0 +1,248 @@
+import { randomUUID } from 'node:crypto';
+import { LIMITS } from '../../../schemas/limits.ts';
+import type { EventSchema, JsonSchema, Registry } from '../../../schemas/registry.ts';
+
+/** An event as a sender writes it, with the code that it must be refused with; undefined: it must be stored. */
+export interface ExtremeEvent {
+  /** Which extreme it is. */
+  label: string;
+  event: Record<string, unknown>;
+  refusal: string | undefined;
+}
+
+/** A value of a field, and the code that it must be refused with. */
+interface ExtremeValue {
+  label: string;
+  value: unknown;
+  refusal?: string;
+}
+
+/** Which end of its range each kind of value takes in an event that is extreme as a whole. */
+interface Shape {
+  fields: 'required' | 'all';
+  numbers: 'least' | 'greatest';
+  lists: 'fewest' | 'most';
+  texts: 'shortest' | 'longest';
+}
+
+const HOSTILE_TEXT = '"\'`;--\\,\n\r\t\u0001\u007f\u2028\ufeff %_$1{}[]()*?👟ø\u202e鞋é';
+
+/**
+ * Every extreme of every event type, by its schema: each field alone with its least, greatest, shortest, longest, empty and
+ * absent value and one beyond, and events in which all are extreme at once. A field added to a schema is among them by itself.
+ */
+export function extremeEvents(registry: Registry): ExtremeEvent[] {
+  return [...registry.latest.values()].flatMap((type) => [...oneField(type), ...allFields(type)]);
+}
+
+/** A valid event of a type with its required fields only; ids are new, so that no two are one order or search. */
+export function plainEvent({ type, schema }: EventSchema): Record<string, unknown> {
+  const shape: Shape = { fields: 'required', numbers: 'least', lists: 'fewest', texts: 'shortest' };
+  return { ...wholeObject(schema, shape), ...identity(type, schema) };
+}
+
+function oneField(type: EventSchema): ExtremeEvent[] {
+  const out: ExtremeEvent[] = [];
+  for (const [field, schema] of Object.entries(type.schema.properties)) {
+    if (field === 'type' || schema.format !== undefined) continue;
+    for (const { label, value, refusal } of extremesOf(schema)) {
+      const event = { ...plainEvent(type), [field]: value };
+      out.push({ label: `${type.type}.${field} ${label}`, event, refusal: refusal ?? sizeRefusal(event) });
+    }
+  }
+  return out;
+}
+
+function allFields(type: EventSchema): ExtremeEvent[] {
+  const out: ExtremeEvent[] = [];
+  for (const fields of ['required', 'all'] as const)
+    for (const numbers of ['least', 'greatest'] as const)
+      for (const lists of ['fewest', 'most'] as const)
+        for (const texts of ['shortest', 'longest'] as const) {
+          const whole = wholeObject(type.schema, { fields, numbers, lists, texts });
+          const event = { ...whole, ...identity(type.type, type.schema) };
+          const label = `${type.type} ${fields} fields, ${numbers} numbers, ${lists} elements, ${texts} texts`;
+          out.push({ label, event, refusal: sizeRefusal(event) });
+        }
+  return out;
+}
+
+function identity(type: string, { properties }: EventSchema['schema']): Record<string, unknown> {
+  const own = { eventId: randomUUID(), type, timestamp: new Date().toISOString(), sessionId: `s-${randomUUID()}` };
+  return 'orderId' in properties ? { ...own, orderId: `o-${randomUUID()}` } : own;
+}
+
+function sizeRefusal(event: Record<string, unknown>): string | undefined {
+  const bytes = Buffer.byteLength(JSON.stringify(event));
+  if (bytes > LIMITS.bodyBytes) return 'body_too_large';
+  return bytes > LIMITS.eventBytes ? 'event_too_large' : undefined;
+}
+
+function extremesOf(schema: JsonSchema): ExtremeValue[] {
+  switch (schema.type) {
+    case 'string':
+      return schema.pattern === undefined ? textExtremes(schema) : patternExtremes(schema.pattern);
+    case 'integer':
+    case 'number':
+      return numberExtremes(schema);
+    case 'boolean':
+      return [true, false].map((value) => ({ label: String(value), value }));
+    case 'array':
+      return listExtremes(schema);
+    case 'object':
+      return schema.properties ? objectExtremes(schema) : FREE_OBJECTS;
+    default:
+      throw new Error(`no extremes are known of ${JSON.stringify(schema)}`);
+  }
+}
+
+function textExtremes({ minLength = 0, maxLength = 100 }: JsonSchema): ExtremeValue[] {
+  const fitting = Array.from(HOSTILE_TEXT).slice(0, maxLength).join('');
+  return [
+    { label: 'shortest', value: 'x'.repeat(minLength) },
+    { label: 'longest', value: 'x'.repeat(maxLength) },
+    { label: 'longest beyond the BMP', value: '\u{10FFFF}'.repeat(maxLength) },
+    { label: 'longest of combining marks', value: `e${'\u0301'.repeat(maxLength - 1)}` },
+    { label: 'hostile', value: fitting },
+    { label: 'blank', value: ' '.repeat(Math.max(1, minLength)) },
+    { label: 'like a number', value: '-1e308'.slice(0, maxLength) },
+    { label: 'NULL', value: 'NULL' },
+    { label: 'too long', value: 'x'.repeat(maxLength + 1), refusal: 'field_range' },
+    { label: 'U+0000', value: 'a\0b', refusal: 'text_invalid' },
+    { label: 'half a surrogate pair', value: 'a\ud800', refusal: 'text_invalid' },
+    ...(minLength > 0 ? [{ label: 'empty', value: '', refusal: 'field_range' }] : []),
+  ];
+}
+
+function patternExtremes(pattern: string): ExtremeValue[] {
+  if (pattern !== '^[A-Z]{3}$') throw new Error(`no extremes are known of the pattern ${pattern}`);
+  return [
+    ...['AAA', 'ZZZ', 'XXX'].map((value) => ({ label: value, value })),
+    ...['', 'dkk', 'DKKK'].map((value) => ({ label: `"${value}"`, value, refusal: 'field_format' })),
+  ];
+}
+
+function numberExtremes(schema: JsonSchema): ExtremeValue[] {
+  const { least, greatest, step } = range(schema);
+  const within = [least, greatest, step, 0, 1, 0.07, -step].filter((n) => n >= least && n <= greatest);
+  const whole = step === 1 ? within.filter(Number.isInteger) : [...within, decimalBelow(greatest)];
+  return [
+    ...[...new Set(whole)].map((value) => ({ label: String(value), value })),
+    { label: 'minus zero', value: -0, ...(least > 0 ? { refusal: 'field_range' } : {}) },
+    { label: 'too great', value: greatest + 1, refusal: 'field_range' },
+    { label: 'too small', value: least - 1, refusal: 'field_range' },
+    { label: 'too fine', value: 0.00001, refusal: step === 1 ? 'field_type' : 'field_range' },
+    { label: 'beyond every double', value: OVERFLOW, refusal: 'number_invalid' },
+  ];
+}
+
+/** What `body` writes as 1e999, which no double holds. */
+export const OVERFLOW = '__1e999__';
+
+function decimalBelow(greatest: number): number {
+  return Number((greatest - 0.0001).toFixed(4));
+}
+
+function listExtremes(schema: JsonSchema): ExtremeValue[] {
+  const { minItems = 0, maxItems = 10, items = {} } = schema;
+  const short: Shape = { fields: 'required', numbers: 'greatest', lists: 'fewest', texts: 'shortest' };
+  const item = wholeValue(items, short);
+  const long = wholeValue(items, { ...short, fields: 'all', texts: 'longest' });
+  const fitting = Math.floor((LIMITS.eventBytes - 2_000) / Buffer.byteLength(JSON.stringify(long)));
+  const each =
+    items.type === 'array' || items.properties
+      ? Object.entries(items.properties ?? {}).flatMap(([name, child]) =>
+          extremesOf(child).map(({ label, value, refusal }) => ({
+            label: `[0].${name} ${label}`,
+            value: [{ ...(item as object), [name]: value }],
+            ...(refusal === undefined ? {} : { refusal }),
+          })),
+        )
+      : extremesOf(items).map(({ value, ...rest }) => ({ ...rest, value: [value] }));
+  return [
+    { label: 'fewest', value: Array<unknown>(minItems).fill(item) },
+    { label: 'most', value: Array<unknown>(maxItems).fill(item) },
+    { label: 'longest that fit', value: Array<unknown>(Math.max(minItems, Math.min(maxItems, fitting))).fill(long) },
+    { label: 'too many', value: Array<unknown>(maxItems + 1).fill(item), refusal: 'field_range' },
+    ...(minItems > 0 ? [{ label: 'too few', value: [], refusal: 'field_range' }] : []),
+    ...each,
+  ];
+}
+
+function objectExtremes({ properties = {} }: JsonSchema): ExtremeValue[] {
+  return [
+    { label: 'empty', value: {} },
+    ...Object.entries(properties).flatMap(([name, child]) =>
+      extremesOf(child).map(({ label, value, ...rest }) => ({
+        ...rest,
+        label: `.${name} ${label}`,
+        value: { [name]: value },
+      })),
+    ),
+  ];
+}
+
+const DEEPEST = LIMITS.propertiesDepth;
+
+const FREE_OBJECTS: ExtremeValue[] = [
+  { label: 'empty', value: {} },
+  { label: 'deepest', value: nested(DEEPEST, 1) },
+  { label: 'too deep', value: nested(DEEPEST + 1, 1), refusal: 'nesting_too_deep' },
+  { label: 'deepest list', value: { l: nestedList(DEEPEST - 1) } },
+  { label: 'most fields', value: Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`f${i}`, i])) },
+  {
+    label: 'too many fields',
+    value: Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`f${i}`, i])),
+    refusal: 'field_range',
+  },
+  { label: 'huge numbers', value: { a: 1.7976931348623157e308, b: -1.7976931348623157e308, c: 5e-324, d: 2 ** 64 } },
+  { label: 'overflow', value: { a: OVERFLOW }, refusal: 'number_invalid' },
+  { label: 'hostile', value: { [HOSTILE_TEXT]: HOSTILE_TEXT, '': null, __proto__x: [], toString: 1, b: 7, i: 0 } },
+  { label: 'long name', value: { ['n'.repeat(20_000)]: '"'.repeat(4_000) } },
+  { label: 'U+0000', value: { a: '\0' }, refusal: 'text_invalid' },
+];
+
+function nested(depth: number, leaf: unknown): unknown {
+  return depth === 0 ? leaf : { d: nested(depth - 1, leaf) };
+}
+
+function nestedList(depth: number): unknown {
+  return depth === 0 ? 1e300 : [nestedList(depth - 1)];
+}
+
+function range(schema: JsonSchema): { least: number; greatest: number; step: number } {
+  const step = schema.type === 'integer' ? 1 : (schema.multipleOf ?? 1e-9);
+  const least = schema.minimum ?? (schema.exclusiveMinimum === undefined ? undefined : schema.exclusiveMinimum + step);
+  if (least === undefined || schema.maximum === undefined) throw new Error('a number without bounds');
+  return { least, greatest: schema.maximum, step };
+}
+
+function wholeObject(schema: JsonSchema, shape: Shape): Record<string, unknown> {
+  const fields = Object.entries(schema.properties ?? {}).filter(
+    ([name, { format, const: fixed }]) =>
+      format === undefined && fixed === undefined && (shape.fields === 'all' || schema.required?.includes(name)),
+  );
+  return Object.fromEntries(fields.map(([name, child]) => [name, wholeValue(child, shape)]));
+}
+
+function wholeValue(schema: JsonSchema, shape: Shape): unknown {
+  switch (schema.type) {
+    case 'string':
+      if (schema.pattern !== undefined) return 'DKK';
+      return 'x'.repeat(shape.texts === 'longest' ? (schema.maxLength ?? 100) : (schema.minLength ?? 0));
+    case 'integer':
+    case 'number':
+      return range(schema)[shape.numbers];
+    case 'boolean':
+      return shape.numbers === 'greatest';
+    case 'array': {
+      const length = shape.lists === 'most' ? (schema.maxItems ?? 10) : (schema.minItems ?? 0);
+      return Array<unknown>(length).fill(wholeValue(schema.items ?? {}, shape));
+    }
+    case 'object':
+      if (schema.properties) return wholeObject(schema, shape);
+      return shape.numbers === 'greatest' ? nested(DEEPEST, 1.7976931348623157e308) : {};
+    default:
+      throw new Error(`no value is known of ${JSON.stringify(schema)}`);
+  }
+}

@@ -1,0 +1,255 @@
+import { randomBytes } from 'node:crypto';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Duplicates, type IdsToJudge, type JudgedIds, type StoredIds } from '../../../lake/dedupe/duplicates.ts';
+import { ID_WORDS, IdSet } from '../../../lake/dedupe/idSet.ts';
+import { filesThatMayHold, idFile, type IdFile } from '../../../lake/dedupe/plan.ts';
+
+const HOUR = 3_600_000;
+
+test('the set keeps what it is given, exactly, forgets whole hours and takes back', () => {
+  const set = new IdSet();
+  const count = 50_000;
+  const ids = new Uint32Array(randomBytes(count * 16).buffer.slice(0, count * 16));
+  for (let id = 0; id < count; id++) expect(set.add(ids, id * ID_WORDS, 490_000 + (id % 3))).toBe(true);
+  for (let id = 0; id < count; id++) if (set.add(ids, id * ID_WORDS, 490_003)) throw new Error(`${id} was added twice`);
+  expect(set.bytes / count).toBeLessThan(46);
+  const near = ids.slice(0, ID_WORDS);
+  near[3]! ^= 1;
+  expect(set.has(near, 0)).toBe(false);
+  set.takeBack(ids, 0);
+  expect(set.has(ids, 0)).toBe(false);
+  expect(set.add(ids, 0, 490_002)).toBe(true);
+  const before = set.bytes;
+  set.forget(490_002);
+  set.compact();
+  for (let id = 1; id < count; id++) expect(set.has(ids, id * ID_WORDS)).toBe(id % 3 === 2);
+  expect(set.has(ids, 0)).toBe(true);
+  expect(set.bytes).toBeLessThan(before * 0.6);
+});
+
+const file = (over: Partial<IdFile>): IdFile => ({
+  path: 'f',
+  minId: '01900000-0000-7000-8000-000000000000',
+  maxId: '01900000-ffff-7000-8000-000000000000',
+  minReceivedMs: 0,
+  maxReceivedMs: 1_000,
+  rows: 10,
+  ...over,
+});
+
+test('a file is read only when an id lies in its bounds and it is young enough', () => {
+  const inside = '01900000-8888-7000-8000-000000000000';
+  const before = '018fffff-0000-7000-8000-000000000000';
+  const after = '01900001-0000-7000-8000-000000000000';
+  expect(filesThatMayHold([before, after], [file({})], 0)).toEqual([]);
+  expect(filesThatMayHold([before, inside, after], [file({})], 0)).toHaveLength(1);
+  expect(filesThatMayHold([inside], [file({})], 1_001)).toEqual([]);
+  expect(filesThatMayHold([after], [file({ minId: undefined, maxId: undefined })], 0)).toHaveLength(1);
+});
+
+test('an id that was stored in capitals is found by its small letters', () => {
+  const stored = 'AB000000-0000-4000-8000-000000000000';
+  const bounds = [
+    file({ minId: stored, maxId: stored }),
+    file({ minId: '10000000-0000-4000-8000-000000000000', maxId: 'a0000000-0000-4000-8000-000000000000' }),
+  ];
+  expect(filesThatMayHold([stored.toLowerCase()], bounds, 0)).toEqual(bounds);
+});
+
+test('no file is passed over that holds one of the ids in whatever letters', () => {
+  const digit = fc.constantFrom('0', '1', '9', 'a', 'b', 'f', 'A', 'B', 'F');
+  const text = fc.array(digit, { minLength: 4, maxLength: 4 }).map((digits) => digits.join(''));
+  const small = fc.array(fc.constantFrom('0', '1', '9', 'a', 'b', 'f'), { minLength: 4, maxLength: 4 });
+  const texts = fc.array(text, { minLength: 1, maxLength: 6 });
+  fc.assert(
+    fc.property(texts, fc.array(small, { minLength: 1, maxLength: 6 }), (rows, wanted) => {
+      const sorted = [...rows].sort();
+      const ids = wanted.map((digits) => digits.join('')).sort();
+      const holds = rows.some((row) => ids.includes(row.toLowerCase()));
+      const found = filesThatMayHold(ids, [file({ minId: sorted[0], maxId: sorted.at(-1) })], 0);
+      expect(holds && found.length === 0).toBe(false);
+    }),
+    { numRuns: 20_000 },
+  );
+});
+
+test('ids of another time are in no file, also where their time is written with letters', () => {
+  const bounds = [
+    file({ minId: '01a20ec2-9221-7b9f-afcf-9680b1f9a478', maxId: '01a20ec2-9f21-763f-a213-ce7336d2ed4c' }),
+    file({ minId: '01a20ebf-ff00-7b9f-afcf-9680b1f9a478', maxId: '01a20ec0-0021-763f-a213-ce7336d2ed4c' }),
+  ];
+  expect(filesThatMayHold(['01a20ec2-a000-7000-8000-000000000000'], bounds, 0)).toEqual([]);
+  expect(filesThatMayHold(['01a20ec2-9a00-7000-8000-000000000000'], bounds, 0)).toEqual([bounds[0]]);
+  expect(filesThatMayHold(['01a20ebf-ffff-7000-8000-000000000000'], bounds, 0)).toEqual([bounds[1]]);
+});
+
+test('bounds come from the log; a missing one bounds nothing', () => {
+  const stats = {
+    numRecords: 3,
+    minValues: { event_id: 'a', received_at: '1970-01-01T00:00:01.000Z' },
+    maxValues: { event_id: 'b' },
+  };
+  expect(idFile({ path: 'p', stats: JSON.stringify(stats) })).toEqual({
+    path: 'p',
+    minId: 'a',
+    maxId: 'b',
+    minReceivedMs: 1_000,
+    maxReceivedMs: Infinity,
+    rows: 3,
+  });
+  expect(idFile({ path: 'p' })).toMatchObject({
+    minId: undefined,
+    minReceivedMs: -Infinity,
+    maxReceivedMs: Infinity,
+    rows: Infinity,
+  });
+});
+
+/** A lake of id files that answers as the real one does, and counts what is asked of it. */
+class IdLake implements StoredIds {
+  readonly tenants = new Map<string, { file: IdFile; rows: { hex: string; receivedMs: number }[] }[]>();
+  reads = 0;
+  added = 0;
+  judged: string[] = [];
+
+  commit(tenantId: string, hexes: string[], receivedMs: number): void {
+    if (hexes.length === 0) return;
+    const texts = hexes.map(uuidText).sort();
+    const added = file({
+      path: `${tenantId}/${this.added++}`,
+      minId: texts[0],
+      maxId: texts.at(-1),
+      minReceivedMs: receivedMs,
+      maxReceivedMs: receivedMs,
+      rows: hexes.length,
+    });
+    const files = this.tenants.get(tenantId) ?? [];
+    files.push({ file: added, rows: hexes.map((hex) => ({ hex, receivedMs })) });
+    this.tenants.set(tenantId, files);
+  }
+
+  files(tenantId: string): Promise<IdFile[]> {
+    return Promise.resolve((this.tenants.get(tenantId) ?? []).map((one) => one.file));
+  }
+
+  read(tenantId: string, files: readonly IdFile[], sinceMs: number): Promise<{ hour: number; hex: string }[]> {
+    return Promise.resolve(
+      this.#rows(tenantId, files, sinceMs).map(({ hex, receivedMs }) => ({ hour: Math.floor(receivedMs / HOUR), hex })),
+    );
+  }
+
+  find(tenantId: string, files: readonly IdFile[], sinceMs: number): Promise<string> {
+    const found = this.#rows(tenantId, files, sinceMs).filter(({ hex }) => this.judged.includes(hex));
+    return Promise.resolve(found.map(({ hex }) => hex).join(''));
+  }
+
+  #rows(tenantId: string, files: readonly IdFile[], sinceMs: number): { hex: string; receivedMs: number }[] {
+    this.reads += files.length;
+    const paths = new Set(files.map(({ path }) => path));
+    const chosen = (this.tenants.get(tenantId) ?? []).filter((one) => paths.has(one.file.path));
+    return chosen.flatMap(({ rows }) => rows.filter(({ receivedMs }) => receivedMs >= sinceMs));
+  }
+}
+
+function uuidText(hex: string): string {
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}
+
+const idOf = (number: number): string =>
+  (number * 0x9e3779b1).toString(16).padStart(12, '0') + number.toString(16).padStart(20, '0');
+
+test('whatever is sent again, restarted, failed and forgotten, an id within the window is stored once', async () => {
+  const step = fc.record({
+    ids: fc.array(fc.nat(40), { maxLength: 12 }),
+    tenant: fc.constantFrom('t1', 't2'),
+    hoursLater: fc.constantFrom(0, 0, 0, 1, 5),
+    lateFirst: fc.boolean(),
+    end: fc.constantFrom('commit', 'commit', 'commit', 'commit later', 'fail', 'restart'),
+  });
+  const run = async (
+    steps: (typeof step extends fc.Arbitrary<infer T> ? T : never)[],
+    maxBytes: number,
+  ): Promise<void> => {
+    const lake = new IdLake();
+    const windowMs = 24 * HOUR;
+    let duplicates = new Duplicates({ maxBytes, windowMs });
+    let now = 1_000_000 * HOUR;
+    /** Of a window that is judged, and committed once the next one is judged too. */
+    let late: { judged: JudgedIds; tenant: string; kept: string[]; receivedMs: number } | undefined;
+    const commitLate = (): void => {
+      if (!late) return;
+      lake.commit(late.tenant, late.kept, late.receivedMs);
+      duplicates.commit(late.judged);
+      late = undefined;
+    };
+    for (const { ids, tenant, hoursLater, lateFirst, end } of steps) {
+      now += hoursLater * HOUR;
+      const hexes = ids.map(idOf);
+      lake.judged = hexes;
+      const batch: IdsToJudge = {
+        ids: Buffer.from(hexes.join(''), 'hex'),
+        runs: [{ tenantId: tenant, first: 0, count: hexes.length }],
+        allUuids: true,
+        receivedMs: { min: now, max: now },
+      };
+      duplicates.begin();
+      const dropped = new Set(await duplicates.judge(batch, lake));
+      const kept = hexes.filter((_, index) => !dropped.has(index));
+      if (lateFirst) commitLate();
+      const judged = end === 'commit later' ? duplicates.judged() : undefined;
+      commitLate();
+      const stored = (lake.tenants.get(tenant) ?? []).flatMap(({ rows }) => rows);
+      const recent = new Set(stored.filter(({ receivedMs }) => receivedMs >= now - windowMs).map(({ hex }) => hex));
+      expect(new Set(kept).size, 'kept once').toBe(kept.length);
+      expect(
+        kept.filter((hex) => recent.has(hex)),
+        'stored within the window',
+      ).toEqual([]);
+      // Beyond the window either is right; what was never stored must be kept.
+      const ever = new Set(stored.map(({ hex }) => hex));
+      expect(new Set([...kept, ...ever])).toEqual(new Set([...hexes, ...ever]));
+      if (end === 'fail') continue;
+      if (judged) {
+        late = { judged, tenant, kept, receivedMs: now };
+        continue;
+      }
+      lake.commit(tenant, kept, now);
+      if (end === 'commit') duplicates.commit();
+      else duplicates = new Duplicates({ maxBytes, windowMs });
+    }
+  };
+  await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 30 }), fc.constantFrom(0, 400_000, 100_000_000), run), {
+    numRuns: 200,
+  });
+});
+
+test('after a takeover, ids that carry their time read the files of that time only, once', async () => {
+  const lake = new IdLake();
+  const time = (hour: number, index: number): string =>
+    (0x019000000000 + hour * HOUR).toString(16).padStart(12, '0') + index.toString(16).padStart(20, '7');
+  for (let hour = 0; hour < 20; hour++)
+    lake.commit(
+      't',
+      Array.from({ length: 100 }, (_, index) => time(hour, index)),
+      hour * HOUR,
+    );
+  const duplicates = new Duplicates({ maxBytes: 10_000_000, windowMs: 24 * HOUR });
+  const judge = (hex: string[]): Promise<number[]> =>
+    duplicates.judge(
+      {
+        ids: Buffer.from(hex.join(''), 'hex'),
+        runs: [{ tenantId: 't', first: 0, count: hex.length }],
+        allUuids: true,
+        receivedMs: { min: 20 * HOUR, max: 20 * HOUR },
+      },
+      lake,
+    );
+  duplicates.begin();
+  expect(await judge([time(20, 1), time(20, 2)])).toEqual([]);
+  expect(lake.reads).toBe(0);
+  expect(await judge([time(20, 3), time(7, 5), time(7, 500)])).toEqual([1]);
+  expect(lake.reads).toBe(1);
+  expect(await judge([time(7, 6)])).toEqual([0]);
+  expect(lake.reads).toBe(1);
+});

@@ -1,0 +1,111 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Engine } from '../../../lake/duckdb/engine.ts';
+import { createLog } from '../../../runtime/log.ts';
+import { childrenOf } from '../../../scripts/stack/processes.ts';
+
+const MEBIBYTE = 1_048_576;
+const AUTOGROUP = '/proc/self/autogroup';
+let dir: string;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'spor-test-engine-'));
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+test.runIf(existsSync(AUTOGROUP))(
+  'an engine that lets others go first does so in a session of its own too',
+  async () => {
+    const ours = readFileSync(AUTOGROUP, 'utf8');
+    expect(await autogroupOf(10)).toMatch(/ nice 10\n$/);
+    expect(await autogroupOf(0)).toBe(ours);
+    expect(readFileSync(AUTOGROUP, 'utf8')).toBe(ours);
+  },
+);
+
+/** The scheduling group of an engine's process: `/autogroup-31 nice 10`. */
+async function autogroupOf(niceness: number): Promise<string> {
+  const log = createLog('test', 'silent');
+  const engine = new Engine({ dir: join(dir, `nice-${niceness}`), memory: '64MiB', threads: 1, niceness, log });
+  const before = new Set(childrenOf(process.pid));
+  try {
+    await engine.start();
+    const [pid] = childrenOf(process.pid).filter((child) => !before.has(child));
+    return readFileSync(`/proc/${pid}/autogroup`, 'utf8');
+  } finally {
+    await engine.close();
+  }
+}
+
+test('memory that is kept is taken at the start, and used from then on without more', async () => {
+  const started = async (keepsMemory: boolean): Promise<number> => {
+    const log = createLog('test', 'silent');
+    const engine = new Engine({
+      dir: join(dir, `kept-${keepsMemory}`),
+      memory: '512MiB',
+      threads: 1,
+      keepsMemory,
+      log,
+    });
+    try {
+      await engine.start();
+      const before = engine.rssBytes;
+      const session = engine.session();
+      for (let round = 0; round < 2 && keepsMemory; round++) {
+        // Of 30 MiB.
+        await session.run('CREATE OR REPLACE TEMP TABLE line AS SELECT range, range AS again FROM range(2000000)');
+        await session.run('DROP TABLE line');
+        expect(engine.rssBytes - before).toBeLessThan(16 * MEBIBYTE);
+      }
+      return before;
+    } finally {
+      await engine.close();
+    }
+  };
+  const [without, withKept] = [await started(false), await started(true)];
+  expect(withKept - without).toBeGreaterThan(100 * MEBIBYTE);
+});
+
+test('what is kept is bounded, however much memory DuckDB may use, so that it starts in time', async () => {
+  const log = createLog('test', 'silent');
+  const engine = new Engine({ dir: join(dir, 'bounded'), memory: '8GiB', threads: 1, keepsMemory: true, log });
+  try {
+    await engine.start();
+    expect(engine.rssBytes).toBeLessThan(600 * MEBIBYTE);
+  } finally {
+    await engine.close();
+  }
+});
+
+test('of statements that are sent together, those after one that fails are not run', async () => {
+  const engine = new Engine({ dir: join(dir, 'all'), memory: '64MiB', threads: 1, log: createLog('test', 'silent') });
+  try {
+    const session = engine.session();
+    expect(
+      await session.runAll(['CREATE TEMP TABLE t AS SELECT 1 AS x', 'SELECT x FROM t', 'SELECT x + 1 AS y FROM t']),
+    ).toEqual([[{ Count: '1' }], [{ x: 1 }], [{ y: 2 }]]);
+    const failing = session.runAll(['SELECT nothing', 'INSERT INTO t VALUES (2)']);
+    const after = session.run('SELECT count(*)::INTEGER AS n FROM t');
+    await expect(failing).rejects.toMatchObject({ name: 'EngineError', fault: 'other' });
+    expect(await after).toEqual([{ n: 1 }]);
+  } finally {
+    await engine.close();
+  }
+});
+
+test('an engine that could not be started is started by the next use', async () => {
+  const folder = join(dir, 'taken');
+  await writeFile(folder, 'a file where its folder is to be');
+  const engine = new Engine({ dir: folder, memory: '64MiB', threads: 1, log: createLog('test', 'silent') });
+  try {
+    await expect(engine.start()).rejects.toThrow('ENOTDIR');
+    await expect(engine.session().run('SELECT 1')).rejects.toThrow('ENOTDIR');
+    await rm(folder);
+    expect(await engine.session().run('SELECT 1 AS x')).toEqual([{ x: 1 }]);
+  } finally {
+    await engine.close();
+  }
+});

@@ -1,0 +1,254 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { foldBefore } from '../../../lake/counts/commits.ts';
+import { openAccounts, type Accounts } from '../../../query/audit/open.ts';
+import type { Reconciliation } from '../../../query/audit/reconcile.ts';
+import { openDuckdb } from '../../../lake/duckdb/duckdb.ts';
+import { compactLake } from '../../../lake/maintenance/commands.ts';
+import { expire } from '../../../lake/maintenance/retention.ts';
+import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
+import { createLog } from '../../../runtime/log.ts';
+import { formatReceipt, streamEpoch } from '../../../schemas/receipt.ts';
+import { createRegistry } from '../../../schemas/registry.ts';
+import { shardOf, streamName } from '../../../schemas/subjects.ts';
+import { anEvent, messageOf, SHARDS, uuid7, type TestPost } from '../../support/messages.ts';
+import { startBench, type Bench, type TestProcessor } from '../../support/processor.ts';
+import { runScript } from '../../cli/spor.ts';
+
+const DAY_MS = 86_400_000;
+const dayOf = (time: Date): string => time.toISOString().slice(0, 10);
+
+let bench: Bench;
+let accounts: Accounts;
+let processor: TestProcessor;
+
+beforeAll(async () => {
+  bench = await startBench();
+  const { storage, connection } = bench;
+  accounts = openAccounts({
+    storage,
+    localFiles: lakeFolderFiles(storage),
+    registry: createRegistry(),
+    replicas: 1,
+    connection: () => connection,
+  });
+  processor = await bench.processor();
+});
+afterAll(async () => {
+  await accounts?.close();
+  await bench?.stop();
+});
+
+const refusal = (index: number) => ({
+  index,
+  eventId: uuid7(),
+  type: 'Search',
+  schemaVersion: 1,
+  code: 'field_missing',
+  path: '/phrase',
+  message: 'phrase is missing',
+  raw: '{"type":"Search"}',
+});
+
+/** Publishes a message of some batches and waits until it is committed; the receipts. */
+async function publish(tenantId: string, posts: TestPost[]): Promise<string[]> {
+  const shard = shardOf(tenantId, SHARDS);
+  const sequence = await bench.publish(messageOf(tenantId, 'web', posts));
+  const epoch = streamEpoch((await bench.manager.streams.info(streamName(shard))).created);
+  return posts.map((_, batch) => formatReceipt({ epoch, shard, sequence, batch }));
+}
+
+function events(count: number): ReturnType<typeof anEvent>[] {
+  return Array.from({ length: count }, (_, index) => anEvent(index));
+}
+
+const today = dayOf(new Date());
+
+async function reconcile(
+  tenantId: string,
+  from = dayOf(new Date(Date.now() - DAY_MS)),
+  to = today,
+): Promise<Reconciliation> {
+  return accounts.reconcile(tenantId, { from, to });
+}
+
+/** What the command line says, and how it ends. */
+async function spor(tenantId: string): Promise<{ code: number; found: Reconciliation }> {
+  const env = { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` };
+  const days = ['--from', dayOf(new Date(Date.now() - DAY_MS)), '--to', today];
+  const { code, stdout } = await runScript('spor.ts', ['reconcile', '--tenant', tenantId, ...days, '--json'], { env });
+  return { code, found: JSON.parse(stdout) as Reconciliation };
+}
+
+test('all that can become of an event adds up, day by day of receipt, from the stream and from what commits say', async () => {
+  const tenantId = 'adds-up';
+  const yesterday = new Date(Date.now() - DAY_MS);
+  const first = events(20);
+  await publish(tenantId, [
+    { events: first, rejected: [refusal(20), refusal(21)] },
+    { events: [...events(5), { ...anEvent(0), timestamp: 'not a time' }], receivedAt: yesterday },
+  ]);
+  await publish(tenantId, [{ events: [], rejected: [refusal(0)] }]);
+  await publish(tenantId, [{ events: [...first.slice(0, 7), anEvent(1)] }]);
+  await bench.settled();
+  await processor.kill('SIGSTOP');
+  await publish(tenantId, [{ events: events(3), rejected: [refusal(3)] }]);
+  const none = { erased: 0, expired: 0, difference: 0 };
+  const expected = {
+    balanced: true,
+    faults: [],
+    differences: [],
+    days: [
+      {
+        date: dayOf(yesterday),
+        accepted: 6,
+        stored: 5,
+        duplicate: 0,
+        quarantined: 1,
+        pending: 0,
+        ...none,
+        refused: { refused: 0, kept: 0, pending: 0, ...none },
+      },
+      {
+        date: today,
+        accepted: 31,
+        stored: 21,
+        duplicate: 7,
+        quarantined: 0,
+        pending: 3,
+        ...none,
+        refused: { refused: 4, kept: 3, pending: 1, ...none },
+      },
+    ],
+  };
+  const found = await reconcile(tenantId);
+  expect(found).toMatchObject(expected);
+  expect(found.days.map(({ fromStream }) => fromStream)).toEqual([6, 31]);
+
+  await processor.kill('SIGCONT');
+  await bench.settled();
+  // Compacted, and trimmed to the last message: the commits stand for the others.
+  const compaction = {
+    storage: bench.storage,
+    registry: createRegistry(),
+    tenantIds: [tenantId],
+    log: createLog('test', 'silent'),
+  };
+  await compactLake({
+    ...compaction,
+    workDir: join(bench.lakeDir, '..', 'compact'),
+    memoryMb: 512,
+    threads: 1,
+    logRetentionMs: 3_600_000,
+  });
+  const stream = streamName(shardOf(tenantId, SHARDS));
+  const { state } = await bench.manager.streams.info(stream);
+  await bench.manager.streams.purge(stream, { seq: state.last_seq });
+  const committed = {
+    ...expected,
+    days: [
+      expected.days[0],
+      { ...expected.days[1], stored: 24, pending: 0, refused: { refused: 4, kept: 4, pending: 0, ...none } },
+    ],
+  };
+  const trimmed = await reconcile(tenantId);
+  expect(trimmed).toMatchObject(committed);
+  expect(trimmed.days.map(({ fromStream }) => fromStream)).toEqual([0, 3]);
+  // And with the last one gone as well, of a stream that still holds others'.
+  const shard = shardOf(tenantId, SHARDS);
+  const neighbour = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].find((id) => shardOf(id, SHARDS) === shard)!;
+  await publish(neighbour, [{ events: events(1) }]);
+  await bench.settled();
+  await bench.manager.streams.purge(stream, { filter: `*.${shard}.${tenantId}.*` });
+  const gone = await reconcile(tenantId);
+  expect(gone).toMatchObject(committed);
+  expect(gone.days.map(({ fromStream }) => fromStream)).toEqual([0, 0]);
+  // Even when the log entries of all commits are gone.
+  const { version } = await bench.table('events', tenantId).snapshot();
+  await foldBefore(bench.storage, `events/tenant=${tenantId}`, version + 1);
+  expect(await reconcile(tenantId)).toMatchObject(committed);
+  expect(await spor(tenantId)).toMatchObject({ code: 0, found: { balanced: true } });
+
+  // A month later retention takes the days away, and says so.
+  const engine = openDuckdb({ memory: '256MiB', threads: 1, spillDir: '' });
+  const later = {
+    storage: bench.storage,
+    engine,
+    workDir: join(bench.lakeDir, '..', 'expire'),
+    now: Date.now() + 40 * DAY_MS,
+  };
+  await expire(bench.table('events', tenantId), 30, later);
+  await engine.close();
+  const expired = await reconcile(tenantId);
+  expect(expired).toMatchObject({
+    balanced: true,
+    days: [
+      { stored: 0, expired: 5 },
+      { stored: 0, expired: 24 },
+    ],
+  });
+});
+
+test('a row that goes, a row that comes twice and a file that is removed behind its back are found, by receipt', async () => {
+  const tenantId = 'tampered';
+  const [kept, shrunk] = await publish(tenantId, [{ events: events(4) }, { events: events(6) }]);
+  await bench.settled();
+  const [path] = [...(await bench.table('events', tenantId).snapshot()).files.keys()];
+  const file = join(bench.lakeDir, 'events', `tenant=${tenantId}`, path!);
+  expect((await reconcile(tenantId)).balanced).toBe(true);
+
+  await rewrite(file, `SELECT * FROM whole WHERE NOT (receipt_id = '${shrunk}' AND receipt_index = 2)`);
+  const less = await spor(tenantId);
+  expect(less.code).toBe(1);
+  expect(less.found).toMatchObject({
+    balanced: false,
+    differences: [{ date: today, receiptId: shrunk, kind: 'missing', table: 'events', events: 1 }],
+    faults: [{ file: `events/tenant=${tenantId}/${path}`, fault: expect.stringContaining('the log says') }],
+  });
+  expect(less.found.days.at(-1)).toMatchObject({ accepted: 10, stored: 9, difference: 1 });
+
+  // One too few and one too many: the sums agree, the receipts do not.
+  await rewrite(
+    file,
+    `SELECT * FROM whole UNION ALL SELECT * FROM whole WHERE receipt_id = '${kept}' AND receipt_index = 3`,
+  );
+  const doubled = await reconcile(tenantId);
+  expect(doubled.days.at(-1)).toMatchObject({ accepted: 10, stored: 10, difference: 0 });
+  expect(doubled).toMatchObject({
+    balanced: false,
+    differences: [
+      { receiptId: kept, kind: 'doubled', events: 1 },
+      { receiptId: shrunk, kind: 'missing', events: 1 },
+    ],
+  });
+
+  // Where the stream no longer knows the batches, their rows tell where one is missing.
+  const stream = streamName(shardOf(tenantId, SHARDS));
+  const { state } = await bench.manager.streams.info(stream);
+  await bench.manager.streams.purge(stream, { seq: state.last_seq + 1 });
+  const expired = await reconcile(tenantId);
+  expect(expired.differences).toContainEqual(expect.objectContaining({ receiptId: kept, kind: 'doubled' }));
+  expect(expired.differences).toContainEqual(
+    expect.objectContaining({ kind: 'commit', events: 1, message: expect.stringContaining(shrunk!) }),
+  );
+
+  await rm(file);
+  const gone = await reconcile(tenantId);
+  expect(gone.balanced).toBe(false);
+  expect(gone.faults).toEqual([{ file: `events/tenant=${tenantId}/${path}`, fault: 'is not in the store' }]);
+  expect(gone.days.at(-1)).toMatchObject({ stored: 0, difference: 10 });
+});
+
+/** Replaces a data file by what a query makes of it. */
+async function rewrite(file: string, select: string): Promise<void> {
+  const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
+  const connection = await instance.connect();
+  await connection.run("SET TimeZone = 'UTC'");
+  await connection.run(`CREATE TABLE whole AS SELECT * FROM read_parquet('${file}', hive_partitioning = false)`);
+  await rm(file);
+  await connection.run(`COPY (${select}) TO '${file}' (FORMAT parquet)`);
+  connection.closeSync();
+  instance.closeSync();
+}

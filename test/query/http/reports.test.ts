@@ -1,0 +1,235 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { changesRoute } from '../../../query/http/routes/changes.ts';
+import { reportRoutes } from '../../../query/http/routes/reports.ts';
+import { startQueryServer, type QueryServer } from '../../../query/http/server.ts';
+import { openTable } from '../../../lake/delta/table.ts';
+import type { Report } from '../../../query/insight/reports.ts';
+import { LakeMetrics } from '../../../query/http/metrics.ts';
+import { openLakeQueries } from '../../../query/engine/open.ts';
+import type { Queries, QueryAnswer } from '../../../query/engine/query.ts';
+import type { Storage } from '../../../lake/storage/storage.ts';
+import { createSlots } from '../../../query/engine/slots.ts';
+import { createUnsent } from '../../../query/engine/unsent.ts';
+import { SETTINGS } from '../../../query/config.ts';
+import { tableSpec } from '../../../lake/layout/tables.ts';
+import { readConfig } from '../../../runtime/config.ts';
+import { createLog } from '../../../runtime/log.ts';
+import { createMetrics } from '../../../runtime/metrics.ts';
+import { newSecret, secretHash, type TokenRecord } from '../../../schemas/keys.ts';
+import { report as reportCommand } from '../../../cli/report.ts';
+import { readParquet } from '../../support/parquet.ts';
+import { runScript } from '../../cli/spor.ts';
+import { commitRows, REGISTRY } from '../../support/lakeFixture.ts';
+
+let dir: string;
+let queries: Queries;
+let storage: Storage;
+let server: QueryServer;
+const tokens = new Map<string, TokenRecord>();
+const shopToken = createToken([]);
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'spor-test-reports-'));
+  const config = readConfig(SETTINGS, { LAKE_URL: `file:${join(dir, 'lake')}`, WORK_DIR: join(dir, 'work') });
+  const lake = await openLakeQueries(config, REGISTRY);
+  ({ queries, storage } = lake);
+  const search = { type: 'Search', results_count: 3, session_id: 's', anonymous_id: 'a' };
+  await commitRows(lake.storage, 'shop', [
+    { ...search, event_id: 'e-1', event_time: '2026-11-23T10:00:00Z', phrase: 'shoes' },
+  ]);
+  await commitRows(
+    lake.storage,
+    'shop',
+    [{ ...search, event_id: 'e-2', event_time: '2026-11-24T10:00:00Z', phrase: 'hats' }],
+    { segment: 'app', date: '2026-11-24' },
+  );
+  const slots = createSlots({ concurrent: 2, queued: 1 });
+  server = await startQueryServer({
+    host: '127.0.0.1',
+    port: 0,
+    routes: [
+      ...reportRoutes({ queries, slots, unsent: createUnsent({ perTenant: 2, total: 2 }) }, REGISTRY),
+      changesRoute({ storage, registry: REGISTRY }),
+    ],
+    metrics: new LakeMetrics(createMetrics('lake'), slots),
+    log: createLog('test', 'silent'),
+    isKnownTenant: () => Promise.resolve(true),
+    tokens: () => ({
+      get: (hash) => tokens.get(hash),
+      entries: () => tokens.entries(),
+      size: 2,
+      staleSinceMs: undefined,
+      stop: () => undefined,
+    }),
+  });
+});
+
+afterAll(async () => {
+  await server?.close(1_000);
+  await queries?.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+function createToken(segmentIds: string[]): string {
+  const token = newSecret('rt');
+  tokens.set(secretHash(token), { tenantId: 'shop', segmentIds, label: '', createdAt: new Date().toISOString() });
+  return token;
+}
+
+function byText(a: unknown, b: unknown): number {
+  return String(a).localeCompare(String(b));
+}
+
+async function phrasesIn(file: ArrayBuffer): Promise<unknown[]> {
+  return (await readParquet(file)).map(({ phrase }) => phrase).toSorted(byText);
+}
+
+function get(path: string, token = shopToken): Promise<Response> {
+  return fetch(`http://127.0.0.1:${server.port}${path}`, { headers: { authorization: `Bearer ${token}` } });
+}
+
+describe('GET /api/reports', () => {
+  test('lists the reports with their columns, parameters and definitions', async () => {
+    const { reports } = (await (await get('/api/reports')).json()) as { reports: Report[] };
+    expect(reports.find(({ name }) => name === 'popularity')).toMatchObject({
+      group: 'personalization',
+      parameters: [{ name: 'half_life_days', default: 7 }, { name: 'limit' }],
+    });
+  });
+
+  test('answers one, within what the token may read', async () => {
+    const path = '/api/reports/search_phrases?from=2026-11-23&to=2026-11-25&limit=5';
+    const phrasesOf = async (token: string, address = path): Promise<string[]> => {
+      const { columns, rows } = (await (await get(address, token)).json()) as QueryAnswer;
+      return rows.map((row) => row[columns.findIndex(({ name }) => name === 'phrase')] as string);
+    };
+    expect(await (await get(path)).json()).toMatchObject({
+      report: 'search_phrases',
+      from: '2026-11-23',
+      truncated: false,
+      snapshot: { files: 2 },
+    });
+    expect((await phrasesOf(shopToken)).toSorted(byText)).toEqual(['hats', 'shoes']);
+    expect(await phrasesOf(shopToken, `${path}&segment=web`)).toEqual(['shoes']);
+    const appToken = createToken(['app']);
+    expect(await phrasesOf(appToken)).toEqual(['hats']);
+    const refused = await get(`${path}&segment=web`, appToken);
+    expect([refused.status, await refused.json()]).toEqual([
+      400,
+      { code: 'report_parameter', message: 'segment web is not one this token reads: app' },
+    ]);
+  });
+
+  test('answers in every format of a query, as of an earlier version where asked', async () => {
+    const path = '/api/reports/search_phrases?from=2026-11-23&to=2026-11-25';
+    const csv = await get(`${path}&format=csv&version=0`);
+    expect((await csv.text()).split('\r\n').map((line) => line.split(',')[0])).toEqual(['phrase', 'shoes', '']);
+    const told = ['report', 'from', 'to', 'rows', 'truncated'].map((name) => csv.headers.get(`spor-${name}`));
+    expect(told).toEqual(['search_phrases', '2026-11-23', '2026-11-25', '1', 'false']);
+    expect(JSON.parse(csv.headers.get('spor-snapshot')!)).toMatchObject({ version: 0, liveness: 'committed' });
+
+    const ndjson = (await (await get(`${path}&format=ndjson&snapshot=committed`)).text()).trimEnd().split('\n');
+    expect(ndjson.map((line) => (JSON.parse(line) as Record<string, unknown>).phrase).toSorted(byText)).toEqual([
+      'hats',
+      'shoes',
+    ]);
+
+    const accept = { authorization: `Bearer ${shopToken}`, accept: 'application/vnd.apache.parquet' };
+    const parquet = await fetch(`http://127.0.0.1:${server.port}${path}`, { headers: accept });
+    expect(await phrasesIn(await parquet.arrayBuffer())).toEqual(['hats', 'shoes']);
+  });
+
+  test.each([
+    ['/api/reports/none', 404, 'report_unknown'],
+    ['/api/reports/revenue?from=yesterday', 400, 'report_parameter'],
+    ['/api/reports/revenue?from=2026-02-31', 400, 'report_parameter'],
+    ['/api/reports/revenue?from=2026-02-29T00:00:00Z', 400, 'report_parameter'],
+    ['/api/reports?group=search', 400, 'parameter_invalid'],
+    ['/api/reports/revenue?limit=5', 400, 'report_parameter'],
+    ['/api/reports/revenue?segment=a&segment=b', 400, 'report_parameter'],
+    ['/api/reports/revenue?format=xml', 400, 'report_parameter'],
+    ['/api/reports/revenue?snapshot=old', 400, 'report_parameter'],
+    ['/api/reports/revenue?version=99', 404, 'version_unknown'],
+  ])('%s is refused with %i %s', async (path, status, code) => {
+    const response = await get(path);
+    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([status, code]);
+  });
+});
+
+test('spor report writes each format to a file or another program, and no Parquet to a terminal', async () => {
+  const args = ['search_phrases', '--tenant', 'shop', '--from', '2026-11-23', '--to', '2026-11-25'];
+  const env = { LAKE_URL: `file:${join(dir, 'lake')}` };
+  const spor = (...more: string[]): ReturnType<typeof runScript> =>
+    runScript('spor.mjs', ['report', ...args, ...more], { cwd: dir, env });
+  const written = await spor('--out', 'out/phrases.parquet');
+  expect([written.code, written.stdout, written.stderr]).toEqual([0, '', '']);
+  const file = await readFile(join(dir, 'out/phrases.parquet'));
+  expect(await phrasesIn(new Uint8Array(file).buffer)).toEqual(['hats', 'shoes']);
+  const json = await spor('--json', '--version', '0');
+  expect(JSON.parse(json.stdout)).toMatchObject({ rowCount: 1, truncated: false, snapshot: { version: 0 } });
+
+  const out: unknown[] = [];
+  const context = { env, cwd: dir, now: Date.now, err: () => undefined, out: (data: unknown) => out.push(data) };
+  const shown = reportCommand.run([...args, '--format', 'parquet'], { ...context, terminal: true });
+  await expect(shown).rejects.toThrow(/not for a terminal.*--out/);
+  expect(out).toEqual([]);
+});
+
+test.each(['%205', '5%0D', '', '0x10', '1e1', '+5', '-1', '0'])('limit=%s is refused', async (limit) => {
+  const response = await get(`/api/reports/search_phrases?limit=${limit}`);
+  expect([response.status, await response.json()]).toMatchObject([400, { code: 'report_parameter' }]);
+});
+
+describe('GET /api/changes', () => {
+  interface Changes {
+    version: number;
+    more: boolean;
+    commits: { version: number; added: { rows: number; partition: { segment: string } }[]; removed: unknown[] }[];
+  }
+  const changes = async (query: string, token = shopToken): Promise<Changes> =>
+    (await (await get(`/api/changes${query}`, token)).json()) as Changes;
+
+  test('lists what came since a version, in what the token may read', async () => {
+    const all = await changes('');
+    expect(all).toMatchObject({ version: 1, more: false, commits: [{ version: 1, removed: [] }] });
+    expect(all.commits[0]!.added).toHaveLength(2);
+    expect((await changes('?since=-1')).commits.map(({ version }) => version)).toEqual([0, 1]);
+    const since = await changes('?since=0');
+    expect(since.commits).toMatchObject([{ version: 1, added: [{ rows: 1, partition: { segment: 'app' } }] }]);
+    expect((await changes('?since=1')).commits).toEqual([]);
+    expect((await changes('?since=-1', createToken(['app']))).commits.map(({ version }) => version)).toEqual([1]);
+    expect(await changes('?table=popularity')).toMatchObject({ version: -1, commits: [] });
+  });
+
+  test('compactions are no changes, and what the log no longer holds is gone', async () => {
+    const table = openTable(storage, tableSpec('events', 'shop', REGISTRY));
+    const { files } = await table.snapshot();
+    const [file] = files.values();
+    const stats = { numRecords: 1, minValues: {}, maxValues: {}, nullCount: {} };
+    const moved = { path: file!.path.replace('.parquet', 'x.parquet'), size: file!.size, rows: 1, stats };
+    const add = [{ ...moved, partitionValues: { segment: 'web', date: '2026-11-23' } }];
+    await table.replace({ remove: [file!], add, dataChange: false, unusedSinceMs: Date.now(), info: {} });
+    expect(await changes('?since=1')).toMatchObject({ version: 2, commits: [] });
+    await table.checkpoint();
+    await storage.delete([0, 1].map((version) => `${table.spec.root}/_delta_log/0000000000000000000${version}.json`));
+    const gone = await get('/api/changes?since=0');
+    expect([gone.status, await gone.json()]).toMatchObject([410, { code: 'changes_gone' }]);
+    expect((await get('/api/changes?since=1')).status).toBe(200);
+  });
+
+  test.each([
+    ['?since=9', 404, 'changes_unknown'],
+    ['?table=none', 404, 'changes_unknown'],
+    ['?since=yesterday', 400, 'changes_parameter'],
+    ['?from=1', 400, 'changes_parameter'],
+    ['?since=1&since=2', 400, 'changes_parameter'],
+    ['?since=', 400, 'changes_parameter'],
+    ['??since=1', 400, 'changes_parameter'],
+  ])('%s is refused with %i %s', async (query, status, code) => {
+    const response = await get(`/api/changes${query}`);
+    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([status, code]);
+  });
+});

@@ -1,0 +1,145 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, truncate } from 'node:fs/promises';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Registry } from 'prom-client';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Reply } from '../../../query/http/route.ts';
+import { answerReply } from '../../../query/http/routes/answerReply.ts';
+import { startQueryServer, type QueryServer } from '../../../query/http/server.ts';
+import { LakeMetrics } from '../../../query/http/metrics.ts';
+import { FORMATS, type AnswerFormat } from '../../../query/formats/formats.ts';
+import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
+import { createQueries, type Queries } from '../../../query/engine/query.ts';
+import { createSlots } from '../../../query/engine/slots.ts';
+import { createUnsent } from '../../../query/engine/unsent.ts';
+import { WorkerPool } from '../../../query/sandbox/worker/pool.ts';
+import { openLocalStorage } from '../../../lake/storage/local.ts';
+import { createLog } from '../../../runtime/log.ts';
+import { REGISTRY } from '../../support/lakeFixture.ts';
+
+const NAMES = Object.keys(FORMATS) as AnswerFormat[];
+const LIMITS = { memoryMb: 256, threads: 1, timeoutMs: 2_000, maxRows: 1_000_000_000, maxBytes: 4_000_000_000 };
+/** Rows are wide, so that the first leave before DuckDB has made the last. */
+const FAILING = `select i, repeat('abc', 40) p, (case when i = 40000 then 'x' else '1' end)::int a from range(60000) t(i)`;
+const ENDLESS = `select i, repeat('abc', 40) p from range(1000000000) t(i)`;
+
+let dir: string;
+let queries: Queries;
+let server: QueryServer;
+/** What befalls the file of an answer before it is sent. */
+let befalls: (file: string) => Promise<void> = async () => undefined;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'spor-test-replies-'));
+  const storage = await openLocalStorage(join(dir, 'lake'));
+  const log = createLog('test', 'silent');
+  queries = await createQueries({
+    storage,
+    registry: REGISTRY,
+    localFiles: lakeFolderFiles(storage),
+    limits: LIMITS,
+    executor: await WorkerPool.start(log),
+  });
+  const slots = createSlots({ concurrent: 2, queued: 2 });
+  const answering = {
+    queries: {
+      ...queries,
+      answer: async (request: Parameters<Queries['answer']>[0]) => {
+        const answer = await queries.answer(request);
+        await befalls(answer.file);
+        return answer;
+      },
+    },
+    slots,
+    unsent: createUnsent({ perTenant: 8, total: 8 }),
+  };
+  server = await startQueryServer({
+    host: '127.0.0.1',
+    port: 0,
+    metrics: new LakeMetrics(new Registry(), slots),
+    log,
+    tokens: () => undefined,
+    isKnownTenant: () => Promise.resolve(true),
+    routes: [
+      {
+        method: 'GET',
+        path: '/ask',
+        access: 'open',
+        handle: ({ query, signal }): Promise<Reply> => {
+          const maxRows = query.get('maxRows');
+          return answerReply(answering, {
+            tenantId: 'shop',
+            segmentIds: [],
+            sql: query.get('sql')!,
+            format: query.get('format') as AnswerFormat,
+            ...(maxRows === null ? {} : { maxRows: Number(maxRows) }),
+            signal,
+          });
+        },
+      },
+    ],
+  });
+});
+
+afterAll(async () => {
+  await server?.close(1_000);
+  await queries?.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+function address(fields: Record<string, string>): string {
+  return `http://127.0.0.1:${server.port}/ask?${new URLSearchParams(fields).toString()}`;
+}
+
+/** Reads an answer to its end by the bytes of its connection. */
+async function read(url: string): Promise<{ announced: number; received: number; complete: boolean }> {
+  const call = httpRequest(url, { agent: false });
+  call.end();
+  const [response] = (await once(call, 'response')) as [IncomingMessage];
+  let received = 0;
+  response.on('data', (chunk: Buffer) => (received += chunk.length));
+  response.on('error', () => undefined); // it was cut off: `complete` tells
+  await new Promise((resolve) => response.once('close', resolve));
+  return { announced: Number(response.headers['content-length']), received, complete: response.complete };
+}
+
+describe.each(NAMES)('a reply in %s', (format) => {
+  test('is the error of a statement that fails after its first rows', async () => {
+    const response = await fetch(address({ sql: FAILING, format }));
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ code: 'sql_failed', message: expect.stringMatching(/^Conversion/) });
+  });
+
+  test('is query_timeout for a statement that runs out of time while it streams', async () => {
+    const response = await fetch(address({ sql: ENDLESS, format }));
+    expect(response.status).toBe(408);
+    expect(await response.json()).toMatchObject({ code: 'query_timeout' });
+  });
+
+  test('says before its first row that a limit cut it', async () => {
+    const sql = 'select i from range(5000) t(i)';
+    const cut = await fetch(address({ sql, format, maxRows: '3000' }));
+    expect([cut.headers.get('spor-truncated'), cut.headers.get('spor-rows')]).toEqual(['true', '3000']);
+    const front = format === 'json' ? '{"truncated":true,"columns":' : '';
+    expect((await cut.text()).slice(0, front.length)).toBe(front);
+    const whole = await fetch(address({ sql, format, maxRows: '5000' }));
+    expect([whole.headers.get('spor-truncated'), whole.headers.get('spor-rows')]).toEqual(['false', '5000']);
+    await whole.arrayBuffer();
+  });
+
+  test('breaks its connection where its file cannot be read to the end', async () => {
+    const url = address({ sql: 'select i, hash(i)::varchar h from range(20000) t(i)', format });
+    const whole = await read(url);
+    expect(whole).toEqual({ announced: whole.announced, received: whole.announced, complete: true });
+    befalls = (file) => truncate(file, 100_000);
+    try {
+      const broken = await read(url);
+      expect(broken.complete).toBe(false);
+      expect(broken.received).toBeLessThan(broken.announced);
+    } finally {
+      befalls = async () => undefined;
+    }
+  });
+});

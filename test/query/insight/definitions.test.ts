@@ -1,0 +1,157 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { format, resolveConfig } from 'prettier';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { botMacro } from '../../../query/insight/generateBots.ts';
+import { LakeError } from '../../../lake/errors.ts';
+import { bindReport, runReport, type ReportRequest } from '../../../query/insight/reportRun.ts';
+import { listReports } from '../../../query/insight/reports.ts';
+import { reportsPage } from '../../../query/insight/reportsPage.ts';
+import { insightMacros, insightViews, viewsReadBy } from '../../../query/insight/views.ts';
+import { createRegistry } from '../../../schemas/registry.ts';
+import { openDuckDb } from './eventTable.ts';
+import { createViews, query } from './rows.ts';
+import { PERIOD, storeDay } from './shopDay.ts';
+
+let connection: DuckDBConnection;
+let close: () => void;
+
+beforeAll(async () => {
+  ({ connection, close } = await openDuckDb());
+  await storeDay(connection, [{ type: 'Search', at: '10:00' }]);
+  await createViews(connection);
+});
+afterAll(() => close());
+
+/** Types that Parquet and every reader of it know; DuckDB would write HUGEINT as a double. */
+const TYPES = /^(VARCHAR|INTEGER|BIGINT|DOUBLE|BOOLEAN|DATE|TIMESTAMP WITH TIME ZONE|DECIMAL\(\d+,4\))$/;
+
+describe('reports', () => {
+  test.each(listReports().map(({ name }) => name))(
+    '%s has the columns it documents, in types all readers know',
+    async (name) => {
+      const bound = bindReport({ name, ...PERIOD });
+      const result = await runReport(connection, bound);
+      expect(bound.report.columns.map((column) => column.name)).toEqual(result.columnNames());
+      expect(
+        result
+          .columnTypes()
+          .map(String)
+          .filter((type) => !TYPES.test(type)),
+      ).toEqual([]);
+    },
+  );
+
+  test('the page says what the files say', async () => {
+    const file = new URL('../../../docs/reports.md', import.meta.url).pathname;
+    const config = await resolveConfig(file);
+    const page = await format(reportsPage(createRegistry()), { ...config, parser: 'markdown' });
+    await expect(page).toMatchFileSnapshot(file);
+  });
+
+  const refused = (request: Partial<ReportRequest>): LakeError => {
+    try {
+      bindReport({ name: 'search_phrases', ...PERIOD, ...request });
+    } catch (error) {
+      if (error instanceof LakeError) return error;
+      throw error;
+    }
+    throw new Error('it was not refused');
+  };
+
+  test.each<[string, Partial<ReportRequest>, string]>([
+    ['an unknown name', { name: 'x' }, 'There is no report "x"'],
+    ['a path', { name: '../views/events' }, 'There is no report'],
+    ['a period the wrong way round', { from: '2026-11-04', to: '2026-11-04' }, 'is not before'],
+    ['a day that does not exist', { from: '2026-02-31' }, 'is no date'],
+    ['a time without zone', { from: '2026-11-02T10:00:00' }, 'is no date'],
+    ['SQL for a date', { from: "2026-11-02' OR 1=1" }, 'is no date'],
+    ['SQL for a segment', { segment: "web' OR 'a'='a" }, 'is not the id of a segment'],
+    ['a segment where none is taken', { name: 'identity_map', segment: 'web' }, 'leave segment out'],
+    ['an unknown parameter', { parameters: { half_life_days: 1 } }, 'it has limit'],
+    ['SQL for a number', { parameters: { limit: '1; DROP TABLE events_all' } }, 'whole number above 0'],
+    ['a broken number', { parameters: { limit: 1.5 } }, 'whole number above 0'],
+    ['zero', { parameters: { limit: 0 } }, 'whole number above 0'],
+  ])('%s is refused', (_, request, message) => {
+    expect(refused(request).message).toContain(message);
+  });
+
+  test('the days to read are known where orders do not ask for all', () => {
+    expect(bindReport({ name: 'clicked_together', ...PERIOD }).dates).toEqual({ from: '2026-10-25', to: '2026-11-12' });
+    expect(bindReport({ name: 'search_rising', ...PERIOD }).dates).toEqual({ from: '2026-10-23', to: '2026-11-12' });
+    expect(bindReport({ name: 'revenue', ...PERIOD }).dates).toBeUndefined();
+    expect(bindReport({ name: 'identity_map', ...PERIOD }).dates).toBeUndefined();
+  });
+});
+
+describe('views', () => {
+  const views = insightViews(createRegistry());
+
+  test('each reads only those before it', () => {
+    for (const [index, view] of views.entries()) {
+      const later = new Set(views.slice(index).map(({ name }) => name));
+      expect(viewsReadBy(view.sql, views).filter(({ name }) => later.has(name))).toEqual([]);
+    }
+  });
+
+  test('those a query needs are known', () => {
+    const names = viewsReadBy('SELECT * FROM orders JOIN quarantine ON true', views).map(({ name }) => name);
+    expect(names).toEqual(['events_with_bots', 'quarantine', 'orders']);
+  });
+
+  test('money and counts have exact types', async () => {
+    const types = async (view: string, columns: string): Promise<unknown[]> =>
+      (await query(connection, `DESCRIBE SELECT ${columns} FROM ${view}`)).map((row) => row.column_type);
+    expect(await types('orders', 'total, tax, goods_total, line_discount')).toEqual([
+      'DECIMAL(18,4)',
+      'DECIMAL(18,4)',
+      'DECIMAL(38,4)',
+      'DECIMAL(38,4)',
+    ]);
+    expect(await types('order_lines', 'unit_price, line_total')).toEqual(['DECIMAL(18,4)', 'DECIMAL(38,4)']);
+  });
+});
+
+describe('bots', () => {
+  const isBot = async (userAgent: string | null): Promise<unknown> => {
+    const reader = await connection.runAndReadAll('SELECT is_bot_agent($agent::VARCHAR)', { agent: userAgent });
+    return reader.getRows()[0]![0];
+  };
+
+  test.each([
+    'Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)',
+    'Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)',
+    'Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)',
+    'Mozilla/5.0 (X11; Linux x64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/130.0.0.0 Safari/537.36',
+    'facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)',
+    'Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)',
+  ])('%s', async (userAgent) => {
+    expect(await isBot(userAgent)).toBe(true);
+  });
+
+  test.each([
+    null,
+    'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36',
+    'Mozilla/5.0 (Linux; Android 9; CUBOT_X19) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/100.0.0.0 Mobile Safari/537.36',
+    'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 Instagram 330.0.3.29.109',
+    'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) GSA/316.0 Mobile/15E148 Safari/604.1',
+    'shop-app/3.1 (iPhone; iOS 17.5) CFNetwork/1496 Darwin/23.5.0',
+    // A shop's backend and app are no bots.
+    'okhttp/4.12.0',
+    'axios/1.7.2',
+    'node',
+  ])('not %s', async (userAgent) => {
+    expect(await isBot(userAgent)).toBe(false);
+  });
+
+  test('the macro is made from a list: libraries left out, quotes kept, what DuckDB cannot match refused', async () => {
+    const list = [
+      { pattern: "It's-a\\/bot", tags: ['seo'] },
+      { pattern: 'curl', tags: ['http-library'] },
+    ];
+    const { sql } = insightMacros().find(({ name }) => name === 'is_bot_agent')!;
+    await connection.run(botMacro(list, '1.0.0').replace('CREATE MACRO', 'CREATE OR REPLACE MACRO'));
+    expect([await isBot("It's-a/bot"), await isBot('curl/8')]).toEqual([true, false]);
+    await connection.run(sql.replace('CREATE MACRO', 'CREATE OR REPLACE MACRO'));
+    expect(() => botMacro([{ pattern: '(?<!cu)bot' }], '1.0.0')).toThrow('RE2 lacks');
+  });
+});

@@ -1,0 +1,197 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { listReports } from '../../../query/insight/reports.ts';
+import { chainsByRules, chainsByTruth, grouped, type Chains } from './chains.ts';
+import { createEventTable, openDuckDb } from './eventTable.ts';
+import * as commerce from './expectedCommerce.ts';
+import * as personal from './expectedPersonal.ts';
+import * as product from './expectedProduct.ts';
+import * as search from './expectedSearch.ts';
+import type { Asked } from './expectedSearch.ts';
+import { factsOf, FROM, simulatedEvents, stored, TO, toldEvents } from './ledger.ts';
+import { createMacros, createViews, expectSameRows, query, report, type Row } from './rows.ts';
+
+const ALL_ROWS = { limit: 2_000_000_000 };
+
+interface Check {
+  parameters?: Record<string, number>;
+  key: readonly string[];
+  expected: (asked: Asked) => Row[];
+  /** Reports of the whole tenant take no segment. */
+  unsegmented?: boolean;
+}
+
+/** Each report with its independent calculation. */
+const CHECKS: Record<string, Check> = {
+  search_overview: { key: [], expected: search.expectedOverview },
+  search_daily: { key: ['date'], expected: search.expectedDaily },
+  search_phrases: { parameters: ALL_ROWS, key: ['phrase'], expected: search.expectedPhrases },
+  search_revenue: { parameters: ALL_ROWS, key: ['phrase', 'currency'], expected: search.expectedRevenue },
+  search_positions: { key: ['position'], expected: search.expectedPositions },
+  search_rising: { parameters: { ...ALL_ROWS, min_searches: 1 }, key: ['phrase'], expected: search.expectedRising },
+  search_no_clicks: {
+    parameters: { ...ALL_ROWS, min_searches: 1 },
+    key: ['phrase'],
+    expected: search.expectedNoClicks,
+  },
+  search_zero_results: { parameters: ALL_ROWS, key: ['phrase'], expected: search.expectedZeroResults },
+  search_refinements: {
+    parameters: { ...ALL_ROWS, min_refinements: 1 },
+    key: ['phrase', 'next_phrase'],
+    expected: search.expectedRefinements,
+  },
+  search_filters: { parameters: ALL_ROWS, key: ['field', 'value'], expected: search.expectedFilters },
+  product_funnel: { parameters: ALL_ROWS, key: ['product_id'], expected: product.expectedFunnel },
+  list_funnel: { parameters: ALL_ROWS, key: ['source', 'list', 'product_id'], expected: product.expectedListFunnel },
+  product_trend: { parameters: ALL_ROWS, key: ['product_id'], expected: product.expectedTrend },
+  product_revenue: { parameters: ALL_ROWS, key: ['product_id', 'currency'], expected: product.expectedProductRevenue },
+  revenue: { key: ['currency'], expected: commerce.expectedRevenueTotals },
+  revenue_daily: { key: ['date', 'currency'], expected: commerce.expectedRevenueDaily },
+  revenue_sources: { key: ['currency', 'source', 'list'], expected: commerce.expectedRevenueSources },
+  repeat_rate: { key: [], expected: commerce.expectedRepeatRate },
+  interactions: { key: ['visitor_id', 'product_id'], expected: personal.expectedInteractions },
+  identity_map: { key: ['anonymous_id', 'user_id'], expected: personal.expectedIdentityMap, unsegmented: true },
+  bought_together: {
+    parameters: { ...ALL_ROWS, min_together: 1 },
+    key: ['product_a', 'product_b'],
+    expected: (asked) => personal.expectedPairs(personal.orderBaskets(asked)),
+  },
+  clicked_together: {
+    parameters: { ...ALL_ROWS, min_together: 1 },
+    key: ['product_a', 'product_b'],
+    expected: (asked) => personal.expectedPairs(personal.clickBaskets(asked)),
+  },
+  popularity: {
+    parameters: { ...ALL_ROWS, half_life_days: 1.5 },
+    key: ['product_id'],
+    expected: (asked) => personal.expectedPopularity(asked, 1.5),
+  },
+  phrase_products: {
+    parameters: { ...ALL_ROWS, prior: 2 },
+    key: ['phrase', 'product_id'],
+    expected: (asked) => personal.expectedPhraseProducts(asked, 2),
+  },
+};
+
+/** Of what arrived and what was refused, not of the shop: tested with hand-made events. */
+const ELSEWHERE = ['events_daily', 'rejections'];
+
+test('every report has an independent calculation', () => {
+  const names = listReports().map(({ name }) => name);
+  expect([...Object.keys(CHECKS), ...ELSEWHERE].sort()).toEqual(names.sort());
+});
+
+const SEED = 20261123;
+
+/** Attribution as rows of the view, an event's line as "<event id> <line number>". */
+function attributionRows({ led }: Chains): Row[] {
+  return [...led].map(([item, found]) => ({
+    event: 'order' in item ? `${item.order.eventId} ${item.number}` : item.eventId,
+    source: found.source,
+    search_key: found.searchKey ?? null,
+    list_id: found.list ?? null,
+    method: found.method,
+    click_event_id: found.click ?? null,
+    cart_event_id: found.cart ?? null,
+  }));
+}
+
+describe.each([
+  ['as a forgetful shop sends it, by the published rules', (seed: number) => simulatedEvents(seed), chainsByRules],
+  ['fully told, by what truly happened', (seed: number) => toldEvents(simulatedEvents(seed)), chainsByTruth],
+] as const)('a simulated week %s', (_, events, chainsOf) => {
+  let connection: DuckDBConnection;
+  let close: () => void;
+  let chains: Chains;
+  beforeAll(async () => {
+    ({ connection, close } = await openDuckDb());
+    const all = events(SEED);
+    chains = chainsOf(factsOf(all));
+    await createEventTable(connection, stored(all));
+    await createMacros(connection);
+  });
+  afterAll(() => close());
+
+  test.each(Object.keys(CHECKS))('%s', async (name) => {
+    const { parameters, key, expected } = CHECKS[name]!;
+    expectSameRows(await report(connection, { name, from: FROM, to: TO, parameters }), expected({ chains }), key);
+  });
+
+  const segmented = Object.keys(CHECKS).filter((name) => !CHECKS[name]!.unsegmented);
+  test.each(segmented)('%s of one segment', async (name) => {
+    const { parameters, key, expected } = CHECKS[name]!;
+    const rows = await report(connection, { name, from: FROM, to: TO, parameters, segment: 'app' });
+    expectSameRows(rows, expected({ chains, segment: 'app' }), key);
+  });
+});
+
+describe('views of a simulated week', () => {
+  let connection: DuckDBConnection;
+  let close: () => void;
+  let chains: Chains;
+  beforeAll(async () => {
+    ({ connection, close } = await openDuckDb());
+    const events = simulatedEvents(SEED);
+    chains = chainsByRules(factsOf(events));
+    await createEventTable(connection, stored(events));
+    await createViews(connection);
+  });
+  afterAll(() => close());
+
+  test('attribution is what the rules say, event by event', async () => {
+    const rows = await query(
+      connection,
+      `SELECT event_id || coalesce(' ' || line_number, '') AS event, source, search_key, list_id, method, click_event_id, cart_event_id
+       FROM attribution`,
+    );
+    expectSameRows(rows, attributionRows(chains), ['event']);
+  });
+
+  test('against what truly happened, given rows are all right and inferred ones nearly all', async () => {
+    const searchIds = new Map(chains.searches.map((search) => [search.eventId, search.sent.searchId]));
+    const truths = new Map(chains.facts.map((fact) => [fact.eventId, fact.truth]));
+    const rows = await query(
+      connection,
+      `SELECT event_id, line_number, kind || ' ' || method AS what, search_key, list_id FROM attribution WHERE method <> 'none'`,
+    );
+    const right = rows.filter((row) => {
+      const truth = truths.get(row.event_id as string)!;
+      const cause: { search?: string; list?: string } =
+        truth.kind === 'order' ? truth.lines[(row.line_number as number) - 1]! : (truth as { search?: string });
+      const search = cause.search === undefined ? null : searchIds.get(cause.search);
+      return row.search_key === search && row.list_id === (cause.list ?? null);
+    });
+    const share = (what: string): number =>
+      right.filter((row) => row.what === what).length / rows.filter((row) => row.what === what).length;
+    expect([share('click given'), share('cart given'), share('order_line given')]).toEqual([1, 1, 1]);
+    // A click that says nothing goes to a search that lists the product, though one in ten came from a category.
+    expect(share('click inferred')).toBeGreaterThan(0.85);
+    expect(share('cart inferred')).toBeGreaterThan(0.98);
+    expect(share('order_line inferred')).toBeGreaterThan(0.98);
+  });
+
+  test('sessions are the visits', async () => {
+    const rows = await query(
+      connection,
+      `SELECT session_key, started_at, ended_at, date, segment, visitor_id, events, searches, clicks, cart_adds, orders
+       FROM sessions`,
+    );
+    const visits = [...grouped(chains.facts, ({ sessionId }) => sessionId)].map(([session, own]) => {
+      const count = (type: string): number => own.filter((fact) => fact.type === type).length;
+      return {
+        session_key: session,
+        started_at: new Date(own[0]!.atMs).toISOString(),
+        ended_at: new Date(own.at(-1)!.atMs).toISOString(),
+        date: own[0]!.day,
+        segment: own[0]!.segment,
+        visitor_id: chains.visitorOf(own[0]!),
+        events: own.length,
+        searches: count('Search'),
+        clicks: count('ProductClicked'),
+        cart_adds: count('ProductAddedToCart'),
+        orders: count('OrderCreated'),
+      };
+    });
+    expectSameRows(rows, visits, ['session_key']);
+  });
+});

@@ -1,0 +1,51 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { expect } from 'vitest';
+import { bindReport, runReport, type ReportRequest } from '../../../query/insight/reportRun.ts';
+import { insightMacros, insightStatements } from '../../../query/insight/views.ts';
+import { jsonValue, type Json } from '../../../query/formats/values.ts';
+import { createRegistry } from '../../../schemas/registry.ts';
+
+export type Row = Record<string, Json>;
+
+/** Makes the macros and views over `events_all` and `quarantine_all`. */
+export async function createViews(connection: DuckDBConnection): Promise<void> {
+  for (const statement of insightStatements(createRegistry())) await connection.run(statement);
+}
+
+/** Makes the macros only, which is all that reports need. */
+export async function createMacros(connection: DuckDBConnection): Promise<void> {
+  for (const { sql } of insightMacros()) await connection.run(sql);
+}
+
+/** The answer to a query, decimals as text, by column name. */
+export async function query(connection: DuckDBConnection, sql: string): Promise<Row[]> {
+  return rowsOf(await connection.run(sql));
+}
+
+/** The answer to a report. */
+export async function report(connection: DuckDBConnection, request: ReportRequest): Promise<Row[]> {
+  return rowsOf(await runReport(connection, bindReport(request)));
+}
+
+async function rowsOf(result: Awaited<ReturnType<DuckDBConnection['run']>>): Promise<Row[]> {
+  const names = result.columnNames();
+  const rows = await result.getRows();
+  return rows.map((values) => Object.fromEntries(values.map((value, index) => [names[index]!, jsonValue(value)])));
+}
+
+/** The same rows by key, whatever their order; doubles to 12 digits, everything else exactly. */
+export function expectSameRows(actual: readonly Row[], expected: readonly Row[], key: readonly string[]): void {
+  const keyOf = (row: Row): string => JSON.stringify(key.map((name) => row[name] ?? null));
+  const byKey = (rows: readonly Row[]): Row[] =>
+    rows.map(rounded).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : keyOf(a) > keyOf(b) ? 1 : 0));
+  expect(byKey(actual)).toEqual(byKey(expected));
+}
+
+function rounded(row: Row): Row {
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [
+      name,
+      typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(12)) : value,
+    ]),
+  );
+}

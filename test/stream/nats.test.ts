@@ -1,0 +1,87 @@
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createLog } from '../../runtime/log.ts';
+import { connectNats, type NatsConnection } from '../../stream/nats.ts';
+import { openSecretStore, watchSecrets } from '../../stream/secretStore.ts';
+import { ensureStreams } from '../../stream/streams.ts';
+import { streamName, streamSubjects } from '../../schemas/subjects.ts';
+import { startNats, type TestNats } from '../support/nats.ts';
+import { until } from '../support/until.ts';
+
+const log = createLog('test', 'silent');
+let nats: TestNats;
+let connection: NatsConnection;
+
+beforeAll(async () => {
+  nats = await startNats();
+  connection = await connectNats({ url: nats.url, name: 'test', log });
+});
+
+afterAll(async () => {
+  await connection?.close();
+  await nats?.stop();
+});
+
+describe('streams', () => {
+  const config = (shards: number): Parameters<typeof ensureStreams>[1] => ({
+    streams: Array.from({ length: shards }, (_, shard) => ({
+      name: streamName(shard),
+      subjects: streamSubjects(shard),
+    })),
+    beyond: streamName(shards),
+    maxBytes: 50_000_000,
+    replicas: 1,
+  });
+
+  it('are created once, by whoever comes first', async () => {
+    const [first, second] = await Promise.all([
+      ensureStreams(connection, config(2)),
+      ensureStreams(connection, config(2)),
+    ]);
+    expect(first.map((info) => info.created)).toEqual(second.map((info) => info.created));
+    const { config: stored } = first[0]!;
+    expect(stored).toMatchObject({
+      retention: 'limits',
+      discard: 'new',
+      storage: 'file',
+      max_bytes: 50_000_000,
+      max_age: 0,
+    });
+  });
+
+  it('keep what they acknowledged through a SIGKILL', async () => {
+    const ack = await jetstream(connection).publish('events.0.demo.web', 'kept');
+    await nats.restart();
+    await until(async () => !connection.isClosed() && (await connection.flush(), true));
+    const message = await (await jetstreamManager(connection)).streams.getMessage(streamName(0), { seq: ack.seq });
+    expect(message?.string()).toBe('kept');
+  });
+
+  it('refuse another number of shards', async () => {
+    await expect(ensureStreams(connection, config(1))).rejects.toThrow('another number of shards than SPOR_SHARDS=1');
+  });
+});
+
+describe('secret store', () => {
+  it('is followed from an empty bucket on', async () => {
+    const watch = await watchSecrets<{ n: number }>(connection, 'test_secrets', 1, log);
+    expect(watch.size).toBe(0);
+    const store = await openSecretStore<{ n: number }>(connection, 'test_secrets', 1);
+    await store.create('abc', { n: 1 });
+    await until(() => watch.get('abc')?.n === 1);
+    await store.update('abc', (record) => ({ n: record.n + 1 }));
+    await until(() => watch.get('abc')?.n === 2);
+    await expect(store.create('abc', { n: 9 })).rejects.toThrow();
+    expect(await store.update('nobody', (record) => record)).toBeUndefined();
+    watch.stop();
+  });
+
+  it('knows everything that exists once the watch resolves', async () => {
+    const store = await openSecretStore<{ n: number }>(connection, 'many_secrets', 1);
+    for (let n = 0; n < 50; n++) await store.create(`key${n}`, { n });
+    const watch = await watchSecrets<{ n: number }>(connection, 'many_secrets', 1, log);
+    expect(watch.size).toBe(50);
+    expect(await store.list()).toHaveLength(50);
+    watch.stop();
+  });
+});
