@@ -25,28 +25,29 @@ export function reportsPage(registry: Registry): string {
 
 # Reports and views
 
-Each report is one SQL file in \`query/insight/reports/\`, each view one in \`query/insight/views/\`; this page is made from their
-comments. Tests compare every report with a calculation of its own in TypeScript over a simulated shop whose chains from
-search to order are known.
+Each report is one SQL file in \`query/insight/reports/\`, each view one in \`query/insight/views/\`. Their comments make this page.
+Tests compare every report with an independent calculation in TypeScript. They use a simulated shop with known chains from
+search to order.
 
-Ask with \`npx spor report\` or \`GET /api/reports/{name}\`; answers come as JSON, NDJSON, CSV, Parquet or Arrow, see
+Ask for a report with \`npx spor report\` or \`GET /api/reports/{name}\`. Answers are JSON, NDJSON, CSV, Parquet or Arrow, see
 [data-scientist.md](data-scientist.md#reports).
 
 - A period begins with \`from\` and ends before \`to\`. Both are dates (their first moment in UTC) or times with a zone.
-- **All days are UTC days**, so every day has 24 hours, also where clocks change, and a visit over midnight is one visit.
+- **All days are UTC days**, so every day has 24 hours, even when clocks change. A visit over midnight is one visit.
 - Events of bots are flagged and left out (view \`events_with_bots\`).
-- An order counts once by its orderId, whatever sent it and how often (view \`orders\`).
+- An order counts once by its orderId, even if it was sent several times (view \`orders\`).
 - Amounts of different currencies are never added.
-- NULL means unknown, 0 means none. Measures of clicks, cart adds and orders are NULL where the shop sent no such event in
-  the period or the ${DAYS_AROUND} days before and after it.
-- What came of a search or click counts for the period of the search or click, so recent numbers still rise: a chain may
-  take up to 7 days. A report reads the period and the ${DAYS_AROUND} days before and after it; a searchId that refers to an older search
-  stays \`given\`, but its phrase is not looked up.
+- NULL means unknown, 0 means none. Measures of clicks, cart adds and orders are NULL if the shop sent no such event around the
+  period.
+- "Around the period" means the period and the ${DAYS_AROUND} days before and after it. A report reads those days.
+- The outcome of a search or click counts for the period of that search or click. A chain may take up to 7 days, so recent
+  numbers still rise.
+- A searchId of an older search stays \`given\`, but its phrase is not looked up.
 
 ${groups.join('\n')}
 ## Views
 
-SQL reads these views of a tenant. A later one is made of earlier ones.
+SQL queries read these views of a tenant. Later views use earlier ones.
 
 ${views.join('\n')}
 ## Macros
@@ -59,7 +60,7 @@ function reportSection(report: Report): string {
   const facts = [
     `A row is ${report.row}.`,
     `Period: ${report.period}.`,
-    report.segment === undefined ? 'Takes no segment: it is of the whole tenant.' : `Segment: ${report.segment}.`,
+    report.segment === undefined ? 'Segment: none, the report covers the whole tenant.' : `Segment: ${report.segment}.`,
     `NULL or 0: ${report.nulls}`,
     `Needs: ${report.needs}`,
     `Source: ${report.source}`,

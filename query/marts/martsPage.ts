@@ -7,13 +7,13 @@ export function martsPage(marts: readonly Mart[]): string {
     const made = isDaily(mart)
       ? 'Partitioned by `date`.'
       : `Made from ${mart.reads.map((name) => `\`${name}\``).join(', ')}.`;
-    return `### ${mart.name}\n\n${mart.summary} A row is ${mart.row}. ${made}\n\n| column | type | what it is |\n| --- | --- | --- |\n${columns.join('\n')}\n`;
+    return `### ${mart.name}\n\n${mart.summary} A row is ${mart.row}. ${made}\n\n| column | type | meaning |\n| --- | --- | --- |\n${columns.join('\n')}\n`;
   };
   return `<!-- Made from query/marts/sql by "npx vitest run test/query/marts/page.test.ts -u". Do not edit. -->
 
 # Marts
 
-Derived tables of a tenant, for services: what they are and how they are kept up is said in [service.md](service.md). Types are
+Marts are derived tables of a tenant, for services. [service.md](service.md#marts) says how they are refreshed. Types are
 those of the lake: \`string\`, \`long\` (64 bits), \`double\`, \`decimal\` (18,4), \`decimal38\` (38,4), \`boolean\`, \`date\`, \`timestamp\` (UTC).
 
 ## Daily

@@ -1,4 +1,4 @@
--- funnel_metrics: From click to cart to order, over units(carted, bought): one row per visit and product clicked in it.
+-- funnel_metrics: Click to cart to order, over units(carted, bought): one row per visit and product clicked in it.
 --
 -- columns:
 --   visits: visits with a click on the product

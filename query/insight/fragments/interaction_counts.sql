@@ -1,14 +1,14 @@
--- interaction_counts: What a visitor did with a product, over touches.
+-- interaction_counts: Clicks, cart adds and orders of a visitor and product, over touches.
 --
 -- columns:
---   visitor_id: user:<user_id> where the visitor is known by a consented link, else anon:<anonymous_id>
+--   visitor_id: user:<user_id> if a consented link identifies the visitor, else anon:<anonymous_id>
 --   product_id: the product
 --   clicks: clicks on it
---   cart_adds: how often it was put in the cart
+--   cart_adds: cart adds of it
 --   orders: orders with it
---   quantity_ordered: how many were ordered
---   first_at: the first of these
---   last_at: the last of these
+--   quantity_ordered: quantity ordered
+--   first_at: time of the first of these
+--   last_at: time of the last of these
 visitor_id, product_id,
 count(*) FILTER (WHERE type = 'ProductClicked') AS clicks,
 count(*) FILTER (WHERE type = 'ProductAddedToCart') AS cart_adds,

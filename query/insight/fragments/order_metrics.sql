@@ -1,8 +1,8 @@
 -- order_metrics: The measures of a set of orders of one currency, over orders.
 --
 -- columns:
---   orders: orders, each once however often it was sent
---   revenue: sum of total, what customers pay: tax and shipping included, discounts deducted
+--   orders: orders; an order that is sent again counts once
+--   revenue: sum of total, the amount customers pay: with tax and shipping, less discounts
 --   average_order_value: revenue / orders
 --   items: sum of the lines' quantities
 --   items_per_order: items / orders
@@ -10,9 +10,9 @@
 --   discount: discounts on orders and lines
 --   discount_share: discount / (goods_total before line discounts)
 --   tax: tax within the totals
---   tax_share: tax / total, of the orders that tell their tax
+--   tax_share: tax / total, of the orders that state their tax
 --   shipping: shipping within the totals
---   shipping_share: shipping / total, of the orders that tell their shipping
+--   shipping_share: shipping / total, of the orders that state their shipping
 count(order_id) AS orders,
 coalesce(sum(total), 0) AS revenue,
 sum(total) / nullif(count(order_id), 0) AS average_order_value,

@@ -1,8 +1,8 @@
 -- search_metrics: The measures of a set of searches, over search_outcomes.
 --
 -- columns:
---   searches: searches begun, one per searchId however many pages
---   visitors: different visitors who searched
+--   searches: searches begun; all pages of a searchId count once
+--   visitors: number of visitors who searched
 --   zero_results: searches that found nothing
 --   zero_result_rate: zero_results / searches
 --   clicks: clicks led by these searches
@@ -12,7 +12,7 @@
 --   ctr_at_3: the same for positions 1 to 3
 --   ctr_at_10: the same for positions 1 to 10
 --   mrr: mean reciprocal rank, the mean of 1 / position of the first click, 0 for searches without one
---   mrr_clicked: the same mean over searches with a click that tells its position only
+--   mrr_clicked: the same mean over searches with a click that has a position
 --   abandonment_rate: searches with results and neither click nor cart add / searches with results
 --   refinement_rate: searches followed by another phrase in the same visit within 5 minutes / searches
 --   cart_rate: searches that led to a cart add / searches

@@ -6,8 +6,8 @@
 -- param min_together INTEGER 2: fewest orders with both
 -- param limit INTEGER 1000: most rows
 -- columns: pair_metrics
--- null: Nothing here is NULL. Orders of more than 100 different products are left out: they are resellers or faults, and
---   would make a pair of nearly everything.
+-- null: No value is NULL. Orders of more than 100 different products are left out. They are resellers or faults, and
+--   would pair nearly everything.
 -- needs: OrderCreated.
 -- source: Support and confidence: R. Agrawal, T. Imieliński, A. Swami, SIGMOD 1993. Lift (interest): S. Brin, R. Motwani,
 --   J. D. Ullman, S. Tsur, SIGMOD 1997.

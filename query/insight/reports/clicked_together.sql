@@ -6,7 +6,7 @@
 -- param min_together INTEGER 2: fewest visits with both
 -- param limit INTEGER 1000: most rows
 -- columns: pair_metrics
--- null: Nothing here is NULL. Visits with more than 100 different products clicked are left out: they are seldom people.
+-- null: No value is NULL. Visits with clicks on more than 100 different products are left out. They are seldom people.
 -- needs: ProductClicked; sessionId tells visits best.
 -- source: Support and confidence: R. Agrawal, T. Imieliński, A. Swami, SIGMOD 1993. Lift (interest): S. Brin, R. Motwani,
 --   J. D. Ullman, S. Tsur, SIGMOD 1997.

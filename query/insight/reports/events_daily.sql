@@ -1,4 +1,4 @@
--- events_daily: How many events came in, by day and type, and how many of them are bots'.
+-- events_daily: Number of events by day and type, and how many are from bots.
 -- group: quality
 -- row: a UTC day and an event type with an event on it
 -- period: events that happened in it
@@ -7,9 +7,9 @@
 --   date: the UTC day
 --   type: the event type
 --   events: events of people, as all other reports count them
---   bots: events whose User-Agent is a bot's, which no other report counts
---   sessions: different sessionIds among events
--- null: Nothing here is NULL. A type that did not occur on a day has no row.
+--   bots: events with the User-Agent of a bot, which no other report counts
+--   sessions: number of different sessionIds among events
+-- null: No value is NULL. A type that did not occur on a day has no row.
 -- needs: Any event.
 -- source: Bots: list of the npm package crawler-user-agents.
 SELECT date, type,

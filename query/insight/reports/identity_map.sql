@@ -1,17 +1,17 @@
--- identity_map: Which customer an anonymous visitor is, by events with both ids and consent.
+-- identity_map: The customer behind an anonymous visitor, from events with both ids and consent.
 -- group: personalization
 -- row: an anonymousId and a userId
--- period: links seen in it; consent by all that is stored, so that a later refusal counts
+-- period: links seen in it; consent from all stored events, so that a later refusal counts
 -- history: all
 -- columns: anonymous_id, user_id, first_seen, last_seen, events, is_current, users
 --   anonymous_id: the visitor
 --   user_id: the customer
 --   first_seen: first event with both ids and consent.personalization = true
 --   last_seen: the last such event
---   events: how many such events
---   is_current: whether this is the customer seen last under the anonymous_id
---   users: customers seen under the anonymous_id: more than one is a shared device
--- null: Nothing here is NULL. Consent that was never stated is no consent: no row.
+--   events: number of such events
+--   is_current: whether this customer was seen last under the anonymous_id
+--   users: number of customers seen under the anonymous_id; more than one means a shared device
+-- null: No value is NULL. Consent that was never stated is no consent, so there is no row.
 -- needs: events with anonymousId, userId and consent.personalization = true.
 -- source: Own definition, see the view identity.
 SELECT anonymous_id, user_id, first_seen, last_seen, events, is_current, users

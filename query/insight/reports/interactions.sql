@@ -1,11 +1,11 @@
--- interactions: What each visitor did with each product, for recommenders. Visitors who agreed to personalization only.
+-- interactions: Clicks, cart adds and orders of each visitor and product, for recommenders, with consent to personalization only.
 -- group: personalization
 -- row: a visitor and a product
--- period: clicks, cart adds and orders in it; consent and identity by all that is stored, so that a later refusal counts
+-- period: clicks, cart adds and orders in it; consent and identity from all stored events, so that a later refusal counts
 -- history: all
 -- segment: of the event
 -- columns: interaction_counts
--- null: Nothing here is NULL. A visitor whose consent was never stated, or is refused since, has no row.
+-- null: No value is NULL. A visitor who never stated consent, or refused later, has no row.
 -- needs: consent.personalization = true on the events; anonymousId, userId where known.
 -- source: Implicit feedback: Y. Hu, Y. Koren, C. Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008.
 SELECT {{interaction_counts}}

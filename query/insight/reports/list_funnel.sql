@@ -1,16 +1,16 @@
--- list_funnel: From click to cart to order by where the click was made: a list, a recommendation, search or elsewhere.
+-- list_funnel: Click to cart to order, by place of the click: a list, a recommendation, search or elsewhere.
 -- group: product
 -- row: a source, a list of it and a product clicked there
--- period: clicks made in it, with the cart adds and orders that came of them, also after its end
+-- period: clicks made in it, with their cart adds and orders, also after its end
 -- segment: of the click
 -- param limit INTEGER 1000: most rows
 -- columns: source, list, product_id, clicks, average_position, funnel_metrics
---   source: search, list, recommendation, or none where nothing is known
+--   source: search, list, recommendation, or none if unknown
 --   list: listId or recommendationId; NULL for search and none
 --   product_id: the product
 --   clicks: clicks on it there
---   average_position: mean position of the clicks that tell one
--- null: As in product_funnel. average_position is NULL where no click tells a position.
+--   average_position: mean position of the clicks that have one
+-- null: As in product_funnel. average_position is NULL if no click has a position.
 -- needs: ProductClicked with listId, recommendationId or searchId; ProductAddedToCart, OrderCreated.
 -- source: Wilson score interval: E. B. Wilson, JASA 22 (1927), 209–212.
 WITH units AS (

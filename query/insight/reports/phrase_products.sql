@@ -1,4 +1,4 @@
--- phrase_products: Which products people want for a phrase, corrected for the place they were shown at.
+-- phrase_products: Products that people want for a phrase, corrected for the position they were shown at.
 -- group: personalization
 -- row: a phrase and a product shown for it
 -- period: pages of results shown in it, with their clicks, also after its end
@@ -10,13 +10,13 @@
 --   phrase: the phrase, in lower case with single blanks
 --   product_id: the product
 --   shown: searches for the phrase that showed it, by resultIds
---   clicks: those of them after which it was clicked
---   expected_clicks: sum over shown of the click rate of the place, over all phrases and products of the report
---   coec: clicks over expected clicks: 2 means clicked twice as often as usual at these places
---   coec_smoothed: (clicks + prior) / (expected_clicks + prior), steadier where little was shown
---   average_position: mean place it was shown at
--- null: coec is NULL where no place it was shown at was ever clicked. No rows without resultIds, or where the shop sends no
---   ProductClicked around the period: then nothing is known.
+--   clicks: those searches that led to a click on it
+--   expected_clicks: sum over shown of the position's click rate, over all phrases and products of the report
+--   coec: clicks / expected_clicks; 2 means clicked twice as often as usual at these positions
+--   coec_smoothed: (clicks + prior) / (expected_clicks + prior), steadier if the product was shown seldom
+--   average_position: mean position it was shown at
+-- null: coec is NULL if none of its positions was ever clicked. Without resultIds, or without ProductClicked around the period, there
+--   are no rows.
 -- needs: Search with resultIds (page and pageSize beyond the first), ProductClicked.
 -- source: COEC: W. V. Zhang, R. Jones, "Comparing click logs and editorial labels for training query rewriting", WWW 2007
 --   workshop on query log analysis. Smoothing by a gamma prior of mean 1.

@@ -1,4 +1,4 @@
--- popularity: What is popular at the end of the period: events weigh half as much with every half-life that has passed.
+-- popularity: Popularity at the end of the period; the weight of an event halves with every half-life.
 -- group: personalization
 -- row: a product clicked, put in the cart or ordered in the period
 -- period: clicks, cart adds and orders in it; ages are counted back from its end
@@ -13,9 +13,9 @@
 --   clicks: clicks, unweighted
 --   cart_adds: cart adds, unweighted
 --   orders: orders, unweighted
---   last_at: when it was last clicked, put in the cart or ordered
--- null: Scores and counts of clicks, carts or orders are NULL where the shop sends no such events around the period.
--- needs: ProductClicked, ProductAddedToCart, OrderCreated, as far as wanted.
+--   last_at: time of its last click, cart add or order
+-- null: Scores and counts of clicks, carts or orders are NULL if the shop sends no such events around the period.
+-- needs: ProductClicked, ProductAddedToCart, OrderCreated, each for its scores.
 -- source: Exponential decay with a half-life.
 WITH touched AS (
   SELECT product_id, 'click' AS kind, event_time, segment FROM product_clicks

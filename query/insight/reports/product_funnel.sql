@@ -1,14 +1,14 @@
--- product_funnel: From click to cart to order, product by product, with confidence intervals.
+-- product_funnel: Click to cart to order by product, with confidence intervals.
 -- group: product
 -- row: a product that was clicked
--- period: clicks made in it, with the cart adds and orders that came of them, also after its end
+-- period: clicks made in it, with their cart adds and orders, also after its end
 -- segment: of the click
 -- param limit INTEGER 1000: most rows
 -- columns: product_id, clicks, funnel_metrics
 --   product_id: the product
---   clicks: clicks on it; several in one visit are one of visits
--- null: Measures of carts and orders are NULL where the shop sends no such events at all around the period, 0 where it does.
---   cart_to_order_rate is NULL where nothing was carted. A product never clicked has no row.
+--   clicks: clicks on it; several in one visit count once in visits
+-- null: Measures of carts and orders are NULL if the shop sends no such events around the period, else 0. The column
+--   cart_to_order_rate is NULL if nothing was carted. A product never clicked has no row.
 -- needs: ProductClicked, ProductAddedToCart, OrderCreated; sessionId tells visits best.
 -- source: Wilson score interval: E. B. Wilson, JASA 22 (1927), 209–212.
 WITH units AS (

@@ -1,4 +1,4 @@
--- product_revenue: What each product sold for.
+-- product_revenue: Revenue of each product.
 -- group: product
 -- row: a product and a currency in which it was ordered
 -- period: orders placed in it
@@ -8,10 +8,10 @@
 --   product_id: the product
 --   currency: amounts of different currencies are never added
 --   orders: orders with the product
---   quantity: how many were ordered
+--   quantity: quantity ordered
 --   revenue: sum of quantity * unitPrice - discount of its lines; without the order's own discount and shipping
---   share: revenue / that of all products in the currency
--- null: share is NULL where the currency's revenue is 0. A product never ordered has no row.
+--   share: revenue / revenue of all products in the currency
+-- null: share is NULL if the currency's revenue is 0. A product never ordered has no row.
 -- needs: OrderCreated.
 -- source: Own definition.
 SELECT product_id, currency,

@@ -1,7 +1,7 @@
--- product_trend: Products on the way up or down: this period, the one before, and the slope over the days.
+-- product_trend: Rising and falling products: this period, the one before, and the slope over the days.
 -- group: product
 -- row: a product clicked or ordered in the period or the one before
--- period: clicks and orders in it, and in as long a period just before it
+-- period: clicks and orders in it, and in the period of the same length before
 -- segment: of the click or the order
 -- param limit INTEGER 1000: most rows
 -- columns: product_id, clicks, clicks_before, clicks_change, click_slope, orders, orders_before, orders_change
@@ -9,13 +9,13 @@
 --   clicks: clicks in the period
 --   clicks_before: clicks in the period before
 --   clicks_change: clicks / clicks_before - 1
---   click_slope: clicks per day gained each day of the period: slope of the least-squares line through its days, those
---     without clicks at 0
+--   click_slope: clicks per day gained each day of the period: slope of the least-squares line through its days; days
+--     without clicks count as 0
 --   orders: orders with the product in the period
 --   orders_before: orders with the product in the period before
 --   orders_change: orders / orders_before - 1
--- null: A change from 0 is NULL. click_slope is NULL for a period of one day. Clicks or orders are NULL where the shop sends
---   no such events at all around the period.
+-- null: A change from 0 is NULL. click_slope is NULL for a period of one day. Clicks or orders are NULL if the shop sends
+--   no such events around the period.
 -- needs: ProductClicked, OrderCreated.
 -- source: Simple linear regression by least squares.
 WITH events_of AS (

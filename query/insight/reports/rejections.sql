@@ -1,15 +1,15 @@
--- rejections: Which events were refused, and why.
+-- rejections: Rejected events by error code.
 -- group: quality
 -- row: a UTC day and an error code
--- period: events refused in it
+-- period: events rejected in it
 -- segment: of the event
 -- columns: date, code, events, keys, last_at
 --   date: the UTC day
 --   code: the error code, explained in docs/errors.md
---   events: refused events
---   keys: different instrumentation keys they came with
---   last_at: when it last happened
--- null: Nothing here is NULL. A day without refusals has no row.
+--   events: rejected events
+--   keys: number of different instrumentation keys they came with
+--   last_at: time of the last one
+-- null: No value is NULL. A day without rejections has no row.
 -- needs: Nothing.
 -- source: Own definition.
 SELECT date, code, count(*) AS events, count(DISTINCT key_id) AS keys, max(received_at) AS last_at

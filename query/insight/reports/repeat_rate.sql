@@ -1,17 +1,17 @@
--- repeat_rate: How many customers ordered more than once.
+-- repeat_rate: Share of customers who ordered more than once.
 -- group: commercial
 -- row: the period, always one
 -- period: orders placed in it
 -- segment: of the order, which is that of the event received first
 -- columns: customers, orders, repeat_customers, repeat_rate, repeat_rate_low, repeat_rate_high, orders_per_customer
---   customers: different customers with an order: by userId where the order tells it, else by visitor
+--   customers: different customers with an order: by userId if the order has one, else by visitor
 --   orders: their orders, each once
 --   repeat_customers: customers with two orders or more
 --   repeat_rate: repeat_customers / customers
 --   repeat_rate_low: lower end of its 95 % confidence interval
 --   repeat_rate_high: upper end
 --   orders_per_customer: orders / customers
--- null: Counts are NULL where the shop sends no OrderCreated around the period; rates without customers are NULL.
+-- null: Counts are NULL if the shop sends no OrderCreated around the period. Rates without customers are NULL.
 -- needs: OrderCreated with userId or anonymousId.
 -- source: Wilson score interval: E. B. Wilson, JASA 22 (1927), 209–212.
 WITH customers AS (

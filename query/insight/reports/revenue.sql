@@ -1,12 +1,12 @@
--- revenue: Orders, revenue and what is in them, currency by currency.
+-- revenue: Orders and revenue with discounts, tax and shipping, by currency.
 -- group: commercial
 -- row: a currency with an order
 -- period: orders placed in it
 -- segment: of the order, which is that of the event received first
 -- columns: currency, order_metrics
 --   currency: amounts of different currencies are never added
--- null: discount, tax and shipping are NULL where no order of the currency tells them, so unknown; once one does, an order
---   that tells no discount has none, while tax_share and shipping_share are of the orders that tell.
+-- null: discount, tax and shipping are NULL if no order of the currency states them. If some orders state a discount, the
+--   others have none. tax_share and shipping_share cover only the orders that state them.
 -- needs: OrderCreated; tax, shipping and discount where wanted.
 -- source: Own definition.
 SELECT currency, {{order_metrics}}

@@ -1,12 +1,12 @@
--- revenue_daily: Orders and revenue day by day.
+-- revenue_daily: Orders and revenue by day.
 -- group: commercial
--- row: a UTC day of the period and a currency with an order in the period, also a day without one
+-- row: a UTC day of the period and a currency with an order in the period; days without orders included
 -- period: orders placed in it
 -- segment: of the order, which is that of the event received first
 -- columns: date, currency, order_metrics
 --   date: the UTC day
 --   currency: amounts of different currencies are never added
--- null: As in revenue; a day without orders has orders 0, revenue 0 and an average of NULL. No rows without any order.
+-- null: As in revenue. A day without orders has orders 0, revenue 0 and a NULL average. Without any order there are no rows.
 -- needs: As revenue.
 -- source: Own definition.
 WITH days AS (

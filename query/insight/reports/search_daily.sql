@@ -1,11 +1,11 @@
--- search_daily: How search does day by day.
+-- search_daily: Measures of search by day.
 -- group: search
--- row: a UTC day of the period, also one without searches
--- period: searches begun in it, with all that came of them, also after its end
+-- row: a UTC day of the period, including days without searches
+-- period: searches begun in it, with their outcome, also after its end
 -- segment: of the search
 -- columns: date, search_metrics
 --   date: the UTC day
--- null: As in search_overview; a day without searches has searches 0 and rates NULL.
+-- null: As in search_overview. A day without searches has searches 0 and NULL rates.
 -- needs: As search_overview.
 -- source: As search_overview.
 WITH days AS (

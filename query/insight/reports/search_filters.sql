@@ -1,4 +1,4 @@
--- search_filters: Which filters are used, and which of them filter everything away.
+-- search_filters: Filters in use, and filters that leave no results.
 -- group: search
 -- row: a filter field and one of its chosen values
 -- period: searches begun in it
@@ -11,9 +11,9 @@
 --   share: searches / all searches of the period
 --   zero_results: those that found nothing
 --   zero_result_rate: zero_results / searches
---   filtered_to_zero: those whose phrase, searched without any filter in the same period, did find something
---   ctr: part of them with a click
--- null: ctr is NULL where the shop sends no ProductClicked around the period. A filter never used has no row.
+--   filtered_to_zero: those whose phrase finds something without filters in the same period
+--   ctr: share of the searches with a click
+-- null: ctr is NULL if the shop sends no ProductClicked around the period. A filter never used has no row.
 -- needs: Search with filters.
 -- source: Own definition.
 WITH asked AS (

@@ -1,6 +1,6 @@
--- search_no_clicks: Phrases that find products nobody clicks.
+-- search_no_clicks: Phrases with results that nobody clicks.
 -- group: search
--- row: a phrase whose searches had results and neither click nor cart add, not one
+-- row: a phrase whose searches had results, but not one click or cart add
 -- period: searches begun in it; a click after its end counts
 -- segment: of the search
 -- param min_searches INTEGER 3: fewest searches with results
@@ -9,9 +9,9 @@
 --   phrase: the phrase, in lower case with single blanks
 --   searches: searches with results
 --   average_results: mean of resultsCount
---   refined: part of them followed by another phrase in the same visit within 5 minutes
---   last_searched_at: when it was last searched
--- null: No rows at all where the shop sends no ProductClicked around the period: then nothing is known.
+--   refined: share of them followed by another phrase in the same visit within 5 minutes
+--   last_searched_at: time of the last search
+-- null: There are no rows if the shop sends no ProductClicked around the period.
 -- needs: Search, ProductClicked.
 -- source: Own definition.
 SELECT normal_phrase AS phrase, count(*) AS searches, avg(results_count) AS average_results,

@@ -1,13 +1,13 @@
--- search_overview: How search does as a whole.
+-- search_overview: Measures of search as a whole.
 -- group: search
 -- row: the period, always one
--- period: searches begun in it, with all that came of them, also after its end
+-- period: searches begun in it, with their outcome, also after its end
 -- segment: of the search
 -- columns: search_metrics
--- null: A rate without searches is NULL. Measures of clicks, positions, cart adds and orders are NULL where the shop sends no
---   such events at all around the period, and 0 where it does and none belongs to these searches.
--- needs: Search with phrase and resultsCount. Clicks: ProductClicked, best with searchId and position. Carts and purchases:
---   ProductAddedToCart, OrderCreated.
+-- null: A rate without searches is NULL. Measures of clicks, positions, cart adds and orders are NULL if the shop sends no
+--   such events around the period. They are 0 if it does, but none belongs to these searches.
+-- needs: Search with phrase and resultsCount. For clicks also ProductClicked, best with searchId and position.
+--   For carts and purchases also ProductAddedToCart and OrderCreated.
 -- source: Mean reciprocal rank: E. M. Voorhees, "The TREC-8 Question Answering Track Report", 1999.
 SELECT {{search_metrics}}
 FROM search_outcomes

@@ -1,7 +1,7 @@
--- search_phrases: How search does phrase by phrase, the most searched first.
+-- search_phrases: Measures of search by phrase, the most searched first.
 -- group: search
 -- row: a phrase, in lower case with single blanks
--- period: searches begun in it, with all that came of them, also after its end
+-- period: searches begun in it, with their outcome, also after its end
 -- segment: of the search
 -- param limit INTEGER 1000: most rows
 -- columns: phrase, average_results, search_metrics

@@ -1,19 +1,19 @@
--- search_positions: Where in the results people click, and how likely a place is clicked at all.
+-- search_positions: Clicks by position in the results, and the click rate of each position.
 -- group: search
--- row: a position that was clicked or shown; NULL for clicks that tell no position
+-- row: a position that was clicked or shown; NULL for clicks without a position
 -- period: searches and pages of results shown in it, with their clicks, also after its end
 -- segment: of the search
 -- columns: position, clicks, share, cumulative_share, shown, clicked, click_rate
---   position: place in the results from 1, across pages
---   clicks: clicks led by a search that say this position
+--   position: position in the results from 1, across pages
+--   clicks: clicks led by a search with this position
 --   share: clicks / all clicks of the report
 --   cumulative_share: share of this and all positions above
 --   shown: products shown there, by resultIds; a page shown again counts once
---   clicked: those of them that were clicked after this search
---   click_rate: clicked / shown, how attention falls with the position
--- null: shown, clicked and click_rate are NULL for a position no Search with resultIds showed. No clicks tracked: clicks are 0
---   only where the shop sends ProductClicked around the period, else NULL.
--- needs: ProductClicked with position; for shown and click_rate Search with resultIds (page and pageSize beyond the first).
+--   clicked: those clicked after this search
+--   click_rate: clicked / shown, which falls with the position
+-- null: Without a Search with resultIds for a position, its shown, clicked and click_rate are NULL. The column clicks is NULL if the shop
+--   sends no ProductClicked around the period, else 0.
+-- needs: ProductClicked with position; for shown and click_rate Search with resultIds (with page and pageSize after the first).
 -- source: Position bias of clicks: N. Craswell et al., "An experimental comparison of click position-bias models", WSDM 2008.
 WITH asked AS (
   SELECT search_key FROM distinct_searches

@@ -1,4 +1,4 @@
--- search_refinements: What people search for next when the first phrase was not it.
+-- search_refinements: Phrases that people search for next, when the first phrase did not help.
 -- group: search
 -- row: a phrase and the next phrase of the same visit, begun within 5 minutes
 -- period: first searches begun in it
@@ -8,11 +8,11 @@
 -- columns: phrase, next_phrase, refinements, share, after_zero_results, without_click
 --   phrase: the first phrase, in lower case with single blanks
 --   next_phrase: the phrase searched next
---   refinements: how often
+--   refinements: number of refinements
 --   share: refinements / all searches for the first phrase
 --   after_zero_results: refinements whose first search found nothing
 --   without_click: refinements whose first search led to no click
--- null: without_click is NULL where the shop sends no ProductClicked around the period.
+-- null: without_click is NULL if the shop sends no ProductClicked around the period.
 -- needs: Search; sessionId tells visits best.
 -- source: Own definition.
 WITH asked AS (

@@ -1,20 +1,20 @@
--- search_revenue: What was bought because of each phrase, the largest revenue first.
+-- search_revenue: Revenue led by each phrase, the largest first.
 -- group: search
--- row: a phrase and a currency, where an order line was led by a search for the phrase
--- period: searches begun in it; orders are counted whenever they were placed
+-- row: a phrase and a currency with an order line led by a search for the phrase
+-- period: searches begun in it; orders count whenever they were placed
 -- segment: of the search
 -- param limit INTEGER 1000: most rows
 -- columns: phrase, currency, searches, orders, order_lines, quantity, revenue, revenue_per_search, inferred_share
 --   phrase: the phrase, in lower case with single blanks
 --   currency: amounts of different currencies are never added
---   searches: searches for the phrase, whatever came of them
+--   searches: all searches for the phrase
 --   orders: different orders with a line led by such a search
 --   order_lines: such lines
---   quantity: items on them
+--   quantity: quantity on them
 --   revenue: sum of quantity * unitPrice - discount of the lines; without the order's own discount and shipping
 --   revenue_per_search: revenue / searches
 --   inferred_share: part of the revenue attributed by a rule instead of a searchId on the line
--- null: A phrase that led to no order has no row. inferred_share is NULL where the revenue is 0.
+-- null: A phrase that led to no order has no row. inferred_share is NULL if the revenue is 0.
 -- needs: Search, OrderCreated; best with searchId on the order lines.
 -- source: Attribution to the last search, see the view attribution.
 WITH asked AS (

@@ -1,7 +1,7 @@
--- search_rising: Phrases searched more than in the period of the same length before, the surest rise first.
+-- search_rising: Phrases searched more than in the period of the same length before, the most certain first.
 -- group: search
--- row: a phrase searched more often, as a part of all searches, than before
--- period: searches begun in it, and in as long a period just before it
+-- row: a phrase whose share of all searches grew
+-- period: searches begun in it, and in the period of the same length before
 -- segment: of the search
 -- param min_searches INTEGER 5: fewest searches now
 -- param limit INTEGER 100: most rows
@@ -11,8 +11,8 @@
 --   searches_before: searches for it in the period before
 --   change: searches - searches_before
 --   growth: searches / searches_before - 1
---   z: how sure the rise of its part of all searches is, in standard deviations; above 2 is seldom chance
--- null: growth is NULL for a phrase that is new. z is NULL where there were no searches at all before.
+--   z: certainty of the rise of its share of all searches, in standard deviations; above 2 is seldom chance
+-- null: growth is NULL for a new phrase. z is NULL if there were no searches before.
 -- needs: Search with phrase.
 -- source: Two-proportion z test with pooled variance, e.g. NIST/SEMATECH e-Handbook of Statistical Methods, 7.3.3.
 WITH counted AS (

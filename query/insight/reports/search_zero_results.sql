@@ -1,4 +1,4 @@
--- search_zero_results: Phrases that find nothing, the most searched first.
+-- search_zero_results: Phrases without results, the most searched first.
 -- group: search
 -- row: a phrase with at least one search without results
 -- period: searches begun in it
@@ -9,10 +9,10 @@
 --   zero_results: searches that found nothing
 --   searches: all searches for it
 --   zero_result_rate: zero_results / searches
---   visitors: different visitors who found nothing
---   refined: part of the searches without results followed by another phrase in the same visit within 5 minutes
---   last_searched_at: when it last found nothing
--- null: Nothing here is NULL. A phrase that always finds something has no row.
+--   visitors: number of visitors who found nothing
+--   refined: share of the searches without results followed by another phrase in the same visit within 5 minutes
+--   last_searched_at: time it last found nothing
+-- null: No value is NULL. A phrase that always finds something has no row.
 -- needs: Search with resultsCount.
 -- source: Own definition.
 SELECT normal_phrase AS phrase,

@@ -1,10 +1,11 @@
--- activity: Every event but those of bots, with its visit (session_key) and its visitor (visitor_id).
+-- activity: Every event except those of bots, with its visit (session_key) and its visitor (visitor_id).
 --
--- session_key is the event's session_id; what it is for an event without one is said at sessionless.
--- visitor_id is user:<user_id> where identity knows the event's anonymous_id, else anon:<anonymous_id>. An event without
--- anonymous_id takes that of its session, if one event of the session had it; else it is user:<user_id> with
--- consent.personalization, else session:<session_id>.
--- normal_phrase is the phrase in lower case with single blanks.
+-- - session_key: the event's session_id; for an event without one, see sessionless.
+-- - visitor_id: user:<user_id> if identity knows the event's anonymous_id, else anon:<anonymous_id>.
+-- - normal_phrase: the phrase in lower case with single blanks.
+--
+-- An event without anonymous_id takes the one of its session, if another event of the session has one. Otherwise its
+-- visitor_id is user:<user_id> with consent.personalization, and session:<session_id> without.
 WITH phrased AS NOT MATERIALIZED (
   -- Before any join, DuckDB normalizes each phrase once per dictionary of a Parquet file instead of once per row.
   SELECT *, normal_phrase(phrase) AS normal_phrase FROM events

@@ -1,22 +1,23 @@
--- attribution: What led to each click, cart add and order line: one row each, with the method on it.
+-- attribution: The source of each click, cart add and order line: one row each, with the method of attribution.
 --
--- kind is click, cart or order_line. source is search, recommendation, list or none; the search is search_key, the others
--- list_id and recommendation_id. Where an event names several, search_id wins, then recommendation_id, then list_id.
--- method is
---   given     the event itself carries the search_id, recommendation_id or list_id;
---   inferred  it carries none, and rule says from what it was concluded;
---   none      nothing was found.
--- Rules, in the order they are tried; "the visitor" is visitor_id of activity, last means latest at or before the event:
---   click       1. listed: the visitor's last search that lists the product in resultIds, at most 30 minutes before.
---               2. last_search: the visitor's last search, at most 30 minutes before, if it sent no resultIds: one that did
---                  and does not list the product shows that the click came from elsewhere.
---   cart        1. click: the last click on the product in the same visit; the cart add has the click's source.
---               2. without such a click, the rules of clicks.
---   order_line  1. cart: the visitor's last cart add of the product, at most 7 days before; the line has its source.
---               2. click: without such a cart add, the visitor's last click on the product, at most 7 days before.
--- click_event_id and cart_event_id name the click and cart add of the chain by these rules, for given rows as well.
--- Amounts are of order lines only: line_total in currency. Orders count once (see orders). Times are compared in microseconds,
--- because intervals between TIMESTAMPTZ depend on the reader's time zone.
+--   kind is click, cart or order_line. source is search, recommendation, list or none. search_key names the search, list_id the
+--   list and recommendation_id the recommendation. If an event names several, the order is search_id, recommendation_id, list_id.
+--   method is
+--     given     the event itself carries the search_id, recommendation_id or list_id;
+--     inferred  the event carries none, and a rule found the source; the column rule names it;
+--     none      no source was found.
+--   Rules, in the order they are tried. "The visitor" is visitor_id of activity, "last" is the latest at or before the event:
+--     click       1. listed: the visitor's last search that lists the product in resultIds, at most 30 minutes before.
+--                 2. last_search: the visitor's last search, at most 30 minutes before, if it sent no resultIds. If it sent
+--                    them without the product, the click came from elsewhere.
+--     cart        1. click: the last click on the product in the same visit; the cart add has the click's source.
+--                 2. without such a click, the rules of clicks.
+--     order_line  1. cart: the visitor's last cart add of the product, at most 7 days before; the line has its source.
+--                 2. click: without such a cart add, the visitor's last click on the product, at most 7 days before.
+--
+-- click_event_id and cart_event_id name the click and cart add of the chain by these rules, for given rows too. Only order
+-- lines have an amount: line_total in currency. Orders count once (see orders). Times are compared in microseconds, because
+-- intervals between TIMESTAMPTZ depend on the reader's time zone.
 WITH all_clicks AS NOT MATERIALIZED (
   SELECT event_id, event_time, date, segment, session_key, visitor_id, product_id, variant_id, position,
     search_id, recommendation_id, list_id

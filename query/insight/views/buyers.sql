@@ -1,7 +1,7 @@
--- buyers: One row per order: the visit and the visitor it belongs to.
+-- buyers: One row per order: its visit and its visitor.
 --
--- Several events may tell of an order (see orders). The visit is that of the first received one that carries a session_id,
--- the visitor that of the first that carries an anonymous_id; where none does, of the first.
+-- Several events may be about one order (see orders). The visit is from the first received event with a session_id. The
+-- visitor is from the first received event with an anonymous_id. If no event has one, the first event counts.
 SELECT order_id,
   arg_min(session_key, (session_id IS NULL, received_at, event_time, event_id)) AS session_key,
   arg_min(visitor_id, (anonymous_id IS NULL, received_at, event_time, event_id)) AS visitor_id

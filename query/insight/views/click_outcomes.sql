@@ -1,6 +1,6 @@
--- click_outcomes: One row per click with what came of it: the cart adds and order lines whose chain begins with it.
+-- click_outcomes: One row per click with its outcome: the cart adds and order lines whose chain begins with it.
 --
--- Grouped in one pass: a join of attribution with itself would keep all of it in memory.
+-- Grouped in one pass, because a join of attribution with itself would keep all of it in memory.
 SELECT click_event_id AS event_id,
   any_value(event_time) FILTER (WHERE kind = 'click') AS event_time,
   any_value(date) FILTER (WHERE kind = 'click') AS date,

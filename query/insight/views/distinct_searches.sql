@@ -1,7 +1,10 @@
 -- distinct_searches: One row per search, by search_key (see searches): as it was first shown.
 --
--- pages: results pages shown of it, "back" and reloads included. next_phrase: the refinement, that is normal_phrase of the
--- next search of the same visit, where it began at most 5 minutes later and has another normal_phrase; else NULL.
+-- - pages: its pages of results shown, "back" and reloads included.
+-- - next_phrase: the refinement, which is the normal_phrase of the next search in the same visit.
+--
+-- The next search counts as a refinement if it began at most 5 minutes later and has another normal_phrase. Otherwise
+-- next_phrase is NULL.
 WITH shown AS (
   SELECT coalesce(search_id, event_id) AS search_key,
     event_time, date, segment, session_key, visitor_id, event_id,

@@ -1,8 +1,10 @@
--- identity: Which customer an anonymous visitor is, by events that carry both ids and consent.
+-- identity: The customer behind an anonymous visitor, from events with both ids and consent.
 --
--- A pair of anonymous_id and user_id is here when an event carried both together with consent.personalization = true, and
--- the latest consent stated under that anonymous_id is true (a refusal at the same moment wins). Consent never stated is no
--- consent. is_current marks the customer seen last under the anonymous_id; users says how many it has had (a shared device).
+-- A pair of anonymous_id and user_id needs two things: an event that carried both with consent.personalization = true, and true
+-- as the latest consent under that anonymous_id. A refusal at the same moment wins. Consent that was never stated is no consent.
+--
+-- - is_current: the customer seen last under the anonymous_id.
+-- - users: number of customers seen under the anonymous_id; more than one means a shared device.
 WITH pairs AS MATERIALIZED (
   SELECT anonymous_id, CASE WHEN consent_personalization THEN user_id END AS user_id,
     min(event_time) AS first_seen, max(event_time) AS last_seen, count(*) AS events,

@@ -1,6 +1,6 @@
--- interactions: One row per visitor and product: how often clicked, put in the cart and bought. Visitors who agreed only.
+-- interactions: One row per consenting visitor and product: number of clicks, cart adds and orders.
 --
--- Who is here, and with which events, is said in touches.
+-- touches says which visitors and events count.
 SELECT {{interaction_counts}}
 FROM touches
 GROUP BY visitor_id, product_id

@@ -1,6 +1,6 @@
 -- order_lines: One row per line of each order, numbered from 1.
 --
--- line_total is quantity * unit_price - discount, rounded to four decimals: without the order's own discount and shipping.
+-- line_total is quantity * unit_price - discount, rounded to four decimals. It excludes the order's own discount and shipping.
 WITH lines AS (
   SELECT * EXCLUDE (lines, discount, items, line_discount, goods_total, coupon_codes),
     unnest(range(1, len(lines) + 1))::INTEGER AS line_number,

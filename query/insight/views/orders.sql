@@ -1,11 +1,15 @@
--- orders: One row per order_id, whatever sent it and how often: a thank-you page reloaded, browser plus backend.
+-- orders: One row per order_id, even if it was sent several times, by a reloaded page or by browser and backend.
 --
--- The event received first counts (received_at, then event_time, then event_id): its amounts, lines, time and segment are
--- the order's, so an order never changes once it is seen. What it does not say of the visitor (session_id, anonymous_id,
--- user_id, consent) and of the search_id of its lines is filled in from the others, in the same order.
--- sent_count: events that told of the order. sent_by_count: different keys they came with. amounts_differ: whether they
--- disagree on total or currency. items: the lines' quantities. line_discount: the lines' discounts, NULL where none is stated.
--- goods_total: the lines' quantity * unit_price - discount. Bots' events are left out.
+-- The event received first counts (by received_at, then event_time, then event_id). Its amounts, lines, time and segment are
+-- the order's, so a known order never changes. The other events fill in missing session_id, anonymous_id, user_id, consent and
+-- the search_id of lines, in the same order. Bots' events are left out.
+--
+-- - sent_count: number of events about the order.
+-- - sent_by_count: number of different keys they came with.
+-- - amounts_differ: whether the events have a different total or currency.
+-- - items: sum of the lines' quantities.
+-- - line_discount: sum of the lines' discounts; NULL if no line has one.
+-- - goods_total: sum of the lines' quantity * unit_price - discount.
 WITH sent AS NOT MATERIALIZED (
   SELECT {{columns OrderCreated}}, segment, date, (received_at, event_time, event_id) AS received_order
   FROM events_with_bots

@@ -1,2 +1,2 @@
--- quarantine: Refused events of known keys, kept whole, with the reason.
+-- quarantine: Rejected events of known keys, whole, with the reason.
 SELECT * FROM quarantine_all

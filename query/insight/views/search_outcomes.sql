@@ -1,8 +1,9 @@
--- search_outcomes: One row per search (see distinct_searches) with what came of it, by attribution.
+-- search_outcomes: One row per search (see distinct_searches) with its outcome, by attribution.
 --
--- clicks, cart_adds, order_lines: how many of each were led by the search, whenever they happened; inferred_clicks: those of
--- them not given. first_click_position: position of the earliest click that tells one, the smallest where
--- several are at one moment; best_position: the smallest of any.
+-- - clicks, cart_adds, order_lines: number of each that the search led to, at any time.
+-- - inferred_clicks: those of the clicks that are not given.
+-- - first_click_position: position of the earliest click with one; the smallest of several at one moment.
+-- - best_position: smallest position of any click.
 WITH outcomes AS (
   SELECT search_key,
     count(*) FILTER (WHERE kind = 'click') AS clicks,

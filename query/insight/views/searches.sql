@@ -1,8 +1,8 @@
 -- searches: One row per Search event, so one per page of results shown.
 --
--- search_key tells searches apart: it is search_id where the shop sent one, else event_id. A search whose further pages, or
--- whose results after "back", are sent under the same search_id is one search: count(DISTINCT search_key), or the view
--- search_outcomes. normal_phrase is the phrase in lower case with single blanks.
+-- search_key identifies a search: it is search_id if the shop sent one, else event_id. Further pages of a search, and its
+-- results after "back", have the same search_id and are the same search. To count searches, use count(DISTINCT search_key) or
+-- the view search_outcomes. The column normal_phrase is the phrase in lower case with single blanks.
 SELECT {{columns Search}}, segment, date,
   coalesce(search_id, event_id) AS search_key,
   normal_phrase(phrase) AS normal_phrase

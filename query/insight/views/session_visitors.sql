@@ -1,4 +1,4 @@
--- session_visitors: One row per session with an event that lacks anonymous_id, where another event of it has one: the first.
+-- session_visitors: One row per session that has events with and without anonymous_id: the first anonymous_id.
 WITH sessions_asked AS (
   SELECT DISTINCT session_id FROM events WHERE anonymous_id IS NULL
 )

@@ -1,7 +1,7 @@
 -- sessionless: One row per event without session_id: the visit it belongs to.
 --
--- It joins the visit of its anonymous_id: a run of that visitor's events with no pause over 30 minutes. It takes the
--- session_id last seen in the run, else the next one seen, else the run is a visit of its own, named
+-- The event joins the visit of its anonymous_id: a run of that visitor's events without a pause over 30 minutes. The visit is
+-- the session_id last seen in the run, else the next one seen. Without any, the run is its own visit, named
 -- anonymous_id@<start in Unix milliseconds>.
 WITH visitors AS (
   SELECT DISTINCT anonymous_id FROM events WHERE session_id IS NULL

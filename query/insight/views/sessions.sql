@@ -1,6 +1,7 @@
--- sessions: One row per visit, by session_key (see activity): 30 minutes without activity end a visit.
+-- sessions: One row per visit, by session_key (see activity); a visit ends after 30 minutes without activity.
 --
--- A visit over midnight is one visit, of the UTC day it began on. orders counts an order once however often it was sent.
+-- A visit over midnight is one visit, of the UTC day it began on. orders counts an order once, even if it was sent several
+-- times.
 SELECT session_key,
   min(event_time) AS started_at,
   max(event_time) AS ended_at,

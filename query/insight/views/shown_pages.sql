@@ -1,7 +1,7 @@
 -- shown_pages: One row per page of results shown by a search, with its products in order.
 --
 -- before counts the places above the page: (page - 1) * pageSize. A page of a search that is shown again ("back", reload)
--- counts once; a page beyond the first that tells no pageSize is left out, for its positions are not known.
+-- counts once. A page after the first without pageSize is left out, because its positions are unknown.
 WITH pages AS NOT MATERIALIZED (
   SELECT search_key, normal_phrase, event_time, event_id, date, segment, result_ids, coalesce(page, 1) AS page,
     CASE WHEN coalesce(page, 1) = 1 THEN 0 ELSE (page - 1)::BIGINT * page_size END AS before

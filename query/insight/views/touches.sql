@@ -1,7 +1,7 @@
 -- touches: One row per click, cart add and order line of visitors who agreed to personalization.
 --
--- An event is here when it carries consent.personalization = true; consent that was never stated is no consent. A visitor
--- whose latest stated consent is a refusal is left out altogether (a refusal at the same moment wins). Orders count once.
+-- An event needs consent.personalization = true. Consent that was never stated is no consent. A visitor whose latest stated
+-- consent is a refusal is left out entirely. A refusal at the same moment wins. Orders count once.
 WITH refused AS (
   SELECT visitor_id
   FROM activity

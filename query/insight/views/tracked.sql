@@ -1,4 +1,4 @@
--- tracked: One row: which kinds of facts the shop sends at all, so that "none" and "not tracked" are told apart.
+-- tracked: One row: the kinds of facts the shop sends, to distinguish "none" from "not tracked".
 SELECT
   EXISTS (FROM events WHERE type = 'Search') AS searches,
   EXISTS (FROM events WHERE type = 'ProductClicked') AS clicks,

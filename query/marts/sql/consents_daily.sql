@@ -1,14 +1,14 @@
--- consents_daily: Which ids were seen together, and what was said about personalization under them, day by day.
--- row: a UTC day, an anonymousId and a userId. An anonymousId and a userId stand together only with consent
+-- consents_daily: Ids seen together, and their consent to personalization, by day.
+-- row: a UTC day, an anonymousId and a userId. The two ids are in one row only with consent
 -- columns:
 --   date date: the UTC day
 --   anonymous_id string: the visitor
---   user_id string: the customer; NULL where the events tell none, or were sent without consent
---   events long: how many events
---   first_at timestamp: the first of them
---   last_at timestamp: the last of them
---   granted_at timestamp: the last with consent.personalization = true
---   refused_at timestamp: the last with consent.personalization = false
+--   user_id string: the customer; NULL if the events name none or lack consent
+--   events long: number of events
+--   first_at timestamp: time of the first of them
+--   last_at timestamp: time of the last of them
+--   granted_at timestamp: time of the last with consent.personalization = true
+--   refused_at timestamp: time of the last with consent.personalization = false
 SELECT date, anonymous_id, CASE WHEN consent_personalization OR anonymous_id IS NULL THEN user_id END AS user_id,
   count(*) AS events,
   min(event_time) AS first_at,

@@ -1,14 +1,14 @@
--- identity_map: Which customer an anonymous visitor is, by events with both ids and consent.
--- row: an anonymousId and a userId. A visitor who refused since has none
+-- identity_map: The customer behind an anonymous visitor, from events with both ids and consent.
+-- row: an anonymousId and a userId. A visitor who refused later has none
 -- reads: consents_daily
 -- columns:
 --   anonymous_id string: the visitor
 --   user_id string: the customer
---   first_seen timestamp: first event with both ids and consent.personalization = true
---   last_seen timestamp: the last such event
---   events long: how many such events
---   is_current boolean: whether this is the customer seen last under the anonymous_id
---   users long: customers seen under the anonymous_id: more than one is a shared device
+--   first_seen timestamp: time of the first event with both ids and consent.personalization = true
+--   last_seen timestamp: time of the last such event
+--   events long: number of such events
+--   is_current boolean: whether this customer was seen last under the anonymous_id
+--   users long: number of customers seen under the anonymous_id; more than one means a shared device
 WITH pairs AS (
   SELECT anonymous_id, user_id, sum(events) AS events, min(first_at) AS first_seen, max(last_at) AS last_seen,
     max(granted_at) AS granted_at, max(refused_at) AS refused_at

@@ -1,17 +1,17 @@
--- interactions: What each visitor did with each product, for recommenders. Visitors who agreed to personalization only.
+-- interactions: Clicks, cart adds and orders of each visitor and product, for recommenders. Only visitors who agreed to personalization count.
 -- row: a visitor and a product. A visitor whose latest stated consent is a refusal has none
 -- reads: interactions_daily, consents_daily, identity_map
 -- columns:
---   visitor_id string: user:<user_id> where the visitor is known by a consented link, else anon:<anonymous_id>
+--   visitor_id string: user:<user_id> if a consented link identifies the visitor, else anon:<anonymous_id>
 --   anonymous_id string: the visitor; NULL for a customer, who may have several
---   user_id string: the customer; NULL where none is known
+--   user_id string: the customer; NULL if unknown
 --   product_id string: the product
 --   clicks long: clicks on it
---   cart_adds long: how often it was put in the cart
+--   cart_adds long: cart adds of it
 --   orders long: orders with it
---   quantity_ordered decimal38: how many were ordered
---   first_at timestamp: the first of these
---   last_at timestamp: the last of these
+--   quantity_ordered decimal38: quantity ordered
+--   first_at timestamp: time of the first of these
+--   last_at timestamp: time of the last of these
 WITH customers AS (SELECT anonymous_id, user_id FROM identity_map WHERE is_current),
 refused AS (
   SELECT coalesce('user:' || customers.user_id, 'anon:' || anonymous_id, 'user:' || consents_daily.user_id) AS visitor_id

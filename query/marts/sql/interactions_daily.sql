@@ -1,18 +1,18 @@
--- interactions_daily: What visitors did with products, day by day. Events with consent to personalization only.
+-- interactions_daily: Clicks, cart adds and orders by day, visitor and product. Only events with consent to personalization count.
 -- row: a UTC day, a segment, a visitor by the ids of the events, and a product
 -- around: 1
 -- columns:
 --   date date: the UTC day
 --   segment string: the segment of the event
---   anonymous_id string: the visitor; of another event of the visit where the event has none
---   user_id string: the customer, where the event tells
+--   anonymous_id string: the visitor, if needed from another event of the visit
+--   user_id string: the customer, if the event names one
 --   product_id string: the product
 --   clicks long: clicks on it
---   cart_adds long: how often it was put in the cart
+--   cart_adds long: cart adds of it
 --   orders long: orders with it
---   quantity_ordered decimal38: how many were ordered
---   first_at timestamp: the first of these
---   last_at timestamp: the last of these
+--   quantity_ordered decimal38: quantity ordered
+--   first_at timestamp: time of the first of these
+--   last_at timestamp: time of the last of these
 WITH agreed AS (
   SELECT date, segment, session_id, anonymous_id, user_id, product_id, type, quantity, NULL::VARCHAR AS order_id, event_time
   FROM events

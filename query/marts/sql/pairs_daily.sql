@@ -1,4 +1,4 @@
--- pairs_daily: How many orders and visits had two products in them, one of them, or any, by day and segment.
+-- pairs_daily: Number of orders and visits with two products, with one of them, or in all, by day and segment.
 -- row: a UTC day, a segment, a kind, and a pair, a product or neither
 -- around: 1
 -- columns:

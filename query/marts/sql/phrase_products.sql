@@ -1,15 +1,15 @@
--- phrase_products: Which products people want for a phrase, corrected for the place they were shown at (COEC).
+-- phrase_products: Products that people want for a phrase, corrected for the position they were shown at (COEC).
 -- row: a phrase and a product shown for it
 -- reads: phrase_products_daily
 -- columns:
 --   phrase string: the phrase, in lower case with single blanks
 --   product_id string: the product
 --   shown long: searches for the phrase that showed it
---   clicks long: those of them after which it was clicked
---   expected_clicks double: sum over shown of the click rate of the place, over all phrases and products
---   coec double: clicks over expected clicks: 2 means clicked twice as often as usual at these places; NULL where none is expected
---   coec_smoothed double: (clicks + 1) / (expected_clicks + 1), steadier where little was shown
---   average_position double: mean place it was shown at
+--   clicks long: those searches that led to a click on it
+--   expected_clicks double: sum over shown of the position's click rate, over all phrases and products
+--   coec double: clicks / expected_clicks; 2 means clicked twice as often as usual at these positions; NULL if none is expected
+--   coec_smoothed double: (clicks + 1) / (expected_clicks + 1), steadier if the product was shown seldom
+--   average_position double: mean position it was shown at
 WITH cells AS (
   SELECT phrase, product_id, position, sum(shown) AS shown, sum(clicks) AS clicks FROM phrase_products_daily GROUP BY ALL
 ),

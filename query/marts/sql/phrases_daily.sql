@@ -1,11 +1,11 @@
--- phrases_daily: How search does, by day, segment and phrase: counts that add up over days.
+-- phrases_daily: Measures of search by day, segment and phrase. The counts add up over days.
 -- row: a UTC day, a segment and a phrase searched on it
 -- around: 8
 -- columns:
 --   date date: the UTC day the search began on
 --   segment string: the segment of the search
 --   phrase string: the phrase, in lower case with single blanks
---   searches long: searches begun, one per searchId however many pages
+--   searches long: searches begun; all pages of a searchId count once
 --   zero_results long: searches that found nothing
 --   clicks long: clicks led by these searches
 --   clicked_searches long: searches with a click

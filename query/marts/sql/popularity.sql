@@ -1,4 +1,4 @@
--- popularity: What is popular at the end of the last day with events: what happened weighs half as much every seven days.
+-- popularity: Popularity at the end of the last day with events. The weight of an event halves every seven days.
 -- row: a product
 -- reads: products_daily
 -- columns:
@@ -9,8 +9,8 @@
 --   clicks long: clicks, unweighted
 --   cart_adds long: cart adds, unweighted
 --   orders long: orders, unweighted
---   last_at timestamp: when it was last clicked, put in the cart or ordered
---   as_of date: the day to whose end ages are counted
+--   last_at timestamp: time of its last click, cart add or order
+--   as_of date: ages are counted to the end of this day
 WITH newest AS (SELECT max(date) AS as_of FROM products_daily),
 aged AS (SELECT *, pow(2, -date_diff('day', date, as_of) / 7) AS age FROM products_daily CROSS JOIN newest)
 SELECT product_id,

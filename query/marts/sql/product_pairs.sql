@@ -6,9 +6,9 @@
 --   product_a string: one product, the smaller id of the two
 --   product_b string: the other
 --   together long: orders or visits with both
---   support double: those with both / all
---   confidence_a_to_b double: those with both / those with product_a
---   confidence_b_to_a double: those with both / those with product_b
+--   support double: orders or visits with both / all of them
+--   confidence_a_to_b double: orders or visits with both / those with product_a
+--   confidence_b_to_a double: orders or visits with both / those with product_b
 --   lift double: support / (share with product_a * share with product_b); 1 means independent
 WITH counted AS (SELECT kind, product_a, product_b, sum(baskets) AS count FROM pairs_daily GROUP BY ALL),
 singles AS (SELECT kind, product_a AS product_id, count FROM counted WHERE product_a IS NOT NULL AND product_b IS NULL),

@@ -1,17 +1,17 @@
--- products_daily: What happened to each product, by day and segment: counts that add up over days.
+-- products_daily: Clicks, cart adds and orders by day, segment and product. The counts add up over days.
 -- row: a UTC day, a segment and a product clicked, put in the cart or ordered on it
 -- columns:
 --   date date: the UTC day
 --   segment string: the segment of the event
 --   product_id string: the product
 --   clicks long: clicks on it
---   cart_adds long: how often it was put in the cart
+--   cart_adds long: cart adds of it
 --   orders long: orders with it
---   quantity_ordered decimal38: how many were ordered
+--   quantity_ordered decimal38: quantity ordered
 --   click_weight double: sum over its clicks of 2 ^ (-(time to the end of the day) / 7 days)
 --   cart_weight double: the same over cart adds
 --   order_weight double: the same over orders
---   last_at timestamp: the last of these
+--   last_at timestamp: time of the last of these
 WITH touched AS (
   SELECT date, segment, product_id, 'click' AS kind, event_time, NULL AS quantity FROM product_clicks
   WHERE date >= $first AND date <= $last
