@@ -27,13 +27,12 @@ const BATCH_FIELDS = {
   tenant_id: 'The tenant, from the instrumentation key only.',
   segment_id: 'The segment of the tenant, from the instrumentation key only.',
   receipt_id: 'Receipt of the batch, as answered to the sender.',
-  received_at: "When the server had the batch, by the server's clock.",
-  sent_at: "When the sender sent the batch, by the sender's clock.",
-  skew_ms: "Correction added to timestamp to give event_time; 0 where the sender's clock was right.",
+  received_at: "Time the server received the batch, by the server's clock.",
+  sent_at: "Time the sender sent the batch, by the sender's clock.",
+  skew_ms: "Correction added to timestamp to give event_time; 0 if the sender's clock was right.",
   key_id: 'First 16 hex digits of the SHA-256 of the instrumentation key.',
   user_agent: 'User-Agent of the request.',
-  redriven_from:
-    'Receipt of the refused batch, where the event came out of the quarantine; receipt_index is its position there.',
+  redriven_from: 'Receipt of the rejected batch, for a redriven event; receipt_index is its position in that batch.',
 } as const;
 
 function batchColumn(name: keyof typeof BATCH_FIELDS): Column {
@@ -65,7 +64,7 @@ export function eventColumns(registry: Registry): Column[] {
     name: 'event_time',
     type: 'timestamp',
     description:
-      "When it happened: timestamp, corrected where the sender's clock was wrong. Its UTC date is the partition.",
+      "Time of the event: timestamp, corrected if the sender's clock was wrong. Its UTC date is the partition.",
     sql: 'line."timestamp" + to_milliseconds(batch.skew_ms)',
   });
   for (const event of registry.all) {
@@ -92,7 +91,7 @@ export function eventColumns(registry: Registry): Column[] {
 export const QUARANTINE_COLUMNS: readonly Column[] = [
   batchColumn('tenant_id'),
   batchColumn('segment_id'),
-  { ...batchColumn('received_at'), description: 'When it was refused; its UTC date is the partition.' },
+  { ...batchColumn('received_at'), description: 'Time of the rejection; its UTC date is the partition.' },
   { name: 'code', type: 'string', description: 'Stable error code.', sql: 'line.code' },
   {
     name: 'path',
@@ -104,28 +103,28 @@ export const QUARANTINE_COLUMNS: readonly Column[] = [
   {
     name: 'message',
     type: 'string',
-    description: 'What is wrong and how to mend it.',
+    description: 'The fault and how to fix it.',
     sql: 'line.message',
     bounds: false,
   },
   {
     name: 'event_id',
     type: 'string',
-    description: "The event's id, where it had one.",
+    description: "The event's id, if it had one.",
     sql: 'line."eventId"',
     bounds: false,
   },
   {
     name: 'type',
     type: 'string',
-    description: "The event's type, where it had one.",
+    description: "The event's type, if it had one.",
     sql: 'line."type"',
     bounds: false,
   },
   {
     name: 'raw',
     type: 'string',
-    description: 'The event as it was sent, or the whole body where it was not JSON.',
+    description: 'The event as it was sent, or the whole body if it was not JSON.',
     sql: 'line.raw',
     bounds: false,
   },
@@ -139,7 +138,7 @@ export const QUARANTINE_COLUMNS: readonly Column[] = [
   {
     name: 'schema_version',
     type: 'integer',
-    description: 'Version of the schema that refused it.',
+    description: 'Version of the schema that rejected it.',
     sql: 'line."schemaVersion"',
   },
   batchColumn('sent_at'),

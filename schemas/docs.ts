@@ -15,12 +15,12 @@ export function errorsPage(): string {
   return `${NOTE}
 # Error codes of the Event Receiver
 
-Codes are stable; messages may get better. An answer is \`{"code", "message", "rejected"?}\`; the message names the value at
-fault and what to change.
+Codes are stable; messages may improve. An answer is \`{"code", "message", "rejected"?}\`. The message names the wrong value and
+what to change.
 
 ## Requests
 
-"Retry" means: the same request may succeed later; wait \`Retry-After\` seconds where the answer carries it.
+"Retry" means that the same request may succeed later. If the answer has \`Retry-After\`, wait that many seconds.
 
 | code | status | retry | meaning |
 | --- | --- | --- | --- |
@@ -28,8 +28,8 @@ ${requests.join('\n')}
 
 ## Events
 
-Verdicts in \`rejected\`, one per refused event, with its position (\`index\`), \`eventId\`, a JSON pointer (\`path\`) and a message.
-Never resend a refused event unchanged: it is kept in the quarantine already.
+\`rejected\` has one verdict per rejected event: its position (\`index\`), \`eventId\`, a JSON pointer (\`path\`) and a message.
+Never resend a rejected event unchanged: the quarantine already keeps it.
 
 | code | meaning |
 | --- | --- |
@@ -45,7 +45,7 @@ ${events.join('\n')}
 | nesting within \`properties\` | ${LIMITS.propertiesDepth} levels |
 | age of an event | ${LIMITS.pastDays} days |
 | time ahead of an event | ${LIMITS.futureSeconds} seconds |
-| difference of clocks that is taken for latency | ${LIMITS.skewToleranceSeconds} seconds |
+| difference of clocks that counts as latency | ${LIMITS.skewToleranceSeconds} seconds |
 `;
 }
 
@@ -64,8 +64,8 @@ ${rows.join('\n')}`;
   return `${NOTE}
 # Event types
 
-Fields that are not listed are refused (\`field_unknown\`): put your own data under \`properties\`. Every event carries
-\`sessionId\` or \`anonymousId\`, or both.
+Fields that are not listed are rejected (\`field_unknown\`). Put your own data under \`properties\`. Every event needs
+\`sessionId\`, \`anonymousId\` or both.
 
 ${sections.join('\n\n')}
 `;
@@ -83,7 +83,7 @@ export function columnsPage(registry: Registry): string {
   return `${NOTE}
 # Columns of the lake
 
-Each table is also partitioned by \`segment\` and \`date\` (a UTC day), which readers of hive paths see as columns. Columns that
+Each table is also partitioned by \`segment\` and \`date\` (a UTC day). Readers of hive paths see both as columns. Columns that
 an event type does not have are null.
 
 ## events

@@ -25,28 +25,22 @@ export const REQUEST_ERRORS = {
   body_invalid: client(400, 'The body has the wrong shape. Send {"instrumentationKey", "sentAt", "events": […]}.'),
   body_encoding_invalid: client(400, 'The body could not be decompressed as its Content-Encoding says.'),
   batch_empty: client(400, 'The batch has no events. Send at least one.'),
-  no_valid_event: client(
-    400,
-    'Every event of the batch was refused; "rejected" says why. They are kept in the quarantine.',
-  ),
+  no_valid_event: client(400, 'Every event of the batch was rejected; "rejected" says why. The quarantine keeps them.'),
   key_conflict: client(400, 'The key in the header and the key in the body differ. Send one of them.'),
   key_missing: client(401, 'No instrumentation key. Send it as X-Instrumentation-Key or in the body.'),
-  key_unknown: client(401, 'The instrumentation key is not known here. Check for typing errors and the environment.'),
+  key_unknown: client(401, 'The instrumentation key is unknown. Check the spelling and the environment.'),
   key_revoked: client(401, 'The instrumentation key was revoked. Use its successor.'),
   key_expired: client(401, 'The instrumentation key has expired. Use its successor.'),
   origin_not_allowed: client(403, "The page's origin is not on the key's list. Add it to the key or use another key."),
-  kind_not_allowed: client(
-    403,
-    'A server key was sent from a browser. Use a browser key in pages, and revoke this one.',
-  ),
-  not_found: client(404, 'There is nothing at this address.'),
-  method_not_allowed: client(405, 'This address takes other methods.'),
+  kind_not_allowed: client(403, 'A browser sent a server key. Use a browser key in pages, and revoke this key.'),
+  not_found: client(404, 'No route has this address.'),
+  method_not_allowed: client(405, 'This address does not take this method.'),
   body_too_large: client(413, 'The body is over the limit. Send smaller batches.'),
   batch_too_large: client(413, 'The batch has too many events. Send smaller batches.'),
   content_type_unsupported: client(415, 'The body must be application/json, or text/plain holding JSON.'),
   encoding_unsupported: client(415, 'Content-Encoding must be gzip, deflate, br or zstd, or absent.'),
   quota_exceeded: busy(429, 'info', 'The key is over its quota. Send again after Retry-After seconds.'),
-  internal: busy(500, 'error', 'Something failed here. Send again later; the log has the cause.'),
+  internal: busy(500, 'error', 'Internal error. Send again later; the log of the server has the cause.'),
   stream_unavailable: busy(
     503,
     'warn',
@@ -57,7 +51,7 @@ export const REQUEST_ERRORS = {
   stopping: busy(503, 'info', 'This receiver is stopping. Send again; another one answers.'),
 } as const satisfies Record<string, ErrorKind>;
 
-/** Why one event of a batch is refused. None is retryable: the same event would be refused again. */
+/** Why one event of a batch is rejected. None is retryable: the same event would be rejected again. */
 export const EVENT_ERRORS = {
   event_not_object: 'An event must be a JSON object.',
   type_unknown: 'The event type is not known.',
@@ -70,8 +64,8 @@ export const EVENT_ERRORS = {
   number_invalid: 'A number is too large to be represented.',
   nesting_too_deep: '"properties" is nested too deeply.',
   event_too_large: 'The event is over the size limit.',
-  timestamp_too_old: 'The event happened too long before it was received.',
-  timestamp_in_future: 'The event lies in the future, after correcting for the clock of the sender.',
+  timestamp_too_old: 'The timestamp is too far in the past.',
+  timestamp_in_future: "The timestamp is in the future, after correction for the sender's clock.",
 } as const satisfies Record<string, string>;
 
 export type RequestErrorCode = keyof typeof REQUEST_ERRORS;

@@ -21,9 +21,9 @@ function settingsPage(): string {
 
 # Settings
 
-Every setting is an environment variable; an empty one counts as absent. A service that finds faults names all of them and
-ends with status 78. All services also read \`LOG_LEVEL\` (info) and \`SHUTDOWN_SECONDS\` (25), the longest time from SIGTERM
-to the end.
+Every setting is an environment variable. An empty one counts as absent. A service with invalid settings names all of them and
+ends with status 78. All services also read \`LOG_LEVEL\` (info) and \`SHUTDOWN_SECONDS\` (25). The latter is the longest time from
+SIGTERM to the end.
 
 ${section('ingest, the Event Receiver', INGEST_SETTINGS)}
 ${section('processor', settings)}
@@ -39,7 +39,7 @@ function section(
   );
   return `## ${title}
 
-| variable | default | what | must be |
+| variable | default | meaning | must be |
 | --- | --- | --- | --- |
 ${rows.join('\n')}
 `;

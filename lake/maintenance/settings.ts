@@ -9,7 +9,7 @@ export const MAINTENANCE_SETTINGS = {
   ),
   maintenanceSharePercent: whole(
     'MAINTENANCE_SHARE_PERCENT',
-    'most of the time of a processor that goes into it, at low priority',
+    "largest share of a processor's time for maintenance, at low priority",
     20,
     1,
     100,
@@ -17,5 +17,5 @@ export const MAINTENANCE_SETTINGS = {
   compactAfterSeconds: whole('COMPACT_AFTER_SECONDS', 'age from which files are merged', 600, 0, 86_400),
   maintenanceMemoryMb: whole('MAINTENANCE_MEMORY_MB', "memory of a compaction's sort", 512, 256, 65_536),
   logRetentionHours: whole('LOG_RETENTION_HOURS', 'how long versions of a table can be read', 168, 1, 8_760),
-  vacuumGraceHours: whole('VACUUM_GRACE_HOURS', 'how long files stay after they left their table', 24, 1, 168),
+  vacuumGraceHours: whole('VACUUM_GRACE_HOURS', 'how long files stay after they leave their table', 24, 1, 168),
 } satisfies Record<string, Setting<unknown>>;
