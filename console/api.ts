@@ -57,7 +57,11 @@ export function createApi(
       response = await fetch(path, { ...init, headers, cache: 'no-store' });
     } catch (error) {
       if (init.signal?.aborted) throw error;
-      throw new ApiError(0, 'unreachable', 'The server does not answer. Is it running, and is the network up?');
+      throw new ApiError(
+        0,
+        'unreachable',
+        'The server does not answer. Check that it runs and that the network is up.',
+      );
     }
     if (response.ok) return response;
     const refusal = await refusalOf(response);
@@ -97,6 +101,6 @@ async function refusalOf(response: Response): Promise<ApiError> {
     const { code, message } = (await response.json()) as { code: string; message: string };
     return new ApiError(response.status, code, message);
   } catch {
-    return new ApiError(response.status, 'unreadable', `The server answered ${response.status} without saying why.`);
+    return new ApiError(response.status, 'unreadable', `The server answered ${response.status} without a reason.`);
   }
 }

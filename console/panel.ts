@@ -88,7 +88,7 @@ export function copyable(text: string, what: string): HTMLElement {
       await navigator.clipboard.writeText(text);
       fill(said, 'Copied');
     } catch {
-      fill(said, 'Could not copy: select the text instead');
+      fill(said, 'Copying failed. Select the text instead.');
     }
   };
   return h(

@@ -169,7 +169,7 @@ function noTenant(): HTMLElement {
     h(
       'p',
       {},
-      'A tenant begins with its first key: ',
+      'The first key creates a tenant: ',
       h('code', {}, 'npx spor keys create --tenant my-shop --segment web'),
     ),
   );

@@ -35,10 +35,14 @@ export function signInPage(signIn: (token: string) => Promise<void>, reason?: st
       h(
         'div',
         { class: 'note' },
-        h('p', {}, 'A read token shows one tenant; an operator token all of them, with their keys. Create one with'),
+        h(
+          'p',
+          {},
+          'A read token shows one tenant. An operator token shows all tenants and their keys. Create one with',
+        ),
         h('p', {}, h('code', {}, 'npx spor tokens create --tenant my-shop')),
         h('p', {}, 'or ', h('code', {}, 'npx spor tokens create --operator')),
-        h('p', {}, 'It stays in this tab and is sent to this server only.'),
+        h('p', {}, 'The token stays in this tab and is sent only to this server.'),
       ),
     ),
   );

@@ -3,7 +3,7 @@ import { h } from './dom.ts';
 const KEY = 'spor.theme';
 const THEMES = ['auto', 'light', 'dark'] as const;
 type Theme = (typeof THEMES)[number];
-const NAMES: Record<Theme, string> = { auto: 'As the system', light: 'Light', dark: 'Dark' };
+const NAMES: Record<Theme, string> = { auto: 'System', light: 'Light', dark: 'Dark' };
 
 function chosen(): Theme {
   return THEMES.find((theme) => theme === localStorage.getItem(KEY)) ?? 'auto';

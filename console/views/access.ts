@@ -20,7 +20,7 @@ export function accessView(page: Page): HTMLElement {
       keys,
       panel({
         title: `Instrumentation keys of ${tenantId}`,
-        note: 'A key says who sends. Only its hash is stored, so it is shown once, when it is made.',
+        note: 'A key identifies the sender. Only its hash is stored, so it is shown once, when it is created.',
         load: () => keyTable(page, operator ? showKeys : undefined),
         signal,
       }),
@@ -30,7 +30,7 @@ export function accessView(page: Page): HTMLElement {
       tokens,
       panel({
         title: 'Tokens',
-        note: `Read tokens of ${tenantId}, and operator tokens, which are made at the command line only.`,
+        note: `Read tokens of ${tenantId}, and operator tokens. Only the command line creates operator tokens.`,
         load: () => tokenTable(page, showTokens),
         signal,
       }),
@@ -56,14 +56,14 @@ export function accessView(page: Page): HTMLElement {
 async function keyTable(page: Page, changed: (() => void) | undefined): Promise<HTMLElement> {
   const { keys } = await page.api.get<{ keys: Listed<KeyRecord>[] }>('/api/keys', {}, page.signal);
   if (keys.length === 0)
-    return empty('There is no key yet.', h('p', {}, 'Without one nothing can be sent. Operators create one below.'));
+    return empty('There is no key yet.', h('p', {}, 'Sending events needs a key. Operators create one below.'));
   const columns: Column<Listed<KeyRecord>>[] = [
     { title: 'Label', value: ({ label }) => label },
     { title: 'State', value: ({ state }) => state, show: (state) => badge(String(state)) },
     { title: 'Segment', value: ({ segmentId }) => segmentId },
     { title: 'Kind', value: ({ kind }) => kind },
     { title: 'Origins', value: ({ origins }) => (origins.length === 0 ? 'any' : origins.join(', ')) },
-    { title: 'Most events a second', value: ({ quotaEventsPerSecond: quota }) => quota, numeric: true },
+    { title: 'Events a second, at most', value: ({ quotaEventsPerSecond: quota }) => quota, numeric: true },
     { title: 'Expires', value: ({ expiresAt }) => expiresAt, show: (at) => when(at), whole: true },
     { title: 'Created', value: ({ createdAt }) => createdAt, show: (at) => when(at), whole: true },
     { title: 'Id', value: ({ id }) => id, show: (id) => h('code', {}, plain(id)) },

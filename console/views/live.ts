@@ -29,7 +29,7 @@ export function liveView(page: Page): HTMLElement {
 
   const tell = (text: string): void => fill(status, text);
   const sums = (): string =>
-    `${count(totals.accepted)} accepted, ${count(totals.rejected)} refused${totals.skipped > 0 ? `, ${count(totals.skipped)} more not shown` : ''}`;
+    `${count(totals.accepted)} accepted, ${count(totals.rejected)} rejected${totals.skipped > 0 ? `, ${count(totals.skipped)} more not shown` : ''}`;
 
   const add = (events: readonly LiveEvent[]): void => {
     if (held) {
@@ -47,7 +47,7 @@ export function liveView(page: Page): HTMLElement {
       if (feed.childElementCount === 0) fill(waiting, howToSend(page, keys));
     }
     if (name === 'skipped') totals.skipped += (data as { events: number }).events;
-    if (name === 'behind') tell('Too much comes in to show all of it; some was left out.');
+    if (name === 'behind') tell('Too many events to show all. Some are skipped.');
     if (name === 'end') {
       const { message, code } = data as { message: string; code: string };
       tell(`Ended: ${message}`);
@@ -104,9 +104,9 @@ export function liveView(page: Page): HTMLElement {
   signal.addEventListener('abort', () => clearInterval(saying));
 
   const outcomes: [string, string][] = [
-    ['', 'Accepted and refused'],
-    ['accepted', 'Accepted only'],
-    ['rejected', 'Refused only'],
+    ['', 'Accepted and rejected'],
+    ['accepted', 'Only accepted'],
+    ['rejected', 'Only rejected'],
   ];
   const outcomeChoice = choice('Verdict', outcomes, state.outcome ?? '', (to) => go({ outcome: to || undefined }));
   return h(
@@ -166,7 +166,7 @@ function line(event: LiveEvent, labels: ReadonlyMap<string, string>): HTMLElemen
       'summary',
       {},
       h('span', {}, when(receivedAt, 'time')),
-      h('span', {}, h('span', { class: refused ? 'badge bad' : 'badge' }, refused ? 'Refused' : 'Accepted')),
+      h('span', {}, h('span', { class: refused ? 'badge bad' : 'badge' }, refused ? 'Rejected' : 'Accepted')),
       h('span', {}, type ?? 'no type'),
       h('span', { class: refused ? '' : 'quiet' }, text),
     ),
@@ -218,8 +218,8 @@ function howToSend({ tenantId, session }: Page, keys: readonly Key[]): HTMLEleme
   };
   const active = keys.some(({ state }) => state === 'active' || state === 'expiring');
   return empty(
-    'Nothing has come in since you opened this view.',
-    h('p', {}, `Send an event with a key of ${tenantId}, and it appears here with its verdict:`),
+    'No event has arrived since you opened this view.',
+    h('p', {}, `Send an event with a key of ${tenantId}. It appears here with its verdict:`),
     copyable(
       `curl -sS "$RECEIVER/api/events" -H 'Content-Type: application/json' -H "X-Instrumentation-Key: $KEY" -d '${JSON.stringify({ events: [event] })}'`,
       'command',
@@ -230,8 +230,8 @@ function howToSend({ tenantId, session }: Page, keys: readonly Key[]): HTMLEleme
           'p',
           {},
           session.role === 'operator'
-            ? 'There is no key yet that works: create one under “Keys and tokens”.'
-            : 'If you have no key, ask whoever runs this Spor for one.',
+            ? 'No key is active. Create one under “Keys and tokens”.'
+            : 'If you have no key, ask the operator of this Spor for one.',
         ),
   );
 }

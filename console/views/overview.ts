@@ -12,7 +12,7 @@ const MINUTES = 60;
 const DAY_MS = 86_400_000;
 const EVERY_MS = 10_000;
 
-/** How things are now: what comes in, how fresh it is, what is refused. */
+/** How things are now: what comes in, how fresh it is, what is rejected. */
 export function overviewView(page: Page): HTMLElement {
   const { signal } = page;
   return h(
@@ -21,7 +21,7 @@ export function overviewView(page: Page): HTMLElement {
     panel({ title: 'Now', load: () => freshness(page), signal, everyMs: EVERY_MS }),
     panel({
       title: 'Events per minute, last hour',
-      note: 'Stored events by type, at the minute they were received; bots included.',
+      note: 'Stored events by type and minute of receipt, bots included.',
       load: () => perMinute(page),
       signal,
       everyMs: EVERY_MS,
@@ -29,7 +29,7 @@ export function overviewView(page: Page): HTMLElement {
     h(
       'div',
       { class: 'columns' },
-      panel({ title: 'Refused in the last 24 hours', load: () => rejections(page), signal, everyMs: 6 * EVERY_MS }),
+      panel({ title: 'Rejected in the last 24 hours', load: () => rejections(page), signal, everyMs: 6 * EVERY_MS }),
       panel({
         title: 'By segment and type, last 24 hours',
         load: () => bySegment(page),
@@ -47,12 +47,12 @@ async function freshness({ api, signal }: Page): Promise<HTMLElement> {
     'dl',
     { class: 'figures' },
     figure(
-      'Everything is in the lake up to',
+      'All events in the lake up to',
       when(lag.at - (lag.behindMs ?? 0), 'time'),
-      lag.behindMs === 0 ? 'that is, all of it' : `${behind} ago`,
+      lag.behindMs === 0 ? 'nothing is pending' : `${behind} ago`,
     ),
-    figure('Waiting in the stream', count(lag.lagMessages), lag.lagMessages === 1 ? 'message' : 'messages'),
-    figure('Oldest of them', behind),
+    figure('Backlog in the stream', count(lag.lagMessages), lag.lagMessages === 1 ? 'message' : 'messages'),
+    figure('Oldest message', behind),
     figure('Last commit', lag.lastCommit === undefined ? '–' : when(lag.lastCommit, 'time'), `shard ${lag.shard}`),
   );
 }
@@ -101,11 +101,11 @@ async function rejections({ api, state, signal, go }: Page): Promise<HTMLElement
     signal,
   );
   if (rows.length === 0)
-    return empty('Nothing was refused.', h('p', {}, 'Refused events would stand here with the reason.'));
+    return empty('No event was rejected.', h('p', {}, 'Rejected events appear here with the reason.'));
   const open = (code: string): HTMLElement =>
     h('button', { type: 'button', class: 'link', onclick: () => go({ view: 'quarantine', code, days: 7 }) }, code);
   return dataTable({
-    caption: 'Refused events by reason',
+    caption: 'Rejected events by reason',
     rows,
     columns: [
       { title: 'Reason', value: (row) => row.code, show: (code) => open(String(code)) },
@@ -144,7 +144,7 @@ async function bySegment({ api, state, signal }: Page): Promise<HTMLElement> {
 function nothingYet(): HTMLElement {
   return empty(
     'No events came in.',
-    h('p', {}, 'Open “Live events” and send one: you see at once whether it is accepted, and why not.'),
+    h('p', {}, 'Open “Live events” and send one. You see at once if it is accepted, or why it is rejected.'),
   );
 }
 

@@ -23,15 +23,15 @@ export function quarantineView(page: Page): HTMLElement {
       { class: 'columns' },
       panel({
         title: 'By reason',
-        note: 'Refused events are kept whole. Their senders were told the same reason.',
+        note: 'Rejected events are kept whole. The sender received the same reason.',
         load: () => byReason(page),
         signal,
       }),
       panel({ title: 'By day', load: () => byDay(page), signal }),
     ),
     panel({
-      title: 'Bring them back',
-      note: 'Mended events go through the receiver’s checks again and keep their times. Doing it twice changes nothing.',
+      title: 'Redrive events',
+      note: 'Fixed events pass the receiver’s checks again and keep their times. Repeating it changes nothing.',
       load: () => Promise.resolve(redrive(page)),
       signal,
     }),
@@ -78,7 +78,7 @@ async function byReason(page: Page): Promise<HTMLElement> {
       code,
     );
   return dataTable({
-    caption: 'Refused events by reason',
+    caption: 'Rejected events by reason',
     rows,
     columns: [
       { title: 'Reason', value: (row) => row.code, show: (code) => open(String(code)) },
@@ -105,7 +105,7 @@ async function byDay(page: Page): Promise<HTMLElement> {
   const days: string[] = [];
   for (let day = from; day < to; day = nextDay(day)) days.push(day);
   return chart({
-    title: 'Refused events by day',
+    title: 'Rejected events by day',
     xTitle: 'UTC day',
     x: days.map((_, index) => index),
     xName: (index) => dayName(days[index] ?? ''),
@@ -204,14 +204,13 @@ function redrive(page: Page): HTMLElement {
     'div',
     { class: 'panel-body' },
     copyable(parts.join(' '), 'command'),
-    h(
-      'p',
-      { class: 'note' },
-      'Shows what would happen; leave --dry-run out to do it. --help says how to mend events on the way.',
-    ),
+    h('p', { class: 'note' }, 'Shows what would happen. Omit --dry-run to do it. --help explains how to fix events.'),
   );
 }
 
 function nothing(): HTMLElement {
-  return empty('Nothing was refused in this period.', h('p', {}, 'Choose a longer period above, or be glad.'));
+  return empty(
+    'No event was rejected in this period.',
+    h('p', {}, 'Choose a longer period above to see earlier ones.'),
+  );
 }

@@ -14,7 +14,7 @@ export function revenueView(page: Page): HTMLElement {
     { class: 'panel-body' },
     panel({
       title: 'In this period',
-      note: 'An order counts once, however often it was sent. Totals include tax and shipping.',
+      note: 'An order counts once, even if it was sent several times. Totals include tax and shipping.',
       load: () => totals(page),
       signal,
     }),
@@ -28,12 +28,12 @@ export function revenueView(page: Page): HTMLElement {
       'div',
       { class: 'columns' },
       panel({
-        title: 'What led to it',
-        note: 'By the search, list or recommendation before each order line. “Given” is the part that carries the searchId itself; the rest is inferred from clicks and carts.',
+        title: 'Sources',
+        note: 'By the search, list or recommendation before each order line. “Given” is the share with a searchId on the line. The rest is inferred from clicks and carts.',
         load: () => sources(page),
         signal,
       }),
-      panel({ title: 'Coming back', load: () => repeats(page), signal }),
+      panel({ title: 'Returning customers', load: () => repeats(page), signal }),
     ),
   );
 }
@@ -78,7 +78,7 @@ async function sources(page: Page): Promise<HTMLElement> {
   const where = (source: unknown, row: Row): string =>
     row.list === null ? plain(source) : `${plain(source)}: ${plain(row.list)}`;
   return dataTable({
-    caption: 'Revenue by what led to it',
+    caption: 'Revenue by source',
     most: 15,
     rows,
     columns: [

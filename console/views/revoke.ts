@@ -9,10 +9,10 @@ export function confirmRevoke(
 ): Promise<boolean> {
   const consequence =
     what === 'key'
-      ? 'Whatever sends with it is refused within a second. What it sent stays.'
+      ? 'Requests with this key are rejected within a second. Stored events stay.'
       : own
-        ? 'This is the token you are signed in with: you will be signed out.'
-        : 'Whoever reads with it is refused within a second.';
+        ? 'You are signed in with this token. You will be signed out.'
+        : 'Requests with this token are rejected within a second.';
   return new Promise((resolve) => {
     const fault = h('p', { class: 'form-fault', role: 'alert' });
     const close = (done: boolean): void => {
@@ -32,7 +32,7 @@ export function confirmRevoke(
     });
     const keep = h('button', { type: 'button', onclick: () => close(false) }, 'Keep it');
     const dialog = openDialog(`Revoke ${what} ${name}?`, [
-      h('p', {}, `${consequence} It cannot be undone.`),
+      h('p', {}, `${consequence} This cannot be undone.`),
       fault,
       h('div', { class: 'actions' }, revoke, keep),
     ]);

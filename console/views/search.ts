@@ -24,7 +24,7 @@ export function searchView(page: Page): HTMLElement {
     ),
     panel({
       title: 'Phrases',
-      note: 'The most searched. Click rate is the part of searches with a click; first click is the mean of 1 / its position.',
+      note: 'The most searched. Click rate is the share of searches with a click. First click is the mean of 1 / its position.',
       load: () => phrases(page),
       signal,
     }),
@@ -37,9 +37,14 @@ export function searchView(page: Page): HTMLElement {
         load: () => zeroResults(page),
         signal,
       }),
-      panel({ title: 'Found, and not clicked', load: () => noClicks(page), signal }),
+      panel({ title: 'Found, but not clicked', load: () => noClicks(page), signal }),
       panel({ title: 'Clicks by position', load: () => positions(page), signal }),
-      panel({ title: 'Rising', note: 'Against as long a period just before.', load: () => rising(page), signal }),
+      panel({
+        title: 'Rising',
+        note: 'Compared with the period of the same length before.',
+        load: () => rising(page),
+        signal,
+      }),
       panel({ title: 'Filters', load: () => filters(page), signal }),
     ),
   );
@@ -120,8 +125,8 @@ async function noClicks(page: Page): Promise<HTMLElement> {
   const rows = await report(page, 'search_no_clicks', { limit: MOST });
   if (rows.length === 0)
     return empty(
-      'No phrase stands out.',
-      h('p', {}, 'Phrases searched three times or more, with results and without any click, would stand here.'),
+      'No such phrase in this period.',
+      h('p', {}, 'Phrases with three searches or more, with results and without clicks, appear here.'),
     );
   return dataTable({
     caption: 'Phrases without clicks',
@@ -142,7 +147,7 @@ async function positions(page: Page): Promise<HTMLElement> {
     return position !== undefined && position <= POSITIONS;
   });
   if (rows.every(({ clicks }) => (numberOf(clicks) ?? 0) === 0))
-    return empty('No click tells its position.', h('p', {}, 'Send ProductClicked with searchId and position.'));
+    return empty('No click has a position.', h('p', {}, 'Send ProductClicked with searchId and position.'));
   const positionOf = (row: Row): number => numberOf(row.position)!;
   return chart({
     title: 'Clicks by position',

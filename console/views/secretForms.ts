@@ -15,7 +15,7 @@ export function keyForm(page: Page, changed: () => void): HTMLElement {
   const days = expiryInput();
   const kinds: [string, string][] = [
     ['browser', 'Browser (public)'],
-    ['server', 'Server (refused from browsers)'],
+    ['server', 'Server (rejected from browsers)'],
   ];
   let kind = 'browser';
   return secretForm({
@@ -23,10 +23,10 @@ export function keyForm(page: Page, changed: () => void): HTMLElement {
     fields: [
       h('label', {}, 'Segment', segment),
       h('datalist', { id: segments }, ...page.segmentIds.map((id) => h('option', { value: id }))),
-      h('label', {}, 'Label, what it is for', label),
+      h('label', {}, 'Label: the purpose of the key', label),
       choice('Kind', kinds, kind, (chosen) => (kind = chosen)),
       h('label', {}, 'Origins that may send, separated by blanks; empty: any', origins),
-      h('label', {}, 'Most events a second to one receiver; empty: no limit', quota),
+      h('label', {}, 'Limit of events a second per receiver; empty: none', quota),
       days.label,
     ],
     button: 'Create key',
@@ -53,7 +53,7 @@ export function tokenForm(page: Page, changed: () => void): HTMLElement {
   return secretForm({
     title: 'New read token',
     fields: [
-      h('label', {}, 'Label, who reads with it', label),
+      h('label', {}, 'Label: the reader', label),
       h('label', {}, 'Segments, separated by blanks; empty: all of the tenant', segments),
       days.label,
     ],
@@ -102,9 +102,9 @@ function secretForm(options: {
 }
 
 function showSecret(secret: string, closed: () => void): void {
-  const close = h('button', { type: 'button', class: 'primary', onclick: () => dialog.close() }, 'I have kept it');
-  const dialog = openDialog('Keep it now', [
-    h('p', {}, 'This is the only time it is shown: only its hash is stored.'),
+  const close = h('button', { type: 'button', class: 'primary', onclick: () => dialog.close() }, 'I have saved it');
+  const dialog = openDialog('Save it now', [
+    h('p', {}, 'It is shown only this once, because only its hash is stored.'),
     copyable(secret, secret.startsWith('ik_') ? 'key' : 'token'),
     h('div', {}, close),
   ]);

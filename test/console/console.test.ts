@@ -115,7 +115,7 @@ describe.skipIf(!executable)(`the console in Chromium${executable ? '' : ` (skip
     await page.getByText('Listening').waitFor();
     const [good, bad] = [search({ phrase: 'red boots' }), search({ phrase: 7 })];
     await stack.post(key, { events: [good, bad] });
-    await page.getByText('1 accepted, 1 refused').waitFor();
+    await page.getByText('1 accepted, 1 rejected').waitFor();
     await page.locator('.feed summary', { hasText: 'field_type' }).focus();
     await page.keyboard.press('Enter');
     await page.getByText('/phrase', { exact: true }).waitFor();
@@ -129,11 +129,11 @@ describe.skipIf(!executable)(`the console in Chromium${executable ? '' : ` (skip
   test('an operator makes a key, sees it once, uses it, and withdraws it', async () => {
     await signIn(stack.operator, '?view=access&tenant=shop');
     await page.getByLabel('Segment', { exact: true }).fill('app');
-    await page.getByLabel('Label, what it is for').fill('new app');
+    await page.getByLabel('Label: the purpose of the key').fill('new app');
     await page.getByRole('button', { name: 'Create key' }).click();
     const secret = await page.getByRole('region', { name: 'key', exact: true }).textContent();
     expect(secret).toMatch(/^ik_/);
-    await page.getByRole('button', { name: 'I have kept it' }).click();
+    await page.getByRole('button', { name: 'I have saved it' }).click();
     await page.getByRole('rowheader', { name: 'new app' }).waitFor();
     expect(await page.content()).not.toContain(secret);
     await until(async () => (await stack.post(secret!, { events: [search()] })).status === 202);
