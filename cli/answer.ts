@@ -20,8 +20,8 @@ export const ANSWER_OPTIONS = {
 
 /** What they are, for the usage: each option and its text. */
 export const ANSWER_USAGE = [
-  ['format <format>', `${FORMATS.join(', ')} (default table, or as --out ends; --json is short for json)`],
-  ['out <file>', 'write there instead of to standard output'],
+  ['format <format>', `${FORMATS.join(', ')} (default: the ending of --out, else table; --json is short for json)`],
+  ['out <file>', 'write to this file instead of standard output'],
   ['version <n>', 'as of this version of the table (default: the newest)'],
 ] as const;
 
@@ -47,9 +47,9 @@ export function wantedAnswer(
   const ending = FORMATS.find((known) => out?.endsWith(`.${known}`));
   const name = values.json ? 'json' : (values.format ?? ending ?? 'table');
   const format = FORMATS.find((known) => known === name);
-  if (format === undefined) throw new UsageError(`--format ${name} is none of ${FORMATS.join(', ')}`);
+  if (format === undefined) throw new UsageError(`--format ${name} is not one of ${FORMATS.join(', ')}`);
   if (BINARY.includes(format) && out === undefined && terminal) {
-    throw new UsageError(`${format} is not for a terminal: name a file with --out, or lead it into one with ">"`);
+    throw new UsageError(`${format} cannot be shown in a terminal: write it to a file with --out or ">"`);
   }
   return {
     format,

@@ -10,19 +10,19 @@ import { writeWhole } from './wholeFile.ts';
 
 const USAGE = `Usage: spor attach <file> --tenant <id> [options]
 
-Writes a DuckDB database (*.duckdb) with the tenant's events, all views and macros, and the marts, for the duckdb command line
-and notebooks; or a script (*.sql) that creates the same, which is the way for a lake in S3 (it needs DuckDB's httpfs):
+Writes a DuckDB database (*.duckdb) for the duckdb command line and notebooks. It holds the tenant's events, all views and
+macros, and the marts. For a lake in S3, write a script (*.sql) that creates the same; it needs DuckDB's httpfs:
 
   spor attach shop.duckdb --tenant shop && duckdb shop.duckdb "from search_outcomes limit 5"
   spor attach shop.sql --tenant shop && duckdb -init shop.sql
 
-The views read the files of one version where they lie: nothing is copied, and nothing that comes later is seen. Attaching the
-same file again brings it up to date and leaves your own tables alone; do so at the latest when VACUUM_GRACE_HOURS are over.
+The views read the files of one version in place. Nothing is copied, and later events do not appear. Attach the same file again
+to update it; your own tables in it stay. Do so before VACUUM_GRACE_HOURS are over.
 
   --tenant <id>
   --segment <id>       only this segment; may be repeated
   --from, --to <date>  only these UTC dates, YYYY-MM-DD, both included
-  --json               what was written
+  --json               the result as JSON
 `;
 
 export const attach = command({
@@ -48,7 +48,7 @@ export const attach = command({
     const written = await onLake(context, async ({ storage }) => {
       if (kind !== 'sql' && storage.localPath('x') === undefined) {
         throw new UsageError(
-          `the lake is in S3, where a database can only be made by a DuckDB with httpfs: write ${file.replace(/\.\w+$/, '.sql')} ` +
+          `the lake is in S3, where only a DuckDB with httpfs can create a database: write ${file.replace(/\.\w+$/, '.sql')} ` +
             'and see "In your own DuckDB" in docs/data-scientist.md',
         );
       }

@@ -10,9 +10,10 @@ import { requireTenants } from './tenant.ts';
 
 const USAGE = `Usage: spor changes --tenant <id> [--since <version>] [options]
 
-Files that came into a table (+) and left it (-) since a version, in order, for services that read the lake's files. Remember
-the version told on the last line, and ask with it the next time. Compactions are not listed: they change no rows. Files of
-old versions are deleted by vacuum, so a service that stays away for longer begins anew: without --since all files there are.
+Lists the files added to a table (+) and removed from it (-) since a version, in order, for services that read the lake's files.
+Store the version on the last line, and pass it as --since the next time. Compactions are not listed, because they change no
+rows. Vacuum deletes the files of old versions. A service that pauses for longer begins again without --since, which lists all
+files.
 
   --tenant <id>
   --since <version>  the version you have; --since=-1 is before the first
@@ -56,5 +57,5 @@ function lines({ url, commits }: ListedChanges): string {
 
 function versionOf(text: string): number {
   if (/^(-1|\d{1,15})$/.test(text)) return Number(text);
-  throw new UsageError(`--since ${text} is not a version: it is a number, told by the last "spor changes"`);
+  throw new UsageError(`--since ${text} is not a version: use the number on the last line of "spor changes"`);
 }

@@ -95,7 +95,7 @@ export function command<const O extends Options>(spec: {
       const missing = names.filter((name) => !name.endsWith('?'))[parsed.positionals.length];
       if (missing) throw new UsageError(`<${missing}> is missing\n\n${spec.usage}`);
       const surplus = parsed.positionals[names.length];
-      if (surplus !== undefined) throw new UsageError(`"${surplus}" is not expected; quote text that has blanks`);
+      if (surplus !== undefined) throw new UsageError(`"${surplus}" is not expected; quote text with blanks`);
       return spec.run(parsed.values as Values<O & typeof COMMON>, parsed.positionals, context);
     },
   };

@@ -18,18 +18,18 @@ const WHERE_MISSING =
 export const erase = command({
   usage: `Usage: spor erase --tenant <id> (--user <id> | --anonymous <id>)... [options]
 
-Erases a person: rows of events with that user id or anonymous id, refused events whose text names it, and rows of marts that
-hold it. Afterwards the ids are held back for good, whatever arrives late, is still in the stream, is redriven or replayed.
-Safe beside running processors, to interrupt, and to repeat. Older versions of the tables, and the files behind them, are gone
-after the vacuum that follows VACUUM_GRACE_HOURS. A report without the ids is kept in the lake.
+Erases a person: rows of events with that user id or anonymous id, rejected events whose text names it, and rows of marts that
+hold it. Spor then drops events of these ids permanently, if they arrive late, are still in the stream, are redriven or replayed.
+You can run it beside running processors, interrupt it, and repeat it. The vacuum after VACUUM_GRACE_HOURS removes older versions
+of the tables and their files. The lake keeps a report without the ids.
 
-  --user <id>       as the events' userId; may be repeated
-  --anonymous <id>  as the events' anonymousId; may be repeated
-  --linked          also what the anonymous ids did without a user id that are linked to the user by events with consent
-  --allow-missing   also ids of which the lake has nothing yet: they are only held back
-  --exact           ids as they are, also with blanks around them or characters that are not seen
+  --user <id>       userId of the events; may be repeated
+  --anonymous <id>  anonymousId of the events; may be repeated
+  --linked          also events without a user id under anonymous ids linked to the user by events with consent
+  --allow-missing   also ids without a row in the lake: later events with them are held back
+  --exact           take ids as they are, with blanks around them or invisible characters
   --by <name>       who signs for it (default: you)
-  --dry-run         only say what would be erased
+  --dry-run         only show what would be erased
   --json
 
 Exit code 1, and nothing is changed, where the lake has no row of one of the ids and it was not erased before.
@@ -47,7 +47,7 @@ Exit code 1, and nothing is changed, where the lake has no row of one of the ids
   async run(values, _, context) {
     const tenantId = requiredId('--tenant', values.tenant);
     const { user: users = [], anonymous = [], 'dry-run': dryRun = false } = values;
-    if (users.length + anonymous.length === 0) throw new UsageError('say who with --user or --anonymous');
+    if (users.length + anonymous.length === 0) throw new UsageError('name the person with --user or --anonymous');
     if ([...users, ...anonymous].includes('')) throw new UsageError('an id must not be empty');
     if (!values.exact) {
       for (const id of users) checkId('--user', id);
@@ -93,11 +93,11 @@ Exit code 1, and nothing is changed, where the lake has no row of one of the ids
       ),
     );
     if (linked.length > 0) {
-      const what = report.linked.erased ? 'erased with the person' : 'not erased, say --linked to do so';
+      const what = report.linked.erased ? 'erased with the person' : 'not erased; --linked erases them';
       context.out(`\nanonymous ids linked to the user (${what}):\n${linked.map((id) => `  ${id}\n`).join('')}`);
     }
     if (path !== undefined)
-      context.out(`\nreport: ${path}; files are gone after the vacuum that follows ${report.vacuumAfter}\n`);
+      context.out(`\nreport: ${path}; the first vacuum after ${report.vacuumAfter} deletes the files\n`);
     return code;
   },
 });

@@ -10,9 +10,9 @@ import { requireTenants } from './tenant.ts';
 
 const USAGE = `Usage: spor files --tenant <id> [options]
 
-The Parquet files that make up a table now, one a line: paths of a folder, or s3:// addresses. Each row is in exactly one of
-them, whatever compaction does meanwhile, and none is deleted within VACUUM_GRACE_HOURS. A glob over the folders may find
-more: files that were replaced and are not vacuumed yet.
+Lists the current Parquet files of a table, one a line: paths of a folder, or s3:// addresses. Each row is in exactly one of
+them, and compaction does not change that. None is deleted within VACUUM_GRACE_HOURS. A glob over the folders may also find
+replaced files that are not vacuumed yet.
 
   --tenant <id>
   --table events|quarantine  (default events)

@@ -10,11 +10,11 @@ import { requireTenants } from './tenant.ts';
 
 const CREATE_USAGE = `Usage: spor keys create --tenant <id> --segment <id> [options]
 
-Creates an instrumentation key and prints it, once: only its SHA-256 is kept. Receivers know it within a second.
+Creates an instrumentation key and prints it once. Only its SHA-256 is stored. Receivers know it within a second.
 
-  --kind browser|server   a server key is refused from browsers (default browser)
+  --kind browser|server   a server key is rejected from browsers (default browser)
   --origin <url>          a page's origin that may send, such as https://shop.example; may be repeated (default any)
-  --label <text>          what it is for
+  --label <text>          its purpose
   --quota <n>             most events a second to one receiver
   --expires <duration>    such as 90d (default never)
   --json
@@ -74,7 +74,7 @@ const list = command({
       context.out(json ? '{"keys":[]}\n' : `There are no keys of ${wanted} yet.\n`);
       await requireTenants(context, [wanted]);
     } else if (json) context.out(`${JSON.stringify({ keys })}\n`);
-    else if (keys.length === 0) context.out('There are no keys yet: "spor keys create --help" says how to make one.\n');
+    else if (keys.length === 0) context.out('There are no keys yet: see "spor keys create --help".\n');
     else {
       const rows = keys.map((key) => [
         key.id,
@@ -95,7 +95,7 @@ const list = command({
 const revoke = command({
   usage: `Usage: spor keys revoke <id|key> [--json]
 
-The key answers 401 within a second. What was sent with it stays. Revoking again changes nothing.
+Receivers answer 401 to the key within a second. Stored events stay. Revoking again changes nothing.
 `,
   options: {},
   positionals: ['id'],
@@ -115,8 +115,8 @@ The key answers 401 within a second. What was sent with it stays. Revoking again
 const rotate = command({
   usage: `Usage: spor keys rotate <id|key> [--overlap <duration>] [--json]
 
-Creates a key with the same rights and lets the old one expire after the overlap (default 24h), so that pages and
-servers can change over one by one.
+Creates a key with the same rights. The old one expires after the overlap (default 24h), so that pages and servers can
+change over one by one.
 `,
   options: { overlap: { type: 'string' } },
   positionals: ['id'],
@@ -158,8 +158,8 @@ export const keys = group(
 
   create  create an instrumentation key
   list    list keys
-  revoke  withdraw a key at once
-  rotate  replace a key by a new one, both working for a while
+  revoke  end a key at once
+  rotate  replace a key; both work during the overlap
 `,
   { create, list, revoke, rotate },
 );
@@ -175,7 +175,7 @@ function printNew({ out, err }: Context, key: string, record: KeyRecord, json?: 
   if (record.expiresAt) facts.push(`until ${record.expiresAt}`);
   out(`${key}
 `);
-  err(`Id ${id}: ${facts.join(', ')}. The key is shown this once; keep it now.
+  err(`Id ${id}: ${facts.join(', ')}. The key is shown only once; save it now.
 `);
 }
 

@@ -11,18 +11,18 @@ const HOUR_MS = 3_600_000;
 
 const COMPACT_USAGE = `Usage: spor compact (--tenant <id> | --all) [--json]
 
-Merges the lake's small files into large sorted ones, writes checkpoints and cleans logs, as the processor does by itself.
-Safe beside running processors and readers, and to interrupt. Replaced files stay until "spor vacuum".
+Merges the lake's small files into large sorted ones, writes checkpoints and cleans logs. Processors do the same by themselves.
+You can run it beside running processors and readers, and interrupt it. Replaced files stay until "spor vacuum".
 `;
 
 const VACUUM_USAGE = `Usage: spor vacuum (--tenant <id> | --all) [options]
 
-Deletes files that are no longer part of their table, or never became part of it, once the grace time has passed. Afterwards
-older versions of the table cannot be read.
+Deletes files that left their table, or never became part of it, once the grace time has passed. After that, older versions of
+the table cannot be read.
 
   --grace-hours <n>  (default VACUUM_GRACE_HOURS, 24 if not set)
-  --dry-run          only say what would be deleted
-  --force            allow less than one hour: only right while nothing writes to the lake or reads it
+  --dry-run          only show what would be deleted
+  --force            allow less than one hour: only while nothing writes to the lake or reads it
   --json
 `;
 
@@ -117,6 +117,6 @@ export const vacuum = command({
 function tenantsOf({ tenant, all }: { tenant?: string[]; all?: boolean }): string[] | undefined {
   if (all && tenant?.length) throw new UsageError('give either --tenant or --all');
   if (all) return undefined;
-  if (!tenant?.length) throw new UsageError('say which tenant with --tenant, or --all');
+  if (!tenant?.length) throw new UsageError('name the tenant with --tenant, or use --all');
   return tenant.map((id) => requiredId('--tenant', id));
 }

@@ -20,12 +20,12 @@ import { requireTenants } from './tenant.ts';
 const refresh = command({
   usage: `Usage: spor marts refresh [--tenant <id>]… [options]
 
-Brings the marts (marts/tenant=<id>/<name>/ in the lake) up to the newest events, from what changed since the last time, as the
-query server does by itself every LAKE_MARTS_SECONDS. Safe beside other refreshes, and to interrupt.
+Refreshes the marts (marts/tenant=<id>/<name>/ in the lake) from the events since the last refresh. The query server does the same
+every LAKE_MARTS_SECONDS. You can run it beside other refreshes, and interrupt it.
 
   --tenant <id>       may be repeated (default all)
-  --watch             go on until interrupted
-  --every <duration>  with --watch: between two refreshes (default 5m)
+  --watch             repeat until interrupted
+  --every <duration>  with --watch: time between two refreshes (default 5m)
   --json              a line for each tenant
 `,
   options: {
@@ -34,7 +34,7 @@ query server does by itself every LAKE_MARTS_SECONDS. Safe beside other refreshe
     every: { type: 'string' },
   },
   async run(values, _, context) {
-    if (values.every !== undefined && !values.watch) throw new UsageError('--every goes with --watch');
+    if (values.every !== undefined && !values.watch) throw new UsageError('--every needs --watch');
     const everyMs = parseDuration('--every', values.every ?? '5m');
     const tenantIds = values.tenant?.map((id) => requiredId('--tenant', id));
     await requireTenants(context, tenantIds ?? []);
@@ -63,7 +63,7 @@ query server does by itself every LAKE_MARTS_SECONDS. Safe beside other refreshe
 });
 
 const list = command({
-  usage: 'Usage: spor marts list [--json]\n\nThe marts there are; with --json their columns too.\n',
+  usage: 'Usage: spor marts list [--json]\n\nLists the marts; --json adds their columns.\n',
   options: {},
   run({ json }, _, context) {
     const marts = listMarts(createRegistry());
@@ -84,8 +84,8 @@ const list = command({
 export const marts = group(
   `Usage: spor marts list|refresh [options]
 
-  list     the marts there are
-  refresh  bring them up to the newest events
+  list     list the marts
+  refresh  update them to the newest events
 `,
   { list, refresh },
 );

@@ -6,16 +6,16 @@ import { formatTable } from './table.ts';
 
 const USAGE = `Usage: spor quarantine <command> --tenant <id> [options]
 
-  list      which events were refused, and why
-  show      them in full, with the event as it was sent
-  redrive   mend them, judge them again, and bring the accepted ones into the lake
+  list      list rejected events, with the reason
+  show      show them in full, as they were sent
+  redrive   fix them, judge them again, and publish the accepted ones
 
 "spor quarantine <command> --help" says more.
 `;
 
 const LIST_USAGE = `Usage: spor quarantine list --tenant <id> [options]
 
-The newest refused events, whether they were redriven since, and how many there are by code.
+Lists the newest rejected events, whether they were redriven, and the number by code.
 
 ${FILTER_USAGE}
   --limit <n>              (default 50)
@@ -63,7 +63,7 @@ const list = command({
         counts.map(({ code, path, rows: n }) => [code, path, n]),
       )}`,
     );
-    if (more) context.err('spor: there are older ones; --limit shows more\n');
+    if (more) context.err('spor: there are older ones; raise --limit to see them\n');
     return EXIT.done;
   },
 });
@@ -97,11 +97,11 @@ function stateOf({ receiptId, index }: Pick<QuarantinedRow, 'receiptId' | 'index
     index === null
       ? [...redriven].some((place) => place.startsWith(`${receiptId}/`))
       : redriven.has(`${receiptId}/${index}`);
-  return isRedriven ? 'redriven' : 'refused';
+  return isRedriven ? 'redriven' : 'rejected';
 }
 
 function nothing({ out }: Context, { tenant }: FilterValues): number {
-  out(`No refused event of ${tenant} fits these bounds.\n`);
+  out(`No rejected event of ${tenant} matches these options.\n`);
   return EXIT.done;
 }
 

@@ -8,10 +8,10 @@ import { requiredId } from './secrets.ts';
 import { requireTenants } from './tenant.ts';
 
 /** Options that say which rows of a quarantine are meant, and their part of a usage text. */
-export const FILTER_USAGE = `  --tenant <id>            whose
+export const FILTER_USAGE = `  --tenant <id>            the tenant
   --segment <id>           only this segment; may be repeated
   --from, --to <date>      only those received on these UTC dates, YYYY-MM-DD, both included
-  --code <code>            only those refused with this code, such as field_missing
+  --code <code>            only those rejected with this code, such as field_missing
   --event <id>             only the event with this id
   --receipt <id>           only those of this batch`;
 

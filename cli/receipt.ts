@@ -7,17 +7,17 @@ import { requireTenants } from './tenant.ts';
 
 const USAGE = `Usage: spor receipt --tenant <id> <receipt> [--json]
 
-What became of each event of the batch that was answered with a receipt:
+Shows the state of each event of the batch that a receipt names:
 
-  accepted     acknowledged, and not committed to the lake yet
-  committed    a row of the file that is named
-  duplicate    its id had been stored before; where, while that is in the lake
-  quarantined  refused, or impossible to store, with the reason
+  accepted     acknowledged, not committed to the lake yet
+  committed    a row of the named file
+  duplicate    its id was stored before, in the named file if the lake still has it
+  quarantined  rejected or unstorable, with the reason
   erased       removed on request
-  missing      in no table though it should be: "spor reconcile" says more
+  missing      in no table, which is a fault: see "spor reconcile"
 
-When the stream no longer holds the batch, only what the lake has of it can be told.
-Exit code 1 when an event is missing, or the receipt is not known for this tenant.
+If the stream no longer holds the batch, the answer lists only its events in the lake.
+Exit code 1 if an event is missing, or the receipt is unknown for this tenant.
 `;
 
 export const receipt = command({
@@ -37,8 +37,8 @@ export const receipt = command({
 function print(answer: ReceiptAnswer, { out }: Context): void {
   const { receiptId, tenantId, segmentId, receivedAt, accepted, refused, committedIn, versions } = answer;
   out(`${receiptId} of ${tenantId}/${segmentId}, received ${receivedAt}\n`);
-  if (accepted === undefined) out('The stream no longer holds the batch: this is what the lake has of it.\n');
-  else out(`${accepted} accepted, ${refused} refused\n`);
+  if (accepted === undefined) out('The stream no longer holds the batch. These of its events are in the lake:\n');
+  else out(`${accepted} accepted, ${refused} rejected\n`);
   if (committedIn !== undefined)
     out(`committed in version ${committedIn} of events; read at version ${versions.events}\n`);
   const rows = answer.events.map((event) => [

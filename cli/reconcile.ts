@@ -8,23 +8,23 @@ import { requireTenants } from './tenant.ts';
 
 const USAGE = `Usage: spor reconcile --tenant <id> (--date <date> | --from <date> --to <date>) [--json]
 
-Holds what was accepted against what is in the lake, for UTC days of receipt:
+Compares accepted events with those in the lake, for UTC days of receipt:
 
   accepted = stored + duplicate + quarantined + erased + expired + pending
 
-  accepted     events acknowledged: counted from the stream's messages while it holds them, else as the commits said
+  accepted     acknowledged events, counted from the stream's messages while it holds them, else from the commits
   stored       rows of the data files of the table's newest version
-  duplicate    resends that were dropped
-  quarantined  accepted events that could not become rows, counted from the quarantine's data files
+  duplicate    dropped resends
+  quarantined  accepted but unstorable events, counted from the quarantine's data files
   erased       removed on request
-  expired      removed because their time was over
-  pending      in the stream, and not committed yet
+  expired      removed after their retention time
+  pending      in the stream, not committed yet
 
-Refused events are held against the quarantine's rows the same way. What is redriven counts on the day it was first received;
-compaction and replay change nothing.
+Rejected events are compared with the quarantine's rows in the same way, in a table with the column "refused". A redriven event
+counts on the day it was first received. Compaction and replay change nothing.
 
-Exit code 1 when something does not add up: differences are listed by receipt, or by commit where the receipts cannot be told
-any more; and data files that are missing or not as the log says.
+Exit code 1 if the counts differ. Differences are listed by receipt, or by commit if the receipts are no longer known. Data files
+that are missing or differ from the log are listed too.
 `;
 
 export const reconcile = command({
@@ -56,7 +56,7 @@ function daysOf(given: { date?: string | undefined; from?: string | undefined; t
   const from = date ?? given.from;
   const to = date ?? given.to;
   if (from === undefined || to === undefined || (date !== undefined && (given.from ?? given.to) !== undefined)) {
-    throw new UsageError('say which day with --date, or --from and --to');
+    throw new UsageError('name the day with --date, or with --from and --to');
   }
   const days = { from: dateOption(date ? '--date' : '--from', from), to: dateOption(date ? '--date' : '--to', to) };
   const count = (Date.parse(days.to) - Date.parse(days.from)) / 86_400_000 + 1;

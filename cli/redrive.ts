@@ -14,17 +14,17 @@ import { formatTable } from './table.ts';
 
 const USAGE = `Usage: spor quarantine redrive --tenant <id> [--fix <patch or SQL>] [--dry-run] [options]
 
-Takes refused events, applies the fix, judges them by the rules of the Event Receiver, and publishes those it accepts now.
-They come into the lake exactly once, with the times of their first receipt; doing it again changes nothing. What is still
-refused stays in the quarantine.
+Takes rejected events, applies the fix, judges them by the rules of the Event Receiver, and publishes those that are accepted
+now. They come into the lake exactly once, with the times of their first receipt. Repeating it changes nothing. Events that are
+rejected again stay in the quarantine.
 
   --fix <patch or SQL>     a JSON Patch (RFC 6902), or an SQL expression of DuckDB over "raw", the event's JSON
-  --dry-run                only say what would become of them
-  --accept-old             also those that were too old when they were received
-  --new-ids                give events without a valid eventId one, the same each time
+  --dry-run                only show the result
+  --accept-old             accept events that were too old when they were received
+  --new-ids                give an eventId to events without a valid one, the same each time
 ${FILTER_USAGE}
-  --limit <n>              most rows looked at (default 10000)
-  --wait <duration>        how long to wait until they are in the lake (default 60s)
+  --limit <n>              limit of rows to read (default 10000)
+  --wait <duration>        longest wait until they are in the lake (default 60s)
   --json
 
   spor quarantine redrive --tenant demo-shop --code field_unknown --fix '[{"op":"move","from":"/qty","path":"/quantity"}]'
@@ -47,8 +47,8 @@ export const redrive = command({
     const tenantId = requiredId('--tenant', values.tenant);
     if (tenantId === UNATTRIBUTED.tenantId) {
       throw new UsageError(
-        `${tenantId} holds messages that name no tenant, and redriving does not guess one: look at them with ` +
-          '"spor quarantine show", and send their events anew with a key of the tenant',
+        `${tenantId} holds messages without a tenant, which cannot be redriven: look at them with ` +
+          '"spor quarantine show", and send their events again with a key of the tenant',
       );
     }
     const fix = values.fix === undefined ? undefined : parseFix(values.fix);
@@ -85,12 +85,11 @@ export const redrive = command({
 
 const WORDS: Record<Outcome, string> = {
   redriven: 'redriven, in the lake now',
-  published:
-    'published; not seen in the lake yet (a processor takes them, "spor status" shows how far it is, and drops those of erased people)',
+  published: 'published, not in the lake yet ("spor status" shows the backlog; events of erased people are dropped)',
   acceptable: 'would be redriven',
   redrivenBefore: 'redriven before',
-  storedAlready: 'in the lake already, sent again by the shop',
-  refused: 'refused again',
+  storedAlready: 'in the lake already, resent by the shop',
+  refused: 'rejected again',
   skipped: 'cannot be judged',
 };
 
@@ -99,7 +98,7 @@ function print({ counts, events, more }: RedriveReport, { out, err }: Context): 
     const count = counts[outcome as Outcome];
     if (count > 0) out(`${String(count).padStart(8)}  ${word}\n`);
   }
-  if (Object.values(counts).every((count) => count === 0)) out('No refused event fits these bounds.\n');
+  if (Object.values(counts).every((count) => count === 0)) out('No rejected event matches these options.\n');
   const left = events.filter(({ outcome }) => outcome === 'refused' || outcome === 'skipped');
   const reasons = [
     ...Map.groupBy(left, ({ refusedWith, message }) => `${refusedWith ?? ''}\n${message ?? ''}`).values(),

@@ -22,24 +22,23 @@ const USAGE = `Usage: spor replay --tenant <id> --from <date> --to <date> [optio
        spor replay undo --tenant <id> [--id <replay>]
        spor replay --tenant <id> --from <date> --to <date> --to-subject <subject> --rate <n>
 
-Builds the partitions of these UTC dates from the stream once more, by the code of the processor, compares them with the
-lake's row by row, and puts those that differ in their place, in one commit for each table. Safe beside running processors and
-readers, and to interrupt. The old files stay until "spor vacuum"; until then "spor replay undo" puts them back.
+Rebuilds the partitions of these UTC dates from the stream with the code of the processor. Compares them with the lake row by row,
+and replaces those that differ, in one commit for each table. You can run it beside running processors and readers, and interrupt
+it. The old files stay until "spor vacuum"; until then "spor replay undo" restores them.
 
-  --tenant <id>       whose
+  --tenant <id>       the tenant
   --from, --to <date> first and last date, YYYY-MM-DD, both included
   --dry-run           only compare
-  --accept-loss       swap also where the lake has rows that the stream does not give
+  --accept-loss       also replace partitions with rows that the stream cannot rebuild
   --json
 
-With --to-subject nothing is compared: the messages with accepted events that the stream stored on these dates are published
-once more, as they are and in order, for a service downstream, under a subject of a stream of its own. Events of erased people
-are left out, and counted. May be ended at any
-time: the same command goes on where it was, and each message has the Nats-Msg-Id of its place in the stream.
+With --to-subject nothing is compared. The messages with accepted events that the stream stored on these dates are published again,
+unchanged and in order, for a downstream service. The subject belongs to a stream of its own. Events of erased people are left
+out and counted. You can interrupt it: the same command continues, and each message has the Nats-Msg-Id of its place in the stream.
 
-  --to-subject <s>    where to
+  --to-subject <s>    target subject
   --rate <n>          events a second
-  --restart           begin at the beginning
+  --restart           begin again from the start
 `;
 
 const HOUR_MS = 3_600_000;
@@ -128,17 +127,15 @@ async function run(context: Context, request: Request): Promise<ReplayReport> {
 }
 
 function print({ partitions, swapped, ...range }: ReplayReport, dryRun: boolean, { out }: Context): void {
-  if (partitions.length === 0) return out('Neither the lake nor the stream has anything of these dates.\n');
+  if (partitions.length === 0) return out('Neither the lake nor the stream has events of these dates.\n');
   const columns = ['table', 'segment', 'date', 'lake', 'stream', 'only lake', 'only stream', 'changed', 'erased', ''];
   out(formatTable(columns, partitions.map(cells)));
   const different = partitions.filter(differs).length;
   out(`\n${range.stream}, messages ${range.firstSequence} to ${range.lastSequence}: `);
-  if (different === 0) return out(`all ${partitions.length} partitions are what the stream gives.\n`);
+  if (different === 0) return out(`all ${partitions.length} partitions match the stream.\n`);
   if (!swapped) return out(`${different} of ${partitions.length} partitions differ${dryRun ? '' : ' still'}.\n`);
   const versions = Object.entries(swapped.versions).map(([table, version]) => `${table} version ${version}`);
-  out(
-    `${different} partitions swapped in ${versions.join(', ')}. "spor replay undo --id ${swapped.id}" takes it back.\n`,
-  );
+  out(`${different} partitions swapped in ${versions.join(', ')}. "spor replay undo --id ${swapped.id}" undoes it.\n`);
 }
 
 function cells(compared: Comparison): unknown[] {

@@ -11,9 +11,9 @@ import { requireTenants } from './tenant.ts';
 
 const USAGE = `Usage: spor replay undo --tenant <id> [--id <replay>] [--json]
 
-Puts back the files that a replay has replaced, in one commit for each table; without --id, those of the newest replay that is
-in force. Possible until vacuum has taken them, for a day at least as processors are set by default, and
-until somebody is erased ("spor erase"): the old files may hold the person.
+Restores the files that a replay has replaced, in one commit for each table. Without --id it undoes the newest replay in force. It
+works until vacuum deletes the old files, which is a day or more by default. It does not work after an erasure ("spor erase"),
+because the old files may hold the person's data.
 `;
 
 export const replayUndo = command({
@@ -76,14 +76,11 @@ function nothingToUndo(
   const known = all.filter(({ record }) => id === undefined || record.id === id);
   if (known.length === 0 && erased) {
     return (
-      'nothing to undo: somebody was erased (spor erase), and replays from before that cannot be undone, since the files they ' +
-      'replaced may hold the person. Replay the dates again instead'
+      'nothing to undo: replays before an erasure (spor erase) cannot be undone, because the files they replaced may hold the ' +
+      "person's data. Replay the dates again instead"
     );
   }
   if (known.length === 0) return id === undefined ? 'there was no replay of this tenant' : `there was no replay ${id}`;
-  if (known.every(({ state }) => state === 'undone')) return 'nothing to undo: the tables are as before the replay';
-  return (
-    "the replay's files, or the old ones, are not in the table as the replay left them: compaction or another change has " +
-    'merged them since. Replay the dates again instead'
-  );
+  if (known.every(({ state }) => state === 'undone')) return 'nothing to undo: the replay was undone already';
+  return "the table's files have changed since the replay, by compaction or otherwise. Replay the dates again instead";
 }

@@ -15,8 +15,8 @@ const USAGE = `Usage: spor report <name> --tenant <id> [options]
        spor report list [--json]
        spor report describe <name> [--json]
 
-Answers a report over what is in the lake; "spor report list" names them, "describe" says what each number means and when it
-is null. "spor report <name> --help" shows the report's own options.
+Answers a report from the lake. "spor report list" lists the reports. "describe" defines each number and says when it is null.
+"spor report <name> --help" shows the report's own options.
 `;
 
 const SHOWN_DIGITS = 4;
@@ -80,7 +80,7 @@ function reportCommand(report: Report): Command {
       const answer = await withLakeQueries(context, {}, (queries) =>
         writeAnswer(context, queries, asked, wanted, { more: 'set --limit', forEyes }),
       );
-      if (answer.snapshot.version < 0) context.err(`spor: the lake has nothing of this for tenant ${tenantId} yet\n`);
+      if (answer.snapshot.version < 0) context.err(`spor: the lake has no such events of tenant ${tenantId} yet\n`);
       return EXIT.done;
     },
   });
@@ -126,7 +126,7 @@ function optionOf(parameter: string): string {
 
 function reportUsage({ name, summary, segment, parameters }: Report): string {
   const options = [
-    ['tenant <id>', 'whose data'],
+    ['tenant <id>', 'the tenant'],
     ...(segment === undefined ? [] : [['segment <id>', `only this segment: ${segment}`]]),
     ['from <date>', 'first day (UTC), or a time with its zone (default: the last 28 days)'],
     ['to <date>', 'the day after the last, or a time with its zone'],
@@ -144,11 +144,11 @@ function description(report: Report): string {
   const facts = [
     ['A row is', report.row],
     ['Period', report.period],
-    ['Segment', report.segment ?? 'none: it is of the whole tenant'],
+    ['Segment', report.segment ?? 'none: the report covers the whole tenant'],
     ['NULL or 0', report.nulls],
     ['Needs', report.needs],
     ['Source', report.source],
   ].map(([name, text]) => `${name}: ${text}\n`);
   const columns = report.columns.map(({ name, description: text }) => [name, text]);
-  return `${report.name}: ${report.summary}\n\n${facts.join('')}\n${formatTable(['column', 'what it is'], columns)}`;
+  return `${report.name}: ${report.summary}\n\n${facts.join('')}\n${formatTable(['column', 'meaning'], columns)}`;
 }

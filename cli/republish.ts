@@ -22,7 +22,7 @@ export async function republishTo(context: Context, request: Request): Promise<n
   const { tenantId, from, to, subject, restart = false } = request;
   if (!SUBJECT.test(subject)) throw new UsageError(`--to-subject ${subject} is not a subject to publish under`);
   if (request.rate === undefined)
-    throw new UsageError('--rate is missing: how many events a second the service can take');
+    throw new UsageError('--rate is missing: name the events a second that the service can take');
   const rate = numberOption('--rate', request.rate, { min: 0.001, max: 10_000_000, whole: false });
   await requireTenants(context, [tenantId]);
   const { republish } = await import('./replay/republish.ts');
@@ -38,11 +38,9 @@ export async function republishTo(context: Context, request: Request): Promise<n
     const where = `${messages} messages with ${events} events of ${stream} published to ${subject} (${target})`;
     const lines = [
       ...(erased > 0 ? [`${erased} events of erased people left out`] : []),
-      ...(unreadable > 0
-        ? [`${unreadable} messages left out that cannot be read: nobody can tell whose they are`]
-        : []),
+      ...(unreadable > 0 ? [`${unreadable} unreadable messages left out, because their person is unknown`] : []),
     ];
-    const how = complete ? 'all of the range' : 'ended before; the same command goes on';
+    const how = complete ? 'all of the range' : 'interrupted; the same command continues';
     if (request.json) context.out(`${JSON.stringify({ tenant: tenantId, subject, ...report })}\n`);
     else context.out(`${where}, up to sequence ${lastSequence}: ${how}\n${lines.map((line) => `${line}\n`).join('')}`);
     return complete ? EXIT.done : EXIT.failed;

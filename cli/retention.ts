@@ -12,9 +12,10 @@ import { requireTenants } from './tenant.ts';
 const set = command({
   usage: `Usage: spor retention set --tenant <id> (--days <n> | --forever) [--json]
 
-Says how long a tenant's events are kept: a day (UTC, of event_time; for the quarantine of receipt) is removed when it is more
-than so many days ago. Applies to events, quarantine and marts that are partitioned by date. Processors do it within minutes,
-in one commit a table; "spor compact" does too. The files are gone after the vacuum that follows the grace time.
+Sets how long a tenant's events are kept. A day is removed when it is more than this number of days ago. It is the UTC day of
+event_time, and for the quarantine the day of receipt. The setting covers events, quarantine and marts partitioned by date.
+Processors remove days within minutes, in one commit a table, and so does "spor compact". The first vacuum after the grace time
+deletes the files.
 `,
   options: { tenant: { type: 'string' }, days: { type: 'string' }, forever: { type: 'boolean' } },
   async run(values, _, context) {
@@ -60,8 +61,8 @@ const show = command({
 export const retention = group(
   `Usage: spor retention set|show
 
-  set    how many days a tenant's events are kept
-  show   what is set
+  set    set how many days a tenant's events are kept
+  show   show the settings
 `,
   { set, show },
 );

@@ -7,8 +7,8 @@ import { withStream } from './stream.ts';
 const USAGE = `Usage: spor schemas [accept] [--json]
 
 Compares the event schemas of this version with those that the running environment last used. An Event Receiver or processor
-whose schemas do not fit ends at start. "accept" records the schemas of this version all the same: after a change that is
-meant to break with senders, or to go back to an earlier version. Exit code 1 when they do not fit.
+with incompatible schemas ends at start. "accept" records the schemas of this version nevertheless: after a change that breaks
+with senders on purpose, or to go back to an earlier version. Exit code 1 if they are incompatible.
 `;
 
 export const schemas = command({
@@ -34,7 +34,7 @@ export const schemas = command({
     const inUse = used?.map(({ type, version }) => `${type} v${version}`);
     if (json) context.out(`${JSON.stringify({ here, inUse, faults, accepted: accept !== undefined })}\n`);
     else {
-      context.out(`here    ${here.join(', ')}\nin use  ${inUse?.join(', ') ?? 'nothing has been recorded yet'}\n`);
+      context.out(`here    ${here.join(', ')}\nin use  ${inUse?.join(', ') ?? 'nothing is recorded yet'}\n`);
       for (const fault of faults) context.out(`  ${fault}\n`);
       if (accept) context.out('The schemas of this version are recorded.\n');
     }

@@ -19,7 +19,7 @@ export async function findSecret<T extends SecretRecord>(
     : all.filter(({ hash }) => /^[0-9a-f]{8,64}$/.test(named) && hash.startsWith(named));
   if (matching.length === 1) return matching[0]!;
   if (matching.length > 1) throw new Error(`${named} names ${matching.length} ${what}s: give more digits of the id`);
-  throw new Error(`there is no ${what} ${shortName(named)}: "spor ${what}s list" shows those there are`);
+  throw new Error(`there is no ${what} ${shortName(named)}: "spor ${what}s list" lists them`);
 }
 
 /**

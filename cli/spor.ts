@@ -23,31 +23,31 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     load: async () => (await import('./attach.ts')).attach,
   },
   marts: {
-    summary: 'keep derived tables for other services up to date',
+    summary: 'refresh derived tables for other services',
     load: async () => (await import('./marts.ts')).marts,
   },
   changes: {
-    summary: 'files that came into a table and left it since a version',
+    summary: 'files added to and removed from a table since a version',
     load: async () => (await import('./changes.ts')).changes,
   },
   status: {
-    summary: "the stream's shards and how far they are in the lake",
+    summary: "the stream's shards and their backlog",
     load: async () => (await import('./status.ts')).status,
   },
   quarantine: {
-    summary: 'look at refused events, mend them, and bring them into the lake',
+    summary: 'list rejected events, fix them, and redrive them into the lake',
     load: async () => (await import('./quarantine.ts')).quarantine,
   },
   files: {
-    summary: 'the files that make up a table now',
+    summary: 'the current files of a table',
     load: async () => (await import('./files.ts')).files,
   },
   receipt: {
-    summary: 'what became of each event of a batch',
+    summary: 'the state of each event of a batch',
     load: async () => (await import('./receipt.ts')).receipt,
   },
   reconcile: {
-    summary: 'hold what was accepted against what is in the lake',
+    summary: 'compare accepted events with those in the lake',
     load: async () => (await import('./reconcile.ts')).reconcile,
   },
   retention: {
@@ -55,11 +55,11 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     load: async () => (await import('./retention.ts')).retention,
   },
   replay: {
-    summary: 'build dates of the lake from the stream once more, compare and swap',
+    summary: 'rebuild dates of the lake from the stream, compare and swap',
     load: async () => (await import('./replay.ts')).replay,
   },
   schemas: {
-    summary: 'whether the event schemas here fit those in use',
+    summary: 'compare the event schemas with those in use',
     load: async () => (await import('./schemas.ts')).schemas,
   },
   erase: {
@@ -84,8 +84,8 @@ ${Object.entries(COMMANDS)
   .join('\n')}
   help        this text; "spor <command> --help" says more
 
-Settings come from the environment (NATS_URL, LAKE_URL, …). Where neither of those two is set, they come from
-.spor/up/env, which "npm run up" writes, so that commands work in a second terminal without setting anything.
+Settings come from the environment (NATS_URL, LAKE_URL, …). If neither of those two is set, they come from .spor/up/env.
+"npm run up" writes that file, so commands work in a second terminal without any settings.
 
 Exit codes: 0 done, 1 failed, 2 used wrongly, 69 a server could not be reached.
 `;

@@ -11,14 +11,14 @@ import { requireTenants } from './tenant.ts';
 
 const USAGE = `Usage: spor sql --tenant <id> [options] "<sql>"
 
-Answers one SQL statement of DuckDB's dialect over what is committed in the lake; only LAKE_URL is needed. Without the SQL
-it is read from standard input. Views: events, searches, product_clicks, cart_adds, orders, order_lines, quarantine.
+Answers one SQL statement in DuckDB's dialect over the committed events. It needs only LAKE_URL. Without <sql>, standard input is
+the statement. Views: events, searches, product_clicks, cart_adds, orders, order_lines, quarantine.
 
-  --tenant <id>            whose data
+  --tenant <id>            the tenant
   --segment <id>           only this segment; may be repeated
   --from, --to <date>      only these UTC dates, YYYY-MM-DD, both included
-  --format <format>        table, json, ndjson, csv, parquet or arrow (default table, or as --out ends; --json is short for json)
-  --out <file>             write there instead of to standard output
+  --format <format>        table, json, ndjson, csv, parquet or arrow (default: the ending of --out, else table; --json is short for json)
+  --out <file>             write to this file instead of standard output
   --version <n>            as of this version of the table (default: the newest)
   --timeout <duration>     (default 5m)
   --max-rows <n>           (default 100000)
@@ -59,7 +59,7 @@ export const sql = command({
       writeAnswer(context, queries, request, wanted, { more: '--max-rows shows more' }),
     );
     if (answer.snapshot.version < 0 && /\bfrom\b/i.test(request.sql)) {
-      context.err(`spor: the lake has nothing of this for tenant ${request.tenantId} yet\n`);
+      context.err(`spor: the lake has no such events of tenant ${request.tenantId} yet\n`);
     }
     return EXIT.done;
   },

@@ -11,14 +11,14 @@ import { requireTenants } from './tenant.ts';
 
 const USAGE = `Usage: spor status [--tenant <id>] [--json]
 
-For each shard: its stream's first and last sequence and bytes; how many messages are not in the lake yet and how old the
-oldest of them is; who owns it; when it last committed. And whether the services answer whose addresses are known
-(INGEST_URL, LAKE_QUERY_URL, PROCESSOR_URL; "npm run up" sets them).
+Shows for each shard its stream's first and last sequence and bytes, the number of uncommitted messages (lag) and the age of the
+oldest, its owner, and its last commit. Also asks the services with known addresses (INGEST_URL, LAKE_QUERY_URL, PROCESSOR_URL;
+"npm run up" sets them).
 
-With --tenant: up to when that tenant's events are in the lake, by the stream server's clock; the last day of receipt of which
-nothing is missing; and the first event that is still waiting.
+With --tenant it shows up to when that tenant's events are in the lake, by the stream server's clock. It also shows the last
+complete day of receipt, and the first uncommitted event.
 
-Exit code 1 when something needs attention: a service that is not ready, a shard without an owner or without a stream.
+Exit code 1 if something needs attention: a service that is not ready, or a shard without an owner or a stream.
 `;
 
 export const status = command({
@@ -45,10 +45,10 @@ async function tenantStatus(tenantId: string, { json }: { json: boolean }, conte
   else {
     const { acknowledgedBefore, receivedBefore, completeThrough, waiting } = complete;
     const rows = [
-      ['every event acknowledged before', acknowledgedBefore ?? 'not known: there is no stream yet'],
+      ['every event acknowledged before', acknowledgedBefore ?? 'unknown: there is no stream yet'],
       ['every event received before', receivedBefore],
       ['complete through the day', completeThrough],
-      ['first event waiting since', waiting ? `${waiting.acknowledgedAt}, message ${waiting.sequence}` : 'none'],
+      ['first uncommitted event since', waiting ? `${waiting.acknowledgedAt}, message ${waiting.sequence}` : 'none'],
     ];
     context.out(formatTable(['in the lake', tenantId], rows));
   }
@@ -56,7 +56,7 @@ async function tenantStatus(tenantId: string, { json }: { json: boolean }, conte
 }
 
 function shardAttention({ shard, stream, owner }: ShardStatus): string[] {
-  if (!stream) return [`shard ${shard} has no stream yet: an Event Receiver makes it at its first start`];
+  if (!stream) return [`shard ${shard} has no stream yet: an Event Receiver creates it at its first start`];
   return owner === undefined ? [`shard ${shard} has no owner: start a processor`] : [];
 }
 
@@ -80,7 +80,7 @@ function print(
     ago(lastCommit),
     owner,
   ]);
-  out(formatTable(['shard', 'first', 'last', 'bytes', 'lag', 'behind', 'last commit', 'owner'], rows));
+  out(formatTable(['shard', 'first', 'last', 'bytes', 'lag', 'oldest', 'last commit', 'owner'], rows));
   if (services.length > 0)
     out(
       `\n${formatTable(

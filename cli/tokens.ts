@@ -11,13 +11,13 @@ const create = command({
   usage: `Usage: spor tokens create --tenant <id> [options]
        spor tokens create --operator [options]
 
-Creates a token that may query one tenant's data at the query server, and prints it, once: only its SHA-256 is kept. An
-operator token reads every tenant and manages keys and read tokens, in the console and over HTTP.
+Creates a token for queries of one tenant's data, and prints it once. Only its SHA-256 is stored. An operator token reads
+every tenant and manages keys and read tokens, in the console and over HTTP.
 
   --operator             an operator token
 
   --segment <id>         readable segment; may be repeated (default all of the tenant)
-  --label <text>         what it is for
+  --label <text>         its purpose
   --expires <duration>   such as 90d (default never)
   --json
 `,
@@ -32,7 +32,7 @@ operator token reads every tenant and manages keys and read tokens, in the conso
     const nowMs = context.now();
     const expires = values.expires === undefined ? undefined : nowMs + parseDuration('--expires', values.expires);
     if (values.operator && (values.tenant !== undefined || values.segment !== undefined))
-      throw new UsageError('--operator reads every tenant: leave --tenant and --segment out');
+      throw new UsageError('--operator reads every tenant: omit --tenant and --segment');
     const common = {
       label: values.label ?? '',
       createdAt: new Date(nowMs).toISOString(),
@@ -54,7 +54,7 @@ operator token reads every tenant and manages keys and read tokens, in the conso
     else {
       context.out(`${token}
 `);
-      context.err(`Id ${keyId(hash)}: ${mayDo(record)}. The token is shown this once; keep it now.
+      context.err(`Id ${keyId(hash)}: ${mayDo(record)}. The token is shown only once; save it now.
 `);
     }
     return EXIT.done;
@@ -80,8 +80,7 @@ const list = command({
       context.out(json ? '{"tokens":[]}\n' : `There are no tokens of ${wanted} yet.\n`);
       await requireTenants(context, [wanted]);
     } else if (json) context.out(`${JSON.stringify({ tokens })}\n`);
-    else if (tokens.length === 0)
-      context.out('There are no tokens yet: "spor tokens create --help" says how to make one.\n');
+    else if (tokens.length === 0) context.out('There are no tokens yet: see "spor tokens create --help".\n');
     else {
       const rows = tokens.map((token) => [
         token.id,
@@ -126,7 +125,7 @@ export const tokens = group(
 
   create  create a read token
   list    list tokens
-  revoke  withdraw a token at once
+  revoke  end a token at once
 `,
   { create, list, revoke },
 );

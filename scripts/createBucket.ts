@@ -32,7 +32,7 @@ async function main(): Promise<void> {
       if (attempt % 10 === 0) process.stderr.write(`waiting for the store: ${(error as Error).message}\n`);
     },
   });
-  process.stdout.write(`bucket ${bucket} ${created ? 'was created' : 'is there'}\n`);
+  process.stdout.write(`bucket ${bucket} ${created ? 'was created' : 'exists'}\n`);
 }
 
 async function ensureBucket(client: S3Client, bucket: string): Promise<boolean> {
@@ -57,7 +57,7 @@ try {
   const status = statusOf(error);
   const denied = status === 401 || status === 403;
   const what = denied
-    ? `the store refuses the credentials (${status}): check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`
+    ? `the store rejects the credentials (${status}): check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`
     : '';
   const lines = error instanceof ConfigError ? error.faults : [what || (error as Error).message];
   for (const line of lines) process.stderr.write(`createBucket: ${line}\n`);

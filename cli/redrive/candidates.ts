@@ -53,20 +53,20 @@ export function judgeAgain(row: QuarantinedRow, options: JudgeOptions): { candid
   });
   if (row.code === 'message_malformed') {
     return skipped(
-      `${PROCESSOR_CODES.message_malformed} It is no event that could be judged: send its events anew with a key`,
+      `${PROCESSOR_CODES.message_malformed} It is no event, so it cannot be judged: send its events again with a key`,
     );
   }
   const fixed = applyFix(row, options.fix);
   if ('fault' in fixed) return skipped(fixed.fault);
-  if (row.index === null && !row.code.startsWith('body_')) return skipped('its position in the batch is not known');
+  if (row.index === null && !row.code.startsWith('body_')) return skipped('its position in the batch is unknown');
   if (row.index === null) return judgeBody(row, fixed.value, options);
   const original = eventIdOf(parsed(row.raw));
   const id = eventIdOf(fixed.value);
   if (original !== undefined && id !== original) {
-    return skipped('the fix changes eventId, by which the event is known: leave it as it is');
+    return skipped('the fix changes eventId, which identifies the event: keep it');
   }
   if (original === undefined && id !== undefined) {
-    return skipped('the fix makes an eventId: leave that to --new-ids, which makes the same one each time');
+    return skipped('the fix creates an eventId: use --new-ids instead, which creates the same one each time');
   }
   const sentAt = row.sentAt ?? undefined;
   return judgeEvents(row, { events: [fixed.value], indexes: [row.index], sentAt }, options);

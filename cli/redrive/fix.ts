@@ -45,7 +45,7 @@ function operationFault(operation: unknown): string | undefined {
   if (typeof operation !== 'object' || operation === null) return 'is not an object';
   const { op, path, ...rest } = operation as Record<string, unknown>;
   if (typeof op !== 'string' || !Object.hasOwn(OPERATIONS, op))
-    return `has "op": ${JSON.stringify(op)}; known are ${Object.keys(OPERATIONS).join(', ')}`;
+    return `has "op": ${JSON.stringify(op)}; use one of ${Object.keys(OPERATIONS).join(', ')}`;
   if (!isPointer(path)) return 'has no "path" that is a JSON pointer, such as /lines/0/quantity';
   const needed = OPERATIONS[op];
   if (needed !== undefined && !(needed in rest)) return `("${op}") has no "${needed}"`;
@@ -59,7 +59,7 @@ function isPointer(text: unknown): boolean {
 /** The row's event, or whole body, with the fix applied. The same row and fix always give the same. */
 export function applyFix({ raw, fixed }: QuarantinedRow, fix: Fix | undefined): Fixed {
   if (fix && 'expression' in fix) {
-    return fixed === null ? { fault: 'the SQL fails on it or gives null' } : parse(fixed, 'what the SQL gives');
+    return fixed === null ? { fault: 'the SQL fails on it or returns null' } : parse(fixed, 'the result of the SQL');
   }
   const parsed = parse(raw, 'the raw text');
   if (!fix || 'fault' in parsed) return parsed;

@@ -62,7 +62,7 @@ export async function openRedriveStream(
 
 async function sameStream(manager: JetStreamManager, name: string, created: string): Promise<void> {
   if ((await streamInfo(manager, name))?.created !== created)
-    throw new Error(`the stream ${name} was deleted or made anew: redrive again`);
+    throw new Error(`the stream ${name} was deleted or created again: redrive again`);
 }
 
 /** Messages of the format that receivers write; each batch stands for the refused one, with its facts. */

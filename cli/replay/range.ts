@@ -49,7 +49,7 @@ export function firstSequenceNeeded({ from, files, held, sinceSequence }: RangeR
     const { date } = file.partitionValues;
     const source = parseFileName(file.path);
     if (!isOf(file, held) || source?.stream !== held.stream) {
-      throw refuse(`${date} has rows that are not from this stream, which was made ${held.created}`);
+      throw refuse(`${date} has rows that are not from this stream, which was created ${held.created}`);
     }
     if (source.firstSequence < held.firstSequence) {
       throw refuse(`${date} needs messages from sequence ${source.firstSequence} on`);
@@ -66,7 +66,7 @@ function holdings({ stream, firstSequence, firstMs }: Held): string {
   const firstWhole = new Date(Math.ceil((firstMs + CLOCKS_MS) / DAY_MS) * DAY_MS).toISOString().slice(0, 10);
   return (
     `${stream} holds messages from sequence ${firstSequence} of ${new Date(firstMs).toISOString()} on. ` +
-    `Dates from ${firstWhole} on are held whole, unless their rows came late or the stream was made anew since`
+    `Dates from ${firstWhole} on are held whole, unless their rows came late or the stream was created again since`
   );
 }
 

@@ -75,7 +75,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
       return await replayOnce(options);
     } catch (error) {
       if (!(error instanceof TxnConflict) || tries === MOST_TRIES) throw error;
-      options.log.warn({ reason: error.message }, 'the table has changed meanwhile: replaying again');
+      options.log.warn({ reason: error.message }, 'the table has changed meanwhile, replaying again');
     } finally {
       await rm(options.dir, { recursive: true, force: true });
     }
@@ -165,9 +165,9 @@ function refuseLoss({ partitions }: ReplayReport, { acceptLoss }: ReplayOptions)
   const rows = losing.reduce((sum, { onlyInLake }) => sum + onlyInLake, 0);
   const [first] = losing;
   throw new CannotSwap(
-    `${rows} rows are in the lake and not in what the stream gives (${first!.table} ${first!.segment} ${first!.date}` +
+    `${rows} rows of the lake cannot be rebuilt from the stream (${first!.table} ${first!.segment} ${first!.date}` +
       `${losing.length > 1 ? ` and ${losing.length - 1} more partitions` : ''}): nothing was swapped. ` +
-      'Look at them with --dry-run --json; --accept-loss swaps all the same',
+      'Look at them with --dry-run --json; --accept-loss swaps nevertheless',
   );
 }
 

@@ -142,10 +142,10 @@ export async function republish(options: RepublishOptions): Promise<RepublishRep
 async function targetOf(manager: JetStreamManager, subject: string): Promise<string> {
   const name = await manager.streams.find(subject).catch(() => undefined);
   if (name === undefined) {
-    throw new NoTarget(`no stream takes ${subject}: make one first, such as "nats stream add --subjects ${subject}"`);
+    throw new NoTarget(`no stream takes ${subject}: create one first, such as "nats stream add --subjects ${subject}"`);
   }
   if (/^EVENTS_\d+$/.test(name)) {
-    throw new NoTarget(`${subject} belongs to ${name}, from which processors write the lake: take another subject`);
+    throw new NoTarget(`${subject} belongs to ${name}, from which processors write the lake: use another subject`);
   }
   return name;
 }

@@ -29,8 +29,8 @@ export class CannotSwap extends Error {
 }
 
 const ERASED_SINCE =
-  'cannot be undone: somebody was erased (spor erase), and the files from before the replay may hold their events. ' +
-  'Replay the dates again instead: what the stream holds comes back without them';
+  'cannot be undone after an erasure (spor erase), because the files from before the replay may hold events of the ' +
+  'person. Replay the dates again instead, which leaves them out';
 
 /** Compaction leaves the new files alone for as long as vacuum leaves the old ones, so that the replay can be undone. */
 const HELD_MS = 24 * 3_600_000;
@@ -125,7 +125,7 @@ export async function undoSwap(storage: Storage, table: Table, record: SwapRecor
   const remove = record.added.flatMap((path) => files.get(path) ?? []);
   const add = record.removed.map(asNewFile);
   const missing = await missingFiles(storage, root, add);
-  if (missing) throw new CannotSwap(`${root}/${missing} is gone: vacuum has taken the files from before the replay`);
+  if (missing) throw new CannotSwap(`${root}/${missing} is gone: vacuum has deleted the files from before the replay`);
   return table.replace({
     remove,
     add,

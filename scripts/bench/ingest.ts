@@ -132,7 +132,7 @@ async function pairs({ rounds, log }: BenchOptions, name: string, a: Load, b: Lo
     const pair = { a: await wrk(a), b: await wrk(b) };
     for (const { refused, socketErrors } of Object.values(pair)) {
       if (refused + socketErrors > 0)
-        throw new Error(`${name}: ${refused} requests refused, ${socketErrors} socket errors`);
+        throw new Error(`${name}: ${refused} requests rejected, ${socketErrors} socket errors`);
     }
     log(`${name}: ${Math.round(pair.a.eventsPerSecond)} against ${Math.round(pair.b.eventsPerSecond)} events/s`);
     measured.push(pair);

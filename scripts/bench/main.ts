@@ -46,7 +46,7 @@ const BENCHES: Record<string, Bench> = {
   },
   overload: {
     measures:
-      'crowds of idle and slow connections, then three times the peak: refused early, nothing lost, nothing grows',
+      'crowds of idle and slow connections, then three times the peak: rejected early, nothing lost, nothing grows',
     run: benchOverload,
     seconds: 300,
     rounds: 3,

@@ -41,7 +41,7 @@ export function findFaults(
     ...foreign.map((id) => foreignFinding(id)),
     ...strangers.map((id) => finding('wrongTenant', id, 'in a row that names another tenant than its folder')),
     ...unkept().map((id) =>
-      finding('lost', id, `refused with ${ledger.refusedIds.get(id)!.code}, and not in the quarantine`),
+      finding('lost', id, `rejected with ${ledger.refusedIds.get(id)!.code}, and not in the quarantine`),
     ),
     ...[...quarantine.keys()]
       .filter((id) => (ledger.sentIds.get(id) ?? tenantId) !== tenantId)
@@ -53,7 +53,7 @@ export function findFaults(
     if (owner === undefined) return finding('wrongTenant', id, 'in events, and never sent');
     if (owner !== tenantId) return finding('wrongTenant', id, `in events, and belongs to ${owner}`);
     const code = ledger.refusedIds.get(id)?.code;
-    return finding('rejectedStored', id, `${code === undefined ? 'faulty' : `refused with ${code}`}, and in events`);
+    return finding('rejectedStored', id, `${code === undefined ? 'faulty' : `rejected with ${code}`}, and in events`);
   }
 
   function unkept(): string[] {

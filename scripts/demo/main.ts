@@ -7,17 +7,17 @@ import { Interrupted, interruption } from '../../runtime/interrupt.ts';
 
 const USAGE = `Usage: npm run demo -- [options]
 
-Starts nats-server, ingest, processor and the lake's query server on this machine, plays two webshops against them over
-HTTP, checks that every acknowledged event is in the lake exactly once, prints what was found, and stops everything.
+Starts nats-server, ingest, processor and the lake's query server on this machine, and simulates two webshops over HTTP. Then
+checks that every acknowledged event is in the lake exactly once, prints the result, and stops everything.
 
-  --seconds <n>   how long to play (default 10)
+  --seconds <n>   how long to simulate (default 10)
   --rate <n>      events a second, on average (default 2000)
-  --seed <n>      another seed plays another day (default 1)
-  --dir <folder>  where the data goes (default a new .spor/demo-<n>)
+  --seed <n>      another seed simulates another day (default 1)
+  --dir <folder>  folder for the data (default a new .spor/demo-<n>)
   --keep          keep everything running afterwards, until Ctrl-C
-  --json          the last line of standard output is the result as JSON; the rest goes to standard error
+  --json          the last line of standard output is the result as JSON; other output goes to standard error
 
-LAKE_URL and the S3_… and AWS_… settings are passed on: LAKE_URL=s3://bucket/prefix puts the lake there.
+LAKE_URL and the S3_… and AWS_… settings apply: LAKE_URL=s3://bucket/prefix puts the lake there.
 `;
 
 const demo = command({
@@ -59,12 +59,12 @@ const demo = command({
             .map(({ name, pid }) => `${name} (${pid})`)
             .join(', ')}`,
         );
-        log(`playing about ${rate} events a second for ${seconds} s, seed ${seed}`);
+        log(`simulating about ${rate} events a second for ${seconds} s, seed ${seed}`);
         const { runDemo } = await loading;
         const outcome = await runDemo(stack, { seconds, rate, seed, signal: ended, log });
         log(report(outcome, { lakeUrl: stack.lakeUrl, dir: folder.path }));
         if (values.keep) await kept(stack, { ended, log, operatorToken: outcome.operatorToken });
-        else log('To look at it in the console: npm run demo -- --keep');
+        else log('To see it in the console: npm run demo -- --keep');
         if (values.json) context.out(`${JSON.stringify(summarize(outcome))}\n`);
         return outcome.faults.length === 0 ? EXIT.done : EXIT.failed;
       } finally {

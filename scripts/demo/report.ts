@@ -48,7 +48,7 @@ export function report(outcome: Outcome, place: { lakeUrl: string; dir: string }
   const seconds = (ms: number): string => (ms / 1000).toFixed(2);
   const sections = [
     `Sent ${number(ledger.counts.sent)} events in ${figures.seconds} s: ${number(figures.accepted)} accepted, ` +
-      `${number(figures.rejected)} rejected (on purpose, each with the verdict it was made for).`,
+      `${number(figures.rejected)} rejected (on purpose, each with the expected verdict).`,
     heading('Rejected, and kept in the quarantine', rejectedTable(outcome)),
     heading(
       'Rows in the lake',
@@ -60,8 +60,8 @@ export function report(outcome: Outcome, place: { lakeUrl: string; dir: string }
     heading(
       'Seconds from acknowledgement to queryable',
       `p50 ${seconds(figures.freshnessMs.p50)}, p99 ${seconds(figures.freshnessMs.p99)}\n` +
-        `Measured on ${number(freshness.measured.length)} events, one every 40 ms: from the moment the sender had read the 202, the\n` +
-        'query server was asked for the event over and over, until an answer that held it had been read.\n',
+        `Measured on ${number(freshness.measured.length)} events, one every 40 ms. From the 202 on, the query server was asked\n` +
+        'for the event until an answer had it.\n',
     ),
     ...answers.map(({ question, byTenant }) =>
       heading(
@@ -90,11 +90,11 @@ export function report(outcome: Outcome, place: { lakeUrl: string; dir: string }
       '',
       `  select type, count(*) from read_parquet('${glob}', hive_partitioning = true) group by type;`,
       '',
-      'Or with the command line of this repository:',
+      'Or with the CLI of this repository:',
       '',
       `  LAKE_URL=${lakeUrl.startsWith('file:') ? `file:${resolve(lakeUrl.slice(5))}` : lakeUrl} npx spor sql --tenant ${tenants[0]!.tenantId} "select type, count(*) from events group by 1"`,
       '',
-      `Logs and the stream's own store are in ${dir}.`,
+      `Logs and the stream's store are in ${dir}.`,
       '',
     ].join('\n');
   }
@@ -120,6 +120,6 @@ function verdict({ faults, ledger }: Outcome): string {
   if (faults.length > 0) return `NOT AS PROMISED:\n${faults.map((fault) => `- ${fault}`).join('\n')}`;
   return (
     `Checked event by event: all ${number(ledger.counts.accepted)} acknowledged events are in the lake exactly once, ` +
-    'by the query server and by a bare read of the files.'
+    'according to the query server and to a plain read of the files.'
   );
 }

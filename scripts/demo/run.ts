@@ -69,7 +69,7 @@ export async function runDemo(stack: Stack, options: DemoOptions): Promise<Outco
   try {
     await playShops(stack, access, { ledger, freshness }, options);
     signal.throwIfAborted();
-    log('waiting until the lake has all of it …');
+    log('waiting until the lake has all events …');
     await freshness.settle(SETTLE_MS, signal);
   } finally {
     await freshness.stop();
@@ -156,12 +156,12 @@ function sendingFaults({ counts, surprises, failures }: Ledger, { unseen }: Fres
   const [first] = surprises;
   if (first) {
     faults.push(
-      `${counts.surprising} events had another verdict than the simulation expects, for instance ${first.eventId ?? 'one without an id'}: ${first.got} instead of ${first.expected} (${first.message})`,
+      `${counts.surprising} events got another verdict than the simulation expects, for instance ${first.eventId ?? 'one without an id'}: ${first.got} instead of ${first.expected} (${first.message})`,
     );
   }
   if (counts.unknown > 0) {
     const reasons = [...failures].map(([reason, times]) => `${reason} × ${times}`).join(', ');
-    faults.push(`${counts.unknown} events were given up without an answer: ${reasons}`);
+    faults.push(`${counts.unknown} events got no answer: ${reasons}`);
   }
   if (unseen > 0) faults.push(`${unseen} sampled events were not queryable within ${SETTLE_MS / 1000} s`);
   return faults;

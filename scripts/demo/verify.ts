@@ -56,6 +56,6 @@ export function quarantineFaults(
     const [want, have] = [refused.get(code) ?? 0, quarantined.get(code) ?? 0];
     return want === have
       ? []
-      : [`the quarantine of ${tenantId} has ${have} events refused with ${code}, ${want} were refused`];
+      : [`the quarantine of ${tenantId} has ${have} events rejected with ${code}, ${want} were rejected`];
   });
 }

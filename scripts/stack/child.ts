@@ -65,7 +65,7 @@ export async function startChild(spec: ChildSpec, before?: Facts): Promise<Child
   }
   await stopChild(child, exited, spec.stopMs);
   const lines = await lastLines(spec.logFile);
-  throw new Error(`${spec.name} ${outcome.failure}. Its last words (${spec.logFile}):\n${lines}`);
+  throw new Error(`${spec.name} ${outcome.failure}. Its last log lines (${spec.logFile}):\n${lines}`);
 }
 
 /** `ended with code 1`, `was killed by SIGKILL` */

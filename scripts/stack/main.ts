@@ -13,12 +13,12 @@ import { interruption } from '../../runtime/interrupt.ts';
 
 const USAGE = `Usage: npm run up -- [options]
 
-Starts nats-server, ingest, processor and the lake's query server on this machine and keeps them running, starting again
-what ends. Prints a key and lines to try. Data stays in .spor/up from one start to the next. Ctrl-C stops everything.
+Starts nats-server, ingest, processor and the lake's query server on this machine. Restarts a process that ends. Prints a key
+and commands to try. Data stays in .spor/up between starts. Ctrl-C stops everything.
 
-  --dir <folder>       where the data goes (default .spor/up, where "npx spor" looks for it)
+  --dir <folder>       folder for the data (default .spor/up, which "npx spor" knows)
   --processors <n>     how many processors share the shards (default 1)
-  --json               one line of JSON on standard output when everything is ready; the rest goes to standard error
+  --json               one line of JSON on standard output when everything is ready; other output goes to standard error
 
 Ports: NATS_PORT (4222), INGEST_PORT (4001), LAKE_PORT (4002), PROCESSOR_PORT (4003). LAKE_URL=s3://bucket/prefix with the
 S3_… and AWS_… settings puts the lake into S3.
@@ -144,18 +144,18 @@ function welcome(
     `  read token  ${SPOR_TOKEN}   reads ${TENANT}`,
     `  operator    ${SPOR_OPERATOR_TOKEN}   reads every tenant, manages keys and tokens`,
     '',
-    'Send an event (sent twice, it is stored once: that is what its id is for):',
+    'Send an event (its id makes a resend count once):',
     '',
     `  curl -sS ${ingestUrl}/api/events -H 'Content-Type: application/json' -H 'X-Instrumentation-Key: ${SPOR_KEY}' -d '${JSON.stringify({ events: [event] })}'`,
     '',
-    'Ask, in a second terminal or over HTTP:',
+    'Query it, in a second terminal or over HTTP:',
     ...elsewhere,
     '',
     `  npx spor sql --tenant ${TENANT} "${sql}"`,
     '  npx spor status',
     `  curl -sS ${queryUrl}/api/query -H 'Content-Type: application/json' -H 'Authorization: Bearer ${SPOR_TOKEN}' -d '${JSON.stringify({ sql })}'`,
     '',
-    'Play shoppers:  npm run load -- --seconds 30',
+    'Simulate shoppers:  npm run load -- --seconds 30',
     'Ctrl-C stops everything; the data stays.',
     '',
   ].join('\n');

@@ -49,7 +49,7 @@ export async function supervise(spec: ChildSpec, options: SuperviseOptions): Pro
       await options.onEnd?.(facts);
       if (!options.restart) return options.onCrash(spec.name, await reason(exit));
       if (performance.now() - startedAt > GOOD_RUN_MS) waitMs = FIRST_WAIT_MS;
-      options.log(`${spec.name} ${describeExit(exit)}; starting it again`);
+      options.log(`${spec.name} ${describeExit(exit)}; restarting it`);
       const next = await startAgain(waitMs);
       if (!next) return;
       current = next.child;
@@ -78,7 +78,7 @@ export async function supervise(spec: ChildSpec, options: SuperviseOptions): Pro
   }
 
   async function reason(exit: Exit): Promise<string> {
-    return `${describeExit(exit)}. Its last words (${spec.logFile}):\n${await lastLines(spec.logFile)}`;
+    return `${describeExit(exit)}. Its last log lines (${spec.logFile}):\n${await lastLines(spec.logFile)}`;
   }
 
   return {

@@ -305,7 +305,7 @@ describe('spor tokens', () => {
     const both = await spor('tokens', 'create', '--operator', '--tenant', 'demo-shop');
     expect([both.code, both.stderr]).toEqual([
       2,
-      expect.stringContaining('leave --tenant and --segment out') as string,
+      expect.stringContaining('omit --tenant and --segment') as string,
     ]);
   });
 });

@@ -181,7 +181,7 @@ describe('spor quarantine', () => {
     expect(counts).toEqual({ ...NONE, redriven: 1, refused: 1, skipped: 2 });
     const messages = events.map((event) => event.message ?? '').join('\n');
     expect(messages).toMatch(/raw text is not JSON/);
-    expect(messages).toMatch(/send its events anew with a key/);
+    expect(messages).toMatch(/send its events again with a key/);
     expect(await bench.rows('events', 'bodies')).toHaveLength(1);
     const nobody = await spor('redrive', '--tenant', 'spor-unattributed');
     expect([nobody.code, nobody.stderr]).toEqual([2, expect.stringContaining('name no tenant') as string]);

@@ -174,7 +174,7 @@ test('spor report writes each format to a file or another program, and no Parque
   const out: unknown[] = [];
   const context = { env, cwd: dir, now: Date.now, err: () => undefined, out: (data: unknown) => out.push(data) };
   const shown = reportCommand.run([...args, '--format', 'parquet'], { ...context, terminal: true });
-  await expect(shown).rejects.toThrow(/not for a terminal.*--out/);
+  await expect(shown).rejects.toThrow(/cannot be shown in a terminal.*--out/);
   expect(out).toEqual([]);
 });
 
