@@ -127,7 +127,7 @@ export class Intake {
       { lineEnds, rejected },
       (receiptId) => {
         if (accepted > 0) return respond(acceptedAnswer(receiptId, accepted, rejected));
-        const message = `All ${rejected.length} events were refused; "rejected" says why. They are kept in the quarantine.`;
+        const message = `All ${rejected.length} events were rejected; "rejected" says why. The quarantine keeps them.`;
         respond(failureAnswer(new SporError('no_valid_event', message), rejected));
       },
       respond,
@@ -186,7 +186,7 @@ export class Intake {
 
   #failure(error: unknown): Answer {
     if (error instanceof SporError) return failureAnswer(error);
-    this.#options.log.error({ err: error }, 'a request failed for a reason of ours');
+    this.#options.log.error({ err: error }, 'a request failed by an internal error');
     return failureAnswer(plainFailure('internal'));
   }
 }

@@ -28,7 +28,7 @@ export class IngestMetrics {
     this.registry = registry;
     const registers = [registry];
     tally(registry, 'spor_ingest_requests_total', 'POSTs answered, by outcome.', this.#requests);
-    tally(registry, 'spor_ingest_events_rejected_total', 'Events refused and quarantined, by reason.', this.#rejected);
+    tally(registry, 'spor_ingest_events_rejected_total', 'Events rejected and quarantined, by reason.', this.#rejected);
     counter(registry, 'spor_ingest_events_accepted_total', 'Events accepted and on disk.', () => this.#accepted);
     counter(
       registry,

@@ -156,7 +156,7 @@ async function openStreams(streams: ShardStreams, { shards, streamMaxBytes }: In
 /** Sends what is left, where the server is there to take it; nothing waits for its answer any more. */
 async function closeConnection(connection: NatsConnection, log: Logger): Promise<void> {
   const drained = connection.drain().catch((error: unknown) => {
-    log.info({ err: error }, 'the stream server was away when its connection was closed');
+    log.info({ err: error }, 'the stream server was unavailable when its connection was closed');
   });
   await Promise.race([drained, delay(CLOSE_DEADLINE_MS)]);
   await connection.close();

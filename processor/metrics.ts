@@ -48,7 +48,7 @@ export function createProcessorMetrics(registry: Registry) {
     quarantined: counter('events_quarantined_total', 'Rows written to the quarantine table.'),
     files: counter('files_total', 'Data files committed.'),
     commits: counter('commits_total', 'Delta commits.'),
-    lost: counter('shards_lost_total', 'Shards given up because a lease ran out or another owner came first.'),
+    lost: counter('shards_lost_total', 'Shards lost because a lease expired or another owner came first.'),
     firstSequence: gauge('stream_first_sequence', 'First message the stream still holds.'),
     idBytes: gauge('dedupe_bytes', 'Memory held by recent event ids.'),
     write: seconds('write_seconds', 'Time to turn a window into Parquet files.'),

@@ -141,7 +141,7 @@ export class Reader {
       const code = message.headers?.code ?? 0;
       if (code === HEARTBEAT) return;
       const usedUp = code === REQUEST_EXPIRED || this.#pulledBytes > 0;
-      if (!usedUp) return this.#renew(`pull refused: ${code} ${message.headers?.description ?? ''}`);
+      if (!usedUp) return this.#renew(`pull rejected: ${code} ${message.headers?.description ?? ''}`);
       this.#pullOpen = false;
       return this.#pull();
     }
@@ -175,7 +175,7 @@ export class Reader {
         else this.#receive(message);
       },
     });
-    if (this.#generation++ > 0) log.warn({ reason, from: this.#next }, 'reading the stream anew');
+    if (this.#generation++ > 0) log.warn({ reason, from: this.#next }, 'reading the stream again');
     this.#create().then(
       (consumer) => {
         this.#renewing = false;
@@ -217,7 +217,7 @@ export class Reader {
     if (this.#consumer !== '' && !this.#options.connection.isClosed()) {
       manager.consumers
         .delete(stream, this.#consumer)
-        .catch((error: unknown) => log.debug({ err: error }, 'a consumer was left to expire'));
+        .catch((error: unknown) => log.debug({ err: error }, 'a consumer was not deleted and will expire'));
     }
     this.#subscription = undefined;
     this.#consumer = '';

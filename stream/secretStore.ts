@@ -86,7 +86,7 @@ export async function watchSecrets<T>(
         return;
       } catch (error) {
         if (attempt % 20 === 0)
-          log.warn({ err: error, bucket }, 'a key bucket cannot be read, going on with what is known');
+          log.warn({ err: error, bucket }, 'a key bucket cannot be read, continuing with the known keys');
         await delay(backoffMs(attempt, { firstMs: 50, maxMs: 1_000 }), stopped.signal);
       }
     }

@@ -31,7 +31,7 @@ export function codingOf(header: string): Coding {
   if (coding) return coding;
   throw new SporError(
     'encoding_unsupported',
-    `Content-Encoding ${JSON.stringify(header.slice(0, 40))} is not understood. Use gzip, deflate, br or zstd, one of them, or none.`,
+    `Content-Encoding ${JSON.stringify(header.slice(0, 40))} is not supported. Use one of gzip, deflate, br and zstd, or none.`,
   );
 }
 
@@ -55,7 +55,7 @@ export function decompress(body: Buffer, coding: Coding, limit: number): Buffer 
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
       throw new SporError(
         'body_too_large',
-        `The body is more than ${limit} bytes when decompressed, which is the limit. Send smaller batches.`,
+        `The body is over the limit of ${limit} bytes when decompressed. Send smaller batches.`,
       );
     }
     throw new SporError('body_encoding_invalid', `The body is not valid ${coding}: it is damaged or cut short.`);

@@ -66,5 +66,7 @@ function tooLarge(bytes: number, limit: number, qualifier: string): SporError {
 }
 
 function overloaded(): SporError {
-  return new SporError('overloaded', 'Too much is being received. Send again later.', { retryAfterSeconds: 1 });
+  return new SporError('overloaded', 'The receiver has too many bytes in flight. Send again later.', {
+    retryAfterSeconds: 1,
+  });
 }

@@ -61,7 +61,7 @@ function send(response: HttpResponse, { status, type, body }: Page, withBody: bo
 }
 
 function refuseMethod(response: HttpResponse): void {
-  const { status, body } = failureAnswer(new SporError('method_not_allowed', 'This address takes GET and HEAD only.'));
+  const { status, body } = failureAnswer(new SporError('method_not_allowed', 'This address takes only GET and HEAD.'));
   response.cork(() => {
     response.writeStatus(statusLine(status)).writeHeader('Content-Type', JSON_TYPE).writeHeader('Allow', 'GET, HEAD');
     response.end(body);

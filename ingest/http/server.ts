@@ -133,7 +133,7 @@ export class IngestServer {
       });
     } catch (error) {
       if (!(error instanceof SporError))
-        this.#options.log.error({ err: error }, 'a request failed for a reason of ours');
+        this.#options.log.error({ err: error }, 'a request failed by an internal error');
       respond(failureAnswer(error instanceof SporError ? error : plainFailure('internal')));
     }
   }
@@ -163,7 +163,7 @@ export class IngestServer {
 }
 
 function methodNotAllowed(response: HttpResponse, allow: string): void {
-  answerFailure(response, new SporError('method_not_allowed', `This address takes ${allow} only.`), allow);
+  answerFailure(response, new SporError('method_not_allowed', `This address takes only ${allow}.`), allow);
 }
 
 function answerFailure(response: HttpResponse, error: SporError, allow?: string): void {

@@ -28,7 +28,7 @@ export function authorize(keyring: Keyring, { headerKey, bodyKey, origin }: Cred
   if (!key) {
     throw new SporError(
       'key_unknown',
-      'The instrumentation key is not known here. Check it for typing errors, and that it belongs to this environment.',
+      'The instrumentation key is unknown. Check its spelling, and that it belongs to this environment.',
     );
   }
   if (key.revoked) throw new SporError('key_revoked', `Key ${key.keyId} was revoked. Use its successor.`);
@@ -44,14 +44,14 @@ function checkOrigin(key: Key, origin: string | undefined): void {
     if (origin === undefined) return;
     throw new SporError(
       'kind_not_allowed',
-      `Key ${key.keyId} is a server key, sent from a page at ${origin}. Use a browser key in pages, and revoke this one: it is public now.`,
+      `Key ${key.keyId} is a server key, but a page at ${origin} sent it. Use a browser key in pages. Revoke this key: it is public now.`,
     );
   }
   if (!key.origins || (origin !== undefined && key.origins.has(origin.toLowerCase()))) return;
   throw new SporError(
     'origin_not_allowed',
     origin === undefined
-      ? `Key ${key.keyId} is for pages at listed origins only, and the request names none. Use a server key outside browsers.`
+      ? `Key ${key.keyId} is only for pages at listed origins, but the request names no origin. Use a server key outside browsers.`
       : `Origin ${origin} is not on the list of key ${key.keyId}. Add it to the key, or use another key.`,
   );
 }

@@ -80,7 +80,7 @@ export class Keyring {
       !isId(segmentId) ||
       !known
     ) {
-      this.#log.error({ keyId: keyId(hash) }, 'a key record has an invalid tenant, segment or kind and is refused');
+      this.#log.error({ keyId: keyId(hash) }, 'a key record has an invalid tenant, segment or kind and is rejected');
       return 'unusable';
     }
     const shard = shardOf(tenantId, this.#shards);

@@ -93,7 +93,7 @@ export class GroupCommit {
       );
     }
     if (!this.#budget.take(measured.bytes)) {
-      throw new SporError('overloaded', 'Too much is waiting to be written. Send again later.', {
+      throw new SporError('overloaded', 'Too many writes wait for the stream. Send again later.', {
         retryAfterSeconds: RETRY_AFTER_SECONDS,
       });
     }

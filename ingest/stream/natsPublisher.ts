@@ -185,7 +185,7 @@ export class NatsPublisher implements Publisher {
     this.#batches.delete(token);
     const { stream = '', seq = 0, count, error } = message.data.length === 0 ? {} : message.json<PubAck>();
     if (error || count !== batch.length) {
-      this.#log.write('debug', { code: error?.err_code, reason: error?.description }, 'an atomic batch was refused');
+      this.#log.write('debug', { code: error?.err_code, reason: error?.description }, 'an atomic batch was rejected');
       for (const pending of batch) if (this.#pending.has(pending.token)) this.#send(pending);
       return;
     }
@@ -210,8 +210,8 @@ export class NatsPublisher implements Publisher {
     }
     const full = error.err_code === STREAM_FULL;
     const facts = { shard: pending.outgoing.shard, code: error.err_code, reason: error.description };
-    this.#log.write('error', facts, full ? STREAM_IS_FULL : 'a stream refused a message');
-    this.#failed(pending, full ? 'it is full' : 'it refused the write');
+    this.#log.write('error', facts, full ? STREAM_IS_FULL : 'a stream rejected a message');
+    this.#failed(pending, full ? 'it is full' : 'it rejected the write');
   }
 
   #failed(pending: Pending, failed: string): void {

@@ -148,7 +148,7 @@ export class ShardStreams {
   #know(stream: ShardStream, { created, config }: StreamInfo): void {
     if (stream.created !== created) {
       if (stream.created !== '') {
-        this.#log.warn({ stream: stream.config.name, created }, 'an event stream was deleted and created anew');
+        this.#log.warn({ stream: stream.config.name, created }, 'an event stream was deleted and created again');
       }
       stream.lastSequence = 0;
       stream.created = created;

@@ -76,7 +76,7 @@ export function checkReadable(protocol: Protocol, table: string): void {
   if (protocol.minReaderVersion <= READER_VERSION) return;
   throw new LakeError(
     'table_unsupported',
-    `${table} asks for Delta reader version ${protocol.minReaderVersion}; this Spor reads version ${READER_VERSION}. ` +
+    `${table} needs Delta reader version ${protocol.minReaderVersion}; this Spor reads version ${READER_VERSION}. ` +
       'Another tool has upgraded the table: restore it, or use a newer Spor',
   );
 }
@@ -192,11 +192,14 @@ export function readAction(value: unknown, where: string): Action | undefined {
 /** The decoded path of an add or remove. */
 function filePath(action: Record<string, unknown>, where: string): string {
   if (isObject(action.deletionVector)) {
-    throw new LakeError('table_unsupported', `${where} uses deletion vectors, which this Spor does not read`);
+    throw new LakeError(
+      'table_unsupported',
+      `${where} uses deletion vectors, which this version of Spor does not read`,
+    );
   }
   const path = action.path as string;
   if (/^[a-z][a-z0-9+.-]*:|^\//i.test(path)) {
-    throw new LakeError('table_unsupported', `${where} names a file outside of the table: ${path}`);
+    throw new LakeError('table_unsupported', `${where} names a file outside the table: ${path}`);
   }
   try {
     return decodeURIComponent(path);

@@ -57,7 +57,7 @@ export async function listChanges(
     return { url, since: null, version: newest, more: false, commits };
   }
   if (since > newest) {
-    throw new LakeError('changes_unknown', `${root} has no version ${since} yet, the newest is ${newest}.`);
+    throw new LakeError('changes_unknown', `${root} has no version ${since} yet. The newest is ${newest}.`);
   }
   const upTo = Math.min(newest, since + COMMITS_AT_ONCE);
   const commits: ListedChanges['commits'] = [];

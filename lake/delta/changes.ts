@@ -65,7 +65,7 @@ function gone(root: string, after: number, oldest?: number): LakeError {
   const begins = oldest === undefined ? '' : `, its log begins with version ${oldest}`;
   return new LakeError(
     'changes_gone',
-    `The changes of ${root} after version ${after} are no longer known${begins}. ` +
-      'List all of its files (leave "since" out), replace what you have by them, and go on from the version told there.',
+    `The changes of ${root} after version ${after} are no longer in the log${begins}. ` +
+      'List all of its files (omit "since"), replace your data by them, and continue from the version in that answer.',
   );
 }

@@ -82,9 +82,13 @@ export async function readVersion(
   const checkpoint = listed.checkpoints.findLast((known) => known <= version);
   const entries = listed.entries.filter((known) => known > (checkpoint ?? -1) && known <= version);
   const gone = (cause?: unknown): LakeError =>
-    new LakeError('version_gone', `Version ${version} of ${root} can no longer be read: its log has been cleaned.`, {
-      cause,
-    });
+    new LakeError(
+      'version_gone',
+      `Version ${version} of ${root} can no longer be read, because its log entries were deleted.`,
+      {
+        cause,
+      },
+    );
   if (entries.length !== version - (checkpoint ?? -1)) throw gone();
   try {
     return await read(storage, root, { base: NO_TABLE, plan: { checkpoint, entries }, checkpoints });

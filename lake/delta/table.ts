@@ -267,13 +267,9 @@ class DeltaTable implements Table {
       if (created) await this.#reread();
       else await this.snapshot();
     }
-    throw new LakeError(
-      'storage_unavailable',
-      `${this.spec.root}: ${MAX_TRIES} commits in a row lost the race for a version`,
-      {
-        retryAfterSeconds: 5,
-      },
-    );
+    throw new LakeError('storage_unavailable', `${this.spec.root}: ${MAX_TRIES} commits in a row conflicted`, {
+      retryAfterSeconds: 5,
+    });
   }
 
   /** A conflict counts only on the newest version: the caller may have learned of a commit before this instance did. */

@@ -110,7 +110,7 @@ class FileCache implements LocalFiles {
     try {
       const found = await this.#storage.download(path, partial);
       if (!found)
-        throw new LakeError('table_corrupt', `${this.#storage.url}: ${path} is in the log and not in the store`);
+        throw new LakeError('table_corrupt', `${this.#storage.url}: ${path} is in the log but not in the store`);
       const stats = await stat(partial);
       if (stats.size !== size) {
         throw new LakeError(

@@ -27,6 +27,6 @@ export function lakeFolderFiles(storage: Storage): LocalFiles {
 
 function localPath(storage: Storage, path: string): string {
   const local = storage.localPath(path);
-  if (local === undefined) throw new LakeError('internal', `${storage.url} is not a folder: its files need a cache`);
+  if (local === undefined) throw new LakeError('internal', `${storage.url} is not a folder, so its files need a cache`);
   return local;
 }

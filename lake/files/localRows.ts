@@ -20,7 +20,7 @@ export async function localFile(storage: Storage, path: string, folder: string):
   if (local !== undefined) return { file: local, release: () => Promise.resolve() };
   const file = join(folder, `${randomUUID()}.parquet`);
   if (!(await storage.download(path, file))) {
-    throw new LakeError('table_corrupt', `${path} is in the table and not in the storage`);
+    throw new LakeError('table_corrupt', `${path} is in the table but not in the storage`);
   }
   return { file, release: () => rm(file, { force: true }) };
 }

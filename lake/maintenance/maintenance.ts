@@ -189,7 +189,7 @@ class TableMaintenance implements Maintenance {
           throw error;
         },
       );
-      if (expired > 0) log.info({ root: one.spec.root, files: expired, days }, 'days whose time is over were removed');
+      if (expired > 0) log.info({ root: one.spec.root, files: expired, days }, 'expired days were removed');
       files += expired;
     }
     this.#counters.expired.inc({ table: name }, files);

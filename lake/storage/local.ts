@@ -72,7 +72,7 @@ class LocalStorage implements Storage {
       });
     }
     if (!created && !(await sameContent(localFile, target))) {
-      throw new LakeError('storage_object_exists', `${path} exists already with other content and is not overwritten`);
+      throw new LakeError('storage_object_exists', `${path} already exists with other content and is not overwritten`);
     }
   }
 

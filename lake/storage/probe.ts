@@ -42,5 +42,5 @@ async function listed(storage: Storage, path: string): Promise<boolean> {
 }
 
 function unfit(storage: Storage, property: string): LakeError {
-  return new LakeError('storage_unfit', `${storage.url} cannot hold a lake. It lacks ${property}`);
+  return new LakeError('storage_unfit', `${storage.url} cannot hold a lake. It does not have ${property}`);
 }

@@ -123,7 +123,7 @@ class S3Storage implements Storage {
     const isOurs = async (): Promise<boolean> => this.#sameContent(path, localFile, size);
     const created = await this.#create(path, size, { body: () => buffered ?? createReadStream(localFile), isOurs });
     if (!created && !(await isOurs())) {
-      throw new LakeError('storage_object_exists', `${path} exists already with other content and is not overwritten`);
+      throw new LakeError('storage_object_exists', `${path} already exists with other content and is not overwritten`);
     }
   }
 

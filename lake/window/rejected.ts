@@ -3,7 +3,7 @@ import type { RejectedEvent } from '../../schemas/envelope.ts';
 /** Codes of quarantine rows that the processor makes itself. */
 export const PROCESSOR_CODES = {
   message_malformed: 'The stream message is not in the form the receiver writes; it is kept whole.',
-  event_unreadable: 'The event was accepted and cannot be turned into a row.',
+  event_unreadable: 'The event was accepted but cannot be turned into a row.',
   schema_unknown: 'The event has a type or schema version that the processor does not know. Upgrade it, then redrive.',
 } as const;
 

@@ -36,7 +36,7 @@ export async function keepHouse(context: ShardContext, options: HousekeepingOpti
       }
     } catch (error) {
       if (error instanceof StreamChanged) return onChanged(error);
-      log.warn({ err: error }, 'looking after the stream failed and will be tried again');
+      log.warn({ err: error }, 'stream maintenance failed, trying again');
     }
     await delay(EVERY_MS, signal);
   }

@@ -109,7 +109,7 @@ export class Keeper {
         this.#failing = undefined;
       } catch (error) {
         this.#failing = `shard leases: ${(error as Error).message}`;
-        this.#options.log.warn({ err: error }, 'leases cannot be looked after now');
+        this.#options.log.warn({ err: error }, 'leases cannot be read now');
       }
       const woken = new Promise<void>((resolve) => (this.#wake = resolve));
       await Promise.race([woken, delay(this.#options.leaseMs / 12, this.#stopped.signal)]);
@@ -177,18 +177,18 @@ export class Keeper {
     const { shard } = lease;
     try {
       await work.run();
-      log.info({ shard }, 'gave the shard back');
+      log.info({ shard }, 'released the shard');
     } catch (error) {
       this.#coolUntil.set(shard, performance.now() + COOL_DOWN_MS);
       onLost(shard);
       if (!(error instanceof LostShard || error instanceof TxnConflict))
         this.#failed.set(shard, (error as Error).message);
-      log.warn({ err: error, shard }, 'the work on a shard ended and begins anew with whoever takes it next');
+      log.warn({ err: error, shard }, 'the work on a shard ended, its next owner starts it again');
     }
     try {
       await leases.release(lease);
     } catch (error) {
-      log.warn({ err: error, shard }, 'a lease could not be given back and will run out');
+      log.warn({ err: error, shard }, 'a lease could not be released and will expire');
     }
     this.#held.delete(shard);
   }

@@ -34,7 +34,7 @@ export async function takeOver(context: ShardContext, lease: Lease, steps: Steps
       Promise.all(intents.left.map((intent) => recover(intent, { storage, tables, epoch }))),
     );
     await steps.persist('recording the clean-up', () => intents.recovered(left));
-    log.info({ owners: left.length }, 'cleaned up after the owner before');
+    log.info({ owners: left.length }, 'cleaned up after the previous owner');
   }
   const floor = await steps.persist('reading the floor', () => progress.floor(shard, stream.created));
   checkFloor(stream, floor, log);
@@ -46,7 +46,7 @@ function checkFloor({ name, info: { state } }: OwnedStream, floor: number, log: 
   if (state.last_seq < floor) {
     throw new Error(
       `${name} ends at ${state.last_seq} and was committed up to ${floor}: its store was set back. ` +
-        'Delete the stream, so that it begins anew with an identity of its own',
+        'Delete the stream, so that it begins again with its own identity',
     );
   }
   if (state.first_seq > floor + 1 && floor > 0) {

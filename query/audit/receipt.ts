@@ -89,7 +89,7 @@ export async function findReceipt(
   if (!receipt) {
     throw new LakeError(
       'receipt_malformed',
-      `${JSON.stringify(id.slice(0, 80))} is not a receipt: they look like mgq3x0ab-2-1z-0.`,
+      `${JSON.stringify(id.slice(0, 80))} is not a receipt. Receipts look like mgq3x0ab-2-1z-0.`,
     );
   }
   const { tenantId, segmentIds } = reader;
@@ -110,7 +110,7 @@ export async function findReceipt(
 function unknown(id: string): LakeError {
   return new LakeError(
     'receipt_unknown',
-    `Receipt ${id} is not known for this tenant: it is another tenant's or environment's, or so old that nothing is left of it.`,
+    `Receipt ${id} is unknown for this tenant. It is from another tenant or environment, or too old.`,
   );
 }
 

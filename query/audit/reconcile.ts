@@ -275,35 +275,35 @@ async function findDifferences(
 /** A batch's row of selectDifferences in words; it may have several faults. */
 function differencesOf(row: SqlRow): Difference[] {
   const count = (name: string): number => Number(row[name]);
-  const found = `${count('accepted')} accepted, ${count('n')} rows, ${count('duplicate')} duplicate, ${count('aside')} set aside, ${count('erased')} erased`;
+  const found = `${count('accepted')} accepted, ${count('n')} rows, ${count('duplicate')} duplicate, ${count('aside')} unstorable, ${count('erased')} erased`;
   const at = { date: String(row.day), receiptId: String(row.r) };
   const differences: Difference[] = [];
   const add = (kind: Difference['kind'], table: TableName, events: number, message: string): void => {
     if (events > 0) differences.push({ ...at, kind, table, events, message });
   };
   add('doubled', 'events', count('doubled'), `events are in several rows: ${found}`);
-  add('missing', 'events', count('lacking'), `accepted events are in no row: ${found}`);
+  add('missing', 'events', count('lacking'), `accepted events are missing: ${found}`);
   add(
     'unexpected',
     'events',
     -count('lacking'),
     row.held ? `more rows than events: ${found}` : 'the stream has no such batch',
   );
-  const refused = `${count('refused')} refused, ${count('q')} rows`;
-  add('missing', 'quarantine', count('refused_lacking'), `refused events are in no row: ${refused}`);
-  add('unexpected', 'quarantine', -count('refused_lacking'), `more rows than refused events: ${refused}`);
+  const refused = `${count('refused')} rejected, ${count('q')} rows`;
+  add('missing', 'quarantine', count('refused_lacking'), `rejected events are missing: ${refused}`);
+  add('unexpected', 'quarantine', -count('refused_lacking'), `more rows than rejected events: ${refused}`);
   return differences;
 }
 
 function commitDifference(row: SqlRow): Difference {
   const expected = Number(row.expected);
   const found = Number(row.found);
-  const gaps = typeof row.gaps === 'string' ? `; receipts with gaps: ${row.gaps}` : '; whole batches are concerned';
+  const gaps = typeof row.gaps === 'string' ? `; receipts with gaps: ${row.gaps}` : '; whole batches are affected';
   return {
     date: String(row.day),
     kind: 'commit',
     table: 'events',
     events: Math.abs(expected - found),
-    message: `version ${String(row.version)}, of messages ${String(row.first)} to ${String(row.last)}, brought ${expected} rows and ${found} are there${gaps}`,
+    message: `version ${String(row.version)}, of messages ${String(row.first)} to ${String(row.last)}, wrote ${expected} rows, of which ${found} are stored${gaps}`,
   };
 }

@@ -17,7 +17,7 @@ export function reportQuery(
   if (request.segment !== undefined && segmentIds.length > 0 && !segmentIds.includes(request.segment)) {
     throw new LakeError(
       'report_parameter',
-      `segment ${request.segment} is not one this token reads: ${segmentIds.join(', ')}`,
+      `segment ${request.segment} is not readable with this token, which reads ${segmentIds.join(', ')}`,
     );
   }
   return { tenantId, segmentIds, sql, report: { values, types }, ...dates };

@@ -55,7 +55,7 @@ export async function resolve(
     return { snapshots: await newest(needed), liveness: 'committed' };
   if (snapshot === 'live' || (live && !live.failing)) {
     try {
-      if (!live) throw new LakeError('tail_unavailable', 'There is no stream server to ask here.');
+      if (!live) throw new LakeError('tail_unavailable', 'This server has no stream server to ask.');
       // Resends are told from the events table, whatever is asked about.
       const view = await live.view(request.tenantId, () => newest([...new Set<TableName>(['events', ...needed])]));
       return { ...view, liveness: view.tail.cut ? 'cut' : 'live' };

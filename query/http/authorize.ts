@@ -34,7 +34,7 @@ export function authenticate(tokens: SecretWatch<TokenRecord>, header: string | 
   if (!record || (record.role !== 'operator' && !hasSafeIds(record))) {
     throw new LakeError(
       'token_unknown',
-      'The read token is not known here. Check it for typing errors, and that it belongs to this environment.',
+      'The read token is unknown. Check its spelling, and that it belongs to this environment.',
     );
   }
   const tokenId = keyId(hash);
@@ -57,7 +57,7 @@ export function readerOf(identity: Identity, tenantHeader: string | undefined): 
   }
   const { tokenId, tenantId, segmentIds } = identity;
   if (tenantHeader !== undefined && tenantHeader !== tenantId)
-    throw new LakeError('tenant_forbidden', `Token ${tokenId} reads ${tenantId} only. Leave X-Spor-Tenant out.`);
+    throw new LakeError('tenant_forbidden', `Token ${tokenId} reads only ${tenantId}. Omit X-Spor-Tenant.`);
   return { tokenId, tenantId, segmentIds };
 }
 

@@ -150,9 +150,9 @@ function addressOf({ url = '/' }: IncomingMessage): { pathname: string; searchPa
 
 /** @throws LakeError not_found, method_not_allowed */
 function matchOf(matches: Matches, method: string): Match {
-  if (matches.size === 0) throw new LakeError('not_found', 'There is nothing at this address. Try POST /api/query.');
+  if (matches.size === 0) throw new LakeError('not_found', 'No route has this address. Try POST /api/query.');
   const match = matches.get(method === 'HEAD' ? 'GET' : method);
-  if (!match) throw new LakeError('method_not_allowed', `This address takes ${allowed(matches)} only.`);
+  if (!match) throw new LakeError('method_not_allowed', `This address takes only ${allowed(matches)}.`);
   return match;
 }
 

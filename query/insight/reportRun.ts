@@ -52,7 +52,7 @@ export function bindReport(request: ReportRequest, registry: Registry = createRe
   if (from >= to) {
     throw new LakeError(
       'report_parameter',
-      `from ${request.from} is not before to ${request.to}, which is excluded: for one day, to is the day after`,
+      `from ${request.from} is not before to ${request.to}, which is excluded. For one day, set to to the day after`,
     );
   }
   const sql = renderReport(report, registry);
@@ -111,14 +111,14 @@ function moment(name: string, text: string): number {
   if (Number.isFinite(at) && isDate(text.slice(0, 10))) return at;
   throw new LakeError(
     'report_parameter',
-    `${name} ${JSON.stringify(text)} is no date: write 2026-11-23 (UTC) or a time with its zone, 2026-11-23T10:00:00Z`,
+    `${name} ${JSON.stringify(text)} is not a date: write 2026-11-23 (UTC) or a time with its zone, 2026-11-23T10:00:00Z`,
   );
 }
 
 function segmentValue(report: Report, segment: string | undefined): string | null {
   if (segment === undefined) return null;
   if (report.segment === undefined) {
-    throw new LakeError('report_parameter', `${report.name} is of the whole tenant: leave segment out`);
+    throw new LakeError('report_parameter', `${report.name} covers the whole tenant: omit segment`);
   }
   if (isId(segment)) return segment;
   throw new LakeError('report_parameter', `segment ${JSON.stringify(segment)} is not the id of a segment`);
@@ -130,7 +130,7 @@ function parameterValues(report: Report, given: NonNullable<ReportRequest['param
     const names = report.parameters.map(({ name }) => name).join(', ');
     throw new LakeError(
       'report_parameter',
-      `${report.name} has no parameter ${JSON.stringify(unknown)}: it has ${names || 'none'}`,
+      `${report.name} has no parameter ${JSON.stringify(unknown)}. Its parameters: ${names || 'none'}`,
     );
   }
   return Object.fromEntries(report.parameters.map((parameter) => [parameter.name, numberValue(parameter, given)]));

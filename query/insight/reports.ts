@@ -109,7 +109,7 @@ function describe({ name, summary, details }: SqlFile): Report {
   const fields = readFields(details);
   const text = (key: string): string => fields.get(key)?.join(' ').replaceAll(/\s+/g, ' ').trim() ?? '';
   const required = (key: string): string => {
-    if (text(key) === '') throw new Error(`reports/${name}.sql: its comment lacks "${key}:"`);
+    if (text(key) === '') throw new Error(`reports/${name}.sql: its comment has no "${key}:"`);
     return text(key);
   };
   return {

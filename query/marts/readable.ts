@@ -27,7 +27,7 @@ export function readableSpec(
   if (segmentIds.length > 0) {
     throw new LakeError(
       'changes_parameter',
-      `${name} is of the whole tenant, and this token reads ${segmentIds.join(', ')} only.`,
+      `${name} covers the whole tenant, but this token reads only ${segmentIds.join(', ')}.`,
     );
   }
   return martSpec(mart, tenantId);

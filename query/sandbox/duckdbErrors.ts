@@ -28,19 +28,16 @@ export function classify(error: unknown): LakeError {
   const message = error instanceof Error ? error.message : String(error);
   const kind = /^([A-Za-z ]+?) Error:/.exec(message)?.[1] ?? '';
   const code = KINDS[kind];
-  if (code === undefined)
-    return new LakeError('internal', 'The query failed for a reason inside of the server.', { cause: error });
+  if (code === undefined) return new LakeError('internal', 'The query failed inside the server.', { cause: error });
   if (code === 'query_out_of_memory') {
     return new LakeError(code, 'The query needs more memory than allowed. Narrow it, or aggregate in steps.', {
       cause: error,
     });
   }
   if (code === 'sql_forbidden') {
-    return new LakeError(
-      code,
-      'The query reaches for a file, a setting or an extension. Query the views, such as events.',
-      { cause: error },
-    );
+    return new LakeError(code, 'The query uses a file, a setting or an extension. Query the views, such as events.', {
+      cause: error,
+    });
   }
   return new LakeError(code, message.trim(), { cause: error });
 }

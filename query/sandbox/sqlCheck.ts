@@ -128,6 +128,6 @@ function refuseUnless(allowed: boolean, name: string): void {
   if (allowed) return;
   throw new LakeError(
     'sql_forbidden',
-    `The function ${name.slice(0, 80)} may not be used here: query the views, such as events.`,
+    `The function ${name.slice(0, 80)} is not allowed: query the views, such as events.`,
   );
 }

@@ -161,7 +161,7 @@ export class LiveTail {
     for (const [index, [tenantId, { usedAt }]] of byUse.entries()) {
       if (index < MOST_TENANTS && now - usedAt < IDLE_MS) continue;
       this.#evict(tenantId).catch((error: unknown) => {
-        this.#options.log.warn({ err: error, tenantId }, 'a live tail could not be let go');
+        this.#options.log.warn({ err: error, tenantId }, 'a live tail could not be released');
       });
     }
   }

@@ -91,7 +91,7 @@ describe.skipIf(!executable)(`the console in Chromium${executable ? '' : ` (skip
     await page.goto(stack.stack.queryUrl); // leads to the console
     await page.getByLabel('Token').fill('rt_nonsense');
     await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.getByText('The read token is not known here').waitFor();
+    await page.getByText('The read token is unknown').waitFor();
     expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
     expect(complaints.filter((text) => !text.includes('401'))).toEqual([]); // the browser's own note of the answer
   });

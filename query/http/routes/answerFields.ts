@@ -42,7 +42,7 @@ export function acceptedFormat(header: string | undefined): AnswerFormat {
     if (format) return format;
   }
   const types = [...BY_TYPE.keys()].join(', ');
-  throw new LakeError('format_not_acceptable', `Accept is "${(header ?? '').slice(0, 80)}"; known are ${types}.`);
+  throw new LakeError('format_not_acceptable', `Accept is "${(header ?? '').slice(0, 80)}"; use one of ${types}.`);
 }
 
 /**
@@ -57,6 +57,6 @@ export function checkAsOf(snapshot: unknown, version: unknown, wrong: WrongField
   const number = typeof version === 'string' && /^\d{1,15}$/.test(version) ? Number(version) : version;
   if (!Number.isSafeInteger(number) || (number as number) < 0)
     throw new LakeError(wrong, '"version" must be a whole number from 0.');
-  if (known === 'live') throw new LakeError(wrong, '"version" is a committed version: leave "snapshot" out.');
+  if (known === 'live') throw new LakeError(wrong, '"version" is a committed version: omit "snapshot".');
   return { version: number as number };
 }

@@ -32,6 +32,9 @@ function sinceOf(text: string | null): number | undefined {
   if (text === null) return undefined;
   const version = /^(-1|\d{1,15})$/.test(text) ? Number(text) : NaN;
   if (Number.isNaN(version))
-    throw new LakeError('changes_parameter', `since is a version of the table, such as 17; -1 is before the first.`);
+    throw new LakeError(
+      'changes_parameter',
+      `since must be a version of the table, such as 17, or -1 for before the first.`,
+    );
   return version;
 }

@@ -144,7 +144,7 @@ export class WorkerPool implements Executor {
       return new LakeError('query_out_of_memory', TOO_MUCH_MEMORY);
     }
     this.#log.error({ code, signal }, 'the process of a query has crashed');
-    return new LakeError('query_crashed', 'The query ended its process. Others were not affected.');
+    return new LakeError('query_crashed', 'The query crashed its process. No other query was affected.');
   }
 
   #putBack(worker: Worker): void {

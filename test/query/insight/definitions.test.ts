@@ -66,7 +66,7 @@ describe('reports', () => {
     ['a time without zone', { from: '2026-11-02T10:00:00' }, 'is no date'],
     ['SQL for a date', { from: "2026-11-02' OR 1=1" }, 'is no date'],
     ['SQL for a segment', { segment: "web' OR 'a'='a" }, 'is not the id of a segment'],
-    ['a segment where none is taken', { name: 'identity_map', segment: 'web' }, 'leave segment out'],
+    ['a segment where none is taken', { name: 'identity_map', segment: 'web' }, 'omit segment'],
     ['an unknown parameter', { parameters: { half_life_days: 1 } }, 'it has limit'],
     ['SQL for a number', { parameters: { limit: '1; DROP TABLE events_all' } }, 'whole number above 0'],
     ['a broken number', { parameters: { limit: 1.5 } }, 'whole number above 0'],
