@@ -97,7 +97,7 @@ function stateOf({ receiptId, index }: Pick<QuarantinedRow, 'receiptId' | 'index
     index === null
       ? [...redriven].some((place) => place.startsWith(`${receiptId}/`))
       : redriven.has(`${receiptId}/${index}`);
-  return isRedriven ? 'redriven' : 'rejected';
+  return isRedriven ? 'redriven' : 'refused';
 }
 
 function nothing({ out }: Context, { tenant }: FilterValues): number {

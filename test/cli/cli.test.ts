@@ -97,7 +97,7 @@ describe('spor', () => {
       [['sql', '--tenant', 'a'], '<sql> is missing'],
       [
         ['sql', '--tenant', 'a', '--format', 'xml', 'select 1'],
-        '--format xml is none of table, json, ndjson, csv, parquet',
+        '--format xml is not one of table, json, ndjson, csv, parquet',
       ],
       [['sql', '--tenant', 'a', '--from', '2026-02-30', 'select 1'], '--from 2026-02-30 is not a date'],
       [['sql', '--tenant', 'a', 'select', '1'], '"1" is not expected'],
@@ -303,10 +303,7 @@ describe('spor tokens', () => {
     expect(made).toMatchObject({ token: expect.stringMatching(/^ot_[\w-]{27}$/) as string, role: 'operator' });
     expect(made.tenantId).toBeUndefined();
     const both = await spor('tokens', 'create', '--operator', '--tenant', 'demo-shop');
-    expect([both.code, both.stderr]).toEqual([
-      2,
-      expect.stringContaining('omit --tenant and --segment') as string,
-    ]);
+    expect([both.code, both.stderr]).toEqual([2, expect.stringContaining('omit --tenant and --segment') as string]);
   });
 });
 

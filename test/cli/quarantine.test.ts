@@ -184,7 +184,7 @@ describe('spor quarantine', () => {
     expect(messages).toMatch(/send its events again with a key/);
     expect(await bench.rows('events', 'bodies')).toHaveLength(1);
     const nobody = await spor('redrive', '--tenant', 'spor-unattributed');
-    expect([nobody.code, nobody.stderr]).toEqual([2, expect.stringContaining('name no tenant') as string]);
+    expect([nobody.code, nobody.stderr]).toEqual([2, expect.stringContaining('without a tenant') as string]);
   });
 
   it('brings in nobody who is erased, and what it brings in adds up', async () => {
@@ -227,7 +227,7 @@ describe('spor quarantine', () => {
   it('refuses a fix that is none', async () => {
     const wrong: [string, RegExp][] = [
       ['{"op":"remove"}', /a JSON Patch \(RFC 6902\) is a list/],
-      ['[{"op":"delete","path":"/x"}]', /"delete"; known are add/],
+      ['[{"op":"delete","path":"/x"}]', /"delete"; use one of add/],
       ['[{"op":"add","path":"/x"}]', /has no "value"/],
       ['[{"op":"remove","path":"x"}]', /JSON pointer/],
       ['[nonsense', /not JSON/],

@@ -111,7 +111,7 @@ test.each(['before-upload', 'after-upload', 'before-ack'])(
     await bench.settled();
     await expectExact(ids);
     await zombie.kill('SIGCONT');
-    await until(() => /begins anew|released the shard/.test(zombie.log()));
+    await until(() => /starts it again|released the shard/.test(zombie.log()));
     for (const [tenant, set] of await publishLoad(['tenant-a', 'tenant-e'], 3))
       for (const id of set) ids.get(tenant)!.add(id);
     await bench.settled();
