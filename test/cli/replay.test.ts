@@ -135,7 +135,7 @@ describe('spor replay', () => {
     const refused = await spor(['--tenant', TENANT, ...DATES]);
     expect([refused.code, refused.stderr]).toEqual([
       1,
-      expect.stringMatching(/1 rows are in the lake and not/) as string,
+      expect.stringMatching(/1 rows of the lake cannot be rebuilt/) as string,
     ]);
     expect(await bench.rows('events', TENANT, KEYS, 'event_id')).not.toEqual([]);
     expect((await replay('--accept-loss')).swapped).toBeDefined();

@@ -75,7 +75,7 @@ describe('the stack', () => {
     stack = await start({ onCrash: (name, reason) => crashes.push([name, reason]) });
     process.kill(pidOf(stack, 'ingest')!, 'SIGKILL');
     await until(() => crashes.length > 0);
-    expect(crashes).toEqual([['ingest', expect.stringMatching(/^was killed by SIGKILL\. Its last words/) as string]]);
+    expect(crashes).toEqual([['ingest', expect.stringMatching(/^was killed by SIGKILL\. Its last log lines/) as string]]);
     expect(pidOf(stack, 'ingest')).toBeUndefined();
   });
 
@@ -89,7 +89,7 @@ describe('the stack', () => {
       expect(isAlive(before)).toBe(false);
     }
     await until(async () => (await ready(running.ingestUrl)) && (await ready(running.queryUrl)));
-    expect(lines).toContainEqual('ingest was killed by SIGKILL; starting it again');
+    expect(lines).toContainEqual('ingest was killed by SIGKILL; restarting it');
   });
 });
 

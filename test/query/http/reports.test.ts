@@ -119,7 +119,7 @@ describe('GET /api/reports', () => {
     const refused = await get(`${path}&segment=web`, appToken);
     expect([refused.status, await refused.json()]).toEqual([
       400,
-      { code: 'report_parameter', message: 'segment web is not one this token reads: app' },
+      { code: 'report_parameter', message: 'segment web is not readable with this token, which reads app' },
     ]);
   });
 
