@@ -92,7 +92,7 @@ test('a stopped owner that wakes after another took over changes nothing', async
   await expectExact(ids);
   await zombie.kill('SIGCONT');
   // It finds its leases gone, gives up, and shares the work again; what it had read must not be stored again.
-  await until(() => zombie.log().includes('begins anew'));
+  await until(() => zombie.log().includes('starts it again'));
   const more = await publishLoad(TENANTS, 5);
   for (const [tenant, set] of more) for (const id of set) ids.get(tenant)!.add(id);
   await bench.settled();

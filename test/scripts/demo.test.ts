@@ -101,7 +101,7 @@ describe('npm run demo', () => {
 
   it('stops everything when interrupted', async () => {
     const { code, stderr } = await watched((line, child) => {
-      if (line.startsWith('playing')) child.kill('SIGINT');
+      if (line.startsWith('simulating')) child.kill('SIGINT');
     });
     expect([code, stderr.includes('interrupted')]).toEqual([130, true]);
     const pids = pidsOf({ stderr });

@@ -40,7 +40,7 @@ describe('where tables and files lie', () => {
 
   test('columns come with their descriptions', () => {
     const { columns, partitionColumns } = tableSpec('events', 'demo-shop', REGISTRY);
-    expect(columns.find(({ name }) => name === 'event_time')?.description).toContain('happened');
+    expect(columns.find(({ name }) => name === 'event_time')?.description).toContain('Time of the event');
     expect(partitionColumns).toEqual(['segment', 'date']);
     expect(tableSpec('quarantine', 'demo-shop', REGISTRY).columns.map(({ name }) => name)).toContain('raw');
   });
