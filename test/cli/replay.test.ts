@@ -182,7 +182,10 @@ describe('spor replay', () => {
     const erased = await run(['erase', '--user', person.userId, '--by', 'the tests']);
     expect(erased.code, erased.stderr).toBe(0);
     const undo = await run(['replay', 'undo', '--id', first.swapped!.id]);
-    expect([undo.code, undo.stderr]).toEqual([1, expect.stringMatching(/nothing to undo: replays before an erasure/) as string]);
+    expect([undo.code, undo.stderr]).toEqual([
+      1,
+      expect.stringMatching(/nothing to undo: replays before an erasure/) as string,
+    ]);
 
     const { partitions } = await replayed();
     expect(

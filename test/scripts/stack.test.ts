@@ -75,7 +75,9 @@ describe('the stack', () => {
     stack = await start({ onCrash: (name, reason) => crashes.push([name, reason]) });
     process.kill(pidOf(stack, 'ingest')!, 'SIGKILL');
     await until(() => crashes.length > 0);
-    expect(crashes).toEqual([['ingest', expect.stringMatching(/^was killed by SIGKILL\. Its last log lines/) as string]]);
+    expect(crashes).toEqual([
+      ['ingest', expect.stringMatching(/^was killed by SIGKILL\. Its last log lines/) as string],
+    ]);
     expect(pidOf(stack, 'ingest')).toBeUndefined();
   });
 

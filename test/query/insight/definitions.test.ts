@@ -67,7 +67,7 @@ describe('reports', () => {
     ['SQL for a date', { from: "2026-11-02' OR 1=1" }, 'is not a date'],
     ['SQL for a segment', { segment: "web' OR 'a'='a" }, 'is not the id of a segment'],
     ['a segment where none is taken', { name: 'identity_map', segment: 'web' }, 'omit segment'],
-    ['an unknown parameter', { parameters: { half_life_days: 1 } }, 'it has limit'],
+    ['an unknown parameter', { parameters: { half_life_days: 1 } }, 'Its parameters: limit'],
     ['SQL for a number', { parameters: { limit: '1; DROP TABLE events_all' } }, 'whole number above 0'],
     ['a broken number', { parameters: { limit: 1.5 } }, 'whole number above 0'],
     ['zero', { parameters: { limit: 0 } }, 'whole number above 0'],
