@@ -8,12 +8,12 @@ const VERDICT = {
   properties: {
     index: {
       type: ['integer', 'null'],
-      description: "Position in the sender's batch, from 0; null for the body as a whole.",
+      description: "Position in the sender's batch, from 0; null for a whole body.",
     },
-    eventId: { type: 'string', description: "The event's id, where it had one." },
+    eventId: { type: 'string', description: "The event's id, if it had one." },
     code: { type: 'string', description: 'Stable error code.' },
     path: { type: 'string', description: 'JSON pointer to the fault within the event.' },
-    message: { type: 'string', description: 'What is wrong and how to mend it.' },
+    message: { type: 'string', description: 'The fault and how to fix it.' },
   },
 };
 
@@ -22,7 +22,10 @@ const ACCEPTED = {
   required: ['receiptId', 'accepted', 'rejected'],
   properties: {
     receiptId: { type: 'string', description: 'Names the batch; keep it to look the batch up later.' },
-    accepted: { type: 'integer', description: 'How many events are on disk and will be in the lake exactly once.' },
+    accepted: {
+      type: 'integer',
+      description: 'Number of events that are on disk and will be in the lake exactly once.',
+    },
     rejected: { type: 'array', items: { $ref: '#/components/schemas/Verdict' } },
   },
 };
@@ -33,7 +36,7 @@ const DRY_RUN = {
   properties: {
     accepted: { type: 'integer' },
     rejected: { type: 'array', items: { $ref: '#/components/schemas/Verdict' } },
-    rows: { type: 'array', description: 'The row each accepted event would become.', items: { type: 'object' } },
+    rows: { type: 'array', description: 'The row of each accepted event.', items: { type: 'object' } },
   },
 };
 
@@ -42,12 +45,15 @@ const FAILURE = {
   required: ['code', 'message'],
   properties: {
     code: { type: 'string', description: 'Stable error code.' },
-    message: { type: 'string', description: 'What is wrong and what to change.' },
+    message: { type: 'string', description: 'The fault and what to change.' },
     rejected: { type: 'array', items: { $ref: '#/components/schemas/Verdict' } },
   },
 };
 
-const RETRY_AFTER = { description: 'Seconds to wait before sending the same again.', schema: { type: 'integer' } };
+const RETRY_AFTER = {
+  description: 'Seconds to wait before sending the same request again.',
+  schema: { type: 'integer' },
+};
 
 /** The OpenAPI 3.1 document of the Event Receiver, from the event schemas and the error table. */
 export function openApiDocument(registry: Registry, version: string): Record<string, unknown> {
@@ -58,7 +64,7 @@ export function openApiDocument(registry: Registry, version: string): Record<str
     info: {
       title: 'Spor Event Receiver',
       version,
-      description: `Send what shoppers do. A 202 means: on disk, and in the lake exactly once.\n\nLimits: body ${LIMITS.bodyBytes} bytes before and after decompression, ${LIMITS.batchEvents} events a batch, ${LIMITS.eventBytes} bytes an event, at most ${LIMITS.pastDays} days old and ${LIMITS.futureSeconds} seconds ahead.`,
+      description: `Send events of shoppers. A 202 means that the accepted events are on disk and will be in the lake exactly once.\n\nLimits: body ${LIMITS.bodyBytes} bytes before and after decompression, ${LIMITS.batchEvents} events a batch, ${LIMITS.eventBytes} bytes an event, at most ${LIMITS.pastDays} days old and ${LIMITS.futureSeconds} seconds ahead.`,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
@@ -68,14 +74,14 @@ export function openApiDocument(registry: Registry, version: string): Record<str
           operationId: 'sendEvents',
           summary: 'Send a batch of events',
           description:
-            'Each event has its own verdict: one refused event never sinks its batch. Content-Encoding gzip, deflate, br and zstd are understood; text/plain is read as JSON, so that navigator.sendBeacon needs no preflight.',
+            'Each event has its own verdict, so a rejected event does not affect the others. Content-Encoding may be gzip, deflate, br or zstd. text/plain is read as JSON, so that navigator.sendBeacon needs no preflight.',
           security: [{ instrumentationKey: [] }, {}],
           parameters: [
             {
               name: 'dryRun',
               in: 'query',
               description:
-                '1 or true: answer the verdict and the rows, store nothing; a batch without a valid event answers 400 as it would be. 0 or false: as without it. Any other value or spelling is refused.',
+                '1 or true: answer with the verdicts and the rows, and store nothing. The status is the real one: 400 for a batch without a valid event. 0 or false: store the events. Any other value or spelling is rejected.',
               schema: { type: 'string', enum: ['1', 'true', '0', 'false'] },
             },
           ],
@@ -99,7 +105,7 @@ export function openApiDocument(registry: Registry, version: string): Record<str
           },
         },
       },
-      '/healthz': { get: probe('health', 'The process lives') },
+      '/healthz': { get: probe('health', 'The process is alive') },
       '/readyz': { get: { ...probe('ready', 'The receiver can take events'), responses: readyResponses() } },
       '/metrics': { get: probe('metrics', 'Metrics in the Prometheus text format', 'text/plain') },
       '/openapi.json': { get: probe('openapi', 'This document') },
@@ -123,7 +129,7 @@ export function openApiDocument(registry: Registry, version: string): Record<str
             sentAt: {
               type: 'string',
               format: 'date-time',
-              description: "When the batch was sent, by the sender's clock.",
+              description: "Time of sending, by the sender's clock.",
             },
             events: {
               type: 'array',
@@ -179,5 +185,8 @@ function probe(operationId: string, summary: string, type = 'application/json'):
 }
 
 function readyResponses(): Record<string, unknown> {
-  return { 200: { description: 'It can.' }, 503: { description: 'It cannot; the body says why.' } };
+  return {
+    200: { description: 'The receiver takes events.' },
+    503: { description: 'The receiver takes no events; the body has the reason.' },
+  };
 }

@@ -22,8 +22,10 @@ function settingsPage(): string {
 # Settings
 
 Every setting is an environment variable. An empty one counts as absent. A service with invalid settings names all of them and
-ends with status 78. All services also read \`LOG_LEVEL\` (info) and \`SHUTDOWN_SECONDS\` (25). The latter is the longest time from
-SIGTERM to the end.
+ends with status 78.
+
+All services also read \`LOG_LEVEL\` (info) and \`SHUTDOWN_SECONDS\` (25). The latter is the longest time from SIGTERM to the
+end.
 
 ${section('ingest, the Event Receiver', INGEST_SETTINGS)}
 ${section('processor', settings)}

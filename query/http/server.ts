@@ -108,7 +108,7 @@ export async function startQueryServer(options: QueryServerOptions): Promise<Que
     metrics.answered({ route: route?.path ?? 'none', code, seconds: elapsedMs / 1000 });
     const who = { tenantId: reader?.tenantId, tokenId: identity?.tokenId };
     const about = { route: route?.path, ...who, code, elapsedMs: Math.round(elapsedMs) };
-    if (error) log[LAKE_ERRORS[error.code].level]({ ...about, err: error }, 'request refused');
+    if (error) log[LAKE_ERRORS[error.code].level]({ ...about, err: error }, 'request rejected');
     else log[route && route.access !== 'open' ? 'info' : 'debug'](about, 'request answered');
   };
 

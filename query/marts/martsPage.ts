@@ -14,7 +14,7 @@ export function martsPage(marts: readonly Mart[]): string {
 # Marts
 
 Marts are derived tables of a tenant, for services. [service.md](service.md#marts) says how they are refreshed. Types are
-those of the lake: \`string\`, \`long\` (64 bits), \`double\`, \`decimal\` (18,4), \`decimal38\` (38,4), \`boolean\`, \`date\`, \`timestamp\` (UTC).
+those of the lake. A \`long\` has 64 bits. A \`decimal\` is \`DECIMAL(18,4)\`, a \`decimal38\` \`DECIMAL(38,4)\`. A \`timestamp\` is in UTC.
 
 ## Daily
 
