@@ -62,7 +62,10 @@ export const LAKE_ERRORS = {
     404,
     'No batch of this tenant has this receipt. It is from another tenant or environment, or too old.',
   ),
-  tenant_unknown: client(404, 'No tenant with this id has a key, a token or a table. GET /api/session lists the tenants.'),
+  tenant_unknown: client(
+    404,
+    'No tenant with this id has a key, a token or a table. GET /api/session lists the tenants.',
+  ),
   tenant_forbidden: client(403, "The token belongs to another tenant. Omit X-Spor-Tenant, or use that tenant's token."),
   operator_required: client(
     403,
