@@ -54,7 +54,7 @@ export async function writeSection(
     bench,
     `## ${bench}
 
-\`${command}\`, ${new Date().toISOString().slice(0, 10)}: ${on.cpu}, ${on.cores} cores, ${on.memoryGiB} GiB, Node ${on.node}, nats-server ${on.natsServer}.
+\`${command}\` on ${new Date().toISOString().slice(0, 10)}: ${on.cpu} · ${on.cores} cores · ${on.memoryGiB} GiB · Node ${on.node} · nats-server ${on.natsServer}.
 
 | figure | value | reach | measured |
 | --- | --- | --- | --- |
