@@ -63,21 +63,21 @@ export function wantedAnswer(
 /**
  * Asks, and writes the answer where it is wanted. Says on standard error, before the first row, that a limit cut the answer.
  * @param more how to see more rows
- * @param forEyes what a table shows of a row
+ * @param formatForDisplay what a table shows of a row
  * @throws LakeError
  */
-export async function writeAnswer(
+export async function printAnswer(
   context: Context,
   queries: Queries,
   asked: QueryRequest,
   { format, out, version }: Wanted,
-  { more, forEyes = (row) => row }: { more: string; forEyes?: (row: Json[]) => Json[] },
+  { more, formatForDisplay = (row) => row }: { more: string; formatForDisplay?: (row: Json[]) => Json[] },
 ): Promise<Pick<QueryAnswer, 'rowCount' | 'truncated' | 'snapshot'>> {
   const request = { ...asked, asOf: { version } };
   if (format === 'table') {
     const answer = await queries.run(request);
     sayCut(context, answer, more);
-    await write(context, out, [tableOf(answer, forEyes)]);
+    await write(context, out, [tableOf(answer, formatForDisplay)]);
     return answer;
   }
   const answer = await queries.answer({ ...request, format });
@@ -91,9 +91,9 @@ function sayCut(context: Context, { truncated, rowCount }: Pick<QueryAnswer, 'tr
   context.err(`spor: a limit of rows or bytes (LAKE_QUERY_MAX_BYTES) keeps only the first ${rowCount} rows; ${more}\n`);
 }
 
-function tableOf({ columns, rows, rowCount }: QueryAnswer, forEyes: (row: Json[]) => Json[]): string {
+function tableOf({ columns, rows, rowCount }: QueryAnswer, formatForDisplay: (row: Json[]) => Json[]): string {
   const names = columns.map(({ name }) => name);
-  return `${formatTable(names, rows.map(forEyes))}${rowCount} ${rowCount === 1 ? 'row' : 'rows'}\n`;
+  return `${formatTable(names, rows.map(formatForDisplay))}${rowCount} ${rowCount === 1 ? 'row' : 'rows'}\n`;
 }
 
 async function* withLineEnd(pieces: Pieces, end: string): AsyncGenerator<string | Uint8Array> {

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { createRegistry } from '../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
 import { dateRange } from './date.ts';
-import { onLake } from './openLake.ts';
+import { withLake } from './openLake.ts';
 import { requiredId } from './secrets.ts';
 import { requireTenants } from './tenant.ts';
 import { writeWhole } from './wholeFile.ts';
@@ -25,7 +25,7 @@ to update it; your own tables in it stay. Do so before VACUUM_GRACE_HOURS are ov
   --json               the result as JSON
 `;
 
-export const attach = command({
+export const attachCommand = command({
   usage: USAGE,
   options: {
     tenant: { type: 'string' },
@@ -45,7 +45,7 @@ export const attach = command({
     };
     await requireTenants(context, [tenantId]);
     const path = resolve(context.cwd, file);
-    const written = await onLake(context, async ({ storage }) => {
+    const written = await withLake(context, async ({ storage }) => {
       if (kind !== 'sql' && storage.localPath('x') === undefined) {
         throw new UsageError(
           `the lake is in S3, where only a DuckDB with httpfs can create a database: write ${file.replace(/\.\w+$/, '.sql')} ` +

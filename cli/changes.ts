@@ -4,7 +4,7 @@ import { LakeError } from '../lake/errors.ts';
 import { readableSpec } from '../query/marts/readable.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
-import { onLake } from './openLake.ts';
+import { withLake } from './openLake.ts';
 import { requiredId } from './secrets.ts';
 import { requireTenants } from './tenant.ts';
 
@@ -21,14 +21,14 @@ files.
   --json             everything in one line of JSON
 `;
 
-export const changes = command({
+export const changesCommand = command({
   usage: USAGE,
   options: { tenant: { type: 'string' }, since: { type: 'string' }, table: { type: 'string' } },
   async run(values, _, context) {
     const tenantId = requiredId('--tenant', values.tenant);
     const since = values.since === undefined ? undefined : versionOf(values.since);
     await requireTenants(context, [tenantId]);
-    const listed = await onLake(context, async ({ storage }) => {
+    const listed = await withLake(context, async ({ storage }) => {
       try {
         const spec = readableSpec(values.table ?? 'events', { tenantId, segmentIds: [] }, createRegistry());
         return await listChanges(storage, openTable(storage, spec), { since, segmentIds: [] });

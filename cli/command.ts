@@ -11,14 +11,14 @@ export class UsageError extends Error {
 }
 
 /** A server could not be reached: exit code 69. */
-export class Unavailable extends Error {
-  override name = 'Unavailable';
+export class UnavailableError extends Error {
+  override name = 'UnavailableError';
 }
 
 /** The exit code that tells a failure. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError || error instanceof ConfigError) return EXIT.usage;
-  return error instanceof Unavailable ? EXIT.unavailable : EXIT.failed;
+  return error instanceof UnavailableError ? EXIT.unavailable : EXIT.failed;
 }
 
 /** Runs a command as this process: its arguments, its streams, its exit code; what it throws becomes one message. */

@@ -4,7 +4,7 @@ import { martSpecs } from '../query/marts/mart.ts';
 import { openTables } from '../lake/layout/openTables.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
-import { onLake } from './openLake.ts';
+import { withLake } from './openLake.ts';
 import { plainTextFault } from './plainText.ts';
 import { requiredId } from './secrets.ts';
 import { formatTable } from './table.ts';
@@ -15,7 +15,7 @@ const WHERE_MISSING =
   'Check the id; events that are still in the stream are found once they are in the lake ("spor status"). ' +
   '--allow-missing holds the id back from now on all the same';
 
-export const erase = command({
+export const eraseCommand = command({
   usage: `Usage: spor erase --tenant <id> (--user <id> | --anonymous <id>)... [options]
 
 Erases a person: rows of events with that user id or anonymous id, rejected events whose text names it, and rows of marts that
@@ -57,7 +57,7 @@ Exit code 1, and nothing is changed, where the lake has no row of one of the ids
     await requireTenants(context, [tenantId]);
     const registry = createRegistry();
     const { erase: eraseFromLake } = await import('../lake/erasure/erase.ts');
-    const { report, path, linked, missing } = await onLake(context, ({ storage, config, workDir }) =>
+    const { report, path, linked, missing } = await withLake(context, ({ storage, config, workDir }) =>
       eraseFromLake({
         storage,
         tables: openTables(storage, registry),

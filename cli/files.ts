@@ -4,7 +4,7 @@ import { TABLE_NAMES, tableSpec, type TableName } from '../lake/layout/tables.ts
 import { createRegistry } from '../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
 import { dateRange } from './date.ts';
-import { onLake } from './openLake.ts';
+import { withLake } from './openLake.ts';
 import { requiredId } from './secrets.ts';
 import { requireTenants } from './tenant.ts';
 
@@ -23,7 +23,7 @@ replaced files that are not vacuumed yet.
   duckdb -c "select count(*) from read_parquet([$(spor files --tenant shop | sed "s/.*/'&'/" | paste -sd,)])"
 `;
 
-export const files = command({
+export const filesCommand = command({
   usage: USAGE,
   options: {
     tenant: { type: 'string' },
@@ -40,7 +40,7 @@ export const files = command({
       ...dateRange(values),
     };
     await requireTenants(context, [tenantId]);
-    const listed = await onLake(context, async ({ storage }) => {
+    const listed = await withLake(context, async ({ storage }) => {
       const { root, ...spec } = tableSpec(table, tenantId, createRegistry());
       const snapshot = await openTable(storage, { root, ...spec }).snapshot();
       const found = filesInScope(snapshot, scope).map(({ path, size, partitionValues, stats }) => ({

@@ -6,7 +6,7 @@ import { LakeError } from '../lake/errors.ts';
 import type { Queries } from '../query/engine/query.ts';
 import { readConfig } from '../runtime/config.ts';
 import { createRegistry } from '../schemas/registry.ts';
-import { Unavailable, type Context } from './command.ts';
+import { UnavailableError, type Context } from './command.ts';
 import { readEnvironment } from './settings.ts';
 
 /** Unlike the query server's, which serves many people at once. */
@@ -40,7 +40,7 @@ export async function withLakeQueries<T>(
       await queries.close();
     }
   } catch (error) {
-    if (error instanceof LakeError && error.code === 'storage_unavailable') throw new Unavailable(error.message);
+    if (error instanceof LakeError && error.code === 'storage_unavailable') throw new UnavailableError(error.message);
     throw error;
   }
 }

@@ -2,7 +2,7 @@ import { createLog } from '../runtime/log.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
 import { numberOption } from './number.ts';
-import { onLake } from './openLake.ts';
+import { withLake } from './openLake.ts';
 import { requiredId } from './secrets.ts';
 import { formatTable } from './table.ts';
 import { requireTenants } from './tenant.ts';
@@ -28,14 +28,14 @@ the table cannot be read.
 
 const TENANTS = { tenant: { type: 'string', multiple: true }, all: { type: 'boolean' } } as const;
 
-export const compact = command({
+export const compactCommand = command({
   usage: COMPACT_USAGE,
   options: TENANTS,
   async run(values, _, context) {
     const tenantIds = tenantsOf(values);
     await requireTenants(context, tenantIds ?? []);
     const { compactLake } = await import('../lake/maintenance/commands.ts');
-    const reports = await onLake(context, ({ storage, config, workDir }) =>
+    const reports = await withLake(context, ({ storage, config, workDir }) =>
       compactLake({
         storage,
         registry: createRegistry(),
@@ -72,7 +72,7 @@ export const compact = command({
   },
 });
 
-export const vacuum = command({
+export const vacuumCommand = command({
   usage: VACUUM_USAGE,
   options: {
     ...TENANTS,
@@ -87,7 +87,7 @@ export const vacuum = command({
       given === undefined ? undefined : numberOption('--grace-hours', given, { min: 0, max: 8_760, whole: false });
     await requireTenants(context, tenantIds ?? []);
     const { vacuumLake } = await import('../lake/maintenance/commands.ts');
-    const reports = await onLake(context, ({ storage, config }) =>
+    const reports = await withLake(context, ({ storage, config }) =>
       vacuumLake({
         storage,
         registry: createRegistry(),

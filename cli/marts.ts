@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { LAKE_SETTINGS } from '../lake/config.ts';
 import { QUERY_SETTINGS } from '../query/config.ts';
 import { LakeError } from '../lake/errors.ts';
-import type { MartsKeeper } from '../query/marts/keeper.ts';
+import type { MartRefresher } from '../query/marts/martRefresher.ts';
 import { listMarts } from '../query/marts/mart.ts';
 import type { MartReport } from '../query/marts/refresh.ts';
 import { readConfig } from '../runtime/config.ts';
 import { createLog } from '../runtime/log.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { interruption } from '../runtime/interrupt.ts';
-import { command, EXIT, group, Unavailable, UsageError, type Context } from './command.ts';
+import { command, EXIT, group, UnavailableError, UsageError, type Context } from './command.ts';
 import { parseDuration } from './duration.ts';
 import { requiredId } from './secrets.ts';
 import { readEnvironment } from './settings.ts';
@@ -39,7 +39,7 @@ every LAKE_MARTS_SECONDS. You can run it beside other refreshes, and interrupt i
     const tenantIds = values.tenant?.map((id) => requiredId('--tenant', id));
     await requireTenants(context, tenantIds ?? []);
     const show = (tenantId: string, reports: MartReport[]): void => {
-      if (values.json) context.out(`${JSON.stringify({ tenantId, marts: reports })}\n`);
+      if (values.json) context.out(`${JSON.stringify({ tenantId, martsCommand: reports })}\n`);
       else context.out(`${tenantId}\n${tableOf(reports)}`);
     };
     await withKeeper(context, async (keeper, listTenants) => {
@@ -92,13 +92,13 @@ export const marts = group(
 
 async function withKeeper(
   context: Context,
-  task: (keeper: MartsKeeper, listTenants: () => Promise<string[]>) => Promise<void>,
+  task: (keeper: MartRefresher, listTenants: () => Promise<string[]>) => Promise<void>,
 ): Promise<void> {
   const cache = join(context.env.SPOR_CACHE_DIR ?? join(homedir(), '.cache', 'spor'), 'lake');
   const { values } = readEnvironment(context);
   const config = readConfig({ ...LAKE_SETTINGS, ...QUERY_SETTINGS }, { WORK_DIR: cache, ...values });
   const { openLakeQueries } = await import('../query/engine/open.ts');
-  const { createMartsKeeper } = await import('../query/marts/keeper.ts');
+  const { createMartRefresher } = await import('../query/marts/martRefresher.ts');
   const { listTenants } = await import('../lake/layout/tenants.ts');
   const registry = createRegistry();
   try {
@@ -107,13 +107,13 @@ async function withKeeper(
       const workDir = join(config.workDir, `marts-${process.pid}`);
       const { queryMemoryMb: memoryMb, queryThreads: threads } = config;
       const log = createLog('spor', 'silent');
-      const keeper = createMartsKeeper({ storage, registry, localFiles, workDir, memoryMb, threads, log });
+      const keeper = createMartRefresher({ storage, registry, localFiles, workDir, memoryMb, threads, log });
       await task(keeper, () => listTenants(storage));
     } finally {
       await queries.close();
     }
   } catch (error) {
-    if (error instanceof LakeError && error.code === 'storage_unavailable') throw new Unavailable(error.message);
+    if (error instanceof LakeError && error.code === 'storage_unavailable') throw new UnavailableError(error.message);
     throw error;
   }
 }

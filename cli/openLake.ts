@@ -6,7 +6,7 @@ import { LakeError } from '../lake/errors.ts';
 import { MAINTENANCE_SETTINGS } from '../lake/maintenance/settings.ts';
 import type { Storage } from '../lake/storage/storage.ts';
 import { readConfig } from '../runtime/config.ts';
-import { Unavailable, UsageError, type Context } from './command.ts';
+import { UnavailableError, UsageError, type Context } from './command.ts';
 import { readEnvironment } from './settings.ts';
 
 interface OpenLake {
@@ -24,7 +24,7 @@ function lakeConfig(values: Record<string, string | undefined>) {
  * Runs a task on the lake that the environment names, with a scratch folder that is removed afterwards.
  * @throws UsageError for what is out of range; Unavailable when the storage does not answer.
  */
-export async function onLake<T>(context: Context, task: (lake: OpenLake) => Promise<T>): Promise<T> {
+export async function withLake<T>(context: Context, task: (lake: OpenLake) => Promise<T>): Promise<T> {
   const config = lakeConfig(readEnvironment(context).values);
   const { openStorage } = await import('../lake/storage/open.ts');
   const workDir = await mkdtemp(join(tmpdir(), 'spor-lake-'));
@@ -37,7 +37,7 @@ export async function onLake<T>(context: Context, task: (lake: OpenLake) => Prom
     }
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(error.message);
-    if (error instanceof LakeError && error.code === 'storage_unavailable') throw new Unavailable(error.message);
+    if (error instanceof LakeError && error.code === 'storage_unavailable') throw new UnavailableError(error.message);
     throw error;
   } finally {
     await rm(workDir, { recursive: true, force: true });

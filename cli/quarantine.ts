@@ -1,7 +1,7 @@
 import { readPage, redrivenPlaces, countByCode, type QuarantinedRow } from './redrive/rows.ts';
 import { command, EXIT, group, type Context } from './command.ts';
-import { FILTER, FILTER_USAGE, limitOf, onQuarantine, type FilterValues } from './quarantineFilter.ts';
-import { redrive } from './redrive.ts';
+import { FILTER, FILTER_USAGE, limitOf, withQuarantine, type FilterValues } from './quarantineFilter.ts';
+import { redriveCommand } from './redrive.ts';
 import { formatTable } from './table.ts';
 
 const USAGE = `Usage: spor quarantine <command> --tenant <id> [options]
@@ -33,7 +33,7 @@ const list = command({
   usage: LIST_USAGE,
   options: FILTER,
   async run(values, _, context) {
-    const { rows, more, redriven, counts } = await onQuarantine(values, context, async (ask, filter) => {
+    const { rows, more, redriven, counts } = await withQuarantine(values, context, async (ask, filter) => {
       const page = await readPage(ask, { ...filter, limit: limitOf(values, 50), newestFirst: true });
       const receipts = [...new Set(page.rows.map(({ receiptId }) => receiptId))];
       return { ...page, redriven: await redrivenPlaces(ask, receipts), counts: await countByCode(ask, filter) };
@@ -72,7 +72,7 @@ const show = command({
   usage: SHOW_USAGE,
   options: FILTER,
   async run(values, _, context) {
-    const { rows, more, redriven } = await onQuarantine(values, context, async (ask, filter) => {
+    const { rows, more, redriven } = await withQuarantine(values, context, async (ask, filter) => {
       const page = await readPage(ask, { ...filter, limit: limitOf(values, 10), newestFirst: true });
       const receipts = [...new Set(page.rows.map(({ receiptId }) => receiptId))];
       return { ...page, redriven: await redrivenPlaces(ask, receipts) };
@@ -90,7 +90,7 @@ const show = command({
   },
 });
 
-export const quarantine = group(USAGE, { list, show, redrive });
+export const quarantineCommand = group(USAGE, { list, show, redriveCommand });
 
 function stateOf({ receiptId, index }: Pick<QuarantinedRow, 'receiptId' | 'index'>, redriven: Set<string>): string {
   const isRedriven =

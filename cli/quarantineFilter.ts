@@ -38,7 +38,7 @@ export interface FilterValues {
 }
 
 /** Runs a task over a tenant's quarantine as the options bound it. */
-export async function onQuarantine<T>(
+export async function withQuarantine<T>(
   values: FilterValues,
   context: Context,
   task: (ask: Ask, filter: RowFilter) => Promise<T>,

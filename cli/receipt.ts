@@ -1,6 +1,6 @@
-import type { EventFate, ReceiptAnswer } from '../query/audit/receipt.ts';
+import type { EventOutcome, ReceiptAnswer } from '../query/audit/receipt.ts';
 import { command, EXIT, type Context } from './command.ts';
-import { withAccounts } from './lakeAccounts.ts';
+import { withAudit } from './lakeAudit.ts';
 import { requiredId } from './secrets.ts';
 import { formatTable } from './table.ts';
 import { requireTenants } from './tenant.ts';
@@ -20,14 +20,14 @@ If the stream no longer holds the batch, the answer lists only its events in the
 Exit code 1 if an event is missing, or the receipt is unknown for this tenant.
 `;
 
-export const receipt = command({
+export const receiptCommand = command({
   usage: USAGE,
   options: { tenant: { type: 'string' } },
   positionals: ['receipt'],
   async run({ tenant, json }, [id], context) {
     const tenantId = requiredId('--tenant', tenant);
     await requireTenants(context, [tenantId]);
-    const answer = await withAccounts(context, (accounts) => accounts.receipt(id!, { tenantId, segmentIds: [] }));
+    const answer = await withAudit(context, (accounts) => accounts.receipt(id!, { tenantId, segmentIds: [] }));
     if (json) context.out(`${JSON.stringify(answer)}\n`);
     else print(answer, context);
     return answer.states.missing ? EXIT.failed : EXIT.done;
@@ -51,7 +51,7 @@ function print(answer: ReceiptAnswer, { out }: Context): void {
   out(`\n${formatTable(['event', 'state', 'type', 'event id', 'where or why'], rows)}`);
 }
 
-function told({ state, file, of, code, path, message }: EventFate): string {
+function told({ state, file, of, code, path, message }: EventOutcome): string {
   if (state === 'quarantined') return `${code}${path ? ` at ${path}` : ''}: ${message}`;
   if (of) return `of event ${of.index} of ${of.receiptId}, in ${of.file}`;
   return file ?? '';

@@ -1,7 +1,7 @@
 import type { Reconciliation } from '../query/audit/reconcile.ts';
 import { command, EXIT, UsageError, type Context } from './command.ts';
 import { dateOption } from './date.ts';
-import { withAccounts } from './lakeAccounts.ts';
+import { withAudit } from './lakeAudit.ts';
 import { requiredId } from './secrets.ts';
 import { formatTable } from './table.ts';
 import { requireTenants } from './tenant.ts';
@@ -27,7 +27,7 @@ Exit code 1 if the counts differ. Differences are listed by receipt, or by commi
 that are missing or differ from the log are listed too.
 `;
 
-export const reconcile = command({
+export const reconcileCommand = command({
   usage: USAGE,
   options: {
     tenant: { type: 'string' },
@@ -39,7 +39,7 @@ export const reconcile = command({
     const tenantId = requiredId('--tenant', tenant);
     const days = daysOf({ date, from, to });
     await requireTenants(context, [tenantId]);
-    const found = await withAccounts(context, (accounts) => accounts.reconcile(tenantId, days));
+    const found = await withAudit(context, (accounts) => accounts.reconcile(tenantId, days));
     if (json) context.out(`${JSON.stringify(found)}\n`);
     else print(found, context);
     return found.balanced ? EXIT.done : EXIT.failed;

@@ -3,10 +3,10 @@ import { UNATTRIBUTED } from '../stream/message.ts';
 import { readConfig } from '../runtime/config.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { parseFix } from './redrive/fix.ts';
-import { redrive as redriveRows, type Outcome, type RedriveReport } from './redrive/redrive.ts';
+import { redrive as redriveRows, type RedriveOutcome, type RedriveReport } from './redrive/redrive.ts';
 import { command, EXIT, UsageError, type Context } from './command.ts';
 import { parseDuration } from './duration.ts';
-import { FILTER, FILTER_USAGE, limitOf, onQuarantine } from './quarantineFilter.ts';
+import { FILTER, FILTER_USAGE, limitOf, withQuarantine } from './quarantineFilter.ts';
 import { requiredId } from './secrets.ts';
 import { readEnvironment } from './settings.ts';
 import { withStream } from './stream.ts';
@@ -33,7 +33,7 @@ ${FILTER_USAGE}
 
 const HOUR_MS = 3_600_000;
 
-export const redrive = command({
+export const redriveCommand = command({
   usage: USAGE,
   options: {
     ...FILTER,
@@ -59,7 +59,7 @@ export const redrive = command({
     const { Judge } = await import('../ingest/events/judge.ts');
     const { openRedriveStream } = await import('./redrive/publish.ts');
     const run = (stream: Awaited<ReturnType<typeof openRedriveStream>> | undefined): Promise<RedriveReport> =>
-      onQuarantine(values, context, (ask, filter) =>
+      withQuarantine(values, context, (ask, filter) =>
         redriveRows(ask, {
           judge: new Judge(createRegistry()),
           fix,
@@ -83,7 +83,7 @@ export const redrive = command({
   },
 });
 
-const WORDS: Record<Outcome, string> = {
+const WORDS: Record<RedriveOutcome, string> = {
   redriven: 'redriven, in the lake now',
   published: 'published, not in the lake yet ("spor status" shows the backlog; events of erased people are dropped)',
   acceptable: 'would be redriven',
@@ -95,7 +95,7 @@ const WORDS: Record<Outcome, string> = {
 
 function print({ counts, events, more }: RedriveReport, { out, err }: Context): void {
   for (const [outcome, word] of Object.entries(WORDS)) {
-    const count = counts[outcome as Outcome];
+    const count = counts[outcome as RedriveOutcome];
     if (count > 0) out(`${String(count).padStart(8)}  ${word}\n`);
   }
   if (Object.values(counts).every((count) => count === 0)) out('No rejected event matches these options.\n');

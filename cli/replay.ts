@@ -4,14 +4,14 @@ import { memorySize, readConfig, whole } from '../runtime/config.ts';
 import { armFailPoint } from '../runtime/failpoint.ts';
 import { createLog } from '../runtime/log.ts';
 import { createRegistry } from '../schemas/registry.ts';
-import { differs, type Comparison } from './replay/compare.ts';
+import { differs, type PartitionComparison } from './replay/compare.ts';
 import { REPLAY_FAILPOINT } from './replay/failpoint.ts';
 import type { ReplayReport } from './replay/replay.ts';
 import { command, EXIT, UsageError, type Command, type Context } from './command.ts';
 import { dateRange } from './date.ts';
-import { onLake } from './openLake.ts';
+import { withLake } from './openLake.ts';
 import { republishTo } from './republish.ts';
-import { replayUndo } from './replayUndo.ts';
+import { replayUndoCommand } from './replayUndo.ts';
 import { requiredId } from './secrets.ts';
 import { readEnvironment } from './settings.ts';
 import { withStream } from './stream.ts';
@@ -83,8 +83,9 @@ const swapDates = command({
   },
 });
 
-export const replay: Command = {
-  run: (args, context) => (args[0] === 'undo' ? replayUndo.run(args.slice(1), context) : swapDates.run(args, context)),
+export const replayCommand: Command = {
+  run: (args, context) =>
+    args[0] === 'undo' ? replayUndoCommand.run(args.slice(1), context) : swapDates.run(args, context),
 };
 
 interface Request {
@@ -100,7 +101,7 @@ async function run(context: Context, request: Request): Promise<ReplayReport> {
   const { Engine } = await import('../lake/duckdb/engine.ts');
   const { replay: replayDates } = await import('./replay/replay.ts');
   const log = createLog('spor', 'warn');
-  return onLake(context, async ({ storage, workDir }) => {
+  return withLake(context, async ({ storage, workDir }) => {
     const engine = new Engine({ dir: join(workDir, 'engine'), memory: config.memory, threads: 2, log });
     try {
       return await withStream(context, (connection, { replicas }) =>
@@ -138,7 +139,7 @@ function print({ partitions, swapped, ...range }: ReplayReport, dryRun: boolean,
   out(`${different} partitions swapped in ${versions.join(', ')}. "spor replay undo --id ${swapped.id}" undoes it.\n`);
 }
 
-function cells(compared: Comparison): unknown[] {
+function cells(compared: PartitionComparison): unknown[] {
   const { table, segment, date, lake, stream, onlyInLake, onlyInStream, changed, unreadable, ...rest } = compared;
   const state = unreadable === undefined ? (differs(compared) ? 'differs' : 'same') : `unreadable: ${unreadable}`;
   return [

@@ -5,7 +5,7 @@ import { TABLE_NAMES, type TableName } from '../lake/layout/tables.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { stateOfSwap, swapRecords, undoSwap, type SwapRecord } from './replay/swap.ts';
 import { command, EXIT } from './command.ts';
-import { onLake } from './openLake.ts';
+import { withLake } from './openLake.ts';
 import { requiredId } from './secrets.ts';
 import { requireTenants } from './tenant.ts';
 
@@ -16,14 +16,14 @@ works until vacuum deletes the old files, which is a day or more by default. It 
 because the old files may hold the person's data.
 `;
 
-export const replayUndo = command({
+export const replayUndoCommand = command({
   usage: USAGE,
   options: { tenant: { type: 'string' }, id: { type: 'string' } },
   async run(values, _, context) {
     const tenantId = requiredId('--tenant', values.tenant);
     await requireTenants(context, [tenantId]);
     const { openTables } = await import('../lake/layout/openTables.ts');
-    const { id, undone } = await onLake(context, ({ storage }) => {
+    const { id, undone } = await withLake(context, ({ storage }) => {
       const table = openTables(storage, createRegistry());
       return undo(
         storage,

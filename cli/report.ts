@@ -4,7 +4,7 @@ import { findReport, listReports, type Report } from '../query/insight/reports.t
 import { LakeError } from '../lake/errors.ts';
 import type { Json } from '../query/formats/values.ts';
 import { createRegistry } from '../schemas/registry.ts';
-import { ANSWER_OPTIONS, ANSWER_USAGE, wantedAnswer, writeAnswer } from './answer.ts';
+import { ANSWER_OPTIONS, ANSWER_USAGE, wantedAnswer, printAnswer } from './answer.ts';
 import { command, EXIT, UsageError, type Command } from './command.ts';
 import { requiredId } from './secrets.ts';
 import { withLakeQueries } from './lakeQueries.ts';
@@ -40,8 +40,8 @@ const describe = command({
   options: {},
   positionals: ['name'],
   run({ json }, [name = ''], context) {
-    const report = known(name);
-    context.out(json ? `${JSON.stringify(report)}\n` : description(report));
+    const reportCommand = known(name);
+    context.out(json ? `${JSON.stringify(reportCommand)}\n` : description(reportCommand));
     return Promise.resolve(EXIT.done);
   },
 });
@@ -78,7 +78,7 @@ function reportCommand(report: Report): Command {
       const asked = usage(() => reportQuery(request, { tenantId, segmentIds: [] }, createRegistry()));
       await requireTenants(context, [tenantId]);
       const answer = await withLakeQueries(context, {}, (queries) =>
-        writeAnswer(context, queries, asked, wanted, { more: 'set --limit', forEyes }),
+        printAnswer(context, queries, asked, wanted, { more: 'set --limit', formatForDisplay }),
       );
       if (answer.snapshot.version < 0) context.err(`spor: the lake has no such events of tenant ${tenantId} yet\n`);
       return EXIT.done;
@@ -100,7 +100,7 @@ export const report: Command = {
 };
 
 /** Fewer digits of what is no exact number anyway. */
-function forEyes(row: Json[]): Json[] {
+function formatForDisplay(row: Json[]): Json[] {
   return row.map((cell) =>
     typeof cell === 'number' && !Number.isInteger(cell) ? Number(cell.toPrecision(SHOWN_DIGITS)) : cell,
   );

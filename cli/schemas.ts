@@ -1,4 +1,4 @@
-import { agreeOnRecord } from '../stream/agreedRecord.ts';
+import { compareAndSetRecord } from '../stream/compareAndSet.ts';
 import { incompatibilities, SCHEMAS_BUCKET, SCHEMAS_KEY, type UsedSchemas } from '../schemas/compatibility.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
@@ -11,7 +11,7 @@ with incompatible schemas ends at start. "accept" records the schemas of this ve
 with senders on purpose, or to go back to an earlier version. Exit code 1 if they are incompatible.
 `;
 
-export const schemas = command({
+export const schemasCommand = command({
   usage: USAGE,
   options: {},
   positionals: ['accept?'],
@@ -21,7 +21,7 @@ export const schemas = command({
     const here = registry.all.map(({ type, version }) => `${type} v${version}`);
     let used: UsedSchemas | undefined;
     await withStream(context, (connection, { replicas }) =>
-      agreeOnRecord<UsedSchemas | undefined>(
+      compareAndSetRecord<UsedSchemas | undefined>(
         connection,
         { bucket: SCHEMAS_BUCKET, key: SCHEMAS_KEY, replicas },
         (recorded) => {

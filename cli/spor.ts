@@ -12,7 +12,7 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
   },
   sql: {
     summary: "ask the lake in SQL, one tenant's data at a time",
-    load: async () => (await import('./sql.ts')).sql,
+    load: async () => (await import('./sql.ts')).sqlCommand,
   },
   report: {
     summary: 'answer a report: search, products, revenue, personalization',
@@ -20,7 +20,7 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
   },
   attach: {
     summary: 'write a DuckDB database of views, for your own duckdb or notebook',
-    load: async () => (await import('./attach.ts')).attach,
+    load: async () => (await import('./attach.ts')).attachCommand,
   },
   marts: {
     summary: 'refresh derived tables for other services',
@@ -28,51 +28,51 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
   },
   changes: {
     summary: 'files added to and removed from a table since a version',
-    load: async () => (await import('./changes.ts')).changes,
+    load: async () => (await import('./changes.ts')).changesCommand,
   },
   status: {
     summary: "the stream's shards and their backlog",
-    load: async () => (await import('./status.ts')).status,
+    load: async () => (await import('./status.ts')).statusCommand,
   },
   quarantine: {
     summary: 'list rejected events, fix them, and redrive them into the lake',
-    load: async () => (await import('./quarantine.ts')).quarantine,
+    load: async () => (await import('./quarantine.ts')).quarantineCommand,
   },
   files: {
     summary: 'the current files of a table',
-    load: async () => (await import('./files.ts')).files,
+    load: async () => (await import('./files.ts')).filesCommand,
   },
   receipt: {
     summary: 'the state of each event of a batch',
-    load: async () => (await import('./receipt.ts')).receipt,
+    load: async () => (await import('./receipt.ts')).receiptCommand,
   },
   reconcile: {
     summary: 'compare accepted events with those in the lake',
-    load: async () => (await import('./reconcile.ts')).reconcile,
+    load: async () => (await import('./reconcile.ts')).reconcileCommand,
   },
   retention: {
     summary: "how long a tenant's events are kept",
-    load: async () => (await import('./retention.ts')).retention,
+    load: async () => (await import('./retention.ts')).retentionCommand,
   },
   replay: {
     summary: 'rebuild dates of the lake from the stream, compare and swap',
-    load: async () => (await import('./replay.ts')).replay,
+    load: async () => (await import('./replay.ts')).replayCommand,
   },
   schemas: {
     summary: 'compare the event schemas with those in use',
-    load: async () => (await import('./schemas.ts')).schemas,
+    load: async () => (await import('./schemas.ts')).schemasCommand,
   },
   erase: {
     summary: 'erase a person from the lake',
-    load: async () => (await import('./erase.ts')).erase,
+    load: async () => (await import('./erase.ts')).eraseCommand,
   },
   compact: {
     summary: 'merge small files of the lake into large ones',
-    load: async () => (await import('./maintenance.ts')).compact,
+    load: async () => (await import('./maintenance.ts')).compactCommand,
   },
   vacuum: {
     summary: 'delete files that the lake no longer needs',
-    load: async () => (await import('./maintenance.ts')).vacuum,
+    load: async () => (await import('./maintenance.ts')).vacuumCommand,
   },
   version: { summary: 'the version of Spor and of Node', load: async () => (await import('./version.ts')).version },
 };

@@ -1,6 +1,6 @@
 import { text as readAll } from 'node:stream/consumers';
 import type { QueryRequest } from '../query/engine/query.ts';
-import { ANSWER_OPTIONS, wantedAnswer, writeAnswer } from './answer.ts';
+import { ANSWER_OPTIONS, wantedAnswer, printAnswer } from './answer.ts';
 import { command, EXIT, UsageError } from './command.ts';
 import { dateRange } from './date.ts';
 import { parseDuration } from './duration.ts';
@@ -26,7 +26,7 @@ the statement. Views: events, searches, product_clicks, cart_adds, orders, order
   spor sql --tenant demo-shop "select type, count(*) from events group by 1"
 `;
 
-export const sql = command({
+export const sqlCommand = command({
   usage: USAGE,
   options: {
     tenant: { type: 'string' },
@@ -56,7 +56,7 @@ export const sql = command({
     };
     await requireTenants(context, [request.tenantId]);
     const answer = await withLakeQueries(context, limits, (queries) =>
-      writeAnswer(context, queries, request, wanted, { more: '--max-rows shows more' }),
+      printAnswer(context, queries, request, wanted, { more: '--max-rows shows more' }),
     );
     if (answer.snapshot.version < 0 && /\bfrom\b/i.test(request.sql)) {
       context.err(`spor: the lake has no such events of tenant ${request.tenantId} yet\n`);

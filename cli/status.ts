@@ -2,7 +2,7 @@ import { command, EXIT, type Context } from './command.ts';
 import { formatDuration } from './duration.ts';
 import { checkServices, type ServiceHealth } from './serviceHealth.ts';
 import { readShards, type ShardStatus } from '../stream/shardStatus.ts';
-import { withAccounts } from './lakeAccounts.ts';
+import { withAudit } from './lakeAudit.ts';
 import { requiredId } from './secrets.ts';
 import { readEnvironment } from './settings.ts';
 import { withStream } from './stream.ts';
@@ -21,7 +21,7 @@ complete day of receipt, and the first uncommitted event.
 Exit code 1 if something needs attention: a service that is not ready, or a shard without an owner or a stream.
 `;
 
-export const status = command({
+export const statusCommand = command({
   usage: USAGE,
   options: { tenant: { type: 'string' } },
   async run({ json, tenant }, _, context) {
@@ -40,7 +40,7 @@ export const status = command({
 
 async function tenantStatus(tenantId: string, { json }: { json: boolean }, context: Context): Promise<number> {
   await requireTenants(context, [tenantId]);
-  const complete = await withAccounts(context, (accounts) => accounts.completeness(tenantId));
+  const complete = await withAudit(context, (accounts) => accounts.completeness(tenantId));
   if (json) context.out(`${JSON.stringify(complete)}\n`);
   else {
     const { acknowledgedBefore, receivedBefore, completeThrough, waiting } = complete;

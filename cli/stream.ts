@@ -1,7 +1,7 @@
 import { readConfig } from '../runtime/config.ts';
 import { createLog } from '../runtime/log.ts';
 import { connectNats, type NatsConnection } from '../stream/nats.ts';
-import { Unavailable, type Context } from './command.ts';
+import { UnavailableError, type Context } from './command.ts';
 import { readEnvironment, STREAM_SETTINGS } from './settings.ts';
 
 export interface StreamSettings {
@@ -19,7 +19,7 @@ export async function openStream(natsUrl: string, origin: string): Promise<NatsC
   try {
     return await connectNats({ url: natsUrl, name: 'spor-cli', log: createLog('spor', 'silent'), wait: false });
   } catch (error) {
-    throw new Unavailable(
+    throw new UnavailableError(
       `no stream server answers at ${natsUrl}, from ${origin} (${(error as Error).message}): start one with "npm run up", or set NATS_URL`,
     );
   }

@@ -7,7 +7,7 @@ import { readConfig } from '../runtime/config.ts';
 import type { NatsConnection } from '../stream/nats.ts';
 import { openSecretStore } from '../stream/secretStore.ts';
 import { KEYS_BUCKET, TOKENS_BUCKET, type KeyRecord, type TokenRecord } from '../schemas/keys.ts';
-import { Unavailable, type Context } from './command.ts';
+import { UnavailableError, type Context } from './command.ts';
 import { readEnvironment } from './settings.ts';
 import { withStream } from './stream.ts';
 
@@ -41,7 +41,7 @@ async function withoutTable(context: Context, tenantIds: readonly string[]): Pro
       storage.close();
     }
   } catch (error) {
-    if (error instanceof LakeError && error.code === 'storage_unavailable') throw new Unavailable(error.message);
+    if (error instanceof LakeError && error.code === 'storage_unavailable') throw new UnavailableError(error.message);
     throw error;
   }
   return missing;
@@ -58,7 +58,7 @@ async function unknownToStream(context: Context, tenantIds: readonly string[]): 
       return rest.filter((_, index) => silent[index]);
     });
   } catch (error) {
-    if (error instanceof Unavailable && !readEnvironment(context).values.NATS_URL) return [...tenantIds];
+    if (error instanceof UnavailableError && !readEnvironment(context).values.NATS_URL) return [...tenantIds];
     throw error;
   }
 }

@@ -1,5 +1,5 @@
-import type { Session } from '../query/http/routes/session.ts';
-import { createTurns } from './turns.ts';
+import type { SessionAnswer } from '../query/http/routes/session.ts';
+import { createSemaphore } from './semaphore.ts';
 
 /** What the server refused, in its own words. */
 export class ApiError extends Error {
@@ -15,19 +15,19 @@ export class ApiError extends Error {
 }
 
 /** Rows by column name, as `POST /api/query` answers. */
-export interface Answer {
+export interface ApiAnswer {
   rows: Record<string, unknown>[];
   truncated: boolean;
 }
 
 export interface Api {
-  session(signal?: AbortSignal): Promise<Session>;
+  session(signal?: AbortSignal): Promise<SessionAnswer>;
   get<T>(path: string, query?: Record<string, string | undefined>, signal?: AbortSignal): Promise<T>;
   /** The same for what takes the server some work; waits its turn. */
   ask<T>(path: string, query: Record<string, string | undefined>, signal?: AbortSignal): Promise<T>;
   post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T>;
   /** SQL over the chosen tenant; `from` and `to` are UTC dates of the events to look at. */
-  sql(question: { sql: string; from?: string; to?: string }, signal?: AbortSignal): Promise<Answer>;
+  sql(question: { sql: string; from?: string; to?: string }, signal?: AbortSignal): Promise<ApiAnswer>;
   /** An answer that goes on; the caller reads its body. */
   open(path: string, query: Record<string, string | undefined>, signal: AbortSignal): Promise<Response>;
 }
@@ -79,16 +79,16 @@ export function createApi(
   const get = async <T>(path: string, query?: Record<string, string | undefined>, signal?: AbortSignal): Promise<T> =>
     (await (await send(withQuery(path, query), asked(signal))).json()) as T;
 
-  const inTurn = createTurns(QUESTIONS_AT_ONCE);
+  const queued = createSemaphore(QUESTIONS_AT_ONCE);
 
   return {
-    session: (signal) => get<Session>('/api/session', {}, signal),
+    session: (signal) => get<SessionAnswer>('/api/session', {}, signal),
     get,
-    ask: (path, query, signal) => inTurn(() => get(path, query, signal), signal),
+    ask: (path, query, signal) => queued(() => get(path, query, signal), signal),
     post,
     async sql(question, signal) {
       type Table = { columns: { name: string }[]; rows: unknown[][]; truncated: boolean };
-      const { columns, rows, truncated } = await inTurn(() => post<Table>('/api/query', question, signal), signal);
+      const { columns, rows, truncated } = await queued(() => post<Table>('/api/query', question, signal), signal);
       const named = rows.map((row) => Object.fromEntries(columns.map(({ name }, index) => [name, row[index]])));
       return { rows: named, truncated };
     },

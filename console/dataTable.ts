@@ -1,12 +1,12 @@
-import { h, type Child } from './dom.ts';
+import { h, type DomChild } from './dom.ts';
 import { numberOf, plain } from './format.ts';
 
 /** A column of a table. */
-export interface Column<Row> {
+export interface DataColumn<Row> {
   title: string;
   value: (row: Row) => unknown;
   /** How the value is shown; as it is where absent. */
-  show?: ((value: unknown, row: Row) => Child) | undefined;
+  show?: ((value: unknown, row: Row) => DomChild) | undefined;
   /** Numbers stand to the right. */
   numeric?: boolean | undefined;
   /** Is never broken into lines, such as a time. */
@@ -15,11 +15,11 @@ export interface Column<Row> {
   bar?: boolean | undefined;
 }
 
-export interface TableOptions<Row> {
+export interface DataTableOptions<Row> {
   caption: string;
   /** Whether the caption is only for those who do not see what stands above the table. */
   captionHidden?: boolean;
-  columns: readonly Column<Row>[];
+  columns: readonly DataColumn<Row>[];
   rows: readonly Row[];
   /** Most rows shown at first. */
   most?: number;
@@ -28,7 +28,7 @@ export interface TableOptions<Row> {
 const MOST_ROWS = 50;
 
 /** A table that scrolls by itself where it is too wide, also by keyboard. */
-export function dataTable<Row>(options: TableOptions<Row>): HTMLElement {
+export function dataTable<Row>(options: DataTableOptions<Row>): HTMLElement {
   const { caption, captionHidden = true, columns, rows, most = MOST_ROWS } = options;
   const longest = columns.map((column) =>
     column.bar ? Math.max(0, ...rows.map((row) => numberOf(column.value(row)) ?? 0)) : 0,
@@ -69,7 +69,7 @@ export function dataTable<Row>(options: TableOptions<Row>): HTMLElement {
 }
 
 function cell<Row>(
-  { value, show, numeric, whole, bar }: Column<Row>,
+  { value, show, numeric, whole, bar }: DataColumn<Row>,
   row: Row,
   longest: number,
   first: boolean,

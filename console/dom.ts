@@ -1,4 +1,4 @@
-export type Child = Node | string | number | null | undefined | false | readonly Child[];
+export type DomChild = Node | string | number | null | undefined | false | readonly DomChild[];
 
 type Listener = (event: Event) => void;
 export type Attributes = Record<string, string | number | boolean | Listener | undefined>;
@@ -10,7 +10,7 @@ export type Attributes = Record<string, string | number | boolean | Listener | u
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Attributes = {},
-  ...children: Child[]
+  ...children: DomChild[]
 ): HTMLElementTagNameMap[K] {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -23,11 +23,11 @@ export function h<K extends keyof HTMLElementTagNameMap>(
 }
 
 /** Replaces what an element holds. */
-export function fill(element: Element, ...children: Child[]): void {
+export function fill(element: Element, ...children: DomChild[]): void {
   element.replaceChildren(...nodes(children));
 }
 
-function nodes(children: readonly Child[]): (Node | string)[] {
+function nodes(children: readonly DomChild[]): (Node | string)[] {
   return children.flatMap((child): (Node | string)[] => {
     if (child === null || child === undefined || child === false) return [];
     if (typeof child === 'string' || child instanceof Node) return [child];

@@ -63,7 +63,7 @@ export function plain(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | boolean);
 }
 /** `12K`, where there is little room. */
-export function compact(value: unknown): string {
+export function compactNumber(value: unknown): string {
   const number = numberOf(value);
   return number === undefined ? NOTHING : COMPACT.format(number);
 }

@@ -1,11 +1,11 @@
-import type { Session } from '../query/http/routes/session.ts';
+import type { SessionAnswer } from '../query/http/routes/session.ts';
 import type { Api } from './api.ts';
 import type { ViewState } from './viewState.ts';
 
 /** What a view is given to show itself. */
 export interface Page {
   api: Api;
-  session: Session;
+  session: SessionAnswer;
   state: ViewState;
   tenantId: string;
   /** Segments known of the tenant. */
@@ -19,4 +19,4 @@ export interface Page {
 }
 
 /** A view fills an element; it goes on until the page's signal fires. */
-export type View = (page: Page) => HTMLElement;
+export type ConsoleView = (page: Page) => HTMLElement;

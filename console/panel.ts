@@ -1,12 +1,12 @@
 import { ApiError } from './api.ts';
-import { fill, h, newId, type Child } from './dom.ts';
+import { fill, h, newId, type DomChild } from './dom.ts';
 
 export interface PanelOptions {
   title: string;
   /** One sentence on what the numbers are. */
   note?: string | undefined;
   /** Fetches and builds the content; runs again on retry. */
-  load: () => Promise<Child>;
+  load: () => Promise<DomChild>;
   signal: AbortSignal;
   /** How often the content is fetched anew. */
   everyMs?: number | undefined;
@@ -48,7 +48,7 @@ export function panel({ title, note, load, signal, everyMs }: PanelOptions): HTM
 }
 
 /** Nothing to show, and what to do about it. */
-export function empty(title: string, ...advice: Child[]): HTMLElement {
+export function empty(title: string, ...advice: DomChild[]): HTMLElement {
   return h('div', { class: 'empty' }, h('p', { class: 'empty-title' }, title), h('div', {}, ...advice));
 }
 
@@ -66,7 +66,7 @@ export function failure(error: unknown, retry?: () => void): HTMLElement {
 }
 
 /** A number with its name, large. */
-export function figure(name: string, value: Child, detail?: Child): HTMLElement {
+export function figure(name: string, value: DomChild, detail?: DomChild): HTMLElement {
   return h(
     'div',
     { class: 'figure' },

@@ -1,16 +1,16 @@
-import type { Column } from './dataTable.ts';
+import type { DataColumn } from './dataTable.ts';
 import { dayName, numberOf } from './format.ts';
 import type { Page } from './page.ts';
-import { daysOf, nextDay } from './viewState.ts';
+import { daysOfRange, nextDay } from './viewState.ts';
 
-export type Row = Record<string, unknown>;
+export type ReportRow = Record<string, unknown>;
 
 /** Reports of a view that is shown, by name: two panels may show the same one. */
-const asked = new WeakMap<Page, Map<string, Promise<Row[]>>>();
+const asked = new WeakMap<Page, Map<string, Promise<ReportRow[]>>>();
 
 /** A report over the page's tenant, segment and days (`GET /api/reports/{name}`): rows by column name. */
-export function report(page: Page, name: string, parameters: Record<string, string> = {}): Promise<Row[]> {
-  const known = asked.get(page) ?? new Map<string, Promise<Row[]>>();
+export function askReport(page: Page, name: string, parameters: Record<string, string> = {}): Promise<ReportRow[]> {
+  const known = asked.get(page) ?? new Map<string, Promise<ReportRow[]>>();
   asked.set(page, known);
   const running = known.get(name) ?? fetchReport(page, name, parameters);
   known.set(name, running);
@@ -22,8 +22,8 @@ async function fetchReport(
   { api, state, signal }: Page,
   name: string,
   parameters: Record<string, string>,
-): Promise<Row[]> {
-  const { from, to } = daysOf(state, Date.now());
+): Promise<ReportRow[]> {
+  const { from, to } = daysOfRange(state, Date.now());
   const query = { from, to: nextDay(to), segment: state.segment, ...parameters };
   const answer = await api.ask<{ columns: { name: string }[]; rows: unknown[][] }>(
     `/api/reports/${name}`,
@@ -37,15 +37,15 @@ async function fetchReport(
 export function field(
   title: string,
   name: string,
-  show?: (value: unknown, row: Row) => string,
-  more: Partial<Column<Row>> = {},
-): Column<Row> {
+  show?: (value: unknown, row: ReportRow) => string,
+  more: Partial<DataColumn<ReportRow>> = {},
+): DataColumn<ReportRow> {
   return { title, value: (row) => row[name], ...(show ? { show, numeric: true } : {}), ...more };
 }
 
 /** Rows of UTC days as what a chart needs; a day may come several times, told apart by `of`. */
 export function byDay(
-  rows: readonly Row[],
+  rows: readonly ReportRow[],
   of?: string,
 ): {
   x: number[];

@@ -1,7 +1,7 @@
-import type { Session } from '../query/http/routes/session.ts';
+import type { SessionAnswer } from '../query/http/routes/session.ts';
 import type { Api } from './api.ts';
 import { fill, h } from './dom.ts';
-import type { View } from './page.ts';
+import type { ConsoleView } from './page.ts';
 import { empty, failure } from './panel.ts';
 import { themeChoice } from './theme.ts';
 import { toolbar } from './toolbar.ts';
@@ -14,7 +14,7 @@ import { revenueView } from './views/revenue.ts';
 import { searchView } from './views/search.ts';
 import { addressOf, readState, VIEW_NAMES, type ViewName, type ViewState } from './viewState.ts';
 
-const VIEWS: Record<ViewName, { title: string; view: View }> = {
+const VIEWS: Record<ViewName, { title: string; view: ConsoleView }> = {
   overview: { title: 'Overview', view: overviewView },
   live: { title: 'Live events', view: liveView },
   search: { title: 'Search', view: searchView },
@@ -26,7 +26,7 @@ const VIEWS: Record<ViewName, { title: string; view: View }> = {
 
 interface ShellOptions {
   api: Api;
-  session: Session;
+  session: SessionAnswer;
   /** Told which tenant requests are about, when an operator has chosen one. */
   onTenant: (tenantId: string | undefined) => void;
   signOut: () => void;
@@ -158,7 +158,7 @@ function skip(event: Event, main: HTMLElement): void {
   main.focus();
 }
 
-function signedInAs({ role, label, tokenId, tenants }: Session): string {
+function signedInAs({ role, label, tokenId, tenants }: SessionAnswer): string {
   const name = label === '' ? tokenId.slice(0, 8) : `“${label}”`;
   return role === 'operator' ? `Operator, token ${name}` : `${tenants[0]?.tenantId ?? ''}, token ${name}`;
 }

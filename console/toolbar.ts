@@ -1,7 +1,7 @@
 import { h } from './dom.ts';
 import { ZONE } from './format.ts';
 import type { Page } from './page.ts';
-import { daysOf } from './viewState.ts';
+import { daysOfRange } from './viewState.ts';
 
 const PERIODS: [string, string][] = [
   ['1', 'Today'],
@@ -33,7 +33,7 @@ export function toolbar(page: Page): HTMLElement[] {
 }
 
 function period({ state, go }: Page): HTMLElement[] {
-  const { from, to } = daysOf(state, Date.now());
+  const { from, to } = daysOfRange(state, Date.now());
   const known = PERIODS.some(([days]) => days === String(state.days));
   const own: [string, string] = ['', state.days === undefined || known ? 'Between …' : `Last ${state.days} days`];
   const chosen = known ? String(state.days) : '';

@@ -56,7 +56,7 @@ export function addressOf(state: ViewState): string {
 }
 
 /** First and last UTC day of a state, both included. */
-export function daysOf({ from, to, days = DEFAULT_DAYS }: ViewState, nowMs: number): { from: string; to: string } {
+export function daysOfRange({ from, to, days = DEFAULT_DAYS }: ViewState, nowMs: number): { from: string; to: string } {
   if (from !== undefined && to !== undefined) return { from, to };
   return { from: utcDay(nowMs - (days - 1) * DAY_MS), to: utcDay(nowMs) };
 }

@@ -1,8 +1,8 @@
-import { REQUEST_ERRORS, type RequestErrorCode, SporError } from '../schemas/errors.ts';
+import { REQUEST_ERRORS, type RequestErrorCode, ReceiverError } from '../schemas/errors.ts';
 import type { RejectedEvent, Verdict } from '../schemas/envelope.ts';
 
 /** An answer to a POST, whatever carries it. */
-export interface Answer {
+export interface ReceiverAnswer {
   status: number;
   body: string;
   /** `accepted`, `dry_run` or an error code: what metrics count it under. */
@@ -11,14 +11,18 @@ export interface Answer {
 }
 
 /** 202: at least one event is on disk. */
-export function acceptedAnswer(receiptId: string, accepted: number, rejected: readonly RejectedEvent[]): Answer {
+export function acceptedAnswer(
+  receiptId: string,
+  accepted: number,
+  rejected: readonly RejectedEvent[],
+): ReceiverAnswer {
   const verdicts = rejected.length === 0 ? '[]' : JSON.stringify(rejected.map(verdict));
   const body = `{"receiptId":"${receiptId}","accepted":${accepted},"rejected":${verdicts}}`;
   return { status: 202, body, code: 'accepted', retryAfterSeconds: undefined };
 }
 
 /** What the batch would become: 200, or the failure of the real send where no event is valid. */
-export function dryRunAnswer(rejected: readonly RejectedEvent[], rows: readonly object[]): Answer {
+export function dryRunAnswer(rejected: readonly RejectedEvent[], rows: readonly object[]): ReceiverAnswer {
   const facts = { accepted: rows.length, rejected: rejected.map(verdict), rows };
   const failed = rows.length === 0;
   const message = `All ${rejected.length} events would be refused; "rejected" says why. This is a dry run: nothing was stored.`;
@@ -28,7 +32,7 @@ export function dryRunAnswer(rejected: readonly RejectedEvent[], rows: readonly 
 }
 
 /** A failure of the whole request, by the error table. */
-export function failureAnswer(error: SporError, rejected: readonly RejectedEvent[] = []): Answer {
+export function failureAnswer(error: ReceiverError, rejected: readonly RejectedEvent[] = []): ReceiverAnswer {
   const { status, retryable } = REQUEST_ERRORS[error.code];
   const body = JSON.stringify({
     code: error.code,
@@ -39,8 +43,12 @@ export function failureAnswer(error: SporError, rejected: readonly RejectedEvent
 }
 
 /** A failure with the table's own text. */
-export function plainFailure(code: RequestErrorCode, retryAfterSeconds?: number): SporError {
-  return new SporError(code, REQUEST_ERRORS[code].help, retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
+export function plainFailure(code: RequestErrorCode, retryAfterSeconds?: number): ReceiverError {
+  return new ReceiverError(
+    code,
+    REQUEST_ERRORS[code].help,
+    retryAfterSeconds === undefined ? {} : { retryAfterSeconds },
+  );
 }
 
 /** What the sender is told of a refused event: all but the event itself, which it has. */

@@ -3,7 +3,7 @@ import { flag, readConfig, text, whole } from '../runtime/config.ts';
 const MIB = 1_048_576;
 
 /** The Event Receiver's settings. */
-export const SETTINGS = {
+export const INGEST_SETTINGS = {
   host: text('INGEST_HOST', 'address the Event Receiver listens on', '127.0.0.1'),
   port: whole('INGEST_PORT', 'port the Event Receiver listens on; 0 takes a free one', 4001, 0, 65_535),
   sharePort: flag('INGEST_SHARE_PORT', 'whether several receivers on this machine share the port', false),
@@ -31,5 +31,5 @@ export type IngestConfig = ReturnType<typeof readIngestConfig>;
 
 /** @throws ConfigError listing every fault */
 export function readIngestConfig(env: Record<string, string | undefined>) {
-  return readConfig(SETTINGS, env);
+  return readConfig(INGEST_SETTINGS, env);
 }

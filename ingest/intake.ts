@@ -1,11 +1,11 @@
 import type { BatchHeader, RejectedEvent } from '../schemas/envelope.ts';
-import { SporError, type RequestErrorCode } from '../schemas/errors.ts';
+import { ReceiverError, type RequestErrorCode } from '../schemas/errors.ts';
 import { LIMITS } from '../schemas/limits.ts';
 import { formatReceipt } from '../schemas/receipt.ts';
 import type { Registry } from '../schemas/registry.ts';
 import type { SubjectKind } from '../schemas/subjects.ts';
 import type { Logger } from '../runtime/log.ts';
-import { acceptedAnswer, dryRunAnswer, failureAnswer, plainFailure, type Answer } from './answers.ts';
+import { acceptedAnswer, dryRunAnswer, failureAnswer, plainFailure, type ReceiverAnswer } from './answers.ts';
 import { checkShape, clockSkewMs, decodeText, parseBody, type Body } from './events/batch.ts';
 import type { Judge, Judgement } from './events/judge.ts';
 import { eventRow } from '../schemas/eventRow.ts';
@@ -70,7 +70,7 @@ export class Intake {
 
   /**
    * Refuses a request by its head, before its body is read.
-   * @throws SporError
+   * @throws ReceiverError
    */
   admit({ headerKey, origin }: Omit<Credentials, 'bodyKey'>): void {
     if (headerKey === undefined) return;
@@ -80,7 +80,7 @@ export class Intake {
   }
 
   /** Takes a POST; `respond` is called once, now or when the stream has answered. */
-  receive(post: Post, respond: (answer: Answer) => void): void {
+  receive(post: Post, respond: (answer: ReceiverAnswer) => void): void {
     try {
       this.#receive(post, respond);
     } catch (error) {
@@ -88,7 +88,7 @@ export class Intake {
     }
   }
 
-  #receive(post: Post, respond: (answer: Answer) => void): void {
+  #receive(post: Post, respond: (answer: ReceiverAnswer) => void): void {
     const { keyring, judge } = this.#options;
     const receivedAtMs = this.#clock();
     const sender = { receivedAtMs, sentAt: undefined, skewMs: 0, userAgent: post.userAgent };
@@ -119,7 +119,7 @@ export class Intake {
   }
 
   /** Writes a judged batch to the stream, then answers. */
-  #store(sender: Sender, { lineEnds, rejected }: Judgement, respond: (answer: Answer) => void): void {
+  #store(sender: Sender, { lineEnds, rejected }: Judgement, respond: (answer: ReceiverAnswer) => void): void {
     const accepted = lineEnds.length;
     this.#submit(
       accepted > 0 ? 'events' : 'quarantine',
@@ -128,7 +128,7 @@ export class Intake {
       (receiptId) => {
         if (accepted > 0) return respond(acceptedAnswer(receiptId, accepted, rejected));
         const message = `All ${rejected.length} events were rejected; "rejected" says why. The quarantine keeps them.`;
-        respond(failureAnswer(new SporError('no_valid_event', message), rejected));
+        respond(failureAnswer(new ReceiverError('no_valid_event', message), rejected));
       },
       respond,
     );
@@ -138,8 +138,8 @@ export class Intake {
    * Answers a body that is refused as a whole, keeping it in the quarantine where its sender need not send it again.
    * @throws the error itself where nothing is kept.
    */
-  #refuseBody({ sender, error, post, body }: Refusal, respond: (answer: Answer) => void): void {
-    if (!(error instanceof SporError) || !KEPT.has(error.code) || post.dryRun) throw error;
+  #refuseBody({ sender, error, post, body }: Refusal, respond: (answer: ReceiverAnswer) => void): void {
+    if (!(error instanceof ReceiverError) || !KEPT.has(error.code) || post.dryRun) throw error;
     sender.key.quota?.take(1);
     const text = body?.text ?? readableBody(post.body, post.coding);
     const raw = withoutKeys(text, [post.headerKey, body?.key]);
@@ -152,7 +152,7 @@ export class Intake {
     sender: Sender,
     { lineEnds, rejected }: Judgement,
     stored: (receiptId: string) => void,
-    respond: (answer: Answer) => void,
+    respond: (answer: ReceiverAnswer) => void,
   ): void {
     const { commit, metrics, ackDeadlineMs } = this.#options;
     const { shard, subjects } = sender.key;
@@ -166,7 +166,7 @@ export class Intake {
       settle: (outcome) => {
         if ('failed' in outcome) {
           const message = `The event stream did not take the batch: ${outcome.failed}. Send it again later; what was stored already is not stored twice.`;
-          return respond(failureAnswer(new SporError('stream_unavailable', message)));
+          return respond(failureAnswer(new ReceiverError('stream_unavailable', message)));
         }
         metrics.eventsStored(accepted, rejected);
         stored(formatReceipt({ epoch: outcome.epoch, shard, sequence: outcome.sequence, batch: outcome.batch }));
@@ -174,7 +174,7 @@ export class Intake {
     });
   }
 
-  #dryRun({ key, receivedAtMs, sentAt, skewMs, userAgent }: Sender, { lineEnds, rejected }: Judgement): Answer {
+  #dryRun({ key, receivedAtMs, sentAt, skewMs, userAgent }: Sender, { lineEnds, rejected }: Judgement): ReceiverAnswer {
     const { tenantId, segmentId, keyId } = key;
     const receivedAt = new Date(receivedAtMs).toISOString();
     const facts = { tenantId, segmentId, receivedAt, sentAt, skewMs, keyId, userAgent };
@@ -184,19 +184,19 @@ export class Intake {
     return dryRunAnswer(rejected, rows);
   }
 
-  #failure(error: unknown): Answer {
-    if (error instanceof SporError) return failureAnswer(error);
+  #failure(error: unknown): ReceiverAnswer {
+    if (error instanceof ReceiverError) return failureAnswer(error);
     this.#options.log.error({ err: error }, 'a request failed by an internal error');
     return failureAnswer(plainFailure('internal'));
   }
 }
 
-/** @throws SporError quota_exceeded */
+/** @throws ReceiverError quota_exceeded */
 function checkQuota({ quota, keyId }: Key, nowMs: number): void {
   const waitSeconds = quota?.waitSeconds(nowMs) ?? 0;
   if (waitSeconds === 0) return;
   const message = `Key ${keyId} is over its quota of ${quota!.eventsPerSecond} events per second. Send again after ${waitSeconds} s.`;
-  throw new SporError('quota_exceeded', message, { retryAfterSeconds: waitSeconds });
+  throw new ReceiverError('quota_exceeded', message, { retryAfterSeconds: waitSeconds });
 }
 
 function batchHeader(sender: Sender, accepted: number, rejected: readonly RejectedEvent[]): string {
@@ -219,7 +219,7 @@ function readableBody(body: Buffer, coding: Coding): string {
     const text = decodeText(decompress(body, coding, LIMITS.bodyBytes));
     if (!text.includes('\0')) return text;
   } catch (error) {
-    if (!(error instanceof SporError)) throw error;
+    if (!(error instanceof ReceiverError)) throw error;
   }
   return `data:application/octet-stream;base64,${body.toString('base64')}`;
 }

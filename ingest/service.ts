@@ -4,7 +4,7 @@ import { errors } from '@nats-io/transport-node';
 import { KEYS_BUCKET, type KeyRecord } from '../schemas/keys.ts';
 import { agreedSchemas, SCHEMAS_BUCKET, SCHEMAS_KEY, type UsedSchemas } from '../schemas/compatibility.ts';
 import { createRegistry, type Registry } from '../schemas/registry.ts';
-import { agreeOnRecord } from '../stream/agreedRecord.ts';
+import { compareAndSetRecord } from '../stream/compareAndSet.ts';
 import type { Logger } from '../runtime/log.ts';
 import { createMetrics } from '../runtime/metrics.ts';
 import { connectNats, type NatsConnection } from '../stream/nats.ts';
@@ -129,7 +129,7 @@ async function openStream(
   await untilServed(() => openStreams(streams, config), 'the event streams', log);
   const place = { bucket: SCHEMAS_BUCKET, key: SCHEMAS_KEY, replicas };
   const agree = (used: UsedSchemas | undefined): UsedSchemas => agreedSchemas(used, options.registry);
-  await untilServed(() => agreeOnRecord(connection, place, agree), 'the event schemas in use', log);
+  await untilServed(() => compareAndSetRecord(connection, place, agree), 'the event schemas in use', log);
   resources.add('streams', streams, () => streams.stop());
   const publisher = new NatsPublisher(connection, streams, { log });
   resources.add('publisher', publisher, () => publisher.close());

@@ -5,7 +5,7 @@ import { duckdbCheckpoints } from '../lake/delta/checkpointParquet.ts';
 import { openTables } from '../lake/layout/openTables.ts';
 import { openStorage } from '../lake/storage/open.ts';
 import { probeStorage } from '../lake/storage/probe.ts';
-import { agreeOnRecord } from '../stream/agreedRecord.ts';
+import { compareAndSetRecord } from '../stream/compareAndSet.ts';
 import { createMetrics } from '../runtime/metrics.ts';
 import { connectNats } from '../stream/nats.ts';
 import { startOpsServer } from '../runtime/opsServer.ts';
@@ -20,11 +20,11 @@ import { armFailPoint } from './failpoint.ts';
 import { createProcessorMetrics } from './metrics.ts';
 import { Engine } from '../lake/duckdb/engine.ts';
 import type { ShardContext } from './shards/context.ts';
-import { Turns } from './shards/turns.ts';
-import { Keeper } from './shards/keeper.ts';
+import { Semaphore } from '../runtime/semaphore.ts';
+import { ShardManager } from './shards/shardManager.ts';
 import { Leases } from './shards/leases.ts';
 import { ShardWorker } from './shards/worker.ts';
-import { Upkeep } from './upkeep.ts';
+import { MaintenanceLoop } from './maintenanceLoop.ts';
 import { openWorkDir, removeWorkDir } from '../runtime/workDir.ts';
 
 const HOUR_MS = 3_600_000;
@@ -39,7 +39,7 @@ await runProcess('processor', async ({ log, resources, env, ready }) => {
   const dir = resources.add('work folder', await openWorkDir(config.workDir, 'processor'), removeWorkDir);
   const engine = resources.add(
     'engine',
-    new Engine({ dir, memory: config.duckdbMemory, threads: config.duckdbThreads, keepsMemory: true, log }),
+    new Engine({ dir, memory: config.duckdbMemory, threads: config.duckdbThreads, preallocateMemory: true, log }),
     (opened) => opened.close(),
   );
   await engine.start();
@@ -59,19 +59,19 @@ await runProcess('processor', async ({ log, resources, env, ready }) => {
     replicas,
   });
 
-  await agreeOnRecord<UsedSchemas>(connection, { bucket: SCHEMAS_BUCKET, key: SCHEMAS_KEY, replicas }, (used) =>
+  await compareAndSetRecord<UsedSchemas>(connection, { bucket: SCHEMAS_BUCKET, key: SCHEMAS_KEY, replicas }, (used) =>
     agreedSchemas(used, registry),
   );
 
   const processorMetrics = createProcessorMetrics(metrics);
   const tables = openTables(storage, registry, duckdbCheckpoints(engine));
-  let upkeep: Upkeep | undefined;
+  let upkeep: MaintenanceLoop | undefined;
   const context: ShardContext = {
     connection,
     manager: await jetstreamManager(connection),
     storage,
     engine,
-    writing: new Turns(availableParallelism()),
+    buildPermits: new Semaphore(availableParallelism()),
     registry,
     tables,
     progress: await Progress.open(connection, { replicas }),
@@ -90,7 +90,7 @@ await runProcess('processor', async ({ log, resources, env, ready }) => {
   const leaseMs = config.leaseSeconds * 1_000;
   const leases = await Leases.open(connection, { id, leaseMs, replicas, log, changed: () => keeper.wake() });
   resources.add('leases', leases, (opened) => opened.stop());
-  const keeper = new Keeper({
+  const keeper = new ShardManager({
     leases,
     shards,
     leaseMs,
@@ -108,7 +108,7 @@ await runProcess('processor', async ({ log, resources, env, ready }) => {
   keeper.start();
   resources.add('shards', keeper, (opened) => opened.stop());
   if (config.maintenance) {
-    upkeep = await Upkeep.start({ config, storage, tables, dir, log, metrics, owned: () => keeper.shards });
+    upkeep = await MaintenanceLoop.start({ config, storage, tables, dir, log, metrics, owned: () => keeper.shards });
     resources.add('maintenance', upkeep, (opened) => opened.stop());
   }
   ready({ port: ops.port, id });

@@ -15,7 +15,7 @@ export const QUERY_SETTINGS = {
 } satisfies Record<string, Setting<unknown>>;
 
 /** The query server's settings. */
-export const SETTINGS = {
+export const QUERY_SERVER_SETTINGS = {
   host: text('LAKE_HOST', 'address the query server listens on', '127.0.0.1'),
   port: whole('LAKE_PORT', 'port the query server listens on; 0 takes a free one', 4002, 0, 65_535),
   natsUrl: text('NATS_URL', 'nats-server, several separated by commas', 'nats://127.0.0.1:4222'),
@@ -35,9 +35,9 @@ export const SETTINGS = {
   ...QUERY_SETTINGS,
 } satisfies Record<string, Setting<unknown>>;
 
-export type LakeConfig = ReturnType<typeof readLakeConfig>;
+export type QueryServerConfig = ReturnType<typeof readQueryServerConfig>;
 
 /** @throws ConfigError listing every fault */
-export function readLakeConfig(env: Record<string, string | undefined>) {
-  return readConfig(SETTINGS, env);
+export function readQueryServerConfig(env: Record<string, string | undefined>) {
+  return readConfig(QUERY_SERVER_SETTINGS, env);
 }

@@ -1,9 +1,9 @@
 import { runProcess } from '../runtime/process.ts';
-import { readLakeConfig } from './config.ts';
-import { startLake } from './service.ts';
+import { readQueryServerConfig } from './config.ts';
+import { startQueryService } from './service.ts';
 
 await runProcess('lake', async ({ env, log, resources, ready }) => {
-  const config = readLakeConfig(env);
-  const { port } = await startLake({ config, log, resources });
+  const config = readQueryServerConfig(env);
+  const { port } = await startQueryService({ config, log, resources });
   ready({ url: `http://${config.host}:${port}`, port });
 });

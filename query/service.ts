@@ -8,11 +8,11 @@ import type { SecretWatch } from '../stream/secretStore.ts';
 import type { TokenRecord } from '../schemas/keys.ts';
 import { openWorkDir, removeWorkDir } from '../runtime/workDir.ts';
 import { createRegistry } from '../schemas/registry.ts';
-import { openAccounts } from './audit/open.ts';
-import { accountRoutes } from './http/routes/accounts.ts';
-import { openAccess, type Access } from './access/access.ts';
+import { createAudit } from './audit/audit.ts';
+import { auditRoutes } from './http/routes/audit.ts';
+import { openSecretAccess, type SecretAccess } from './access/access.ts';
 import { isKnownTenant } from './access/knownTenants.ts';
-import type { LakeConfig } from './config.ts';
+import type { QueryServerConfig } from './config.ts';
 import { consoleRoutes } from './http/routes/console.ts';
 import { lagRoute } from './http/routes/lag.ts';
 import { liveRoute } from './http/routes/live.ts';
@@ -24,14 +24,14 @@ import { secretRoutes } from './http/routes/secrets.ts';
 import { sessionRoute } from './http/routes/session.ts';
 import { startQueryServer } from './http/server.ts';
 import { createLiveViews } from './live/liveView.ts';
-import { keepMarts } from './marts/background.ts';
-import { LakeMetrics } from './http/metrics.ts';
+import { startMartRefreshes } from './marts/background.ts';
+import { QueryMetrics } from './http/metrics.ts';
 import { readErasures } from '../lake/erasure/list.ts';
 import { LiveTail } from './tail/liveTail.ts';
 import { openLakeQueries } from './engine/open.ts';
 import type { LocalFiles } from '../lake/files/localFiles.ts';
 import { createSlots } from './engine/slots.ts';
-import { createUnsent } from './engine/unsent.ts';
+import { createPendingAnswers } from './engine/pendingAnswers.ts';
 import { WorkerPool } from './sandbox/worker/pool.ts';
 import type { Storage } from '../lake/storage/storage.ts';
 
@@ -46,14 +46,14 @@ const TOKENS_STALE_MS = 30_000;
  * Starts the query server: HTTP first, so that it can say what it waits for; then storage and tokens. Resolves when
  * queries are answered.
  */
-export async function startLake(options: {
-  config: LakeConfig;
+export async function startQueryService(options: {
+  config: QueryServerConfig;
   log: Logger;
   resources: Resources;
 }): Promise<{ port: number }> {
   const { config, log, resources } = options;
   const registry = createRegistry();
-  const state: { connection?: NatsConnection; access?: Access } = {};
+  const state: { connection?: NatsConnection; access?: SecretAccess } = {};
   const dir = resources.add('work folder', await openWorkDir(join(config.workDir, 'queries'), 'lake'), removeWorkDir);
   const openTail = (localFiles: LocalFiles, storage: Storage): LiveTail => {
     const tail = new LiveTail({
@@ -77,13 +77,13 @@ export async function startLake(options: {
   });
   resources.add('lake', queries, () => queries.close());
   const slots = createSlots({ concurrent: config.concurrentQueries, queued: config.queuedQueries });
-  const answering = { queries, slots, unsent: createUnsent(UNSENT) };
+  const answering = { queries, slots, unsent: createPendingAnswers(UNSENT) };
   const storageFault = watchStorage(storage, { log, resources });
   const { replicas } = config;
-  const accounts = openAccounts({ storage, localFiles, registry, replicas, connection: () => state.connection });
+  const accounts = createAudit({ storage, localFiles, registry, replicas, connection: () => state.connection });
   resources.add('accounts', accounts, (open) => open.close());
 
-  const metrics = new LakeMetrics(createMetrics('lake'), slots);
+  const metrics = new QueryMetrics(createMetrics('lake'), slots);
   const notReady = (): string | undefined => tokensFault(state.access?.watchedTokens) ?? storageFault();
 
   const secrets = { keys: () => state.access?.keys, tokens: () => state.access?.tokens };
@@ -97,7 +97,7 @@ export async function startLake(options: {
       ...probeRoutes({ metrics: metrics.registry, notReady }),
       queryRoute(answering),
       ...reportRoutes(answering, registry),
-      ...accountRoutes({ accounts, slots }),
+      ...auditRoutes({ accounts, slots }),
       ...secretRoutes(secrets, { log, isKnownTenant: isKnown }),
       sessionRoute(secrets, storage),
       liveRoute(live, secrets.keys),
@@ -114,8 +114,9 @@ export async function startLake(options: {
 
   const connection = await connectNats({ url: config.natsUrl, name: 'spor-lake', log });
   state.connection = resources.add('stream server', connection, (open) => open.close());
-  state.access = await openAccess({ connection, replicas: config.replicas, resources, log });
-  if (config.martsSeconds > 0) keepMarts({ storage, registry, localFiles, config, dir, slots, log, resources });
+  state.access = await openSecretAccess({ connection, replicas: config.replicas, resources, log });
+  if (config.martsSeconds > 0)
+    startMartRefreshes({ storage, registry, localFiles, config, dir, slots, log, resources });
   // Added last, so ended first: views end by themselves only with their token.
   resources.add('live views', live, (open) => open.close());
   return { port: server.port };

@@ -12,7 +12,7 @@ export function interruption(): { signal: AbortSignal; release: () => void } {
   const onSignal = (name: NodeJS.Signals): void => {
     askedAt ??= performance.now();
     if (performance.now() - askedAt > SAME_WISH_MS) process.exit(130);
-    controller.abort(new Interrupted(name));
+    controller.abort(new InterruptedError(name));
   };
   for (const name of SIGNALS) process.on(name, onSignal);
   return {
@@ -24,9 +24,9 @@ export function interruption(): { signal: AbortSignal; release: () => void } {
 }
 
 /** Why work was abandoned. */
-export class Interrupted extends Error {
+export class InterruptedError extends Error {
   constructor(signal: NodeJS.Signals) {
     super(`interrupted by ${signal}`);
-    this.name = 'Interrupted';
+    this.name = 'InterruptedError';
   }
 }

@@ -7,7 +7,7 @@ import { platform, setPriority } from 'node:os';
  * processor by session first (sched(7), autogroup), a thread's priority counts within its session only: there the session
  * gets it too.
  */
-export function beNice(by: number): void {
+export function lowerPriority(by: number): void {
   if (platform() !== 'linux') return setPriority(by);
   for (const thread of readdirSync('/proc/self/task')) setPriority(Number(thread), by);
   try {

@@ -10,7 +10,7 @@ export const SCHEMAS_BUCKET = 'spor_schemas';
 export const SCHEMAS_KEY = 'events';
 
 /** The schemas here cannot follow those in use. */
-export class SchemaConflict extends Error {
+export class SchemaConflictError extends Error {
   readonly faults: readonly string[];
 
   constructor(faults: readonly string[]) {
@@ -19,18 +19,18 @@ export class SchemaConflict extends Error {
         'Add fields as optional ones in a new version, give changed fields a new name, and keep the files of old versions. ' +
         'After a wanted change that breaks senders, "spor schemas accept" records the schemas of this version',
     );
-    this.name = 'SchemaConflict';
+    this.name = 'SchemaConflictError';
     this.faults = faults;
   }
 }
 
 /**
  * The schemas to record when a process starts with these.
- * @throws SchemaConflict when a sender, a message in the stream, or a column in the lake would not be understood any more.
+ * @throws SchemaConflictError when a sender, a message in the stream, or a column in the lake would not be understood any more.
  */
 export function agreedSchemas(used: UsedSchemas | undefined, registry: Registry): UsedSchemas {
   const faults = used === undefined ? [] : incompatibilities(used, registry);
-  if (faults.length > 0) throw new SchemaConflict(faults);
+  if (faults.length > 0) throw new SchemaConflictError(faults);
   return registry.all;
 }
 

@@ -85,4 +85,4 @@ export class CodedError<Code extends string> extends Error {
 }
 
 /** A failure of a request to the receiver. */
-export class SporError extends CodedError<RequestErrorCode> {}
+export class ReceiverError extends CodedError<RequestErrorCode> {}

@@ -13,7 +13,7 @@ import { openStream } from '../cli/stream.ts';
 import type { Shop } from './shop/shops.ts';
 
 /** Secrets with which simulated shops send and people read. */
-export interface Access {
+export interface ShopAccess {
   /** Instrumentation key of a tenant's segment. */
   keyOf: (tenantId: string, segmentId: string) => string;
   /** Read token of a tenant. */
@@ -32,7 +32,7 @@ export async function grantAccess(options: {
   expiresAt?: Date;
   /** Whether to make an operator token, too. */
   operator?: boolean;
-}): Promise<Access> {
+}): Promise<ShopAccess> {
   const { natsUrl, replicas, shops, label, expiresAt, operator = false } = options;
   const operatorToken = operator ? newSecret('ot') : undefined;
   const secrets = new Map<string, string>();

@@ -1,6 +1,6 @@
 import { delay } from '../runtime/retry.ts';
 
-export interface Answer {
+export interface RowsAnswer {
   columns: { name: string; type: string }[];
   rows: unknown[][];
   truncated: boolean;
@@ -11,7 +11,7 @@ export interface QueryClient {
    * Answers one SQL statement about the token's tenant.
    * @throws Error with the server's code and message.
    */
-  ask: (token: string, sql: string) => Promise<Answer>;
+  ask: (token: string, sql: string) => Promise<RowsAnswer>;
 }
 
 const PATIENCE_MS = 30_000;
@@ -30,7 +30,7 @@ export function createQueryClient(baseUrl: string): QueryClient {
             headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
             body: JSON.stringify({ sql }),
           });
-          if (response.ok) return (await response.json()) as Answer;
+          if (response.ok) return (await response.json()) as RowsAnswer;
           const body = await response.text();
           const busy = response.status === 429 || response.status === 503;
           if (!busy || Date.now() > deadline)

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { SETTINGS as INGEST_SETTINGS } from '../ingest/config.ts';
-import { SETTINGS as QUERY_SETTINGS } from '../query/config.ts';
+import { INGEST_SETTINGS } from '../ingest/config.ts';
+import { QUERY_SERVER_SETTINGS } from '../query/config.ts';
 import { PROCESSOR_SETTINGS } from '../processor/config.ts';
 import type { Setting } from '../runtime/config.ts';
 
@@ -29,7 +29,7 @@ end.
 
 ${section('ingest, the Event Receiver', INGEST_SETTINGS)}
 ${section('processor', settings)}
-${section("lake, the query server (and npx spor's reading commands)", QUERY_SETTINGS)}`;
+${section("lake, the query server (and npx spor's reading commands)", QUERY_SERVER_SETTINGS)}`;
 }
 
 function section(

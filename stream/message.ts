@@ -27,10 +27,10 @@ export interface ParsedMessage {
 }
 
 /** Why a message cannot be stored as it should, in words for whoever looks into the quarantine. */
-export class MalformedMessage extends Error {
+export class MalformedMessageError extends Error {
   constructor(message: string) {
     super(message);
-    this.name = 'MalformedMessage';
+    this.name = 'MalformedMessageError';
   }
 }
 
@@ -49,12 +49,12 @@ export function sourceOf(message: StreamMessage): Source {
 
 /**
  * Reads a message's subject and header; its lines are verified by copyLines.
- * @throws MalformedMessage
+ * @throws MalformedMessageError
  */
 export function parseMessage(message: StreamMessage, shards: { shard: number; count: number }): ParsedMessage {
   const { tenantId, segmentId } = subjectOf(message, shards);
   if (message.format !== FORMAT) {
-    throw new MalformedMessage(`message format is ${message.format ?? 'not given'}, expected ${FORMAT}`);
+    throw new MalformedMessageError(`message format is ${message.format ?? 'not given'}, expected ${FORMAT}`);
   }
   return { source: { tenantId, segmentId }, ...headerOf(message) };
 }
@@ -66,7 +66,7 @@ function subjectOf({ subject }: StreamMessage, { shard, count }: { shard: number
     if (right === shard && parsed.shard === shard) return parsed;
     throw new Error(`tenant ${parsed.tenantId} belongs to shard ${right}, the message came in shard ${shard}`);
   } catch (error) {
-    throw new MalformedMessage((error as Error).message);
+    throw new MalformedMessageError((error as Error).message);
   }
 }
 
@@ -75,13 +75,13 @@ function headerOf({ data }: StreamMessage): { batches: BatchHeader[]; linesFrom:
   try {
     read = readMessageHeader(data);
   } catch (error) {
-    throw new MalformedMessage(`message header: ${(error as Error).message}`);
+    throw new MalformedMessageError(`message header: ${(error as Error).message}`);
   }
   const { batches } = read.header;
-  if (batches.length === 0) throw new MalformedMessage('message header has no batch');
+  if (batches.length === 0) throw new MalformedMessageError('message header has no batch');
   for (const [index, batch] of batches.entries()) {
     const fault = batchFault(batch);
-    if (fault) throw new MalformedMessage(`message header, batch ${index}: ${fault}`);
+    if (fault) throw new MalformedMessageError(`message header, batch ${index}: ${fault}`);
   }
   return { batches, linesFrom: read.linesFrom };
 }
@@ -135,7 +135,7 @@ export function renumberedBytes(bytes: number): number {
  * Copies a message's lines to the beginning of a buffer, each with its batch number raised by `firstBatch` so that numbers
  * are unique within the window, and verifies that each batch has as many lines as its header says. Returns the position
  * behind the last byte written, the number of lines, and the sum of their new numbers.
- * @throws MalformedMessage; what was written by then is to be ignored.
+ * @throws MalformedMessageError; what was written by then is to be ignored.
  */
 export function copyLines(
   { data: bytes }: StreamMessage,
@@ -151,7 +151,8 @@ export function copyLines(
   let batchSum = 0;
   for (let at = linesFrom; at < data.length; lines++) {
     for (let offset = 0; offset < PREFIX.length; offset++) {
-      if (data[at + offset] !== PREFIX[offset]) throw new MalformedMessage(`line ${lines} does not begin with {"b":`);
+      if (data[at + offset] !== PREFIX[offset])
+        throw new MalformedMessageError(`line ${lines} does not begin with {"b":`);
       buffer[to++] = PREFIX[offset]!;
     }
     const from = at + PREFIX.length;
@@ -159,7 +160,7 @@ export function copyLines(
     let index = 0;
     for (let byte = data[after]!; byte >= 48 && byte <= 57; byte = data[++after]!) index = index * 10 + byte - 48;
     if (after === from || data[after] !== COMMA || index >= counts.length) {
-      throw new MalformedMessage(`line ${lines} does not name one of the message's ${counts.length} batches`);
+      throw new MalformedMessageError(`line ${lines} does not name one of the message's ${counts.length} batches`);
     }
     counts[index]!++;
     batchSum += firstBatch + index;
@@ -173,7 +174,7 @@ export function copyLines(
   }
   for (const [index, batch] of batches.entries()) {
     if (counts[index] !== batch.accepted) {
-      throw new MalformedMessage(`batch ${index} has ${counts[index]} lines, its header says ${batch.accepted}`);
+      throw new MalformedMessageError(`batch ${index} has ${counts[index]} lines, its header says ${batch.accepted}`);
     }
   }
   return { end: to, lines, batchSum };

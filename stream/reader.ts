@@ -5,7 +5,7 @@ import type { Logger } from '../runtime/log.ts';
 import type { StreamMessage } from './message.ts';
 import { Fifo } from './fifo.ts';
 
-export interface ReaderOptions {
+export interface MessageReaderOptions {
   connection: NatsConnection;
   manager: JetStreamManager;
   stream: string;
@@ -34,8 +34,8 @@ const HEARTBEAT = 100;
  * own count: a gap, an error status or silence makes a new consumer from behind the last message handed over, so that no
  * message is skipped or repeated, whatever became of the old one.
  */
-export class Reader {
-  readonly #options: ReaderOptions;
+export class MessageReader {
+  readonly #options: MessageReaderOptions;
   readonly #pullBytes: number;
   readonly #timer: NodeJS.Timeout;
   readonly #queue = new Fifo<StreamMessage>();
@@ -56,7 +56,7 @@ export class Reader {
   #closed = false;
   #wake: () => void = () => undefined;
 
-  constructor(options: ReaderOptions) {
+  constructor(options: MessageReaderOptions) {
     this.#options = options;
     this.#pullBytes = Math.floor(options.maxBytes / 2);
     this.#next = options.from;

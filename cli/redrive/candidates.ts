@@ -3,7 +3,7 @@ import { checkShape, clockSkewMs, parseBody } from '../../ingest/events/batch.ts
 import type { Judge } from '../../ingest/events/judge.ts';
 import { rawJson } from '../../ingest/events/rawJson.ts';
 import { PROCESSOR_CODES } from '../../lake/window/rejected.ts';
-import { SporError } from '../../schemas/errors.ts';
+import { ReceiverError } from '../../schemas/errors.ts';
 import { applyFix, type Fix } from './fix.ts';
 import type { QuarantinedRow } from './rows.ts';
 
@@ -22,7 +22,7 @@ export interface Candidate {
 }
 
 /** A row, or one event of a whole body, that stays in the quarantine. */
-export interface Kept {
+export interface KeptEvent {
   row: QuarantinedRow;
   index: number | null;
   /** `refused`: judged again, with the code of ingest; `skipped`: cannot be judged. */
@@ -46,8 +46,8 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
  * Judges a row again by ingest's own rules, as of the time it was received: what was too old or in the future then is so
  * still. A row that is a whole body may become several events.
  */
-export function judgeAgain(row: QuarantinedRow, options: JudgeOptions): { candidates: Candidate[]; kept: Kept[] } {
-  const skipped = (message: string): { candidates: Candidate[]; kept: Kept[] } => ({
+export function judgeAgain(row: QuarantinedRow, options: JudgeOptions): { candidates: Candidate[]; kept: KeptEvent[] } {
+  const skipped = (message: string): { candidates: Candidate[]; kept: KeptEvent[] } => ({
     candidates: [],
     kept: [{ row, index: row.index, outcome: 'skipped', code: row.code, message }],
   });
@@ -76,12 +76,12 @@ function judgeBody(
   row: QuarantinedRow,
   value: unknown,
   options: JudgeOptions,
-): { candidates: Candidate[]; kept: Kept[] } {
+): { candidates: Candidate[]; kept: KeptEvent[] } {
   try {
     const { events, sentAt } = checkShape(parseBody(rawJson(value)));
     return judgeEvents(row, { events, indexes: events.map((_, index) => index), sentAt }, options);
   } catch (error) {
-    if (!(error instanceof SporError)) throw error;
+    if (!(error instanceof ReceiverError)) throw error;
     return {
       candidates: [],
       kept: [{ row, index: null, outcome: 'refused', code: error.code, message: error.message }],
@@ -93,12 +93,12 @@ function judgeEvents(
   row: QuarantinedRow,
   batch: { events: readonly unknown[]; indexes: readonly number[]; sentAt: string | undefined },
   { judge, acceptOld, newIds }: JudgeOptions,
-): { candidates: Candidate[]; kept: Kept[] } {
+): { candidates: Candidate[]; kept: KeptEvent[] } {
   const { sentAt, indexes } = batch;
   const receivedAtMs = Date.parse(row.receivedAt);
   const skewMs = clockSkewMs(sentAt, receivedAtMs);
   const candidates: Candidate[] = [];
-  const kept: Kept[] = [];
+  const kept: KeptEvent[] = [];
   for (const [at, given] of batch.events.entries()) {
     const index = indexes[at]!;
     const event = newIds ? withEventId(given, `${row.receiptId}/${index}`) : given;

@@ -1,9 +1,9 @@
-import { judgeAgain, type Candidate, type JudgeOptions, type Kept } from './candidates.ts';
+import { judgeAgain, type Candidate, type JudgeOptions, type KeptEvent } from './candidates.ts';
 import type { RedriveStream } from './publish.ts';
 import { readPage, redrivenPlaces, storedIds, type Ask, type QuarantinedRow, type RowFilter } from './rows.ts';
 
 /** What became of an event: in the lake through this call, there already, or still in the quarantine and why. */
-export type Outcome =
+export type RedriveOutcome =
   | 'redriven'
   /** Published, and no commit seen of it yet. */
   | 'published'
@@ -20,7 +20,7 @@ export interface RedriveEvent {
   receiptId: string;
   index: number | null;
   eventId: string | null;
-  outcome: Outcome;
+  outcome: RedriveOutcome;
   /** Why it is in the quarantine. */
   code: string;
   /** Where it stays there: ingest's code now, and what to do. */
@@ -29,7 +29,7 @@ export interface RedriveEvent {
 }
 
 export interface RedriveReport {
-  counts: Record<Outcome, number>;
+  counts: Record<RedriveOutcome, number>;
   /** The first of them, EVENTS_LISTED at most. */
   events: RedriveEvent[];
   /** Whether there are more rows than were looked at. */
@@ -84,7 +84,7 @@ async function judgePage(
   rows: readonly QuarantinedRow[],
   options: RedriveOptions,
   report: RedriveReport,
-): Promise<{ candidates: Candidate[]; kept: Kept[] }> {
+): Promise<{ candidates: Candidate[]; kept: KeptEvent[] }> {
   const judged = rows.map((row) => judgeAgain(row, options));
   const all = judged.flatMap(({ candidates }) => candidates);
   const before = await redrivenPlaces(ask, receiptsOf(all));
@@ -134,7 +134,7 @@ function newReport(): RedriveReport {
 function note(
   { counts, events }: RedriveReport,
   row: QuarantinedRow,
-  one: { index: number | null; eventId?: string; outcome: Outcome; code?: string; message?: string },
+  one: { index: number | null; eventId?: string; outcome: RedriveOutcome; code?: string; message?: string },
 ): void {
   counts[one.outcome]++;
   if (events.length === EVENTS_LISTED) return;

@@ -1,7 +1,7 @@
 import type { AddFile } from '../../lake/delta/actions.ts';
 import { COLUMNS_TAG, columnsFingerprint } from '../../lake/delta/schema.ts';
 import type { TableSpec } from '../../lake/delta/table.ts';
-import type { Session } from '../../lake/duckdb/engine.ts';
+import type { EngineSession } from '../../lake/duckdb/engine.ts';
 import { refuseUnknownColumns, relation } from '../../lake/maintenance/sort.ts';
 import type { ErasedPlace } from '../../lake/flush/erased.ts';
 import { identifier, literal } from '../../lake/duckdb/sqlEngine.ts';
@@ -9,7 +9,7 @@ import type { TableName } from '../../lake/layout/tables.ts';
 import type { Rebuilt, RebuiltFile } from './rebuild.ts';
 
 /** One partition as the lake has it and as the stream gives it. */
-export interface Partition {
+export interface ReplayPartition {
   table: TableName;
   segment: string;
   date: string;
@@ -26,7 +26,7 @@ export interface Side {
   checksum: string;
 }
 
-export interface Comparison {
+export interface PartitionComparison {
   table: TableName;
   segment: string;
   date: string;
@@ -44,16 +44,16 @@ export interface Comparison {
 }
 
 /** Whether swapping a partition would change anything. */
-export function differs({ unreadable, onlyInLake, onlyInStream, changed, ...rest }: Comparison): boolean {
+export function differs({ unreadable, onlyInLake, onlyInStream, changed, ...rest }: PartitionComparison): boolean {
   return unreadable !== undefined || onlyInLake + onlyInStream + changed + rest.erased + rest.erasedInLake > 0;
 }
 
 /** The partitions of live and rebuilt files, and of what was left out, in order. */
-export function partitionsOf(
+export function replayPartitions(
   live: Record<TableName, readonly AddFile[]>,
   { files: rebuilt, erased, uncounted }: Rebuilt & { uncounted: readonly ErasedPlace[] },
-): Partition[] {
-  interface Growing extends Partition {
+): ReplayPartition[] {
+  interface Growing extends ReplayPartition {
     live: AddFile[];
     rebuilt: RebuiltFile[];
     erased: ErasedPlace[];
@@ -82,13 +82,13 @@ export function partitionsOf(
 /**
  * Compares the rows of a partition, every column.
  * @param localFiles the live files on this machine; throws where one cannot be had
- * @throws UnknownColumns when a newer version has written some of them.
+ * @throws UnknownColumnsError when a newer version has written some of them.
  */
 export async function comparePartition(
-  session: Session,
-  partition: Partition,
+  session: EngineSession,
+  partition: ReplayPartition,
   { spec, localFiles }: { spec: TableSpec; localFiles: (files: readonly AddFile[]) => Promise<string[]> },
-): Promise<Comparison> {
+): Promise<PartitionComparison> {
   const { table, segment, date, live, rebuilt, erased, uncounted } = partition;
   const { columns } = spec;
   const inputs = (files: readonly string[]) => files.map((localFile) => ({ localFile }));
@@ -168,9 +168,9 @@ function isUnreadable(error: unknown): boolean {
 }
 
 function unreadablePartition(
-  { table, segment, date, live, rebuilt, uncounted }: Partition,
+  { table, segment, date, live, rebuilt, uncounted }: ReplayPartition,
   unreadable: string,
-): Comparison {
+): PartitionComparison {
   const inLake = live.reduce((sum, { stats }) => sum + recordsOf(stats), 0);
   const inStream = rebuilt.reduce((sum, { rows }) => sum + rows, 0);
   const erased = countOf(uncounted);

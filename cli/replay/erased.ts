@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { formatRanges, parseRanges } from '../../lake/counts/account.ts';
-import { readAccounts, type DayCounts } from '../../lake/counts/commits.ts';
+import { formatRanges, parseRanges } from '../../lake/counts/dayCounts.ts';
+import { readCommitCounts, type DayCounts } from '../../lake/counts/commits.ts';
 import { readErasures, type ErasureList } from '../../lake/erasure/list.ts';
 import type { ErasedLine, ErasedPlace } from '../../lake/flush/erased.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
@@ -26,7 +26,7 @@ export async function readErasedBefore(storage: Storage, tenantId: string, dir: 
   if (list.ids.length === 0) return { list, file: undefined, counted };
   const lines: ErasedLine[] = [];
   for (const table of TABLE_NAMES) {
-    for (const { erased, duplicates } of await readAccounts(storage, tableRoot(table, tenantId))) {
+    for (const { erased, duplicates } of await readCommitCounts(storage, tableRoot(table, tenantId))) {
       for (const [receipt, ranges] of [...Object.entries(erased), ...Object.entries(duplicates)]) {
         const known = counted[table].get(receipt) ?? new Set();
         counted[table].set(receipt, known);
@@ -51,7 +51,7 @@ export function uncounted(places: readonly ErasedPlace[], { counted }: Pick<Eras
 }
 
 /** Pure: the account that a commit gives of what it counts as erased (lake/counts/commits.ts). */
-export function accountOfErased(places: readonly ErasedPlace[]): {
+export function countsOfErased(places: readonly ErasedPlace[]): {
   days?: Record<string, DayCounts>;
   erased?: Record<string, string>;
 } {

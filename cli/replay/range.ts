@@ -3,7 +3,7 @@ import { parseFileName } from '../../lake/layout/tables.ts';
 import { LIMITS } from '../../schemas/limits.ts';
 
 /** What the stream holds. */
-export interface Held {
+export interface HeldMessages {
   stream: string;
   /** Creation time, and in milliseconds. */
   created: string;
@@ -18,14 +18,14 @@ export interface RangeRequest {
   from: string;
   /** Live data files of the dates, of both tables. */
   files: readonly AddFile[];
-  held: Held;
+  held: HeldMessages;
   /** First sequence stored at or after `earliestMs(from)`. */
   sinceSequence: number;
 }
 
 /** The stream does not hold what is needed; the message names what it holds. */
-export class NotHeld extends Error {
-  override name = 'NotHeld';
+export class NotHeldError extends Error {
+  override name = 'NotHeldError';
 }
 
 /** Clocks of receivers and of the stream server may differ by this. */
@@ -39,11 +39,11 @@ export function earliestMs(from: string): number {
 
 /**
  * Pure: the sequence to read from, so that every message is read that may have brought something to the dates.
- * @throws NotHeld when some of them may be gone from the stream.
+ * @throws NotHeldError when some of them may be gone from the stream.
  */
 export function firstSequenceNeeded({ from, files, held, sinceSequence }: RangeRequest): number {
-  const refuse = (why: string): NotHeld =>
-    new NotHeld(`the stream does not hold the whole range: ${why}; ${holdings(held)}`);
+  const refuse = (why: string): NotHeldError =>
+    new NotHeldError(`the stream does not hold the whole range: ${why}; ${holdings(held)}`);
   let first = Math.max(sinceSequence, held.firstSequence);
   for (const file of files) {
     const { date } = file.partitionValues;
@@ -61,7 +61,7 @@ export function firstSequenceNeeded({ from, files, held, sinceSequence }: RangeR
   return first;
 }
 
-function holdings({ stream, firstSequence, firstMs }: Held): string {
+function holdings({ stream, firstSequence, firstMs }: HeldMessages): string {
   if (firstMs === undefined) return `${stream} holds no messages, the next one is ${firstSequence}`;
   const firstWhole = new Date(Math.ceil((firstMs + CLOCKS_MS) / DAY_MS) * DAY_MS).toISOString().slice(0, 10);
   return (
@@ -71,13 +71,13 @@ function holdings({ stream, firstSequence, firstMs }: Held): string {
 }
 
 /** Whether a file may hold rows of messages before a sequence, or of an earlier stream. */
-export function mayHoldBefore(file: AddFile, held: Pick<Held, 'epoch'>, sequence: number): boolean {
+export function mayHoldBefore(file: AddFile, held: Pick<HeldMessages, 'epoch'>, sequence: number): boolean {
   const source = parseFileName(file.path);
   return !source || source.firstSequence < sequence || !isOf(file, held);
 }
 
 /** Whether all rows of a file have receipts of this stream, by the bounds in the log. */
-function isOf({ stats }: AddFile, { epoch }: Pick<Held, 'epoch'>): boolean {
+function isOf({ stats }: AddFile, { epoch }: Pick<HeldMessages, 'epoch'>): boolean {
   const { minValues, maxValues } = (stats === undefined ? {} : JSON.parse(stats)) as {
     minValues?: Record<string, unknown>;
     maxValues?: Record<string, unknown>;

@@ -4,9 +4,9 @@ import { Duplicates, type DuplicatesOptions, type StoredIds } from '../../lake/d
 import { lakeIds, newestIdFiles } from '../../lake/dedupe/lakeIds.ts';
 import { idFile } from '../../lake/dedupe/plan.ts';
 import type { Table } from '../../lake/delta/table.ts';
-import type { Session } from '../../lake/duckdb/engine.ts';
-import { Preparation } from '../../lake/flush/prepare.ts';
-import type { WrittenFile } from '../../lake/flush/write.ts';
+import type { EngineSession } from '../../lake/duckdb/engine.ts';
+import { ParquetBuild } from '../../lake/flush/parquetBuild.ts';
+import type { WrittenFile } from '../../lake/flush/parquetWriter.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import type { ShardStream, ShardStreams } from '../../stream/shardStream.ts';
 import type { StreamMessage } from '../../stream/message.ts';
@@ -41,7 +41,7 @@ export interface RebuildOptions {
   upTo: Stored;
   events: Table;
   storage: Storage;
-  session: Session;
+  session: EngineSession;
   registry: Registry;
   /** Who must not come back. */
   erasures: ErasedBefore;
@@ -119,7 +119,7 @@ async function writePart(
   }
   const closed = await window.close();
   const onMemory = (): void => undefined;
-  const preparation = new Preparation(closed, {
+  const preparation = new ParquetBuild(closed, {
     registry,
     session,
     duplicates,

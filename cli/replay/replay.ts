@@ -5,8 +5,8 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import type { DuplicatesOptions } from '../../lake/dedupe/duplicates.ts';
 import type { AddFile } from '../../lake/delta/actions.ts';
 import type { Snapshot } from '../../lake/delta/snapshot.ts';
-import { openTable, TxnConflict, type Table } from '../../lake/delta/table.ts';
-import type { Session } from '../../lake/duckdb/engine.ts';
+import { openTable, TxnConflictError, type Table } from '../../lake/delta/table.ts';
+import type { EngineSession } from '../../lake/duckdb/engine.ts';
 import { firstKeptDate, retentionDays } from '../../lake/maintenance/retention.ts';
 import { filesInScope } from '../../lake/files/prune.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
@@ -18,17 +18,23 @@ import type { NatsConnection } from '../../stream/nats.ts';
 import { streamInfo } from '../../stream/streams.ts';
 import { streamEpoch } from '../../schemas/receipt.ts';
 import type { Registry } from '../../schemas/registry.ts';
-import { comparePartition, differs, partitionsOf, type Comparison, type Partition } from './compare.ts';
+import {
+  comparePartition,
+  differs,
+  replayPartitions,
+  type PartitionComparison,
+  type ReplayPartition,
+} from './compare.ts';
 import { readErasedBefore, uncounted } from './erased.ts';
 import type { Reach } from './failpoint.ts';
-import { earliestMs, firstSequenceNeeded, NotHeld, type Held } from './range.ts';
+import { earliestMs, firstSequenceNeeded, NotHeldError, type HeldMessages } from './range.ts';
 import { rebuild } from './rebuild.ts';
-import { CannotSwap, swap } from './swap.ts';
+import { CannotSwapError, swap } from './swap.ts';
 
 export interface ReplayOptions {
   connection: NatsConnection;
   storage: Storage;
-  session: Session;
+  session: EngineSession;
   registry: Registry;
   tenantId: string;
   /** First and last date, both included. */
@@ -51,14 +57,14 @@ export interface ReplayReport {
   stream: string;
   firstSequence: number;
   lastSequence: number;
-  partitions: Comparison[];
+  partitions: PartitionComparison[];
   /** Where something was swapped: under this id it can be undone, and the tables' new versions. */
   swapped?: { id: string; versions: Partial<Record<TableName, number>> };
 }
 
 interface Compared {
-  partition: Partition;
-  comparison: Comparison;
+  partition: ReplayPartition;
+  comparison: PartitionComparison;
 }
 
 const MOST_TRIES = 3;
@@ -67,14 +73,14 @@ const MOST_TRIES = 3;
  * Builds the partitions of some dates from the stream once more, compares them with the lake's, and swaps those that differ,
  * one commit for each table. Beside a running processor: what it commits meanwhile is from later messages and stays.
  * Compaction may merge a file that is to be replaced: then all is read and compared again.
- * @throws NotHeld, CannotSwap; TxnConflict when the table does not hold still.
+ * @throws NotHeldError, CannotSwapError; TxnConflictError when the table does not hold still.
  */
 export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   for (let tries = 1; ; tries++) {
     try {
       return await replayOnce(options);
     } catch (error) {
-      if (!(error instanceof TxnConflict) || tries === MOST_TRIES) throw error;
+      if (!(error instanceof TxnConflictError) || tries === MOST_TRIES) throw error;
       options.log.warn({ reason: error.message }, 'the table has changed meanwhile, replaying again');
     } finally {
       await rm(options.dir, { recursive: true, force: true });
@@ -104,7 +110,7 @@ async function replayOnce(options: ReplayOptions): Promise<ReplayReport> {
   const within = ({ date }: { date: string }): boolean => date >= from && date <= to;
   const [files, erased] = [rebuilt.files.filter(within), rebuilt.erased.filter(within)];
   options.reach('rebuilt');
-  const partitions = partitionsOf(live, { files, erased, uncounted: uncounted(erased, erasures) });
+  const partitions = replayPartitions(live, { files, erased, uncounted: uncounted(erased, erasures) });
   const compared: Compared[] = [];
   for (const partition of partitions) {
     const { spec } = tables[partition.table];
@@ -127,12 +133,12 @@ async function replayOnce(options: ReplayOptions): Promise<ReplayReport> {
 async function openHeld({ connection, replicas, tenantId }: ReplayOptions): Promise<{
   streams: ShardStreams;
   stream: ShardStream;
-  held: Held;
+  held: HeldMessages;
 }> {
   const streams = await ShardStreams.open(connection, replicas);
   const stream = await streams.of(tenantId);
   const info = stream && (await streamInfo(await jetstreamManager(connection), stream.name));
-  if (!info) throw new NotHeld('there is no stream to replay from: it was deleted, or nothing was ever received');
+  if (!info) throw new NotHeldError('there is no stream to replay from: it was deleted, or nothing was ever received');
   const { created, state } = info;
   const { first_seq: firstSequence, first_ts: firstTime } = state;
   const firstMs = state.messages === 0 ? undefined : new Date(firstTime).getTime();
@@ -142,7 +148,7 @@ async function openHeld({ connection, replicas, tenantId }: ReplayOptions): Prom
 
 async function sequenceNeeded(
   { connection, from }: ReplayOptions,
-  held: Held,
+  held: HeldMessages,
   files: readonly AddFile[],
 ): Promise<number> {
   const manager = await jetstreamManager(connection);
@@ -156,7 +162,9 @@ function refuseExpired({ tenantId, from }: ReplayOptions, events: Snapshot): voi
   const days = retentionDays(events);
   const firstKept = days === undefined ? '' : firstKeptDate(days, Date.now());
   if (from >= firstKept) return;
-  throw new CannotSwap(`${tenantId} keeps ${days} days (spor retention): dates before ${firstKept} are not rebuilt`);
+  throw new CannotSwapError(
+    `${tenantId} keeps ${days} days (spor retention): dates before ${firstKept} are not rebuilt`,
+  );
 }
 
 function refuseLoss({ partitions }: ReplayReport, { acceptLoss }: ReplayOptions): void {
@@ -164,7 +172,7 @@ function refuseLoss({ partitions }: ReplayReport, { acceptLoss }: ReplayOptions)
   if (losing.length === 0 || acceptLoss) return;
   const rows = losing.reduce((sum, { onlyInLake }) => sum + onlyInLake, 0);
   const [first] = losing;
-  throw new CannotSwap(
+  throw new CannotSwapError(
     `${rows} rows of the lake cannot be rebuilt from the stream (${first!.table} ${first!.segment} ${first!.date}` +
       `${losing.length > 1 ? ` and ${losing.length - 1} more partitions` : ''}): nothing was swapped. ` +
       'Look at them with --dry-run --json; --accept-loss swaps nevertheless',

@@ -11,7 +11,7 @@ import { delay } from '../../runtime/retry.ts';
 import { streamInfo } from '../../stream/streams.ts';
 import { EVENTS_HEADER, FORMAT_HEADER, readMessageHeader } from '../../schemas/envelope.ts';
 import { withoutErased, type Remaining } from './leaveOut.ts';
-import { NotHeld } from './range.ts';
+import { NotHeldError } from './range.ts';
 
 export interface RepublishOptions {
   connection: NatsConnection;
@@ -47,8 +47,8 @@ export interface RepublishReport {
 }
 
 /** The subject has no stream of its own to take the messages. */
-export class NoTarget extends Error {
-  override name = 'NoTarget';
+export class NoTargetError extends Error {
+  override name = 'NoTargetError';
 }
 
 const NONE_LEFT_OUT = { erased: 0, unreadable: 0 };
@@ -65,7 +65,7 @@ const LIST_EVERY_MS = 5_000;
  * of erased people; a message of nobody else is left out. Each has the
  * `Nats-Msg-Id` of its place in the stream, and how far it is is noted in KV, and told by the last message of the target: it
  * can be ended at any time, and goes on where it was.
- * @throws NotHeld, NoTarget; LakeError storage_unavailable
+ * @throws NotHeldError, NoTargetError; LakeError storage_unavailable
  */
 export async function republish(options: RepublishOptions): Promise<RepublishReport> {
   const { connection, replicas, tenantId, from, to, subject, rate, signal } = options;
@@ -73,14 +73,14 @@ export async function republish(options: RepublishOptions): Promise<RepublishRep
   const streams = await ShardStreams.open(connection, replicas);
   const stream = await streams.of(tenantId);
   const info = stream && (await streamInfo(manager, stream.name));
-  if (!info) throw new NotHeld('there is no stream to replay from: it was deleted, or nothing was ever received');
+  if (!info) throw new NotHeldError('there is no stream to replay from: it was deleted, or nothing was ever received');
   const target = await targetOf(manager, subject);
   const fromMs = Date.parse(`${from}T00:00:00Z`);
   const untilMs = Date.parse(`${to}T00:00:00Z`) + DAY_MS;
   const firstMs = new Date(info.state.first_ts).getTime();
   if (info.state.first_seq > 1 && (info.state.messages === 0 || firstMs > fromMs)) {
     const since = info.state.messages === 0 ? 'no messages' : `messages from ${new Date(firstMs).toISOString()} on`;
-    throw new NotHeld(
+    throw new NotHeldError(
       `the stream does not hold the whole range: ${stream.name} begins at sequence ${info.state.first_seq} and holds ${since}`,
     );
   }
@@ -142,10 +142,12 @@ export async function republish(options: RepublishOptions): Promise<RepublishRep
 async function targetOf(manager: JetStreamManager, subject: string): Promise<string> {
   const name = await manager.streams.find(subject).catch(() => undefined);
   if (name === undefined) {
-    throw new NoTarget(`no stream takes ${subject}: create one first, such as "nats stream add --subjects ${subject}"`);
+    throw new NoTargetError(
+      `no stream takes ${subject}: create one first, such as "nats stream add --subjects ${subject}"`,
+    );
   }
   if (/^EVENTS_\d+$/.test(name)) {
-    throw new NoTarget(`${subject} belongs to ${name}, from which processors write the lake: use another subject`);
+    throw new NoTargetError(`${subject} belongs to ${name}, from which processors write the lake: use another subject`);
   }
   return name;
 }

@@ -3,11 +3,11 @@ import { COLUMNS_TAG, columnsFingerprint, HELD_UNTIL_TAG } from '../../lake/delt
 import type { FileStats } from '../../lake/delta/stats.ts';
 import type { NewFile } from '../../lake/delta/commits.ts';
 import { ERASURES_ID } from '../../lake/delta/guards.ts';
-import { TxnConflict, type Table } from '../../lake/delta/table.ts';
+import { TxnConflictError, type Table } from '../../lake/delta/table.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { REPLAY_RECORDS, newFilePath, type TableName } from '../../lake/layout/tables.ts';
-import type { Partition } from './compare.ts';
-import { accountOfErased } from './erased.ts';
+import type { ReplayPartition } from './compare.ts';
+import { countsOfErased } from './erased.ts';
 import type { Reach } from './failpoint.ts';
 
 /** What one replay put in the place of what, kept beside the table so that it can be undone. */
@@ -24,8 +24,8 @@ export interface SwapRecord {
 }
 
 /** The files cannot be put back, or the partitions be swapped, as things are now. */
-export class CannotSwap extends Error {
-  override name = 'CannotSwap';
+export class CannotSwapError extends Error {
+  override name = 'CannotSwapError';
 }
 
 const ERASED_SINCE =
@@ -53,9 +53,9 @@ export interface SwapOptions {
 /**
  * Puts rebuilt files in the place of a table's live ones in one commit. Killed before it, the table is as it was, and what
  * was uploaded is found by vacuum.
- * @throws TxnConflict when another commit has removed one of the live files: nothing has changed, compare again.
+ * @throws TxnConflictError when another commit has removed one of the live files: nothing has changed, compare again.
  */
-export async function swap(partitions: readonly Partition[], options: SwapOptions): Promise<{ version: number }> {
+export async function swap(partitions: readonly ReplayPartition[], options: SwapOptions): Promise<{ version: number }> {
   const { storage, table, name, stream, erasures, holdsErased, id, from, to, reach } = options;
   const { root } = table.spec;
   const unusedSinceMs = Date.now();
@@ -82,14 +82,14 @@ export async function swap(partitions: readonly Partition[], options: SwapOption
   await storage.putIfAbsent(recordPath(root, record), Buffer.from(JSON.stringify(record)));
   reach('after-record');
   try {
-    const counts = accountOfErased(partitions.flatMap(({ uncounted }) => uncounted));
+    const counts = countsOfErased(partitions.flatMap(({ uncounted }) => uncounted));
     const info = { operation: 'REPLAY', operationParameters: { id, from, to }, ...counts };
     const { version } = await table.replace({ remove, add, dataChange: true, unusedSinceMs, erasures, info });
     reach('after-commit');
     return { version };
   } catch (error) {
     // A conflict says that nothing was committed; after any other failure the entry may appear yet.
-    if (error instanceof TxnConflict) await storage.delete(add.map(({ path }) => `${root}/${path}`));
+    if (error instanceof TxnConflictError) await storage.delete(add.map(({ path }) => `${root}/${path}`));
     throw error;
   }
 }
@@ -115,17 +115,18 @@ export async function stateOfSwap(table: Table, record: SwapRecord): Promise<'in
 
 /**
  * Puts back what a replay has replaced, in one commit.
- * @throws CannotSwap when vacuum has taken the old files, or when somebody was erased since; TxnConflict when either is about
+ * @throws CannotSwapError when vacuum has taken the old files, or when somebody was erased since; TxnConflictError when either is about
  *   to happen, or when the new ones were merged with others: nothing has changed.
  */
 export async function undoSwap(storage: Storage, table: Table, record: SwapRecord): Promise<{ version: number }> {
   const { root } = table.spec;
   const { files, txns } = await table.snapshot();
-  if (record.erasures < (txns.get(ERASURES_ID) ?? 0)) throw new CannotSwap(ERASED_SINCE);
+  if (record.erasures < (txns.get(ERASURES_ID) ?? 0)) throw new CannotSwapError(ERASED_SINCE);
   const remove = record.added.flatMap((path) => files.get(path) ?? []);
   const add = record.removed.map(asNewFile);
   const missing = await missingFiles(storage, root, add);
-  if (missing) throw new CannotSwap(`${root}/${missing} is gone: vacuum has deleted the files from before the replay`);
+  if (missing)
+    throw new CannotSwapError(`${root}/${missing} is gone: vacuum has deleted the files from before the replay`);
   return table.replace({
     remove,
     add,
@@ -145,7 +146,7 @@ async function missingFiles(storage: Storage, root: string, files: readonly NewF
 
 function asNewFile({ path, size, partitionValues, stats, tags }: AddFile): NewFile {
   const parsed = (stats === undefined ? undefined : JSON.parse(stats)) as FileStats | undefined;
-  if (!parsed) throw new CannotSwap(`${path} has no statistics in the log: another tool has written it`);
+  if (!parsed) throw new CannotSwapError(`${path} has no statistics in the log: another tool has written it`);
   const { segment, date } = partitionValues;
   return {
     path,

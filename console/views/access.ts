@@ -1,5 +1,5 @@
 import type { KeyRecord, TokenRecord } from '../../schemas/keys.ts';
-import { dataTable, type Column } from '../dataTable.ts';
+import { dataTable, type DataColumn } from '../dataTable.ts';
 import { fill, h } from '../dom.ts';
 import { plain, when } from '../format.ts';
 import type { Page } from '../page.ts';
@@ -7,7 +7,7 @@ import { empty, panel } from '../panel.ts';
 import { confirmRevoke } from './revoke.ts';
 import { keyForm, tokenForm } from './secretForms.ts';
 
-export type Listed<T> = T & { id: string; state: string };
+export type SecretRow<T> = T & { id: string; state: string };
 
 /** Keys of the tenant, and for operators its tokens, with what creates and revokes them. */
 export function accessView(page: Page): HTMLElement {
@@ -54,10 +54,10 @@ export function accessView(page: Page): HTMLElement {
 }
 
 async function keyTable(page: Page, changed: (() => void) | undefined): Promise<HTMLElement> {
-  const { keys } = await page.api.get<{ keys: Listed<KeyRecord>[] }>('/api/keys', {}, page.signal);
+  const { keys } = await page.api.get<{ keys: SecretRow<KeyRecord>[] }>('/api/keys', {}, page.signal);
   if (keys.length === 0)
     return empty('There is no key yet.', h('p', {}, 'Sending events needs a key. Operators create one below.'));
-  const columns: Column<Listed<KeyRecord>>[] = [
+  const columns: DataColumn<SecretRow<KeyRecord>>[] = [
     { title: 'Label', value: ({ label }) => label },
     { title: 'State', value: ({ state }) => state, show: (state) => badge(String(state)) },
     { title: 'Segment', value: ({ segmentId }) => segmentId },
@@ -89,7 +89,7 @@ async function keyTable(page: Page, changed: (() => void) | undefined): Promise<
 
 async function tokenTable(page: Page, changed: () => void): Promise<HTMLElement> {
   const query = { tenant: page.tenantId };
-  const { tokens } = await page.api.get<{ tokens: Listed<TokenRecord>[] }>('/api/tokens', query, page.signal);
+  const { tokens } = await page.api.get<{ tokens: SecretRow<TokenRecord>[] }>('/api/tokens', query, page.signal);
   return dataTable({
     caption: 'Tokens',
     rows: tokens.toReversed(),
@@ -114,7 +114,7 @@ function revokeColumn<T extends { id: string; state: string; label: string }>(
   page: Page,
   what: 'key' | 'token',
   changed: () => void,
-): Column<T> {
+): DataColumn<T> {
   return {
     title: 'Withdraw',
     value: ({ state }) => state,

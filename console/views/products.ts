@@ -3,7 +3,7 @@ import { h } from '../dom.ts';
 import { count, decimal, money, percent, plain } from '../format.ts';
 import type { Page } from '../page.ts';
 import { empty, panel } from '../panel.ts';
-import { field, report, type Row } from '../report.ts';
+import { field, askReport, type ReportRow } from '../report.ts';
 
 const MOST = '200';
 
@@ -40,11 +40,11 @@ export function productsView(page: Page): HTMLElement {
   );
 }
 
-const interval = (low: string, high: string) => (value: unknown, row: Row) =>
+const interval = (low: string, high: string) => (value: unknown, row: ReportRow) =>
   value === null ? '–' : `${percent(value)} (${percent(row[low])} to ${percent(row[high])})`;
 
 async function funnel(page: Page): Promise<HTMLElement> {
-  const rows = await report(page, 'product_funnel', { limit: MOST });
+  const rows = await askReport(page, 'product_funnel', { limit: MOST });
   if (rows.length === 0) return noClicks();
   return dataTable({
     caption: 'From click to order by product',
@@ -63,7 +63,7 @@ async function funnel(page: Page): Promise<HTMLElement> {
 }
 
 async function revenue(page: Page): Promise<HTMLElement> {
-  const rows = await report(page, 'product_revenue', { limit: MOST });
+  const rows = await askReport(page, 'product_revenue', { limit: MOST });
   if (rows.length === 0) return empty('No orders in this period.', h('p', {}, 'Choose a longer period above.'));
   return dataTable({
     caption: 'Revenue by product',
@@ -80,7 +80,7 @@ async function revenue(page: Page): Promise<HTMLElement> {
 }
 
 async function trend(page: Page): Promise<HTMLElement> {
-  const rows = await report(page, 'product_trend', { limit: MOST });
+  const rows = await askReport(page, 'product_trend', { limit: MOST });
   if (rows.length === 0) return noClicks();
   const change = (value: unknown): string => (value === null ? '–' : percent(value));
   return dataTable({
@@ -99,9 +99,9 @@ async function trend(page: Page): Promise<HTMLElement> {
 }
 
 async function lists(page: Page): Promise<HTMLElement> {
-  const rows = await report(page, 'list_funnel', { limit: MOST });
+  const rows = await askReport(page, 'list_funnel', { limit: MOST });
   if (rows.length === 0) return noClicks();
-  const where = (source: unknown, row: Row): string =>
+  const where = (source: unknown, row: ReportRow): string =>
     row.list === null ? plain(source) : `${plain(source)}: ${plain(row.list)}`;
   return dataTable({
     caption: 'Clicks by source, list and product',
@@ -119,7 +119,7 @@ async function lists(page: Page): Promise<HTMLElement> {
 }
 
 async function together(page: Page): Promise<HTMLElement> {
-  const rows = await report(page, 'bought_together', { limit: MOST });
+  const rows = await askReport(page, 'bought_together', { limit: MOST });
   if (rows.length === 0)
     return empty('No two products were ordered together twice.', h('p', {}, 'Choose a longer period above.'));
   return dataTable({

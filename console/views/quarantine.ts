@@ -4,7 +4,7 @@ import { h } from '../dom.ts';
 import { count, dayName, numberOf, plain, when } from '../format.ts';
 import type { Page } from '../page.ts';
 import { copyable, empty, panel } from '../panel.ts';
-import { daysOf, nextDay } from '../viewState.ts';
+import { daysOfRange, nextDay } from '../viewState.ts';
 import { inSegment } from './overview.ts';
 
 const MOST_SHOWN = 200;
@@ -45,7 +45,7 @@ export function quarantineView(page: Page): HTMLElement {
 }
 
 function where({ state }: Page, withCode = true): { clause: string; from: string; to: string } {
-  const { from, to } = daysOf(state, Date.now());
+  const { from, to } = daysOfRange(state, Date.now());
   const code = withCode && state.code !== undefined ? `AND code = '${state.code}'` : '';
   return {
     clause: `WHERE received_at >= TIMESTAMPTZ '${from} 00:00:00+00' AND received_at < TIMESTAMPTZ '${nextDay(to)} 00:00:00+00' ${inSegment(state.segment)} ${code}`,
@@ -195,7 +195,7 @@ function line(row: Record<string, unknown>): HTMLElement {
 
 function redrive(page: Page): HTMLElement {
   const { tenantId, state } = page;
-  const { from, to } = daysOf(state, Date.now());
+  const { from, to } = daysOfRange(state, Date.now());
   const parts = ['npx spor quarantine redrive', `--tenant ${tenantId}`];
   if (state.segment !== undefined) parts.push(`--segment ${state.segment}`);
   if (state.code !== undefined) parts.push(`--code ${state.code}`);

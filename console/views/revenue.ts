@@ -1,10 +1,10 @@
 import { chart } from '../chart.ts';
 import { dataTable } from '../dataTable.ts';
 import { h } from '../dom.ts';
-import { compact, count, decimal, money, numberOf, percent, plain } from '../format.ts';
+import { compactNumber, count, decimal, money, numberOf, percent, plain } from '../format.ts';
 import type { Page } from '../page.ts';
 import { empty, figure, panel } from '../panel.ts';
-import { byDay, field, report, type Row } from '../report.ts';
+import { byDay, field, askReport, type ReportRow } from '../report.ts';
 
 /** What is sold, and what led to it. Amounts of different currencies are never added. */
 export function revenueView(page: Page): HTMLElement {
@@ -39,12 +39,12 @@ export function revenueView(page: Page): HTMLElement {
 }
 
 async function totals(page: Page): Promise<HTMLElement> {
-  const rows = await report(page, 'revenue');
+  const rows = await askReport(page, 'revenue');
   if (rows.length === 0) return noOrders();
   return h('div', { class: 'panel-body' }, ...rows.map(currencyTotals));
 }
 
-function currencyTotals(row: Row): HTMLElement {
+function currencyTotals(row: ReportRow): HTMLElement {
   const currency = plain(row.currency);
   const inCurrency = (value: unknown): string => money(value, currency);
   return h(
@@ -59,7 +59,7 @@ function currencyTotals(row: Row): HTMLElement {
 }
 
 async function daily(page: Page, what: 'revenue' | 'orders'): Promise<HTMLElement> {
-  const rows = await report(page, 'revenue_daily');
+  const rows = await askReport(page, 'revenue_daily');
   if (rows.length === 0) return noOrders();
   const { x, xName, xTitle, groups, values } = byDay(rows, 'currency');
   const series = groups.map((currency) => ({ label: currency, values: values(currency, what) }));
@@ -69,13 +69,13 @@ async function daily(page: Page, what: 'revenue' | 'orders'): Promise<HTMLElemen
   const title = what === 'revenue' ? 'Revenue by day' : 'Orders by day';
   const format = what === 'revenue' ? amount : count;
   const kind = groups.length === 1 ? 'bars' : 'lines';
-  return chart({ title, x, xName, xTitle, kind, format, axisFormat: compact, series });
+  return chart({ title, x, xName, xTitle, kind, format, axisFormat: compactNumber, series });
 }
 
 async function sources(page: Page): Promise<HTMLElement> {
-  const rows = await report(page, 'revenue_sources');
+  const rows = await askReport(page, 'revenue_sources');
   if (rows.length === 0) return noOrders();
-  const where = (source: unknown, row: Row): string =>
+  const where = (source: unknown, row: ReportRow): string =>
     row.list === null ? plain(source) : `${plain(source)}: ${plain(row.list)}`;
   return dataTable({
     caption: 'Revenue by source',
@@ -93,7 +93,7 @@ async function sources(page: Page): Promise<HTMLElement> {
 }
 
 async function repeats(page: Page): Promise<HTMLElement> {
-  const [row] = await report(page, 'repeat_rate');
+  const [row] = await askReport(page, 'repeat_rate');
   if (!row || !numberOf(row.customers)) return noOrders();
   return h(
     'dl',

@@ -1,5 +1,5 @@
 import { ApiError } from '../api.ts';
-import { fill, h, newId, type Child } from '../dom.ts';
+import { fill, h, newId, type DomChild } from '../dom.ts';
 import type { Page } from '../page.ts';
 
 /** Asks whether a key or token shall be withdrawn, and does it; resolves to whether it was. */
@@ -41,7 +41,7 @@ export function confirmRevoke(
 }
 
 /** A dialog over the page; it is gone once closed. The browser keeps the focus in it and gives it back. */
-export function openDialog(title: string, content: Child[]): HTMLDialogElement {
+export function openDialog(title: string, content: DomChild[]): HTMLDialogElement {
   const id = newId('dialog');
   const dialog = h('dialog', { 'aria-labelledby': id }, h('div', {}, h('h2', { id }, title), ...content));
   dialog.addEventListener('close', () => dialog.remove());

@@ -4,7 +4,7 @@ import { h } from '../dom.ts';
 import { count, decimal, numberOf, percent, plain } from '../format.ts';
 import type { Page } from '../page.ts';
 import { empty, figure, panel } from '../panel.ts';
-import { byDay, field, report, type Row } from '../report.ts';
+import { byDay, field, askReport, type ReportRow } from '../report.ts';
 
 const MOST = '100';
 const POSITIONS = 30;
@@ -51,7 +51,7 @@ export function searchView(page: Page): HTMLElement {
 }
 
 async function overview(page: Page): Promise<HTMLElement> {
-  const [row] = await report(page, 'search_overview');
+  const [row] = await askReport(page, 'search_overview');
   if (!row || numberOf(row.searches) === 0) return noSearches();
   return h(
     'dl',
@@ -66,7 +66,7 @@ async function overview(page: Page): Promise<HTMLElement> {
 }
 
 async function daily(page: Page, what: 'searches' | 'rates'): Promise<HTMLElement> {
-  const rows = await report(page, 'search_daily');
+  const rows = await askReport(page, 'search_daily');
   if (rows.every(({ searches }) => numberOf(searches) === 0)) return noSearches();
   const { x, xName, xTitle, values } = byDay(rows);
   if (what === 'searches') {
@@ -85,7 +85,7 @@ async function daily(page: Page, what: 'searches' | 'rates'): Promise<HTMLElemen
 }
 
 async function phrases(page: Page): Promise<HTMLElement> {
-  const rows = await report(page, 'search_phrases', { limit: MOST });
+  const rows = await askReport(page, 'search_phrases', { limit: MOST });
   if (rows.length === 0) return noSearches();
   return dataTable({
     caption: 'Phrases',
@@ -106,7 +106,7 @@ async function phrases(page: Page): Promise<HTMLElement> {
 }
 
 async function zeroResults(page: Page): Promise<HTMLElement> {
-  const rows = await report(page, 'search_zero_results', { limit: MOST });
+  const rows = await askReport(page, 'search_zero_results', { limit: MOST });
   if (rows.length === 0) return empty('Every search found something.');
   return dataTable({
     caption: 'Phrases without results',
@@ -122,7 +122,7 @@ async function zeroResults(page: Page): Promise<HTMLElement> {
 }
 
 async function noClicks(page: Page): Promise<HTMLElement> {
-  const rows = await report(page, 'search_no_clicks', { limit: MOST });
+  const rows = await askReport(page, 'search_no_clicks', { limit: MOST });
   if (rows.length === 0)
     return empty(
       'No such phrase in this period.',
@@ -142,13 +142,13 @@ async function noClicks(page: Page): Promise<HTMLElement> {
 }
 
 async function positions(page: Page): Promise<HTMLElement> {
-  const rows = (await report(page, 'search_positions')).filter((row): row is Row => {
+  const rows = (await askReport(page, 'search_positions')).filter((row): row is ReportRow => {
     const position = numberOf(row.position);
     return position !== undefined && position <= POSITIONS;
   });
   if (rows.every(({ clicks }) => (numberOf(clicks) ?? 0) === 0))
     return empty('No click has a position.', h('p', {}, 'Send ProductClicked with searchId and position.'));
-  const positionOf = (row: Row): number => numberOf(row.position)!;
+  const positionOf = (row: ReportRow): number => numberOf(row.position)!;
   return chart({
     title: 'Clicks by position',
     xTitle: 'Position',
@@ -160,7 +160,7 @@ async function positions(page: Page): Promise<HTMLElement> {
 }
 
 async function rising(page: Page): Promise<HTMLElement> {
-  const rows = await report(page, 'search_rising', { limit: MOST });
+  const rows = await askReport(page, 'search_rising', { limit: MOST });
   if (rows.length === 0) return empty('No phrase is searched more than before.');
   const growth = (value: unknown): string => (value === null ? 'new' : `+${percent(value)}`);
   return dataTable({
@@ -177,7 +177,7 @@ async function rising(page: Page): Promise<HTMLElement> {
 }
 
 async function filters(page: Page): Promise<HTMLElement> {
-  const rows = await report(page, 'search_filters', { limit: MOST });
+  const rows = await askReport(page, 'search_filters', { limit: MOST });
   if (rows.length === 0)
     return empty('No search had a filter.', h('p', {}, 'Send Search with filters to see them here.'));
   return dataTable({

@@ -1,5 +1,5 @@
 import { isAscii, isUtf8 } from 'node:buffer';
-import { SporError } from '../../schemas/errors.ts';
+import { ReceiverError } from '../../schemas/errors.ts';
 import { LIMITS } from '../../schemas/limits.ts';
 import { dateTimeMs } from '../../schemas/dateTime.ts';
 import { aKind, shown } from './faults.ts';
@@ -22,18 +22,18 @@ const WANTED = 'Send {"instrumentationKey", "sentAt", "events": […]}.';
 
 /**
  * The text of a body. One byte order mark at the start is dropped, as RFC 8259 §8.1 allows: it says nothing.
- * @throws SporError body_not_json where it is not UTF-8.
+ * @throws ReceiverError body_not_json where it is not UTF-8.
  */
 export function decodeText(bytes: Buffer): string {
   if (isAscii(bytes)) return bytes.toString('latin1');
-  if (!isUtf8(bytes)) throw new SporError('body_not_json', 'The body is not valid UTF-8. Encode it as UTF-8.');
+  if (!isUtf8(bytes)) throw new ReceiverError('body_not_json', 'The body is not valid UTF-8. Encode it as UTF-8.');
   const text = bytes.toString('utf8');
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
 }
 
 /**
  * Parses a body; of a name given twice the last value counts, as in every JavaScript engine.
- * @throws SporError body_not_json, body_invalid.
+ * @throws ReceiverError body_not_json, body_invalid.
  */
 export function parseBody(text: string): Body {
   let value: unknown;
@@ -41,41 +41,41 @@ export function parseBody(text: string): Body {
     value = JSON.parse(text);
   } catch (error) {
     const reason = text.trim() === '' ? 'it is empty' : shown((error as Error).message).slice(1, -1);
-    throw new SporError('body_not_json', `The body is not JSON: ${reason}. ${WANTED}`);
+    throw new ReceiverError('body_not_json', `The body is not JSON: ${reason}. ${WANTED}`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new SporError('body_invalid', `The body must be a JSON object, not ${aKind(value)}. ${WANTED}`);
+    throw new ReceiverError('body_invalid', `The body must be a JSON object, not ${aKind(value)}. ${WANTED}`);
   }
   const body = value as Record<string, unknown>;
   const key = body.instrumentationKey;
   if (key !== undefined && typeof key !== 'string') {
-    throw new SporError('body_invalid', `/instrumentationKey must be text, not ${aKind(key)}.`);
+    throw new ReceiverError('body_invalid', `/instrumentationKey must be text, not ${aKind(key)}.`);
   }
   return { text, value: body, key: key === '' ? undefined : key };
 }
 
 /**
  * Checks the shape of a body around its events.
- * @throws SporError body_invalid, batch_empty, batch_too_large.
+ * @throws ReceiverError body_invalid, batch_empty, batch_too_large.
  */
 export function checkShape({ value }: Body): Shape {
   for (const name of Object.keys(value)) {
     if (!FIELDS.includes(name))
-      throw new SporError('body_invalid', `${shown(name)} is not a field of a batch. ${WANTED}`);
+      throw new ReceiverError('body_invalid', `${shown(name)} is not a field of a batch. ${WANTED}`);
   }
   const { events, sentAt } = value;
   if (sentAt !== undefined && (typeof sentAt !== 'string' || Number.isNaN(dateTimeMs(sentAt)))) {
-    throw new SporError(
+    throw new ReceiverError(
       'body_invalid',
       `/sentAt must be an RFC 3339 date-time with a zone, such as 2026-11-23T10:00:00.120Z; got ${shown(sentAt)}.`,
     );
   }
   if (!Array.isArray(events)) {
-    throw new SporError('body_invalid', `/events must be a list, not ${aKind(events)}. ${WANTED}`);
+    throw new ReceiverError('body_invalid', `/events must be a list, not ${aKind(events)}. ${WANTED}`);
   }
-  if (events.length === 0) throw new SporError('batch_empty', '/events is empty. Send at least one event.');
+  if (events.length === 0) throw new ReceiverError('batch_empty', '/events is empty. Send at least one event.');
   if (events.length > LIMITS.batchEvents) {
-    throw new SporError(
+    throw new ReceiverError(
       'batch_too_large',
       `The batch has ${events.length} events; at most ${LIMITS.batchEvents} are accepted. Send smaller batches.`,
     );

@@ -7,7 +7,7 @@ import {
   zstdDecompressSync,
   type InputType,
 } from 'node:zlib';
-import { SporError } from '../../schemas/errors.ts';
+import { ReceiverError } from '../../schemas/errors.ts';
 
 /** Content codings of a request body (RFC 9110 §8.4.1); `identity` is none. */
 export type Coding = 'identity' | 'gzip' | 'deflate' | 'br' | 'zstd';
@@ -24,12 +24,12 @@ const CODINGS = new Map<string, Coding>([
 
 /**
  * The coding that a Content-Encoding header names.
- * @throws SporError encoding_unsupported, also for several codings at once.
+ * @throws ReceiverError encoding_unsupported, also for several codings at once.
  */
 export function codingOf(header: string): Coding {
   const coding = CODINGS.get(header.trim().toLowerCase());
   if (coding) return coding;
-  throw new SporError(
+  throw new ReceiverError(
     'encoding_unsupported',
     `Content-Encoding ${JSON.stringify(header.slice(0, 40))} is not supported. Use one of gzip, deflate, br and zstd, or none.`,
   );
@@ -44,7 +44,7 @@ interface Inflated {
 /**
  * Decompresses a body, stopping as soon as it would be larger than `limit` bytes, so that a bomb costs no more than a body
  * at the limit.
- * @throws SporError body_too_large; body_encoding_invalid where the stream is damaged, cut short or followed by other bytes.
+ * @throws ReceiverError body_too_large; body_encoding_invalid where the stream is damaged, cut short or followed by other bytes.
  */
 export function decompress(body: Buffer, coding: Coding, limit: number): Buffer {
   if (coding === 'identity') return body;
@@ -53,15 +53,15 @@ export function decompress(body: Buffer, coding: Coding, limit: number): Buffer 
     inflated = DECODERS[coding](body, { maxOutputLength: limit, info: true });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-      throw new SporError(
+      throw new ReceiverError(
         'body_too_large',
         `The body is over the limit of ${limit} bytes when decompressed. Send smaller batches.`,
       );
     }
-    throw new SporError('body_encoding_invalid', `The body is not valid ${coding}: it is damaged or cut short.`);
+    throw new ReceiverError('body_encoding_invalid', `The body is not valid ${coding}: it is damaged or cut short.`);
   }
   if (inflated.engine.bytesWritten !== body.length) {
-    throw new SporError(
+    throw new ReceiverError(
       'body_encoding_invalid',
       `The body is not one ${coding} stream: it is cut short, or other bytes follow it.`,
     );

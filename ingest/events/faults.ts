@@ -5,7 +5,7 @@ import { pointerToken } from './content.ts';
 import { codePoints } from './keywords.ts';
 
 /** Why an event is refused: stable code, JSON pointer within the event, and a sentence that says what to change. */
-export interface Fault {
+export interface EventFault {
   code: EventErrorCode;
   path: string;
   message: string;
@@ -14,7 +14,7 @@ export interface Fault {
 const MAX_SHOWN = 60;
 
 /** What Ajv found wrong with an event, in our words. */
-export function schemaFault(error: ErrorObject, event: object, { type, schema }: EventSchema): Fault {
+export function schemaFault(error: ErrorObject, event: object, { type, schema }: EventSchema): EventFault {
   const path = error.instancePath;
   const value = valueAt(event, path);
   const params = error.params as Record<string, unknown>;
@@ -70,7 +70,7 @@ const FORMATS: Record<string, string> = {
   'date-time': 'an RFC 3339 date-time with a zone, such as 2026-11-23T09:59:59.900Z',
 };
 
-function missing(path: string, type: string, schemaPath: string, schema: JsonSchema): Fault {
+function missing(path: string, type: string, schemaPath: string, schema: JsonSchema): EventFault {
   const choices = (schema.anyOf ?? []).flatMap((choice) => choice.required ?? []);
   if (schemaPath.startsWith('#/anyOf/') && choices.length > 0) {
     return {
@@ -82,7 +82,7 @@ function missing(path: string, type: string, schemaPath: string, schema: JsonSch
   return { code: 'field_missing', path, message: `${path} is required in ${type}. Add it.` };
 }
 
-function unknownField(parent: string, name: string, type: string, schema: JsonSchema): Fault {
+function unknownField(parent: string, name: string, type: string, schema: JsonSchema): EventFault {
   const known = Object.keys(schemaAt(schema, parent)?.properties ?? {});
   const near = known.find((field) => plain(field) === plain(name));
   const where = parent === '' ? type : `${parent} of ${type}`;

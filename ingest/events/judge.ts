@@ -4,7 +4,7 @@ import { LIMITS } from '../../schemas/limits.ts';
 import type { EventSchema, Registry } from '../../schemas/registry.ts';
 import { contentFault, type ContentFault } from './content.ts';
 import { dateTimeMs } from '../../schemas/dateTime.ts';
-import { aKind, NUMBER_INVALID, schemaFault, shown, type Fault } from './faults.ts';
+import { aKind, NUMBER_INVALID, schemaFault, shown, type EventFault } from './faults.ts';
 import { createAjv } from './keywords.ts';
 import { rawJson } from './rawJson.ts';
 import { safeText } from './safeText.ts';
@@ -15,7 +15,7 @@ const MAX_EVENT_ID_LENGTH = 64;
 const MAX_PATH_LENGTH = 300;
 
 /** A batch as parsed, with the server's facts about it. */
-export interface Batch {
+export interface BatchToJudge {
   events: readonly unknown[];
   receivedAtMs: number;
   /** Added to each timestamp to give the event time. */
@@ -51,7 +51,7 @@ export class Judge {
     this.#known = [...this.#types.keys()].join(', ');
   }
 
-  judge(batch: Batch): Judgement {
+  judge(batch: BatchToJudge): Judgement {
     const lineEnds: string[] = [];
     const rejected: RejectedEvent[] = [];
     const { events } = batch;
@@ -75,7 +75,7 @@ export class Judge {
     return typeof type === 'string' ? this.#types.get(type) : undefined;
   }
 
-  #noType(event: unknown): Fault {
+  #noType(event: unknown): EventFault {
     if (typeof event !== 'object' || event === null || Array.isArray(event)) {
       return { code: 'event_not_object', path: '', message: `An event must be a JSON object, not ${aKind(event)}.` };
     }
@@ -90,7 +90,11 @@ export class Judge {
 }
 
 /** The event's compact JSON where it is accepted, its fault where it is not. */
-function judgeEvent(event: Record<string, unknown>, { schema, validate }: EventType, batch: Batch): string | Fault {
+function judgeEvent(
+  event: Record<string, unknown>,
+  { schema, validate }: EventType,
+  batch: BatchToJudge,
+): string | EventFault {
   if (!validate(event)) return schemaFault(validate.errors![0]!, event, schema);
   // The schema leaves only "properties" free: nowhere else can a number overflow or nesting grow unseen.
   if (event.properties !== undefined) {
@@ -114,11 +118,11 @@ const CONTENT_MESSAGES: Partial<Record<ContentFault['code'], string>> = {
   nesting_too_deep: `"properties" may be nested ${LIMITS.propertiesDepth} levels deep, itself included. Flatten it, or send the inner part as text.`,
 };
 
-function contentMessage({ code, path }: ContentFault): Fault {
+function contentMessage({ code, path }: ContentFault): EventFault {
   return { code, path, message: CONTENT_MESSAGES[code] ?? '' };
 }
 
-function sizeFault(json: string): Fault | undefined {
+function sizeFault(json: string): EventFault | undefined {
   // A UTF-16 unit is at most three bytes of UTF-8, so that most events need no counting.
   if (json.length * 3 <= LIMITS.eventBytes) return undefined;
   const bytes = Buffer.byteLength(json);
@@ -131,7 +135,7 @@ function sizeFault(json: string): Fault | undefined {
 }
 
 /** Both bounds are inclusive, counted in milliseconds. No option lets in a time before 1970: the lake has no day for it. */
-function timeFault(timestamp: string, { receivedAtMs, skewMs, acceptOld }: Batch): Fault | undefined {
+function timeFault(timestamp: string, { receivedAtMs, skewMs, acceptOld }: BatchToJudge): EventFault | undefined {
   const eventTimeMs = dateTimeMs(timestamp) + skewMs;
   const aheadMs = eventTimeMs - receivedAtMs;
   if (aheadMs > LIMITS.futureSeconds * 1000) {
@@ -155,7 +159,7 @@ function corrected(skewMs: number): string {
   return skewMs === 0 ? '' : ` (after correcting by ${skewMs} ms for the sender's clock, from sentAt)`;
 }
 
-function rejectedEvent(index: number, event: unknown, fault: Fault, version: number | undefined): RejectedEvent {
+function rejectedEvent(index: number, event: unknown, fault: EventFault, version: number | undefined): RejectedEvent {
   const { eventId, type } = (event ?? {}) as { eventId?: unknown; type?: unknown };
   return {
     index,

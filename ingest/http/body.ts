@@ -1,5 +1,5 @@
 import type { HttpResponse } from 'uWebSockets.js';
-import { SporError } from '../../schemas/errors.ts';
+import { ReceiverError } from '../../schemas/errors.ts';
 import type { ByteBudget } from '../byteBudget.ts';
 
 export interface BodyOptions {
@@ -21,13 +21,13 @@ export interface BodyReading {
 export function readBody(
   response: HttpResponse,
   { contentLength = 0, limit, budget }: BodyOptions,
-  done: (body: Buffer | SporError) => void,
+  done: (body: Buffer | ReceiverError) => void,
 ): BodyReading {
   let chunks: Buffer[] = [];
   let held = 0;
   let ended = false;
 
-  const end = (body: Buffer | SporError): void => {
+  const end = (body: Buffer | ReceiverError): void => {
     ended = true;
     budget.release(held);
     held = 0;
@@ -58,15 +58,15 @@ export function readBody(
   };
 }
 
-function tooLarge(bytes: number, limit: number, qualifier: string): SporError {
-  return new SporError(
+function tooLarge(bytes: number, limit: number, qualifier: string): ReceiverError {
+  return new ReceiverError(
     'body_too_large',
     `The body is ${bytes} bytes ${qualifier}; at most ${limit} are accepted. Send smaller batches.`,
   );
 }
 
-function overloaded(): SporError {
-  return new SporError('overloaded', 'The receiver has too many bytes in flight. Send again later.', {
+function overloaded(): ReceiverError {
+  return new ReceiverError('overloaded', 'The receiver has too many bytes in flight. Send again later.', {
     retryAfterSeconds: 1,
   });
 }

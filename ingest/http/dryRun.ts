@@ -1,4 +1,4 @@
-import { SporError } from '../../schemas/errors.ts';
+import { ReceiverError } from '../../schemas/errors.ts';
 
 const NAME = 'dryRun';
 const MEANINGS = new Map([
@@ -17,7 +17,7 @@ const MAX_SHOWN = 40;
  *
  * A parameter that looks like one for a dry run is refused: a sender who means a dry run must not store events. Others are
  * ignored, because proxies and page tools add theirs to any address.
- * @throws SporError parameter_invalid
+ * @throws ReceiverError parameter_invalid
  */
 export function isDryRun(query: string): boolean {
   let dryRun: boolean | undefined;
@@ -33,8 +33,8 @@ export function isDryRun(query: string): boolean {
   return dryRun ?? false;
 }
 
-function invalid(fault: string): SporError {
-  return new SporError('parameter_invalid', `${fault} ${WANTED}`);
+function invalid(fault: string): ReceiverError {
+  return new ReceiverError('parameter_invalid', `${fault} ${WANTED}`);
 }
 
 function shown(text: string): string {

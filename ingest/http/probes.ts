@@ -1,6 +1,6 @@
 import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import type { Registry } from '../../runtime/metrics.ts';
-import { SporError } from '../../schemas/errors.ts';
+import { ReceiverError } from '../../schemas/errors.ts';
 import { failureAnswer, statusLine } from '../answers.ts';
 
 /** Whether this process should get requests, and what an operator may want to know besides. */
@@ -61,7 +61,9 @@ function send(response: HttpResponse, { status, type, body }: Page, withBody: bo
 }
 
 function refuseMethod(response: HttpResponse): void {
-  const { status, body } = failureAnswer(new SporError('method_not_allowed', 'This address takes only GET and HEAD.'));
+  const { status, body } = failureAnswer(
+    new ReceiverError('method_not_allowed', 'This address takes only GET and HEAD.'),
+  );
   response.cork(() => {
     response.writeStatus(statusLine(status)).writeHeader('Content-Type', JSON_TYPE).writeHeader('Allow', 'GET, HEAD');
     response.end(body);

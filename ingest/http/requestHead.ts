@@ -1,5 +1,5 @@
 import type { HttpRequest } from 'uWebSockets.js';
-import { SporError } from '../../schemas/errors.ts';
+import { ReceiverError } from '../../schemas/errors.ts';
 import { safeText } from '../events/safeText.ts';
 import { codingOf, type Coding } from '../events/decompress.ts';
 
@@ -67,11 +67,11 @@ export function readHead(request: HttpRequest): RequestHead {
 
 /**
  * The body's coding, where its type and coding are ones we read.
- * @throws SporError content_type_unsupported, encoding_unsupported.
+ * @throws ReceiverError content_type_unsupported, encoding_unsupported.
  */
 export function bodyCoding(head: RequestHead): Coding {
   if (!isUtf8Json(head.contentType)) {
-    throw new SporError(
+    throw new ReceiverError(
       'content_type_unsupported',
       `Content-Type ${JSON.stringify(head.contentType.slice(0, 80))} is not read here. Send application/json (or text/plain holding JSON), in UTF-8.`,
     );

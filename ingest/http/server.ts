@@ -7,11 +7,11 @@ import {
   type TemplatedApp,
   type us_listen_socket,
 } from 'uWebSockets.js';
-import { SporError } from '../../schemas/errors.ts';
+import { ReceiverError } from '../../schemas/errors.ts';
 import { LIMITS } from '../../schemas/limits.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { delay } from '../../runtime/retry.ts';
-import { failureAnswer, plainFailure, statusLine, type Answer } from '../answers.ts';
+import { failureAnswer, plainFailure, statusLine, type ReceiverAnswer } from '../answers.ts';
 import type { ByteBudget } from '../byteBudget.ts';
 import type { Intake } from '../intake.ts';
 import type { IngestMetrics } from '../metrics.ts';
@@ -109,7 +109,7 @@ export class IngestServer {
       this.#inFlight--;
       this.#options.metrics.answered(outcome);
     };
-    const respond = (answer: Answer): void => {
+    const respond = (answer: ReceiverAnswer): void => {
       if (!open) return; // the sender has gone; what it sent is stored all the same
       ended(answer.code);
       this.#send(response, answer, head);
@@ -128,20 +128,23 @@ export class IngestServer {
       const coding = bodyCoding(head);
       const { budget } = this.#options;
       reading = readBody(response, { contentLength, limit: LIMITS.bodyBytes, budget }, (body) => {
-        if (body instanceof SporError) return respond(failureAnswer(body));
+        if (body instanceof ReceiverError) return respond(failureAnswer(body));
         intake.receive({ body, coding, headerKey, origin, userAgent, dryRun }, respond);
       });
     } catch (error) {
-      if (!(error instanceof SporError))
+      if (!(error instanceof ReceiverError))
         this.#options.log.error({ err: error }, 'a request failed by an internal error');
-      respond(failureAnswer(error instanceof SporError ? error : plainFailure('internal')));
+      respond(failureAnswer(error instanceof ReceiverError ? error : plainFailure('internal')));
     }
   }
 
-  /** @throws SporError for what the head alone decides. */
+  /** @throws ReceiverError for what the head alone decides. */
   #admit(head: RequestHead): Intake {
     if (head.framingFault !== undefined) {
-      throw new SporError('body_invalid', `${head.framingFault}. Send the body with one Content-Length, or chunked.`);
+      throw new ReceiverError(
+        'body_invalid',
+        `${head.framingFault}. Send the body with one Content-Length, or chunked.`,
+      );
     }
     if (this.#refusing) throw plainFailure('stopping');
     const intake = this.#options.intake();
@@ -150,7 +153,7 @@ export class IngestServer {
     return intake;
   }
 
-  #send(response: HttpResponse, answer: Answer, head: RequestHead | undefined): void {
+  #send(response: HttpResponse, answer: ReceiverAnswer, head: RequestHead | undefined): void {
     response.cork(() => {
       response.writeStatus(statusLine(answer.status)).writeHeader('Content-Type', 'application/json');
       if (head?.origin !== undefined) allowOrigin(response, head.origin);
@@ -163,10 +166,10 @@ export class IngestServer {
 }
 
 function methodNotAllowed(response: HttpResponse, allow: string): void {
-  answerFailure(response, new SporError('method_not_allowed', `This address takes only ${allow}.`), allow);
+  answerFailure(response, new ReceiverError('method_not_allowed', `This address takes only ${allow}.`), allow);
 }
 
-function answerFailure(response: HttpResponse, error: SporError, allow?: string): void {
+function answerFailure(response: HttpResponse, error: ReceiverError, allow?: string): void {
   const { status, body } = failureAnswer(error);
   response.cork(() => {
     response.writeStatus(statusLine(status)).writeHeader('Content-Type', 'application/json');

@@ -1,4 +1,4 @@
-import { SporError } from '../../schemas/errors.ts';
+import { ReceiverError } from '../../schemas/errors.ts';
 import type { Key, Keyring } from './keyring.ts';
 
 /** What a request says about who sends it. */
@@ -11,30 +11,30 @@ export interface Credentials {
 
 /**
  * The key of a request, where it may send.
- * @throws SporError key_missing, key_conflict, key_unknown, key_revoked, key_expired, kind_not_allowed, origin_not_allowed.
+ * @throws ReceiverError key_missing, key_conflict, key_unknown, key_revoked, key_expired, kind_not_allowed, origin_not_allowed.
  */
 export function authorize(keyring: Keyring, { headerKey, bodyKey, origin }: Credentials, nowMs: number): Key {
   if (headerKey !== undefined && bodyKey !== undefined && headerKey !== bodyKey) {
-    throw new SporError('key_conflict', 'X-Instrumentation-Key and /instrumentationKey differ. Send one of them.');
+    throw new ReceiverError('key_conflict', 'X-Instrumentation-Key and /instrumentationKey differ. Send one of them.');
   }
   const secret = headerKey ?? bodyKey;
   if (secret === undefined || secret === '') {
-    throw new SporError(
+    throw new ReceiverError(
       'key_missing',
       'No instrumentation key. Send it as header X-Instrumentation-Key or as /instrumentationKey in the body.',
     );
   }
   const key = keyring.find(secret);
   if (!key) {
-    throw new SporError(
+    throw new ReceiverError(
       'key_unknown',
       'The instrumentation key is unknown. Check its spelling, and that it belongs to this environment.',
     );
   }
-  if (key.revoked) throw new SporError('key_revoked', `Key ${key.keyId} was revoked. Use its successor.`);
+  if (key.revoked) throw new ReceiverError('key_revoked', `Key ${key.keyId} was revoked. Use its successor.`);
   // An expiry that is no date never allows.
   if (!(nowMs < key.expiresAtMs))
-    throw new SporError('key_expired', `Key ${key.keyId} has expired. Use its successor.`);
+    throw new ReceiverError('key_expired', `Key ${key.keyId} has expired. Use its successor.`);
   checkOrigin(key, origin);
   return key;
 }
@@ -42,13 +42,13 @@ export function authorize(keyring: Keyring, { headerKey, bodyKey, origin }: Cred
 function checkOrigin(key: Key, origin: string | undefined): void {
   if (key.kind === 'server') {
     if (origin === undefined) return;
-    throw new SporError(
+    throw new ReceiverError(
       'kind_not_allowed',
       `Key ${key.keyId} is a server key, but a page at ${origin} sent it. Use a browser key in pages. Revoke this key: it is public now.`,
     );
   }
   if (!key.origins || (origin !== undefined && key.origins.has(origin.toLowerCase()))) return;
-  throw new SporError(
+  throw new ReceiverError(
     'origin_not_allowed',
     origin === undefined
       ? `Key ${key.keyId} is only for pages at listed origins, but the request names no origin. Use a server key outside browsers.`

@@ -1,4 +1,4 @@
-import { SporError } from '../../schemas/errors.ts';
+import { ReceiverError } from '../../schemas/errors.ts';
 import type { ByteBudget } from '../byteBudget.ts';
 import { Message, type Entry, type Failure } from './message.ts';
 import type { Publisher, Published } from './publisher.ts';
@@ -66,12 +66,12 @@ export class GroupCommit {
 
   /**
    * Takes a batch into its shard's next message.
-   * @throws SporError stream_unavailable, overloaded, body_too_large; then the batch is not taken.
+   * @throws ReceiverError stream_unavailable, overloaded, body_too_large; then the batch is not taken.
    */
   submit(entry: Entry): void {
     const reason = this.#publisher.unavailable(entry.shard);
     if (reason !== undefined) {
-      throw new SporError(
+      throw new ReceiverError(
         'stream_unavailable',
         `The event stream cannot be written now: ${reason}. Send again later.`,
         {
@@ -87,13 +87,13 @@ export class GroupCommit {
       measured = message.measure(entry);
     }
     if (message.bytes + measured.bytes > this.#publisher.maxPayloadBytes) {
-      throw new SporError(
+      throw new ReceiverError(
         'body_too_large',
         `The batch takes ${message.bytes + measured.bytes} bytes in the stream; at most ${this.#publisher.maxPayloadBytes} fit. Send smaller batches.`,
       );
     }
     if (!this.#budget.take(measured.bytes)) {
-      throw new SporError('overloaded', 'Too many writes wait for the stream. Send again later.', {
+      throw new ReceiverError('overloaded', 'Too many writes wait for the stream. Send again later.', {
         retryAfterSeconds: RETRY_AFTER_SECONDS,
       });
     }

@@ -9,11 +9,11 @@ export interface Entry {
   /** When its sender is told that the write was not confirmed, by the monotonic clock. */
   deadlineMs: number;
   /** Called once. */
-  settle: (outcome: Outcome) => void;
+  settle: (outcome: PublishOutcome) => void;
 }
 
 /** Where a batch lies in the stream, or why that is not known. */
-export type Outcome = { epoch: number; sequence: number; batch: number } | Failure;
+export type PublishOutcome = { epoch: number; sequence: number; batch: number } | Failure;
 
 export interface Failure {
   failed: string;

@@ -3,7 +3,7 @@ import { createInbox, headers, type Msg, type MsgHdrs, type NatsConnection } fro
 import { EVENTS_HEADER, FORMAT, FORMAT_HEADER } from '../../schemas/envelope.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Outgoing, Publisher } from './publisher.ts';
-import { SeldomLog } from './seldomLog.ts';
+import { RateLimitedLogger } from './rateLimitedLogger.ts';
 import type { ShardStreams } from './shardStreams.ts';
 
 const SWEEP_MS = 50;
@@ -57,7 +57,7 @@ export class NatsPublisher implements Publisher {
   readonly maxPayloadBytes: number;
   readonly #connection: NatsConnection;
   readonly #streams: ShardStreams;
-  readonly #log: SeldomLog;
+  readonly #log: RateLimitedLogger;
   readonly #clock: () => number;
   readonly #inbox = createInbox();
   /** Nats-Msg-Id: unique to this process, then counted. */
@@ -73,7 +73,7 @@ export class NatsPublisher implements Publisher {
     this.#connection = connection;
     this.#streams = streams;
     this.#clock = options.clock ?? (() => performance.now());
-    this.#log = new SeldomLog(options.log, this.#clock);
+    this.#log = new RateLimitedLogger(options.log, this.#clock);
     this.maxPayloadBytes = (connection.info?.max_payload ?? 1_048_576) - HEADER_BYTES;
     connection.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => {

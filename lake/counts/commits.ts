@@ -2,7 +2,7 @@ import { parseActions, type Action } from '../delta/actions.ts';
 import { entryVersion } from '../delta/log.ts';
 import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
-import { parseRanges } from './account.ts';
+import { parseRanges } from './dayCounts.ts';
 import { chainOf, foldPath, foldSpan, keepFold, parseFold } from './fold.ts';
 
 /** Counts of one day of receipt, as a commit or several say. Absent: none. */
@@ -16,7 +16,7 @@ export type DayCounts = Partial<
  * `firstSequence` and `lastSequence`. A commit that takes rows away on purpose must count them: `erased` where a person was
  * erased, `expired` where a day's time was over.
  */
-export interface Account {
+export interface CommitCounts {
   /** Version of the entry; of folded ones the last. */
   version: number;
   /** Of a flush: the stream, and which of its messages it held. */
@@ -33,7 +33,7 @@ const READS_AT_ONCE = 32;
 const MAX_TRIES = 3;
 
 /** The account of a log entry; undefined where it brings and takes away nothing. */
-export function accountOf(actions: readonly Action[], version: number): Account | undefined {
+export function countsOf(actions: readonly Action[], version: number): CommitCounts | undefined {
   const info = actions.flatMap((action) => ('commitInfo' in action ? [action.commitInfo] : []))[0];
   const txn = actions.flatMap((action) => ('txn' in action ? [action.txn] : []))[0];
   if (!info || typeof info.days !== 'object' || info.days === null) return undefined;
@@ -46,7 +46,7 @@ export function accountOf(actions: readonly Action[], version: number): Account 
     version,
     ...flush,
     folded: false,
-    days: days as Account['days'],
+    days: days as CommitCounts['days'],
     duplicates: texts(duplicates),
     erased: texts(erased),
   };
@@ -69,7 +69,7 @@ interface Place {
  * @param sinceMs entries written before, in milliseconds since 1970, are left out; folded ones never
  * @throws LakeError storage_unavailable, table_corrupt
  */
-export function readAccounts(storage: Storage, root: string, sinceMs = 0): Promise<Account[]> {
+export function readCommitCounts(storage: Storage, root: string, sinceMs = 0): Promise<CommitCounts[]> {
   return afterCleaning(async () => {
     const places = await listPlaces(storage, root);
     return readPlaces(
@@ -98,7 +98,7 @@ export async function foldBefore(storage: Storage, root: string, version: number
 }
 
 /** An entry is gone since it was listed; what it said is in a fold by now. */
-class Cleaned extends LakeError {
+class LogCleanedError extends LakeError {
   constructor(message: string) {
     super('storage_unavailable', message);
   }
@@ -110,7 +110,7 @@ async function afterCleaning<T>(task: () => Promise<T>): Promise<T> {
     try {
       return await task();
     } catch (error) {
-      if (!(error instanceof Cleaned) || tries === MAX_TRIES) throw error;
+      if (!(error instanceof LogCleanedError) || tries === MAX_TRIES) throw error;
     }
   }
 }
@@ -138,8 +138,8 @@ async function listPlaces(storage: Storage, root: string): Promise<Place[]> {
   return [...chain, ...rest];
 }
 
-async function readPlaces(storage: Storage, places: readonly Place[]): Promise<Account[]> {
-  const accounts: Account[] = [];
+async function readPlaces(storage: Storage, places: readonly Place[]): Promise<CommitCounts[]> {
+  const accounts: CommitCounts[] = [];
   for (let at = 0; at < places.length; at += READS_AT_ONCE) {
     const read = await Promise.all(places.slice(at, at + READS_AT_ONCE).map((place) => readPlace(storage, place)));
     accounts.push(...read.flat());
@@ -148,11 +148,11 @@ async function readPlaces(storage: Storage, places: readonly Place[]): Promise<A
 }
 
 /** @throws LakeError table_corrupt; storage_unavailable, also where an entry has been cleaned away since it was listed */
-export async function readPlace(storage: Storage, { path, version, isFold }: Place): Promise<Account[]> {
+export async function readPlace(storage: Storage, { path, version, isFold }: Place): Promise<CommitCounts[]> {
   const body = await storage.get(path);
-  if (!body) throw new Cleaned(`${path} was listed and is not there: the log is being cleaned`);
+  if (!body) throw new LogCleanedError(`${path} was listed and is not there: the log is being cleaned`);
   const text = Buffer.from(body).toString('utf8');
   if (isFold) return parseFold(text, version, path);
-  const account = accountOf(parseActions(text, path), version);
+  const account = countsOf(parseActions(text, path), version);
   return account ? [account] : [];
 }

@@ -1,6 +1,6 @@
 import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { Account, DayCounts } from './commits.ts';
+import type { CommitCounts, DayCounts } from './commits.ts';
 
 /**
  * Log entries are deleted some time after a checkpoint, and with them what they say of the events they brought. Before that,
@@ -8,7 +8,7 @@ import type { Account, DayCounts } from './commits.ts';
  * never changed.
  */
 interface Fold {
-  accounts: Omit<Account, 'folded' | 'version'>[];
+  accounts: Omit<CommitCounts, 'folded' | 'version'>[];
 }
 
 /** Log entries whose accounts a file holds: after one version, up to another. */
@@ -44,7 +44,7 @@ export function chainOf<T extends Span>(spans: readonly T[]): T[] {
 }
 
 /** Accounts as kept in a file. @throws LakeError table_corrupt */
-export function parseFold(text: string, version: number, path: string): Account[] {
+export function parseFold(text: string, version: number, path: string): CommitCounts[] {
   try {
     const { accounts } = JSON.parse(text) as Fold;
     return accounts.map((account) => ({ ...account, version, folded: true }));
@@ -54,7 +54,7 @@ export function parseFold(text: string, version: number, path: string): Account[
 }
 
 /** Pure: the sums of accounts in the order of the log: one for each stream, and one for what was taken away. */
-export function foldAccounts(accounts: readonly Account[]): Fold['accounts'] {
+export function foldCounts(accounts: readonly CommitCounts[]): Fold['accounts'] {
   const sums = new Map<string, Fold['accounts'][number]>();
   for (const { flush, days, duplicates, erased } of accounts) {
     const key = flush?.appId ?? '';
@@ -83,9 +83,9 @@ export function addCounts(a: DayCounts, b: DayCounts): DayCounts {
 export async function keepFold(
   storage: Storage,
   root: string,
-  { after, version, accounts }: Span & { accounts: readonly Account[] },
+  { after, version, accounts }: Span & { accounts: readonly CommitCounts[] },
 ): Promise<void> {
-  const fold: Fold = { accounts: foldAccounts(accounts) };
+  const fold: Fold = { accounts: foldCounts(accounts) };
   const name = `${padded(after + 1)}-${padded(version)}.json`;
   const body = Buffer.from(JSON.stringify({ ...fold, foldedAt: new Date().toISOString() }));
   await storage.putIfAbsent(foldPath(root, name), body);

@@ -90,7 +90,7 @@ export class Duplicates {
   }
 
   /** Whether the last ids to be judged had none among them. */
-  get seldom(): boolean {
+  get lastWindowHadNoDuplicates(): boolean {
     return this.#seldom;
   }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import { encodePath, formatActions, readAction, type Action, type RemoveFile } from './actions.ts';
-import { NO_TABLE, replay, type Snapshot } from './snapshot.ts';
+import { NO_TABLE, replayActions, type Snapshot } from './snapshot.ts';
 
 /**
  * Classic checkpoints (Delta protocol, "Checkpoints"): a Parquet file beside the log entries that holds what they add up
@@ -88,7 +88,7 @@ export async function readCheckpoint(
     if (file === undefined) return undefined;
     const actions = toActions(await readingOf(path, format.readState(file)), path);
     const base = { ...NO_TABLE, version: version - 1, checkpoint: version };
-    return replay(base, [{ version, actions }], root);
+    return replayActions(base, [{ version, actions }], root);
   });
 }
 

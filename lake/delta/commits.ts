@@ -21,14 +21,14 @@ export interface AppendCommit {
     appId: string;
     /** How far the application is once this commit is in the table. */
     version: number;
-    /** How far it was when the files were planned; undefined: never. Anything else in the table is a TxnConflict. */
+    /** How far it was when the files were planned; undefined: never. Anything else in the table is a TxnConflictError. */
     expected: number | undefined;
-    /** The writer's fencing epoch; a higher fence in the table is a TxnConflict. Absent: any new fence is. */
+    /** The writer's fencing epoch; a higher fence in the table is a TxnConflictError. Absent: any new fence is. */
     epoch?: number;
   };
-  /** When the upload of the files began, in milliseconds since 1970: a vacuum of files that old is a TxnConflict. Absent: now. */
+  /** When the upload of the files began, in milliseconds since 1970: a vacuum of files that old is a TxnConflictError. Absent: now. */
   unusedSinceMs?: number;
-  /** Entries of the tenant's list of erasures that the rows respect; a longer list is a TxnConflict. Absent: 0. */
+  /** Entries of the tenant's list of erasures that the rows respect; a longer list is a TxnConflictError. Absent: 0. */
   erasures?: number;
   /** Goes into commitInfo, for people. */
   info: Record<string, unknown>;
@@ -44,9 +44,9 @@ export interface ReplaceCommit {
   unusedSinceMs: number;
   /** As with append, for rows that come from elsewhere than the files removed; absent: there are none. */
   erasures?: number;
-  /** For rows made from those of another table: people erased from that one later are a TxnConflict. */
+  /** For rows made from those of another table: people erased from that one later are a TxnConflictError. */
   madeFrom?: MadeFrom;
-  /** How far an application is with this commit, and was when it was planned; anything else in the table is a TxnConflict. */
+  /** How far an application is with this commit, and was when it was planned; anything else in the table is a TxnConflictError. */
   txn?: { appId: string; version: number; expected: number | undefined };
   /** Puts the table's schema anew, whatever its types were, where the commit removes every file of the table. */
   overwriteSchema?: boolean;

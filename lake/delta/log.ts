@@ -3,7 +3,7 @@ import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import { checkReadable, formatActions, parseActions, type Action } from './actions.ts';
 import { checkpointPath, checkpointVersion, readCheckpoint, readHint, type CheckpointFormat } from './checkpoint.ts';
-import { NO_TABLE, replay, type Commit, type Snapshot } from './snapshot.ts';
+import { NO_TABLE, replayActions, type Commit, type Snapshot } from './snapshot.ts';
 
 /** Entries read at once when a log is opened. */
 const READS_AT_ONCE = 32;
@@ -63,7 +63,7 @@ export async function readLog(
     try {
       return await read(storage, root, { base, plan, checkpoints: options.checkpoints });
     } catch (error) {
-      if (!(error instanceof Vanished) || tries === MAX_TRIES) throw error;
+      if (!(error instanceof EntryVanishedError) || tries === MAX_TRIES) throw error;
       base = NO_TABLE;
     }
   }
@@ -93,7 +93,7 @@ export async function readVersion(
   try {
     return await read(storage, root, { base: NO_TABLE, plan: { checkpoint, entries }, checkpoints });
   } catch (error) {
-    throw error instanceof Vanished ? gone(error) : error;
+    throw error instanceof EntryVanishedError ? gone(error) : error;
   }
 }
 
@@ -119,10 +119,10 @@ export async function writeEntry(
 }
 
 /** Something that was listed and is not there: the log is being cleaned. */
-class Vanished extends LakeError {
+class EntryVanishedError extends LakeError {
   constructor(root: string, what: string) {
     super('table_corrupt', `${root}: ${what} was listed and is not there`);
-    this.name = 'Vanished';
+    this.name = 'EntryVanishedError';
   }
 }
 
@@ -134,7 +134,7 @@ async function read(
   let start: Snapshot | undefined = base;
   if (plan.checkpoint !== undefined) {
     start = await readCheckpoint(storage, root, plan.checkpoint, checkpoints);
-    if (!start) throw new Vanished(root, `checkpoint ${plan.checkpoint}`);
+    if (!start) throw new EntryVanishedError(root, `checkpoint ${plan.checkpoint}`);
   }
   const first = plan.entries[0];
   if (start.version < 0 && first !== undefined && first > 0) await refuseGap(storage, root, first);
@@ -143,14 +143,14 @@ async function read(
     const batch = plan.entries.slice(at, at + READS_AT_ONCE);
     commits.push(...(await Promise.all(batch.map((version) => readEntry(storage, root, version)))));
   }
-  const snapshot = replay(start, commits, root);
+  const snapshot = replayActions(start, commits, root);
   if (snapshot.protocol) checkReadable(snapshot.protocol, root);
   return snapshot;
 }
 
 async function readEntry(storage: Storage, root: string, version: number): Promise<Commit> {
   const body = await storage.get(entryPath(root, version));
-  if (!body) throw new Vanished(root, `log entry ${version}`);
+  if (!body) throw new EntryVanishedError(root, `log entry ${version}`);
   return { version, actions: parseActions(Buffer.from(body).toString('utf8'), entryPath(root, version)) };
 }
 

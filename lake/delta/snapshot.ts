@@ -38,7 +38,7 @@ export const NO_TABLE: Snapshot = {
  * the latest txn per appId, the latest of add and remove per path).
  * @throws LakeError table_corrupt when a version is missing, or the first entry lacks protocol or metaData.
  */
-export function replay(base: Snapshot, commits: readonly Commit[], table: string): Snapshot {
+export function replayActions(base: Snapshot, commits: readonly Commit[], table: string): Snapshot {
   if (commits.length === 0) return base;
   let { version, protocol, metaData } = base;
   const files = new Map(base.files);

@@ -8,7 +8,7 @@ import { IN_PROCESS } from './inProcessCheckpoints.ts';
 import { fenceId, refusal, type AddedFiles } from './guards.ts';
 import { readLog, readVersion, writeEntry } from './log.ts';
 import { COLUMNS_TAG, columnsFingerprint, mergedSchema, schemaString, type TableColumn } from './schema.ts';
-import { NO_TABLE, replay, type Snapshot } from './snapshot.ts';
+import { NO_TABLE, replayActions, type Snapshot } from './snapshot.ts';
 
 export interface TableSpec {
   /** Folder of the table within the lake: `events/tenant=demo-shop`. */
@@ -30,7 +30,7 @@ export interface Table {
   /**
    * Adds files in one atomic commit, creating the table when there is none. Durable when resolved. Appending the same
    * files with the same txn again is fine: it answers the newest version and writes nothing.
-   * @throws TxnConflict when another owner has committed for the same appId, the files may have been vacuumed, or rows of
+   * @throws TxnConflictError when another owner has committed for the same appId, the files may have been vacuumed, or rows of
    *   them erased: nothing of this commit is in the table.
    * @throws LakeError storage_unavailable when the outcome is not known: append again, or compare a new snapshot's txn.
    *   Until then the files must not be deleted, nor written again under other names.
@@ -40,7 +40,7 @@ export interface Table {
    * Writes a commit that only raises the fence of an application, so that every older owner's pending commit must conflict.
    * Once resolved, files which older owners uploaded and which are not in the table can be deleted. Fencing again with the
    * same epoch writes nothing.
-   * @throws TxnConflict when the fence is higher already: the caller is no longer the owner.
+   * @throws TxnConflictError when the fence is higher already: the caller is no longer the owner.
    */
   fence(commit: FenceCommit): Promise<{ version: number }>;
   /** Raises one of the guards (guards.ts) in a commit of its own, creating the table when there is none; never lowers it. */
@@ -50,7 +50,7 @@ export interface Table {
   /**
    * Puts files in the place of others in one atomic commit. Files that others append meanwhile are no conflict. Replacing
    * the same files again is fine, as with append.
-   * @throws TxnConflict when one of the files to remove is not in the table any more, those to add may have been vacuumed,
+   * @throws TxnConflictError when one of the files to remove is not in the table any more, those to add may have been vacuumed,
    *   or rows of them erased: nothing of this commit is in the table.
    * @throws LakeError storage_unavailable when the outcome is not known: replace again, or look for the added files in a
    *   new snapshot. Until then they must not be deleted.
@@ -67,16 +67,16 @@ export interface Table {
   tombstones(): Promise<Map<string, RemoveFile>>;
 }
 
-export interface TableOptions {
+export interface OpenTableOptions {
   /** How checkpoints are read and written; by default with DuckDB within this process. */
   checkpoints?: CheckpointFormat;
 }
 
 /** Another owner has committed first; nothing of the caller's commit is in the table. */
-export class TxnConflict extends LakeError {
+export class TxnConflictError extends LakeError {
   constructor(message: string) {
     super('txn_conflict', message);
-    this.name = 'TxnConflict';
+    this.name = 'TxnConflictError';
   }
 }
 
@@ -91,7 +91,7 @@ const PAUSED_MS = 600_000;
 const MAX_TRIES = 1_000;
 
 /** Opens a table without touching the storage. One instance may be used concurrently. */
-export function openTable(storage: Storage, spec: TableSpec, options: TableOptions = {}): Table {
+export function openTable(storage: Storage, spec: TableSpec, options: OpenTableOptions = {}): Table {
   return new DeltaTable(storage, spec, options.checkpoints ?? IN_PROCESS);
 }
 
@@ -141,12 +141,13 @@ class DeltaTable implements Table {
       const seen = base.txns.get(appId);
       if (seen === version && commit.files.length > 0 && commit.files.every(({ path }) => wasAdded(base, path)))
         return undefined;
-      if (seen !== expected) throw new TxnConflict(`${this.spec.root}: ${appId} is at ${seen}, expected ${expected}`);
+      if (seen !== expected)
+        throw new TxnConflictError(`${this.spec.root}: ${appId} is at ${seen}, expected ${expected}`);
       const now = base.txns.get(fenceId(appId));
       if (first) fence = now;
       first = false;
       if (now !== undefined && (epoch === undefined ? now !== fence : now > epoch)) {
-        throw new TxnConflict(
+        throw new TxnConflictError(
           `${this.spec.root}: ${appId} was fenced by epoch ${now}, this writer has ${epoch ?? 'none'}`,
         );
       }
@@ -165,7 +166,7 @@ class DeltaTable implements Table {
       const seen = base.txns.get(id);
       if (seen === version) return undefined;
       if (seen !== undefined && seen > version) {
-        throw new TxnConflict(`${this.spec.root}: ${appId} is fenced by epoch ${seen} already, above ${version}`);
+        throw new TxnConflictError(`${this.spec.root}: ${appId} is fenced by epoch ${seen} already, above ${version}`);
       }
       return [{ txn: { appId: id, version, lastUpdated: Date.now() } }];
     });
@@ -204,8 +205,8 @@ class DeltaTable implements Table {
       if (added && gone.length === remove.length) return undefined;
       const seen = txn && base.txns.get(txn.appId);
       if (seen !== txn?.expected)
-        throw new TxnConflict(`${this.spec.root}: ${txn?.appId} is at ${seen}, expected ${txn?.expected}`);
-      if (gone[0]) throw new TxnConflict(`${this.spec.root}: ${gone[0].path} has been removed by another commit`);
+        throw new TxnConflictError(`${this.spec.root}: ${txn?.appId} is at ${seen}, expected ${txn?.expected}`);
+      if (gone[0]) throw new TxnConflictError(`${this.spec.root}: ${gone[0].path} has been removed by another commit`);
       if (add.length > 0) this.#mayAdd(base, { unusedSinceMs, erasures, madeFrom });
       return [
         ...(overwriteSchema && remove.length === base.files.size ? this.#schemaAnew(base) : []),
@@ -280,14 +281,14 @@ class DeltaTable implements Table {
     try {
       return plan(base);
     } catch (error) {
-      if (error instanceof TxnConflict && (await this.snapshot()).version > base.version) return 'stale';
+      if (error instanceof TxnConflictError && (await this.snapshot()).version > base.version) return 'stale';
       throw error;
     }
   }
 
   #mayAdd(base: Snapshot, files: AddedFiles): void {
     const reason = refusal(base, files);
-    if (reason !== undefined) throw new TxnConflict(`${this.spec.root}: ${reason}`);
+    if (reason !== undefined) throw new TxnConflictError(`${this.spec.root}: ${reason}`);
   }
 
   #addAction(file: NewFile, dataChange: boolean): Action {
@@ -339,7 +340,7 @@ class DeltaTable implements Table {
   /** Own commits need not be read back, unless a refresh has gone past them already. */
   #advance(version: number, actions: readonly Action[]): void {
     if (this.#snapshot.version === version - 1)
-      this.#snapshot = replay(this.#snapshot, [{ version, actions }], this.spec.root);
+      this.#snapshot = replayActions(this.#snapshot, [{ version, actions }], this.spec.root);
   }
 
   async #writeCheckpoint(): Promise<Checkpoint | undefined> {

@@ -1,5 +1,5 @@
 import { DuckDBInstance } from '@duckdb/node-api';
-import { readTextsAsTheyAre } from './duckdbText.ts';
+import { keepLeadingBom } from './leadingBom.ts';
 import type { SqlEngine, SqlSession } from './sqlEngine.ts';
 
 export interface DuckdbOptions {
@@ -14,7 +14,7 @@ export interface DuckdbOptions {
 export function openDuckdb(options: DuckdbOptions): SqlEngine & { close(): Promise<void> } {
   let opened: Promise<DuckDBInstance> | undefined;
   const open = (): Promise<DuckDBInstance> => {
-    readTextsAsTheyAre();
+    keepLeadingBom();
     return (opened ??= DuckDBInstance.create(':memory:', {
       threads: String(options.threads),
       memory_limit: options.memory,

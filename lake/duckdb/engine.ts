@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '../../runtime/log.ts';
 
-export type Row = Record<string, unknown>;
+export type EngineRow = Record<string, unknown>;
 
 export interface EngineRequest {
   id: number;
@@ -17,7 +17,7 @@ export interface EngineRequest {
 export interface EngineAnswer {
   id: number;
   /** Of each statement. */
-  rows?: Row[][];
+  rows?: EngineRow[][];
   error?: string;
   rssBytes: number;
 }
@@ -43,17 +43,17 @@ export class EngineError extends Error {
 }
 
 /** One connection; temporary tables are its own. Statements run one after another, in the order they are given. */
-export interface Session {
+export interface EngineSession {
   /**
    * Runs a statement and returns its rows with values as JSON can hold them: whole numbers beyond 2^53 and decimals as text.
    * @throws EngineError
    */
-  run(sql: string): Promise<Row[]>;
+  run(sql: string): Promise<EngineRow[]>;
   /**
    * Runs statements without waiting for this process between them; returns the rows of each.
    * @throws EngineError of the first that fails; those after it are not run.
    */
-  runAll(statements: readonly string[]): Promise<Row[][]>;
+  runAll(statements: readonly string[]): Promise<EngineRow[][]>;
   close(): Promise<void>;
 }
 
@@ -64,7 +64,7 @@ export interface EngineOptions {
   memory: string;
   threads: number;
   /** Takes a quarter of the memory, 256 MiB at most, at once and for good. */
-  keepsMemory?: boolean;
+  preallocateMemory?: boolean;
   /** How much more willing than others to wait for the processor, 0 to 19. */
   niceness?: number;
   log: Logger;
@@ -72,7 +72,7 @@ export interface EngineOptions {
 
 export interface EngineChildOptions {
   settings: Record<string, string>;
-  keepsMemory: boolean;
+  preallocateMemory: boolean;
   niceness: number;
 }
 
@@ -86,7 +86,10 @@ const START_MS = 30_000;
 export class Engine {
   readonly #options: EngineOptions;
   #child: Promise<ChildProcess> | undefined;
-  readonly #waiting = new Map<number, { resolve: (rows: Row[][]) => void; reject: (error: EngineError) => void }>();
+  readonly #waiting = new Map<
+    number,
+    { resolve: (rows: EngineRow[][]) => void; reject: (error: EngineError) => void }
+  >();
   #lastId = 0;
   #lastSession = 0;
   #closed = false;
@@ -102,10 +105,10 @@ export class Engine {
     await this.#started();
   }
 
-  session(): Session {
+  session(): EngineSession {
     const session = ++this.#lastSession;
     let before: Promise<unknown> = Promise.resolve();
-    const runAll = (statements: readonly string[]): Promise<Row[][]> => {
+    const runAll = (statements: readonly string[]): Promise<EngineRow[][]> => {
       const rows = before.then(() => this.#ask({ session, statements }));
       before = rows.catch(() => undefined);
       return rows;
@@ -128,7 +131,7 @@ export class Engine {
     await exited;
   }
 
-  async #ask(request: Omit<EngineRequest, 'id'>): Promise<Row[][]> {
+  async #ask(request: Omit<EngineRequest, 'id'>): Promise<EngineRow[][]> {
     if (this.#closed) throw new EngineError('died', 'the engine is closed');
     const child = await this.#started();
     const id = ++this.#lastId;
@@ -153,7 +156,7 @@ export class Engine {
   }
 
   async #launch(): Promise<ChildProcess> {
-    const { dir, memory, threads, keepsMemory = false, niceness = 0, log } = this.#options;
+    const { dir, memory, threads, preallocateMemory = false, niceness = 0, log } = this.#options;
     const spill = join(dir, 'spill');
     await rm(spill, { recursive: true, force: true });
     await mkdir(spill, { recursive: true });
@@ -166,7 +169,7 @@ export class Engine {
       // Each open partition of a COPY is one; the default of 100 would split files of a source with more days.
       partitioned_write_max_open_files: '10000',
     };
-    const options: EngineChildOptions = { settings, keepsMemory, niceness };
+    const options: EngineChildOptions = { settings, preallocateMemory, niceness };
     const child = fork(fileURLToPath(new URL('./engineChild.ts', import.meta.url)), [JSON.stringify(options)], {
       serialization: 'advanced',
       execArgv: [],

@@ -1,15 +1,15 @@
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
-import { beNice } from '../../runtime/niceness.ts';
-import type { EngineAnswer, EngineChildOptions, EngineRequest, Row } from './engine.ts';
+import { lowerPriority } from '../../runtime/niceness.ts';
+import type { EngineAnswer, EngineChildOptions, EngineRequest, EngineRow } from './engine.ts';
 
 /**
  * DuckDB in a process of its own, started by engine.ts: statements come over IPC, each session on a connection of its own,
  * and rows go back. Ends when the channel does, so that it never outlives its parent.
  */
-const { settings, keepsMemory, niceness } = JSON.parse(process.argv[2] ?? '{}') as EngineChildOptions;
-if (niceness > 0) beNice(niceness);
+const { settings, preallocateMemory, niceness } = JSON.parse(process.argv[2] ?? '{}') as EngineChildOptions;
+if (niceness > 0) lowerPriority(niceness);
 const instance = await DuckDBInstance.create(':memory:', settings);
-if (keepsMemory) await takeMemory();
+if (preallocateMemory) await takeMemory();
 const sessions = new Map<number, Promise<DuckDBConnection>>();
 
 process.on('message', (request: EngineRequest) => void answer(request));
@@ -29,7 +29,7 @@ async function answer(request: EngineRequest): Promise<void> {
   if (process.connected) process.send?.(reply);
 }
 
-async function run({ session, statements }: EngineRequest): Promise<Row[][]> {
+async function run({ session, statements }: EngineRequest): Promise<EngineRow[][]> {
   if (statements === undefined) {
     const connection = sessions.get(session);
     sessions.delete(session);
@@ -39,7 +39,7 @@ async function run({ session, statements }: EngineRequest): Promise<Row[][]> {
   let connection = sessions.get(session);
   if (!connection) sessions.set(session, (connection = open()));
   const opened = await connection;
-  const rows: Row[][] = [];
+  const rows: EngineRow[][] = [];
   for (const sql of statements) rows.push(await (await opened.run(sql)).getRowObjectsJson());
   return rows;
 }

@@ -3,7 +3,7 @@
  *
  * - `zstd` is what the lake holds: zstd level 1 while fresh, level 3 once compacted; row groups of 122,880 rows, which is
  *   DuckDB's unit of parallel reading. Data pages stay version 1 and encodings plain or dictionary, which every reader knows.
- * - What is read for seconds only, by ourselves, is not compressed: a `passing` file.
+ * - What is read for seconds only, by ourselves, is not compressed: a `ephemeral` file.
  * - `legacy` is for the oldest readers (parquetjs-lite and other Parquet 1.0 code): Snappy, and no dictionaries, since
  *   parquetjs-lite takes the numbers of a dictionary for text. It must also be told of decimals, which it has no type for
  *   (`PARQUET_LOGICAL_TYPES.DECIMAL = {primitiveType: 'INT64', fromPrimitive: (x) => x}` gives them times 10,000); both
@@ -16,8 +16,8 @@ const LEVEL = { fresh: 1, compacted: 3 } as const;
 
 export interface ParquetOptions {
   profile: ParquetProfile;
-  /** Fresh files are written fast, compacted ones small; passing ones are no part of the lake. */
-  age: 'passing' | 'fresh' | 'compacted';
+  /** Fresh files are written fast, compacted ones small; ephemeral ones are no part of the lake. */
+  age: 'ephemeral' | 'fresh' | 'compacted';
 }
 
 /** The options of DuckDB's COPY that decide the bytes of a file, without parentheses; the caller adds its own. */
@@ -26,7 +26,7 @@ export function parquetCopyOptions({ profile, age }: ParquetOptions = { profile:
 }
 
 function compressionOf(profile: ParquetProfile, age: ParquetOptions['age']): string {
-  if (age === 'passing') return 'COMPRESSION uncompressed';
+  if (age === 'ephemeral') return 'COMPRESSION uncompressed';
   if (profile === 'legacy') return 'COMPRESSION snappy, DICTIONARY_SIZE_LIMIT 0';
   return `COMPRESSION zstd, COMPRESSION_LEVEL ${LEVEL[age]}`;
 }

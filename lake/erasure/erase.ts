@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { cleanSinceId, ERASURES_ID } from '../delta/guards.ts';
 import { openTable, type Table, type TableSpec } from '../delta/table.ts';
 import { openDuckdb } from '../duckdb/duckdb.ts';
-import { listMarts } from '../layout/derivedTables.ts';
+import { listDerivedTables } from '../layout/derivedTables.ts';
 import type { OpenTables } from '../layout/openTables.ts';
 import { literal, type SqlSession } from '../duckdb/sqlEngine.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -108,7 +108,7 @@ export async function erase(
     const { txns, metaData } = await tables('events', tenantId).snapshot();
     reach('events-clean');
     // Also those that do not exist yet: their first refresh may be under way.
-    const existing = await listMarts(storage, tenantId);
+    const existing = await listDerivedTables(storage, tenantId);
     for (const spec of dryRun ? [] : derived) {
       const version = erasures[TABLE_NAMES.indexOf('events')]!.verified.version;
       const info = { operation: 'ERASURE MARK' };
@@ -116,7 +116,7 @@ export async function erase(
       await table.raise({ id: cleanSinceId(metaData!.id), version, info });
     }
     reach('marts-marked');
-    for (const table of await listMarts(storage, tenantId)) {
+    for (const table of await listDerivedTables(storage, tenantId)) {
       erasures.push(await eraseFromTable(table, { ...shared, kind: isOurs(table) ? 'mart' : 'other' }));
     }
     reach('marts-clean');
@@ -150,7 +150,7 @@ async function missingIds(
     ...users.map((id) => ({ kind: 'user' as const, id })),
     ...anonymous.map((id) => ({ kind: 'anonymous' as const, id })),
   ];
-  const marts = await listMarts(storage, tenantId);
+  const marts = await listDerivedTables(storage, tenantId);
   return findMissing(asked, {
     storage,
     session,

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { formatRanges, parseRanges } from '../counts/account.ts';
+import { formatRanges, parseRanges } from '../counts/dayCounts.ts';
 import type { AddFile } from '../delta/actions.ts';
 import type { NewFile } from '../delta/commits.ts';
 import { copyStats, fileStats } from '../delta/stats.ts';
-import { TxnConflict, type Table } from '../delta/table.ts';
+import { TxnConflictError, type Table } from '../delta/table.ts';
 import { parquetCopyOptions } from '../duckdb/parquet.ts';
 import { literal, type SqlSession } from '../duckdb/sqlEngine.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -144,7 +144,7 @@ async function rewrite(table: Table, files: readonly AddFile[], options: TableEr
     options.reach('after-commit');
     return true;
   } catch (error) {
-    if (!(error instanceof TxnConflict)) throw error;
+    if (!(error instanceof TxnConflictError)) throw error;
     await storage.delete(add.map(({ path }) => `${root}/${path}`));
     return false;
   }

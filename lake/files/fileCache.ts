@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { AddFile } from '../delta/actions.ts';
 import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { Lease, LocalFiles } from './localFiles.ts';
+import type { FileLease, LocalFiles } from './localFiles.ts';
 
 const DOWNLOADS_AT_ONCE = 8;
 /** Eviction goes below the limit by this much, so that it is not due again at once. */
@@ -53,7 +53,7 @@ class FileCache implements LocalFiles {
     await this.#evict();
   }
 
-  async lease(root: string, files: readonly AddFile[]): Promise<Lease> {
+  async lease(root: string, files: readonly AddFile[]): Promise<FileLease> {
     const needed = files.reduce((sum, { size }) => sum + size, 0);
     if (needed > this.#maxBytes) {
       throw new LakeError(

@@ -3,7 +3,7 @@ import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 
 /** Data files held ready on this machine's disk for one query. */
-export interface Lease {
+export interface FileLease {
   /** Absolute paths by path within the table. */
   paths: ReadonlyMap<string, string>;
   release(): Promise<void>;
@@ -12,7 +12,7 @@ export interface Lease {
 /** Where queries get local files from. */
 export interface LocalFiles {
   /** @throws LakeError tables_too_large, storage_unavailable, table_corrupt */
-  lease(root: string, files: readonly AddFile[]): Promise<Lease>;
+  lease(root: string, files: readonly AddFile[]): Promise<FileLease>;
 }
 
 /** For a lake in a folder: its files are local already. */

@@ -1,18 +1,18 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { dayOfMs, formatRanges, parseRanges } from '../counts/account.ts';
+import { dayOfMs, formatRanges, parseRanges } from '../counts/dayCounts.ts';
 import type { ErasureList } from '../erasure/list.ts';
 import { eventErased, rejectedErased } from '../erasure/suppress.ts';
 import { literal } from '../duckdb/sqlEngine.ts';
 import type { TableName } from '../layout/tables.ts';
 import type { Source } from '../../stream/message.ts';
 import type { ClosedWindow } from '../window/window.ts';
-import type { Outcome } from './lines.ts';
-import type { Session } from '../duckdb/engine.ts';
+import type { FlushOutcome } from './lines.ts';
+import type { EngineSession } from '../duckdb/engine.ts';
 import * as sql from './sql.ts';
 
 export interface DropErasedOptions {
-  session: Session;
+  session: EngineSession;
   /** Of the tenants that have erased somebody. */
   erasures: ReadonlyMap<string, ErasureList>;
   /**
@@ -20,7 +20,7 @@ export interface DropErasedOptions {
    * closer at refused events than hashes allow, and what it found must not come back.
    */
   erasedBefore?: string;
-  outcomes: Map<string, Outcome>;
+  outcomes: Map<string, FlushOutcome>;
 }
 
 /** A line of the file of what was erased before. */

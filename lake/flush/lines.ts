@@ -2,22 +2,22 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Column } from '../../schemas/columns.ts';
 import type { Registry } from '../../schemas/registry.ts';
-import { dayOfMs, formatRanges, parseRanges, type DayShare } from '../counts/account.ts';
+import { dayOfMs, formatRanges, parseRanges, type DayShare } from '../counts/dayCounts.ts';
 import type { ErasureList } from '../erasure/list.ts';
 import type { Duplicates, IdRun, StoredIds } from '../dedupe/duplicates.ts';
 import { PROCESSOR_CODES, type ProcessorCode } from '../window/rejected.ts';
 import type { ClosedWindow, LineRun } from '../window/window.ts';
-import { EngineError, type Row, type Session } from '../duckdb/engine.ts';
+import { EngineError, type EngineRow, type EngineSession } from '../duckdb/engine.ts';
 import { readUuidLines } from './idLines.ts';
 import * as sql from './sql.ts';
 
-/** What became of a tenant's share of a window: accepted = stored + duplicate + setAside + erased. */
-export interface Outcome {
+/** What became of a tenant's share of a window: accepted = stored + duplicate + unstorable + erased. */
+export interface FlushOutcome {
   accepted: number;
   stored: number;
   duplicate: number;
   /** Accepted events that could not become rows and are in the quarantine. */
-  setAside: number;
+  unstorable: number;
   /** Rows for the quarantine table, of which `erasedRows` are left out. */
   quarantined: number;
   /** Accepted events of those who are erased, and refused ones. */
@@ -34,7 +34,7 @@ export interface Outcome {
 
 export interface WriteOptions {
   registry: Registry;
-  session: Session;
+  session: EngineSession;
   duplicates: Duplicates;
   stored: StoredIds;
   /** Who is erased, of the tenants that have erased somebody. */
@@ -44,7 +44,7 @@ export interface WriteOptions {
   /** Columns that files get besides their table's own. */
   extra?: readonly Column[];
   /** Files for queries of the next seconds: neither sorted nor compressed, since more time would go into that than it saves. */
-  passing?: boolean;
+  ephemeral?: boolean;
   /** In how many parts to write, one after the other: each needs its share of the memory. */
   parts: number;
 }
@@ -56,12 +56,12 @@ export interface UnstorableLine {
   message: string;
 }
 
-export class UnstorableLines extends Error {
+export class UnstorableLinesError extends Error {
   readonly lines: readonly UnstorableLine[];
 
   constructor(lines: readonly UnstorableLine[]) {
     super(`${lines.length} lines cannot become rows: ${lines[0]?.message}`);
-    this.name = 'UnstorableLines';
+    this.name = 'UnstorableLinesError';
     this.lines = lines;
   }
 }
@@ -122,12 +122,12 @@ export function placesOf({ runs }: Part): Map<number, sql.LineRange[]> {
 
 /**
  * Looks at the part's lines: all as they should be, and each storable. Returns their partitions.
- * @throws UnstorableLines, EngineError
+ * @throws UnstorableLinesError, EngineError
  */
 export async function inspectPart(
   part: Part,
   options: WriteOptions & { table: sql.TableSql },
-): Promise<sql.Partition[]> {
+): Promise<sql.WindowPartition[]> {
   const { session, registry, table } = options;
   const found = await session.run(sql.inspectPartitions(registry, table));
   const total = (column: string): number => found.reduce((sum, row) => sum + Number(row[column]), 0);
@@ -148,11 +148,11 @@ function readAs({ lines }: Part, found: Record<string, unknown>): EngineError {
 }
 
 /** Which partitions the session's `line` table has. */
-export async function partitionsOf(session: Session, table: sql.TableSql): Promise<sql.Partition[]> {
+export async function windowPartitions(session: EngineSession, table: sql.TableSql): Promise<sql.WindowPartition[]> {
   return (await session.run(sql.selectPartitions(table))).map(toPartition);
 }
 
-function toPartition({ s, day, rows }: Row): sql.Partition {
+function toPartition({ s, day, rows }: EngineRow): sql.WindowPartition {
   return { s: Number(s), day: Number(day), rows: Number(rows) };
 }
 
@@ -163,7 +163,7 @@ interface Ids {
 }
 
 /** The ids of the lines. @throws EngineError when they are not as many as the lines */
-async function idsOf(session: Session, file: string, part: Part): Promise<Ids> {
+async function idsOf(session: EngineSession, file: string, part: Part): Promise<Ids> {
   const uuids = await readUuidLines(file, part.lines);
   if (uuids) return { ids: uuids, allUuids: true };
   const [found = {}] = await session.run(sql.selectIds());
@@ -175,9 +175,9 @@ async function idsOf(session: Session, file: string, part: Part): Promise<Ids> {
 async function unstorable(
   part: Part,
   { session, registry, table }: WriteOptions & { table: sql.TableSql },
-): Promise<UnstorableLines> {
+): Promise<UnstorableLinesError> {
   const rows = await session.run(sql.selectUnstorable(registry, table));
-  return new UnstorableLines(
+  return new UnstorableLinesError(
     rows.map(({ line, code }) => {
       const known = code === 'schema_unknown' ? code : 'event_unreadable';
       return { line: lineInWindow(part, Number(line)), code: known, message: PROCESSOR_CODES[known] };
@@ -216,7 +216,7 @@ export async function judgePart(
 export async function dropDuplicates(
   window: ClosedWindow,
   lines: readonly number[],
-  { session, outcomes }: { session: Session; outcomes: Map<string, Outcome> },
+  { session, outcomes }: { session: EngineSession; outcomes: Map<string, FlushOutcome> },
 ): Promise<void> {
   const file = join(window.dir, 'duplicates.ndjson');
   await writeFile(file, lines.map((line) => `{"line":${line}}\n`).join(''));

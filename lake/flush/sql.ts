@@ -180,14 +180,14 @@ function isStorableDay({ day }: TableSql): string {
 }
 
 /** The rows of one source and UTC day, in days since 1970, which become a file of their own. */
-export interface Partition {
+export interface WindowPartition {
   s: number;
   day: number;
   rows: number;
 }
 
 /** Whether a partition can be named after a day. */
-export function isStorable({ day }: Partition): boolean {
+export function isStorable({ day }: WindowPartition): boolean {
   return day >= 0 && day <= LAST_DAY;
 }
 
@@ -256,11 +256,11 @@ export function joinRanges(ranges: readonly LineRange[]): LineRange[] {
 export interface CopyTarget {
   /** A file, or of several partitions a folder. */
   path: string;
-  partitions: readonly Partition[];
+  partitions: readonly WindowPartition[];
   /** Where the sources' rows are in `line`; anywhere, where there is nothing. */
   places?: readonly LineRange[];
   /** As in WriteOptions. */
-  passing: boolean;
+  ephemeral: boolean;
 }
 
 /**
@@ -269,15 +269,15 @@ export interface CopyTarget {
  */
 const ROWS_FOR_BRANCHES = 35_000;
 
-/** Writes rows of `line` as Parquet, sorted unless passing, a file for each partition, and returns what DuckDB says of each. */
+/** Writes rows of `line` as Parquet, sorted unless ephemeral, a file for each partition, and returns what DuckDB says of each. */
 export function copyRows(table: TableSql, target: CopyTarget): string {
-  const { path, partitions, passing } = target;
+  const { path, partitions, ephemeral } = target;
   const rows = partitions.reduce((sum, partition) => sum + partition.rows, 0);
   const selects =
-    passing || rows < ROWS_FOR_BRANCHES
+    ephemeral || rows < ROWS_FOR_BRANCHES
       ? [allRows(table, target)]
       : table.branches.map((branch) => branchRows(table, branch, target));
-  const form = parquetCopyOptions({ profile: 'zstd', age: passing ? 'passing' : 'fresh' });
+  const form = parquetCopyOptions({ profile: 'zstd', age: ephemeral ? 'ephemeral' : 'fresh' });
   const options = `${form}, RETURN_STATS${partitions.length > 1 ? ', PARTITION_BY (s, day)' : ''}`;
   return `COPY (${selects.map((select) => `(${select})`).join(' UNION ALL ')}) TO ${literal(path)} (${options})`;
 }
@@ -285,7 +285,7 @@ export function copyRows(table: TableSql, target: CopyTarget): string {
 function allRows(table: TableSql, target: CopyTarget): string {
   const columns = [...table.columns, ...partitionColumns(table, target)];
   return `SELECT ${columns.map(({ name, sql }) => `${sql} AS "${name}"`).join(', ')}
-    FROM ${rowsOf(target)} ${target.passing ? '' : `ORDER BY ${orderOf(table.orderBy, target)}`}`;
+    FROM ${rowsOf(target)} ${target.ephemeral ? '' : `ORDER BY ${orderOf(table.orderBy, target)}`}`;
 }
 
 function branchRows(table: TableSql, { where, orderBy, columns }: Branch, target: CopyTarget): string {

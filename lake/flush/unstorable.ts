@@ -1,12 +1,12 @@
 import { copyFile, appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Registry } from '../../schemas/registry.ts';
-import { dayOfMs, dayShare } from '../counts/account.ts';
+import { dayOfMs, dayShare } from '../counts/dayCounts.ts';
 import { rejectedRow } from '../window/rejected.ts';
 import type { ClosedWindow, LineRun } from '../window/window.ts';
-import { EngineError, type Session } from '../duckdb/engine.ts';
+import { EngineError, type EngineSession } from '../duckdb/engine.ts';
 import * as sql from './sql.ts';
-import { UnstorableLines, type UnstorableLine } from './lines.ts';
+import { UnstorableLinesError, type UnstorableLine } from './lines.ts';
 
 const NEWLINE = 10;
 
@@ -16,8 +16,8 @@ const NEWLINE = 10;
  */
 export async function findUnreadable(
   window: ClosedWindow,
-  { session, registry }: { session: Session; registry: Registry },
-): Promise<UnstorableLines | undefined> {
+  { session, registry }: { session: EngineSession; registry: Registry },
+): Promise<UnstorableLinesError | undefined> {
   const lines = splitLines(await readFile(window.eventsFile));
   const probe = join(window.dir, 'probe.ndjson');
   const table = sql.eventsSql(registry);
@@ -45,7 +45,7 @@ export async function findUnreadable(
     await search(middle, to);
   };
   await search(0, lines.length);
-  return found.length === 0 ? undefined : new UnstorableLines(found);
+  return found.length === 0 ? undefined : new UnstorableLinesError(found);
 }
 
 /** What DuckDB says against a statement's data, or undefined where it has nothing against it. */
@@ -63,7 +63,10 @@ async function failure(task: () => Promise<void>): Promise<string | undefined> {
  * Moves lines of a window from its events to its rejected events, with the event kept whole. Where the tenant's quarantine
  * has the message already, they are in it.
  */
-export async function setAside(window: ClosedWindow, unstorable: readonly UnstorableLine[]): Promise<ClosedWindow> {
+export async function quarantineUnstorable(
+  window: ClosedWindow,
+  unstorable: readonly UnstorableLine[],
+): Promise<ClosedWindow> {
   const lines = splitLines(await readFile(window.eventsFile));
   const reasons = new Map(unstorable.map((one) => [one.line, one]));
   const rejected: string[] = [];
@@ -86,13 +89,13 @@ export async function setAside(window: ClosedWindow, unstorable: readonly Unstor
         continue;
       }
       moved.batchSum -= batchOf(lines[line]!);
-      share.setAside++;
+      share.unstorable++;
       const day = dayShare(share.days, days.get(batchOf(lines[line]!))!);
-      day.setAside++;
+      day.unstorable++;
       if (run.sequence <= window.quarantineStored.get(tenantId)!) continue;
       share.quarantined++;
       day.quarantined++;
-      day.setAsideRows++;
+      day.unstorableRows++;
       rejected.push(`${JSON.stringify(quarantineRow(lines[line]!, reason))}\n`);
     }
     moved.lines = kept - moved.firstLine;

@@ -5,7 +5,7 @@ import type { Storage } from '../storage/storage.ts';
  * The derived tables of a tenant, `marts/tenant=<t>/<name>`, whatever their columns: they are opened for what they are, to take
  * files away or put others in their place.
  */
-export async function listMarts(storage: Storage, tenantId: string): Promise<Table[]> {
+export async function listDerivedTables(storage: Storage, tenantId: string): Promise<Table[]> {
   const prefix = `marts/tenant=${tenantId}/`;
   const tables: Table[] = [];
   for (let after: string | undefined; ;) {

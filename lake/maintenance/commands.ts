@@ -6,7 +6,7 @@ import { openDuckdb } from '../duckdb/duckdb.ts';
 import { openTables } from '../layout/openTables.ts';
 import type { Storage } from '../storage/storage.ts';
 import { TABLE_NAMES } from '../layout/tables.ts';
-import { listMarts } from '../layout/derivedTables.ts';
+import { listDerivedTables } from '../layout/derivedTables.ts';
 import { createMaintenance, type TableReport } from './maintenance.ts';
 import { listTenants } from '../layout/tenants.ts';
 import { vacuum, type VacuumOptions, type VacuumReport } from './vacuum.ts';
@@ -74,7 +74,7 @@ export async function vacuumLake(options: VacuumLakeOptions): Promise<VacuumRepo
   const reports: VacuumReport[] = [];
   for (const tenantId of tenantIds ?? (await listTenants(storage))) {
     const tables = TABLE_NAMES.map((name) => table(name, tenantId));
-    for (const one of [...tables, ...(await listMarts(storage, tenantId))]) {
+    for (const one of [...tables, ...(await listDerivedTables(storage, tenantId))]) {
       if (options.signal?.aborted) return reports;
       const report = await vacuum(storage, one, options);
       onTable?.(report);

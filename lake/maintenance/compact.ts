@@ -6,13 +6,13 @@ import type { AddFile } from '../delta/actions.ts';
 import { COLUMNS_TAG, columnsFingerprint } from '../delta/schema.ts';
 import { fileStats, type CopyStats, type FileStats, type StatValue } from '../delta/stats.ts';
 import type { NewFile } from '../delta/commits.ts';
-import { TxnConflict, type Table } from '../delta/table.ts';
+import { TxnConflictError, type Table } from '../delta/table.ts';
 import type { SqlEngine, SqlSession } from '../duckdb/sqlEngine.ts';
 import type { Storage } from '../storage/storage.ts';
 import { newFilePath, parseFileName, type FileSource, type TableName } from '../layout/tables.ts';
 import type { ReachStep } from './failpoint.ts';
 import type { CompactionJob } from './plan.ts';
-import { countUnsorted, fingerprint, SORT_ORDER, sortFiles, UnknownColumns, type SortInput } from './sort.ts';
+import { countUnsorted, fingerprint, SORT_ORDER, sortFiles, UnknownColumnsError, type SortInput } from './sort.ts';
 
 export interface CompactOptions {
   storage: Storage;
@@ -85,7 +85,7 @@ export async function compact(job: CompactionJob, options: CompactOptions): Prom
     const committed = await publish(file, { job, target }, options);
     return result(committed ? 'committed' : 'abandoned', file);
   } catch (error) {
-    if (!(error instanceof UnknownColumns)) throw error;
+    if (!(error instanceof UnknownColumnsError)) throw error;
     options.log.warn(
       { segment: job.segment, date: job.date, err: error },
       'files of a newer version are not compacted',
@@ -153,7 +153,7 @@ async function publish(
     const { files, tombstones } = await table.snapshot();
     if (files.has(file.path)) return true;
     // Without a conflict the entry may appear yet: the file stays, and vacuum finds it if it is in vain.
-    if (!(error instanceof TxnConflict)) throw error;
+    if (!(error instanceof TxnConflictError)) throw error;
     log.info({ root, reason: error.message }, 'compaction abandoned');
     if (!tombstones.has(file.path)) await storage.delete([`${root}/${file.path}`]);
     return false;

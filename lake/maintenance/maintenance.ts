@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client';
 import type { Logger } from '../../runtime/log.ts';
 import { delay } from '../../runtime/retry.ts';
 import type { CheckpointFormat } from '../delta/checkpoint.ts';
-import { TxnConflict, type Table } from '../delta/table.ts';
+import { TxnConflictError, type Table } from '../delta/table.ts';
 import type { SqlEngine } from '../duckdb/sqlEngine.ts';
 import { LAKE_ERRORS, LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -14,7 +14,7 @@ import { armCompaction, type ReachStep } from './failpoint.ts';
 import { cleanLog } from './logCleanup.ts';
 import { createCounters } from './metrics.ts';
 import { COMPACTION, planCompaction, type CompactionJob, type CompactionOptions } from './plan.ts';
-import { listMarts } from '../layout/derivedTables.ts';
+import { listDerivedTables } from '../layout/derivedTables.ts';
 import { expire, retentionDays } from './retention.ts';
 import { removeScratch } from './scratch.ts';
 import { vacuum } from './vacuum.ts';
@@ -180,12 +180,12 @@ class TableMaintenance implements Maintenance {
     const { storage, engine, workDir, log, table } = this.#options;
     const days = retentionDays(await table('events', tenantId).snapshot());
     if (days === undefined) return 0;
-    const tables = [table(name, tenantId), ...(name === 'events' ? await listMarts(storage, tenantId) : [])];
+    const tables = [table(name, tenantId), ...(name === 'events' ? await listDerivedTables(storage, tenantId) : [])];
     let files = 0;
     for (const one of tables) {
       const expired = await expire(one, days, { storage, engine, workDir, now: this.#now() }).catch(
         (error: unknown) => {
-          if (error instanceof TxnConflict) return 0; // a compaction elsewhere was first: on the next look
+          if (error instanceof TxnConflictError) return 0; // a compaction elsewhere was first: on the next look
           throw error;
         },
       );

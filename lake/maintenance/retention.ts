@@ -41,7 +41,7 @@ export function planExpiry({ files }: Pick<Snapshot, 'files'>, days: number, now
 /**
  * Takes the days whose time is over out of a table, in one commit; vacuum deletes their files once the grace time has passed.
  * The commit counts the rows as `expired` by day of receipt. Returns how many files it took away.
- * @throws TxnConflict when a compaction replaced one of the files meanwhile: plan again
+ * @throws TxnConflictError when a compaction replaced one of the files meanwhile: plan again
  */
 export async function expire(
   table: Table,

@@ -38,8 +38,8 @@ export interface SortJob {
 }
 
 /** The inputs have columns that are not known here: a newer version wrote them, and is the one to compact them. */
-export class UnknownColumns extends Error {
-  override name = 'UnknownColumns';
+export class UnknownColumnsError extends Error {
+  override name = 'UnknownColumnsError';
 }
 
 /** What identifies the rows of a set of files, whatever their order. */
@@ -52,7 +52,7 @@ export interface Fingerprint {
 /**
  * Writes the rows of sorted files as one sorted Parquet file. At most `rowsAtOnce` are sorted at a time: a larger job is cut
  * into slices of the order, each is sorted into a file of its own, and these are joined as they are.
- * @throws UnknownColumns; Error of DuckDB
+ * @throws UnknownColumnsError; Error of DuckDB
  */
 export async function sortFiles(session: SqlSession, job: SortJob): Promise<CopyStats> {
   if (!job.uniform) await refuseUnknownColumns(session, job);
@@ -149,7 +149,7 @@ function mixed(files: string): string {
   return `SELECT * FROM read_parquet(${files}, hive_partitioning = false, union_by_name = true)`;
 }
 
-/** @throws UnknownColumns */
+/** @throws UnknownColumnsError */
 export async function refuseUnknownColumns(
   session: SqlSession,
   { inputs, columns }: { inputs: readonly Pick<SortInput, 'localFile'>[]; columns: readonly TableColumn[] },
@@ -158,7 +158,7 @@ export async function refuseUnknownColumns(
   const known = await describe(session, empty(columns));
   const found = await describe(session, `${empty(columns)} UNION ALL BY NAME ${mixed(files)}`);
   const unknown = found.filter((column) => !known.includes(column));
-  if (unknown.length > 0) throw new UnknownColumns(`columns that are not known here: ${unknown.join(', ')}`);
+  if (unknown.length > 0) throw new UnknownColumnsError(`columns that are not known here: ${unknown.join(', ')}`);
 }
 
 async function describe(session: SqlSession, sql: string): Promise<string[]> {

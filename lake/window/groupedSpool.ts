@@ -1,4 +1,4 @@
-import { SpoolFile, WORTH_WRITING_BYTES } from './spoolFile.ts';
+import { SpoolFile, MIN_WRITE_BYTES } from './spoolFile.ts';
 
 /** Small, so that a thousand groups with little each take little; kept from one window to the next. */
 const CHUNK_BYTES = 32_768;
@@ -45,7 +45,7 @@ export class GroupedSpool<Note> {
 
   /** Whether enough has gathered to be worth writing. */
   get full(): boolean {
-    if (this.#groups.size <= 1) return this.#length >= WORTH_WRITING_BYTES;
+    if (this.#groups.size <= 1) return this.#length >= MIN_WRITE_BYTES;
     return gatheredBytes >= MOST_GATHERED_BYTES && this.#length >= SHARE_BYTES;
   }
 

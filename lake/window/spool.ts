@@ -1,4 +1,4 @@
-import { SpoolFile, WORTH_WRITING_BYTES } from './spoolFile.ts';
+import { SpoolFile, MIN_WRITE_BYTES } from './spoolFile.ts';
 
 const FIRST_BYTES = 1 << 20;
 
@@ -18,7 +18,7 @@ export class Spool {
 
   /** Whether enough has gathered to be worth writing. */
   get full(): boolean {
-    return this.#length >= WORTH_WRITING_BYTES;
+    return this.#length >= MIN_WRITE_BYTES;
   }
 
   /** Appends a value as a line of JSON; returns its length in bytes. */

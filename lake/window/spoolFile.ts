@@ -1,7 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 
 /** Gathered bytes that are worth a write of their own. */
-export const WORTH_WRITING_BYTES = 1 << 20;
+export const MIN_WRITE_BYTES = 1 << 20;
 /** Buffers written by one system call. */
 const BUFFERS_A_WRITE = 256;
 

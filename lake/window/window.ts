@@ -2,8 +2,8 @@ import { rm, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BatchHeader, RejectedEvent } from '../../schemas/envelope.ts';
 import { formatReceipt } from '../../schemas/receipt.ts';
-import { dayOfMs, dayShare, type DayShare } from '../counts/account.ts';
-import { copyLines, MalformedMessage, parseMessage, renumberedBytes, sourceOf } from '../../stream/message.ts';
+import { dayOfMs, dayShare, type DayShare } from '../counts/dayCounts.ts';
+import { copyLines, MalformedMessageError, parseMessage, renumberedBytes, sourceOf } from '../../stream/message.ts';
 import type { Source, StreamMessage } from '../../stream/message.ts';
 import { PROCESSOR_CODES, rejectedRow, storable, wholeText, type ProcessorCode } from './rejected.ts';
 import { GroupedSpool } from './groupedSpool.ts';
@@ -38,7 +38,7 @@ export interface TenantShare {
   /** Accepted events. */
   accepted: number;
   /** Of these, events that could not become rows and are in no line any more. */
-  setAside: number;
+  unstorable: number;
   /** Rows for the quarantine. */
   quarantined: number;
   /** The same by UTC date of receipt. */
@@ -193,7 +193,7 @@ export class Window {
     try {
       this.#addParsed(message, wanted);
     } catch (error) {
-      if (!(error instanceof MalformedMessage)) throw error;
+      if (!(error instanceof MalformedMessageError)) throw error;
       if (wanted.rejected) this.#addMalformed(message, error.message);
     }
     contents.quarantineStored.set(sourceOf(message).tenantId, stored.quarantine);
@@ -310,7 +310,7 @@ export class Window {
   #share(tenantId: string): TenantShare {
     const known = this.#contents.tenants.get(tenantId);
     if (known) return known;
-    const share = { accepted: 0, setAside: 0, quarantined: 0, days: new Map<string, DayShare>() };
+    const share = { accepted: 0, unstorable: 0, quarantined: 0, days: new Map<string, DayShare>() };
     this.#contents.tenants.set(tenantId, share);
     return share;
   }

@@ -1,13 +1,13 @@
-import type { AcceptedByDay, QuarantinedByDay } from '../../lake/counts/account.ts';
+import type { AcceptedByDay, QuarantinedByDay } from '../../lake/counts/dayCounts.ts';
 import type { AppendCommit, NewFile } from '../../lake/delta/commits.ts';
-import { TxnConflict, type Table } from '../../lake/delta/table.ts';
+import { TxnConflictError, type Table } from '../../lake/delta/table.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { newFilePath, tableRoot, type TableName } from '../../lake/layout/tables.ts';
 import type { Reach } from '../failpoint.ts';
-import type { Outcome } from '../../lake/flush/lines.ts';
-import type { WrittenWindow } from '../../lake/flush/write.ts';
+import type { FlushOutcome } from '../../lake/flush/lines.ts';
+import type { WrittenWindow } from '../../lake/flush/parquetWriter.ts';
 import type { ClosedWindow } from '../../lake/window/window.ts';
-import { LostShard, type FilesByTable, type Intents } from './intents.ts';
+import { LostShardError, type FilesByTable, type Intents } from './intents.ts';
 import { forEachLimited } from './parallel.ts';
 import type { Tables } from './tables.ts';
 
@@ -30,7 +30,7 @@ export interface CommitOptions {
   intents: Pick<Intents, 'record'>;
   epoch: number;
   reach: Reach;
-  /** Repeats a task while the storage is away; throws LostShard once the lease has run out. */
+  /** Repeats a task while the storage is away; throws LostShardError once the lease has run out. */
   persist: <T>(what: string, task: () => Promise<T>) => Promise<T>;
 }
 
@@ -48,16 +48,16 @@ export function planCommits(
   const acknowledgedBefore = new Date(window.lastStoredMs).toISOString();
   const commits: TableCommit[] = [];
   for (const [tenantId, outcome] of outcomes) {
-    const { accepted, stored, duplicate, setAside, quarantined, duplicates } = outcome;
+    const { accepted, stored, duplicate, unstorable, quarantined, duplicates } = outcome;
     const commit = (name: TableName, counts: Record<string, unknown>): void => {
       const own = files.filter(({ table, source }) => table === name && source.tenantId === tenantId);
       const info = { ...from, acknowledgedBefore, ...counts };
-      const first = name === 'quarantine' && setAside > 0;
+      const first = name === 'quarantine' && unstorable > 0;
       commits.push({ name, tenantId, files: own.map((file) => newFile(file, from)), info, first });
     };
     const { acceptedByDay, quarantinedByDay } = countsByDay(outcome);
     const { erasedEvents, erasedRejected } = outcome;
-    const counts = { accepted, stored, duplicate, setAside };
+    const counts = { accepted, stored, duplicate, setAside: unstorable };
     if (accepted > 0) commit('events', { ...counts, days: acceptedByDay, duplicates, ...erasedOf(erasedEvents) });
     if (quarantined > 0) commit('quarantine', { quarantined, days: quarantinedByDay, ...erasedOf(erasedRejected) });
   }
@@ -68,16 +68,17 @@ function erasedOf(erased: Record<string, string>): { erased?: Record<string, str
   return Object.keys(erased).length > 0 ? { erased } : {};
 }
 
-/** The accounts of both tables (lake/counts/account.ts); days without a count are left out. */
-function countsByDay({ days }: Outcome): { acceptedByDay: AcceptedByDay; quarantinedByDay: QuarantinedByDay } {
+/** The accounts of both tables (lake/counts/dayCounts.ts); days without a count are left out. */
+function countsByDay({ days }: FlushOutcome): { acceptedByDay: AcceptedByDay; quarantinedByDay: QuarantinedByDay } {
   const acceptedByDay: AcceptedByDay = {};
   const quarantinedByDay: QuarantinedByDay = {};
-  for (const [day, { accepted, duplicate, setAside, quarantined, setAsideRows, erased, erasedRows }] of days) {
-    if (accepted > 0) acceptedByDay[day] = { accepted, duplicate, setAside, ...(erased > 0 ? { erased } : {}) };
+  for (const [day, { accepted, duplicate, unstorable, quarantined, unstorableRows, erased, erasedRows }] of days) {
+    if (accepted > 0)
+      acceptedByDay[day] = { accepted, duplicate, setAside: unstorable, ...(erased > 0 ? { erased } : {}) };
     if (quarantined > 0)
       quarantinedByDay[day] = {
         quarantined,
-        setAside: setAsideRows,
+        setAside: unstorableRows,
         ...(erasedRows > 0 ? { erased: erasedRows } : {}),
       };
   }
@@ -97,7 +98,7 @@ function newFile(
  * Uploads and commits a window's files. The order is what makes a kill at any step harmless: paths are recorded before the
  * first upload, files are complete before the first commit, and each table's commit is one atomic log entry carrying how
  * far the stream is in it.
- * @throws TxnConflict, LostShard when another owner has taken over: then none of the files left uncommitted remains, unless
+ * @throws TxnConflictError, LostShardError when another owner has taken over: then none of the files left uncommitted remains, unless
  *   a commit's outcome is unknown; that one is the next owner's to find out.
  */
 export async function commitWindow(
@@ -128,7 +129,7 @@ export async function commitWindow(
     }
     reach('after-commit');
   } catch (error) {
-    if (error instanceof TxnConflict || error instanceof LostShard) {
+    if (error instanceof TxnConflictError || error instanceof LostShardError) {
       const unused = commits.filter((commit) => !tried.has(commit));
       await storage.delete(
         unused.flatMap((commit) => commit.files.map(({ file }) => `${rootOf(commit)}/${file.path}`)),
@@ -159,7 +160,7 @@ async function commitTable(
     try {
       await table.append(append);
     } catch (error) {
-      if (error instanceof TxnConflict) {
+      if (error instanceof TxnConflictError) {
         // A commit of files is known again by them; one of none by how far the stream is, after a try without an answer.
         if (unsure && files.length === 0 && (await txnOf(table, tables.appId)) === window.lastSequence) return;
         tried.delete(commit);

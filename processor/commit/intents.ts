@@ -1,7 +1,7 @@
 import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { NatsConnection } from '../../stream/nats.ts';
-import { lostRace } from '../../stream/lostRace.ts';
+import { isCasConflict } from '../../stream/casConflict.ts';
 
 const BUCKET = 'spor_intents';
 /** A value above this is compressed; paths shrink to a tenth, so that a window of 100,000 files fits into a message. */
@@ -24,10 +24,10 @@ export interface Intent {
 }
 
 /** This processor is not the shard's owner any more: a later one has taken it over. */
-export class LostShard extends Error {
+export class LostShardError extends Error {
   constructor(message: string) {
     super(message);
-    this.name = 'LostShard';
+    this.name = 'LostShardError';
   }
 }
 
@@ -58,7 +58,7 @@ export class Intents {
 
   /**
    * Takes the record over. What the owners before left stays recorded, so that dying now loses nothing.
-   * @throws LostShard when a later owner has it.
+   * @throws LostShardError when a later owner has it.
    */
   static async takeOver(connection: NatsConnection, owner: Owner, replicas: number): Promise<Intents> {
     const kv = await new Kvm(connection).create(BUCKET, { history: 1, replicas });
@@ -68,7 +68,7 @@ export class Intents {
       const left = found ? decode(entry) : [];
       const later = left.find((intent) => intent.epoch > owner.epoch);
       if (later)
-        throw new LostShard(`shard ${owner.shard} has an owner of epoch ${later.epoch}, this is ${owner.epoch}`);
+        throw new LostShardError(`shard ${owner.shard} has an owner of epoch ${later.epoch}, this is ${owner.epoch}`);
       const value = encode([...left, intentOf(owner, {})]);
       try {
         // A read may come from a replica that is behind; the compare-and-set does not.
@@ -77,7 +77,7 @@ export class Intents {
           : await kv.create(key(owner), value);
         return new Intents(kv, owner, { left: left.filter(({ files }) => Object.keys(files).length > 0), revision });
       } catch (error) {
-        if (!lostRace(error)) throw error;
+        if (!isCasConflict(error)) throw error;
       }
     }
   }
@@ -89,7 +89,7 @@ export class Intents {
 
   /**
    * The given remains of earlier owners are cleaned up. They are remembered a while longer, to be looked after again.
-   * @throws LostShard
+   * @throws LostShardError
    */
   async recovered(left: readonly Intent[]): Promise<void> {
     const now = Date.now();
@@ -99,13 +99,13 @@ export class Intents {
     await this.#write({});
   }
 
-  /** Records files about to be uploaded. @throws LostShard */
+  /** Records files about to be uploaded. @throws LostShardError */
   async record(files: FilesByTable): Promise<void> {
     this.#recorded = true;
     await this.#write(files);
   }
 
-  /** Forgets them, as they are committed or deleted. @throws LostShard */
+  /** Forgets them, as they are committed or deleted. @throws LostShardError */
   async clear(): Promise<void> {
     if (!this.#recorded) return;
     await this.#write({});
@@ -117,11 +117,11 @@ export class Intents {
     try {
       this.#revision = await this.#kv.update(key(this.#owner), value, this.#revision);
     } catch (error) {
-      if (!lostRace(error)) throw error;
+      if (!isCasConflict(error)) throw error;
       const entry = await this.#kv.get(key(this.#owner));
       // A write whose answer was lost has arrived: the record is as wanted.
       if (!entry || !value.equals(entry.value)) {
-        throw new LostShard(`the intents of shard ${this.#owner.shard} were taken over by another owner`);
+        throw new LostShardError(`the intents of shard ${this.#owner.shard} were taken over by another owner`);
       }
       this.#revision = entry.revision;
     }

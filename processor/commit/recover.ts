@@ -15,7 +15,7 @@ export interface RecoverOptions {
  * Cleans up what an owner left behind: for each table it was about to commit to, first a fence, so that a commit of it still
  * under way must conflict, then a look at what is in the table, then the files that are not are deleted. Safe to repeat.
  * Returns the intent with only the files deleted.
- * @throws TxnConflict when a later owner has fenced the table: then it is that one's to clean up.
+ * @throws TxnConflictError when a later owner has fenced the table: then it is that one's to clean up.
  */
 export async function recover(intent: Intent, { storage, tables, epoch }: RecoverOptions): Promise<Intent> {
   const deleted: FilesByTable = {};

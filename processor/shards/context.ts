@@ -10,7 +10,7 @@ import type { Reach } from '../failpoint.ts';
 import type { ProcessorMetrics } from '../metrics.ts';
 import type { Engine } from '../../lake/duckdb/engine.ts';
 import type { WindowLimits } from '../../lake/window/window.ts';
-import type { Turns } from './turns.ts';
+import type { Semaphore } from '../../runtime/semaphore.ts';
 
 /** What the work on every shard shares. */
 export interface ShardContext {
@@ -19,7 +19,7 @@ export interface ShardContext {
   storage: Storage;
   engine: Engine;
   /** Of the windows that DuckDB writes at once. */
-  writing: Turns;
+  buildPermits: Semaphore;
   registry: Registry;
   tables: OpenTables;
   progress: Progress;

@@ -4,17 +4,17 @@ import { commitWindow, planCommits } from '../commit/commit.ts';
 import { Duplicates, type JudgedIds } from '../../lake/dedupe/duplicates.ts';
 import { lakeIds, newestIdFiles } from '../../lake/dedupe/lakeIds.ts';
 import type { FlushReport } from '../metrics.ts';
-import type { Session } from '../../lake/duckdb/engine.ts';
-import { Preparation } from '../../lake/flush/prepare.ts';
-import type { WrittenWindow } from '../../lake/flush/write.ts';
+import type { EngineSession } from '../../lake/duckdb/engine.ts';
+import { ParquetBuild } from '../../lake/flush/parquetBuild.ts';
+import type { WrittenWindow } from '../../lake/flush/parquetWriter.ts';
 import type { ClosedWindow, Window, WindowLimits } from '../../lake/window/window.ts';
 import type { ShardContext } from './context.ts';
-import type { Steps } from './steps.ts';
+import type { OwnerSteps } from './ownerSteps.ts';
 import type { OwnedShard } from './takeOver.ts';
 
 export interface FlusherOptions extends OwnedShard {
-  steps: Steps;
-  session: Session;
+  steps: OwnerSteps;
+  session: EngineSession;
   log: Logger;
 }
 
@@ -22,7 +22,7 @@ const SUMMARY_MS = 10_000;
 const LEAST_WINDOW_BYTES = 1_048_576;
 
 /** A window as Parquet files on local disk. */
-export interface PreparedWindow {
+export interface BuiltWindow {
   /** With the events that cannot become rows among its rejected ones. */
   window: ClosedWindow;
   /** As it was read. */
@@ -37,7 +37,7 @@ export interface PreparedWindow {
 
 /**
  * Brings windows of one owner into the lake, in stream order: Parquet files, upload, commit, and only then the
- * acknowledgement. One may be prepared while the one before is committed.
+ * acknowledgement. One may be built while the one before is committed.
  */
 export class Flusher {
   readonly #context: ShardContext;
@@ -70,25 +70,27 @@ export class Flusher {
    * Makes a window's Parquet files. The window before need not be committed yet.
    * @throws what Steps.persist throws: then neither this window nor a later one may be committed
    */
-  async prepare(window: Window): Promise<PreparedWindow> {
+  async build(window: Window): Promise<BuiltWindow> {
     const { steps } = this.#options;
     const startedAt = performance.now();
-    const closed = await steps.persist('finishing a window', () => window.close());
+    const closed = await steps.retryWhileOwned('finishing a window', () => window.close());
     const log = this.#options.log.child({ firstSequence: closed.firstSequence, lastSequence: closed.lastSequence });
     const preparation = this.#preparation(closed, log);
-    const written = await steps.persist('writing Parquet', () => this.#context.writing.take(() => preparation.run()));
+    const written = await steps.retryWhileOwned('writing Parquet', () =>
+      this.#context.buildPermits.run(() => preparation.run()),
+    );
     const ids = this.#duplicates.judged();
     return { window: preparation.window, closed, written, ids, log, startedAt, writeMs: performance.now() - startedAt };
   }
 
   /**
-   * Brings a prepared window into the lake, after those before it.
+   * Brings a built window into the lake, after those before it.
    * @throws what Steps.persist throws: the window is not acknowledged then, and the owner must not go on.
    */
-  async commit({ window, closed, written, ids, log, startedAt, writeMs }: PreparedWindow): Promise<void> {
+  async commit({ window, closed, written, ids, log, startedAt, writeMs }: BuiltWindow): Promise<void> {
     const { storage, progress, reach, onCommitted } = this.#context;
     const { lease, stream, intents, tables, steps } = this.#options;
-    await steps.persist('asking for the stream', () => stream.now());
+    await steps.retryWhileOwned('asking for the stream', () => stream.now());
     const commits = planCommits(stream.name, window, written);
     await commitWindow(window, commits, {
       storage,
@@ -96,15 +98,17 @@ export class Flusher {
       intents,
       epoch: lease.epoch,
       reach,
-      persist: (step, task) => steps.persist(step, task),
+      persist: (step, task) => steps.retryWhileOwned(step, task),
     });
     const committedMs = Date.now();
     for (const { tenantId } of commits) onCommitted(tenantId);
     this.#duplicates.commit(ids);
     reach('before-ack');
-    await steps.persist('acknowledging', () => progress.acknowledge(lease.shard, stream.created, closed.lastSequence));
+    await steps.retryWhileOwned('acknowledging', () =>
+      progress.acknowledge(lease.shard, stream.created, closed.lastSequence),
+    );
     this.#floor = closed.lastSequence;
-    await steps.persist('clearing the intent', () => intents.clear());
+    await steps.retryWhileOwned('clearing the intent', () => intents.clear());
     this.#resize(1.05);
 
     const totalMs = performance.now() - startedAt;
@@ -112,11 +116,11 @@ export class Flusher {
     this.#report({ ...countsOf(closed, written), commits: commits.length, writeMs, totalMs, oldestMs }, log);
   }
 
-  #preparation(window: ClosedWindow, log: Logger): Preparation {
+  #preparation(window: ClosedWindow, log: Logger): ParquetBuild {
     const { storage, registry, dir } = this.#context;
     const { lease, tables, session } = this.#options;
     const table = (tenantId: string) => tables.table('events', tenantId);
-    return new Preparation(window, {
+    return new ParquetBuild(window, {
       registry,
       session,
       duplicates: this.#duplicates,

@@ -1,6 +1,6 @@
 import { jetstream } from '@nats-io/jetstream';
 import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
-import { lostRace } from '../../stream/lostRace.ts';
+import { isCasConflict } from '../../stream/casConflict.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { NatsConnection } from '../../stream/nats.ts';
 import type { SharingView } from './sharing.ts';
@@ -13,7 +13,7 @@ const REVISIONS = 2 ** 33;
 const HOUR_MS = 3_600_000;
 
 /** The right to write a shard, for as long as it is renewed. */
-export interface Lease {
+export interface ShardLease {
   readonly shard: number;
   /** Fencing number: higher for every later owner, also after the bucket itself was lost and made again. */
   readonly epoch: number;
@@ -86,7 +86,7 @@ export class Leases {
   }
 
   /** Takes a free shard; undefined when another holds it. */
-  async acquire(shard: number): Promise<Lease | undefined> {
+  async acquire(shard: number): Promise<ShardLease | undefined> {
     const sentAt = performance.now();
     const key = SHARD_KEY + shard;
     try {
@@ -94,7 +94,7 @@ export class Leases {
       this.#hear(key, this.id, 0);
       return { shard, epoch: this.#bucketEpoch + revision, validUntil: sentAt + this.#leaseMs, revision };
     } catch (error) {
-      if (!lostRace(error)) throw error;
+      if (!isCasConflict(error)) throw error;
       const entry = await this.#kv.get(key);
       if (entry?.operation === 'PUT') this.#hear(key, entry.string(), age(entry));
       return undefined;
@@ -105,13 +105,13 @@ export class Leases {
    * Keeps a lease for its full time from now on; false when it is lost.
    * @throws Error when the server did not answer: the lease stands until `validUntil`, and this may be tried again.
    */
-  async renew(lease: Lease): Promise<boolean> {
+  async renew(lease: ShardLease): Promise<boolean> {
     const sentAt = performance.now();
     const key = SHARD_KEY + lease.shard;
     try {
       lease.revision = await this.#kv.update(key, this.id, lease.revision);
     } catch (error) {
-      if (!lostRace(error)) throw error;
+      if (!isCasConflict(error)) throw error;
       // An earlier renewal whose answer was lost has moved the revision: the lease is still ours then.
       const entry = await this.#kv.get(key);
       if (entry?.operation !== 'PUT' || entry.string() !== this.id) return false;
@@ -124,12 +124,12 @@ export class Leases {
   }
 
   /** Gives a shard up, so that another can take it at once. */
-  async release(lease: Lease): Promise<void> {
+  async release(lease: ShardLease): Promise<void> {
     this.#seen.delete(SHARD_KEY + lease.shard);
     try {
       await this.#kv.delete(SHARD_KEY + lease.shard, { previousSeq: lease.revision });
     } catch (error) {
-      if (!lostRace(error)) throw error;
+      if (!isCasConflict(error)) throw error;
     }
   }
 

@@ -1,7 +1,7 @@
 import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream';
 import { streamInfo } from '../../stream/streams.ts';
 import { streamEpoch } from '../../schemas/receipt.ts';
-import { StreamChanged } from './steps.ts';
+import { StreamChangedError } from './ownerSteps.ts';
 
 /** A shard's stream as its owner found it: name and creation time are its identity. */
 export class OwnedStream {
@@ -36,12 +36,14 @@ export class OwnedStream {
 
   /**
    * The stream's state now. Asked after reading and before committing, it proves that what was read is this stream's.
-   * @throws StreamChanged when it is another stream now, or gone.
+   * @throws StreamChangedError when it is another stream now, or gone.
    */
   async now(): Promise<StreamInfo> {
     const info = await streamInfo(this.#manager, this.name);
     if (info?.created !== this.created) {
-      throw new StreamChanged(`${this.name} of ${this.created} is ${info ? `now that of ${info.created}` : 'gone'}`);
+      throw new StreamChangedError(
+        `${this.name} of ${this.created} is ${info ? `now that of ${info.created}` : 'gone'}`,
+      );
     }
     return info;
   }

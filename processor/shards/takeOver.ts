@@ -4,13 +4,13 @@ import { Intents } from '../commit/intents.ts';
 import { recover } from '../commit/recover.ts';
 import { Tables } from '../commit/tables.ts';
 import type { ShardContext } from './context.ts';
-import type { Lease } from './leases.ts';
+import type { ShardLease } from './leases.ts';
 import { OwnedStream } from './ownedStream.ts';
-import type { Steps } from './steps.ts';
+import type { OwnerSteps } from './ownerSteps.ts';
 
 /** A shard as its owner has it. */
 export interface OwnedShard {
-  lease: Lease;
+  lease: ShardLease;
   stream: OwnedStream;
   intents: Intents;
   tables: Tables;
@@ -23,20 +23,27 @@ export interface OwnedShard {
  * without which it uploads nothing more; then, table by table, a fence against its commits under way, and the deletion of
  * what they would have brought.
  */
-export async function takeOver(context: ShardContext, lease: Lease, steps: Steps, log: Logger): Promise<OwnedShard> {
+export async function takeOver(
+  context: ShardContext,
+  lease: ShardLease,
+  steps: OwnerSteps,
+  log: Logger,
+): Promise<OwnedShard> {
   const { connection, manager, replicas, storage, tables, progress } = context;
   const { shard, epoch } = lease;
-  const stream = await steps.persist('looking for the stream', () => OwnedStream.open(manager, streamName(shard)));
+  const stream = await steps.retryWhileOwned('looking for the stream', () =>
+    OwnedStream.open(manager, streamName(shard)),
+  );
   const owner = { shard, epoch, appId: stream.appId };
-  const intents = await steps.persist('taking over', () => Intents.takeOver(connection, owner, replicas));
+  const intents = await steps.retryWhileOwned('taking over', () => Intents.takeOver(connection, owner, replicas));
   if (intents.left.length > 0) {
-    const left = await steps.persist('cleaning up after the owner before', () =>
+    const left = await steps.retryWhileOwned('cleaning up after the owner before', () =>
       Promise.all(intents.left.map((intent) => recover(intent, { storage, tables, epoch }))),
     );
-    await steps.persist('recording the clean-up', () => intents.recovered(left));
+    await steps.retryWhileOwned('recording the clean-up', () => intents.recovered(left));
     log.info({ owners: left.length }, 'cleaned up after the previous owner');
   }
-  const floor = await steps.persist('reading the floor', () => progress.floor(shard, stream.created));
+  const floor = await steps.retryWhileOwned('reading the floor', () => progress.floor(shard, stream.created));
   checkFloor(stream, floor, log);
   return { lease, stream, intents, tables: new Tables(storage, tables, stream.appId), floor };
 }

@@ -1,16 +1,16 @@
 import { join } from 'node:path';
 import type { Logger } from '../../runtime/log.ts';
-import type { Session } from '../../lake/duckdb/engine.ts';
+import type { EngineSession } from '../../lake/duckdb/engine.ts';
 import { sourceOf } from '../../stream/message.ts';
-import { Reader } from '../../stream/reader.ts';
+import { MessageReader } from '../../stream/reader.ts';
 import { Window } from '../../lake/window/window.ts';
 import type { ShardContext } from './context.ts';
-import { FlushLine } from './flushLine.ts';
+import { FlushPipeline } from './flushPipeline.ts';
 import { Flusher } from './flusher.ts';
-import { keepHouse } from './housekeeping.ts';
-import type { Lease } from './leases.ts';
+import { maintainShard } from './shardMaintenance.ts';
+import type { ShardLease } from './leases.ts';
 import type { OwnedStream } from './ownedStream.ts';
-import { Steps } from './steps.ts';
+import { OwnerSteps } from './ownerSteps.ts';
 import { takeOver, type OwnedShard } from './takeOver.ts';
 
 const READ_AHEAD_BYTES = 16 * 1_048_576;
@@ -19,8 +19,8 @@ const READ_AHEAD_BYTES = 16 * 1_048_576;
  * and segment: a file costs as much as writing a thousand events and more, so that a backlog is through sooner when it is cut
  * into fewer windows. Measured with a hundred tenants, 10.0 s instead of 10.9.
  */
-const WORTH_BYTES = 16 * 1_048_576;
-const WORTH_BYTES_A_SOURCE = 1_048_576;
+const MIN_WINDOW_BYTES = 16 * 1_048_576;
+const MIN_BYTES_PER_SOURCE = 1_048_576;
 const LOOK_AGAIN_MS = 20;
 
 /**
@@ -38,21 +38,21 @@ const LOOK_AGAIN_MS = 20;
  */
 export class ShardWorker {
   readonly #context: ShardContext;
-  readonly #lease: Lease;
+  readonly #lease: ShardLease;
   readonly #log: Logger;
-  readonly #session: Session;
-  readonly #steps: Steps;
+  readonly #session: EngineSession;
+  readonly #steps: OwnerSteps;
   readonly #halt = new AbortController();
   #stopping = false;
-  #reader: Reader | undefined;
+  #reader: MessageReader | undefined;
   #windows = 0;
 
-  constructor(context: ShardContext, lease: Lease) {
+  constructor(context: ShardContext, lease: ShardLease) {
     this.#context = context;
     this.#lease = lease;
     this.#log = context.log.child({ shard: lease.shard, epoch: lease.epoch });
     this.#session = context.engine.session();
-    this.#steps = new Steps({
+    this.#steps = new OwnerSteps({
       lease,
       signal: this.#halt.signal,
       log: this.#log,
@@ -79,7 +79,7 @@ export class ShardWorker {
 
   /**
    * Works until stopped.
-   * @throws LostShard, TxnConflict when the shard is another's now; StreamChanged; what it was halted with.
+   * @throws LostShardError, TxnConflictError when the shard is another's now; StreamChangedError; what it was halted with.
    */
   async run(): Promise<void> {
     const { metrics } = this.#context;
@@ -102,7 +102,7 @@ export class ShardWorker {
     const flusher = new Flusher(this.#context, { ...owned, steps: this.#steps, session: this.#session, log });
     const reader = this.#openReader(stream.name, floor + 1);
     const ended = new AbortController();
-    const housekeeping = keepHouse(this.#context, {
+    const housekeeping = maintainShard(this.#context, {
       shard: this.#lease.shard,
       stream,
       intents,
@@ -120,27 +120,27 @@ export class ShardWorker {
     }
   }
 
-  #openReader(stream: string, from: number): Reader {
+  #openReader(stream: string, from: number): MessageReader {
     const { connection, manager } = this.#context;
     const largest = connection.info?.max_payload ?? 0;
     const maxBytes = Math.max(READ_AHEAD_BYTES, 4 * largest);
-    const reader = new Reader({ connection, manager, stream, from, maxBytes, log: this.#log });
+    const reader = new MessageReader({ connection, manager, stream, from, maxBytes, log: this.#log });
     this.#reader = reader;
     if (this.#stopping) reader.close();
     return reader;
   }
 
-  async #readAndFlush(reader: Reader, { stream, tables }: OwnedShard, flusher: Flusher): Promise<void> {
+  async #readAndFlush(reader: MessageReader, { stream, tables }: OwnedShard, flusher: Flusher): Promise<void> {
     let window = this.#newWindow(stream, flusher);
-    const line = new FlushLine({ flusher, onTurn: () => reader.nudge() });
+    const line = new FlushPipeline({ flusher, onTurn: () => reader.nudge() });
     const handOver = async (): Promise<void> => {
       await line.push(window);
       window = this.#newWindow(stream, flusher);
     };
-    const isBehind = (): boolean => window.bytes < worthBytes(window) && reader.waiting > window.messages;
-    const isDue = (): boolean => window.full || (line.ready && window.leftMs() === 0 && !isBehind());
+    const isCatchingUp = (): boolean => window.bytes < minWindowBytes(window) && reader.waiting > window.messages;
+    const isDue = (): boolean => window.full || (line.ready && window.leftMs() === 0 && !isCatchingUp());
     const dueInMs = (): number | undefined =>
-      line.ready && !window.empty ? Math.max(window.leftMs()!, isBehind() ? LOOK_AGAIN_MS : 0) : undefined;
+      line.ready && !window.empty ? Math.max(window.leftMs()!, isCatchingUp() ? LOOK_AGAIN_MS : 0) : undefined;
     try {
       while (!reader.closed) {
         line.check();
@@ -148,9 +148,10 @@ export class ShardWorker {
         for (let message = reader.shift(); message; message = reader.shift()) {
           const { tenantId } = sourceOf(message);
           const stored =
-            tables.stored(tenantId) ?? (await this.#steps.persist('opening a table', () => tables.load(tenantId)));
+            tables.stored(tenantId) ??
+            (await this.#steps.retryWhileOwned('opening a table', () => tables.load(tenantId)));
           window.add(message, stored);
-          if (window.spooled) await this.#steps.persist('spooling', () => window.drain());
+          if (window.spooled) await this.#steps.retryWhileOwned('spooling', () => window.drain());
           if (isDue()) await handOver();
         }
         if (isDue()) await handOver();
@@ -179,6 +180,6 @@ export class ShardWorker {
   }
 }
 
-function worthBytes({ sources }: Window): number {
-  return Math.max(WORTH_BYTES, sources * WORTH_BYTES_A_SOURCE);
+function minWindowBytes({ sources }: Window): number {
+  return Math.max(MIN_WINDOW_BYTES, sources * MIN_BYTES_PER_SOURCE);
 }

@@ -7,7 +7,7 @@ import { KEYS_BUCKET, TOKENS_BUCKET, type KeyRecord, type TokenRecord } from '..
 import { createSecrets, type Secrets } from './secrets.ts';
 
 /** Keys and tokens, followed as they change. */
-export interface Access {
+export interface SecretAccess {
   watchedTokens: SecretWatch<TokenRecord>;
   tokens: Secrets<TokenRecord>;
   keys: Secrets<KeyRecord>;
@@ -16,12 +16,12 @@ export interface Access {
 const BACKOFF = { firstMs: 100, maxMs: 2_000, attempts: Infinity };
 
 /** Follows both buckets, trying until the stream server answers or the connection is closed. */
-export async function openAccess(options: {
+export async function openSecretAccess(options: {
   connection: NatsConnection;
   replicas: number;
   resources: Resources;
   log: Logger;
-}): Promise<Access> {
+}): Promise<SecretAccess> {
   const { connection, replicas, resources, log } = options;
   const follow = async <T>(bucket: string): Promise<SecretWatch<T>> => {
     const watch = await retry(() => watchSecrets<T>(connection, bucket, replicas, log), BACKOFF, {

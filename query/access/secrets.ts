@@ -6,22 +6,22 @@ import { LAKE_ERRORS, LakeError } from '../../lake/errors.ts';
 import { StreamUnavailableError } from '../../stream/errors.ts';
 
 /** A key or token as lists show it: everything but the secret, which nobody has. */
-export type Listed<T> = T & { id: string; state: SecretState };
+export type ListedSecret<T> = T & { id: string; state: SecretState };
 
 /** The keys or the tokens of this environment. */
 export interface Secrets<T extends SecretRecord> {
   /** Oldest first. */
-  list(nowMs: number): Listed<T>[];
+  list(nowMs: number): ListedSecret<T>[];
   /**
    * A new secret of the record's rights. This is the only time it is seen.
    * @throws StreamUnavailableError: whether it was created is unknown then; it shows in the list if so.
    */
-  create(prefix: Parameters<typeof newSecret>[0], record: T): Promise<{ secret: string; created: Listed<T> }>;
+  create(prefix: Parameters<typeof newSecret>[0], record: T): Promise<{ secret: string; created: ListedSecret<T> }>;
   /**
    * Withdraws a secret by its id; withdrawing it again changes nothing.
    * @throws LakeError secret_unknown; StreamUnavailableError
    */
-  revoke(id: string, nowMs: number): Promise<Listed<T>>;
+  revoke(id: string, nowMs: number): Promise<ListedSecret<T>>;
 }
 
 const SEEN_WITHIN_MS = 1_000;
@@ -33,7 +33,7 @@ export function createSecrets<T extends SecretRecord>(
 ): Secrets<T> {
   const open = (): ReturnType<typeof openSecretStore<T>> =>
     openSecretStore<T>(options.connection, options.bucket, options.replicas);
-  const listed = (hash: string, record: T, nowMs: number): Listed<T> => ({
+  const listed = (hash: string, record: T, nowMs: number): ListedSecret<T> => ({
     id: keyId(hash),
     state: stateOf(record, nowMs),
     ...record,

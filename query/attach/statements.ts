@@ -43,7 +43,7 @@ export async function attachment(
     if (name === 'events') version = snapshot.version;
   }
   const functions = new Set(insightMacros().map(({ name }) => name));
-  const everything = openCatalog(registry).needed({ tables: new Set(), functions, catalog: true });
+  const everything = openCatalog(registry).requiredViews({ tables: new Set(), functions, catalog: true });
   const comments = insightViews(registry).map(
     ({ name, description }) => `COMMENT ON VIEW ${identifier(name)} IS ${literal(description)}`,
   );

@@ -3,13 +3,13 @@ import { formatReceipt } from '../../schemas/receipt.ts';
 import type { Snapshot } from '../../lake/delta/snapshot.ts';
 import {
   copyLines,
-  MalformedMessage,
+  MalformedMessageError,
   parseMessage,
   renumberedBytes,
   type StreamMessage,
 } from '../../stream/message.ts';
-import { dayOfMs } from '../../lake/counts/account.ts';
-import type { Account } from '../../lake/counts/commits.ts';
+import { dayOfMs } from '../../lake/counts/dayCounts.ts';
+import type { CommitCounts } from '../../lake/counts/commits.ts';
 import type { StreamState, TenantStreams } from '../../stream/tenantStream.ts';
 
 /** A range of UTC dates of receipt, both included. */
@@ -22,7 +22,7 @@ export interface Days {
  * From which message on a table's commits are checked against the stream itself; what was committed before is taken from what
  * the commits say. A commit that the stream holds only a part of is taken by its word as a whole, and so are folded ones.
  */
-export function checkedFrom(accounts: readonly Account[], stream: StreamState): number {
+export function checkedFrom(accounts: readonly CommitCounts[], stream: StreamState): number {
   let from = stream.firstSequence;
   let before = 0;
   for (const { flush, folded } of accounts) {
@@ -114,7 +114,7 @@ function countBatches(message: StreamMessage, { shard, shards }: { shard: number
       refused: rejected?.length ?? 0,
     }));
   } catch (error) {
-    if (!(error instanceof MalformedMessage)) throw error;
+    if (!(error instanceof MalformedMessageError)) throw error;
     return [{ batch: 0, day: dayOfMs(message.timeMs), accepted: 0, refused: 1 }];
   }
 }

@@ -1,7 +1,7 @@
 import { parseActions } from '../../lake/delta/actions.ts';
 import { entryPath } from '../../lake/delta/log.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
-import { accountOf, listFolds, readPlace, type Account } from '../../lake/counts/commits.ts';
+import { countsOf, listFolds, readPlace, type CommitCounts } from '../../lake/counts/commits.ts';
 
 /** A message of a stream. */
 interface Message {
@@ -20,7 +20,7 @@ export async function findFlush(
   storage: Storage,
   root: string,
   { newest, ...message }: Message & { newest: number },
-): Promise<Account | undefined> {
+): Promise<CommitCounts | undefined> {
   // First what was cleaned away: the first flush that is left may reach back to messages that an earlier one had brought.
   const folds = await listFolds(storage, root);
   const folded = await halve(folds.length, (at) => readPlace(storage, folds[at]!), message);
@@ -28,27 +28,27 @@ export async function findFlush(
 }
 
 /** What an entry says; `cleaned` where it is not there any more, and then none before it is. */
-async function readEntry(storage: Storage, root: string, version: number): Promise<Account[] | 'cleaned'> {
+async function readEntry(storage: Storage, root: string, version: number): Promise<CommitCounts[] | 'cleaned'> {
   const path = entryPath(root, version);
   const body = await storage.get(path);
   if (!body) return 'cleaned';
-  const account = accountOf(parseActions(Buffer.from(body).toString('utf8'), path), version);
+  const account = countsOf(parseActions(Buffer.from(body).toString('utf8'), path), version);
   return account ? [account] : [];
 }
 
 /** The first flush among so many places that reaches the message, if it holds it. */
 async function halve(
   count: number,
-  read: (at: number) => Promise<Account[] | 'cleaned'>,
+  read: (at: number) => Promise<CommitCounts[] | 'cleaned'>,
   { appId, sequence }: Message,
-): Promise<Account | undefined> {
+): Promise<CommitCounts | undefined> {
   let low = 0;
   let high = count;
-  let reaching: Account | undefined;
+  let reaching: CommitCounts | undefined;
   while (low < high) {
     const middle = (low + high) >>> 1;
     let at = middle;
-    let flushes: Account[] = [];
+    let flushes: CommitCounts[] = [];
     // Other commits lie between: on to the next flush.
     for (; at < high && flushes.length === 0; at++) {
       const accounts = await read(at);

@@ -7,8 +7,8 @@ import { LakeError } from '../../lake/errors.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { TABLE_NAMES, tableRoot, type TableName } from '../../lake/layout/tables.ts';
 import type { Progress } from '../../stream/progress.ts';
-import { MalformedMessage, parseMessage, type StreamMessage } from '../../stream/message.ts';
-import { positionsOf, readAccounts, type Account } from '../../lake/counts/commits.ts';
+import { MalformedMessageError, parseMessage, type StreamMessage } from '../../stream/message.ts';
+import { positionsOf, readCommitCounts, type CommitCounts } from '../../lake/counts/commits.ts';
 import { findFlush } from './findFlush.ts';
 import { rowsOfEvents, rowsOfReceipt, type RowPlace, type RowReading, type TableToRead } from './rows.ts';
 import { committedSequence } from './committed.ts';
@@ -24,14 +24,14 @@ import type { TenantStreams } from '../../stream/tenantStream.ts';
  * - `erased`: a row once, of events or of the quarantine, or never one: removed on request.
  * - `missing`: at or before the shard's committed position, and found nowhere. It must not happen: `spor reconcile` says more.
  */
-export const FATES = ['accepted', 'committed', 'duplicate', 'quarantined', 'erased', 'missing'] as const;
+export const OUTCOMES = ['accepted', 'committed', 'duplicate', 'quarantined', 'erased', 'missing'] as const;
 
-export interface EventFate {
+export interface EventOutcome {
   /** Position in the sender's batch; null: the whole body, or message. */
   index: number | null;
   eventId: string | null;
   type: string | null;
-  state: (typeof FATES)[number];
+  state: (typeof OUTCOMES)[number];
   /** Path of the data file within the lake, in the versions that `versions` names. */
   file?: string;
   of?: { receiptId: string; index: number | null; file: string };
@@ -52,12 +52,12 @@ export interface ReceiptAnswer {
   accepted?: number;
   refused?: number;
   /** How many events there are of each state. */
-  states: Partial<Record<EventFate['state'], number>>;
+  states: Partial<Record<EventOutcome['state'], number>>;
   /** Versions of the tables that were read. */
   versions: Record<TableName, number>;
   /** Version of the events table that the batch's rows came in, while its log reaches back to it. */
   committedIn?: number;
-  events: EventFate[];
+  events: EventOutcome[];
 }
 
 export interface ReceiptSources extends RowReading {
@@ -126,7 +126,7 @@ function heldBatch(
     if (parsed.source.tenantId !== tenantId || !header) return undefined;
     return { segmentId: parsed.source.segmentId, header, events: eventsOf(message, receipt.batch) };
   } catch (error) {
-    if (!(error instanceof MalformedMessage)) throw error;
+    if (!(error instanceof MalformedMessageError)) throw error;
     return undefined; // no receipt was given for it
   }
 }
@@ -185,7 +185,7 @@ class Lookup {
       events: fates,
     };
 
-    function countStates(all: readonly EventFate[]): ReceiptAnswer['states'] {
+    function countStates(all: readonly EventOutcome[]): ReceiptAnswer['states'] {
       const states: ReceiptAnswer['states'] = {};
       for (const { state } of all) states[state] = (states[state] ?? 0) + 1;
       return states;
@@ -207,13 +207,13 @@ class Lookup {
     return [...txns.keys()].find((id) => id.startsWith(name) && streamEpoch(id.slice(name.length)) === receipt.epoch);
   }
 
-  #flush(appId: string, newest: number): Promise<Account | undefined> {
+  #flush(appId: string, newest: number): Promise<CommitCounts | undefined> {
     const { tenantId, receipt } = this.#subject;
     const root = tableRoot('events', tenantId);
     return findFlush(this.#sources.storage, root, { appId, newest, sequence: receipt.sequence });
   }
 
-  async #fatesOfHeld(held: HeldBatch, read: Read): Promise<EventFate[]> {
+  async #fatesOfHeld(held: HeldBatch, read: Read): Promise<EventOutcome[]> {
     const { receipt, floor } = this.#subject;
     const { events, quarantine, account, appId } = read;
     const rows = new Map(events.rows.map((row) => [row.index, row]));
@@ -224,11 +224,11 @@ class Lookup {
     const unkept = (held.header.rejected ?? []).some(({ index }) => !refused.has(index));
     const erased = (committed && absent.length > 0) || unkept ? await this.#erased() : new Set<number | null>();
     const duplicates = new Set(account ? positionsOf(account.duplicates, this.#id) : []);
-    const fateOf = (event: HeldBatch['events'][number]): EventFate => {
+    const fateOf = (event: HeldBatch['events'][number]): EventOutcome => {
       const row = rows.get(event.index);
       if (row) return { ...event, state: 'committed', file: row.file };
-      const setAside = refused.get(event.index);
-      if (setAside) return { ...event, state: 'quarantined', file: setAside.file, ...setAside.refused };
+      const kept = refused.get(event.index);
+      if (kept) return { ...event, state: 'quarantined', file: kept.file, ...kept.refused };
       if (!committed) return { ...event, state: 'accepted' };
       const other = others.get(event.eventId.toLowerCase());
       const of = other ? { of: { receiptId: other.receiptId, index: other.index, file: other.file } } : {};
@@ -243,8 +243,8 @@ class Lookup {
   }
 
   /** Without the message: what the tables have of the batch, and which positions are known to have been duplicates. */
-  #fatesOfRows({ events, quarantine, account }: Read): EventFate[] {
-    const fates: EventFate[] = [...events.rows, ...quarantine.rows].map(({ index, eventId, type, file, refused }) =>
+  #fatesOfRows({ events, quarantine, account }: Read): EventOutcome[] {
+    const fates: EventOutcome[] = [...events.rows, ...quarantine.rows].map(({ index, eventId, type, file, refused }) =>
       refused
         ? { index, eventId, type, state: 'quarantined', file, ...refused }
         : { index, eventId, type, state: 'committed', file },
@@ -274,7 +274,7 @@ class Lookup {
   async #erased(): Promise<Set<number | null>> {
     const { storage } = this.#sources;
     const accounts = await Promise.all(
-      TABLE_NAMES.map((name) => readAccounts(storage, tableRoot(name, this.#subject.tenantId))),
+      TABLE_NAMES.map((name) => readCommitCounts(storage, tableRoot(name, this.#subject.tenantId))),
     );
     return new Set(accounts.flat().flatMap(({ erased }) => positionsOf(erased, this.#id)));
   }
@@ -286,14 +286,14 @@ interface Read {
   /** Undefined: the tables have nothing of the stream yet. */
   appId?: string | undefined;
   /** Of the flush that brought the batch. */
-  account: Account | undefined;
+  account: CommitCounts | undefined;
 }
 
 function refusal(
   event: RejectedEvent,
   rows: ReadonlyMap<number | null, RowPlace>,
   erased: ReadonlySet<number | null>,
-): EventFate {
+): EventOutcome {
   const { index, code, path, message } = event;
   const [eventId, type] = [event.eventId ?? null, event.type ?? null];
   const row = rows.get(index);

@@ -12,11 +12,11 @@ import type { SqlRow, SqlSession } from '../../lake/duckdb/sqlEngine.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { tableRoot, type TableName } from '../../lake/layout/tables.ts';
 import type { Progress } from '../../stream/progress.ts';
-import { parseRanges } from '../../lake/counts/account.ts';
-import { readAccounts, type Account } from '../../lake/counts/commits.ts';
+import { parseRanges } from '../../lake/counts/dayCounts.ts';
+import { readCommitCounts, type CommitCounts } from '../../lake/counts/commits.ts';
 import { checkedFrom, LineWriter, writeExpected, type CheckedTable, type Days } from './expected.ts';
 import { loadStatements, SELECT_DAYS, selectCommits, selectDifferences } from './reconcileSql.ts';
-import { sumDays, type DayAccount } from './dayAccount.ts';
+import { sumDays, type DayAudit } from './dayAudit.ts';
 import { committedSequence } from './committed.ts';
 import type { StreamState, TenantStreams } from '../../stream/tenantStream.ts';
 
@@ -43,7 +43,7 @@ export interface Reconciliation {
   versions: Record<TableName, number>;
   /** First message of the stream that was counted itself; earlier ones are counted by what their commits say. */
   streamFrom?: number;
-  days: DayAccount[];
+  days: DayAudit[];
   balanced: boolean;
   differences: Difference[];
   /** Differences there are, listed or not. */
@@ -92,7 +92,7 @@ export async function reconcile(tenantId: string, days: Days, sources: Reconcile
  * stream. A position read after the tables would make messages that were committed meanwhile look missing.
  */
 interface Evidence {
-  tables: Record<TableName, CheckedTable & { accounts: Account[] }>;
+  tables: Record<TableName, CheckedTable & { accounts: CommitCounts[] }>;
   place: { shard: number; shards: number } | undefined;
   stream: StreamState | undefined;
 }
@@ -104,7 +104,7 @@ async function gather(tenantId: string, days: Days, sources: ReconcileSources): 
   const floor = before ? await sources.progress.floor(place.shard, before.created) : 0;
   const read = async (name: TableName) => {
     const snapshot = await sources.table(name, tenantId).snapshot();
-    const accounts = await readAccounts(sources.storage, tableRoot(name, tenantId), sinceMs);
+    const accounts = await readCommitCounts(sources.storage, tableRoot(name, tenantId), sinceMs);
     return {
       snapshot,
       accounts: accounts.filter(({ version }) => version <= snapshot.version),

@@ -84,7 +84,7 @@ export const SELECT_DAYS = `SELECT day, sum(accepted) AS accepted, sum(pending) 
   FROM batches GROUP BY day ORDER BY day`;
 
 /** What a comparison needs to know of the stream and of days whose time was over. */
-export interface Held {
+export interface HeldEvents {
   /** The stream's epoch in base 36. */
   epoch: string;
   /** Sequences from which on the stream was asked itself. */
@@ -98,7 +98,7 @@ export interface Held {
  * Batches that do not add up. What was erased from the quarantine may be an accepted event that had been set aside: as many
  * of these are taken for such as accepted events are wanting, and whatever is wanting beyond shows as a refused one.
  */
-export function selectDifferences({ epoch, from, quarantineFrom, expired }: Held, limit: number): string {
+export function selectDifferences({ epoch, from, quarantineFrom, expired }: HeldEvents, limit: number): string {
   return `WITH placed AS (
       SELECT *, split_part(r, '-', 1) = ${literal(epoch)} AS of_stream, base36(split_part(r, '-', 3)) AS seq,
         accepted - pending - duplicate - erased - d - aside_d AS wanting FROM batches),
@@ -119,7 +119,7 @@ export function selectDifferences({ epoch, from, quarantineFrom, expired }: Held
  * Commits from before the stream's first message that brought more or fewer rows than there are now, and the receipts
  * among their rows that have gaps.
  */
-export function selectCommits({ expired }: Held, limit: number): string {
+export function selectCommits({ expired }: HeldEvents, limit: number): string {
   return `WITH placed AS (
       SELECT *, split_part(r, '-', 1) AS of_epoch, base36(split_part(r, '-', 3)) AS seq FROM batches),
     compared AS (

@@ -109,7 +109,7 @@ export async function createQueries(options: {
     const checked = await executor.check(request.sql);
     // Parsing has a limit of its own, and a process may have had to be started for it.
     const limitedFrom = performance.now();
-    const views = request.report ? catalog.neededBare(checked) : catalog.needed(checked);
+    const views = request.report ? catalog.requiredTables(checked) : catalog.requiredViews(checked);
     const needed = views.tables;
     const opened = tablesOf(request.tenantId);
     const { tenantId, asOf = {} } = request;

@@ -3,7 +3,7 @@ import { COLUMNS_TAG, columnsOf } from '../../lake/delta/schema.ts';
 import { LakeError } from '../../lake/errors.ts';
 import { TABLE_NAMES, tableRoot, type TableName } from '../../lake/layout/tables.ts';
 import type { HeldTail } from '../tail/liveTail.ts';
-import type { Lease, LocalFiles } from '../../lake/files/localFiles.ts';
+import type { FileLease, LocalFiles } from '../../lake/files/localFiles.ts';
 import { filesInScope, inScope, type Scope } from '../../lake/files/prune.ts';
 import type { Resolved } from './resolve.ts';
 import type { FileGroup, TableFiles } from './views.ts';
@@ -30,7 +30,7 @@ export async function openSources(
     localFiles,
   }: { request: Scope & { tenantId: string; version?: number | undefined }; localFiles: LocalFiles },
 ): Promise<Sources> {
-  const leases: Lease[] = [];
+  const leases: FileLease[] = [];
   const release = async (): Promise<void> => {
     for (const lease of leases.splice(0)) await lease.release();
     await tail?.release();

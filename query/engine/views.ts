@@ -1,7 +1,7 @@
 import { eventColumns, QUARANTINE_COLUMNS } from '../../schemas/columns.ts';
 import { duckdbType, type StructField } from '../../schemas/columnType.ts';
 import type { Registry } from '../../schemas/registry.ts';
-import { insightMacros, insightViews, viewsReadBy, type View } from '../insight/views.ts';
+import { insightMacros, insightViews, viewsReadBy, type InsightView } from '../insight/views.ts';
 import { identifier, literal } from '../../lake/duckdb/sqlEngine.ts';
 import { TABLE_NAMES, type TableName } from '../../lake/layout/tables.ts';
 import { SEQUENCE_COLUMN } from '../tail/tenantTail.ts';
@@ -34,9 +34,9 @@ export interface NeededViews {
 
 export interface ViewCatalog {
   /** What a statement reads; everything where it asks for what there is. */
-  needed(sql: CheckedSql): NeededViews;
+  requiredViews(sql: CheckedSql): NeededViews;
   /** The same for a statement in which its views stand themselves, as in a report: tables and macros. */
-  neededBare(sql: CheckedSql): NeededViews;
+  requiredTables(sql: CheckedSql): NeededViews;
 }
 
 const PARTITIONS: readonly StructField[] = [
@@ -55,7 +55,7 @@ export function openCatalog(registry: Registry): ViewCatalog {
   const views = insightViews(registry);
   const macros = insightMacros();
   const columns = { events: eventColumns(registry), quarantine: QUARANTINE_COLUMNS };
-  const assemble = ({ tables: named, functions }: CheckedSql, picked: readonly View[]): NeededViews => {
+  const assemble = ({ tables: named, functions }: CheckedSql, picked: readonly InsightView[]): NeededViews => {
     const text = picked.map(({ sql }) => sql).join('\n');
     const reads = (word: string): boolean =>
       named.has(word) || functions.has(word) || new RegExp(`\\b${word}\\b`).test(text);
@@ -70,11 +70,11 @@ export function openCatalog(registry: Registry): ViewCatalog {
     };
   };
   return {
-    needed: (sql) => {
+    requiredViews: (sql) => {
       const named = [...sql.tables].map((name) => `FROM ${name}`).join('\n');
       return assemble(sql, sql.catalog ? views : viewsReadBy(named, views));
     },
-    neededBare: (sql) => assemble(sql, []),
+    requiredTables: (sql) => assemble(sql, []),
   };
 }
 

@@ -9,7 +9,7 @@ export type Identity =
   | { role: 'operator'; tokenId: string };
 
 /** Whose data a request may read. */
-export interface Reader {
+export interface TenantReader {
   tokenId: string;
   tenantId: string;
   /** Empty: all segments. */
@@ -49,7 +49,7 @@ export function authenticate(tokens: SecretWatch<TokenRecord>, header: string | 
  * Whose data a request is about: the tenant of a read token, or the one an operator names.
  * @throws LakeError tenant_missing, tenant_forbidden
  */
-export function readerOf(identity: Identity, tenantHeader: string | undefined): Reader {
+export function readerOf(identity: Identity, tenantHeader: string | undefined): TenantReader {
   if (identity.role === 'operator') {
     if (tenantHeader === undefined || !isId(tenantHeader))
       throw new LakeError('tenant_missing', LAKE_ERRORS.tenant_missing.help);

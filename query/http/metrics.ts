@@ -4,7 +4,7 @@ import type { Slots } from '../engine/slots.ts';
 const LATENCY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /** The query server's metrics. */
-export class LakeMetrics {
+export class QueryMetrics {
   readonly registry: Registry;
   readonly #requests: Counter;
   readonly #seconds: Histogram;

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Identity, Reader } from './authorize.ts';
+import type { Identity, TenantReader } from './authorize.ts';
 
 /**
  * One address of the query server. Each route is a file of its own under routes/, which exports a function from what it
@@ -79,7 +79,7 @@ export interface TokenCall extends Call {
 
 export interface ReaderCall extends TokenCall {
   /** Whose data may be read. */
-  reader: Reader;
+  reader: TenantReader;
 }
 
 /** An answer. */

@@ -5,7 +5,7 @@ import type { Logger } from '../../runtime/log.ts';
 import type { SecretWatch } from '../../stream/secretStore.ts';
 import type { TokenRecord } from '../../schemas/keys.ts';
 import { LAKE_ERRORS, LakeError } from '../../lake/errors.ts';
-import type { LakeMetrics } from './metrics.ts';
+import type { QueryMetrics } from './metrics.ts';
 import {
   authenticate,
   readerOf,
@@ -13,7 +13,7 @@ import {
   TENANT_HEADER,
   unknownTenant,
   type Identity,
-  type Reader,
+  type TenantReader,
 } from './authorize.ts';
 import { asLakeError, errorReply } from './errorReply.ts';
 import { checkParameters } from './parameters.ts';
@@ -25,7 +25,7 @@ export interface QueryServerOptions {
   host: string;
   port: number;
   routes: readonly Route[];
-  metrics: LakeMetrics;
+  metrics: QueryMetrics;
   log: Logger;
   /** Asked of the tenants that operators name. @throws LakeError storage_unavailable */
   isKnownTenant: (tenantId: string) => Promise<boolean>;
@@ -47,7 +47,7 @@ interface Visit {
   /** Any route of the path, whatever its method. */
   route?: Route | undefined;
   identity?: Identity;
-  reader?: Reader;
+  reader?: TenantReader;
 }
 
 /**

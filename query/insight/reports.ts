@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import type { Registry } from '../../schemas/registry.ts';
 import { LakeError } from '../../lake/errors.ts';
 import { readFields, readSqlFile, type SqlFile } from './sqlFile.ts';
-import { expandSql, insightViews, readFragment, viewsReadBy, type View } from './views.ts';
+import { expandSql, insightViews, readFragment, viewsReadBy, type InsightView } from './views.ts';
 
 export type ReportParameterType = 'INTEGER' | 'DOUBLE';
 
@@ -95,7 +95,7 @@ const LIMITED = new Set(['events', 'orders']);
  */
 const KEPT = new Set(['identity', 'sessionless', 'session_visitors', 'buyers', 'tracked']);
 
-function asCte({ name, sql }: View, allHistory: boolean): string {
+function asCte({ name, sql }: InsightView, allHistory: boolean): string {
   const limited = LIMITED.has(name) && !allHistory;
   const rows = limited ? `SELECT * FROM (\n${sql}\n) WHERE date >= $scan_from AND date <= $scan_to` : sql;
   return `${name} AS ${KEPT.has(name) ? '' : 'NOT '}MATERIALIZED (\n${rows}\n)`;

@@ -5,7 +5,7 @@ import { BOTS_FILE } from './generateBots.ts';
 import { parseSqlFile, readSqlFile, type SqlFile } from './sqlFile.ts';
 
 /** A view: `CREATE VIEW <name> AS <sql>`. */
-export interface View {
+export interface InsightView {
   name: string;
   sql: string;
   /** What a row is, and the rules by which it came about. */
@@ -61,7 +61,7 @@ export function insightMacros(): Macro[] {
  * The views of one tenant, in the order to create them. They read two relations: `events_all` (columns of
  * schemas/columns.ts, `segment` and `date`) and `quarantine_all`.
  */
-export function insightViews(registry: Registry): View[] {
+export function insightViews(registry: Registry): InsightView[] {
   return VIEW_NAMES.map((name) => {
     const file = readSqlFile(new URL(`./views/${name}.sql`, import.meta.url), name);
     return { name, sql: expandSql(file.sql, registry), description: [file.summary, ...file.details].join('\n').trim() };
@@ -72,7 +72,7 @@ export function insightViews(registry: Registry): View[] {
  * The views that SQL reads, those they read in turn included, in the order to create them. A name counts when it stands
  * after FROM or JOIN, so a view may be returned that a local name hides; it never lacks one.
  */
-export function viewsReadBy(sql: string, views: readonly View[]): View[] {
+export function viewsReadBy(sql: string, views: readonly InsightView[]): InsightView[] {
   const wanted = new Set<string>();
   const follow = (text: string): void => {
     for (const [, name] of text.matchAll(/\b(?:from|join)\s+"?([a-z_]+)/gi)) {

@@ -5,13 +5,13 @@ import type { Registry } from '../../schemas/registry.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import type { Slots } from '../engine/slots.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
-import { createMartsKeeper } from './keeper.ts';
+import { createMartRefresher } from './martRefresher.ts';
 
 /** A process that starts has other things to do. */
 const FIRST_AFTER_MS = 60_000;
 
 /** Refreshes marts until the process stops; a refresh takes a query's slot, so that it waits for them and they for it. */
-export function keepMarts(options: {
+export function startMartRefreshes(options: {
   storage: Storage;
   registry: Registry;
   localFiles: LocalFiles;
@@ -23,7 +23,7 @@ export function keepMarts(options: {
   resources: Resources;
 }): void {
   const { config, dir, slots, resources, ...lake } = options;
-  const keeper = createMartsKeeper({
+  const keeper = createMartRefresher({
     ...lake,
     workDir: join(dir, 'marts'),
     memoryMb: config.queryMemoryMb,

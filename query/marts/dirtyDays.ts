@@ -59,7 +59,7 @@ export function dirtyDays(
 }
 
 /** The UTC days that have data files. */
-export function daysOf({ files }: Snapshot): Set<string> {
+export function daysOfFiles({ files }: Snapshot): Set<string> {
   return new Set([...files.values()].flatMap(({ partitionValues: { date } }) => (date ? [date] : [])));
 }
 

@@ -3,17 +3,17 @@ import type { Logger } from '../../runtime/log.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import type { AddFile } from '../../lake/delta/actions.ts';
 import type { Snapshot } from '../../lake/delta/snapshot.ts';
-import { openTable, TxnConflict, type Table } from '../../lake/delta/table.ts';
+import { openTable, TxnConflictError, type Table } from '../../lake/delta/table.ts';
 import { maybeCheckpoint } from '../../lake/maintenance/checkpoints.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import { openCatalog, type ViewCatalog } from '../engine/views.ts';
 import type { SqlEngine } from '../../lake/duckdb/sqlEngine.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { tableSpec } from '../../lake/layout/tables.ts';
-import { daysOf, dirtyDays, eventChanges, type EventChanges } from './dirtyDays.ts';
+import { daysOfFiles, dirtyDays, eventChanges, type EventChanges } from './dirtyDays.ts';
 import { isDaily, listMarts, martSpec, type Mart } from './mart.ts';
 import { ordersSentAgain, readDay, readMarts, type EventSource } from './sources.ts';
-import { writeMart, type WrittenFile } from './workbench.ts';
+import { writeMart, type WrittenMartFile } from './workbench.ts';
 
 export interface MartsOptions {
   storage: Storage;
@@ -136,10 +136,10 @@ class Refresh {
   }
 
   async #days(mart: Mart, before: Snapshot, { expected }: Cursor): Promise<Made> {
-    const known = new Set([...daysOf(this.snapshot), ...daysOf(before)]);
+    const known = new Set([...daysOfFiles(this.snapshot), ...daysOfFiles(before)]);
     const since = expected === undefined ? undefined : await this.#changesSince(expected);
     const days = since ? dirtyDays(mart, since.changes, { known, orderDays: since.orderDays }) : [...known].sort();
-    const written: WrittenFile[] = [];
+    const written: WrittenMartFile[] = [];
     for (const day of days) {
       const file = await readDay(this.#source, mart, day, (from, sql) =>
         writeMart(mart, { ...this.#options, from, sql, partition: { date: day } }),
@@ -186,7 +186,7 @@ class Refresh {
       await table.replace({ remove, add, dataChange: true, unusedSinceMs, madeFrom, txn, overwriteSchema, info });
       return true;
     } catch (error) {
-      if (!(error instanceof TxnConflict)) throw error;
+      if (!(error instanceof TxnConflictError)) throw error;
       const { files } = await table.snapshot();
       const unused = written.filter(({ file }) => !files.has(file.path));
       await storage.delete(unused.map(({ file }) => `${root}/${file.path}`));
@@ -215,7 +215,7 @@ class Refresh {
 
 /** New files of a mart and those they replace. */
 interface Made {
-  written: WrittenFile[];
+  written: WrittenMartFile[];
   remove: AddFile[];
   days: number;
 }

@@ -107,7 +107,7 @@ async function leased<T>(
   const lease = await localFiles.lease(root, files);
   try {
     const functions = new Set(insightMacros().map(({ name }) => name));
-    const needed = catalog.neededBare({ tables: new Set(['events_all']), functions, catalog: false });
+    const needed = catalog.requiredTables({ tables: new Set(['events_all']), functions, catalog: false });
     return await use(
       needed.statements({ events: { groups: fileGroups(files, lease.paths) }, quarantine: { groups: [] } }),
     );

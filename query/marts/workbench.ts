@@ -10,7 +10,7 @@ import { newMartFilePath } from '../../lake/layout/tables.ts';
 import { storedColumns, type Mart } from './mart.ts';
 
 /** A file of a mart as it lies on this machine. */
-export interface WrittenFile {
+export interface WrittenMartFile {
   file: NewFile;
   localFile: string;
 }
@@ -29,7 +29,7 @@ export async function writeMart(
     partition: { date?: string };
     workDir: string;
   },
-): Promise<WrittenFile | undefined> {
+): Promise<WrittenMartFile | undefined> {
   const columns = storedColumns(mart);
   const path = newMartFilePath(mart.name, job.partition);
   const localFile = join(job.workDir, basename(path));

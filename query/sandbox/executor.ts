@@ -1,4 +1,4 @@
-import { InstanceAhead } from './instances.ts';
+import { PrewarmedInstance } from './instances.ts';
 import { openParser } from './sandbox.ts';
 import { checkSql, type CheckedSql } from './sqlCheck.ts';
 import { writeAnswer, type AnswerFacts, type AnswerJob } from './writeAnswer.ts';
@@ -18,7 +18,7 @@ export interface Executor {
  */
 export function inProcess({ ahead = false }: { ahead?: boolean } = {}): Executor {
   let parser: ReturnType<typeof openParser> | undefined;
-  const instances = ahead ? new InstanceAhead() : undefined;
+  const instances = ahead ? new PrewarmedInstance() : undefined;
   return {
     check: async (sql) => checkSql((await (parser ??= openParser())).connection, sql),
     run: async (job) => {

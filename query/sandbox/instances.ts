@@ -1,5 +1,5 @@
 import { DuckDBInstance } from '@duckdb/node-api';
-import { readTextsAsTheyAre } from '../../lake/duckdb/duckdbText.ts';
+import { keepLeadingBom } from '../../lake/duckdb/leadingBom.ts';
 
 /** What a database may take. */
 export interface InstanceLimits {
@@ -12,7 +12,7 @@ export type OpenInstance = (limits: InstanceLimits) => Promise<DuckDBInstance>;
 
 /** An empty database in memory, with no spilling to disk and no extensions but those built in. */
 export function openInstance({ memoryMb, threads }: InstanceLimits): Promise<DuckDBInstance> {
-  readTextsAsTheyAre();
+  keepLeadingBom();
   return DuckDBInstance.create(':memory:', {
     threads: String(threads),
     memory_limit: `${memoryMb}MiB`,
@@ -28,7 +28,7 @@ export function openInstance({ memoryMb, threads }: InstanceLimits): Promise<Duc
  * Opens databases that were made ahead: making one takes as long as many a query. `next` makes the one after, with the limits
  * of the query before, as those of a process's queries hardly change.
  */
-export class InstanceAhead {
+export class PrewarmedInstance {
   #ahead: { limits: InstanceLimits; instance: Promise<DuckDBInstance> } | undefined;
 
   readonly open: OpenInstance = async (limits) => {

@@ -6,8 +6,8 @@ import type { Registry } from '../../schemas/registry.ts';
 import type { Snapshot } from '../../lake/delta/snapshot.ts';
 import { LAKE_ERRORS, LakeError } from '../../lake/errors.ts';
 import type { ErasureList } from '../../lake/erasure/list.ts';
-import { Engine, type Session } from '../../lake/duckdb/engine.ts';
-import type { WrittenFile } from '../../lake/flush/write.ts';
+import { Engine, type EngineSession } from '../../lake/duckdb/engine.ts';
+import type { WrittenFile } from '../../lake/flush/parquetWriter.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import type { TableName } from '../../lake/layout/tables.ts';
 import { ShardStreams, type ShardStream } from '../../stream/shardStream.ts';
@@ -50,14 +50,14 @@ export interface LiveTailOptions {
 
 interface Tenant {
   tail: TenantTail;
-  session: Session;
+  session: EngineSession;
   stream: ShardStream;
   usedAt: number;
   /** Settles when the one before is done: a tenant's tail is refreshed by one query at a time. */
   turn: Promise<unknown>;
 }
 
-const ENGINE = { memory: '512MiB', threads: 1, keepsMemory: true };
+const ENGINE = { memory: '512MiB', threads: 1, preallocateMemory: true };
 /** Memory for the ids of one tenant's tail and of the files beside it. */
 const ID_BYTES = 16 * 1_048_576;
 const MOST_TENANTS = 64;

@@ -7,9 +7,9 @@ import { Duplicates } from '../../lake/dedupe/duplicates.ts';
 import { ERASURES_ID } from '../../lake/delta/guards.ts';
 import type { Snapshot } from '../../lake/delta/snapshot.ts';
 import { NO_ERASURES, type ErasureList } from '../../lake/erasure/list.ts';
-import type { Session } from '../../lake/duckdb/engine.ts';
-import { Preparation } from '../../lake/flush/prepare.ts';
-import type { WrittenFile } from '../../lake/flush/write.ts';
+import type { EngineSession } from '../../lake/duckdb/engine.ts';
+import { ParquetBuild } from '../../lake/flush/parquetBuild.ts';
+import type { WrittenFile } from '../../lake/flush/parquetWriter.ts';
 import { Window } from '../../lake/window/window.ts';
 import type { StreamMessage } from '../../stream/message.ts';
 import type { ShardStream, ShardStreams, StreamState } from '../../stream/shardStream.ts';
@@ -39,7 +39,7 @@ export interface TenantTailOptions {
   streams: ShardStreams;
   stream: ShardStream;
   registry: Registry;
-  session: Session;
+  session: EngineSession;
   /** Folder of this tail's own. */
   dir: string;
   /** Most bytes of messages held; what comes after them is left out, and said to be. */
@@ -169,14 +169,14 @@ export class TenantTail {
         if (window.spooled) await window.drain();
       }
       const closed = await window.close();
-      const preparation = new Preparation(closed, {
+      const preparation = new ParquetBuild(closed, {
         registry,
         session,
         duplicates: this.#duplicates,
         stored: tailIds(session, events, localFiles),
         erasures: new Map([[tenantId, this.#erasures]]),
         extra: [SEQUENCE_COLUMN],
-        passing: true,
+        ephemeral: true,
         log,
         onMemory: () => undefined,
       });

@@ -6,12 +6,12 @@ import { mean, round, spread, type Result } from './report.ts';
 import { sampleEvents } from './sampleEvents.ts';
 import { createKeys, keyKnown, PROGRAMS, startService, tenantIds, type BenchOptions } from './services.ts';
 import { drained, eventsAccepted } from './stackState.ts';
-import { memoryText, mostGrowth, watchProcesses, type ProcessCourse } from './watchProcesses.ts';
+import { memoryText, maxGrowth, watchProcesses, type ProcessSamples } from './watchProcesses.ts';
 import { wrk, type Load, type LoadResult } from './wrk.ts';
 
 const TENANTS = 10;
 const TIMES_PEAK = 3;
-const CROWD = 3_000;
+const IDLE_CONNECTIONS = 3_000;
 const IDLE = 10_000;
 /** The receiver cuts off idle connections; of so many times as many a fifth is on the way back. */
 const WITH_THOSE_AWAY = 1.25;
@@ -20,7 +20,7 @@ const KEPT_REACH = 0.9;
 const RECOVERY_REACH_SECONDS = 10;
 const P99_REACH = 1.5;
 /** One pair says little: the same p99 differs by half from one time to the next. */
-const CROWD_ROUNDS = 5;
+const IDLE_CONNECTION_ROUNDS = 5;
 /** Growth over the time that counts as none. */
 const FLAT = 0.05;
 const SHORT_SECONDS = 15;
@@ -45,7 +45,7 @@ const BOUNDS = {
 /** What fills up for minutes by default, the stream and the list of files not compacted, is full in the first quarter of the time. */
 const SOAK_BOUNDS = { STREAM_MAX_BYTES: String(512 * 2 ** 20), COMPACT_AFTER_SECONDS: '120' };
 
-interface Bed {
+interface BenchStack {
   stack: Stack;
   load: Load;
 }
@@ -70,8 +70,8 @@ export function benchSoak(options: BenchOptions): Promise<Result[]> {
       .join(', ');
     const over = `over the last three quarters of ${bed.load.seconds} s at ${round(result.eventsPerSecond)} events/s`;
     return [
-      flat('growth of memory', mostGrowth(courses, 'rssBytes'), `${memoryText(courses)}; ${over}`),
-      flat('growth of open files', mostGrowth(courses, 'fileDescriptors'), `at most ${descriptors}; ${over}`),
+      flat('growth of memory', maxGrowth(courses, 'rssBytes'), `${memoryText(courses)}; ${over}`),
+      flat('growth of open files', maxGrowth(courses, 'fileDescriptors'), `at most ${descriptors}; ${over}`),
       await honoured(options, bed),
     ];
   });
@@ -85,7 +85,7 @@ function flat(name: string, share: number, detail: string): Result {
 async function withStack(
   options: BenchOptions,
   bounds: Record<string, string>,
-  task: (bed: Bed) => Promise<Result[]>,
+  task: (bed: BenchStack) => Promise<Result[]>,
 ): Promise<Result[]> {
   const { dir, log } = options;
   const env = { ...process.env, ...BOUNDS, ...bounds };
@@ -102,10 +102,10 @@ async function withStack(
   }
 }
 
-async function overload({ log }: BenchOptions, bed: Bed): Promise<Result[]> {
+async function overload({ log }: BenchOptions, bed: BenchStack): Promise<Result[]> {
   const peak = await peakOf(bed, log);
   const requestsPerSecond = (TIMES_PEAK * peak) / bed.load.eventsPerPost;
-  const load = { ...bed.load, connections: CROWD, requestsPerSecond, countAnswers: true };
+  const load = { ...bed.load, connections: IDLE_CONNECTIONS, requestsPerSecond, countAnswers: true };
   const startedMs = performance.now();
   const { courses, result } = await watched(bed, load);
   const recovery = await untilQuiet(bed);
@@ -130,7 +130,7 @@ async function overload({ log }: BenchOptions, bed: Bed): Promise<Result[]> {
       unit: '×',
       detail: answers,
     },
-    flat('growth of memory in overload', mostGrowth(courses, 'rssBytes'), memoryText(courses)),
+    flat('growth of memory in overload', maxGrowth(courses, 'rssBytes'), memoryText(courses)),
     {
       name: 'recovery after overload',
       value: RECOVERY_REACH_SECONDS / Math.max(recovery, 0.1),
@@ -142,7 +142,7 @@ async function overload({ log }: BenchOptions, bed: Bed): Promise<Result[]> {
 }
 
 /** Events a second, as fast as it goes with the better number of connections. */
-async function peakOf(bed: Bed, log: BenchOptions['log']): Promise<number> {
+async function peakOf(bed: BenchStack, log: BenchOptions['log']): Promise<number> {
   const load = (connections: number, seconds: number): Load => ({
     ...bed.load,
     connections,
@@ -163,13 +163,13 @@ async function peakOf(bed: Bed, log: BenchOptions['log']): Promise<number> {
 }
 
 /** Events a second from the start of a load until all that it brought is in the lake: what lies in the stream is still to do. */
-async function heldRate({ stack, load }: Bed, result: LoadResult, startedMs: number): Promise<number> {
+async function heldRate({ stack, load }: BenchStack, result: LoadResult, startedMs: number): Promise<number> {
   await drained(stack);
   return ((result.requests - result.refused) * load.eventsPerPost * 1000) / (performance.now() - startedMs);
 }
 
 /** A load while the processes are looked at. */
-async function watched({ stack }: Bed, load: Load): Promise<{ courses: ProcessCourse[]; result: LoadResult }> {
+async function watched({ stack }: BenchStack, load: Load): Promise<{ courses: ProcessSamples[]; result: LoadResult }> {
   const ended = new AbortController();
   const watching = watchProcesses(stack, LOOK_MS, ended.signal);
   const result = await wrk(load).finally(() => ended.abort());
@@ -177,7 +177,7 @@ async function watched({ stack }: Bed, load: Load): Promise<{ courses: ProcessCo
 }
 
 /** Seconds until single events are answered at once again. */
-async function untilQuiet({ load }: Bed): Promise<number> {
+async function untilQuiet({ load }: BenchStack): Promise<number> {
   const startedMs = performance.now();
   for (let quiet = 0; quiet < QUIET_IN_A_ROW;) {
     const sentMs = performance.now();
@@ -194,7 +194,7 @@ async function untilQuiet({ load }: Bed): Promise<number> {
 }
 
 /** Others' latency with and without a crowd that holds connections. */
-async function crowd(options: BenchOptions, bed: Bed): Promise<Result> {
+async function crowd(options: BenchOptions, bed: BenchStack): Promise<Result> {
   const { load } = bed;
   const half = {
     ...load,
@@ -204,7 +204,7 @@ async function crowd(options: BenchOptions, bed: Bed): Promise<Result> {
   const [idle, slow] = options.quick ? [100, 10] : [IDLE, SLOW];
   const pairs: { alone: number; crowded: number; held: number }[] = [];
   await wrk({ ...half, seconds: Math.min(WARM_UP_SECONDS, half.seconds) });
-  const rounds = options.quick ? 1 : Math.max(CROWD_ROUNDS, options.rounds);
+  const rounds = options.quick ? 1 : Math.max(IDLE_CONNECTION_ROUNDS, options.rounds);
   for (let done = 0; done < rounds; done++) {
     const alone = await wrk(half);
     const holder = await startService('hold', PROGRAMS.hold, options, {
@@ -235,7 +235,7 @@ async function crowd(options: BenchOptions, bed: Bed): Promise<Result> {
 }
 
 /** Whether the lake has everything that was accepted, once. */
-async function honoured({ dir }: BenchOptions, { stack }: Bed): Promise<Result> {
+async function honoured({ dir }: BenchOptions, { stack }: BenchStack): Promise<Result> {
   await drained(stack);
   const accepted = await eventsAccepted(stack);
   const { rows, ids } = await lakeContents(join(dir, 'lake'));

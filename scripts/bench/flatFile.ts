@@ -3,7 +3,7 @@ import { finished } from 'node:stream/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '../../stream/nats.ts';
 import { parseMessage } from '../../stream/message.ts';
-import { Reader } from '../../stream/reader.ts';
+import { MessageReader } from '../../stream/reader.ts';
 import { parquetCopyOptions } from '../../lake/duckdb/parquet.ts';
 import { literal } from '../../lake/duckdb/sqlEngine.ts';
 import { BATCH_COLUMNS, eventColumns, lineFields } from '../../schemas/columns.ts';
@@ -25,7 +25,7 @@ export async function writeFlatFile(
   { stream, shard, shards, lastSequence, file }: FlatFileOptions,
 ): Promise<number> {
   const manager = await jetstreamManager(connection);
-  const reader = new Reader({ connection, manager, stream, from: 1, maxBytes: READ_AHEAD_BYTES, log: SILENT });
+  const reader = new MessageReader({ connection, manager, stream, from: 1, maxBytes: READ_AHEAD_BYTES, log: SILENT });
   const out = createWriteStream(file, { highWaterMark: CHUNK_BYTES });
   let events = 0;
   try {

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { beNice } from '../../runtime/niceness.ts';
+import { lowerPriority } from '../../runtime/niceness.ts';
 import { delay } from '../../runtime/retry.ts';
 import { runProcess } from '../../runtime/process.ts';
 
@@ -16,7 +16,7 @@ const NICENESS = 5;
  * nothing, HOLD_SLOW that send a body a few bytes at a time. The receiver cuts off who is silent for ten seconds.
  */
 await runProcess('hold', async ({ env, resources, ready }) => {
-  beNice(NICENESS);
+  lowerPriority(NICENESS);
   const port = Number(env.HOLD_PORT);
   const open = new Set<Socket>();
   let stopping = false;

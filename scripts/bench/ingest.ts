@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
-import { startChild, type Child } from '../stack/child.ts';
+import { startChild, type StackProcess } from '../stack/child.ts';
 import { natsSpec } from '../stack/services.ts';
 import { spread, type Result } from './report.ts';
 import { sampleEvents } from './sampleEvents.ts';
@@ -28,7 +28,7 @@ const SHARDS = 4;
 export async function benchIngest(options: BenchOptions): Promise<Result[]> {
   const { dir, log } = options;
   const settings = { dir, env: process.env, ports: 'free' as const, log };
-  const running: Child[] = [];
+  const running: StackProcess[] = [];
   await mkdir(join(dir, 'logs'));
   try {
     const nats = await startChild(await natsSpec(settings));

@@ -8,7 +8,7 @@ import { cpuShares, processUse } from './procStats.ts';
 import { mean, round, type Result } from './report.ts';
 import { meanBytes, probes, sampleEvents } from './sampleEvents.ts';
 import { createKeys, createToken, keyKnown, streamMaxBytes, tenantIds, type BenchOptions } from './services.ts';
-import { drained, eventsAccepted, eventsBehind } from './stackState.ts';
+import { drained, eventsAccepted, backlogEvents } from './stackState.ts';
 import { wrk, type Load } from './wrk.ts';
 
 const TENANTS = 10;
@@ -123,7 +123,7 @@ async function run(stack: Stack, load: Load): Promise<PipelineRun> {
 async function sampleLag(stack: Stack, into: number[], signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await delay(1_000, signal);
-    if (!signal.aborted) into.push(await eventsBehind(stack));
+    if (!signal.aborted) into.push(await backlogEvents(stack));
   }
 }
 

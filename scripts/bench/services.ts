@@ -12,7 +12,7 @@ import {
   type TokenRecord,
 } from '../../schemas/keys.ts';
 import { delay } from '../../runtime/retry.ts';
-import { startChild, type Child } from '../stack/child.ts';
+import { startChild, type StackProcess } from '../stack/child.ts';
 
 /** What every bench is told. */
 export interface BenchOptions {
@@ -84,7 +84,7 @@ export function startService(
   program: URL,
   { dir }: Pick<BenchOptions, 'dir'>,
   variables: Record<string, string>,
-): Promise<Child> {
+): Promise<StackProcess> {
   const env = {
     ...(process.env as Record<string, string>),
     INGEST_PORT: '0',
@@ -110,7 +110,7 @@ export const PROGRAMS = {
 };
 
 /** Where a service of ours on this machine answers. */
-export function urlOf({ facts }: Pick<Child, 'facts'>): string {
+export function urlOf({ facts }: Pick<StackProcess, 'facts'>): string {
   return `http://127.0.0.1:${facts.port}`;
 }
 

@@ -11,7 +11,7 @@ export async function eventsAccepted({ ingestUrl }: Stack): Promise<number> {
 }
 
 /** Of these, those not yet in the lake. */
-export async function eventsBehind(stack: Stack): Promise<number> {
+export async function backlogEvents(stack: Stack): Promise<number> {
   const accepted = await eventsAccepted(stack);
   return Math.max(0, accepted - ((await scrape(stack.processorUrl)).get('spor_processor_events_stored_total') ?? 0));
 }
@@ -19,7 +19,7 @@ export async function eventsBehind(stack: Stack): Promise<number> {
 /** Waits until everything acknowledged is in the lake. @throws Error when that does not happen. */
 export async function drained(stack: Stack): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
-  while ((await eventsBehind(stack)) > 0) {
+  while ((await backlogEvents(stack)) > 0) {
     if (performance.now() > deadline) throw new Error('the processor did not commit everything that was accepted');
     await delay(POLL_MS);
   }

@@ -4,7 +4,7 @@ import { processUse, type ProcessUse } from './procStats.ts';
 import { mean } from './report.ts';
 
 /** What one process used, look by look. */
-export interface ProcessCourse {
+export interface ProcessSamples {
   name: string;
   atSeconds: number[];
   rssBytes: number[];
@@ -12,8 +12,8 @@ export interface ProcessCourse {
 }
 
 /** Looks at a stack's processes, again and again, until the signal. */
-export async function watchProcesses(stack: Stack, everyMs: number, signal: AbortSignal): Promise<ProcessCourse[]> {
-  const courses = new Map<number, ProcessCourse>();
+export async function watchProcesses(stack: Stack, everyMs: number, signal: AbortSignal): Promise<ProcessSamples[]> {
+  const courses = new Map<number, ProcessSamples>();
   const startedMs = performance.now();
   while (!signal.aborted) {
     const at = (performance.now() - startedMs) / 1000;
@@ -24,12 +24,12 @@ export async function watchProcesses(stack: Stack, everyMs: number, signal: Abor
 }
 
 /** The largest growth of any process that was there for long. */
-export function mostGrowth(courses: readonly ProcessCourse[], of: 'rssBytes' | 'fileDescriptors'): number {
+export function maxGrowth(courses: readonly ProcessSamples[], of: 'rssBytes' | 'fileDescriptors'): number {
   const lasting = courses.filter((course) => !isBrief(course, courses));
   return Math.max(...lasting.map((course) => growth(course.atSeconds, course[of])));
 }
 
-function note(courses: Map<number, ProcessCourse>, use: ProcessUse, at: number): void {
+function note(courses: Map<number, ProcessSamples>, use: ProcessUse, at: number): void {
   const { name, pid } = use;
   const course = courses.get(pid) ?? { name, atSeconds: [], rssBytes: [], fileDescriptors: [] };
   courses.set(pid, course);
@@ -39,11 +39,11 @@ function note(courses: Map<number, ProcessCourse>, use: ProcessUse, at: number):
 }
 
 /** There for less than half of the time, such as one that refreshes marts: its memory goes with it, so that growth says nothing. */
-function isBrief(course: ProcessCourse, courses: readonly ProcessCourse[]): boolean {
+function isBrief(course: ProcessSamples, courses: readonly ProcessSamples[]): boolean {
   return livedSeconds(course) < Math.max(...courses.map(livedSeconds)) / 2;
 }
 
-function livedSeconds({ atSeconds }: ProcessCourse): number {
+function livedSeconds({ atSeconds }: ProcessSamples): number {
   return atSeconds.at(-1)! - atSeconds[0]!;
 }
 
@@ -65,7 +65,7 @@ function growth(atSeconds: readonly number[], values: readonly number[]): number
 }
 
 /** `ingest 210 MiB at most, 0.4 % growth; lake's child 512 MiB at most in 31 s; …` */
-export function memoryText(courses: readonly ProcessCourse[]): string {
+export function memoryText(courses: readonly ProcessSamples[]): string {
   return courses
     .map((course) => {
       const most = `${course.name} ${Math.round(Math.max(...course.rssBytes) / 2 ** 20)} MiB at most`;

@@ -2,7 +2,7 @@ import type { Storage } from '../../lake/storage/storage.ts';
 import { delay } from '../../runtime/retry.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 import { vacuumTenant, type LakeReader, type LeftOvers } from './lakeIds.ts';
-import type { Books } from './books.ts';
+import type { AuditChecker } from './auditChecker.ts';
 import type { ChaosLedger } from './ledgerFile.ts';
 import { findFaults, type Finding } from './verify.ts';
 
@@ -11,7 +11,7 @@ export interface CheckerOptions {
   glob: LakeReader;
   storage: Storage;
   ledger: ChaosLedger;
-  books: Books;
+  books: AuditChecker;
 }
 
 /** Several times what a processor needs to start, take the shards over and write a window. */

@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { delay } from '../../runtime/retry.ts';
-import type { Child, ChildSpec } from '../stack/child.ts';
+import type { StackProcess, ChildSpec } from '../stack/child.ts';
 import { killStray } from '../stack/processes.ts';
 import { natsSpec, serviceSpecs } from '../stack/services.ts';
-import { keepRunning, type Kept } from './keepRunning.ts';
+import { keepRunning, type KeptRunning } from './keepRunning.ts';
 import { startProxy, type Proxy } from './proxy.ts';
 import { SHARDS } from './tenants.ts';
 
@@ -62,7 +62,7 @@ const CLOCK_JUMP = new URL('./clockJump.ts', import.meta.url).href;
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const { dir, lakeUrl, s3, log } = options;
   const env = settings(options.env);
-  const kept = new Map<string, Kept>();
+  const kept = new Map<string, KeptRunning>();
   const armed = new Map<string, Record<string, string>>();
   const proxies: Proxy[] = [];
   const proxy = async (port: number, host = '127.0.0.1'): Promise<Proxy> => {
@@ -129,7 +129,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     if (failed) throw failed.reason;
     tellGuard();
 
-    const of = (name: ProcessName): Kept => kept.get(name)!;
+    const of = (name: ProcessName): KeptRunning => kept.get(name)!;
     const pid = (name: ProcessName): number | undefined => {
       const { child, facts } = of(name);
       return child && name === 'nats' ? Number(facts.serverPid) : child?.pid;
@@ -199,7 +199,7 @@ function withEnv(spec: ChildSpec, more: () => Record<string, string>): ChildSpec
   };
 }
 
-function resume({ pid, facts }: Child): void {
+function resume({ pid, facts }: StackProcess): void {
   send(pid, 'SIGCONT');
   if (facts.serverPid !== undefined) send(Number(facts.serverPid), 'SIGCONT');
 }

@@ -6,14 +6,14 @@ import { delay } from '../../runtime/retry.ts';
 import type { Random } from '../shop/random.ts';
 import type { SmallDisk } from './disk.ts';
 import { PROCESSORS, type Fleet, type ProcessName, type ProcessorName } from './fleet.ts';
-import type { Disk, Fault, Moment, Target } from './plan.ts';
+import type { Disk, ChaosFault, Moment, Target } from './plan.ts';
 import type { Proxy } from './proxy.ts';
-import type { Signs } from './signs.ts';
+import type { StepEvents } from './stepEvents.ts';
 
 /** What faults are done to. */
-export interface Arena {
+export interface ChaosContext {
   fleet: Fleet;
-  signs: Signs;
+  stepEvents: StepEvents;
   disks: Partial<Record<Disk, SmallDisk>>;
   /** Which of two processors, where no sign says so. */
   random: Random;
@@ -31,14 +31,14 @@ const START_MS = 30_000;
 const POLL_MS = 20;
 
 /** Does one fault, and resolves when it is over; `endedAtMs` is when the last of it was undone, by `performance.now()`. */
-export async function inject(fault: Fault, arena: Arena): Promise<Injected> {
+export async function inject(fault: ChaosFault, arena: ChaosContext): Promise<Injected> {
   switch (fault.kind) {
     case 'kill':
       return kill(fault, arena);
     case 'die':
       return die(fault, arena);
     case 'oversleep':
-      return oversleep(fault, arena);
+      return expireLease(fault, arena);
     case 'compaction':
       return compactionDies(fault, arena);
     case 'pause':
@@ -52,11 +52,11 @@ export async function inject(fault: Fault, arena: Arena): Promise<Injected> {
   }
 }
 
-type Of<Kind extends Fault['kind']> = Extract<Fault, { kind: Kind }>;
+type Of<Kind extends ChaosFault['kind']> = Extract<ChaosFault, { kind: Kind }>;
 
 /** Waits for a moment; the shard that its sign was about. */
-async function moment(at: Moment, { signs }: Arena): Promise<{ shard?: number } | undefined> {
-  if ('sign' in at) return signs.next(at.sign, at.count, PATIENCE_MS);
+async function moment(at: Moment, { stepEvents }: ChaosContext): Promise<{ shard?: number } | undefined> {
+  if ('sign' in at) return stepEvents.next(at.sign, at.count, PATIENCE_MS);
   await delay(at.afterMs);
   return {};
 }
@@ -70,18 +70,18 @@ const NO_SIGN: Injected = { ran: false, why: 'the step was not seen' };
 function processNames(
   target: Exclude<Target, 's3'> | 'everything',
   { shard }: { shard?: number },
-  arena: Arena,
+  arena: ChaosContext,
 ): ProcessName[] {
   if (target === 'everything') return ['nats', 'ingest', ...PROCESSORS, 'lake'];
   return [target === 'processor' ? processorOf(shard, arena) : target];
 }
 
-function processorOf(shard: number | undefined, { fleet, signs, random }: Arena): ProcessorName {
-  const owner = shard === undefined ? undefined : signs.ownerPid(shard);
+function processorOf(shard: number | undefined, { fleet, stepEvents, random }: ChaosContext): ProcessorName {
+  const owner = shard === undefined ? undefined : stepEvents.ownerPid(shard);
   return PROCESSORS.find((name) => owner !== undefined && fleet.pid(name) === owner) ?? random.pick(PROCESSORS);
 }
 
-async function kill({ target, at }: Of<'kill'>, arena: Arena): Promise<Injected> {
+async function kill({ target, at }: Of<'kill'>, arena: ChaosContext): Promise<Injected> {
   const seen = await moment(at, arena);
   if (!seen) return NO_SIGN;
   if (target === 's3')
@@ -90,7 +90,7 @@ async function kill({ target, at }: Of<'kill'>, arena: Arena): Promise<Injected>
   return hit.length > 0 ? ended() : { ran: false, why: `${target} was down already` };
 }
 
-async function die({ step, count }: Of<'die'>, arena: Arena): Promise<Injected> {
+async function die({ step, count }: Of<'die'>, arena: ChaosContext): Promise<Injected> {
   const armed = await startArmed(`${step}:${count}`, arena);
   if ('why' in armed) return { ran: false, why: armed.why };
   const { name, pid } = armed;
@@ -100,7 +100,7 @@ async function die({ step, count }: Of<'die'>, arena: Arena): Promise<Injected> 
 }
 
 /** A zombie made at the worst of moments: it stops itself at a step, and wakes when others have its shards. */
-async function oversleep({ step, count, forMs }: Of<'oversleep'>, arena: Arena): Promise<Injected> {
+async function expireLease({ step, count, forMs }: Of<'oversleep'>, arena: ChaosContext): Promise<Injected> {
   const armed = await startArmed(`${step}:${count}:stop`, arena);
   if ('why' in armed) return { ran: false, why: armed.why };
   const { name, pid } = armed;
@@ -116,7 +116,7 @@ async function oversleep({ step, count, forMs }: Of<'oversleep'>, arena: Arena):
 /** Kills one of the processors, and has it start again with a failpoint. */
 async function startArmed(
   setting: string,
-  { fleet, random }: Arena,
+  { fleet, random }: ChaosContext,
 ): Promise<{ name: ProcessorName; pid: number } | { why: string }> {
   const name = random.pick(PROCESSORS);
   const before = fleet.starts(name);
@@ -146,7 +146,7 @@ function isStopped(pid: number): boolean {
 }
 
 /** Compacts beside the flushes, again and again until there is something to do, and dies of it. */
-async function compactionDies({ step }: Of<'compaction'>, { fleet, tenants, dir }: Arena): Promise<Injected> {
+async function compactionDies({ step }: Of<'compaction'>, { fleet, tenants, dir }: ChaosContext): Promise<Injected> {
   const log = openSync(join(dir, 'logs', 'compactor.log'), 'a');
   const program = fileURLToPath(new URL('./compactor.ts', import.meta.url));
   const deadline = performance.now() + PATIENCE_MS;
@@ -168,7 +168,7 @@ async function compactionDies({ step }: Of<'compaction'>, { fleet, tenants, dir 
   return { ran: false, why: 'no compaction reached the step' };
 }
 
-async function pause({ target, at, forMs }: Of<'pause'>, arena: Arena): Promise<Injected> {
+async function pause({ target, at, forMs }: Of<'pause'>, arena: ChaosContext): Promise<Injected> {
   const seen = await moment(at, arena);
   if (!seen) return NO_SIGN;
   if (target === 's3') return pauseS3(forMs, arena);
@@ -182,14 +182,14 @@ async function pause({ target, at, forMs }: Of<'pause'>, arena: Arena): Promise<
   return ended();
 }
 
-async function pauseS3(forMs: number, { signalS3 }: Arena): Promise<Injected> {
+async function pauseS3(forMs: number, { signalS3 }: ChaosContext): Promise<Injected> {
   if (!(await signalS3?.('SIGSTOP'))) return { ran: false, why: 'S3 was down already' };
   await delay(forMs);
   await signalS3?.('SIGCONT');
   return ended();
 }
 
-async function disturb({ link, mode, at, forMs }: Of<'link'>, arena: Arena): Promise<Injected> {
+async function disturb({ link, mode, at, forMs }: Of<'link'>, arena: ChaosContext): Promise<Injected> {
   const { [link]: found } = arena.fleet.proxies;
   if (!found) return { ran: false, why: 'the lake is not in S3' };
   await moment(at, arena);
@@ -200,7 +200,7 @@ async function disturb({ link, mode, at, forMs }: Of<'link'>, arena: Arena): Pro
   return ended();
 }
 
-async function fillDisk({ disk, at, forMs }: Of<'disk'>, arena: Arena): Promise<Injected> {
+async function fillDisk({ disk, at, forMs }: Of<'disk'>, arena: ChaosContext): Promise<Injected> {
   const found = arena.disks[disk];
   if (!found) return { ran: false, why: `the folder of ${disk} is not on a small disk of its own` };
   await moment(at, arena);
@@ -213,7 +213,7 @@ async function fillDisk({ disk, at, forMs }: Of<'disk'>, arena: Arena): Promise<
   return ended();
 }
 
-async function jump({ target, byMs, at, forMs }: Of<'clock'>, arena: Arena): Promise<Injected> {
+async function jump({ target, byMs, at, forMs }: Of<'clock'>, arena: ChaosContext): Promise<Injected> {
   await moment(at, arena);
   const [name] = processNames(target, {}, arena);
   arena.fleet.setClock(name!, byMs);

@@ -1,10 +1,10 @@
 import { delay } from '../../runtime/retry.ts';
-import { startChild, type Child, type ChildSpec, type Facts } from '../stack/child.ts';
+import { startChild, type StackProcess, type ChildSpec, type Facts } from '../stack/child.ts';
 
 /** One process that is kept running. */
-export interface Kept {
+export interface KeptRunning {
   /** Undefined while it is down. */
-  child: Child | undefined;
+  child: StackProcess | undefined;
   /** Of its latest start. */
   facts: Facts;
   /** How often it was up. */
@@ -22,10 +22,10 @@ export async function keepRunning(
     onStart,
     onEnd,
   }: { log: (line: string) => void; onStart: () => void; onEnd?: (facts: Facts) => Promise<void> },
-): Promise<Kept> {
+): Promise<KeptRunning> {
   const stopping = new AbortController();
   const first = await startChild(spec);
-  const kept: Kept = {
+  const kept: KeptRunning = {
     child: first,
     facts: first.facts,
     starts: 1,

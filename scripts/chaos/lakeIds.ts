@@ -7,14 +7,14 @@ import type { Storage } from '../../lake/storage/storage.ts';
 import { TABLE_NAMES, tableRoot, tableSpec, type TableName } from '../../lake/layout/tables.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { dataGlob } from '../demo/dataGlob.ts';
-import type { StoredIds } from '../demo/verify.ts';
+import type { LakeIds } from '../demo/verify.ts';
 import type { QueryClient } from '../queryClient.ts';
 import { CLOCK_JUMP_MS } from './plan.ts';
 
 /** One tenant's tables as one way of reading the lake shows them. */
 export interface TenantRows {
-  events: StoredIds;
-  quarantine: StoredIds;
+  events: LakeIds;
+  quarantine: LakeIds;
   /** Event ids in rows that name another tenant than their folder does. */
   strangers: string[];
 }
@@ -32,7 +32,7 @@ export function snapshotReader(client: QueryClient, tokenOf: (tenantId: string) 
     name: 'the query server',
     async read(tenantId) {
       const strangers: string[] = [];
-      const ids = async (table: TableName): Promise<StoredIds> => {
+      const ids = async (table: TableName): Promise<LakeIds> => {
         const found = new Map<string, number>();
         for (let after = ''; ;) {
           const { rows } = await client.ask(
@@ -68,7 +68,7 @@ export function globReader(options: { lakeUrl: string; storage: Storage; copyTo:
       const connection = await instance.connect();
       const strangers: string[] = [];
       const rowsOf = async (sql: string): Promise<unknown[][]> => (await connection.runAndReadAll(sql)).getRows();
-      const ids = async (table: TableName): Promise<StoredIds> => {
+      const ids = async (table: TableName): Promise<LakeIds> => {
         const glob = dataGlob(folder, table, tenantId).replaceAll("'", "''");
         const [files] = await rowsOf(`select count(*) from glob('${glob}')`);
         if (Number(files![0]) === 0) return new Map();

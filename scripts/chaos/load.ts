@@ -1,5 +1,5 @@
 import { delay } from '../../runtime/retry.ts';
-import type { Batch } from '../load/ledger.ts';
+import type { SentBatch } from '../load/ledger.ts';
 import { play } from '../load/player.ts';
 import { createSender } from '../load/sender.ts';
 import { createRandom } from '../shop/random.ts';
@@ -15,7 +15,7 @@ export interface LoadOptions {
   shops: readonly Shop[];
   cycle: Cycle;
   /** Batches acknowledged in earlier cycles, to be sent again; this load's own are added. */
-  acknowledged: Batch[];
+  acknowledged: SentBatch[];
   /** Ends the load; what is under way is still sent until it is answered or given up. */
   signal: AbortSignal;
 }
@@ -38,7 +38,7 @@ export async function playLoad(options: LoadOptions): Promise<void> {
   const { cycle, ledger, signal, acknowledged } = options;
   const random = createRandom(cycle.loadSeed);
   const resends = new Set<Promise<void>>();
-  const again = new Set<Batch>();
+  const again = new Set<SentBatch>();
   const sender = createSender({
     url: options.url,
     keyOf: options.keyOf,
@@ -53,7 +53,7 @@ export async function playLoad(options: LoadOptions): Promise<void> {
       if (random.chance(cycle.resendShare)) resend(batch, random.between(0, RESEND_AFTER_MS));
     },
   });
-  const resend = (batch: Batch, afterMs: number): void => {
+  const resend = (batch: SentBatch, afterMs: number): void => {
     again.add(batch);
     const sent = delay(afterMs, signal)
       .then(() => sender.send(batch))

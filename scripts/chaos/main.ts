@@ -3,8 +3,8 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mountDisk, type SmallDisk } from './disk.ts';
 import { startFleet } from './fleet.ts';
-import { planCycles, planNegativeControl, type Disk, type Fault } from './plan.ts';
-import { evidence, summarize } from './report.ts';
+import { planCycles, planNegativeControl, type Disk, type ChaosFault } from './plan.ts';
+import { evidence, summarizeChaos } from './report.ts';
 import { runChaos } from './run.ts';
 import { command, EXIT, runAsProcess, UsageError } from '../../cli/command.ts';
 import { numberOption } from '../../cli/number.ts';
@@ -74,7 +74,7 @@ const chaos = command({
         log,
       });
       closers.push(() => fleet.stop());
-      const obstacle = (fault: Fault): string | undefined => {
+      const obstacle = (fault: ChaosFault): string | undefined => {
         const ofS3 = fault.kind === 'link' ? fault.link.endsWith('-s3') : 'target' in fault && fault.target === 's3';
         if (ofS3 && !s3) return 'the lake is not in S3';
         if (fault.kind !== 'disk' || disks[fault.disk]) return undefined;
@@ -91,7 +91,7 @@ const chaos = command({
         log,
         ...(s3 ? { signalS3: (name) => s3.signal(name) } : {}),
       });
-      const summary = summarize(outcome);
+      const summary = summarizeChaos(outcome);
       passed = outcome.findings.length === 0 && !outcome.stuck;
       say(evidence(outcome, seed));
       if (!passed) {

@@ -7,11 +7,11 @@ import { LINK_MODES, type LinkMode } from './proxy.ts';
 export type Target = 'ingest' | 'nats' | 'processor' | 'lake' | 's3';
 
 /** What can be seen of the services' work from outside, at the stream server. */
-export const SIGNS = ['publish', 'lease', 'intent', 'acknowledge'] as const;
-export type Sign = (typeof SIGNS)[number];
+export const STEP_EVENTS = ['publish', 'lease', 'intent', 'acknowledge'] as const;
+export type StepEvent = (typeof STEP_EVENTS)[number];
 
 /** When a fault begins: some time after the load, or at the nth sign of a step. */
-export type Moment = { afterMs: number } | { sign: Sign; count: number };
+export type Moment = { afterMs: number } | { sign: StepEvent; count: number };
 
 export const LINKS = [
   'client-ingest',
@@ -26,7 +26,7 @@ export type Link = (typeof LINKS)[number];
 export const DISKS = ['work', 'lake', 'stream'] as const;
 export type Disk = (typeof DISKS)[number];
 
-export type Fault =
+export type ChaosFault =
   /** SIGKILL. */
   | { kind: 'kill'; target: Target | 'everything'; at: Moment }
   /** A processor kills itself at a step of a flush. */
@@ -43,7 +43,7 @@ export type Fault =
 
 export interface Cycle {
   number: number;
-  faults: Fault[];
+  faults: ChaosFault[];
   /** Seed of the load. */
   loadSeed: number;
   /** A sender gives a batch up after this time; then its outcome is unknown. */
@@ -61,7 +61,7 @@ const PATIENT_MS = 60_000;
 const IMPATIENT_MS = 700;
 
 /** What the name of a fault says: `kill processor at intent`, `link ingest-nats deaf`. The keys of the result's `faults`. */
-export function faultName(fault: Fault): string {
+export function faultName(fault: ChaosFault): string {
   switch (fault.kind) {
     case 'kill':
       return `kill ${fault.target}${momentName(fault.at)}`;
@@ -94,11 +94,11 @@ export interface Plan {
  * chooses.
  * @param obstacle why a fault cannot be done here; undefined where it can
  */
-export function planCycles(seed: number, count: number, obstacle: (fault: Fault) => string | undefined): Plan {
+export function planCycles(seed: number, count: number, obstacle: (fault: ChaosFault) => string | undefined): Plan {
   const random = createRandom(seed);
   const notRun = new Map<string, string>();
-  let cards: Fault[] = [];
-  const deal = (): Fault => {
+  let cards: ChaosFault[] = [];
+  const deal = (): ChaosFault => {
     if (cards.length === 0) {
       cards = shuffled(deck(random), random).filter((fault) => {
         const why = obstacle(fault);
@@ -125,42 +125,51 @@ export function planCycles(seed: number, count: number, obstacle: (fault: Fault)
 /** Pure: the cycles of the negative control. Owners die in the middle of a window, which is when an early ack loses it. */
 export function planNegativeControl(seed: number, count: number): Plan {
   const { cycles } = planCycles(seed, count, () => undefined);
-  const faults: Fault[] = [{ kind: 'die', step: 'before-upload', count: 1 }];
+  const faults: ChaosFault[] = [{ kind: 'die', step: 'before-upload', count: 1 }];
   return { cycles: cycles.map((cycle) => ({ ...cycle, faults })), notRun: new Map() };
 }
 
 /** One fault of every kind, with the numbers that belong to it. */
-function deck(random: Random): Fault[] {
+function deck(random: Random): ChaosFault[] {
   const after = (): Moment => ({ afterMs: random.between(50, LOAD_MS) });
-  const at = (sign: Sign): Moment => ({ sign, count: random.between(1, 6) });
+  const at = (sign: StepEvent): Moment => ({ sign, count: random.between(1, 6) });
   const forMs = (): number => random.between(400, 3_000);
   const pastTheLease = (): number => random.between(PAST_THE_LEASE_MS.least, PAST_THE_LEASE_MS.most);
-  const moments = (): Moment[] => [after(), ...SIGNS.map(at)];
+  const moments = (): Moment[] => [after(), ...STEP_EVENTS.map(at)];
   return [
-    ...[after(), at('publish')].map((moment): Fault => ({ kind: 'kill', target: 'ingest', at: moment })),
-    ...moments().map((moment): Fault => ({ kind: 'kill', target: 'nats', at: moment })),
-    ...moments().map((moment): Fault => ({ kind: 'kill', target: 'processor', at: moment })),
+    ...[after(), at('publish')].map((moment): ChaosFault => ({ kind: 'kill', target: 'ingest', at: moment })),
+    ...moments().map((moment): ChaosFault => ({ kind: 'kill', target: 'nats', at: moment })),
+    ...moments().map((moment): ChaosFault => ({ kind: 'kill', target: 'processor', at: moment })),
     { kind: 'kill', target: 'everything', at: after() },
     { kind: 'kill', target: 'lake', at: after() },
-    ...[after(), at('intent'), at('acknowledge')].map((moment): Fault => ({ kind: 'kill', target: 's3', at: moment })),
+    ...[after(), at('intent'), at('acknowledge')].map((moment): ChaosFault => ({
+      kind: 'kill',
+      target: 's3',
+      at: moment,
+    })),
     { kind: 'pause', target: 's3', at: after(), forMs: forMs() },
-    ...FAIL_POINTS.map((step): Fault => ({ kind: 'die', step, count: random.between(1, 3) })),
-    ...FAIL_POINTS.map((step): Fault => ({
+    ...FAIL_POINTS.map((step): ChaosFault => ({ kind: 'die', step, count: random.between(1, 3) })),
+    ...FAIL_POINTS.map((step): ChaosFault => ({
       kind: 'oversleep',
       step,
       count: random.between(1, 3),
       forMs: pastTheLease(),
     })),
-    ...COMPACTION_STEPS.map((step): Fault => ({ kind: 'compaction', step })),
-    ...moments().map((moment): Fault => ({ kind: 'pause', target: 'processor', at: moment, forMs: pastTheLease() })),
+    ...COMPACTION_STEPS.map((step): ChaosFault => ({ kind: 'compaction', step })),
+    ...moments().map((moment): ChaosFault => ({
+      kind: 'pause',
+      target: 'processor',
+      at: moment,
+      forMs: pastTheLease(),
+    })),
     { kind: 'pause', target: 'nats', at: after(), forMs: forMs() },
     { kind: 'pause', target: 'ingest', at: after(), forMs: forMs() },
     ...LINKS.flatMap((link) =>
-      LINK_MODES.map((mode): Fault => ({ kind: 'link', link, mode, at: after(), forMs: forMs() })),
+      LINK_MODES.map((mode): ChaosFault => ({ kind: 'link', link, mode, at: after(), forMs: forMs() })),
     ),
-    ...DISKS.map((disk): Fault => ({ kind: 'disk', disk, at: after(), forMs: forMs() })),
+    ...DISKS.map((disk): ChaosFault => ({ kind: 'disk', disk, at: after(), forMs: forMs() })),
     ...(['ingest', 'processor'] as const).flatMap((target) =>
-      [-1, 1].map((sign): Fault => {
+      [-1, 1].map((sign): ChaosFault => {
         const byMs = sign * random.between(CLOCK_JUMP_MS.least, CLOCK_JUMP_MS.most);
         return { kind: 'clock', target, byMs, at: after(), forMs: forMs() };
       }),

@@ -1,9 +1,9 @@
 import { parseReceipt } from '../../schemas/receipt.ts';
-import type { Outcome } from './run.ts';
+import type { ChaosOutcome } from './run.ts';
 import { FINDINGS, type Finding } from './verify.ts';
 
 /** The last line of a run. */
-export interface Summary {
+export interface ChaosSummary {
   cycles: number;
   /** Events that were acknowledged, each counted once. */
   acked: number;
@@ -29,7 +29,7 @@ export interface Summary {
 
 const SHOWN = 20;
 
-export function summarize(outcome: Outcome): Summary {
+export function summarizeChaos(outcome: ChaosOutcome): ChaosSummary {
   const { ledger, stored, findings } = outcome;
   const all = findings.flatMap((found) => found.findings);
   const [lost, duplicated, wrongTenant, rejectedStored, unbalanced, claimed] = FINDINGS.map(
@@ -62,7 +62,7 @@ function nameOf({ kind, eventId, tenantId, detail }: Finding): string {
 }
 
 /** What went wrong, in words: which cycle, which faults, which events, where they lie in the stream. */
-export function evidence(outcome: Outcome, seed: number): string {
+export function evidence(outcome: ChaosOutcome, seed: number): string {
   const { findings, stuck, ledger, notRun, faults } = outcome;
   const lines = [...notRun].filter(([name]) => !faults.has(name)).map(([name, why]) => `not run: ${name}: ${why}`);
   for (const { eventId, expected, got, message } of ledger.surprises.slice(0, SHOWN)) {

@@ -7,22 +7,22 @@ import { readConfig } from '../../runtime/config.ts';
 import { createLog } from '../../runtime/log.ts';
 import { connectNats, type NatsConnection } from '../../stream/nats.ts';
 import { delay } from '../../runtime/retry.ts';
-import { grantAccess, type Access } from '../access.ts';
-import type { Batch } from '../load/ledger.ts';
+import { grantAccess, type ShopAccess } from '../access.ts';
+import type { SentBatch } from '../load/ledger.ts';
 import { createQueryClient } from '../queryClient.ts';
 import { createRandom } from '../shop/random.ts';
 import { allCommitted } from '../stack/committed.ts';
 import type { SmallDisk } from './disk.ts';
-import { Books } from './books.ts';
+import { AuditChecker } from './auditChecker.ts';
 import { Checker } from './checker.ts';
 import { acknowledgeEarly } from './earlyAck.ts';
 import { PROCESSORS, type Fleet } from './fleet.ts';
-import { inject, type Arena, type Injected } from './inject.ts';
+import { inject, type ChaosContext, type Injected } from './inject.ts';
 import { globReader, snapshotReader, type LeftOvers } from './lakeIds.ts';
 import { openLedgerFile, type ChaosLedger } from './ledgerFile.ts';
 import { playLoad } from './load.ts';
 import { faultName, type Cycle, type Disk, type Plan } from './plan.ts';
-import { watchSigns } from './signs.ts';
+import { watchStepEvents } from './stepEvents.ts';
 import { allShops, CYCLES_EACH, shopsOf } from './tenants.ts';
 import type { Finding } from './verify.ts';
 
@@ -40,7 +40,7 @@ export interface ChaosOptions {
 }
 
 /** What a run found out. */
-export interface Outcome {
+export interface ChaosOutcome {
   /** Cycles that were played to their end. */
   cycles: number;
   ledger: ChaosLedger;
@@ -64,7 +64,7 @@ const AFTER_LOAD_MS = 500;
 const RECOVERY_MS = 90_000;
 
 /** Plays the cycles until one shows a fault or all are done. */
-export async function runChaos(options: ChaosOptions): Promise<Outcome> {
+export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
   const { fleet, plan, dir, log } = options;
   const access = await grantAccess({
     natsUrl: fleet.natsUrl,
@@ -77,7 +77,7 @@ export async function runChaos(options: ChaosOptions): Promise<Outcome> {
   const storage = await openStorage(config.lakeUrl, config);
   const ledger = openLedgerFile(join(dir, 'ledger.ndjson'));
   const ended = new AbortController();
-  const books = await Books.open({ connection, storage, workDir: join(dir, 'books'), ledger });
+  const books = await AuditChecker.open({ connection, storage, workDir: join(dir, 'books'), ledger });
   const early = options.negativeControl ? keepAcknowledging(connection, ended.signal) : undefined;
   try {
     const run = new Run(options, { access, connection, storage, lakeUrl: config.lakeUrl, ledger, books });
@@ -99,30 +99,30 @@ async function keepAcknowledging(connection: NatsConnection, signal: AbortSignal
   while (!signal.aborted) await acknowledgeEarly(connection, signal).catch(() => delay(50, signal));
 }
 
-interface Means {
-  access: Access;
+interface RunDependencies {
+  access: ShopAccess;
   connection: NatsConnection;
   storage: Storage;
   lakeUrl: string;
   ledger: ChaosLedger;
-  books: Books;
+  books: AuditChecker;
 }
 
 class Run {
   readonly #options: ChaosOptions;
-  readonly #means: Means;
-  readonly #arena: Omit<Arena, 'random' | 'tenants'>;
+  readonly #means: RunDependencies;
+  readonly #arena: Omit<ChaosContext, 'random' | 'tenants'>;
   readonly #checker: Checker;
-  readonly #acknowledged: Batch[] = [];
-  readonly outcome: Outcome;
+  readonly #acknowledged: SentBatch[] = [];
+  readonly outcome: ChaosOutcome;
 
-  constructor(options: ChaosOptions, means: Means) {
+  constructor(options: ChaosOptions, means: RunDependencies) {
     const { fleet, dir, disks } = options;
     const { connection, access, storage, lakeUrl, ledger, books } = means;
     this.#options = options;
     this.#means = means;
     const { signalS3 } = options;
-    this.#arena = { fleet, signs: watchSigns(connection), disks, dir, ...(signalS3 ? { signalS3 } : {}) };
+    this.#arena = { fleet, stepEvents: watchStepEvents(connection), disks, dir, ...(signalS3 ? { signalS3 } : {}) };
     this.#checker = new Checker({
       snapshot: snapshotReader(createQueryClient(fleet.queryUrl), access.tokenOf),
       glob: globReader({ lakeUrl, storage, copyTo: join(dir, 'lake-copy') }),
@@ -228,7 +228,7 @@ class Run {
   }
 
   /** Does the faults of a cycle at the same time, and leaves the load some time before and after them. */
-  async #inject({ faults }: Cycle, arena: Arena): Promise<Injected[]> {
+  async #inject({ faults }: Cycle, arena: ChaosContext): Promise<Injected[]> {
     const least = delay(LEAST_LOAD_MS);
     const injected = await Promise.all(faults.map((fault) => inject(fault, arena)));
     await least;

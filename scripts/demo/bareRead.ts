@@ -8,13 +8,13 @@ import type { Ledger } from '../load/ledger.ts';
 import type { Stack } from '../stack/stack.ts';
 import { dataGlob } from './dataGlob.ts';
 import { findLakeFiles, readIds, type LakeFiles } from './lakeFiles.ts';
-import { compare, type Comparison } from './verify.ts';
+import { compare, type IdComparison } from './verify.ts';
 
 /** What a bare read of the lake's files finds. */
 export interface BareRead {
   files: LakeFiles;
   /** In the order of the tenants asked for. */
-  comparisons: Comparison[];
+  comparisons: IdComparison[];
 }
 
 /** An owner that lost its shard deletes what it has uploaded in vain; on a busy machine that may take it a while. */
@@ -39,7 +39,7 @@ export async function compareBare(
     for (;;) {
       await rm(copy, { recursive: true, force: true });
       const files = await findLakeFiles(config.lakeUrl, storage, copy);
-      const comparisons: Comparison[] = [];
+      const comparisons: IdComparison[] = [];
       for (const tenantId of tenants) {
         const stored = await readIds(dataGlob(files.folder, 'events', tenantId), since);
         comparisons.push(compare(tenantId, ledger, stored));

@@ -1,10 +1,10 @@
 import { delay } from '../../runtime/retry.ts';
-import type { Batch } from '../load/ledger.ts';
+import type { SentBatch } from '../load/ledger.ts';
 import type { QueryClient } from '../queryClient.ts';
 
 export interface Freshness {
   /** To be told of each 202. */
-  accepted: (batch: Batch, atMs: number) => void;
+  accepted: (batch: SentBatch, atMs: number) => void;
   /** Waits until every sample has been seen, or the time is up. @throws Error when asking failed */
   settle: (withinMs: number, signal: AbortSignal) => Promise<void>;
   /** Ends the asking. */

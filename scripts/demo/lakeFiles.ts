@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { Storage } from '../../lake/storage/storage.ts';
-import type { StoredIds } from './verify.ts';
+import type { LakeIds } from './verify.ts';
 
 /** The lake's data files as anybody's reader would find them: plain files in plain folders. */
 export interface LakeFiles {
@@ -36,7 +36,7 @@ export async function findLakeFiles(lakeUrl: string, storage: Storage, copyTo: s
  * Reads a tenant's event ids with a bare `read_parquet` over the files: no log, no snapshot, nothing of ours.
  * @param since only rows received at or after this time
  */
-export async function readIds(glob: string, since: Date): Promise<StoredIds> {
+export async function readIds(glob: string, since: Date): Promise<LakeIds> {
   const instance = await DuckDBInstance.create(':memory:');
   const connection = await instance.connect();
   const files = `'${glob.replaceAll("'", "''")}'`;

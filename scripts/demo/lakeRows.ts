@@ -1,5 +1,5 @@
 import type { QueryClient } from '../queryClient.ts';
-import type { StoredIds } from './verify.ts';
+import type { LakeIds } from './verify.ts';
 
 /** What the query server says of one tenant, counting only what was received since a moment. */
 export interface LakeRows {
@@ -7,7 +7,7 @@ export interface LakeRows {
   byType: () => Promise<Map<string, number>>;
   /** Rows of the quarantine by code. */
   quarantined: () => Promise<Map<string, number>>;
-  eventIds: () => Promise<StoredIds>;
+  eventIds: () => Promise<LakeIds>;
 }
 
 const PAGE = 5_000;

@@ -1,9 +1,9 @@
 import { command, EXIT, runAsProcess } from '../../cli/command.ts';
 import { numberOption } from '../../cli/number.ts';
-import { report, summarize } from './report.ts';
+import { formatDemoReport, summarizeDemo } from './report.ts';
 import { startStack, type Stack } from '../stack/stack.ts';
 import { claimFolder, claimNewFolder } from '../stack/folder.ts';
-import { Interrupted, interruption } from '../../runtime/interrupt.ts';
+import { InterruptedError, interruption } from '../../runtime/interrupt.ts';
 
 const USAGE = `Usage: npm run demo -- [options]
 
@@ -62,10 +62,10 @@ const demo = command({
         log(`simulating about ${rate} events a second for ${seconds} s, seed ${seed}`);
         const { runDemo } = await loading;
         const outcome = await runDemo(stack, { seconds, rate, seed, signal: ended, log });
-        log(report(outcome, { lakeUrl: stack.lakeUrl, dir: folder.path }));
+        log(formatDemoReport(outcome, { lakeUrl: stack.lakeUrl, dir: folder.path }));
         if (values.keep) await kept(stack, { ended, log, operatorToken: outcome.operatorToken });
         else log('To see it in the console: npm run demo -- --keep');
-        if (values.json) context.out(`${JSON.stringify(summarize(outcome))}\n`);
+        if (values.json) context.out(`${JSON.stringify(summarizeDemo(outcome))}\n`);
         return outcome.faults.length === 0 ? EXIT.done : EXIT.failed;
       } finally {
         await stack.stop();
@@ -74,7 +74,7 @@ const demo = command({
       // What fails because everything is being stopped is not the reason.
       const stopped = [signal, crash.signal].find(({ aborted }) => aborted);
       const cause: unknown = stopped ? stopped.reason : error;
-      if (!(cause instanceof Interrupted)) throw cause;
+      if (!(cause instanceof InterruptedError)) throw cause;
       log('interrupted; everything is stopped');
       return 130;
     } finally {
@@ -99,7 +99,7 @@ async function kept(
     ].join('\n'),
   );
   if (!ended.aborted) await new Promise((resolve) => ended.addEventListener('abort', resolve));
-  if (!(ended.reason instanceof Interrupted)) throw ended.reason;
+  if (!(ended.reason instanceof InterruptedError)) throw ended.reason;
 }
 
 await runAsProcess('demo', demo);

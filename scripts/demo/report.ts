@@ -3,10 +3,10 @@ import { formatTable } from '../../cli/table.ts';
 import { quantile } from './freshness.ts';
 import { dataGlob } from './dataGlob.ts';
 import { number } from '../load/progress.ts';
-import type { Outcome } from './run.ts';
+import type { DemoOutcome } from './run.ts';
 
 /** The figures of a demo, as `--json` prints them. */
-export interface Summary {
+export interface DemoSummary {
   accepted: number;
   stored: number;
   rejected: number;
@@ -19,8 +19,8 @@ export interface Summary {
   seconds: number;
 }
 
-export function summarize({ ledger, tenants, files, freshness, sendingSeconds }: Outcome): Summary {
-  const total = (of: (tenant: Outcome['tenants'][number]) => number): number =>
+export function summarizeDemo({ ledger, tenants, files, freshness, sendingSeconds }: DemoOutcome): DemoSummary {
+  const total = (of: (tenant: DemoOutcome['tenants'][number]) => number): number =>
     tenants.reduce((sum, tenant) => sum + of(tenant), 0);
   return {
     accepted: ledger.counts.accepted,
@@ -42,9 +42,9 @@ function union(a: string[], b: string[]): number {
 }
 
 /** The report a person reads. */
-export function report(outcome: Outcome, place: { lakeUrl: string; dir: string }): string {
+export function formatDemoReport(outcome: DemoOutcome, place: { lakeUrl: string; dir: string }): string {
   const { ledger, freshness, tenants, answers, files } = outcome;
-  const figures = summarize(outcome);
+  const figures = summarizeDemo(outcome);
   const seconds = (ms: number): string => (ms / 1000).toFixed(2);
   const sections = [
     `Sent ${number(ledger.counts.sent)} events in ${figures.seconds} s: ${number(figures.accepted)} accepted, ` +
@@ -81,7 +81,7 @@ export function report(outcome: Outcome, place: { lakeUrl: string; dir: string }
     return `${title}\n${body}`;
   }
 
-  function whereText({ files: found }: Outcome, { lakeUrl, dir }: typeof place): string {
+  function whereText({ files: found }: DemoOutcome, { lakeUrl, dir }: typeof place): string {
     const glob = dataGlob(files.folder, 'events', tenants[0]!.tenantId);
     const inS3 = lakeUrl.startsWith('s3:') ? [`${lakeUrl}; a copy is in ${found.folder}`] : [found.folder];
     return [
@@ -100,7 +100,7 @@ export function report(outcome: Outcome, place: { lakeUrl: string; dir: string }
   }
 }
 
-function rejectedTable({ ledger }: Outcome): string {
+function rejectedTable({ ledger }: DemoOutcome): string {
   const codes = new Map<string, number[]>();
   const tenants = [...ledger.refused.keys()].sort();
   for (const [index, tenantId] of tenants.entries()) {
@@ -116,7 +116,7 @@ function rejectedTable({ ledger }: Outcome): string {
   );
 }
 
-function verdict({ faults, ledger }: Outcome): string {
+function verdict({ faults, ledger }: DemoOutcome): string {
   if (faults.length > 0) return `NOT AS PROMISED:\n${faults.map((fault) => `- ${fault}`).join('\n')}`;
   return (
     `Checked event by event: all ${number(ledger.counts.accepted)} acknowledged events are in the lake exactly once, ` +

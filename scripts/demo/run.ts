@@ -1,9 +1,9 @@
-import { grantAccess, type Access } from '../access.ts';
+import { grantAccess, type ShopAccess } from '../access.ts';
 import { openStream } from '../../cli/stream.ts';
 import { createLedger, type Ledger } from '../load/ledger.ts';
 import { play } from '../load/player.ts';
 import { createSender } from '../load/sender.ts';
-import { createQueryClient, type Answer, type QueryClient } from '../queryClient.ts';
+import { createQueryClient, type RowsAnswer, type QueryClient } from '../queryClient.ts';
 import { SHOPS } from '../shop/shops.ts';
 import { simulate } from '../shop/simulation.ts';
 import type { Stack } from '../stack/stack.ts';
@@ -14,7 +14,7 @@ import type { LakeFiles } from './lakeFiles.ts';
 import { createLakeRows } from './lakeRows.ts';
 import { showProgress } from '../load/progress.ts';
 import { QUESTIONS, type Question } from './questions.ts';
-import { compare, faultsOf, quarantineFaults, type Comparison } from './verify.ts';
+import { compare, faultsOf, quarantineFaults, type IdComparison } from './verify.ts';
 
 export interface DemoOptions {
   seconds: number;
@@ -31,13 +31,13 @@ export interface TenantOutcome {
   rowsByType: Map<string, number>;
   quarantined: Map<string, number>;
   /** With what the query server answers. */
-  comparison: Comparison;
+  comparison: IdComparison;
   /** With what a bare read of the files finds. */
-  bareComparison: Comparison;
+  bareComparison: IdComparison;
 }
 
 /** Everything a demo found out. */
-export interface Outcome {
+export interface DemoOutcome {
   ledger: Ledger;
   /** For looking around while the stack is kept running. */
   operatorToken: string;
@@ -45,7 +45,7 @@ export interface Outcome {
   sendingSeconds: number;
   freshness: Pick<Freshness, 'measured' | 'unseen'>;
   tenants: TenantOutcome[];
-  answers: { question: Question; byTenant: { tenantId: string; answer: Answer }[] }[];
+  answers: { question: Question; byTenant: { tenantId: string; answer: RowsAnswer }[] }[];
   files: LakeFiles;
   /** One sentence for everything that is not as promised; empty when all is well. */
   faults: string[];
@@ -58,7 +58,7 @@ const CONNECTIONS = 32;
 const SETTLE_MS = 60_000;
 
 /** Plays the shops against a running stack, waits for the lake to have caught up, and checks all of it. */
-export async function runDemo(stack: Stack, options: DemoOptions): Promise<Outcome> {
+export async function runDemo(stack: Stack, options: DemoOptions): Promise<DemoOutcome> {
   const { signal, log } = options;
   const replicas = Number(stack.env.NATS_REPLICAS ?? 1);
   const access = await grantAccess({ natsUrl: stack.natsUrl, replicas, shops: SHOPS, label: 'demo', operator: true });
@@ -107,7 +107,7 @@ export async function runDemo(stack: Stack, options: DemoOptions): Promise<Outco
 
 async function playShops(
   stack: Stack,
-  access: Access,
+  access: ShopAccess,
   { ledger, freshness }: { ledger: Ledger; freshness: Freshness },
   { seconds, rate, seed, signal }: DemoOptions,
 ): Promise<void> {
@@ -138,10 +138,10 @@ async function playShops(
   }
 }
 
-async function ask(client: QueryClient, access: Access): Promise<Outcome['answers']> {
-  const answers: Outcome['answers'] = [];
+async function ask(client: QueryClient, access: ShopAccess): Promise<DemoOutcome['answers']> {
+  const answers: DemoOutcome['answers'] = [];
   for (const question of QUESTIONS) {
-    const byTenant: Outcome['answers'][number]['byTenant'] = [];
+    const byTenant: DemoOutcome['answers'][number]['byTenant'] = [];
     for (const { tenantId } of SHOPS) {
       byTenant.push({ tenantId, answer: await client.ask(access.tokenOf(tenantId), question.sql) });
     }

@@ -1,10 +1,10 @@
 import type { Ledger } from '../load/ledger.ts';
 
 /** Rows by event id, as one way of reading the lake found them. */
-export type StoredIds = ReadonlyMap<string, number>;
+export type LakeIds = ReadonlyMap<string, number>;
 
 /** How a tenant's stored events compare with what was acknowledged. */
-export interface Comparison {
+export interface IdComparison {
   tenantId: string;
   /** Rows. */
   stored: number;
@@ -20,7 +20,7 @@ export interface Comparison {
  * Compares a tenant's rows with the ledger, id by id. Events whose answer never came (`unknown`) may be stored or not, but
  * once at most.
  */
-export function compare(tenantId: string, ledger: Pick<Ledger, 'accepted' | 'unknown'>, stored: StoredIds): Comparison {
+export function compare(tenantId: string, ledger: Pick<Ledger, 'accepted' | 'unknown'>, stored: LakeIds): IdComparison {
   const lost: string[] = [];
   for (const [id, known] of ledger.accepted) if (known.tenantId === tenantId && !stored.has(id)) lost.push(id);
   const duplicated: string[] = [];
@@ -35,7 +35,7 @@ export function compare(tenantId: string, ledger: Pick<Ledger, 'accepted' | 'unk
 }
 
 /** One sentence per way in which the lake differs from the ledger; none when all is well. */
-export function faultsOf(reader: string, { tenantId, lost, duplicated, foreign }: Comparison): string[] {
+export function faultsOf(reader: string, { tenantId, lost, duplicated, foreign }: IdComparison): string[] {
   const say = (ids: string[], what: string): string[] =>
     ids.length === 0 ? [] : [`${ids.length} events of ${tenantId} ${what}, read by ${reader}, for instance ${ids[0]}`];
   return [

@@ -3,14 +3,14 @@ import type { ShopEvent } from '../shop/session.ts';
 import { createLatencies, type Latencies } from './latencies.ts';
 
 /** Events of one POST: one key, so one tenant and segment. */
-export interface Batch {
+export interface SentBatch {
   tenantId: string;
   segmentId: string;
   events: ShopEvent[];
 }
 
 /** What the Event Receiver said to a batch. */
-export interface Answer {
+export interface SendAnswer {
   /** 202, or 400 where every event was refused. */
   status: number;
   receiptId?: string;
@@ -60,10 +60,10 @@ export interface Ledger {
   readonly firstMs: number | undefined;
   readonly lastMs: number | undefined;
 
-  sending: (batch: Batch) => void;
+  sending: (batch: SentBatch) => void;
   resending: () => void;
-  answered: (batch: Batch, answer: Answer, tookMs: number) => void;
-  gaveUp: (batch: Batch, reason: string) => void;
+  answered: (batch: SentBatch, answer: SendAnswer, tookMs: number) => void;
+  gaveUp: (batch: SentBatch, reason: string) => void;
   /** Why batches were given up, with how many. */
   readonly failures: ReadonlyMap<string, number>;
 }

@@ -1,6 +1,6 @@
 import { delay } from '../../runtime/retry.ts';
 import type { ShopEvent } from '../shop/session.ts';
-import type { Batch } from './ledger.ts';
+import type { SentBatch } from './ledger.ts';
 import type { Sender } from './sender.ts';
 
 export interface PlayOptions {
@@ -26,7 +26,7 @@ const TICK_MS = 10;
 /** Plays events to the receiver at their own times; resolves when every batch is acknowledged, refused or given up. */
 export async function play(options: PlayOptions): Promise<void> {
   const { clock, sender, signal, lingerMs = 100 } = options;
-  const open = new Map<string, { batch: Batch; sinceMs: number }>();
+  const open = new Map<string, { batch: SentBatch; sinceMs: number }>();
   const underWay = new Set<Promise<void>>();
   const startedMs = performance.now();
 
@@ -62,6 +62,6 @@ export async function play(options: PlayOptions): Promise<void> {
   }
 }
 
-function newBatch({ tenantId, segmentId }: ShopEvent): Batch {
+function newBatch({ tenantId, segmentId }: ShopEvent): SentBatch {
   return { tenantId, segmentId, events: [] };
 }

@@ -3,7 +3,7 @@ import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 import { REQUEST_ERRORS } from '../../schemas/errors.ts';
 import type { Verdict } from '../../schemas/envelope.ts';
 import { backoffMs, delay } from '../../runtime/retry.ts';
-import type { Answer, Batch, Ledger } from './ledger.ts';
+import type { SendAnswer, SentBatch, Ledger } from './ledger.ts';
 
 export interface SenderOptions {
   /** Base URL of the Event Receiver, such as `http://127.0.0.1:4001`. */
@@ -18,12 +18,12 @@ export interface SenderOptions {
   giveUpMs?: number;
   signal?: AbortSignal;
   /** Told of each 202 as soon as its last byte is read. */
-  onAccepted?: (batch: Batch, answer: Answer, atMs: number) => void;
+  onAccepted?: (batch: SentBatch, answer: SendAnswer, atMs: number) => void;
 }
 
 export interface Sender {
   /** Sends until acknowledged, refused for good, or given up; the ledger says which. Never throws. */
-  send: (batch: Batch) => Promise<void>;
+  send: (batch: SentBatch) => Promise<void>;
   close: () => void;
 }
 
@@ -47,7 +47,7 @@ export function createSender(options: SenderOptions): Sender {
     : new Agent({ keepAlive: true, maxSockets: options.connections });
   const { ledger, timeoutMs = 20_000, giveUpMs = 60_000 } = options;
 
-  const post = (batch: Batch): Promise<Reply> => {
+  const post = (batch: SentBatch): Promise<Reply> => {
     const events = batch.events.map((event) => event.json).join(',');
     const body = Buffer.from(`{"sentAt":"${new Date().toISOString()}","events":[${events}]}`);
     const headers = {
@@ -78,8 +78,8 @@ export function createSender(options: SenderOptions): Sender {
 
   /** The outcome of one try: an answer, or why to try again, or why not to. */
   const attempt = async (
-    batch: Batch,
-  ): Promise<{ answer: Answer } | { again: string; waitMs?: number } | { over: string }> => {
+    batch: SentBatch,
+  ): Promise<{ answer: SendAnswer } | { again: string; waitMs?: number } | { over: string }> => {
     let reply: Reply;
     try {
       reply = await post(batch);
@@ -122,7 +122,7 @@ export function createSender(options: SenderOptions): Sender {
 }
 
 /** The verdicts of a 202, or of a 400 that refuses every event; undefined for any other reply. */
-function readAnswer({ status, body }: Reply): Answer | undefined {
+function readAnswer({ status, body }: Reply): SendAnswer | undefined {
   if (status !== 202 && status !== 400) return undefined;
   let value: { receiptId?: string; accepted?: number; rejected?: Verdict[] };
   try {

@@ -25,7 +25,7 @@ export interface Exit {
   signal: NodeJS.Signals | null;
 }
 
-export interface Child {
+export interface StackProcess {
   readonly pid: number;
   readonly facts: Facts;
   /** Resolves when the process has ended, for whatever reason. */
@@ -40,7 +40,7 @@ export interface Child {
  * Ctrl-C in a terminal reaches the supervisor only, which then stops all in order.
  * @throws Error with the last lines of its log when it ends or is silent too long; it is not running then.
  */
-export async function startChild(spec: ChildSpec, before?: Facts): Promise<Child> {
+export async function startChild(spec: ChildSpec, before?: Facts): Promise<StackProcess> {
   const { args = [], env } = spec.launch(before);
   const log = openSync(spec.logFile, 'a');
   const child = fork(fileURLToPath(spec.program), args, {

@@ -1,5 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describeExit, lastLines, startChild, type Child, type ChildSpec, type Exit, type Facts } from './child.ts';
+import {
+  describeExit,
+  lastLines,
+  startChild,
+  type StackProcess,
+  type ChildSpec,
+  type Exit,
+  type Facts,
+} from './child.ts';
 
 export interface SuperviseOptions {
   /** Start it again when it ends by itself; otherwise `onCrash` is told. */
@@ -7,7 +15,7 @@ export interface SuperviseOptions {
   log: (line: string) => void;
   onCrash: (name: string, reason: string) => void;
   /** After each start, the first included. */
-  onStart?: (child: Child) => void;
+  onStart?: (child: StackProcess) => void;
   /** After each unexpected end, before a restart. */
   onEnd?: (facts: Facts) => Promise<void>;
 }
@@ -33,12 +41,12 @@ const GOOD_RUN_MS = 60_000;
  */
 export async function supervise(spec: ChildSpec, options: SuperviseOptions): Promise<Supervised> {
   const stopping = new AbortController();
-  let child: Child | undefined = await startChild(spec);
+  let child: StackProcess | undefined = await startChild(spec);
   let facts = child.facts;
   options.onStart?.(child);
   const watching = watch(child);
 
-  async function watch(first: Child): Promise<void> {
+  async function watch(first: StackProcess): Promise<void> {
     let current = first;
     let waitMs = FIRST_WAIT_MS;
     while (true) {
@@ -57,7 +65,7 @@ export async function supervise(spec: ChildSpec, options: SuperviseOptions): Pro
     }
   }
 
-  async function startAgain(firstWaitMs: number): Promise<{ child: Child; waitMs: number } | undefined> {
+  async function startAgain(firstWaitMs: number): Promise<{ child: StackProcess; waitMs: number } | undefined> {
     for (let waitMs = firstWaitMs; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
       await sleep(waitMs, undefined, { signal: stopping.signal }).catch(() => undefined); // stop ends the wait
       if (stopping.signal.aborted) return undefined;

@@ -2,17 +2,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RejectedEvent } from '../../schemas/envelope.ts';
 import type { RedriveReport } from '../../cli/redrive/redrive.ts';
 import { anEvent, messageOf, uuid7, type TestEvent } from '../support/messages.ts';
-import { startBench, type Bench, type TestProcessor } from '../support/processor.ts';
+import { startTestPipeline, type TestPipeline, type TestProcessor } from '../support/testPipeline.ts';
 import { runScript, type Finished } from './spor.ts';
 
 const DAY_MS = 86_400_000;
 const WEEKS_AGO = new Date(Date.now() - 20 * DAY_MS);
 
-let bench: Bench;
+let bench: TestPipeline;
 let processor: TestProcessor;
 
 beforeAll(async () => {
-  bench = await startBench();
+  bench = await startTestPipeline();
   processor = await bench.processor();
 });
 afterAll(() => bench?.stop());

@@ -4,17 +4,17 @@ import { setRetention } from '../../lake/maintenance/retention.ts';
 import { differs } from '../../cli/replay/compare.ts';
 import type { ReplayReport } from '../../cli/replay/replay.ts';
 import { anEvent, messageOf, uuid7, type TestEvent } from '../support/messages.ts';
-import { startBench, type Bench } from '../support/processor.ts';
+import { startTestPipeline, type TestPipeline } from '../support/testPipeline.ts';
 import { runScript, type Finished } from './spor.ts';
 
 const DAY_MS = 86_400_000;
 const DATES = ['--from', dateOf(Date.now() - DAY_MS), '--to', dateOf(Date.now() + DAY_MS)];
 const TENANT = 'replayed';
 
-let bench: Bench;
+let bench: TestPipeline;
 
 beforeAll(async () => {
-  bench = await startBench();
+  bench = await startTestPipeline();
   await bench.processor();
   const events = Array.from({ length: 30 }, (_, index) => anEvent(index));
   const rejected = [{ index: 9, code: 'field_missing', path: '/x', message: 'refused', raw: '{}' }];

@@ -4,7 +4,7 @@ import { readMessageHeader } from '../../schemas/envelope.ts';
 import { addErasures } from '../../lake/erasure/list.ts';
 import { erasedIds } from '../../lake/erasure/person.ts';
 import { anEvent, messageOf } from '../support/messages.ts';
-import { startBench, type Bench } from '../support/processor.ts';
+import { startTestPipeline, type TestPipeline } from '../support/testPipeline.ts';
 import { until } from '../support/until.ts';
 import { runScript, type Finished } from './spor.ts';
 
@@ -12,11 +12,11 @@ const TENANT = 'downstream';
 const TODAY = new Date().toISOString().slice(0, 10);
 const MESSAGES = 12;
 
-let bench: Bench;
+let bench: TestPipeline;
 const sent: string[] = [];
 
 beforeAll(async () => {
-  bench = await startBench();
+  bench = await startTestPipeline();
   for (let n = 0; n < MESSAGES; n++) {
     const message = messageOf(TENANT, 'web', [{ events: [anEvent(n), anEvent(n + 1)] }]);
     sent.push(message.payload.toString());

@@ -11,20 +11,20 @@ import { openSecretStore } from '../../stream/secretStore.ts';
 import { KEYS_BUCKET, newSecret, secretHash, type KeyRecord } from '../../schemas/keys.ts';
 import { createRegistry, type JsonSchema } from '../../schemas/registry.ts';
 import { anEvent, messageOf } from '../support/messages.ts';
-import { startBench, type Bench } from '../support/processor.ts';
+import { startTestPipeline, type TestPipeline } from '../support/testPipeline.ts';
 import { runScript } from '../cli/spor.ts';
 import { until } from '../support/until.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const TENANT = 'growing';
 
-let bench: Bench;
+let bench: TestPipeline;
 let dir: string;
 let queries: Queries;
 const children: ChildProcess[] = [];
 
 beforeAll(async () => {
-  bench = await startBench();
+  bench = await startTestPipeline();
   dir = await mkdtemp(join(tmpdir(), 'spor-test-schemas-'));
   queries = await createQueries({
     storage: bench.storage,

@@ -2,9 +2,9 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ByteBudget } from '../../ingest/byteBudget.ts';
 import { GroupCommit } from '../../ingest/stream/groupCommit.ts';
-import type { Entry, Outcome } from '../../ingest/stream/message.ts';
+import type { Entry, PublishOutcome } from '../../ingest/stream/message.ts';
 import type { Outgoing, Publisher } from '../../ingest/stream/publisher.ts';
-import { SporError } from '../../schemas/errors.ts';
+import { ReceiverError } from '../../schemas/errors.ts';
 import { readMessageHeader } from '../../schemas/envelope.ts';
 import { shardOf, streamName } from '../../schemas/subjects.ts';
 import { startNats, type TestNats } from '../support/nats.ts';
@@ -50,7 +50,7 @@ function setUp(options: { messageBytes?: number; budgetBytes?: number; shards?: 
     clock: () => nowMs,
     ...(options.messageBytes ? { messageBytes: options.messageBytes } : {}),
   });
-  const outcomes: Record<string, Outcome> = {};
+  const outcomes: Record<string, PublishOutcome> = {};
   const submit = (name: string, fields: Partial<Entry> = {}): void =>
     commit.submit({
       shard: 0,
@@ -148,7 +148,7 @@ describe('group commit', () => {
     expect(budget.used).toBe(payload - '{"batches":[]}\n'.length);
     expect(() => {
       for (let i = 0; i < 10; i++) submit(`more${i}`);
-    }).toThrow(expect.objectContaining({ code: 'overloaded', retryAfterSeconds: 1 }) as SporError);
+    }).toThrow(expect.objectContaining({ code: 'overloaded', retryAfterSeconds: 1 }) as ReceiverError);
     publisher.acknowledge(0);
     expect(budget.used).toBeLessThanOrEqual(300 - one);
     await turn();
@@ -162,7 +162,7 @@ describe('group commit', () => {
   it('refuses at once while the stream cannot be written', () => {
     const { publisher, submit, commit } = setUp();
     publisher.down = 'gone fishing';
-    expect(() => submit('a')).toThrow(expect.objectContaining({ code: 'stream_unavailable' }) as SporError);
+    expect(() => submit('a')).toThrow(expect.objectContaining({ code: 'stream_unavailable' }) as ReceiverError);
     expect(() => submit('a')).toThrow(/gone fishing/);
     expect(commit.waiting).toBe(0);
     commit.close();
@@ -171,7 +171,9 @@ describe('group commit', () => {
   it('refuses a batch that no message could hold', () => {
     const { submit, commit, budget } = setUp();
     const lineEnds = [`,"x":"${'x'.repeat(1_000_000)}"}\n`];
-    expect(() => submit('a', { lineEnds })).toThrow(expect.objectContaining({ code: 'body_too_large' }) as SporError);
+    expect(() => submit('a', { lineEnds })).toThrow(
+      expect.objectContaining({ code: 'body_too_large' }) as ReceiverError,
+    );
     expect(budget.used).toBe(0);
     commit.close();
   });

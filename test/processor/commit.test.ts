@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { commitWindow, planCommits, type CommitOptions } from '../../processor/commit/commit.ts';
-import { LostShard, type FilesByTable } from '../../processor/commit/intents.ts';
+import { LostShardError, type FilesByTable } from '../../processor/commit/intents.ts';
 import { recover } from '../../processor/commit/recover.ts';
 import { Tables } from '../../processor/commit/tables.ts';
-import type { WrittenFile, WrittenWindow } from '../../lake/flush/write.ts';
+import type { WrittenFile, WrittenWindow } from '../../lake/flush/parquetWriter.ts';
 import type { ClosedWindow } from '../../lake/window/window.ts';
-import { openTable, TxnConflict } from '../../lake/delta/table.ts';
+import { openTable, TxnConflictError } from '../../lake/delta/table.ts';
 import { vacuum } from '../../lake/maintenance/vacuum.ts';
 import { openTables } from '../../lake/layout/openTables.ts';
 import { openLocalStorage } from '../../lake/storage/local.ts';
@@ -63,7 +63,7 @@ const outcome = (over: Partial<WrittenWindow['outcomes'] extends Map<string, inf
   accepted: 1,
   stored: 1,
   duplicate: 0,
-  setAside: 0,
+  unstorable: 0,
   quarantined: 0,
   duplicates: {},
   erased: 0,
@@ -151,7 +151,7 @@ test('events that are set aside are in the quarantine before the events table sa
   const effects: string[] = [];
   const window = aWindow(1, 9);
   const files = [await aFile('events', 't1'), await aFile('quarantine', 't1')];
-  const outcomes = new Map([['t1', outcome({ accepted: 2, setAside: 1, quarantined: 1 })]]);
+  const outcomes = new Map([['t1', outcome({ accepted: 2, unstorable: 1, quarantined: 1 })]]);
   await commitWindow(window, planCommits('EVENTS_0', window, { files, outcomes }), options(effects));
   expect(effects.slice(effects.indexOf('at after-upload') + 1)).toEqual([
     'commit quarantine/tenant=t1',
@@ -196,7 +196,7 @@ test('once fenced, the owner before commits nothing, and takes its files away', 
       return task();
     },
   };
-  await expect(commitWindow(window, commits, interrupted)).rejects.toThrow(TxnConflict);
+  await expect(commitWindow(window, commits, interrupted)).rejects.toThrow(TxnConflictError);
   expect(deleted).toEqual([{ 'events/tenant=t1': paths }]);
   expect(effects.at(-1)).toBe('delete events/tenant=t1/segment=web/date=2026-11-23/*.parquet');
   const { files } = await tableOf('events', 't1').snapshot();
@@ -263,10 +263,10 @@ test('an owner that loses its lease takes away what it has not tried to commit, 
     ]),
   });
   const persist = async <T>(step: string, task: () => Promise<T>): Promise<T> => {
-    if (step === 'committing to events/tenant=t2') throw new LostShard('gone');
+    if (step === 'committing to events/tenant=t2') throw new LostShardError('gone');
     return task();
   };
-  await expect(commitWindow(window, commits, options(effects, { persist }))).rejects.toThrow(LostShard);
+  await expect(commitWindow(window, commits, options(effects, { persist }))).rejects.toThrow(LostShardError);
   const left: string[] = [];
   for await (const { path } of lake.list('events/')) if (path.endsWith('.parquet')) left.push(path.split('/')[1]!);
   expect(left).toEqual(['tenant=t1']);

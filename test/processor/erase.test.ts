@@ -11,13 +11,13 @@ import { shardOf, streamName } from '../../schemas/subjects.ts';
 import { filesWith } from '../support/filesWith.ts';
 import { runScript } from '../cli/spor.ts';
 import { anEvent, messageOf, SHARDS, type TestEvent } from '../support/messages.ts';
-import { startBench, type Bench } from '../support/processor.ts';
+import { startTestPipeline, type TestPipeline } from '../support/testPipeline.ts';
 
-let bench: Bench;
+let bench: TestPipeline;
 const engine = openDuckdb({ memory: '512MiB', threads: 1, spillDir: '' });
 let session: SqlSession;
 beforeAll(async () => {
-  bench = await startBench();
+  bench = await startTestPipeline();
   session = engine.session();
 });
 afterAll(async () => {

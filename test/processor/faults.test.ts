@@ -5,9 +5,9 @@ import { shardOf, streamName, streamSubjects } from '../../schemas/subjects.ts';
 import { childrenOf } from '../../scripts/stack/processes.ts';
 import { until } from '../support/until.ts';
 import { anEvent, messageOf, SHARDS, type TestEvent } from '../support/messages.ts';
-import { startBench, type Bench } from '../support/processor.ts';
+import { startTestPipeline, type TestPipeline } from '../support/testPipeline.ts';
 
-let bench: Bench;
+let bench: TestPipeline;
 
 afterEach(() => bench.stop());
 
@@ -19,7 +19,7 @@ const readyz = async (port: number): Promise<{ code: number; reason?: string }> 
 };
 
 test('while the lake is away the window waits, readyz says so, and nothing is skipped', async () => {
-  bench = await startBench();
+  bench = await startTestPipeline();
   const processor = await bench.processor();
   await bench.publish(messageOf('shop', 'web', [{ events: someEvents(10) }]));
   await bench.settled();
@@ -38,7 +38,7 @@ test('while the lake is away the window waits, readyz says so, and nothing is sk
 });
 
 test("when DuckDB's process dies it is started again and the window is written", async () => {
-  bench = await startBench();
+  bench = await startTestPipeline();
   const processor = await bench.processor({ WINDOW_MAX_MS: '50' });
   await bench.publish(messageOf('shop', 'web', [{ events: someEvents(10) }]));
   await bench.settled();
@@ -52,7 +52,7 @@ test("when DuckDB's process dies it is started again and the window is written",
 });
 
 test("a window that does not fit into DuckDB's memory is written in parts", async () => {
-  bench = await startBench();
+  bench = await startTestPipeline();
   for (let i = 0; i < 40; i++) await bench.publish(messageOf('shop', 'web', [{ events: someEvents(1_500) }]));
   const processor = await bench.processor({ DUCKDB_MEMORY: '60MB', WINDOW_MAX_MS: '5000' });
   await bench.settled();
@@ -64,7 +64,7 @@ test("a window that does not fit into DuckDB's memory is written in parts", asyn
 });
 
 test('a stream made anew is read from its beginning, under its own identity', async () => {
-  bench = await startBench();
+  bench = await startTestPipeline();
   await bench.processor();
   const name = streamName(shardOf('shop', SHARDS));
   for (let i = 0; i < 3; i++) await bench.publish(messageOf('shop', 'web', [{ events: someEvents(10) }]));
@@ -83,7 +83,7 @@ test('a stream made anew is read from its beginning, under its own identity', as
 });
 
 test('committed messages leave a stream that fills up, so that it goes on taking new ones', async () => {
-  bench = await startBench({ maxBytes: 4 * 1_048_576 });
+  bench = await startTestPipeline({ maxBytes: 4 * 1_048_576 });
   await bench.processor();
   const shard = shardOf('shop', SHARDS);
   let sent = 0;

@@ -4,17 +4,17 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EVENT_ERRORS } from '../../schemas/errors.ts';
 import { startReceiver, type Receiver } from '../ingest/receiver.ts';
 import { eventText, numberText, space } from '../support/hostileJson.ts';
-import { startBench, type Bench } from '../support/processor.ts';
+import { startTestPipeline, type TestPipeline } from '../support/testPipeline.ts';
 
 const SEED = 20261124;
 const BODIES = 150;
 const MOST_EVENTS = 12;
 
-let bench: Bench;
+let bench: TestPipeline;
 let receiver: Receiver;
 
 beforeAll(async () => {
-  bench = await startBench();
+  bench = await startTestPipeline();
   await bench.processor();
   receiver = await startReceiver(bench.nats.url);
 });

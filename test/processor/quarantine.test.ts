@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { anEvent, messageHeaders, messageOf, uuid7, type TestEvent, type TestMessage } from '../support/messages.ts';
-import { startBench, type Bench } from '../support/processor.ts';
+import { startTestPipeline, type TestPipeline } from '../support/testPipeline.ts';
 
-let bench: Bench;
+let bench: TestPipeline;
 
 beforeEach(async () => {
-  bench = await startBench();
+  bench = await startTestPipeline();
 });
 afterEach(() => bench.stop());
 

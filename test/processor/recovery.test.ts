@@ -4,12 +4,12 @@ import { shardOf } from '../../schemas/subjects.ts';
 import { FAIL_POINTS } from '../../processor/failpoint.ts';
 import { until } from '../support/until.ts';
 import { anEvent, messageOf, SHARDS } from '../support/messages.ts';
-import { startBench, type Bench } from '../support/processor.ts';
+import { startTestPipeline, type TestPipeline } from '../support/testPipeline.ts';
 
-let bench: Bench;
+let bench: TestPipeline;
 
 beforeEach(async () => {
-  bench = await startBench();
+  bench = await startTestPipeline();
 });
 afterEach(() => bench.stop());
 

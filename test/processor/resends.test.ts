@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { anEvent, messageOf, uuid7, type TestEvent } from '../support/messages.ts';
-import { startBench, type Bench } from '../support/processor.ts';
+import { startTestPipeline, type TestPipeline } from '../support/testPipeline.ts';
 
-let bench: Bench;
+let bench: TestPipeline;
 
 beforeEach(async () => {
-  bench = await startBench();
+  bench = await startTestPipeline();
 });
 afterEach(() => bench.stop());
 

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../support/until.ts';
 import { anEvent, messageOf, uuid7, type TestEvent } from '../support/messages.ts';
-import { startBench, type Bench } from '../support/processor.ts';
+import { startTestPipeline, type TestPipeline } from '../support/testPipeline.ts';
 
-let bench: Bench;
+let bench: TestPipeline;
 
 beforeAll(async () => {
-  bench = await startBench();
+  bench = await startTestPipeline();
   await bench.processor();
 });
 afterAll(() => bench.stop());
@@ -163,7 +163,7 @@ test('tenants, segments and dates are kept apart, in rows and in paths, and each
 });
 
 test('SIGTERM flushes what is read, acknowledges it and gives the shards back at once', async () => {
-  const own = await startBench();
+  const own = await startTestPipeline();
   try {
     const first = await own.processor({ WINDOW_MAX_MS: '60000', LEASE_SECONDS: '300' });
     for (let i = 0; i < 5; i++) await own.publish(messageOf('last', 'web', [{ events: [anEvent(i), anEvent(i + 1)] }]));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { agreedSchemas, incompatibilities, SchemaConflict } from '../../schemas/compatibility.ts';
+import { agreedSchemas, incompatibilities, SchemaConflictError } from '../../schemas/compatibility.ts';
 import { createRegistry, loadSchemaFiles, type JsonSchema } from '../../schemas/registry.ts';
 
 const FILES = loadSchemaFiles();
@@ -61,7 +61,7 @@ describe('event schemas that follow those in use', () => {
 
   it('say all that is wrong at once, and what to do', () => {
     const files = new Map([...FILES].filter(([name]) => name !== 'Search.v1.json'));
-    expect(() => agreedSchemas(USED, createRegistry(files))).toThrow(SchemaConflict);
+    expect(() => agreedSchemas(USED, createRegistry(files))).toThrow(SchemaConflictError);
     expect(() => agreedSchemas(USED, createRegistry(files))).toThrow(/Search v1 is in use.*column phrase.*accept/s);
   });
 });

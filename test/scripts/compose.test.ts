@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readIngestConfig } from '../../ingest/config.ts';
 import { LAKE_SETTINGS } from '../../lake/config.ts';
-import { readLakeConfig } from '../../query/config.ts';
+import { readQueryServerConfig } from '../../query/config.ts';
 import { PROCESSOR_SETTINGS } from '../../processor/config.ts';
 import { readConfig } from '../../runtime/config.ts';
 import { parseEnvFile } from '../../cli/settings.ts';
@@ -65,7 +65,7 @@ type Env = Record<string, string | undefined>;
 const READERS: Record<string, (env: Env) => unknown> = {
   'ingest/main.ts': readIngestConfig,
   'processor/main.ts': (env) => readConfig(PROCESSOR_SETTINGS, env),
-  'query/main.ts': readLakeConfig,
+  'query/main.ts': readQueryServerConfig,
   'scripts/createBucket.ts': (env) => readConfig(LAKE_SETTINGS, env),
 };
 

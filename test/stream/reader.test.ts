@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Reader } from '../../stream/reader.ts';
+import { MessageReader } from '../../stream/reader.ts';
 import { createLog } from '../../runtime/log.ts';
 import { connectNats, type NatsConnection } from '../../stream/nats.ts';
 import { startNats, type TestNats } from '../support/nats.ts';
@@ -29,8 +29,8 @@ afterAll(async () => {
   await nats?.stop();
 });
 
-function openReader(maxBytes: number): Reader {
-  return new Reader({ connection, manager, stream: STREAM, from: 1, maxBytes, log });
+function openReader(maxBytes: number): MessageReader {
+  return new MessageReader({ connection, manager, stream: STREAM, from: 1, maxBytes, log });
 }
 
 test('messages come in order, each once, however little may wait', async () => {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createQueryClient, type Answer } from '../../scripts/queryClient.ts';
+import { createQueryClient, type RowsAnswer } from '../../scripts/queryClient.ts';
 import { startStack, type Stack, type StackOptions } from '../../scripts/stack/stack.ts';
 import { createLog } from '../../runtime/log.ts';
 import { connectNats } from '../../stream/nats.ts';
@@ -21,7 +21,7 @@ export interface RunningStack {
   /** A new instrumentation key; it works once this resolves. */
   createKey: (tenantId: string, segmentId: string, change?: Partial<KeyRecord>) => Promise<string>;
   /** A tenant's answer through the query server. */
-  ask: (tenantId: string, sql: string) => Promise<Answer>;
+  ask: (tenantId: string, sql: string) => Promise<RowsAnswer>;
   /** What an address of the query server answers a tenant. */
   get: (tenantId: string, path: string) => Promise<Response>;
   post: (key: string, body: unknown, headers?: Record<string, string>) => Promise<Response>;

@@ -2,14 +2,14 @@ import { answerBytes } from '../../engine/answerBytes.ts';
 import { FORMATS, type AnswerFormat } from '../../formats/formats.ts';
 import type { FileAnswer, Queries, QueryRequest } from '../../engine/query.ts';
 import type { Slots } from '../../engine/slots.ts';
-import type { Unsent } from '../../engine/unsent.ts';
+import type { PendingAnswers } from '../../engine/pendingAnswers.ts';
 import type { Reply } from '../route.ts';
 
 /** What answers statements, and what bounds them: one of each for all routes that do. */
 export interface Answering {
   queries: Queries;
   slots: Slots;
-  unsent: Unsent;
+  unsent: PendingAnswers;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { isId } from '../../../schemas/subjects.ts';
 import type { KeyRecord } from '../../../schemas/keys.ts';
-import type { Listed, Secrets } from '../../access/secrets.ts';
+import type { ListedSecret, Secrets } from '../../access/secrets.ts';
 import { LAKE_ERRORS, LakeError } from '../../../lake/errors.ts';
 import type { LiveNews, LiveViews } from '../../live/liveView.ts';
 import type { Route } from '../route.ts';
@@ -41,7 +41,7 @@ export function liveRoute(views: LiveViews, keys: SecretsOf['keys']): Route {
   };
 }
 
-function ownKeys(keys: Secrets<KeyRecord> | undefined, tenantId: string): Listed<KeyRecord>[] {
+function ownKeys(keys: Secrets<KeyRecord> | undefined, tenantId: string): ListedSecret<KeyRecord>[] {
   if (!keys) throw new LakeError('tokens_unavailable', LAKE_ERRORS.tokens_unavailable.help, { retryAfterSeconds: 1 });
   return keys.list(Date.now()).filter((key) => key.tenantId === tenantId);
 }

@@ -4,7 +4,7 @@ import { jsonReply, type Route } from '../route.ts';
 import type { SecretsOf } from './secrets.ts';
 
 /** The answer of `GET /api/session`. */
-export interface Session {
+export interface SessionAnswer {
   role: 'reader' | 'operator';
   tokenId: string;
   label: string;
@@ -40,7 +40,7 @@ export function sessionRoute({ keys, tokens }: SecretsOf, storage: Storage): Rou
         for (const tenantId of await listTenants(storage)) note(tenantId);
       }
       const own = allTokens.find(({ id }) => id === tokenId);
-      const session: Session = {
+      const session: SessionAnswer = {
         role,
         tokenId,
         label: own?.label ?? '',

@@ -1,19 +1,19 @@
 import { join } from 'node:path';
-import { readLakeConfig } from '../../../query/config.ts';
-import { startLake } from '../../../query/service.ts';
+import { readQueryServerConfig } from '../../../query/config.ts';
+import { startQueryService } from '../../../query/service.ts';
 import { Resources } from '../../../runtime/resources.ts';
 import { openSecretStore } from '../../../stream/secretStore.ts';
 import { newSecret, secretHash, TOKENS_BUCKET, type TokenRecord } from '../../../schemas/keys.ts';
 import { LIMITS } from '../../../schemas/limits.ts';
 import { log, startReceiver, type Receiver } from '../../ingest/receiver.ts';
-import { startBench, type Bench } from '../../support/processor.ts';
+import { startTestPipeline, type TestPipeline } from '../../support/testPipeline.ts';
 import { TENANT } from '../../query/marts/martLake.ts';
 import { runScript, type Finished } from '../../cli/spor.ts';
 import { OVERFLOW, type ExtremeEvent } from './extremeEvents.ts';
 
 /** A receiver, a processor and a query server over one lake folder, and what was sent to them. */
 export interface ExtremeShop {
-  bench: Bench;
+  bench: TestPipeline;
   receiver: Receiver;
   /** Receipts of all batches that had an accepted event. */
   receipts: string[];
@@ -34,12 +34,12 @@ export interface ExtremeShop {
 }
 
 export async function startExtremeShop(): Promise<ExtremeShop> {
-  const bench = await startBench();
+  const bench = await startTestPipeline();
   await bench.processor();
   const receiver = await startReceiver(bench.nats.url);
   const key = await receiver.createKey({ tenantId: TENANT, segmentId: 'web' });
   const resources = new Resources();
-  const lake = readLakeConfig({
+  const lake = readQueryServerConfig({
     NATS_URL: bench.nats.url,
     LAKE_URL: `file:${bench.lakeDir}`,
     LAKE_PORT: '0',
@@ -48,7 +48,7 @@ export async function startExtremeShop(): Promise<ExtremeShop> {
     LAKE_QUERY_MAX_BYTES: String(1 << 30),
     WORK_DIR: join(bench.lakeDir, '..', 'work-lake'),
   });
-  const { port } = await startLake({ config: lake, log, resources });
+  const { port } = await startQueryService({ config: lake, log, resources });
   const url = `http://127.0.0.1:${port}`;
   const token = newSecret('rt');
   const tokens = await openSecretStore<TokenRecord>(receiver.connection, TOKENS_BUCKET, 1);

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { formatRanges, parseRanges } from '../../../lake/counts/account.ts';
-import { foldBefore, readAccounts } from '../../../lake/counts/commits.ts';
+import { formatRanges, parseRanges } from '../../../lake/counts/dayCounts.ts';
+import { foldBefore, readCommitCounts } from '../../../lake/counts/commits.ts';
 import { findFlush } from '../../../query/audit/findFlush.ts';
 import { chainOf } from '../../../lake/counts/fold.ts';
 import { entryPath } from '../../../lake/delta/log.ts';
@@ -62,7 +62,7 @@ test('the flush of every message is found, whatever lies between, is read again 
   await foldBefore(storage, ROOT, 30);
   await foldBefore(storage, ROOT, 30);
   await storage.delete(Array.from({ length: 30 }, (_, version) => entryPath(ROOT, version)));
-  const accounts = await readAccounts(storage, ROOT);
+  const accounts = await readCommitCounts(storage, ROOT);
   expect(accounts.reduce((sum, { days }) => sum + (days[DAY]?.accepted ?? 0), 0)).toBe(2 * flushes);
   expect(new Set(accounts.flatMap(({ duplicates }) => Object.keys(duplicates))).size).toBe(flushes);
   for (let at = 1; at <= sequence; at++) {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { AppendCommit, NewFile } from '../../../lake/delta/commits.ts';
-import { openTable, TxnConflict, type Table, type TableSpec } from '../../../lake/delta/table.ts';
+import { openTable, TxnConflictError, type Table, type TableSpec } from '../../../lake/delta/table.ts';
 import { openLocalStorage } from '../../../lake/storage/local.ts';
 import { openStorage } from '../../../lake/storage/open.ts';
 import type { Storage } from '../../../lake/storage/storage.ts';
@@ -139,7 +139,7 @@ for (const driver of drivers) {
       const won = tried.flatMap((result, owner) => (result.status === 'fulfilled' ? [owner] : []));
       expect(won).toHaveLength(1);
       const reasons = tried.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
-      expect(reasons.every((reason) => reason instanceof TxnConflict)).toBe(true);
+      expect(reasons.every((reason) => reason instanceof TxnConflictError)).toBe(true);
       const snapshot = await openTable(storage, SPEC).snapshot();
       expect([...snapshot.files.keys()]).toEqual([file('first').path, file(`owner${won[0]}`).path]);
       expect(snapshot.txns.get(APP)).toBe(20 + won[0]!);
@@ -200,8 +200,8 @@ describe('append', () => {
     const table = openTable(storage, SPEC);
     await table.append(commit('a', 5, undefined));
     expect(await table.append(commit('a', 5, undefined))).toEqual({ version: 0 });
-    await expect(table.append(commit('b', 9, undefined))).rejects.toBeInstanceOf(TxnConflict);
-    await expect(table.append(commit('b', 9, 4))).rejects.toBeInstanceOf(TxnConflict);
+    await expect(table.append(commit('b', 9, undefined))).rejects.toBeInstanceOf(TxnConflictError);
+    await expect(table.append(commit('b', 9, 4))).rejects.toBeInstanceOf(TxnConflictError);
     await expect(openTable(storage, SPEC).append(commit('b', 9, 6))).rejects.toMatchObject({ code: 'txn_conflict' });
     expect((await table.snapshot()).version).toBe(0);
     expect((await table.snapshot()).files.size).toBe(1);
@@ -245,8 +245,10 @@ describe('fence', () => {
     const newer = openTable(storage, SPEC);
     await older.append(commit('a', 5, undefined, { epoch: 1 }));
     expect(await newer.fence({ appId: APP, version: 2, info: {} })).toEqual({ version: 1 });
-    await expect(older.append(commit('b', 9, 5, { epoch: 1 }))).rejects.toBeInstanceOf(TxnConflict);
-    await expect(openTable(storage, SPEC).append(commit('b', 9, 5, { epoch: 1 }))).rejects.toBeInstanceOf(TxnConflict);
+    await expect(older.append(commit('b', 9, 5, { epoch: 1 }))).rejects.toBeInstanceOf(TxnConflictError);
+    await expect(openTable(storage, SPEC).append(commit('b', 9, 5, { epoch: 1 }))).rejects.toBeInstanceOf(
+      TxnConflictError,
+    );
     expect(await newer.append(commit('c', 9, 5, { epoch: 2 }))).toEqual({ version: 2 });
     const snapshot = await newer.snapshot();
     expect([...snapshot.files.keys()]).toEqual([file('a').path, file('c').path]);
@@ -258,7 +260,7 @@ describe('fence', () => {
     const older = openTable(storage, SPEC);
     await older.append(commit('a', 5, undefined));
     await openTable(storage, SPEC).fence({ appId: APP, version: 2, info: {} });
-    await expect(older.append(commit('b', 9, 5))).rejects.toBeInstanceOf(TxnConflict);
+    await expect(older.append(commit('b', 9, 5))).rejects.toBeInstanceOf(TxnConflictError);
   });
 
   test('fencing again writes nothing, a lower epoch is refused, and a table that did not exist is fenced too', async () => {
@@ -267,9 +269,9 @@ describe('fence', () => {
     expect(await table.fence({ appId: APP, version: 3, info: {} })).toEqual({ version: 0 });
     expect(await table.fence({ appId: APP, version: 3, info: {} })).toEqual({ version: 0 });
     await expect(openTable(storage, SPEC).fence({ appId: APP, version: 2, info: {} })).rejects.toBeInstanceOf(
-      TxnConflict,
+      TxnConflictError,
     );
-    await expect(table.append(commit('late', 9, undefined, { epoch: 2 }))).rejects.toBeInstanceOf(TxnConflict);
+    await expect(table.append(commit('late', 9, undefined, { epoch: 2 }))).rejects.toBeInstanceOf(TxnConflictError);
     expect((await table.snapshot()).files.size).toBe(0);
     expect((await independently(storage.localPath(SPEC.root)!)).version).toBe(0);
   });

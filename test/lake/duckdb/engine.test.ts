@@ -41,20 +41,20 @@ async function autogroupOf(niceness: number): Promise<string> {
 }
 
 test('memory that is kept is taken at the start, and used from then on without more', async () => {
-  const started = async (keepsMemory: boolean): Promise<number> => {
+  const started = async (preallocateMemory: boolean): Promise<number> => {
     const log = createLog('test', 'silent');
     const engine = new Engine({
-      dir: join(dir, `kept-${keepsMemory}`),
+      dir: join(dir, `kept-${preallocateMemory}`),
       memory: '512MiB',
       threads: 1,
-      keepsMemory,
+      preallocateMemory,
       log,
     });
     try {
       await engine.start();
       const before = engine.rssBytes;
       const session = engine.session();
-      for (let round = 0; round < 2 && keepsMemory; round++) {
+      for (let round = 0; round < 2 && preallocateMemory; round++) {
         // Of 30 MiB.
         await session.run('CREATE OR REPLACE TEMP TABLE line AS SELECT range, range AS again FROM range(2000000)');
         await session.run('DROP TABLE line');
@@ -71,7 +71,7 @@ test('memory that is kept is taken at the start, and used from then on without m
 
 test('what is kept is bounded, however much memory DuckDB may use, so that it starts in time', async () => {
   const log = createLog('test', 'silent');
-  const engine = new Engine({ dir: join(dir, 'bounded'), memory: '8GiB', threads: 1, keepsMemory: true, log });
+  const engine = new Engine({ dir: join(dir, 'bounded'), memory: '8GiB', threads: 1, preallocateMemory: true, log });
   try {
     await engine.start();
     expect(engine.rssBytes).toBeLessThan(600 * MEBIBYTE);

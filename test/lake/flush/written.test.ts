@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Duplicates, type StoredIds } from '../../../lake/dedupe/duplicates.ts';
-import { Engine, type Session } from '../../../lake/duckdb/engine.ts';
+import { Engine, type EngineSession } from '../../../lake/duckdb/engine.ts';
 import { literal } from '../../../lake/duckdb/sqlEngine.ts';
-import { Preparation } from '../../../lake/flush/prepare.ts';
-import { groupPartitions, writeWindow, type WrittenWindow } from '../../../lake/flush/write.ts';
+import { ParquetBuild } from '../../../lake/flush/parquetBuild.ts';
+import { groupPartitions, writeWindow, type WrittenWindow } from '../../../lake/flush/parquetWriter.ts';
 import type { ClosedWindow, LineRun } from '../../../lake/window/window.ts';
 import { createLog } from '../../../runtime/log.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
@@ -24,7 +24,7 @@ const NO_IDS: StoredIds = {
 };
 let dir: string;
 let engine: Engine;
-let session: Session;
+let session: EngineSession;
 let windows = 0;
 
 beforeAll(async () => {
@@ -155,7 +155,7 @@ test('an event that cannot become a row is found and set aside, wherever in the 
   sent[4]!.events[1]!.type = 'NobodyKnows';
   const window = await windowOf(sent);
   const scattered = await reordered(window, [5, 2, 7, 0, 3, 6, 1, 4]);
-  const preparation = new Preparation(scattered, {
+  const preparation = new ParquetBuild(scattered, {
     registry,
     session,
     duplicates: new Duplicates({ maxBytes: 1e8, windowMs: DAY_MS }),

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { duckdbCheckpoints } from '../../../lake/delta/checkpointParquet.ts';
 import type { NewFile } from '../../../lake/delta/commits.ts';
-import { openTable, TxnConflict, type Table, type TableSpec } from '../../../lake/delta/table.ts';
+import { openTable, TxnConflictError, type Table, type TableSpec } from '../../../lake/delta/table.ts';
 import { cleanLog } from '../../../lake/maintenance/logCleanup.ts';
 import { planVacuum, vacuum } from '../../../lake/maintenance/vacuum.ts';
 import { openLocalStorage } from '../../../lake/storage/local.ts';
@@ -97,7 +97,7 @@ async function isRefused(commit: Promise<void>): Promise<boolean> {
     await commit;
     return false;
   } catch (error) {
-    if (error instanceof TxnConflict) return true;
+    if (error instanceof TxnConflictError) return true;
     throw error;
   }
 }

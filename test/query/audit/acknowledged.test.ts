@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openAccounts, type Accounts } from '../../../query/audit/open.ts';
+import { createAudit, type Audit } from '../../../query/audit/audit.ts';
 import { reconcile } from '../../../query/audit/reconcile.ts';
 import { TenantStreams } from '../../../stream/tenantStream.ts';
 import type { Table } from '../../../lake/delta/table.ts';
@@ -9,7 +9,7 @@ import { formatReceipt, streamEpoch } from '../../../schemas/receipt.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
 import { shardOf, streamName } from '../../../schemas/subjects.ts';
 import { anEvent, messageOf, SHARDS, uuid7, type TestPost } from '../../support/messages.ts';
-import { startBench, type Bench, type TestProcessor } from '../../support/processor.ts';
+import { startTestPipeline, type TestPipeline, type TestProcessor } from '../../support/testPipeline.ts';
 
 const DAY_MS = 86_400_000;
 const SHARD = 0;
@@ -18,16 +18,16 @@ const [WITH_TABLE, WITHOUT_TABLE, NEIGHBOUR, BUSY] = Array.from({ length: 64 }, 
   (tenantId) => shardOf(tenantId, SHARDS) === SHARD,
 ) as [string, string, string, string];
 
-let bench: Bench;
-let accounts: Accounts;
+let bench: TestPipeline;
+let accounts: Audit;
 let created: string;
 let processor: TestProcessor;
 
 beforeAll(async () => {
-  bench = await startBench();
+  bench = await startTestPipeline();
   const { storage, connection } = bench;
   created = (await bench.manager.streams.info(streamName(SHARD))).created;
-  accounts = openAccounts({
+  accounts = createAudit({
     storage,
     localFiles: lakeFolderFiles(storage),
     registry: createRegistry(),
@@ -129,7 +129,7 @@ test('committed messages without a row of their own are not missing, and neither
 
   // Each look has a message committed right after the tables were read.
   let looks = 0;
-  const table: (...of: Parameters<Bench['table']>) => Table = (name, tenantId) => {
+  const table: (...of: Parameters<TestPipeline['table']>) => Table = (name, tenantId) => {
     const real = bench.table(name, tenantId);
     return {
       ...real,

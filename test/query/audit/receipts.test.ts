@@ -1,27 +1,27 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openAccounts, type Accounts } from '../../../query/audit/open.ts';
-import { foldBefore, readAccounts } from '../../../lake/counts/commits.ts';
+import { createAudit, type Audit } from '../../../query/audit/audit.ts';
+import { foldBefore, readCommitCounts } from '../../../lake/counts/commits.ts';
 import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
 import { formatReceipt, streamEpoch } from '../../../schemas/receipt.ts';
 import { shardOf, streamName } from '../../../schemas/subjects.ts';
 import { anEvent, messageOf, SHARDS, uuid7, type TestPost } from '../../support/messages.ts';
-import { startBench, type Bench, type TestProcessor } from '../../support/processor.ts';
+import { startTestPipeline, type TestPipeline, type TestProcessor } from '../../support/testPipeline.ts';
 
 const TENANT = 'shop';
 const SHARD = shardOf(TENANT, SHARDS);
 const ALL = { tenantId: TENANT, segmentIds: [] };
 
-let bench: Bench;
-let accounts: Accounts;
+let bench: TestPipeline;
+let accounts: Audit;
 let processor: TestProcessor;
 let epoch: number;
 
 beforeAll(async () => {
-  bench = await startBench();
+  bench = await startTestPipeline();
   epoch = streamEpoch((await bench.manager.streams.info(streamName(SHARD))).created);
   const { storage, connection } = bench;
-  accounts = openAccounts({
+  accounts = createAudit({
     storage,
     localFiles: lakeFolderFiles(storage),
     registry: createRegistry(),
@@ -113,10 +113,10 @@ test('each event of a batch: committed, refused, set aside, duplicate; and the s
 
   // What the log said of duplicates outlives its entries.
   const root = `events/tenant=${TENANT}`;
-  const before = await readAccounts(bench.storage, root);
+  const before = await readCommitCounts(bench.storage, root);
   const { version } = await bench.table('events', TENANT).snapshot();
   await foldBefore(bench.storage, root, version + 1);
-  const [folded, ...rest] = await readAccounts(bench.storage, root);
+  const [folded, ...rest] = await readCommitCounts(bench.storage, root);
   expect(rest).toEqual([]);
   expect(Object.values(folded!.days)).toEqual([{ accepted: 6, duplicate: 2, setAside: 1 }]);
   expect(before.length).toBeGreaterThan(0);

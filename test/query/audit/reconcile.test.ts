@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { foldBefore } from '../../../lake/counts/commits.ts';
-import { openAccounts, type Accounts } from '../../../query/audit/open.ts';
+import { createAudit, type Audit } from '../../../query/audit/audit.ts';
 import type { Reconciliation } from '../../../query/audit/reconcile.ts';
 import { openDuckdb } from '../../../lake/duckdb/duckdb.ts';
 import { compactLake } from '../../../lake/maintenance/commands.ts';
@@ -14,20 +14,20 @@ import { formatReceipt, streamEpoch } from '../../../schemas/receipt.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
 import { shardOf, streamName } from '../../../schemas/subjects.ts';
 import { anEvent, messageOf, SHARDS, uuid7, type TestPost } from '../../support/messages.ts';
-import { startBench, type Bench, type TestProcessor } from '../../support/processor.ts';
+import { startTestPipeline, type TestPipeline, type TestProcessor } from '../../support/testPipeline.ts';
 import { runScript } from '../../cli/spor.ts';
 
 const DAY_MS = 86_400_000;
 const dayOf = (time: Date): string => time.toISOString().slice(0, 10);
 
-let bench: Bench;
-let accounts: Accounts;
+let bench: TestPipeline;
+let accounts: Audit;
 let processor: TestProcessor;
 
 beforeAll(async () => {
-  bench = await startBench();
+  bench = await startTestPipeline();
   const { storage, connection } = bench;
-  accounts = openAccounts({
+  accounts = createAudit({
     storage,
     localFiles: lakeFolderFiles(storage),
     registry: createRegistry(),

@@ -7,13 +7,13 @@ import { reportRoutes } from '../../../query/http/routes/reports.ts';
 import { startQueryServer, type QueryServer } from '../../../query/http/server.ts';
 import { openTable } from '../../../lake/delta/table.ts';
 import type { Report } from '../../../query/insight/reports.ts';
-import { LakeMetrics } from '../../../query/http/metrics.ts';
+import { QueryMetrics } from '../../../query/http/metrics.ts';
 import { openLakeQueries } from '../../../query/engine/open.ts';
 import type { Queries, QueryAnswer } from '../../../query/engine/query.ts';
 import type { Storage } from '../../../lake/storage/storage.ts';
 import { createSlots } from '../../../query/engine/slots.ts';
-import { createUnsent } from '../../../query/engine/unsent.ts';
-import { SETTINGS } from '../../../query/config.ts';
+import { createPendingAnswers } from '../../../query/engine/pendingAnswers.ts';
+import { QUERY_SERVER_SETTINGS } from '../../../query/config.ts';
 import { tableSpec } from '../../../lake/layout/tables.ts';
 import { readConfig } from '../../../runtime/config.ts';
 import { createLog } from '../../../runtime/log.ts';
@@ -33,7 +33,10 @@ const shopToken = createToken([]);
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'spor-test-reports-'));
-  const config = readConfig(SETTINGS, { LAKE_URL: `file:${join(dir, 'lake')}`, WORK_DIR: join(dir, 'work') });
+  const config = readConfig(QUERY_SERVER_SETTINGS, {
+    LAKE_URL: `file:${join(dir, 'lake')}`,
+    WORK_DIR: join(dir, 'work'),
+  });
   const lake = await openLakeQueries(config, REGISTRY);
   ({ queries, storage } = lake);
   const search = { type: 'Search', results_count: 3, session_id: 's', anonymous_id: 'a' };
@@ -51,10 +54,10 @@ beforeAll(async () => {
     host: '127.0.0.1',
     port: 0,
     routes: [
-      ...reportRoutes({ queries, slots, unsent: createUnsent({ perTenant: 2, total: 2 }) }, REGISTRY),
+      ...reportRoutes({ queries, slots, unsent: createPendingAnswers({ perTenant: 2, total: 2 }) }, REGISTRY),
       changesRoute({ storage, registry: REGISTRY }),
     ],
-    metrics: new LakeMetrics(createMetrics('lake'), slots),
+    metrics: new QueryMetrics(createMetrics('lake'), slots),
     log: createLog('test', 'silent'),
     isKnownTenant: () => Promise.resolve(true),
     tokens: () => ({

@@ -8,12 +8,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Reply } from '../../../query/http/route.ts';
 import { answerReply } from '../../../query/http/routes/answerReply.ts';
 import { startQueryServer, type QueryServer } from '../../../query/http/server.ts';
-import { LakeMetrics } from '../../../query/http/metrics.ts';
+import { QueryMetrics } from '../../../query/http/metrics.ts';
 import { FORMATS, type AnswerFormat } from '../../../query/formats/formats.ts';
 import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
 import { createQueries, type Queries } from '../../../query/engine/query.ts';
 import { createSlots } from '../../../query/engine/slots.ts';
-import { createUnsent } from '../../../query/engine/unsent.ts';
+import { createPendingAnswers } from '../../../query/engine/pendingAnswers.ts';
 import { WorkerPool } from '../../../query/sandbox/worker/pool.ts';
 import { openLocalStorage } from '../../../lake/storage/local.ts';
 import { createLog } from '../../../runtime/log.ts';
@@ -53,12 +53,12 @@ beforeAll(async () => {
       },
     },
     slots,
-    unsent: createUnsent({ perTenant: 8, total: 8 }),
+    unsent: createPendingAnswers({ perTenant: 8, total: 8 }),
   };
   server = await startQueryServer({
     host: '127.0.0.1',
     port: 0,
-    metrics: new LakeMetrics(new Registry(), slots),
+    metrics: new QueryMetrics(new Registry(), slots),
     log,
     tokens: () => undefined,
     isKnownTenant: () => Promise.resolve(true),

@@ -1,11 +1,11 @@
 import type { DuckDBInstance } from '@duckdb/node-api';
 import { expect, test } from 'vitest';
-import { InstanceAhead } from '../../../query/sandbox/instances.ts';
+import { PrewarmedInstance } from '../../../query/sandbox/instances.ts';
 
 const LIMITS = { memoryMb: 64, threads: 1 };
 
 test('each query has an empty database of its own, also where it was made ahead', async () => {
-  const instances = new InstanceAhead();
+  const instances = new PrewarmedInstance();
   const opened: DuckDBInstance[] = [];
   for (let query = 0; query < 3; query++) {
     const instance = await instances.open(LIMITS);
@@ -21,7 +21,7 @@ test('each query has an empty database of its own, also where it was made ahead'
 });
 
 test('one made ahead with other limits is not handed out', async () => {
-  const instances = new InstanceAhead();
+  const instances = new PrewarmedInstance();
   (await instances.open(LIMITS)).closeSync();
   instances.next(LIMITS);
   const instance = await instances.open({ memoryMb: 32, threads: 2 });
@@ -33,7 +33,7 @@ test('one made ahead with other limits is not handed out', async () => {
 });
 
 test('what cannot be made ahead is the fault of no query that does not need it', async () => {
-  const instances = new InstanceAhead();
+  const instances = new PrewarmedInstance();
   await expect(instances.open({ memoryMb: 64, threads: -1 })).rejects.toThrow();
   instances.next({ memoryMb: 64, threads: -1 });
   const instance = await instances.open(LIMITS);

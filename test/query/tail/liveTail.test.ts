@@ -10,7 +10,7 @@ import { LiveTail } from '../../../query/tail/liveTail.ts';
 import { ShardStreams } from '../../../stream/shardStream.ts';
 import { createLog } from '../../../runtime/log.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
-import { startBench, type Bench } from '../../support/processor.ts';
+import { startTestPipeline, type TestPipeline } from '../../support/testPipeline.ts';
 import { anEvent, messageOf, uuid7, type TestEvent } from '../../support/messages.ts';
 import { until } from '../../support/until.ts';
 
@@ -27,7 +27,7 @@ const refused = {
 };
 
 let dir: string;
-let bench: Bench;
+let bench: TestPipeline;
 let tail: LiveTail;
 let queries: Queries;
 
@@ -52,7 +52,7 @@ async function openQueries(maxBytes = 64 << 20): Promise<{ tail: LiveTail; queri
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'spor-test-tail-'));
-  bench = await startBench();
+  bench = await startTestPipeline();
   ({ tail, queries } = await openQueries());
 });
 afterAll(async () => {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Summary } from '../../../scripts/chaos/report.ts';
+import type { ChaosSummary } from '../../../scripts/chaos/report.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../../scripts/chaos/main.ts', import.meta.url));
 
@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(join(dir, '..'), { recursive: true, force: true, maxRetries: 5 }));
 
-async function chaos(...args: string[]): Promise<{ code: number; summary: Summary; said: string }> {
+async function chaos(...args: string[]): Promise<{ code: number; summary: ChaosSummary; said: string }> {
   const child = spawn(process.execPath, [PROGRAM, '--json', '--dir', dir, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -28,7 +28,7 @@ async function chaos(...args: string[]): Promise<{ code: number; summary: Summar
   const [code] = (await once(child, 'close')) as [number];
   const last = out.trimEnd().split('\n').at(-1);
   expect(last, said).toMatch(/^\{/);
-  return { code, summary: JSON.parse(last!) as Summary, said };
+  return { code, summary: JSON.parse(last!) as ChaosSummary, said };
 }
 
 test('three cycles: every acknowledged event is in the lake exactly once', async () => {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { COMPACTION_STEPS } from '../../../lake/maintenance/failpoint.ts';
 import { FAIL_POINTS } from '../../../processor/failpoint.ts';
 import { LINK_MODES } from '../../../scripts/chaos/proxy.ts';
-import { faultName, LINKS, planCycles, SIGNS } from '../../../scripts/chaos/plan.ts';
+import { faultName, LINKS, planCycles, STEP_EVENTS } from '../../../scripts/chaos/plan.ts';
 
 const everything = (): undefined => undefined;
 
@@ -21,7 +21,7 @@ test('a run of some dozen cycles meets every named step of flush, compaction, le
     expect(names).toContain(`oversleep at ${step}`);
   }
   for (const step of COMPACTION_STEPS) expect(names).toContain(`compaction dies at ${step}`);
-  for (const sign of SIGNS) {
+  for (const sign of STEP_EVENTS) {
     expect(names).toContain(`kill processor at ${sign}`);
     expect(names).toContain(`kill nats at ${sign}`);
     expect(names).toContain(`pause processor at ${sign}`);

@@ -30,7 +30,7 @@ export interface TestProcessor {
 }
 
 /** A nats-server with the shard streams, an empty lake folder, and processors on demand. */
-export interface Bench {
+export interface TestPipeline {
   nats: TestNats;
   connection: NatsConnection;
   manager: JetStreamManager;
@@ -50,7 +50,7 @@ export interface Bench {
   stop: () => Promise<void>;
 }
 
-export async function startBench(options: { maxBytes?: number } = {}): Promise<Bench> {
+export async function startTestPipeline(options: { maxBytes?: number } = {}): Promise<TestPipeline> {
   const nats = await startNats();
   const dir = await mkdtemp(join(tmpdir(), 'spor-test-processor-'));
   const lakeDir = join(dir, 'lake');
@@ -82,7 +82,7 @@ export async function startBench(options: { maxBytes?: number } = {}): Promise<B
     return rows;
   };
 
-  const bench: Bench = {
+  const bench: TestPipeline = {
     nats,
     connection,
     manager,

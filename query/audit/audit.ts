@@ -14,7 +14,7 @@ import { findReceipt, type ReceiptAnswer } from './receipt.ts';
 import { askStream, TenantStreams } from '../../stream/tenantStream.ts';
 
 /** What the lake can tell of how it came about. */
-export interface Accounts {
+export interface Audit {
   /** @throws LakeError receipt_malformed, receipt_unknown, storage_unavailable; StreamUnavailableError */
   receipt(id: string, reader: { tenantId: string; segmentIds: readonly string[] }): Promise<ReceiptAnswer>;
   /** @throws LakeError storage_unavailable; StreamUnavailableError */
@@ -27,7 +27,7 @@ export interface Accounts {
   close(): Promise<void>;
 }
 
-export interface AccountsOptions {
+export interface AuditOptions {
   storage: Storage;
   localFiles: LocalFiles;
   registry: Registry;
@@ -43,7 +43,7 @@ const MEMORY_MB = 256;
 const TABLES_KEPT = 1_000;
 
 /** Opens nothing yet: stream, tables and DuckDB come with the first question. */
-export function openAccounts(options: AccountsOptions): Accounts {
+export function createAudit(options: AuditOptions): Audit {
   const { storage, localFiles, registry, replicas, memoryMb = MEMORY_MB } = options;
   const engine = openDuckdb({ memory: `${memoryMb}MiB`, threads: 1, spillDir: '' });
   const tables = new Map<string, Table>();

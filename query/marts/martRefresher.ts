@@ -13,7 +13,7 @@ import type { Storage } from '../../lake/storage/storage.ts';
 import { listMarts, martSpec } from './mart.ts';
 import { refreshMarts, type MartReport } from './refresh.ts';
 
-export interface MartsKeeperOptions {
+export interface MartRefresherOptions {
   storage: Storage;
   registry: Registry;
   localFiles: LocalFiles;
@@ -26,7 +26,7 @@ export interface MartsKeeperOptions {
   turn?: (tenantId: string, signal: AbortSignal) => Promise<() => void>;
 }
 
-export interface MartsKeeper {
+export interface MartRefresher {
   /** Refreshes the marts of one tenant and deletes what they no longer need. @throws LakeError */
   refresh(tenantId: string, signal?: AbortSignal): Promise<MartReport[]>;
   /**
@@ -51,7 +51,7 @@ const LOG_RETENTION_MS = 7 * 24 * HOUR_MS;
 const TIDY_EVERY_MS = 6 * HOUR_MS;
 
 /** Keeps marts up beside other work. Any number of processes may do so for the same tenant: commits decide. */
-export function createMartsKeeper(options: MartsKeeperOptions): MartsKeeper {
+export function createMartRefresher(options: MartRefresherOptions): MartRefresher {
   const { storage, registry, workDir, log } = options;
   /** When each tenant's marts were last tidied; the first time a while after the start, which has other things to do. */
   const tidied = new Map<string, number>();

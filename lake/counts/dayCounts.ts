@@ -4,7 +4,7 @@
  */
 type CountsByDay<Count extends string> = Record<string, Record<Count, number> & { erased?: number }>;
 
-/** A commit of a flush to the events table. accepted = stored + duplicate + setAside + erased, of each day. */
+/** A commit of a flush to the events table. accepted = stored + duplicate + setAside + erased, of each day; setAside is what the log calls the unstorable events. */
 export type AcceptedByDay = CountsByDay<'accepted' | 'duplicate' | 'setAside'>;
 
 /** A commit of a flush to the quarantine table: rows, of which some are accepted events that were set aside, and some left out, erased. */
@@ -14,17 +14,17 @@ export type QuarantinedByDay = CountsByDay<'quarantined' | 'setAside'>;
 export interface DayShare {
   accepted: number;
   /** Accepted events that cannot become rows and go to the quarantine. */
-  setAside: number;
+  unstorable: number;
   /** Rows for the quarantine, those set aside included, and how many of them are set aside. */
   quarantined: number;
-  setAsideRows: number;
+  unstorableRows: number;
 }
 
 /** The counts of a day, made where there are none yet. */
 export function dayShare(days: Map<string, DayShare>, day: string): DayShare {
   const known = days.get(day);
   if (known) return known;
-  const share = { accepted: 0, setAside: 0, quarantined: 0, setAsideRows: 0 };
+  const share = { accepted: 0, unstorable: 0, quarantined: 0, unstorableRows: 0 };
   days.set(day, share);
   return share;
 }

@@ -1,5 +1,5 @@
 import { Kvm } from '@nats-io/kv';
-import { lostRace } from './lostRace.ts';
+import { isCasConflict } from './casConflict.ts';
 import type { NatsConnection } from './nats.ts';
 
 export interface RecordPlace {
@@ -13,7 +13,7 @@ export interface RecordPlace {
  * meanwhile: then it is read and decided anew. Nothing is written where it stays the same.
  * @param decide what to record, from what is recorded; undefined: leave it. What it throws leaves the record as it is.
  */
-export async function agreeOnRecord<T>(
+export async function compareAndSetRecord<T>(
   connection: NatsConnection,
   { bucket, key, replicas }: RecordPlace,
   decide: (recorded: T | undefined) => T,
@@ -32,7 +32,7 @@ export async function agreeOnRecord<T>(
       else await kv.create(key, text);
       return;
     } catch (error) {
-      if (!lostRace(error)) throw error;
+      if (!isCasConflict(error)) throw error;
     }
   }
 }

@@ -1,8 +1,8 @@
 import type { Logger } from '../../runtime/log.ts';
 import { delay } from '../../runtime/retry.ts';
-import { TxnConflict } from '../../lake/delta/table.ts';
-import { LostShard } from '../commit/intents.ts';
-import type { Lease, Leases } from './leases.ts';
+import { TxnConflictError } from '../../lake/delta/table.ts';
+import { LostShardError } from '../commit/intents.ts';
+import type { ShardLease, Leases } from './leases.ts';
 import { planSharing } from './sharing.ts';
 
 /** The work on one shard, as the keeper sees it (worker.ts). */
@@ -13,18 +13,18 @@ export interface Work {
   readonly stalled: string | undefined;
 }
 
-export interface KeeperOptions {
+export interface ShardManagerOptions {
   leases: Leases;
   shards: number;
   leaseMs: number;
   log: Logger;
-  begin: (lease: Lease) => Work;
+  begin: (lease: ShardLease) => Work;
   /** Told of each shard given up because the lease ran out or another owner came first. */
   onLost: (shard: number) => void;
 }
 
 interface Held {
-  lease: Lease;
+  lease: ShardLease;
   work: Work;
   heldAt: number;
   renewedAt: number;
@@ -41,8 +41,8 @@ const SETTLED_MS = 5_000;
  * Keeps this processor's share of the shards at work: takes free ones, renews leases, gives up what others should have, and
  * begins anew, with a new lease, where the work on a shard failed.
  */
-export class Keeper {
-  readonly #options: KeeperOptions;
+export class ShardManager {
+  readonly #options: ShardManagerOptions;
   readonly #held = new Map<number, Held>();
   readonly #coolUntil = new Map<number, number>();
   readonly #stopped = new AbortController();
@@ -54,7 +54,7 @@ export class Keeper {
   #draining = false;
   #wake: () => void = () => undefined;
 
-  constructor(options: KeeperOptions) {
+  constructor(options: ShardManagerOptions) {
     this.#options = options;
   }
 
@@ -152,17 +152,17 @@ export class Keeper {
     const { leases, leaseMs, log } = this.#options;
     const now = performance.now();
     if (now > held.lease.validUntil)
-      return held.work.halt(new LostShard(`the lease of shard ${held.lease.shard} ran out`));
+      return held.work.halt(new LostShardError(`the lease of shard ${held.lease.shard} ran out`));
     if (now - held.renewedAt < leaseMs / 3) return;
     try {
       if (await leases.renew(held.lease)) held.renewedAt = now;
-      else held.work.halt(new LostShard(`shard ${held.lease.shard} was taken by another processor`));
+      else held.work.halt(new LostShardError(`shard ${held.lease.shard} was taken by another processor`));
     } catch (error) {
       log.warn({ err: error, shard: held.lease.shard }, 'a lease could not be renewed and will be tried again');
     }
   }
 
-  #hold(lease: Lease): void {
+  #hold(lease: ShardLease): void {
     const { shard } = lease;
     const work = this.#options.begin(lease);
     const now = performance.now();
@@ -181,7 +181,7 @@ export class Keeper {
     } catch (error) {
       this.#coolUntil.set(shard, performance.now() + COOL_DOWN_MS);
       onLost(shard);
-      if (!(error instanceof LostShard || error instanceof TxnConflict))
+      if (!(error instanceof LostShardError || error instanceof TxnConflictError))
         this.#failed.set(shard, (error as Error).message);
       log.warn({ err: error, shard }, 'the work on a shard ended, its next owner starts it again');
     }

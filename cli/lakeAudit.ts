@@ -2,12 +2,12 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LAKE_SETTINGS } from '../lake/config.ts';
 import { QUERY_SETTINGS } from '../query/config.ts';
-import type { Accounts } from '../query/audit/open.ts';
+import type { Audit } from '../query/audit/audit.ts';
 import { StreamUnavailableError } from '../stream/errors.ts';
 import { LakeError } from '../lake/errors.ts';
 import { readConfig } from '../runtime/config.ts';
 import { createRegistry } from '../schemas/registry.ts';
-import { Unavailable, type Context } from './command.ts';
+import { UnavailableError, type Context } from './command.ts';
 import { readEnvironment } from './settings.ts';
 import { withStream } from './stream.ts';
 
@@ -17,11 +17,11 @@ const MEMORY_MB = 1_024;
  * Runs a task on the accounts of the lake and stream that the environment names.
  * @throws Unavailable when either does not answer.
  */
-export async function withAccounts<T>(context: Context, task: (accounts: Accounts) => Promise<T>): Promise<T> {
+export async function withAudit<T>(context: Context, task: (accounts: Audit) => Promise<T>): Promise<T> {
   const { values } = readEnvironment(context);
   const cache = join(context.env.SPOR_CACHE_DIR ?? join(homedir(), '.cache', 'spor'), 'lake');
   const config = readConfig({ ...LAKE_SETTINGS, ...QUERY_SETTINGS }, { WORK_DIR: cache, ...values });
-  const { openAccounts } = await import('../query/audit/open.ts'); // the database is slow to load: not for --help
+  const { createAudit } = await import('../query/audit/audit.ts'); // the database is slow to load: not for --help
   const { openLocalFiles } = await import('../query/engine/open.ts');
   const { openStorage } = await import('../lake/storage/open.ts');
   try {
@@ -30,7 +30,7 @@ export async function withAccounts<T>(context: Context, task: (accounts: Account
       const localFiles = await openLocalFiles(storage, config);
       const registry = createRegistry();
       const options = { storage, localFiles, registry, replicas, memoryMb: MEMORY_MB };
-      const accounts = openAccounts({ ...options, connection: () => connection });
+      const accounts = createAudit({ ...options, connection: () => connection });
       try {
         return await task(accounts);
       } finally {
@@ -41,6 +41,6 @@ export async function withAccounts<T>(context: Context, task: (accounts: Account
   } catch (error) {
     const away =
       error instanceof StreamUnavailableError || (error instanceof LakeError && error.code === 'storage_unavailable');
-    throw away ? new Unavailable(error.message) : error;
+    throw away ? new UnavailableError(error.message) : error;
   }
 }

@@ -3,10 +3,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runScript } from '../cli/spor.ts';
 import { until } from '../support/until.ts';
 import { anEvent, messageOf } from '../support/messages.ts';
-import { startBench, type Bench, type TestProcessor } from '../support/processor.ts';
+import { startTestPipeline, type TestPipeline, type TestProcessor } from '../support/testPipeline.ts';
 
-let bench: Bench;
-beforeAll(async () => (bench = await startBench()));
+let bench: TestPipeline;
+beforeAll(async () => (bench = await startTestPipeline()));
 afterAll(() => bench.stop());
 
 const YESTERDAY = new Date(Date.now() - 26 * 3_600_000);

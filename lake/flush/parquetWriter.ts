@@ -5,16 +5,16 @@ import { fileStats, type CopyStats, type FileStats } from '../delta/stats.ts';
 import type { TableName } from '../layout/tables.ts';
 import type { Source } from '../../stream/message.ts';
 import type { ClosedWindow } from '../window/window.ts';
-import type { Row, Session } from '../duckdb/engine.ts';
+import type { EngineRow, EngineSession } from '../duckdb/engine.ts';
 import { dropErased, type ErasedPlace } from './erased.ts';
 import {
   dropDuplicates,
   inspectPart,
   judgePart,
-  partitionsOf,
+  windowPartitions,
   placesOf,
   splitRuns,
-  type Outcome,
+  type FlushOutcome,
   type Part,
   type WriteOptions,
 } from './lines.ts';
@@ -35,7 +35,7 @@ export interface WrittenFile {
 export interface WrittenWindow {
   files: WrittenFile[];
   /** By tenant. */
-  outcomes: Map<string, Outcome>;
+  outcomes: Map<string, FlushOutcome>;
   /** What was left out, since it is of erased people. */
   erased: ErasedPlace[];
 }
@@ -45,11 +45,11 @@ const DAY_MS = 86_400_000;
 /**
  * Turns a window into sorted Parquet files on local disk, leaving out duplicates, and verifies them: rows against lines,
  * each file's footer, and each file's tenant, segment and date against its rows' bounds.
- * @throws UnstorableLines, EngineError; Error when the counts do not add up, which must never be committed.
+ * @throws UnstorableLinesError, EngineError; Error when the counts do not add up, which must never be committed.
  */
 export async function writeWindow(window: ClosedWindow, options: WriteOptions): Promise<WrittenWindow> {
-  const { session, registry, duplicates, extra, parts, passing = false } = options;
-  const outcomes = new Map<string, Outcome>();
+  const { session, registry, duplicates, extra, parts, ephemeral = false } = options;
+  const outcomes = new Map<string, FlushOutcome>();
   for (const [tenantId, share] of window.tenants) {
     const days = new Map(
       [...share.days].map(([day, counts]) => [day, { ...counts, duplicate: 0, erased: 0, erasedRows: 0 }]),
@@ -64,7 +64,7 @@ export async function writeWindow(window: ClosedWindow, options: WriteOptions): 
   const folder = join(window.dir, 'parquet');
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  const writer = new RowWriter({ session, window, folder, passing });
+  const writer = new ParquetWriter({ session, window, folder, ephemeral });
   duplicates.begin();
   await session.run(sql.createBatchTable(window.batchesFile));
   for (const part of splitRuns(window, parts)) {
@@ -77,7 +77,7 @@ export async function writeWindow(window: ClosedWindow, options: WriteOptions): 
     if (window.rejected > 0) {
       await session.run(sql.createLineTable(window.rejectedFile, quarantine, part.batches));
       erased.push(...(await dropErased(window, quarantine, line)));
-      files.push(...(await writer.write(quarantine, await partitionsOf(session, quarantine))));
+      files.push(...(await writer.write(quarantine, await windowPartitions(session, quarantine))));
     }
   }
   await session.run('DROP TABLE IF EXISTS line');
@@ -92,7 +92,7 @@ export async function writeWindow(window: ClosedWindow, options: WriteOptions): 
 async function writeEvents(
   window: ClosedWindow,
   part: Part,
-  options: WriteOptions & { table: sql.TableSql; outcomes: Map<string, Outcome>; writer: RowWriter },
+  options: WriteOptions & { table: sql.TableSql; outcomes: Map<string, FlushOutcome>; writer: ParquetWriter },
 ): Promise<Omit<WrittenWindow, 'outcomes'>> {
   const { session, duplicates, erasures, table, outcomes, writer } = options;
   await session.run(sql.createLineTable(window.eventsFile, table, part.batches));
@@ -100,7 +100,7 @@ async function writeEvents(
   const ids = join(window.dir, 'ids.csv');
   await session.run(sql.copyIds(ids));
   const isErased = [...outcomes.keys()].some((tenantId) => (erasures.get(tenantId)?.ids.length ?? 0) > 0);
-  const all = duplicates.seldom && !isErased;
+  const all = duplicates.lastWindowHadNoDuplicates && !isErased;
   const places = placesOf(part);
   const [early, found] = await both(
     all ? writer.write(table, partitions, places) : undefined,
@@ -111,7 +111,7 @@ async function writeEvents(
   for (const { localFile } of early ?? []) await rm(localFile);
   if (found.length > 0) await dropDuplicates(window, found, options);
   const erased = await dropErased(window, table, options);
-  return { files: await writer.write(table, await partitionsOf(session, table), places), erased };
+  return { files: await writer.write(table, await windowPartitions(session, table), places), erased };
 }
 
 /** Waits for both, also when one fails: it must not go on behind the back of the next attempt. */
@@ -128,8 +128,8 @@ const ROWS_A_COPY = 8_000;
 const PARTITIONS_A_COPY = 16;
 
 /** Pure: partitions in groups of whole sources, none larger than it must be. */
-export function groupPartitions(partitions: readonly sql.Partition[]): sql.Partition[][] {
-  const groups: sql.Partition[][] = [];
+export function groupPartitions(partitions: readonly sql.WindowPartition[]): sql.WindowPartition[][] {
+  const groups: sql.WindowPartition[][] = [];
   let rows = Infinity;
   for (const own of Map.groupBy(partitions, ({ s }) => s).values()) {
     const more = sum(own, 'rows');
@@ -146,11 +146,11 @@ export function groupPartitions(partitions: readonly sql.Partition[]): sql.Parti
 }
 
 /** Writes what is in the session's `line` table to files of its own. */
-class RowWriter {
-  readonly #options: { session: Session; window: ClosedWindow; folder: string; passing: boolean };
+class ParquetWriter {
+  readonly #options: { session: EngineSession; window: ClosedWindow; folder: string; ephemeral: boolean };
   #copies = 0;
 
-  constructor(options: { session: Session; window: ClosedWindow; folder: string; passing: boolean }) {
+  constructor(options: { session: EngineSession; window: ClosedWindow; folder: string; ephemeral: boolean }) {
     this.#options = options;
   }
 
@@ -160,7 +160,7 @@ class RowWriter {
    */
   async write(
     table: sql.TableSql,
-    partitions: readonly sql.Partition[],
+    partitions: readonly sql.WindowPartition[],
     places?: ReadonlyMap<number, readonly sql.LineRange[]>,
   ): Promise<WrittenFile[]> {
     const groups = groupPartitions(partitions);
@@ -178,14 +178,14 @@ class RowWriter {
 
   #copy(
     table: sql.TableSql,
-    partitions: readonly sql.Partition[],
+    partitions: readonly sql.WindowPartition[],
     places?: ReadonlyMap<number, readonly sql.LineRange[]>,
   ): string {
-    const { folder, passing } = this.#options;
+    const { folder, ephemeral } = this.#options;
     const path = join(folder, `${this.#copies++}${partitions.length > 1 ? '' : '.parquet'}`);
     const sources = new Set(partitions.map(({ s }) => s));
     const at = places && sql.joinRanges([...sources].flatMap((source) => places.get(source)!));
-    return sql.copyRows(table, { path, partitions, passing, ...(at ? { places: at } : {}) });
+    return sql.copyRows(table, { path, partitions, ephemeral, ...(at ? { places: at } : {}) });
   }
 
   #file(table: sql.TableSql, copy: CopyStats, { s, day }: { s: number; day: number }): WrittenFile {
@@ -232,7 +232,7 @@ function timesOf({ minValues, maxValues }: FileStats, column: string): { firstMs
 async function verify(
   window: ClosedWindow,
   { files, outcomes }: Omit<WrittenWindow, 'erased'>,
-  session: Session,
+  session: EngineSession,
 ): Promise<void> {
   if (files.length > 0) {
     const counted = await session.run(sql.countRows(files.map(({ localFile }) => localFile)));
@@ -247,7 +247,7 @@ async function verify(
     );
     expectSame(
       `events of ${tenantId}`,
-      outcome.stored + outcome.duplicate + outcome.setAside + outcome.erased,
+      outcome.stored + outcome.duplicate + outcome.unstorable + outcome.erased,
       outcome.accepted,
     );
     expectSame(
@@ -276,7 +276,7 @@ function sum<K extends string>(rows: readonly Partial<Record<K, unknown>>[], key
 }
 
 /** A row of RETURN_STATS: DuckDB's maps come as lists of key and value. */
-function copyStats(row: Row): CopyStats {
+function copyStats(row: EngineRow): CopyStats {
   return {
     filename: String(row.filename),
     count: Number(row.count),

@@ -3,7 +3,7 @@ import type { Logger } from '../../runtime/log.ts';
 const EVERY_MS = 10_000;
 
 /** A log that writes the same sentence at most once in ten seconds: trouble that meets every message is one trouble. */
-export class SeldomLog {
+export class RateLimitedLogger {
   readonly #log: Logger;
   readonly #clock: () => number;
   readonly #writtenAtMs = new Map<string, number>();

@@ -1,7 +1,7 @@
 import { LakeError } from '../../lake/errors.ts';
 
 /** Answers on disk that their callers have not taken yet: bounded, so that slow readers cannot fill it. */
-export interface Unsent {
+export interface PendingAnswers {
   /**
    * @returns a function to call when the answer is sent or given up.
    * @throws LakeError too_many_queries
@@ -9,7 +9,7 @@ export interface Unsent {
   add(tenantId: string): () => void;
 }
 
-export function createUnsent({ perTenant, total }: { perTenant: number; total: number }): Unsent {
+export function createPendingAnswers({ perTenant, total }: { perTenant: number; total: number }): PendingAnswers {
   const byTenant = new Map<string, number>();
   let all = 0;
   return {

@@ -1,11 +1,11 @@
 import { EngineError } from '../duckdb/engine.ts';
-import { findUnreadable, setAside } from './unstorable.ts';
-import { UnstorableLines, type WriteOptions } from './lines.ts';
-import { writeWindow, type WrittenWindow } from './write.ts';
+import { findUnreadable, quarantineUnstorable } from './unstorable.ts';
+import { UnstorableLinesError, type WriteOptions } from './lines.ts';
+import { writeWindow, type WrittenWindow } from './parquetWriter.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { ClosedWindow } from '../window/window.ts';
 
-export interface PrepareOptions extends Omit<WriteOptions, 'parts'> {
+export interface ParquetBuildOptions extends Omit<WriteOptions, 'parts'> {
   log: Logger;
   /** Told each time a window had to be cut because it did not fit into DuckDB's memory. */
   onMemory: () => void;
@@ -16,13 +16,13 @@ const MOST_PARTS = 64;
 const DEATHS_ENDURED = 1;
 
 /** The making of one window's Parquet files. It may be tried again after a failure, and goes on with what it has learnt. */
-export class Preparation {
-  readonly #options: PrepareOptions;
+export class ParquetBuild {
+  readonly #options: ParquetBuildOptions;
   #window: ClosedWindow;
   #parts = 1;
   #deaths = 0;
 
-  constructor(window: ClosedWindow, options: PrepareOptions) {
+  constructor(window: ClosedWindow, options: ParquetBuildOptions) {
     this.#window = window;
     this.#options = options;
   }
@@ -53,17 +53,17 @@ export class Preparation {
       );
       return onMemory();
     }
-    const unstorable = error instanceof UnstorableLines ? error : await this.#unreadable(error);
+    const unstorable = error instanceof UnstorableLinesError ? error : await this.#unreadable(error);
     if (!unstorable) throw error;
     const [first] = unstorable.lines;
     log.error(
       { events: unstorable.lines.length, code: first?.code, reason: first?.message },
       'accepted events could not be stored and went to the quarantine',
     );
-    this.#window = await setAside(this.#window, unstorable.lines);
+    this.#window = await quarantineUnstorable(this.#window, unstorable.lines);
   }
 
-  async #unreadable(error: unknown): Promise<UnstorableLines | undefined> {
+  async #unreadable(error: unknown): Promise<UnstorableLinesError | undefined> {
     if (!(error instanceof EngineError)) return undefined;
     if (error.fault === 'died' && ++this.#deaths > DEATHS_ENDURED) return findUnreadable(this.#window, this.#options);
     return error.fault === 'data' ? findUnreadable(this.#window, this.#options) : undefined;

@@ -1,11 +1,11 @@
 import type { SqlRow } from '../../lake/duckdb/sqlEngine.ts';
-import type { Account, DayCounts } from '../../lake/counts/commits.ts';
+import type { CommitCounts, DayCounts } from '../../lake/counts/commits.ts';
 import { addCounts } from '../../lake/counts/fold.ts';
 import type { CheckedTable, Days } from './expected.ts';
 import type { StreamState } from '../../stream/tenantStream.ts';
 
 /** One day of receipt. accepted = stored + duplicate + quarantined + erased + expired + pending + difference. */
-export interface DayAccount {
+export interface DayAudit {
   /** UTC. */
   date: string;
   /** Events that were accepted: of these counted from the stream itself, the others from what commits said. */
@@ -39,7 +39,7 @@ export interface DayAccount {
 
 /** A table's accounts, and from which message on the stream was counted instead. */
 interface Accounted extends CheckedTable {
-  accounts: readonly Account[];
+  accounts: readonly CommitCounts[];
 }
 
 /** Pure: the accounts of the days, from the sums by day of what was counted, and from what commits say. */
@@ -50,7 +50,7 @@ export function sumDays(
     tables,
     stream,
   }: { days: Days; tables: Record<'events' | 'quarantine', Accounted>; stream: StreamState | undefined },
-): DayAccount[] {
+): DayAudit[] {
   const counted = new Map(rows.map((row) => [String(row.day), row]));
   const events = sumAccounts(tables.events, stream);
   const quarantine = sumAccounts(tables.quarantine, stream);
@@ -90,7 +90,7 @@ export function sumDays(
   });
 }
 
-type Counted = Omit<DayAccount, 'difference' | 'refused'>;
+type Counted = Omit<DayAudit, 'difference' | 'refused'>;
 
 function wanting({ accepted, stored, duplicate, quarantined, erased, expired, pending }: Counted): number {
   return accepted - stored - duplicate - quarantined - erased - expired - pending;

@@ -12,7 +12,7 @@ import { delay } from '../runtime/retry.ts';
 import { shardOf } from '../schemas/subjects.ts';
 import type { ProcessorConfig } from './config.ts';
 
-export interface UpkeepOptions {
+export interface MaintenanceLoopOptions {
   config: ProcessorConfig;
   storage: Storage;
   /** The instances that flushes commit with. */
@@ -37,15 +37,15 @@ const NICENESS = 10;
  * whose shard is this processor's, whether it still sends or not. Its DuckDB is a process of its own at low priority, so that
  * no flush waits behind a sort; where two processors do the same for a while, the commits decide.
  */
-export class Upkeep {
-  readonly #options: UpkeepOptions;
+export class MaintenanceLoop {
+  readonly #options: MaintenanceLoopOptions;
   readonly #engine: Engine;
   readonly #maintenance: Maintenance;
   readonly #tenants = new Set<string>();
   readonly #stopped = new AbortController();
   readonly #running: Promise<unknown>;
 
-  private constructor(options: UpkeepOptions, engine: Engine, maintenance: Maintenance) {
+  private constructor(options: MaintenanceLoopOptions, engine: Engine, maintenance: Maintenance) {
     this.#options = options;
     this.#engine = engine;
     this.#maintenance = maintenance;
@@ -55,7 +55,7 @@ export class Upkeep {
     ]);
   }
 
-  static async start(options: UpkeepOptions): Promise<Upkeep> {
+  static async start(options: MaintenanceLoopOptions): Promise<MaintenanceLoop> {
     const { config, storage, tables, log, metrics } = options;
     const dir = join(options.dir, 'maintenance');
     const memory = `${config.maintenanceMemoryMb}MiB`;
@@ -73,7 +73,7 @@ export class Upkeep {
       vacuumGraceMs: config.vacuumGraceHours * HOUR_MS,
       compaction: { ...COMPACTION, settledAfterMs: config.compactAfterSeconds * 1_000 },
     });
-    return new Upkeep(options, engine, maintenance);
+    return new MaintenanceLoop(options, engine, maintenance);
   }
 
   /** A tenant has something new in the lake. */

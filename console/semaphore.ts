@@ -1,5 +1,5 @@
 /** Lets so many tasks run at once; the others wait their turn. A task that is not wanted any more gives its turn up. */
-export function createTurns(atOnce: number): <T>(task: () => Promise<T>, signal?: AbortSignal) => Promise<T> {
+export function createSemaphore(atOnce: number): <T>(task: () => Promise<T>, signal?: AbortSignal) => Promise<T> {
   const waiting: (() => void)[] = [];
   let running = 0;
   return async (task, signal) => {

@@ -7,6 +7,6 @@ const WRONG_LAST_SEQUENCE: readonly number[] = [
 ];
 
 /** Whether a compare-and-set in a KV bucket lost against another writer. */
-export function lostRace(error: unknown): boolean {
+export function isCasConflict(error: unknown): boolean {
   return error instanceof JetStreamApiError && WRONG_LAST_SEQUENCE.includes(error.code);
 }

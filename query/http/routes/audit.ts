@@ -1,5 +1,5 @@
 import { isDate } from '../../../schemas/dateTime.ts';
-import type { Accounts } from '../../audit/open.ts';
+import type { Audit } from '../../audit/audit.ts';
 import { LakeError } from '../../../lake/errors.ts';
 import type { Slots } from '../../engine/slots.ts';
 import { jsonReply, type Route } from '../route.ts';
@@ -8,7 +8,7 @@ import { jsonReply, type Route } from '../route.ts';
  * `GET /api/receipts/:id`: what became of each event of a batch. `GET /api/completeness`: up to when the tenant's events are
  * in the lake; with `?date=2026-11-23` also whether everything received that day is.
  */
-export function accountRoutes({ accounts, slots }: { accounts: Accounts; slots: Slots }): Route[] {
+export function auditRoutes({ accounts, slots }: { accounts: Audit; slots: Slots }): Route[] {
   return [
     {
       method: 'GET',

@@ -1,18 +1,18 @@
 import type { NatsConnection } from '../../stream/nats.ts';
 import { delay } from '../../runtime/retry.ts';
-import type { Sign } from './plan.ts';
+import type { StepEvent } from './plan.ts';
 
 /** Where each step shows: the subjects on which it is written (schemas/subjects.ts, processor/shards, processor/commit). */
-const SUBJECTS: Record<Sign, string> = {
+const SUBJECTS: Record<StepEvent, string> = {
   publish: 'events.>',
   lease: '$KV.spor_leases.shard.*',
   intent: '$KV.spor_intents.shard.*',
   acknowledge: '$KV.spor_progress.shard.*',
 };
 
-export interface Signs {
+export interface StepEvents {
   /** Waits for the nth sign of a step from now on; undefined when it does not come in time. */
-  next: (sign: Sign, count: number, withinMs: number) => Promise<{ shard: number } | undefined>;
+  next: (sign: StepEvent, count: number, withinMs: number) => Promise<{ shard: number } | undefined>;
   /** Pid of the processor that was last seen to take or keep a shard. */
   ownerPid: (shard: number) => number | undefined;
 }
@@ -21,10 +21,10 @@ export interface Signs {
  * Watches the services at work from outside: every step that matters writes to the stream server, and a plain subscription
  * hears of it in the same moment as the server does.
  */
-export function watchSigns(connection: NatsConnection): Signs {
+export function watchStepEvents(connection: NatsConnection): StepEvents {
   const owners = new Map<number, number>();
-  const waiting = new Set<{ sign: Sign; left: number; seen: (shard: number) => void }>();
-  for (const [sign, subject] of Object.entries(SUBJECTS) as [Sign, string][]) {
+  const waiting = new Set<{ sign: StepEvent; left: number; seen: (shard: number) => void }>();
+  for (const [sign, subject] of Object.entries(SUBJECTS) as [StepEvent, string][]) {
     connection.subscribe(subject, {
       callback: (error, message) => {
         if (error) return;

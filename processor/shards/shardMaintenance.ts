@@ -4,12 +4,12 @@ import type { Intents } from '../commit/intents.ts';
 import { trim } from '../../stream/trim.ts';
 import type { ShardContext } from './context.ts';
 import type { OwnedStream } from './ownedStream.ts';
-import { StreamChanged } from './steps.ts';
+import { StreamChangedError } from './ownerSteps.ts';
 
 const EVERY_MS = 1_000;
 const LEFT_EVERY_MS = 30_000;
 
-export interface HousekeepingOptions {
+export interface ShardMaintenanceOptions {
   shard: number;
   stream: OwnedStream;
   intents: Intents;
@@ -17,14 +17,14 @@ export interface HousekeepingOptions {
   log: Logger;
   signal: AbortSignal;
   /** Told when the stream is another one now. */
-  onChanged: (error: StreamChanged) => void;
+  onChanged: (error: StreamChangedError) => void;
 }
 
 /**
  * What an owner looks after beside its flushes, until the signal: the stream's identity and size, its lag, and the remains
  * of earlier owners, which one of them may upload yet if it was stopped in the middle of that.
  */
-export async function keepHouse(context: ShardContext, options: HousekeepingOptions): Promise<void> {
+export async function maintainShard(context: ShardContext, options: ShardMaintenanceOptions): Promise<void> {
   const { signal, log, onChanged } = options;
   let leftAt = performance.now();
   while (!signal.aborted) {
@@ -35,7 +35,7 @@ export async function keepHouse(context: ShardContext, options: HousekeepingOpti
         await context.storage.delete(pathsLeft(options.intents));
       }
     } catch (error) {
-      if (error instanceof StreamChanged) return onChanged(error);
+      if (error instanceof StreamChangedError) return onChanged(error);
       log.warn({ err: error }, 'stream maintenance failed, trying again');
     }
     await delay(EVERY_MS, signal);
@@ -44,7 +44,7 @@ export async function keepHouse(context: ShardContext, options: HousekeepingOpti
 
 async function lookAfterStream(
   { metrics, manager, streamKeepMs }: ShardContext,
-  options: HousekeepingOptions,
+  options: ShardMaintenanceOptions,
 ): Promise<void> {
   const { stream, floor, log } = options;
   const labels = { shard: String(options.shard) };

@@ -1,29 +1,29 @@
 import type { Window } from '../../lake/window/window.ts';
 import type { Flusher } from './flusher.ts';
 
-export interface FlushLineOptions {
-  flusher: Pick<Flusher, 'prepare' | 'commit'>;
+export interface FlushPipelineOptions {
+  flusher: Pick<Flusher, 'build' | 'commit'>;
   /** Called whenever the line may have room again, or has failed. */
   onTurn: () => void;
 }
 
 /**
- * The windows of one owner on their way into the lake, in stream order: while one is committed, DuckDB prepares the next, so
- * that it does not wait for uploads and fsyncs. One that is prepared waits for the commit before it.
+ * The windows of one owner on their way into the lake, in stream order: while one is committed, DuckDB builds the next, so
+ * that it does not wait for uploads and fsyncs. One that is built waits for the commit before it.
  */
-export class FlushLine {
-  readonly #options: FlushLineOptions;
-  /** The newest window's commit has begun: the next one may be prepared. */
+export class FlushPipeline {
+  readonly #options: FlushPipelineOptions;
+  /** The newest window's commit has begun: the next one may be built. */
   #begun: Promise<void> = Promise.resolve();
   #committed: Promise<void> = Promise.resolve();
   #ready = true;
   #failure: { error: unknown } | undefined;
 
-  constructor(options: FlushLineOptions) {
+  constructor(options: FlushPipelineOptions) {
     this.#options = options;
   }
 
-  /** Whether a window would be prepared at once. */
+  /** Whether a window would be built at once. */
   get ready(): boolean {
     return this.#ready;
   }
@@ -58,11 +58,11 @@ export class FlushLine {
   async #flush(window: Window, before: Promise<void>, turn: () => void): Promise<void> {
     const { flusher } = this.#options;
     try {
-      const prepared = await flusher.prepare(window);
+      const built = await flusher.build(window);
       await before;
       this.check();
       turn();
-      await flusher.commit(prepared);
+      await flusher.commit(built);
     } catch (error) {
       this.#failure ??= { error };
     }

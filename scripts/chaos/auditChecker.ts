@@ -1,4 +1,4 @@
-import { openAccounts, type Accounts } from '../../query/audit/open.ts';
+import { createAudit, type Audit } from '../../query/audit/audit.ts';
 import { rowsOfEvents, type RowReading } from '../../query/audit/rows.ts';
 import { openTable } from '../../lake/delta/table.ts';
 import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
@@ -13,7 +13,7 @@ import { createRegistry } from '../../schemas/registry.ts';
 import type { ChaosLedger } from './ledgerFile.ts';
 import type { Finding } from './verify.ts';
 
-export interface BooksOptions {
+export interface AuditCheckerOptions {
   connection: NatsConnection;
   storage: Storage;
   /** Folder for copies of the files of a lake in S3. */
@@ -33,20 +33,20 @@ const LATELY_MS = 10_000;
  * What Spor says of itself, put to the test: that each tenant's days add up, and that nothing is missing of what was
  * acknowledged before the moment up to which it says that all is in.
  */
-export class Books {
-  readonly #options: BooksOptions;
-  readonly #accounts: Accounts;
+export class AuditChecker {
+  readonly #options: AuditCheckerOptions;
+  readonly #accounts: Audit;
   readonly #reading: RowReading;
   readonly #registry = createRegistry();
   readonly #engine = openDuckdb({ memory: '256MiB', threads: 1, spillDir: '' });
   /** How many marks were tried on at least one event. */
   marks = 0;
 
-  private constructor(options: BooksOptions, reading: Pick<RowReading, 'localFiles'>) {
+  private constructor(options: AuditCheckerOptions, reading: Pick<RowReading, 'localFiles'>) {
     this.#options = options;
     const { connection, storage } = options;
     this.#reading = { ...reading, engine: this.#engine };
-    this.#accounts = openAccounts({
+    this.#accounts = createAudit({
       storage,
       ...reading,
       registry: this.#registry,
@@ -55,9 +55,11 @@ export class Books {
     });
   }
 
-  static async open(options: BooksOptions): Promise<Books> {
+  static async open(options: AuditCheckerOptions): Promise<AuditChecker> {
     const { storage, workDir } = options;
-    return new Books(options, { localFiles: await openLocalFiles(storage, { workDir, cacheMaxBytes: CACHE_BYTES }) });
+    return new AuditChecker(options, {
+      localFiles: await openLocalFiles(storage, { workDir, cacheMaxBytes: CACHE_BYTES }),
+    });
   }
 
   async close(): Promise<void> {

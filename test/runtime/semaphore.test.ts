@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Turns } from '../../processor/shards/turns.ts';
+import { Semaphore } from '../../runtime/semaphore.ts';
 
 /** A task under way, and how it is ended. */
 interface Running {
@@ -8,12 +8,12 @@ interface Running {
 }
 
 test('no more tasks run than may, the others in the order of their coming, also when one fails', async () => {
-  const turns = new Turns(2);
+  const turns = new Semaphore(2);
   const running: Running[] = [];
   const ended: string[] = [];
   const start = (name: string): Promise<void> =>
     turns
-      .take(
+      .run(
         () =>
           new Promise<void>((resolve, reject) => {
             running.push({ name, end: (error) => (error ? reject(error) : resolve()) });
