@@ -9,8 +9,8 @@ import { plainTextFault } from './plainText.ts';
 import { requiredId } from './secrets.ts';
 import { formatTable } from './table.ts';
 import { requireTenants } from './tenant.ts';
+import { HOUR_MS } from '../runtime/units.ts';
 
-const HOUR_MS = 3_600_000;
 const WHERE_MISSING =
   'Check the id; events that are still in the stream are found once they are in the lake ("spor status"). ' +
   '--allow-missing holds the id back from now on all the same';

@@ -6,8 +6,7 @@ import { withLake } from './openLake.ts';
 import { requiredId } from './secrets.ts';
 import { formatTable } from './table.ts';
 import { requireTenants } from './tenant.ts';
-
-const HOUR_MS = 3_600_000;
+import { HOUR_MS } from '../runtime/units.ts';
 
 const COMPACT_USAGE = `Usage: spor compact (--tenant <id> | --all) [--json]
 

@@ -11,6 +11,7 @@ import { requiredId } from './secrets.ts';
 import { readEnvironment } from './settings.ts';
 import { withStream } from './stream.ts';
 import { formatTable } from './table.ts';
+import { HOUR_MS } from '../runtime/units.ts';
 
 const USAGE = `Usage: spor quarantine redrive --tenant <id> [--fix <patch or SQL>] [--dry-run] [options]
 
@@ -30,8 +31,6 @@ ${FILTER_USAGE}
   spor quarantine redrive --tenant demo-shop --code field_unknown --fix '[{"op":"move","from":"/qty","path":"/quantity"}]'
   spor quarantine redrive --tenant demo-shop --code field_missing --fix "json_merge_patch(raw, '{\\"currency\\":\\"DKK\\"}')"
 `;
-
-const HOUR_MS = 3_600_000;
 
 export const redriveCommand = command({
   usage: USAGE,

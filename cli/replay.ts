@@ -17,6 +17,7 @@ import { readEnvironment } from './settings.ts';
 import { withStream } from './stream.ts';
 import { requireTenants } from './tenant.ts';
 import { formatTable } from './table.ts';
+import { HOUR_MS } from '../runtime/units.ts';
 
 const USAGE = `Usage: spor replay --tenant <id> --from <date> --to <date> [options]
        spor replay undo --tenant <id> [--id <replay>]
@@ -41,7 +42,6 @@ out and counted. You can interrupt it: the same command continues, and each mess
   --restart           begin again from the start
 `;
 
-const HOUR_MS = 3_600_000;
 const WINDOW_BYTES = 64 * 1_048_576;
 
 const SETTINGS = {

@@ -1,6 +1,5 @@
 import { flag, readConfig, text, whole } from '../runtime/config.ts';
-
-const MIB = 1_048_576;
+import { MIB } from '../runtime/units.ts';
 
 /** The Event Receiver's settings. */
 export const INGEST_SETTINGS = {

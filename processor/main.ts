@@ -26,8 +26,7 @@ import { Leases } from './shards/leases.ts';
 import { ShardWorker } from './shards/worker.ts';
 import { MaintenanceLoop } from './maintenanceLoop.ts';
 import { openWorkDir, removeWorkDir } from '../runtime/workDir.ts';
-
-const HOUR_MS = 3_600_000;
+import { HOUR_MS } from '../runtime/units.ts';
 
 await runProcess('processor', async ({ log, resources, env, ready }) => {
   const config = readProcessorConfig(env);

@@ -11,6 +11,7 @@ import type { Registry } from '../runtime/metrics.ts';
 import { delay } from '../runtime/retry.ts';
 import { shardOf } from '../schemas/subjects.ts';
 import type { ProcessorConfig } from './config.ts';
+import { HOUR_MS } from '../runtime/units.ts';
 
 export interface MaintenanceLoopOptions {
   config: ProcessorConfig;
@@ -25,7 +26,6 @@ export interface MaintenanceLoopOptions {
   owned: () => readonly number[];
 }
 
-const HOUR_MS = 3_600_000;
 /** Between two looks for tenants that do not send; those that do are told of by their flushes. */
 const LIST_EVERY_MS = 600_000;
 const LIST_AGAIN_MS = 10_000;

@@ -1,7 +1,6 @@
 import { DEDUPE_HOURS, LAKE_SETTINGS } from '../lake/config.ts';
 import { readConfig, text, whole, type Setting } from '../runtime/config.ts';
-
-const MIB = 1_048_576;
+import { MIB } from '../runtime/units.ts';
 
 /** How queries run: settings that the query server and the command line share. */
 export const QUERY_SETTINGS = {

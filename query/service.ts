@@ -34,8 +34,8 @@ import { createSlots } from './engine/slots.ts';
 import { createPendingAnswers } from './engine/pendingAnswers.ts';
 import { WorkerPool } from './sandbox/worker/pool.ts';
 import type { Storage } from '../lake/storage/storage.ts';
+import { HOUR_MS } from '../runtime/units.ts';
 
-const HOUR_MS = 3_600_000;
 const STORAGE_CHECK_MS = 5_000;
 const STOP_DEADLINE_MS = 15_000;
 const UNSENT = { perTenant: 8, total: 32 };

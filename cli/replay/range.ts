@@ -1,6 +1,7 @@
 import type { AddFile } from '../../lake/delta/actions.ts';
 import { parseFileName } from '../../lake/layout/tables.ts';
 import { LIMITS } from '../../schemas/limits.ts';
+import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
 /** What the stream holds. */
 export interface HeldMessages {
@@ -30,7 +31,6 @@ export class NotHeldError extends Error {
 
 /** Clocks of receivers and of the stream server may differ by this. */
 const CLOCKS_MS = 3_600_000;
-const DAY_MS = 86_400_000;
 
 /** When the stream stored the first message that may hold something of a date: an event may lie a little in the future. */
 export function earliestMs(from: string): number {
@@ -63,7 +63,7 @@ export function firstSequenceNeeded({ from, files, held, sinceSequence }: RangeR
 
 function holdings({ stream, firstSequence, firstMs }: HeldMessages): string {
   if (firstMs === undefined) return `${stream} holds no messages, the next one is ${firstSequence}`;
-  const firstWhole = new Date(Math.ceil((firstMs + CLOCKS_MS) / DAY_MS) * DAY_MS).toISOString().slice(0, 10);
+  const firstWhole = utcDay(Math.ceil((firstMs + CLOCKS_MS) / DAY_MS) * DAY_MS);
   return (
     `${stream} holds messages from sequence ${firstSequence} of ${new Date(firstMs).toISOString()} on. ` +
     `Dates from ${firstWhole} on are held whole, unless their rows came late or the stream was created again since`

@@ -12,6 +12,7 @@ import { streamInfo } from '../../stream/streams.ts';
 import { EVENTS_HEADER, FORMAT_HEADER, readMessageHeader } from '../../schemas/envelope.ts';
 import { withoutErased, type Remaining } from './leaveOut.ts';
 import { NotHeldError } from './range.ts';
+import { DAY_MS } from '../../runtime/units.ts';
 
 export interface RepublishOptions {
   connection: NatsConnection;
@@ -53,7 +54,6 @@ export class NoTargetError extends Error {
 
 const NONE_LEFT_OUT = { erased: 0, unreadable: 0 };
 const BUCKET = 'spor_replays';
-const DAY_MS = 86_400_000;
 const CHUNK_BYTES = 8 * 1_048_576;
 const ACK_MS = 10_000;
 const NOTE_EVERY_MS = 500;

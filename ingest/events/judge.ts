@@ -8,8 +8,8 @@ import { aKind, NUMBER_INVALID, schemaFault, shown, type EventFault } from './fa
 import { createAjv } from './keywords.ts';
 import { rawJson } from './rawJson.ts';
 import { safeText } from './safeText.ts';
+import { DAY_MS } from '../../runtime/units.ts';
 
-const DAY_MS = 86_400_000;
 const MAX_TYPE_LENGTH = 64;
 const MAX_EVENT_ID_LENGTH = 64;
 const MAX_PATH_LENGTH = 300;

@@ -29,11 +29,6 @@ export function dayShare(days: Map<string, DayShare>, day: string): DayShare {
   return share;
 }
 
-/** UTC date of a time in milliseconds since 1970. */
-export function dayOfMs(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 10);
-}
-
 /** Numbers as ranges, ascending: `0-19,25`. */
 export function formatRanges(numbers: readonly number[]): string {
   const sorted = [...numbers].sort((a, b) => a - b);

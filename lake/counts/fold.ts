@@ -1,6 +1,7 @@
 import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { CommitCounts, DayCounts } from './commits.ts';
+import { paddedVersion } from '../delta/paddedVersion.ts';
 
 /**
  * Log entries are deleted some time after a checkpoint, and with them what they say of the events they brought. Before that,
@@ -86,11 +87,7 @@ export async function keepFold(
   { after, version, accounts }: Span & { accounts: readonly CommitCounts[] },
 ): Promise<void> {
   const fold: Fold = { accounts: foldCounts(accounts) };
-  const name = `${padded(after + 1)}-${padded(version)}.json`;
+  const name = `${paddedVersion(after + 1)}-${paddedVersion(version)}.json`;
   const body = Buffer.from(JSON.stringify({ ...fold, foldedAt: new Date().toISOString() }));
   await storage.putIfAbsent(foldPath(root, name), body);
-}
-
-function padded(version: number): string {
-  return String(version).padStart(20, '0');
 }

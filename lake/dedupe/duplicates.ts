@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { ID_WORDS, IdSet } from './idSet.ts';
 import { filesThatMayHold, mayHold, type IdFile } from './plan.ts';
+import { HOUR_MS } from '../../runtime/units.ts';
 
 /** Event ids of consecutive lines, which came together. */
 export interface IdRun {
@@ -57,7 +58,6 @@ interface TenantState {
   listBeforeMs: number;
 }
 
-const HOUR_MS = 3_600_000;
 const HEX_DIGITS = 32;
 const ID_BYTES = 16;
 /** Ids taken into memory at once while judging. */

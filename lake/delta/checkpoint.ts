@@ -5,6 +5,7 @@ import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import { encodePath, formatActions, readAction, type Action, type RemoveFile } from './actions.ts';
 import { NO_TABLE, replayActions, type Snapshot } from './snapshot.ts';
+import { paddedVersion } from './paddedVersion.ts';
 
 /**
  * Classic checkpoints (Delta protocol, "Checkpoints"): a Parquet file beside the log entries that holds what they add up
@@ -64,7 +65,7 @@ const CHECKPOINT_NAME = /^(\d{20})\.checkpoint\.parquet$/;
 
 /** Path of a classic checkpoint, relative to the lake. */
 export function checkpointPath(root: string, version: number): string {
-  return `${root}/_delta_log/${String(version).padStart(20, '0')}.checkpoint.parquet`;
+  return `${root}/_delta_log/${paddedVersion(version)}.checkpoint.parquet`;
 }
 
 /** The version of a classic checkpoint by its file name, or undefined where it is none. */

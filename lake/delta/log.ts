@@ -4,6 +4,7 @@ import type { Storage } from '../storage/storage.ts';
 import { checkReadable, formatActions, parseActions, type Action } from './actions.ts';
 import { checkpointPath, checkpointVersion, readCheckpoint, readHint, type CheckpointFormat } from './checkpoint.ts';
 import { NO_TABLE, replayActions, type Commit, type Snapshot } from './snapshot.ts';
+import { paddedVersion } from './paddedVersion.ts';
 
 /** Entries read at once when a log is opened. */
 const READS_AT_ONCE = 32;
@@ -28,7 +29,7 @@ export interface ReadPlan {
 
 /** `00000000000000000007.json` (Delta protocol, "Delta Log Entries"). */
 function entryName(version: number): string {
-  return `${String(version).padStart(20, '0')}.json`;
+  return `${paddedVersion(version)}.json`;
 }
 
 /** Path of a log entry, relative to the lake. */
@@ -162,7 +163,7 @@ async function listLog(storage: Storage, root: string, after: number): Promise<L
     const probed = await probeFolder(storage, root, hint, checkpointPath(root, hint));
     if (probed) return { ...probed, checkpoints: [hint] };
     // What begins with this comes after it: the checkpoint's own name, and the entry's of the same version.
-    const versions = await listFrom(storage, root, `${root}/_delta_log/${String(hint).padStart(20, '0')}.`);
+    const versions = await listFrom(storage, root, `${root}/_delta_log/${paddedVersion(hint)}.`);
     if (versions.checkpoints.length > 0) return versions;
   }
   return listFrom(storage, root, undefined);

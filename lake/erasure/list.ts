@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Storage } from '../storage/storage.ts';
+import { paddedVersion } from '../delta/paddedVersion.ts';
 
 /**
  * Who is erased, by the SHA-256 of tenant and id; the id itself is kept nowhere. `linked` is an anonymous id that led to the
@@ -59,7 +60,7 @@ export async function addErasures(storage: Storage, tenantId: string, ids: reado
     const missing = ids.filter(({ kind, hash }) => !list.ids.some((one) => one.kind === kind && one.hash === hash));
     if (missing.length === 0) return list;
     const version = list.version + 1;
-    const path = `${erasuresFolder(tenantId)}/${String(version).padStart(20, '0')}.json`;
+    const path = `${erasuresFolder(tenantId)}/${paddedVersion(version)}.json`;
     const entry: Entry = { ids: missing, at: new Date().toISOString() };
     // False: somebody else's entry has this number; read again, and take the next.
     await storage.putIfAbsent(path, Buffer.from(JSON.stringify(entry)));

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { dayOfMs, formatRanges, parseRanges } from '../counts/dayCounts.ts';
+import { formatRanges, parseRanges } from '../counts/dayCounts.ts';
 import type { ErasureList } from '../erasure/list.ts';
 import { eventErased, rejectedErased } from '../erasure/suppress.ts';
 import { literal } from '../duckdb/sqlEngine.ts';
@@ -10,6 +10,7 @@ import type { ClosedWindow } from '../window/window.ts';
 import type { FlushOutcome } from './lines.ts';
 import type { EngineSession } from '../duckdb/engine.ts';
 import * as sql from './sql.ts';
+import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
 export interface DropErasedOptions {
   session: EngineSession;
@@ -45,7 +46,6 @@ export interface ErasedPlace {
 /** What of `line` is to be compared, and where it is counted. */
 const EVENTS = { erased: eventErased, position: 'line.i', count: 'erased' } as const;
 const REJECTED = { erased: rejectedErased, position: 'coalesce(line."index", 0)', count: 'erasedRows' } as const;
-const DAY_MS = 86_400_000;
 
 /** Removes from the session's `line` table the accepted, or the refused, events of those who are erased, and counts them. */
 export async function dropErased(
@@ -74,14 +74,14 @@ export async function dropErased(
   for (const row of await session.run(sql.selectReceipts(file, position, table.day))) {
     const outcome = outcomes.get(String(row.tenant_id))!;
     const rows = Number(row.rows);
-    const receivedDay = dayOfMs(Number(row.received_ms));
+    const receivedDay = utcDay(Number(row.received_ms));
     outcome[count] += rows;
     outcome.days.get(receivedDay)![count] += rows;
     const receipts = table.name === 'events' ? outcome.erasedEvents : outcome.erasedRejected;
     const receiptId = String(row.receipt_id);
     const positions = parseRanges(String(row.indexes));
     receipts[receiptId] = formatRanges([...parseRanges(receipts[receiptId] ?? ''), ...positions]);
-    const date = dayOfMs(Number(row.day) * DAY_MS);
+    const date = utcDay(Number(row.day) * DAY_MS);
     places.push({ table: table.name, source: window.sources[Number(row.s)]!, date, receiptId, receivedDay, positions });
   }
   await session.run(sql.deleteLines(file));

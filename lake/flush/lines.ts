@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Column } from '../../schemas/columns.ts';
 import type { Registry } from '../../schemas/registry.ts';
-import { dayOfMs, formatRanges, parseRanges, type DayShare } from '../counts/dayCounts.ts';
+import { formatRanges, parseRanges, type DayShare } from '../counts/dayCounts.ts';
 import type { ErasureList } from '../erasure/list.ts';
 import type { Duplicates, IdRun, StoredIds } from '../dedupe/duplicates.ts';
 import { PROCESSOR_CODES, type ProcessorCode } from '../window/rejected.ts';
@@ -10,6 +10,7 @@ import type { ClosedWindow, LineRun } from '../window/window.ts';
 import { EngineError, type EngineRow, type EngineSession } from '../duckdb/engine.ts';
 import { readUuidLines } from './idLines.ts';
 import * as sql from './sql.ts';
+import { utcDay } from '../../runtime/units.ts';
 
 /** What became of a tenant's share of a window: accepted = stored + duplicate + unstorable + erased. */
 export interface FlushOutcome {
@@ -224,7 +225,7 @@ export async function dropDuplicates(
     const outcome = outcomes.get(String(row.tenant_id))!;
     const rows = Number(row.rows);
     outcome.duplicate += rows;
-    outcome.days.get(dayOfMs(Number(row.received_ms)))!.duplicate += rows;
+    outcome.days.get(utcDay(Number(row.received_ms)))!.duplicate += rows;
     outcome.duplicates[String(row.receipt_id)] = formatRanges(parseRanges(String(row.indexes)));
   }
   await session.run(sql.deleteLines(file));

@@ -19,6 +19,7 @@ import {
   type WriteOptions,
 } from './lines.ts';
 import * as sql from './sql.ts';
+import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
 /** A finished Parquet file on local disk, of one tenant, segment and date. */
 export interface WrittenFile {
@@ -39,8 +40,6 @@ export interface WrittenWindow {
   /** What was left out, since it is of erased people. */
   erased: ErasedPlace[];
 }
-
-const DAY_MS = 86_400_000;
 
 /**
  * Turns a window into sorted Parquet files on local disk, leaving out duplicates, and verifies them: rows against lines,
@@ -197,7 +196,7 @@ class ParquetWriter {
     return {
       table: table.name,
       source,
-      date: new Date(day * DAY_MS).toISOString().slice(0, 10),
+      date: utcDay(day * DAY_MS),
       localFile: copy.filename,
       bytes: copy.file_size_bytes,
       rows: copy.count,

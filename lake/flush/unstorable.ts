@@ -1,12 +1,13 @@
 import { copyFile, appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Registry } from '../../schemas/registry.ts';
-import { dayOfMs, dayShare } from '../counts/dayCounts.ts';
+import { dayShare } from '../counts/dayCounts.ts';
 import { rejectedRow } from '../window/rejected.ts';
 import type { ClosedWindow, LineRun } from '../window/window.ts';
 import { EngineError, type EngineSession } from '../duckdb/engine.ts';
 import * as sql from './sql.ts';
 import { UnstorableLinesError, type UnstorableLine } from './lines.ts';
+import { utcDay } from '../../runtime/units.ts';
 
 const NEWLINE = 10;
 
@@ -120,7 +121,7 @@ async function daysOfBatches(file: string): Promise<Map<number, string>> {
   const rows = splitLines(await readFile(file)).map(
     (line) => JSON.parse(line.toString('utf8')) as { b: number; received_at: string },
   );
-  return new Map(rows.map(({ b, received_at: receivedAt }) => [b, dayOfMs(Date.parse(receivedAt))]));
+  return new Map(rows.map(({ b, received_at: receivedAt }) => [b, utcDay(Date.parse(receivedAt))]));
 }
 
 function quarantineRow(line: Buffer, { code, message }: UnstorableLine): Record<string, unknown> {

@@ -13,6 +13,7 @@ import { newFilePath, parseFileName, type FileSource, type TableName } from '../
 import type { ReachStep } from './failpoint.ts';
 import type { CompactionJob } from './plan.ts';
 import { countUnsorted, fingerprint, SORT_ORDER, sortFiles, UnknownColumnsError, type SortInput } from './sort.ts';
+import { utcDay } from '../../runtime/units.ts';
 
 export interface CompactOptions {
   storage: Storage;
@@ -240,7 +241,7 @@ function checkBounds(
 }
 
 function dateOf(ms: number): string {
-  return Number.isNaN(ms) ? 'none' : new Date(ms).toISOString().slice(0, 10);
+  return Number.isNaN(ms) ? 'none' : utcDay(ms);
 }
 
 function expectSame(what: string, actual: unknown, expected: unknown): void {

@@ -2,6 +2,7 @@ import type { AddFile } from '../delta/actions.ts';
 import { HELD_UNTIL_TAG } from '../delta/schema.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { parseFileName } from '../layout/tables.ts';
+import { DAY_MS, MIB } from '../../runtime/units.ts';
 
 /**
  * Which data files to rewrite as fewer, larger ones. A partition (segment, date) passes through three states:
@@ -31,9 +32,6 @@ export interface CompactionOptions {
   /** Files that were added less than this long ago are left alone, so that what trickles in is not merged each time. */
   settledAfterMs?: number;
 }
-
-const MIB = 1024 * 1024;
-const DAY_MS = 86_400_000;
 
 export const COMPACTION: CompactionOptions = {
   finishedBytes: 128 * MIB,

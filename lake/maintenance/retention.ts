@@ -7,10 +7,10 @@ import type { Table } from '../delta/table.ts';
 import { localFile, receivedDays } from '../files/localRows.ts';
 import type { SqlEngine } from '../duckdb/sqlEngine.ts';
 import type { Storage } from '../storage/storage.ts';
+import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
 /** Property of a tenant's events table that says how many days its events are kept. */
 const RETENTION_PROPERTY = 'spor.retentionDays';
-const DAY_MS = 86_400_000;
 
 /** How many days a tenant's events are kept; undefined: for ever. The events table says it for all of the tenant's tables. */
 export function retentionDays({ metaData }: Pick<Snapshot, 'metaData'>): number | undefined {
@@ -27,7 +27,7 @@ export async function setRetention(events: Table, days: number | undefined): Pro
 
 /** Pure: the first date that is kept, so many days being kept. */
 export function firstKeptDate(days: number, now: number): string {
-  return new Date(now - days * DAY_MS).toISOString().slice(0, 10);
+  return utcDay(now - days * DAY_MS);
 }
 
 /** Pure: the files of days whose time is over. A day is kept until it lies wholly beyond the given number of days. */

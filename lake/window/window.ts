@@ -2,12 +2,13 @@ import { rm, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BatchHeader, RejectedEvent } from '../../schemas/envelope.ts';
 import { formatReceipt } from '../../schemas/receipt.ts';
-import { dayOfMs, dayShare, type DayShare } from '../counts/dayCounts.ts';
+import { dayShare, type DayShare } from '../counts/dayCounts.ts';
 import { copyLines, MalformedMessageError, parseMessage, renumberedBytes, sourceOf } from '../../stream/message.ts';
 import type { Source, StreamMessage } from '../../stream/message.ts';
 import { PROCESSOR_CODES, rejectedRow, storable, wholeText, type ProcessorCode } from './rejected.ts';
 import { GroupedSpool } from './groupedSpool.ts';
 import { Spool } from './spool.ts';
+import { utcDay } from '../../runtime/units.ts';
 
 export interface WindowOptions {
   /** Folder of this window's files; made when it is first written, removed by `discard`. */
@@ -233,7 +234,7 @@ export class Window {
     }
     for (const [index, batch] of parsed.batches.entries()) {
       this.#addBatch(message, { ...parsed.source, source, index }, batch);
-      const day = dayShare(share.days, dayOfMs(Date.parse(batch.receivedAt)));
+      const day = dayShare(share.days, utcDay(Date.parse(batch.receivedAt)));
       if (wanted.events) day.accepted += batch.accepted;
       if (!wanted.rejected) continue;
       for (const event of batch.rejected ?? []) {
@@ -259,7 +260,7 @@ export class Window {
     const event = { index: null, code, path: '', message: text, raw: wholeText(message.data) };
     const share = this.#share(of.tenantId);
     this.#addRejected(b, event, share);
-    dayShare(share.days, dayOfMs(message.timeMs)).quarantined++;
+    dayShare(share.days, utcDay(message.timeMs)).quarantined++;
   }
 
   #addBatch(message: StreamMessage, at: Source & { source: number; index: number }, batch: BatchHeader): void {

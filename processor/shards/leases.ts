@@ -4,13 +4,13 @@ import { isCasConflict } from '../../stream/casConflict.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { NatsConnection } from '../../stream/nats.ts';
 import type { SharingView } from './sharing.ts';
+import { HOUR_MS } from '../../runtime/units.ts';
 
 const BUCKET = 'spor_leases';
 const SHARD_KEY = 'shard.';
 const PROCESSOR_KEY = 'processor.';
 /** Room for the revisions of one bucket within an epoch; 2^33 times the hours since 1970 stays a safe integer until 2088. */
 const REVISIONS = 2 ** 33;
-const HOUR_MS = 3_600_000;
 
 /** The right to write a shard, for as long as it is renewed. */
 export interface ShardLease {

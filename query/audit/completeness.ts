@@ -2,6 +2,7 @@ import type { Table } from '../../lake/delta/table.ts';
 import type { Progress } from '../../stream/progress.ts';
 import { committedSequence } from './committed.ts';
 import type { TenantStreams } from '../../stream/tenantStream.ts';
+import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
 /**
  * Up to when a tenant's events are in the lake. Times are ISO 8601 in UTC.
@@ -23,7 +24,6 @@ export interface Completeness {
   waiting?: { sequence: number; acknowledgedAt: string };
 }
 
-const DAY_MS = 86_400_000;
 /** What the clocks of receivers and stream servers may differ by, the seconds until an acknowledgement included. */
 const MARGIN_MS = 300_000;
 
@@ -66,6 +66,6 @@ function marks(tenantId: string, ms: number | undefined): Completeness {
     tenantId,
     acknowledgedBefore: new Date(ms).toISOString(),
     receivedBefore: new Date(receivedMs).toISOString(),
-    completeThrough: new Date(day).toISOString().slice(0, 10),
+    completeThrough: utcDay(day),
   };
 }

@@ -3,6 +3,7 @@ import type { CommitCounts, DayCounts } from '../../lake/counts/commits.ts';
 import { addCounts } from '../../lake/counts/fold.ts';
 import type { CheckedTable, Days } from './expected.ts';
 import type { StreamState } from '../../stream/tenantStream.ts';
+import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
 /** One day of receipt. accepted = stored + duplicate + quarantined + erased + expired + pending + difference. */
 export interface DayAudit {
@@ -127,10 +128,8 @@ function sumAccounts(
   return { all, earlier };
 }
 
-const DAY_MS = 86_400_000;
-
 function datesOf({ from, to }: Days): string[] {
   const first = Date.parse(`${from}T00:00:00Z`);
   const count = Math.round((Date.parse(`${to}T00:00:00Z`) - first) / DAY_MS) + 1;
-  return Array.from({ length: count }, (_, index) => new Date(first + index * DAY_MS).toISOString().slice(0, 10));
+  return Array.from({ length: count }, (_, index) => utcDay(first + index * DAY_MS));
 }

@@ -8,9 +8,9 @@ import {
   renumberedBytes,
   type StreamMessage,
 } from '../../stream/message.ts';
-import { dayOfMs } from '../../lake/counts/dayCounts.ts';
 import type { CommitCounts } from '../../lake/counts/commits.ts';
 import type { StreamState, TenantStreams } from '../../stream/tenantStream.ts';
+import { utcDay } from '../../runtime/units.ts';
 
 /** A range of UTC dates of receipt, both included. */
 export interface Days {
@@ -109,13 +109,13 @@ function countBatches(message: StreamMessage, { shard, shards }: { shard: number
     copyLines(message, parsed, 0, Buffer.allocUnsafe(renumberedBytes(message.data.length)));
     return parsed.batches.map(({ receivedAt, accepted, rejected }, batch) => ({
       batch,
-      day: dayOfMs(Date.parse(receivedAt)),
+      day: utcDay(Date.parse(receivedAt)),
       accepted,
       refused: rejected?.length ?? 0,
     }));
   } catch (error) {
     if (!(error instanceof MalformedMessageError)) throw error;
-    return [{ batch: 0, day: dayOfMs(message.timeMs), accepted: 0, refused: 1 }];
+    return [{ batch: 0, day: utcDay(message.timeMs), accepted: 0, refused: 1 }];
   }
 }
 

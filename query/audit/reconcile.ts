@@ -19,6 +19,7 @@ import { loadStatements, SELECT_DAYS, selectCommits, selectDifferences } from '.
 import { sumDays, type DayAudit } from './dayAudit.ts';
 import { committedSequence } from './committed.ts';
 import type { StreamState, TenantStreams } from '../../stream/tenantStream.ts';
+import { DAY_MS } from '../../runtime/units.ts';
 
 /** Something that does not add up. */
 export interface Difference {
@@ -62,7 +63,6 @@ export interface ReconcileSources {
 }
 
 const LISTED = 1_000;
-const DAY_MS = 86_400_000;
 /** Events and what is set aside of them are two commits: a look in between is repeated, and so is a look that found anything. */
 const LOOKS = 3;
 const LOOK_AGAIN_MS = 500;

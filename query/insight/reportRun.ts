@@ -14,6 +14,7 @@ import { isDate } from '../../schemas/dateTime.ts';
 import { isId } from '../../schemas/subjects.ts';
 import { LakeError } from '../../lake/errors.ts';
 import { DAYS_AROUND, findReport, renderReport, type Report, type ReportParameter } from './reports.ts';
+import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
 /** What somebody asks for; texts as they come from a command line or a URL. */
 export interface ReportRequest {
@@ -37,7 +38,6 @@ export interface BoundReport {
   dates: { from: string; to: string } | undefined;
 }
 
-const DAY_MS = 86_400_000;
 const FIRST_DATE_MS = Date.parse('0000-01-01T00:00:00Z');
 const LAST_DATE_MS = Date.parse('9999-12-31T00:00:00Z');
 
@@ -159,5 +159,5 @@ function dateValue(ms: number): DuckDBDateValue {
 /** The UTC date of a moment as a partition's value: those beyond the years with four digits are the last such day. */
 function isoDate(ms: number): string {
   const within = Math.min(Math.max(ms, FIRST_DATE_MS), LAST_DATE_MS);
-  return new Date(within).toISOString().slice(0, 10);
+  return utcDay(within);
 }

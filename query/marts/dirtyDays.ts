@@ -3,6 +3,7 @@ import type { Snapshot } from '../../lake/delta/snapshot.ts';
 import { LakeError } from '../../lake/errors.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { ORDER_DAYS, type Mart } from './mart.ts';
+import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
 /** What happened to the events since a version of their table. */
 export interface EventChanges {
@@ -11,8 +12,6 @@ export interface EventChanges {
   /** UTC days that rows left, by erasure, retention or replay. */
   removed: Set<string>;
 }
-
-const DAY_MS = 86_400_000;
 
 /** Undefined where the log no longer tells: then everything may have changed. */
 export async function eventChanges(
@@ -65,5 +64,5 @@ export function daysOfFiles({ files }: Snapshot): Set<string> {
 
 /** A UTC day, so many days later. */
 export function addDays(day: string, days: number): string {
-  return new Date(Date.parse(day) + days * DAY_MS).toISOString().slice(0, 10);
+  return utcDay(Date.parse(day) + days * DAY_MS);
 }

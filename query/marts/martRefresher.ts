@@ -12,6 +12,7 @@ import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { listMarts, martSpec } from './mart.ts';
 import { refreshMarts, type MartReport } from './refresh.ts';
+import { HOUR_MS } from '../../runtime/units.ts';
 
 export interface MartRefresherOptions {
   storage: Storage;
@@ -43,7 +44,6 @@ type OnTenant = (tenantId: string, outcome: MartReport[] | Error) => void;
 
 /** So that queries, flushes and receivers go first: a refresh after a burst reads all of it. */
 const NICENESS = 10;
-const HOUR_MS = 3_600_000;
 /** Replaced files of a mart: readers have this long to finish with a version. */
 const GRACE_MS = 24 * HOUR_MS;
 /** How long a consumer may stay away and still go on from the version it knows. */

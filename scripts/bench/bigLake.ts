@@ -11,6 +11,7 @@ import { newFilePath, tableSpec } from '../../lake/layout/tables.ts';
 import { eventColumns } from '../../schemas/columns.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { EVENTS_PER_SESSION, shopDaySql } from './shopSql.ts';
+import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
 export interface BigLake {
   /** The lake's folder. */
@@ -24,7 +25,6 @@ export interface BigLake {
 }
 
 const DAYS = 30;
-const DAY_MS = 86_400_000;
 /** The made-up month; reports name their period. */
 const FIRST_MS = Date.parse('2026-10-01T00:00:00Z');
 const TENANTS = 5;
@@ -117,5 +117,5 @@ async function writePlain(session: SqlSession, { lake, plain, tenants }: BigLake
 }
 
 function dateOf(day: number): string {
-  return new Date(FIRST_MS + day * DAY_MS).toISOString().slice(0, 10);
+  return utcDay(FIRST_MS + day * DAY_MS);
 }

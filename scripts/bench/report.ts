@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { findNatsServer } from '../natsServer.ts';
+import { utcDay } from '../../runtime/units.ts';
 
 /** One figure, higher is better. A latency or size is given as its reach divided by what was measured, reach 1. */
 export interface Result {
@@ -54,7 +55,7 @@ export async function writeSection(
     bench,
     `## ${bench}
 
-\`${command}\` on ${new Date().toISOString().slice(0, 10)}: ${on.cpu} · ${on.cores} cores · ${on.memoryGiB} GiB · Node ${on.node} · nats-server ${on.natsServer}.
+\`${command}\` on ${utcDay(Date.now())}: ${on.cpu} · ${on.cores} cores · ${on.memoryGiB} GiB · Node ${on.node} · nats-server ${on.natsServer}.
 
 | figure | value | reach | measured |
 | --- | --- | --- | --- |

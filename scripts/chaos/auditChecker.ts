@@ -12,6 +12,7 @@ import { delay } from '../../runtime/retry.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 import type { ChaosLedger } from './ledgerFile.ts';
 import type { Finding } from './verify.ts';
+import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
 export interface AuditCheckerOptions {
   connection: NatsConnection;
@@ -22,7 +23,6 @@ export interface AuditCheckerOptions {
 }
 
 const CACHE_BYTES = 1_073_741_824;
-const DAY_MS = 86_400_000;
 /** Clocks jump by hours: days of receipt are those around today. */
 const DAYS_AROUND = 1;
 const PROBE_MS = 600;
@@ -69,7 +69,7 @@ export class AuditChecker {
 
   /** Whatever does not add up. */
   async reconcile(tenants: readonly string[]): Promise<Finding[]> {
-    const day = (offset: number): string => new Date(Date.now() + offset * DAY_MS).toISOString().slice(0, 10);
+    const day = (offset: number): string => utcDay(Date.now() + offset * DAY_MS);
     const days = { from: day(-DAYS_AROUND), to: day(DAYS_AROUND) };
     const found = await Promise.all(tenants.map((tenantId) => this.#accounts.reconcile(tenantId, days)));
     return found.flatMap(({ tenantId, balanced, differences, faults, days: sums }) => {

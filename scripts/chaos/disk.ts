@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { mkdir, statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { MIB } from '../../runtime/units.ts';
 
 const run = promisify(execFile);
-const MIB = 1_048_576;
 
 /** A folder on a small disk of its own that can be full. */
 export interface SmallDisk {

@@ -37,7 +37,7 @@ export async function inject(fault: ChaosFault, arena: ChaosContext): Promise<In
       return kill(fault, arena);
     case 'die':
       return die(fault, arena);
-    case 'oversleep':
+    case 'expire-lease':
       return expireLease(fault, arena);
     case 'compaction':
       return compactionDies(fault, arena);
@@ -100,7 +100,7 @@ async function die({ step, count }: Of<'die'>, arena: ChaosContext): Promise<Inj
 }
 
 /** A zombie made at the worst of moments: it stops itself at a step, and wakes when others have its shards. */
-async function expireLease({ step, count, forMs }: Of<'oversleep'>, arena: ChaosContext): Promise<Injected> {
+async function expireLease({ step, count, forMs }: Of<'expire-lease'>, arena: ChaosContext): Promise<Injected> {
   const armed = await startArmed(`${step}:${count}:stop`, arena);
   if ('why' in armed) return { ran: false, why: armed.why };
   const { name, pid } = armed;

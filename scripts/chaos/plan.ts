@@ -32,7 +32,7 @@ export type ChaosFault =
   /** A processor kills itself at a step of a flush. */
   | { kind: 'die'; step: FailPoint; count: number }
   /** A processor stops itself at a step of a flush, past its lease, and goes on. */
-  | { kind: 'oversleep'; step: FailPoint; count: number; forMs: number }
+  | { kind: 'expire-lease'; step: FailPoint; count: number; forMs: number }
   /** A compaction kills its process at a step. */
   | { kind: 'compaction'; step: CompactionStep }
   /** SIGSTOP, then SIGCONT. */
@@ -67,8 +67,8 @@ export function faultName(fault: ChaosFault): string {
       return `kill ${fault.target}${momentName(fault.at)}`;
     case 'die':
       return `die at ${fault.step}`;
-    case 'oversleep':
-      return `oversleep at ${fault.step}`;
+    case 'expire-lease':
+      return `expire lease at ${fault.step}`;
     case 'compaction':
       return `compaction dies at ${fault.step}`;
     case 'pause':
@@ -150,7 +150,7 @@ function deck(random: Random): ChaosFault[] {
     { kind: 'pause', target: 's3', at: after(), forMs: forMs() },
     ...FAIL_POINTS.map((step): ChaosFault => ({ kind: 'die', step, count: random.between(1, 3) })),
     ...FAIL_POINTS.map((step): ChaosFault => ({
-      kind: 'oversleep',
+      kind: 'expire-lease',
       step,
       count: random.between(1, 3),
       forMs: pastTheLease(),

@@ -6,11 +6,11 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
  *
  * - `pass`: nothing.
  * - `black-hole`: nothing comes through, either way, and nobody is told; as when a cable is pulled.
- * - `deaf`: what the client says arrives, what the server answers does not: the work is done and nobody hears of it.
+ * - `drop-responses`: what the client says arrives, what the server answers does not: the work is done and nobody hears of it.
  * - `reset`: every connection breaks, and every new one at once.
  * - `delay`: everything comes late, in order.
  */
-export const LINK_MODES = ['black-hole', 'deaf', 'reset', 'delay'] as const;
+export const LINK_MODES = ['black-hole', 'drop-responses', 'reset', 'delay'] as const;
 export type LinkMode = (typeof LINK_MODES)[number];
 
 export interface Proxy {
@@ -44,7 +44,7 @@ export async function startProxy(target: { host: string; port: number }): Promis
       socket.on('close', () => end(pair));
     }
     forward(pair.client, pair.server, () => mode !== 'black-hole');
-    forward(pair.server, pair.client, () => mode !== 'black-hole' && mode !== 'deaf');
+    forward(pair.server, pair.client, () => mode !== 'black-hole' && mode !== 'drop-responses');
   });
 
   const end = (pair: Pair): void => {
@@ -86,7 +86,7 @@ export async function startProxy(target: { host: string; port: number }): Promis
       if (mode === 'reset') breakAll();
     },
     restore() {
-      if (mode === 'black-hole' || mode === 'deaf') breakAll();
+      if (mode === 'black-hole' || mode === 'drop-responses') breakAll();
       mode = 'pass';
     },
     async close() {

@@ -12,6 +12,7 @@ import { SHOPS } from '../shop/shops.ts';
 import { simulate } from '../shop/simulation.ts';
 import type { ShopEvent } from '../shop/session.ts';
 import { interruption } from '../../runtime/interrupt.ts';
+import { DAY_MS } from '../../runtime/units.ts';
 
 const USAGE = `Usage: npm run load -- [options]
 
@@ -31,7 +32,6 @@ and broken connections, with the same event ids, no sooner than Retry-After says
   --json               the result as JSON on standard output
 `;
 
-const DAY_MS = 86_400_000;
 /** Visits of seconds instead of minutes: the rate is reached soon, and few visits are under way at once. */
 const HURRIED = 0.02;
 

@@ -84,13 +84,13 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'lake/window',
     holds: 'messages into files of lines',
-    imports: ['schemas', 'stream', 'lake/counts'],
+    imports: ['schemas', 'runtime', 'stream', 'lake/counts'],
     forbidden: [STREAM_CLIENT, DUCKDB, S3_CLIENT],
   },
   {
     path: 'lake/dedupe',
     holds: 'event ids: which events are resends',
-    imports: ['lake/storage', 'lake/duckdb', 'lake/delta'],
+    imports: ['runtime', 'lake/storage', 'lake/duckdb', 'lake/delta'],
     forbidden: [STREAM_CLIENT, DUCKDB, S3_CLIENT],
   },
   {
@@ -178,7 +178,7 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'query/insight',
     holds: 'views and reports, each an SQL file',
-    imports: ['schemas', 'lake'],
+    imports: ['schemas', 'runtime', 'lake'],
     forbidden: [STREAM_CLIENT, S3_CLIENT],
   },
   {

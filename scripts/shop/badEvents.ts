@@ -1,5 +1,6 @@
 import type { EventErrorCode } from '../../schemas/errors.ts';
 import { LIMITS } from '../../schemas/limits.ts';
+import { DAY_MS } from '../../runtime/units.ts';
 
 /** Fields every well-formed event of the moment would have. */
 export interface CommonFields {
@@ -7,8 +8,6 @@ export interface CommonFields {
   timestamp: string;
   sessionId: string;
 }
-
-const DAY_MS = 86_400_000;
 
 /**
  * One way to get each verdict of the Event Receiver, as the JSON text a sender might send. Exhaustive by type: a new code

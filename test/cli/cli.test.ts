@@ -12,7 +12,7 @@ import { KEYS_BUCKET, keyId, secretHash, type KeyRecord } from '../../schemas/ke
 import { startReceiver, type Receiver } from '../ingest/receiver.ts';
 import { startNats, type TestNats } from '../support/nats.ts';
 import { until } from '../support/until.ts';
-import { runScript, type Finished } from './spor.ts';
+import { runScript, type Finished } from '../support/runScript.ts';
 
 let nats: TestNats;
 let folder: string;
@@ -28,7 +28,7 @@ afterAll(async () => {
 });
 
 function spor(...args: string[]): Promise<Finished> {
-  return runScript('spor.mjs', args, { env: { NATS_URL: nats.url }, cwd: folder });
+  return runScript('cli/spor.mjs', args, { env: { NATS_URL: nats.url }, cwd: folder });
 }
 
 interface CreatedKey extends KeyRecord {
@@ -58,7 +58,7 @@ describe('spor', () => {
     const file = fileURLToPath(new URL('../../cli/spor.mjs', import.meta.url));
     accessSync(file, constants.X_OK);
     const host = hostNode();
-    const { code, stdout } = await runScript('spor.mjs', ['version', '--json'], { node: host });
+    const { code, stdout } = await runScript('cli/spor.mjs', ['version', '--json'], { node: host });
     expect(code).toBe(0);
     const { spor: version, node } = JSON.parse(stdout) as { spor: string; node: string };
     expect(version).toMatch(/^\d+\.\d+\.\d+/);
@@ -110,7 +110,9 @@ describe('spor', () => {
   });
 
   it('says with code 69 that no server answers, and where it looked', async () => {
-    const { code, stderr } = await runScript('spor.mjs', ['keys', 'list'], { env: { NATS_URL: 'nats://127.0.0.1:1' } });
+    const { code, stderr } = await runScript('cli/spor.mjs', ['keys', 'list'], {
+      env: { NATS_URL: 'nats://127.0.0.1:1' },
+    });
     expect(code).toBe(69);
     expect(stderr).toContain('nats://127.0.0.1:1');
     expect(stderr).toContain('npm run up');
@@ -121,10 +123,13 @@ describe('spor', () => {
     await mkdir(join(folder, 'project', '.spor', 'up'), { recursive: true });
     await mkdir(deep, { recursive: true });
     await writeFile(join(folder, 'project', '.spor', 'up', 'env'), `# a comment\nNATS_URL=${nats.url}\n`);
-    expect((await runScript('spor.mjs', ['keys', 'list'], { cwd: deep })).code).toBe(0);
-    const own = await runScript('spor.mjs', ['keys', 'list'], { cwd: deep, env: { NATS_URL: 'nats://127.0.0.1:1' } });
+    expect((await runScript('cli/spor.mjs', ['keys', 'list'], { cwd: deep })).code).toBe(0);
+    const own = await runScript('cli/spor.mjs', ['keys', 'list'], {
+      cwd: deep,
+      env: { NATS_URL: 'nats://127.0.0.1:1' },
+    });
     expect(own.code).toBe(69);
-    const mixed = await runScript('spor.mjs', ['keys', 'list'], { cwd: deep, env: { LAKE_URL: 'file:./x' } });
+    const mixed = await runScript('cli/spor.mjs', ['keys', 'list'], { cwd: deep, env: { LAKE_URL: 'file:./x' } });
     expect([mixed.code, mixed.stderr.includes('nats://127.0.0.1:4222')]).toEqual([69, true]);
   });
 });
@@ -254,7 +259,7 @@ describe('npm run load', () => {
     const receiver = await startReceiver(nats.url);
     try {
       const args = ['--url', receiver.url, '--seconds', '2', '--rate', '300', '--seed', '1', '--bad', '0.05', '--json'];
-      const { code, stdout, stderr } = await runScript('load.ts', args, { env: { NATS_URL: nats.url } });
+      const { code, stdout, stderr } = await runScript('scripts/load/main.ts', args, { env: { NATS_URL: nats.url } });
       expect([code, stderr.includes('load:')], stderr).toEqual([0, false]);
       const result = JSON.parse(stdout) as Record<string, number>;
       expect(result).toMatchObject({ unexpectedVerdicts: 0, givenUp: 0, resends: 0 });
@@ -281,7 +286,7 @@ describe('npm run load', () => {
       '1s',
       '--json',
     ];
-    const { code, stdout } = await runScript('load.ts', args);
+    const { code, stdout } = await runScript('scripts/load/main.ts', args);
     expect(code).toBe(1);
     expect((JSON.parse(stdout) as { givenUp: number }).givenUp).toBeGreaterThan(0);
   });
@@ -309,7 +314,7 @@ describe('spor tokens', () => {
 
 describe('spor status', () => {
   it('tells each shard, and with code 1 what needs attention', async () => {
-    const { code, stdout } = await runScript('spor.mjs', ['status', '--json'], {
+    const { code, stdout } = await runScript('cli/spor.mjs', ['status', '--json'], {
       env: { NATS_URL: nats.url, INGEST_URL: 'http://127.0.0.1:1' },
     });
     const { shards, services, attention } = JSON.parse(stdout) as Record<string, object[]>;

@@ -3,9 +3,9 @@ import type { RejectedEvent } from '../../schemas/envelope.ts';
 import type { RedriveReport } from '../../cli/redrive/redrive.ts';
 import { anEvent, messageOf, uuid7, type TestEvent } from '../support/messages.ts';
 import { startTestPipeline, type TestPipeline, type TestProcessor } from '../support/testPipeline.ts';
-import { runScript, type Finished } from './spor.ts';
+import { runScript, type Finished } from '../support/runScript.ts';
+import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
-const DAY_MS = 86_400_000;
 const WEEKS_AGO = new Date(Date.now() - 20 * DAY_MS);
 
 let bench: TestPipeline;
@@ -30,7 +30,7 @@ async function quarantine(tenant: string, rejected: RejectedEvent[], receivedAt 
 }
 
 function spor(...args: string[]): Promise<Finished> {
-  return runScript('spor.mjs', ['quarantine', ...args], {
+  return runScript('cli/spor.mjs', ['quarantine', ...args], {
     env: { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` },
   });
 }
@@ -94,7 +94,7 @@ describe('spor quarantine', () => {
     const shown = await spor('show', '--tenant', 'patched', '--event', String(hopeless.eventId));
     expect(shown.stdout).toContain('"resultsCount": "many"');
     // Counted on the day of the first receipt: two refused events, and one accepted.
-    const reconciled = await runScript('spor.mjs', ['reconcile', '--tenant', 'patched', '--date', day, '--json'], {
+    const reconciled = await runScript('cli/spor.mjs', ['reconcile', '--tenant', 'patched', '--date', day, '--json'], {
       env: { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` },
     });
     expect(JSON.parse(reconciled.stdout)).toMatchObject({
@@ -203,7 +203,9 @@ describe('spor quarantine', () => {
     await bench.publish(messageOf('erased', 'web', [{ events: stored, rejected }]));
     await bench.settled();
     const env = { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` };
-    const erased = await runScript('spor.mjs', ['erase', '--tenant', 'erased', '--user', 'customer-4711-x'], { env });
+    const erased = await runScript('cli/spor.mjs', ['erase', '--tenant', 'erased', '--user', 'customer-4711-x'], {
+      env,
+    });
     expect(erased.code, erased.stderr).toBe(0);
     const remove = '{"op":"remove","path":"/more"}';
     const { counts } = await redrive('erased', '--code', 'field_unknown', '--fix', `[${remove}]`);
@@ -217,8 +219,8 @@ describe('spor quarantine', () => {
     expect(new Set(rows.map(({ event_id: id }) => id))).toEqual(new Set([stored[1]!.eventId, anothers!.eventId]));
     expect(rows).toHaveLength(2);
     const { code, stdout } = await runScript(
-      'spor.mjs',
-      ['reconcile', '--tenant', 'erased', '--date', new Date().toISOString().slice(0, 10), '--json'],
+      'cli/spor.mjs',
+      ['reconcile', '--tenant', 'erased', '--date', utcDay(Date.now()), '--json'],
       { env },
     );
     expect(code, stdout.slice(0, 2_000)).toBe(0);

@@ -5,9 +5,9 @@ import { differs } from '../../cli/replay/compare.ts';
 import type { ReplayReport } from '../../cli/replay/replay.ts';
 import { anEvent, messageOf, uuid7, type TestEvent } from '../support/messages.ts';
 import { startTestPipeline, type TestPipeline } from '../support/testPipeline.ts';
-import { runScript, type Finished } from './spor.ts';
+import { runScript, type Finished } from '../support/runScript.ts';
+import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
-const DAY_MS = 86_400_000;
 const DATES = ['--from', dateOf(Date.now() - DAY_MS), '--to', dateOf(Date.now() + DAY_MS)];
 const TENANT = 'replayed';
 
@@ -32,12 +32,12 @@ function unreadable(): TestEvent {
 }
 
 function dateOf(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 10);
+  return utcDay(ms);
 }
 
 function spor(args: string[], env: Record<string, string> = {}): Promise<Finished> {
   const lake = { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` };
-  return runScript('spor.mjs', ['replay', ...args], { env: { ...lake, ...env } });
+  return runScript('cli/spor.mjs', ['replay', ...args], { env: { ...lake, ...env } });
 }
 
 async function replay(...args: string[]): Promise<ReplayReport> {
@@ -157,7 +157,7 @@ describe('spor replay', () => {
     }));
     const run = async (args: string[]): Promise<Finished> => {
       const env = { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` };
-      return runScript('spor.mjs', [...args, '--tenant', tenant, '--json'], { env });
+      return runScript('cli/spor.mjs', [...args, '--tenant', tenant, '--json'], { env });
     };
     const replayed = async (): Promise<ReplayReport> => {
       const { code, stdout, stderr } = await run(['replay', ...DATES]);

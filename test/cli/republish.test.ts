@@ -6,10 +6,11 @@ import { erasedIds } from '../../lake/erasure/person.ts';
 import { anEvent, messageOf } from '../support/messages.ts';
 import { startTestPipeline, type TestPipeline } from '../support/testPipeline.ts';
 import { until } from '../support/until.ts';
-import { runScript, type Finished } from './spor.ts';
+import { runScript, type Finished } from '../support/runScript.ts';
+import { utcDay } from '../../runtime/units.ts';
 
 const TENANT = 'downstream';
-const TODAY = new Date().toISOString().slice(0, 10);
+const TODAY = utcDay(Date.now());
 const MESSAGES = 12;
 
 let bench: TestPipeline;
@@ -29,7 +30,7 @@ afterAll(() => bench?.stop());
 
 function spor(...args: string[]): Promise<Finished> {
   const range = ['--tenant', TENANT, '--from', TODAY, '--to', TODAY];
-  return runScript('spor.mjs', ['replay', ...range, ...args], {
+  return runScript('cli/spor.mjs', ['replay', ...range, ...args], {
     env: { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` },
   });
 }

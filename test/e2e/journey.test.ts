@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { secretHash } from '../../schemas/keys.ts';
 import { runStack, type RunningStack } from '../support/runningStack.ts';
-import { runScript } from '../cli/spor.ts';
+import { runScript } from '../support/runScript.ts';
 import { until } from '../support/until.ts';
+import { utcDay } from '../../runtime/units.ts';
 
 let running: RunningStack;
 
@@ -223,15 +224,15 @@ describe('a receipt', () => {
     });
     expect((await running.get('receipts-stranger', path)).status).toBe(404);
     expect((await running.get('receipts', '/api/receipts/nonsense')).status).toBe(400);
-    const { code, stdout } = await runScript('spor.ts', ['receipt', '--tenant', 'receipts', receiptId], {
+    const { code, stdout } = await runScript('cli/spor.ts', ['receipt', '--tenant', 'receipts', receiptId], {
       env: running.stack.env,
     });
     expect(stdout).toContain('1 accepted, 1 refused');
     expect(stdout).toMatch(/committed .*segment=web/);
     expect(code).toBe(0);
-    const status = await runScript('spor.ts', ['status', '--tenant', 'receipts', '--json'], { env: running.stack.env });
+    const status = await runScript('cli/spor.ts', ['status', '--tenant', 'receipts', '--json'], { env: running.stack.env });
     expect(JSON.parse(status.stdout)).toMatchObject({ tenantId: 'receipts', acknowledgedBefore: expect.any(String) });
-    const today = new Date().toISOString().slice(0, 10);
+    const today = utcDay(Date.now());
     const complete = await running.get('receipts', `/api/completeness?date=${today}`);
     expect(await complete.json()).toMatchObject({ tenantId: 'receipts', complete: false });
   });

@@ -7,10 +7,10 @@ import { EVENT_ERRORS } from '../../schemas/errors.ts';
 import { LIMITS } from '../../schemas/limits.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 import { anEvent } from './receiver.ts';
+import { DAY_MS } from '../../runtime/units.ts';
 
 const judge = new Judge(createRegistry());
 const NOW = Date.parse('2026-11-23T10:00:00.000Z');
-const DAY_MS = 86_400_000;
 
 type Type = Parameters<typeof anEvent>[0];
 

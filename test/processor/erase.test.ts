@@ -9,9 +9,10 @@ import type { RejectedEvent } from '../../schemas/envelope.ts';
 import { formatReceipt, streamEpoch } from '../../schemas/receipt.ts';
 import { shardOf, streamName } from '../../schemas/subjects.ts';
 import { filesWith } from '../support/filesWith.ts';
-import { runScript } from '../cli/spor.ts';
+import { runScript } from '../support/runScript.ts';
 import { anEvent, messageOf, SHARDS, type TestEvent } from '../support/messages.ts';
 import { startTestPipeline, type TestPipeline } from '../support/testPipeline.ts';
+import { utcDay } from '../../runtime/units.ts';
 
 let bench: TestPipeline;
 const engine = openDuckdb({ memory: '512MiB', threads: 1, spillDir: '' });
@@ -70,7 +71,7 @@ async function addMart(): Promise<void> {
 test('a person leaves every table beside flushes, stays out whatever comes late, and is gone from the disk after vacuum', async () => {
   const processor = await bench.processor({ MAINTENANCE: 'false' });
   const spor = (...args: string[]) =>
-    runScript('spor.mjs', args, {
+    runScript('cli/spor.mjs', args, {
       env: { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` },
       cwd: bench.lakeDir,
     });
@@ -134,7 +135,7 @@ test('a person leaves every table beside flushes, stays out whatever comes late,
   expect(raws).toHaveLength((2 * kept.length) / 3);
   expect(processor.child.exitCode).toBeNull();
   // Every accepted and every refused event is accounted for.
-  const today = new Date().toISOString().slice(0, 10);
+  const today = utcDay(Date.now());
   const reconciled = await spor('reconcile', '--tenant', TENANT, '--date', today, '--json');
   expect(reconciled.code, `${reconciled.stdout}${reconciled.stderr}`.slice(0, 2_000)).toBe(0);
   for (const sequence of [rounds[0]!, rounds.at(-1)!]) {

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { compare, faultsOf, quarantineFaults } from '../../scripts/demo/verify.ts';
 import { isAlive } from '../../scripts/stack/processes.ts';
 import { startS3 } from '../../scripts/s3/s3Server.ts';
-import { runScript, type Finished } from '../cli/spor.ts';
+import { runScript, type Finished } from '../support/runScript.ts';
 
 interface Summary {
   accepted: number;
@@ -71,7 +71,7 @@ describe('npm run demo', () => {
     }
     const [, lakeUrl = '', tenant = '', sql = ''] =
       /LAKE_URL=(\S+) npx spor sql --tenant (\S+) "(.*)"/.exec(stderr) ?? [];
-    const answer = await runScript('spor.mjs', ['sql', '--tenant', tenant, '--json', sql], {
+    const answer = await runScript('cli/spor.mjs', ['sql', '--tenant', tenant, '--json', sql], {
       env: { LAKE_URL: lakeUrl },
     });
     const { rows } = JSON.parse(answer.stdout) as { rows: [string, number][] };
@@ -84,14 +84,16 @@ describe('npm run demo', () => {
 
   it('checks the files once all is committed, however long that takes', async () => {
     const args = ['--seconds', '1', '--rate', '50', '--json', '--dir', join(dir, 'run')];
-    const finished = await runScript('demo.ts', args, { env: { WINDOW_MAX_MS: '4000' } });
+    const finished = await runScript('scripts/demo/main.ts', args, { env: { WINDOW_MAX_MS: '4000' } });
     expect(finished, finished.stderr).toMatchObject(WHOLE);
     expect(resultOf(finished).lost).toBe(0);
   });
 
   it('numbers its folders, and runs again in an old one without counting what was there', async () => {
     for (const expected of ['demo-1', 'demo-2']) {
-      const { stderr, code } = await runScript('demo.ts', ['--seconds', '1', '--rate', '50', '--json'], { cwd: dir });
+      const { stderr, code } = await runScript('scripts/demo/main.ts', ['--seconds', '1', '--rate', '50', '--json'], {
+        cwd: dir,
+      });
       expect([code, stderr.split('\n')[0]]).toEqual([0, `Spor's data goes to ${join(dir, '.spor', expected)}`]);
     }
     const again = await demo('--seconds', '1', '--rate', '50', '--dir', join(dir, '.spor', 'demo-1'));
@@ -120,9 +122,9 @@ describe('npm run demo', () => {
 
   it('refuses odd options', async () => {
     for (const args of [['--seconds', '0'], ['--rate', 'fast'], ['--seed', '-1'], ['--nonsense'], ['extra']]) {
-      expect([args, (await runScript('demo.ts', args, { cwd: dir })).code]).toEqual([args, 2]);
+      expect([args, (await runScript('scripts/demo/main.ts', args, { cwd: dir })).code]).toEqual([args, 2]);
     }
-    expect((await runScript('demo.ts', ['--help'])).stdout).toContain('--seconds');
+    expect((await runScript('scripts/demo/main.ts', ['--help'])).stdout).toContain('--seconds');
   });
 
   it('puts the lake into S3 where LAKE_URL says so', async ({ skip }) => {
@@ -130,7 +132,11 @@ describe('npm run demo', () => {
     if ('unavailable' in s3) return skip(s3.unavailable);
     try {
       const env = { ...s3.env, LAKE_URL: `s3://${s3.bucket}/demo` };
-      const finished = await runScript('demo.ts', ['--seconds', '2', '--rate', '200', '--json', '--dir', dir], { env });
+      const finished = await runScript(
+        'scripts/demo/main.ts',
+        ['--seconds', '2', '--rate', '200', '--json', '--dir', dir],
+        { env },
+      );
       expect(finished, finished.stderr).toMatchObject(WHOLE);
       const summary = resultOf(finished);
       expect(summary).toMatchObject({
@@ -230,7 +236,7 @@ async function watched(
 }
 
 function demo(...args: string[]): Promise<Finished> {
-  return runScript('demo.ts', [...args, '--json']);
+  return runScript('scripts/demo/main.ts', [...args, '--json']);
 }
 
 function resultOf({ stdout }: Finished): Summary {

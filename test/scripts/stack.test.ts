@@ -12,7 +12,7 @@ import { startStack, type Stack, type StackOptions } from '../../scripts/stack/s
 import { claimFolder, claimNewFolder } from '../../scripts/stack/folder.ts';
 import { isAlive } from '../../scripts/stack/processes.ts';
 import { until } from '../support/until.ts';
-import { runScript } from '../cli/spor.ts';
+import { runScript } from '../support/runScript.ts';
 
 let dir: string;
 let stack: Stack | undefined;
@@ -106,10 +106,10 @@ describe('npm run up', () => {
     const env = parseEnvFile(await readFile(join(dir, 'env'), 'utf8'));
     const [, tenant = '', sql = ''] = /npx spor sql --tenant (\S+) "(.*)"/.exec(printed())!;
     await until(async () => {
-      const answer = await runScript('spor.mjs', ['sql', '--tenant', tenant, '--json', sql], { env });
+      const answer = await runScript('cli/spor.mjs', ['sql', '--tenant', tenant, '--json', sql], { env });
       return answer.stdout.includes('["Search",1]');
     });
-    const status = await runScript('spor.mjs', ['status', '--json'], { env });
+    const status = await runScript('cli/spor.mjs', ['status', '--json'], { env });
     expect([status.code, (JSON.parse(status.stdout) as { attention: string[] }).attention]).toEqual([0, []]);
     child.kill('SIGTERM');
     const [code] = (await once(child, 'exit')) as [number];

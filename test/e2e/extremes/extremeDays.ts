@@ -1,7 +1,7 @@
 import type { Registry } from '../../../schemas/registry.ts';
 import { plainEvent, type ExtremeEvent } from './extremeEvents.ts';
+import { DAY_MS } from '../../../runtime/units.ts';
 
-const DAY_MS = 86_400_000;
 const MOST_MONEY = 100_000_000_000;
 const MOST_QUANTITY = 1_000_000_000;
 

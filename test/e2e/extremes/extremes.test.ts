@@ -16,6 +16,7 @@ import { expectedMoney, tenThousandths, type Money } from './expectedMoney.ts';
 import { manyExtremes, oldExtremes, timeExtremes } from './extremeDays.ts';
 import { extremeEvents } from './extremeEvents.ts';
 import { startExtremeShop, type ExtremeShop } from './extremeShop.ts';
+import { utcDay } from '../../../runtime/units.ts';
 
 const LONG = 240_000;
 const VIEWS = insightViews(REGISTRY).map(({ name }) => name);
@@ -192,8 +193,8 @@ test(
 test(
   'the counts add up and each receipt is found',
   async () => {
-    const today = new Date().toISOString().slice(0, 10);
-    const yesterday = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
+    const today = utcDay(Date.now());
+    const yesterday = utcDay(Date.now() - 86_400_000);
     const reconciled = await shop.spor('reconcile', '--tenant', TENANT, '--from', yesterday, '--to', today);
     expect(reconciled.code, reconciled.stdout + reconciled.stderr).toBe(0);
     for (const receipt of [...shop.receipts.slice(0, 2), ...shop.receipts.slice(-3)]) {

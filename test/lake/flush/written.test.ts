@@ -13,9 +13,9 @@ import { createLog } from '../../../runtime/log.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
 import { anEvent, type TestEvent } from '../../support/messages.ts';
 import { NOTHING_STORED, shopMessage, shopWindow } from '../../support/windows.ts';
+import { DAY_MS } from '../../../runtime/units.ts';
 
 const registry = createRegistry();
-const DAY_MS = 86_400_000;
 const TODAY = new Date('2026-11-27T12:00:00.000Z');
 const NO_IDS: StoredIds = {
   files: () => Promise.resolve([]),

@@ -4,9 +4,9 @@ import type { AddFile } from '../../../lake/delta/actions.ts';
 import { NO_TABLE, type Snapshot } from '../../../lake/delta/snapshot.ts';
 import { checkpointDue } from '../../../lake/maintenance/checkpoints.ts';
 import { COMPACTION, partitionState, planCompaction, type CompactionJob } from '../../../lake/maintenance/plan.ts';
+import { MIB } from '../../../runtime/units.ts';
 
 const NOW = Date.parse('2026-11-23T12:00:00Z');
-const MIB = 1024 * 1024;
 let names = 0;
 
 function file(date: string, size: number, segment = 'web'): AddFile {

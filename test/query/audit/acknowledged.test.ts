@@ -10,8 +10,8 @@ import { createRegistry } from '../../../schemas/registry.ts';
 import { shardOf, streamName } from '../../../schemas/subjects.ts';
 import { anEvent, messageOf, SHARDS, uuid7, type TestPost } from '../../support/messages.ts';
 import { startTestPipeline, type TestPipeline, type TestProcessor } from '../../support/testPipeline.ts';
+import { DAY_MS, utcDay } from '../../../runtime/units.ts';
 
-const DAY_MS = 86_400_000;
 const SHARD = 0;
 /** Tenants of one shard: its committed position is theirs together. */
 const [WITH_TABLE, WITHOUT_TABLE, NEIGHBOUR, BUSY] = Array.from({ length: 64 }, (_, index) => `shop-${index}`).filter(
@@ -60,7 +60,7 @@ const refused = (index: number) => ({
 
 /** Yesterday to tomorrow, so that midnight may pass. */
 function days(): { from: string; to: string } {
-  const day = (offset: number): string => new Date(Date.now() + offset * DAY_MS).toISOString().slice(0, 10);
+  const day = (offset: number): string => utcDay(Date.now() + offset * DAY_MS);
   return { from: day(-1), to: day(1) };
 }
 

@@ -15,9 +15,9 @@ import { createRegistry } from '../../../schemas/registry.ts';
 import { shardOf, streamName } from '../../../schemas/subjects.ts';
 import { anEvent, messageOf, SHARDS, uuid7, type TestPost } from '../../support/messages.ts';
 import { startTestPipeline, type TestPipeline, type TestProcessor } from '../../support/testPipeline.ts';
-import { runScript } from '../../cli/spor.ts';
+import { runScript } from '../../support/runScript.ts';
+import { DAY_MS } from '../../../runtime/units.ts';
 
-const DAY_MS = 86_400_000;
 const dayOf = (time: Date): string => time.toISOString().slice(0, 10);
 
 let bench: TestPipeline;
@@ -78,7 +78,7 @@ async function reconcile(
 async function spor(tenantId: string): Promise<{ code: number; found: Reconciliation }> {
   const env = { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` };
   const days = ['--from', dayOf(new Date(Date.now() - DAY_MS)), '--to', today];
-  const { code, stdout } = await runScript('spor.ts', ['reconcile', '--tenant', tenantId, ...days, '--json'], { env });
+  const { code, stdout } = await runScript('cli/spor.ts', ['reconcile', '--tenant', tenantId, ...days, '--json'], { env });
   return { code, found: JSON.parse(stdout) as Reconciliation };
 }
 

@@ -21,7 +21,7 @@ import { createMetrics } from '../../../runtime/metrics.ts';
 import { newSecret, secretHash, type TokenRecord } from '../../../schemas/keys.ts';
 import { report as reportCommand } from '../../../cli/report.ts';
 import { readParquet } from '../../support/parquet.ts';
-import { runScript } from '../../cli/spor.ts';
+import { runScript } from '../../support/runScript.ts';
 import { commitRows, REGISTRY } from '../../support/lakeFixture.ts';
 
 let dir: string;
@@ -166,7 +166,7 @@ test('spor report writes each format to a file or another program, and no Parque
   const args = ['search_phrases', '--tenant', 'shop', '--from', '2026-11-23', '--to', '2026-11-25'];
   const env = { LAKE_URL: `file:${join(dir, 'lake')}` };
   const spor = (...more: string[]): ReturnType<typeof runScript> =>
-    runScript('spor.mjs', ['report', ...args, ...more], { cwd: dir, env });
+    runScript('cli/spor.mjs', ['report', ...args, ...more], { cwd: dir, env });
   const written = await spor('--out', 'out/phrases.parquet');
   expect([written.code, written.stdout, written.stderr]).toEqual([0, '', '']);
   const file = await readFile(join(dir, 'out/phrases.parquet'));

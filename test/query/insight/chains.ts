@@ -1,4 +1,5 @@
 import type { Fact, SentLine } from './ledger.ts';
+import { DAY_MS, MINUTE_MS } from '../../../runtime/units.ts';
 
 /** What led to a click, cart add or order line. `click` and `cart` are event ids. */
 export interface Led {
@@ -28,9 +29,6 @@ export interface Chains {
   visitorOf: (fact: Fact) => string;
   facts: Fact[];
 }
-
-const MINUTE_MS = 60_000;
-const DAY_MS = 86_400_000;
 
 /** Attribution by the simulation's ground truth: only for events that told everything (toldEvents). */
 export function chainsByTruth(facts: readonly Fact[]): Chains {

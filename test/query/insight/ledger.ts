@@ -1,6 +1,7 @@
 import { simulate } from '../../../scripts/shop/simulation.ts';
 import type { ShopEvent, Truth } from '../../../scripts/shop/session.ts';
 import type { StoredEvent } from './eventTable.ts';
+import { utcDay } from '../../../runtime/units.ts';
 
 /** An order line as the shop sent it; amounts in ten-thousandths, so that sums are exact. */
 export interface SentLine {
@@ -118,7 +119,7 @@ export function factsOf(events: readonly ShopEvent[]): Fact[] {
       eventId: event.eventId!,
       type: event.type,
       atMs: event.atMs,
-      day: new Date(event.atMs).toISOString().slice(0, 10),
+      day: utcDay(event.atMs),
       segment: event.segmentId,
       sessionId,
       anonymousId,

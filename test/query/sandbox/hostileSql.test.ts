@@ -11,8 +11,8 @@ import { createLog } from '../../../runtime/log.ts';
 import { childrenOf } from '../../../scripts/stack/processes.ts';
 import { until } from '../../support/until.ts';
 import { commitRows, REGISTRY } from '../../support/lakeFixture.ts';
+import { MIB } from '../../../runtime/units.ts';
 
-const MIB = 1_048_576;
 const LIMITS = { memoryMb: 64, threads: 1, timeoutMs: 1_500, maxRows: 1_000, maxBytes: 2 * MIB };
 /** What a query's process may hold for a moment: DuckDB's limit, the process itself, and what it takes between two looks. */
 const MOST_BYTES = 1_536 * MIB;

@@ -134,7 +134,7 @@ test('a stream that another caller interrupts is an error', async () => {
 
 test('one file reads streaming results', async () => {
   const root = fileURLToPath(new URL('../../..', import.meta.url));
-  const tracked = ['ingest', 'lake', 'processor', 'runtime', 'scripts'];
+  const tracked = ['ingest', 'lake', 'processor', 'query', 'runtime', 'stream', 'cli', 'scripts'];
   const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', ...tracked], {
     cwd: root,
     encoding: 'utf8',

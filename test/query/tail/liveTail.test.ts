@@ -13,6 +13,7 @@ import { createRegistry } from '../../../schemas/registry.ts';
 import { startTestPipeline, type TestPipeline } from '../../support/testPipeline.ts';
 import { anEvent, messageOf, uuid7, type TestEvent } from '../../support/messages.ts';
 import { until } from '../../support/until.ts';
+import { utcDay } from '../../../runtime/units.ts';
 
 const registry = createRegistry();
 const LIMITS = { memoryMb: 256, threads: 1, timeoutMs: 30_000, maxRows: 100_000, maxBytes: 64_000_000 };
@@ -88,7 +89,7 @@ describe('before anything is committed', () => {
       ['field_missing', '{}', 'web'],
     ]);
     expect((await ask('early', 'select count(*), min(segment) from searches')).rows).toEqual([[3, 'web']]);
-    const day = new Date().toISOString().slice(0, 10);
+    const day = utcDay(Date.now());
     expect((await ask('early', `select count(*) from events where date = '${day}'`)).rows).toEqual([[9]]);
     expect((await ask('early', 'select count(*) from events', {}, { from: day, to: day })).rows).toEqual([[9]]);
     expect((await ask('early', 'select count(*) from events', {}, { to: '2020-01-01' })).rows).toEqual([[0]]);

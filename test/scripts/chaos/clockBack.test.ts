@@ -2,8 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createLog } from '../../../runtime/log.ts';
 import { connectNats, type NatsConnection } from '../../../stream/nats.ts';
 import { startNats, type TestNats } from '../../support/nats.ts';
-
-const HOUR_MS = 3_600_000;
+import { HOUR_MS } from '../../../runtime/units.ts';
 
 let nats: TestNats;
 let connection: NatsConnection;

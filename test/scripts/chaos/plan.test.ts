@@ -18,7 +18,7 @@ test('a run of some dozen cycles meets every named step of flush, compaction, le
   const names = new Set(cycles.flatMap(({ faults }) => faults.map(faultName)));
   for (const step of FAIL_POINTS) {
     expect(names).toContain(`die at ${step}`);
-    expect(names).toContain(`oversleep at ${step}`);
+    expect(names).toContain(`expire lease at ${step}`);
   }
   for (const step of COMPACTION_STEPS) expect(names).toContain(`compaction dies at ${step}`);
   for (const sign of STEP_EVENTS) {

@@ -70,7 +70,7 @@ test('a black hole swallows what is said, and breaks the connection when it ends
 
 test('deaf: what the client says arrives, and no answer comes back', async () => {
   const one = await client();
-  proxy.disturb('deaf');
+  proxy.disturb('drop-responses');
   one.socket.write('do it');
   await until(() => heard === 'do it');
   proxy.restore();

@@ -25,7 +25,7 @@ export function runScript(
   return new Promise((resolve) => {
     const child = execFile(
       options.node ?? process.execPath,
-      [`${ROOT}scripts/${script}`, ...args],
+      [`${ROOT}${script}`, ...args],
       { cwd: options.cwd ?? ROOT, env: { ...inherited, ...options.env }, maxBuffer: 64 * 1024 * 1024 },
       (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
