@@ -156,8 +156,9 @@ export async function readHint(storage: Storage, root: string): Promise<number |
 }
 
 /**
- * Moves `_last_checkpoint` on, never back. The storage does not overwrite, so the file is away for a moment: whoever looks
- * then lists the log, as the protocol says.
+ * Moves `_last_checkpoint` on, never back. The storage does not overwrite, so the file is away for a moment: readers then list
+ * the log, as the protocol says. Of two writers at once the older one may be last. It takes its own hint away again, and the
+ * next checkpoint or log cleanup writes one.
  */
 export async function writeHint(
   storage: Storage,
@@ -168,6 +169,14 @@ export async function writeHint(
   if (current !== undefined && current >= hint.version) return;
   await storage.delete([hintPath(root)]);
   await storage.putIfAbsent(hintPath(root), Buffer.from(JSON.stringify(hint)));
+  if (await hasNewerCheckpoint(storage, root, hint.version)) await storage.delete([hintPath(root)]);
+}
+
+async function hasNewerCheckpoint(storage: Storage, root: string, version: number): Promise<boolean> {
+  for await (const { path } of storage.list(`${root}/_delta_log/`, checkpointPath(root, version))) {
+    if (checkpointVersion(path.slice(path.lastIndexOf('/') + 1)) !== undefined) return true;
+  }
+  return false;
 }
 
 function hintPath(root: string): string {

@@ -230,7 +230,9 @@ describe('a receipt', () => {
     expect(stdout).toContain('1 accepted, 1 refused');
     expect(stdout).toMatch(/committed .*segment=web/);
     expect(code).toBe(0);
-    const status = await runScript('cli/spor.ts', ['status', '--tenant', 'receipts', '--json'], { env: running.stack.env });
+    const status = await runScript('cli/spor.ts', ['status', '--tenant', 'receipts', '--json'], {
+      env: running.stack.env,
+    });
     expect(JSON.parse(status.stdout)).toMatchObject({ tenantId: 'receipts', acknowledgedBefore: expect.any(String) });
     const today = utcDay(Date.now());
     const complete = await running.get('receipts', `/api/completeness?date=${today}`);

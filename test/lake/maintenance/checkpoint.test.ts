@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { TOMBSTONE_MS } from '../../../lake/delta/checkpoint.ts';
+import { readHint, TOMBSTONE_MS } from '../../../lake/delta/checkpoint.ts';
 import { duckdbCheckpoints } from '../../../lake/delta/checkpointParquet.ts';
 import { planRead } from '../../../lake/delta/log.ts';
 import type { Snapshot } from '../../../lake/delta/snapshot.ts';
@@ -185,6 +185,29 @@ describe('checkpoints', () => {
     const all = await openTable(storage, SPEC).snapshot();
     expect(all.files.size).toBe(31);
     await expectSame(storage, all);
+  });
+
+  test('the older of two writers at once does not leave its hint behind', async () => {
+    const storage = await newLake();
+    const table = openTable(storage, SPEC);
+    await append(table, 1, 2);
+    let other: Promise<unknown> | undefined;
+    // The other writer comes between this one's look at the hint and its change.
+    const late = new Proxy(storage, {
+      get: (target, name: keyof Storage) => {
+        if (name !== 'delete') return (target[name] as () => unknown).bind(target);
+        return async (paths: string[]): Promise<void> => {
+          other ??= append(table, 2, 4).then(() => table.checkpoint());
+          await other;
+          await storage.delete(paths);
+        };
+      },
+    });
+    await openTable(late, SPEC).checkpoint();
+    const snapshot = await table.snapshot();
+    expect(await readHint(storage, SPEC.root)).toBeUndefined();
+    await expectSame(storage, snapshot);
+    expect((await openTable(storage, SPEC).snapshot()).checkpoint).toBe(snapshot.version);
   });
 
   test('a lost or misleading hint is no more than a detour', async () => {

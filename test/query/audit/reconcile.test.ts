@@ -78,7 +78,9 @@ async function reconcile(
 async function spor(tenantId: string): Promise<{ code: number; found: Reconciliation }> {
   const env = { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` };
   const days = ['--from', dayOf(new Date(Date.now() - DAY_MS)), '--to', today];
-  const { code, stdout } = await runScript('cli/spor.ts', ['reconcile', '--tenant', tenantId, ...days, '--json'], { env });
+  const { code, stdout } = await runScript('cli/spor.ts', ['reconcile', '--tenant', tenantId, ...days, '--json'], {
+    env,
+  });
   return { code, found: JSON.parse(stdout) as Reconciliation };
 }
 
