@@ -63,20 +63,20 @@ const list = command({
     const all = await withStream(context, async (connection, { replicas }) =>
       (await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, replicas)).list(),
     );
-    const keysCommand = all
+    const keys = all
       .filter(({ record }) => wanted === undefined || record.tenantId === wanted)
       .sort(
         (a, b) =>
           a.record.tenantId.localeCompare(b.record.tenantId) || a.record.createdAt.localeCompare(b.record.createdAt),
       )
       .map(({ hash, record }) => ({ id: keyId(hash), state: stateOf(record, context.now()), ...record }));
-    if (wanted !== undefined && keysCommand.length === 0) {
+    if (wanted !== undefined && keys.length === 0) {
       context.out(json ? '{"keys":[]}\n' : `There are no keys of ${wanted} yet.\n`);
       await requireTenants(context, [wanted]);
-    } else if (json) context.out(`${JSON.stringify({ keysCommand })}\n`);
-    else if (keysCommand.length === 0) context.out('There are no keys yet: see "spor keys create --help".\n');
+    } else if (json) context.out(`${JSON.stringify({ keys })}\n`);
+    else if (keys.length === 0) context.out('There are no keys yet: see "spor keys create --help".\n');
     else {
-      const rows = keysCommand.map((key) => [
+      const rows = keys.map((key) => [
         key.id,
         key.tenantId,
         key.segmentId,
@@ -153,7 +153,7 @@ change over one by one.
   },
 });
 
-export const keys = group(
+export const keysCommand = group(
   `Usage: spor keys create|list|revoke|rotate [options]
 
   create  create an instrumentation key

@@ -39,7 +39,7 @@ every LAKE_MARTS_SECONDS. You can run it beside other refreshes, and interrupt i
     const tenantIds = values.tenant?.map((id) => requiredId('--tenant', id));
     await requireTenants(context, tenantIds ?? []);
     const show = (tenantId: string, reports: MartReport[]): void => {
-      if (values.json) context.out(`${JSON.stringify({ tenantId, martsCommand: reports })}\n`);
+      if (values.json) context.out(`${JSON.stringify({ tenantId, marts: reports })}\n`);
       else context.out(`${tenantId}\n${tableOf(reports)}`);
     };
     await withKeeper(context, async (keeper, listTenants) => {
@@ -81,7 +81,7 @@ const list = command({
   },
 });
 
-export const marts = group(
+export const martsCommand = group(
   `Usage: spor marts list|refresh [options]
 
   list     list the marts

@@ -90,7 +90,7 @@ const show = command({
   },
 });
 
-export const quarantineCommand = group(USAGE, { list, show, redriveCommand });
+export const quarantineCommand = group(USAGE, { list, show, redrive: redriveCommand });
 
 function stateOf({ receiptId, index }: Pick<QuarantinedRow, 'receiptId' | 'index'>, redriven: Set<string>): string {
   const isRedriven =

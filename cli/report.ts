@@ -40,14 +40,14 @@ const describe = command({
   options: {},
   positionals: ['name'],
   run({ json }, [name = ''], context) {
-    const reportCommand = known(name);
-    context.out(json ? `${JSON.stringify(reportCommand)}\n` : description(reportCommand));
+    const report = known(name);
+    context.out(json ? `${JSON.stringify(report)}\n` : description(report));
     return Promise.resolve(EXIT.done);
   },
 });
 
 /** The command of one report, with the options that it has. */
-function reportCommand(report: Report): Command {
+function commandOf(report: Report): Command {
   return command({
     usage: reportUsage(report),
     options: {
@@ -86,7 +86,7 @@ function reportCommand(report: Report): Command {
   });
 }
 
-export const report: Command = {
+export const reportCommand: Command = {
   run([name, ...rest], context) {
     if (name === undefined) throw new UsageError(`a report is missing\n\n${USAGE}`);
     if (name === '--help' || name === '-h' || name === 'help') {
@@ -95,7 +95,7 @@ export const report: Command = {
     }
     if (name === 'list') return list.run(rest, context);
     if (name === 'describe') return describe.run(rest, context);
-    return reportCommand(known(name)).run(rest, context);
+    return commandOf(known(name)).run(rest, context);
   },
 };
 

@@ -4,11 +4,11 @@ import { EXIT, runAsProcess, UsageError, type Command } from './command.ts';
 const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }> = {
   keys: {
     summary: 'create, list, revoke and rotate instrumentation keys',
-    load: async () => (await import('./keys.ts')).keys,
+    load: async () => (await import('./keys.ts')).keysCommand,
   },
   tokens: {
     summary: 'create, list and revoke read tokens',
-    load: async () => (await import('./tokens.ts')).tokens,
+    load: async () => (await import('./tokens.ts')).tokensCommand,
   },
   sql: {
     summary: "ask the lake in SQL, one tenant's data at a time",
@@ -16,7 +16,7 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
   },
   report: {
     summary: 'answer a report: search, products, revenue, personalization',
-    load: async () => (await import('./report.ts')).report,
+    load: async () => (await import('./report.ts')).reportCommand,
   },
   attach: {
     summary: 'write a DuckDB database of views, for your own duckdb or notebook',
@@ -24,7 +24,7 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
   },
   marts: {
     summary: 'refresh derived tables for other services',
-    load: async () => (await import('./marts.ts')).marts,
+    load: async () => (await import('./marts.ts')).martsCommand,
   },
   changes: {
     summary: 'files added to and removed from a table since a version',

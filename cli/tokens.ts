@@ -69,20 +69,20 @@ const list = command({
     const all = await withStream(context, async (connection, { replicas }) =>
       (await openSecretStore<TokenRecord>(connection, TOKENS_BUCKET, replicas)).list(),
     );
-    const tokensCommand = all
+    const tokens = all
       .filter(({ record }) => wanted === undefined || record.tenantId === wanted)
       .sort(
         (a, b) =>
           tenantOf(a.record).localeCompare(tenantOf(b.record)) || a.record.createdAt.localeCompare(b.record.createdAt),
       )
       .map(({ hash, record }) => ({ id: keyId(hash), state: stateOf(record, context.now()), ...record }));
-    if (wanted !== undefined && tokensCommand.length === 0) {
+    if (wanted !== undefined && tokens.length === 0) {
       context.out(json ? '{"tokens":[]}\n' : `There are no tokens of ${wanted} yet.\n`);
       await requireTenants(context, [wanted]);
-    } else if (json) context.out(`${JSON.stringify({ tokensCommand })}\n`);
-    else if (tokensCommand.length === 0) context.out('There are no tokens yet: see "spor tokens create --help".\n');
+    } else if (json) context.out(`${JSON.stringify({ tokens })}\n`);
+    else if (tokens.length === 0) context.out('There are no tokens yet: see "spor tokens create --help".\n');
     else {
-      const rows = tokensCommand.map((token) => [
+      const rows = tokens.map((token) => [
         token.id,
         tenantOf(token),
         token.segmentIds?.join(', ') || '(all)',
@@ -120,7 +120,7 @@ const revoke = command({
   },
 });
 
-export const tokens = group(
+export const tokensCommand = group(
   `Usage: spor tokens create|list|revoke [options]
 
   create  create a read token
