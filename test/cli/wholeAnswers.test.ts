@@ -21,6 +21,9 @@ beforeAll(async () => {
   const files = await readdir(join(dir, 'lake'), { recursive: true });
   const [data = ''] = files.filter((path) => path.endsWith('.parquet'));
   await truncate(join(dir, 'lake', data), 100);
+  await commitRows(storage, 'shop', [
+    { type: 'Search', event_id: 'e-2', event_time: '2026-11-23T10:00:00Z', phrase: 'shoes' },
+  ]);
 });
 beforeEach(async () => {
   folder = await mkdtemp(join(dir, 'out-'));

@@ -19,7 +19,7 @@ import { readConfig } from '../../../runtime/config.ts';
 import { createLog } from '../../../runtime/log.ts';
 import { createMetrics } from '../../../runtime/metrics.ts';
 import { newSecret, secretHash, type TokenRecord } from '../../../schemas/keys.ts';
-import { report as reportCommand } from '../../../cli/report.ts';
+import { reportCommand } from '../../../cli/report.ts';
 import { readParquet } from '../../support/parquet.ts';
 import { runScript } from '../../support/runScript.ts';
 import { commitRows, REGISTRY } from '../../support/lakeFixture.ts';
