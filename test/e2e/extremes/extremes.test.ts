@@ -73,18 +73,24 @@ test('redrive lets in what is old, and nothing before 1970', async () => {
 });
 
 test(
-  'every view answers in every format',
+  'every view answers, and every type of its columns in every format',
   async () => {
     expect(await viewFailures(Object.keys(FORMATS))).toEqual([]);
   },
   LONG,
 );
 
+/** Asks each view as JSON, and in the other formats where it has a column of a type that they have not met yet. */
 async function viewFailures(formats: readonly string[]): Promise<string[]> {
   const failed: string[] = [];
+  const met = new Set<string>();
   for (const view of VIEWS) {
+    const described = await rowsOf(await shop.query(`describe select * from ${view}`, 'json'));
+    const types = described.map(({ column_type: type }) => String(type));
+    const isNew = types.some((type) => !met.has(type));
+    for (const type of types) met.add(type);
     const counts = new Set<string | null>();
-    for (const format of formats) {
+    for (const format of isNew ? formats : ['json']) {
       const response = await shop.query(`select * from ${view}`, format);
       const fault = await failure(response);
       if (fault !== undefined) failed.push(`${view} as ${format}: ${fault}`);
@@ -96,11 +102,12 @@ async function viewFailures(formats: readonly string[]): Promise<string[]> {
 }
 
 test(
-  'every report answers, for the last days and for all time',
+  'every report answers over all that there is',
   async () => {
     const failed: string[] = [];
     for (const { name } of listReports()) {
-      for (const period of ['', ALL_TIME]) {
+      // All of time holds the last days; where it is too much, they are asked for themselves.
+      for (const period of BY_DAY.includes(name) ? ['', ALL_TIME] : [ALL_TIME]) {
         const fault = await failure(await shop.get(`/api/reports/${name}${period}`));
         const tooLong = BY_DAY.includes(name) && period === ALL_TIME && fault?.includes('query_out_of_memory');
         if (fault !== undefined && !tooLong) failed.push(`${name}${period}: ${fault}`);
