@@ -22,7 +22,7 @@ import { Keyring } from './keys/keyring.ts';
 import { IngestMetrics } from './metrics.ts';
 import { GroupCommit } from './stream/groupCommit.ts';
 import { NatsPublisher } from './stream/natsPublisher.ts';
-import { ShardStreams } from './stream/shardStreams.ts';
+import { PublishStreams } from './stream/publishStreams.ts';
 
 export interface IngestOptions {
   config: IngestConfig;
@@ -125,7 +125,7 @@ async function openStream(
   });
 
   const { shards, replicas } = config;
-  const streams = new ShardStreams(connection, { shards, replicas, maxBytes: config.streamMaxBytes, log });
+  const streams = new PublishStreams(connection, { shards, replicas, maxBytes: config.streamMaxBytes, log });
   await untilServed(() => openStreams(streams, config), 'the event streams', log);
   const place = { bucket: SCHEMAS_BUCKET, key: SCHEMAS_KEY, replicas };
   const agree = (used: UsedSchemas | undefined): UsedSchemas => agreedSchemas(used, options.registry);
@@ -143,7 +143,7 @@ async function openStream(
   return { publisher, keyring: new Keyring(watch, { shards, log, ...(clock ? { clock } : {}) }) };
 }
 
-async function openStreams(streams: ShardStreams, { shards, streamMaxBytes }: IngestConfig): Promise<void> {
+async function openStreams(streams: PublishStreams, { shards, streamMaxBytes }: IngestConfig): Promise<void> {
   try {
     await streams.open();
   } catch (error) {

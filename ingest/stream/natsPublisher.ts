@@ -4,7 +4,7 @@ import { EVENTS_HEADER, FORMAT, FORMAT_HEADER } from '../../schemas/envelope.ts'
 import type { Logger } from '../../runtime/log.ts';
 import type { Outgoing, Publisher } from './publisher.ts';
 import { RateLimitedLogger } from './rateLimitedLogger.ts';
-import type { ShardStreams } from './shardStreams.ts';
+import type { PublishStreams } from './publishStreams.ts';
 
 const SWEEP_MS = 50;
 /** An acknowledgement later than this is taken for lost. */
@@ -56,7 +56,7 @@ interface PubAck {
 export class NatsPublisher implements Publisher {
   readonly maxPayloadBytes: number;
   readonly #connection: NatsConnection;
-  readonly #streams: ShardStreams;
+  readonly #streams: PublishStreams;
   readonly #log: RateLimitedLogger;
   readonly #clock: () => number;
   readonly #inbox = createInbox();
@@ -69,7 +69,7 @@ export class NatsPublisher implements Publisher {
   #connected = true;
   #count = 0;
 
-  constructor(connection: NatsConnection, streams: ShardStreams, options: { log: Logger; clock?: () => number }) {
+  constructor(connection: NatsConnection, streams: PublishStreams, options: { log: Logger; clock?: () => number }) {
     this.#connection = connection;
     this.#streams = streams;
     this.#clock = options.clock ?? (() => performance.now());

@@ -1,6 +1,6 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ShardStreams } from '../../ingest/stream/shardStreams.ts';
+import { PublishStreams } from '../../ingest/stream/publishStreams.ts';
 import { connectNats, type NatsConnection } from '../../stream/nats.ts';
 import { streamEpoch } from '../../schemas/receipt.ts';
 import { streamName } from '../../schemas/subjects.ts';
@@ -10,13 +10,13 @@ import { log } from './receiver.ts';
 
 let nats: TestNats;
 let connection: NatsConnection;
-let streams: ShardStreams;
+let streams: PublishStreams;
 const known: number[] = [];
 
 beforeAll(async () => {
   nats = await startNats();
   connection = await connectNats({ url: nats.url, name: 'test', log });
-  streams = new ShardStreams(connection, { shards: 3, maxBytes: 10_000_000, replicas: 1, log });
+  streams = new PublishStreams(connection, { shards: 3, maxBytes: 10_000_000, replicas: 1, log });
   await streams.open();
   streams.onKnown(() => known.push(known.length));
 });

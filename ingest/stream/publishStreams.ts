@@ -27,7 +27,7 @@ interface ShardStream {
  * then it is read again (and created where it is gone), and is known again. Nothing is published to it, and no
  * acknowledgement believed, while in doubt: a receipt never points into another stream than its events.
  */
-export class ShardStreams {
+export class PublishStreams {
   readonly #connection: NatsConnection;
   readonly #config: Omit<StreamsConfig, 'streams'>;
   readonly #log: Logger;
