@@ -1,8 +1,7 @@
 import { jetstream } from '@nats-io/jetstream';
 import { Kvm, type KV } from '@nats-io/kv';
+import { PROGRESS_BUCKET, shardKey } from './buckets.ts';
 import type { NatsConnection } from './nats.ts';
-
-const BUCKET = 'spor_progress';
 
 /** How far a shard's stream is committed: everything up to and including `floor` is in the lake. */
 export interface ShardProgress {
@@ -29,7 +28,7 @@ export class Progress {
     { replicas, timeoutMs = 5_000 }: { replicas: number; timeoutMs?: number },
   ): Promise<Progress> {
     const client = jetstream(connection, { timeout: timeoutMs });
-    return new Progress(await new Kvm(client).create(BUCKET, { history: 1, replicas }));
+    return new Progress(await new Kvm(client).create(PROGRESS_BUCKET, { history: 1, replicas }));
   }
 
   /** The floor of a stream; 0 where nothing is known of it, or of another stream of that name. */
@@ -39,13 +38,13 @@ export class Progress {
 
   /** What is known of a shard's stream, whichever it is. */
   async read(shard: number): Promise<ShardProgress | undefined> {
-    const entry = await this.#kv.get(`shard.${shard}`);
+    const entry = await this.#kv.get(shardKey(shard));
     return entry?.operation === 'PUT' ? entry.json<ShardProgress>() : undefined;
   }
 
   async acknowledge(shard: number, created: string, floor: number): Promise<void> {
     const progress: ShardProgress = { created, floor, at: new Date().toISOString() };
-    await this.#kv.put(`shard.${shard}`, JSON.stringify(progress));
+    await this.#kv.put(shardKey(shard), JSON.stringify(progress));
   }
 }
 

@@ -1,24 +1,17 @@
 import type { AddFile } from '../../lake/delta/actions.ts';
 import { parseFileName } from '../../lake/layout/tables.ts';
+import type { StreamState } from '../../stream/streamState.ts';
 import { LIMITS } from '../../schemas/limits.ts';
 import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
-/** What the stream holds. */
-export interface HeldMessages {
-  stream: string;
-  /** Creation time, and in milliseconds. */
-  created: string;
-  epoch: number;
-  firstSequence: number;
-  /** When the first message held was stored, in milliseconds since 1970; undefined: it holds none. */
-  firstMs: number | undefined;
-}
+type HeldMessages = Pick<StreamState, 'name' | 'created' | 'epoch' | 'firstSequence' | 'firstMs'>;
 
 export interface RangeRequest {
   /** First date to be rebuilt. */
   from: string;
   /** Live data files of the dates, of both tables. */
   files: readonly AddFile[];
+  /** What the stream holds. */
   held: HeldMessages;
   /** First sequence stored at or after `earliestMs(from)`. */
   sinceSequence: number;
@@ -48,7 +41,7 @@ export function firstSequenceNeeded({ from, files, held, sinceSequence }: RangeR
   for (const file of files) {
     const { date } = file.partitionValues;
     const source = parseFileName(file.path);
-    if (!isOf(file, held) || source?.stream !== held.stream) {
+    if (!isOf(file, held) || source?.stream !== held.name) {
       throw refuse(`${date} has rows that are not from this stream, which was created ${held.created}`);
     }
     if (source.firstSequence < held.firstSequence) {
@@ -61,11 +54,11 @@ export function firstSequenceNeeded({ from, files, held, sinceSequence }: RangeR
   return first;
 }
 
-function holdings({ stream, firstSequence, firstMs }: HeldMessages): string {
-  if (firstMs === undefined) return `${stream} holds no messages, the next one is ${firstSequence}`;
+function holdings({ name, firstSequence, firstMs }: HeldMessages): string {
+  if (firstMs === undefined) return `${name} holds no messages, the next one is ${firstSequence}`;
   const firstWhole = utcDay(Math.ceil((firstMs + CLOCKS_MS) / DAY_MS) * DAY_MS);
   return (
-    `${stream} holds messages from sequence ${firstSequence} of ${new Date(firstMs).toISOString()} on. ` +
+    `${name} holds messages from sequence ${firstSequence} of ${new Date(firstMs).toISOString()} on. ` +
     `Dates from ${firstWhole} on are held whole, unless their rows came late or the stream was created again since`
   );
 }

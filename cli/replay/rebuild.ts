@@ -8,7 +8,7 @@ import type { EngineSession } from '../../lake/duckdb/engine.ts';
 import { ParquetBuild } from '../../lake/flush/parquetBuild.ts';
 import type { WrittenFile } from '../../lake/flush/parquetWriter.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
-import type { ShardStream, ShardStreams } from '../../stream/shardStream.ts';
+import type { ShardStream, ShardStreams } from '../../stream/shardStreams.ts';
 import type { StreamMessage } from '../../stream/message.ts';
 import { Window, type Stored } from '../../lake/window/window.ts';
 import type { ErasedPlace } from '../../lake/flush/erased.ts';

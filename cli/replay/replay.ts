@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { jetstreamManager } from '@nats-io/jetstream';
 import type { DuplicatesOptions } from '../../lake/dedupe/duplicates.ts';
 import type { AddFile } from '../../lake/delta/actions.ts';
 import type { Snapshot } from '../../lake/delta/snapshot.ts';
@@ -11,12 +10,10 @@ import { firstKeptDate, retentionDays } from '../../lake/maintenance/retention.t
 import { filesInScope } from '../../lake/files/prune.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { TABLE_NAMES, tableSpec, type TableName } from '../../lake/layout/tables.ts';
-import { ShardStreams, type ShardStream } from '../../stream/shardStream.ts';
-import { firstSince } from '../../stream/trim.ts';
+import { ShardStreams, type ShardStream } from '../../stream/shardStreams.ts';
+import type { StreamState } from '../../stream/streamState.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { NatsConnection } from '../../stream/nats.ts';
-import { streamInfo } from '../../stream/streams.ts';
-import { streamEpoch } from '../../schemas/receipt.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import {
   comparePartition,
@@ -27,7 +24,7 @@ import {
 } from './compare.ts';
 import { readErasedBefore, uncounted } from './erased.ts';
 import type { Reach } from './failpoint.ts';
-import { earliestMs, firstSequenceNeeded, NotHeldError, type HeldMessages } from './range.ts';
+import { earliestMs, firstSequenceNeeded, NotHeldError } from './range.ts';
 import { rebuild } from './rebuild.ts';
 import { CannotSwapError, swap } from './swap.ts';
 
@@ -95,13 +92,13 @@ async function replayOnce(options: ReplayOptions): Promise<ReplayReport> {
     quarantine: openTable(storage, tableSpec('quarantine', tenantId, registry)),
   };
   const { streams, stream, held } = await openHeld(options);
-  const appId = `${stream.name}@${held.created}`;
+  const { appId } = held;
   const [events, quarantine] = [await tables.events.snapshot(), await tables.quarantine.snapshot()];
   refuseExpired(options, events);
   const upTo = { events: events.txns.get(appId) ?? 0, quarantine: quarantine.txns.get(appId) ?? 0 };
   const scope = { segmentIds: [], from, to };
   const live = { events: filesInScope(events, scope), quarantine: filesInScope(quarantine, scope) };
-  const firstSequence = await sequenceNeeded(options, held, [...live.events, ...live.quarantine]);
+  const firstSequence = await sequenceNeeded(options, { streams, stream, held }, [...live.events, ...live.quarantine]);
   await mkdir(options.dir, { recursive: true });
   const erasures = await readErasedBefore(storage, tenantId, options.dir);
   const place = { streams, stream, epoch: held.epoch, from: firstSequence, upTo, events: tables.events };
@@ -130,30 +127,27 @@ async function replayOnce(options: ReplayOptions): Promise<ReplayReport> {
   return { ...report, swapped };
 }
 
-async function openHeld({ connection, replicas, tenantId }: ReplayOptions): Promise<{
+/** The tenant's stream, and what it holds. */
+interface HeldStream {
   streams: ShardStreams;
   stream: ShardStream;
-  held: HeldMessages;
-}> {
-  const streams = await ShardStreams.open(connection, replicas);
+  held: StreamState;
+}
+
+async function openHeld({ connection, replicas, tenantId }: ReplayOptions): Promise<HeldStream> {
+  const streams = await ShardStreams.open(connection, { replicas });
   const stream = await streams.of(tenantId);
-  const info = stream && (await streamInfo(await jetstreamManager(connection), stream.name));
-  if (!info) throw new NotHeldError('there is no stream to replay from: it was deleted, or nothing was ever received');
-  const { created, state } = info;
-  const { first_seq: firstSequence, first_ts: firstTime } = state;
-  const firstMs = state.messages === 0 ? undefined : new Date(firstTime).getTime();
-  const held = { stream: stream.name, created, epoch: streamEpoch(created), firstSequence, firstMs };
+  const held = stream && (await streams.state(stream));
+  if (!held) throw new NotHeldError('there is no stream to replay from: it was deleted, or nothing was ever received');
   return { streams, stream, held };
 }
 
 async function sequenceNeeded(
-  { connection, from }: ReplayOptions,
-  held: HeldMessages,
+  { from }: ReplayOptions,
+  { streams, stream, held }: HeldStream,
   files: readonly AddFile[],
 ): Promise<number> {
-  const manager = await jetstreamManager(connection);
-  const info = await manager.streams.info(held.stream);
-  const sinceSequence = await firstSince(manager, info, earliestMs(from));
+  const sinceSequence = await streams.firstSince(stream, earliestMs(from));
   return firstSequenceNeeded({ from, files, held, sinceSequence });
 }
 

@@ -4,11 +4,10 @@ import { Kvm } from '@nats-io/kv';
 import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import { NO_ERASURES, readErasures, type ErasureList } from '../../lake/erasure/list.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
-import { ShardStreams } from '../../stream/shardStream.ts';
+import { REPLAYS_BUCKET } from '../../stream/buckets.ts';
+import { ShardStreams } from '../../stream/shardStreams.ts';
 import type { StreamMessage } from '../../stream/message.ts';
-import { firstSince } from '../../stream/trim.ts';
 import { delay } from '../../runtime/retry.ts';
-import { streamInfo } from '../../stream/streams.ts';
 import { EVENTS_HEADER, FORMAT_HEADER, readMessageHeader } from '../../schemas/envelope.ts';
 import { withoutErased, type Remaining } from './leaveOut.ts';
 import { NotHeldError } from './range.ts';
@@ -53,7 +52,6 @@ export class NoTargetError extends Error {
 }
 
 const NONE_LEFT_OUT = { erased: 0, unreadable: 0 };
-const BUCKET = 'spor_replays';
 const CHUNK_BYTES = 8 * 1_048_576;
 const ACK_MS = 10_000;
 const NOTE_EVERY_MS = 500;
@@ -70,26 +68,26 @@ const LIST_EVERY_MS = 5_000;
 export async function republish(options: RepublishOptions): Promise<RepublishReport> {
   const { connection, replicas, tenantId, from, to, subject, rate, signal } = options;
   const manager = await jetstreamManager(connection);
-  const streams = await ShardStreams.open(connection, replicas);
+  const streams = await ShardStreams.open(connection, { replicas });
   const stream = await streams.of(tenantId);
-  const info = stream && (await streamInfo(manager, stream.name));
-  if (!info) throw new NotHeldError('there is no stream to replay from: it was deleted, or nothing was ever received');
+  const held = stream && (await streams.state(stream));
+  if (!held) throw new NotHeldError('there is no stream to replay from: it was deleted, or nothing was ever received');
   const target = await targetOf(manager, subject);
   const fromMs = Date.parse(`${from}T00:00:00Z`);
   const untilMs = Date.parse(`${to}T00:00:00Z`) + DAY_MS;
-  const firstMs = new Date(info.state.first_ts).getTime();
-  if (info.state.first_seq > 1 && (info.state.messages === 0 || firstMs > fromMs)) {
-    const since = info.state.messages === 0 ? 'no messages' : `messages from ${new Date(firstMs).toISOString()} on`;
+  const { firstSequence, firstMs } = held;
+  if (firstSequence > 1 && (firstMs ?? Infinity) > fromMs) {
+    const since = firstMs === undefined ? 'no messages' : `messages from ${new Date(firstMs).toISOString()} on`;
     throw new NotHeldError(
-      `the stream does not hold the whole range: ${stream.name} begins at sequence ${info.state.first_seq} and holds ${since}`,
+      `the stream does not hold the whole range: ${stream.name} begins at sequence ${firstSequence} and holds ${since}`,
     );
   }
-  const origin = `${stream.name}@${info.created}`;
-  const kv = await new Kvm(connection).create(BUCKET, { history: 1, replicas });
+  const origin = held.appId;
+  const kv = await new Kvm(connection).create(REPLAYS_BUCKET, { history: 1, replicas });
   const key = createHash('sha256').update([origin, tenantId, from, to, subject].join(' ')).digest('hex');
   const noted = options.restart ? 0 : Number((await kv.get(key))?.string() ?? 0);
   const last = options.restart ? 0 : Math.max(noted, await lastPublished(manager, { target, subject, origin }));
-  const start = Math.max(last + 1, await firstSince(manager, info, fromMs));
+  const start = Math.max(last + 1, await streams.firstSince(stream, fromMs));
 
   const client = jetstream(connection);
   const list = new FreshList(options);

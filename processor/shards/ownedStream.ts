@@ -1,5 +1,6 @@
 import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream';
 import { streamInfo } from '../../stream/streams.ts';
+import { streamAppId } from '../../stream/streamState.ts';
 import { streamEpoch } from '../../schemas/receipt.ts';
 import { StreamChangedError } from './ownerSteps.ts';
 
@@ -26,7 +27,7 @@ export class OwnedStream {
 
   /** Under this id the stream's progress is kept in the lake's tables; a stream made anew has another. */
   get appId(): string {
-    return `${this.name}@${this.created}`;
+    return streamAppId(this);
   }
 
   /** For receipts. */

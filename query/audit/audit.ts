@@ -6,12 +6,11 @@ import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { tableSpec, type TableName } from '../../lake/layout/tables.ts';
-import { Progress } from '../../stream/progress.ts';
 import { completenessOf, type Completeness } from './completeness.ts';
 import type { Days } from './expected.ts';
 import { reconcile, type Reconciliation } from './reconcile.ts';
 import { findReceipt, type ReceiptAnswer } from './receipt.ts';
-import { askStream, TenantStreams } from '../../stream/tenantStream.ts';
+import { ShardStreams } from '../../stream/shardStreams.ts';
 
 /** What the lake can tell of how it came about. */
 export interface Audit {
@@ -47,7 +46,7 @@ export function createAudit(options: AuditOptions): Audit {
   const { storage, localFiles, registry, replicas, memoryMb = MEMORY_MB } = options;
   const engine = openDuckdb({ memory: `${memoryMb}MiB`, threads: 1, spillDir: '' });
   const tables = new Map<string, Table>();
-  let opened: { connection: NatsConnection; stream: Promise<OpenStream> } | undefined;
+  let opened: { connection: NatsConnection; streams: Promise<ShardStreams> } | undefined;
 
   const table = (name: TableName, tenantId: string): Table => {
     const key = `${name}/${tenantId}`;
@@ -57,12 +56,13 @@ export function createAudit(options: AuditOptions): Audit {
     if (tables.size > TABLES_KEPT) tables.delete(tables.keys().next().value!);
     return known;
   };
-  const withStream = async <T>(task: (stream: OpenStream) => Promise<T>): Promise<T> => {
+  const withStreams = async <T>(task: (streams: ShardStreams) => Promise<T>): Promise<T> => {
     const connection = options.connection();
     if (!connection) throw new StreamUnavailableError();
-    if (opened?.connection !== connection) opened = { connection, stream: openStream(connection, replicas) };
+    if (opened?.connection !== connection)
+      opened = { connection, streams: ShardStreams.open(connection, { replicas }) };
     try {
-      return await task(await opened.stream);
+      return await task(await opened.streams);
     } catch (error) {
       // Had opening failed, it would fail for ever.
       if (error instanceof StreamUnavailableError) opened = undefined;
@@ -71,24 +71,11 @@ export function createAudit(options: AuditOptions): Audit {
   };
   return {
     receipt: (id, reader) =>
-      withStream((stream) => findReceipt(id, reader, { storage, localFiles, engine, ...stream, table })),
+      withStreams((streams) => findReceipt(id, reader, { storage, localFiles, engine, streams, table })),
     completeness: (tenantId) =>
-      withStream(({ streams, progress }) =>
-        completenessOf(tenantId, { streams, progress, table: table('events', tenantId) }),
-      ),
+      withStreams((streams) => completenessOf(tenantId, { streams, table: table('events', tenantId) })),
     reconcile: (tenantId, days) =>
-      withStream((stream) => reconcile(tenantId, days, { storage, localFiles, ...stream, table, memoryMb })),
+      withStreams((streams) => reconcile(tenantId, days, { storage, localFiles, streams, table, memoryMb })),
     close: () => engine.close(),
   };
-}
-
-interface OpenStream {
-  streams: TenantStreams;
-  progress: Pick<Progress, 'floor'>;
-}
-
-async function openStream(connection: NatsConnection, replicas: number): Promise<OpenStream> {
-  const streams = await TenantStreams.open(connection);
-  const progress = await askStream(() => Progress.open(connection, { replicas }));
-  return { streams, progress: { floor: (shard, created) => askStream(() => progress.floor(shard, created)) } };
 }

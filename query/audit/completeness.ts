@@ -1,7 +1,6 @@
 import type { Table } from '../../lake/delta/table.ts';
-import type { Progress } from '../../stream/progress.ts';
 import { committedSequence } from './committed.ts';
-import type { TenantStreams } from '../../stream/tenantStream.ts';
+import type { ShardStreams } from '../../stream/shardStreams.ts';
 import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
 /**
@@ -35,17 +34,15 @@ const MARGIN_MS = 300_000;
  */
 export async function completenessOf(
   tenantId: string,
-  { streams, progress, table }: { streams: TenantStreams; progress: Pick<Progress, 'floor'>; table: Table },
+  { streams, table }: { streams: ShardStreams; table: Table },
 ): Promise<Completeness> {
-  const place = await streams.shard(tenantId);
-  const before = place && (await streams.state(place.shard));
+  const stream = await streams.of(tenantId);
+  const before = stream && (await streams.committed(stream));
   if (!before) return marks(tenantId, undefined);
-  const { shard } = place;
-  const floor = await progress.floor(shard, before.created);
-  const committed = committedSequence(await table.snapshot(), before.appId, floor);
-  const asked = await streams.state(shard);
-  const next = await streams.nextAccepted(shard, tenantId, committed + 1);
-  const after = await streams.state(shard);
+  const committed = committedSequence(await table.snapshot(), before.appId, before.floor);
+  const asked = await streams.state(stream);
+  const next = await streams.nextAccepted(stream, tenantId, committed + 1);
+  const after = await streams.state(stream);
   // A stream made anew in between would have nothing to show of the old one's events.
   if (asked?.created !== before.created || after?.created !== before.created) return marks(tenantId, undefined);
   if (!next) return marks(tenantId, asked.atMs);

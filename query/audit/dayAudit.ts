@@ -2,7 +2,7 @@ import type { SqlRow } from '../../lake/duckdb/sqlEngine.ts';
 import type { CommitCounts, DayCounts } from '../../lake/counts/commits.ts';
 import { addCounts } from '../../lake/counts/fold.ts';
 import type { CheckedTable, Days } from './expected.ts';
-import type { StreamState } from '../../stream/tenantStream.ts';
+import type { StreamState } from '../../stream/streamState.ts';
 import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
 /** One day of receipt. accepted = stored + duplicate + quarantined + erased + expired + pending + difference. */

@@ -9,7 +9,8 @@ import {
   type StreamMessage,
 } from '../../stream/message.ts';
 import type { CommitCounts } from '../../lake/counts/commits.ts';
-import type { StreamState, TenantStreams } from '../../stream/tenantStream.ts';
+import type { ShardStream, ShardStreams } from '../../stream/shardStreams.ts';
+import type { StreamState } from '../../stream/streamState.ts';
 import { utcDay } from '../../runtime/units.ts';
 
 /** A range of UTC dates of receipt, both included. */
@@ -64,9 +65,9 @@ export async function writeExpected(
   file: string,
   { tenantId, days }: { tenantId: string; days: Days },
   source: {
-    streams: TenantStreams;
+    streams: ShardStreams;
     stream: StreamState;
-    place: { shard: number; shards: number };
+    place: ShardStream;
     events: CheckedTable;
     quarantine: CheckedTable;
   },
@@ -75,7 +76,7 @@ export async function writeExpected(
   const lines = await LineWriter.open(file);
   try {
     const range = { tenantId, from: Math.min(events.from, quarantine.from), to: stream.lastSequence };
-    for await (const message of streams.messages(place.shard, range)) {
+    for await (const message of streams.messages(place, range)) {
       for (const { batch, day, accepted, refused } of countBatches(message, place)) {
         if (day < days.from || day > days.to) continue;
         const { sequence } = message;

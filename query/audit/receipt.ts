@@ -6,13 +6,12 @@ import type { Table } from '../../lake/delta/table.ts';
 import { LakeError } from '../../lake/errors.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { TABLE_NAMES, tableRoot, type TableName } from '../../lake/layout/tables.ts';
-import type { Progress } from '../../stream/progress.ts';
 import { MalformedMessageError, parseMessage, type StreamMessage } from '../../stream/message.ts';
 import { positionsOf, readCommitCounts, type CommitCounts } from '../../lake/counts/commits.ts';
 import { findFlush } from './findFlush.ts';
 import { rowsOfEvents, rowsOfReceipt, type RowPlace, type RowReading, type TableToRead } from './rows.ts';
 import { committedSequence } from './committed.ts';
-import type { TenantStreams } from '../../stream/tenantStream.ts';
+import type { ShardStreams } from '../../stream/shardStreams.ts';
 
 /**
  * What became of one event of a batch:
@@ -62,8 +61,7 @@ export interface ReceiptAnswer {
 
 export interface ReceiptSources extends RowReading {
   storage: Storage;
-  streams: TenantStreams;
-  progress: Pick<Progress, 'floor'>;
+  streams: ShardStreams;
   table: (name: TableName, tenantId: string) => Table;
 }
 
@@ -93,12 +91,12 @@ export async function findReceipt(
     );
   }
   const { tenantId, segmentIds } = reader;
-  const place = await sources.streams.shard(tenantId);
+  const place = await sources.streams.of(tenantId);
   if (place && place.shard !== receipt.shard) throw unknown(id);
-  const state = await sources.streams.state(receipt.shard);
+  const state = await sources.streams.committed(receipt);
   const isCurrent = state?.epoch === receipt.epoch;
-  const floor = isCurrent ? await sources.progress.floor(receipt.shard, state.created) : 0;
-  const message = isCurrent ? await sources.streams.message(receipt.shard, receipt.sequence) : undefined;
+  const floor = isCurrent ? state.floor : 0;
+  const message = isCurrent ? await sources.streams.message(receipt) : undefined;
   const held = message && place ? heldBatch(message, receipt, { ...place, tenantId }) : undefined;
   if ((message && !held) || (isCurrent && receipt.sequence > state.lastSequence)) throw unknown(id);
   const lookup = new Lookup(id, { receipt, tenantId, held, floor }, sources);

@@ -11,14 +11,14 @@ import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import type { SqlRow, SqlSession } from '../../lake/duckdb/sqlEngine.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { tableRoot, type TableName } from '../../lake/layout/tables.ts';
-import type { Progress } from '../../stream/progress.ts';
 import { parseRanges } from '../../lake/counts/dayCounts.ts';
 import { readCommitCounts, type CommitCounts } from '../../lake/counts/commits.ts';
 import { checkedFrom, LineWriter, writeExpected, type CheckedTable, type Days } from './expected.ts';
 import { loadStatements, SELECT_DAYS, selectCommits, selectDifferences } from './reconcileSql.ts';
 import { sumDays, type DayAudit } from './dayAudit.ts';
 import { committedSequence } from './committed.ts';
-import type { StreamState, TenantStreams } from '../../stream/tenantStream.ts';
+import type { ShardStream, ShardStreams } from '../../stream/shardStreams.ts';
+import type { StreamState } from '../../stream/streamState.ts';
 import { DAY_MS } from '../../runtime/units.ts';
 
 /** Something that does not add up. */
@@ -56,8 +56,7 @@ export interface Reconciliation {
 export interface ReconcileSources {
   storage: Storage;
   localFiles: LocalFiles;
-  streams: TenantStreams;
-  progress: Pick<Progress, 'floor'>;
+  streams: ShardStreams;
   table: (name: TableName, tenantId: string) => Table;
   memoryMb: number;
 }
@@ -93,15 +92,14 @@ export async function reconcile(tenantId: string, days: Days, sources: Reconcile
  */
 interface Evidence {
   tables: Record<TableName, CheckedTable & { accounts: CommitCounts[] }>;
-  place: { shard: number; shards: number } | undefined;
+  place: ShardStream | undefined;
   stream: StreamState | undefined;
 }
 
 async function gather(tenantId: string, days: Days, sources: ReconcileSources): Promise<Evidence> {
   const sinceMs = Date.parse(`${days.from}T00:00:00Z`) - DAY_MS;
-  const place = await sources.streams.shard(tenantId);
-  const before = place && (await sources.streams.state(place.shard));
-  const floor = before ? await sources.progress.floor(place.shard, before.created) : 0;
+  const place = await sources.streams.of(tenantId);
+  const before = place && (await sources.streams.committed(place));
   const read = async (name: TableName) => {
     const snapshot = await sources.table(name, tenantId).snapshot();
     const accounts = await readCommitCounts(sources.storage, tableRoot(name, tenantId), sinceMs);
@@ -113,11 +111,11 @@ async function gather(tenantId: string, days: Days, sources: ReconcileSources): 
     };
   };
   const [events, quarantine] = [await read('events'), await read('quarantine')];
-  const stream = place && (await sources.streams.state(place.shard));
+  const stream = place && (await sources.streams.state(place));
   for (const table of stream ? [events, quarantine] : []) {
     table.from = checkedFrom(table.accounts, stream!);
     // A stream made anew meanwhile has nothing committed yet.
-    const position = stream!.created === before?.created ? floor : 0;
+    const position = stream!.created === before?.created ? before.floor : 0;
     table.committed = committedSequence(table.snapshot, stream!.appId, position);
   }
   return { tables: { events, quarantine }, place, stream };

@@ -10,7 +10,7 @@ import { Engine, type EngineSession } from '../../lake/duckdb/engine.ts';
 import type { WrittenFile } from '../../lake/flush/parquetWriter.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import type { TableName } from '../../lake/layout/tables.ts';
-import { ShardStreams, type ShardStream } from '../../stream/shardStream.ts';
+import { ShardStreams, type ShardStream } from '../../stream/shardStreams.ts';
 import { TenantTail, type TailState } from './tenantTail.ts';
 
 export type Snapshots = Record<TableName, Snapshot>;
@@ -65,6 +65,8 @@ const IDLE_MS = 60_000;
 const SWEEP_MS = 10_000;
 /** After a failure, queries that can do without the tail do not wait for another one for a while. */
 const COOL_DOWN_MS = 2_000;
+/** The server answers in milliseconds or not at all: queries must not wait for it to come back. */
+const PATIENCE_MS = 1_000;
 const NOTHING: Pick<HeldTail, 'files' | 'above' | 'sequence' | 'cut'> = {
   files: [],
   above: { events: Infinity, quarantine: Infinity },
@@ -130,7 +132,7 @@ export class LiveTail {
     const { connection, replicas } = this.#options;
     const open = connection();
     if (!open) return Promise.reject(new Error('not connected to the stream server yet'));
-    const opening = (this.#streams ??= ShardStreams.open(open, replicas));
+    const opening = (this.#streams ??= ShardStreams.open(open, { replicas, patienceMs: PATIENCE_MS }));
     opening.catch(() => (this.#streams = undefined));
     return opening;
   }
@@ -176,7 +178,7 @@ export class LiveTail {
   }
 }
 
-async function refreshed({ tail, stream: { name } }: Tenant, snapshots: () => Promise<Snapshots>): Promise<LiveView> {
+async function refreshed({ tail }: Tenant, snapshots: () => Promise<Snapshots>): Promise<LiveView> {
   let resolved: Snapshots | undefined;
   let failed: { error: unknown } | undefined;
   const events = async (): Promise<Snapshot> => {
@@ -197,7 +199,7 @@ async function refreshed({ tail, stream: { name } }: Tenant, snapshots: () => Pr
   resolved ??= await snapshots();
   if (!state) return { snapshots: resolved, tail: { ...NOTHING, release: () => Promise.resolve() } };
   const { stream, last: sequence, cut } = state;
-  const appId = `${name}@${stream.created}`;
+  const { appId } = stream;
   const above = { events: resolved.events.txns.get(appId) ?? 0, quarantine: resolved.quarantine.txns.get(appId) ?? 0 };
   return { snapshots: resolved, tail: { ...tail.hold(), above, sequence, cut } };
 }

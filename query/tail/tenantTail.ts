@@ -12,7 +12,8 @@ import { ParquetBuild } from '../../lake/flush/parquetBuild.ts';
 import type { WrittenFile } from '../../lake/flush/parquetWriter.ts';
 import { Window } from '../../lake/window/window.ts';
 import type { StreamMessage } from '../../stream/message.ts';
-import type { ShardStream, ShardStreams, StreamState } from '../../stream/shardStream.ts';
+import type { CommittedState, ShardStream, ShardStreams } from '../../stream/shardStreams.ts';
+import type { StreamState } from '../../stream/streamState.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import { tailIds } from './tailIds.ts';
 
@@ -96,7 +97,7 @@ export class TenantTail {
   async refresh(snapshot: () => Promise<Snapshot>): Promise<TailState | undefined> {
     const { streams, stream, tenantId, maxBytes, erasures } = this.#options;
     for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const before = await streams.state(stream);
+      const before = await streams.committed(stream);
       if (!before) return undefined;
       this.#follow(before);
       const room = maxBytes - this.#increments.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -104,12 +105,12 @@ export class TenantTail {
       const [events, read] = await Promise.all([
         snapshot(),
         room > 0
-          ? streams.read(stream, { tenantId, from, to: before.last, maxBytes: room })
+          ? streams.read(stream, { tenantId, from, to: before.lastSequence, maxBytes: room })
           : { messages: [], complete: false },
       ]);
       const after = await streams.state(stream);
       // What was trimmed while it was read is committed, but maybe not in the snapshot.
-      if (after?.created !== before.created || after.first > from) {
+      if (after?.created !== before.created || after.firstSequence > from) {
         this.#forget();
         continue;
       }
@@ -145,7 +146,7 @@ export class TenantTail {
   }
 
   /** Drops what is committed; begins anew where something was not seen, or when there are many files. */
-  #follow({ created, floor }: StreamState): void {
+  #follow({ created, floor }: CommittedState): void {
     if (created !== this.#created || floor > this.#last || this.#increments.length >= MOST_INCREMENTS) this.#forget();
     this.#created = created;
     this.#last = Math.max(this.#last, floor);

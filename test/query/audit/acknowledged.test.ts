@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createAudit, type Audit } from '../../../query/audit/audit.ts';
 import { reconcile } from '../../../query/audit/reconcile.ts';
-import { TenantStreams } from '../../../stream/tenantStream.ts';
+import { ShardStreams } from '../../../stream/shardStreams.ts';
 import type { Table } from '../../../lake/delta/table.ts';
 import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
 import { Progress } from '../../../stream/progress.ts';
@@ -142,9 +142,8 @@ test('committed messages without a row of their own are not missing, and neither
       },
     };
   };
-  const streams = await TenantStreams.open(connection);
-  const progress = await Progress.open(connection, { replicas: 1 });
-  const sources = { storage, localFiles: lakeFolderFiles(storage), streams, progress, table, memoryMb: 256 };
+  const streams = await ShardStreams.open(connection, { replicas: 1 });
+  const sources = { storage, localFiles: lakeFolderFiles(storage), streams, table, memoryMb: 256 };
   const found = await reconcile(BUSY, days(), sources);
   expect(found).toMatchObject({ balanced: true, differences: [] });
   expect(sum(found.days.map((day) => day.pending))).toBeGreaterThan(0);

@@ -7,7 +7,7 @@ import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
 import { createQueries, type Queries, type QueryAnswer } from '../../../query/engine/query.ts';
 import type { AsOf } from '../../../query/engine/resolve.ts';
 import { LiveTail } from '../../../query/tail/liveTail.ts';
-import { ShardStreams } from '../../../stream/shardStream.ts';
+import { ShardStreams } from '../../../stream/shardStreams.ts';
 import { createLog } from '../../../runtime/log.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
 import { startTestPipeline, type TestPipeline } from '../../support/testPipeline.ts';
@@ -132,7 +132,7 @@ describe('before anything is committed', () => {
 });
 
 test('a stream is not read much beyond where it ended at first, however fast it grows', async () => {
-  const streams = await ShardStreams.open(bench.connection, 1);
+  const streams = await ShardStreams.open(bench.connection, { replicas: 1 });
   const stream = (await streams.of('growing'))!;
   const sequences: number[] = [];
   for (let index = 0; index < 20; index++) {

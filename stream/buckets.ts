@@ -1,0 +1,22 @@
+/** KV buckets of Spor. Running environments hold them: a name never changes. */
+
+/** Instrumentation keys, each under the SHA-256 of its secret, which is stored nowhere. */
+export const KEYS_BUCKET = 'spor_keys';
+/** Read tokens, stored as keys are. */
+export const TOKENS_BUCKET = 'spor_tokens';
+/** The event schemas in use, under SCHEMAS_KEY. */
+export const SCHEMAS_BUCKET = 'spor_schemas';
+export const SCHEMAS_KEY = 'events';
+/** The owner of each shard. */
+export const LEASES_BUCKET = 'spor_leases';
+/** The committed position of each shard. */
+export const PROGRESS_BUCKET = 'spor_progress';
+/** Uploads that an owner has begun to commit. */
+export const INTENTS_BUCKET = 'spor_intents';
+/** How far a replay has published. */
+export const REPLAYS_BUCKET = 'spor_replays';
+
+/** The key of a shard in the buckets of leases, progress and intents. */
+export function shardKey(shard: number): string {
+  return `shard.${shard}`;
+}

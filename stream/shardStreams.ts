@@ -1,0 +1,171 @@
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from './nats.ts';
+import { StreamUnavailableError } from './errors.ts';
+import { listShards } from './listShards.ts';
+import { streamInfo } from './streams.ts';
+import { streamStateOf, type StreamState } from './streamState.ts';
+import { shardOf, streamName } from '../schemas/subjects.ts';
+import type { StreamMessage } from './message.ts';
+import { asStreamMessage, nextMessages } from './nextMessages.ts';
+import { floorOf, Progress } from './progress.ts';
+import { firstSince } from './trim.ts';
+
+/** The stream that holds a tenant's messages. */
+export interface ShardStream {
+  shard: number;
+  shards: number;
+  name: string;
+}
+
+/** A stream's state with its committed position. */
+export interface CommittedState extends StreamState {
+  /** Everything up to and including this sequence is committed. */
+  floor: number;
+}
+
+type Shard = Pick<ShardStream, 'shard'>;
+
+const PATIENCE_MS = 5_000;
+const BATCH_BYTES = 8 * 1_048_576;
+const NO_MESSAGE = 10037;
+
+/**
+ * Reader of the shard streams of a NATS account, a tenant at a time. States and single messages come from the stream's
+ * leader: an old answer would be a wrong one. Every method throws StreamUnavailableError when the server does not answer.
+ */
+export class ShardStreams {
+  readonly #connection: NatsConnection;
+  readonly #manager: JetStreamManager;
+  readonly #progress: Progress;
+  #shards: number | undefined;
+
+  private constructor(connection: NatsConnection, manager: JetStreamManager, progress: Progress) {
+    this.#connection = connection;
+    this.#manager = manager;
+    this.#progress = progress;
+  }
+
+  /** @param options.patienceMs how long a request to the server may take */
+  static open(
+    connection: NatsConnection,
+    { replicas, patienceMs = PATIENCE_MS }: { replicas: number; patienceMs?: number },
+  ): Promise<ShardStreams> {
+    return ask(async () => {
+      const manager = await jetstreamManager(connection, { checkAPI: false, timeout: patienceMs });
+      const progress = await Progress.open(connection, { replicas, timeoutMs: patienceMs });
+      return new ShardStreams(connection, manager, progress);
+    });
+  }
+
+  /** The stream a tenant's messages are in; undefined while there are no streams yet. */
+  async of(tenantId: string): Promise<ShardStream | undefined> {
+    const shards = (this.#shards ??= await this.#count());
+    if (shards === undefined) return undefined;
+    const shard = shardOf(tenantId, shards);
+    return { shard, shards, name: streamName(shard) };
+  }
+
+  /** The stream as it is now; undefined where it has been deleted. */
+  async state({ shard }: Shard): Promise<StreamState | undefined> {
+    const info = await ask(() => streamInfo(this.#manager, streamName(shard)));
+    if (info) return streamStateOf(info);
+    this.#shards = undefined;
+    return undefined;
+  }
+
+  /** The stream as it is now, and how much of it is committed. */
+  async committed({ shard }: Shard): Promise<CommittedState | undefined> {
+    const [state, progress] = await Promise.all([this.state({ shard }), ask(() => this.#progress.read(shard))]);
+    if (!state) return undefined;
+    // Only what is committed is ever trimmed.
+    return { ...state, floor: Math.max(floorOf(progress, state.created), state.firstSequence - 1) };
+  }
+
+  /** The first sequence stored at or after a time; one beyond the last when there is none. */
+  async firstSince({ shard }: Shard, sinceMs: number): Promise<number> {
+    const name = streamName(shard);
+    return ask(async () => firstSince(this.#manager, await this.#manager.streams.info(name), sinceMs));
+  }
+
+  /** The message of a sequence, or undefined where the stream does not hold it. */
+  async message({ shard, sequence }: Shard & { sequence: number }): Promise<StreamMessage | undefined> {
+    return this.#get(shard, { seq: sequence });
+  }
+
+  /** The first message of a tenant with accepted events, from a sequence on. */
+  async nextAccepted({ shard }: Shard, tenantId: string, from: number): Promise<StreamMessage | undefined> {
+    return this.#get(shard, { seq: Math.max(1, from), next_by_subj: `events.${shard}.${tenantId}.*` });
+  }
+
+  /** A tenant's messages from one sequence up to another, in order. */
+  async *messages(
+    { shard }: Shard,
+    { tenantId, from, to }: { tenantId: string; from: number; to: number },
+  ): AsyncGenerator<StreamMessage> {
+    for (let seq = Math.max(1, from); seq <= to;) {
+      const next = await this.#next(shard, { tenantId, seq, maxBytes: BATCH_BYTES });
+      for (const message of next.messages) if (message.sequence <= to) yield message;
+      if (next.complete) return;
+      seq = next.messages.at(-1)!.sequence + 1;
+    }
+  }
+
+  /**
+   * A tenant's messages from a sequence on, to the end of the stream or until they take this many bytes; `complete` says
+   * which. Where `to` is given, no more than the batch with that sequence is waited for: a stream that is written to as fast
+   * as it is read has no end.
+   */
+  async read(
+    { shard }: Shard,
+    options: { tenantId: string; from: number; to?: number; maxBytes: number },
+  ): Promise<{ messages: StreamMessage[]; complete: boolean }> {
+    const { tenantId, to = Infinity } = options;
+    const messages: StreamMessage[] = [];
+    let bytes = 0;
+    for (let seq = options.from; ;) {
+      const maxBytes = Math.min(BATCH_BYTES, options.maxBytes - bytes);
+      const next = await this.#next(shard, { tenantId, seq, maxBytes });
+      messages.push(...next.messages);
+      bytes += next.messages.reduce((sum, { data }) => sum + data.length, 0);
+      if (next.complete || messages.at(-1)!.sequence >= to) return { messages, complete: true };
+      if (bytes >= options.maxBytes) return { messages, complete: false };
+      seq = messages.at(-1)!.sequence + 1;
+    }
+  }
+
+  #next(
+    shard: number,
+    { tenantId, ...range }: { tenantId: string; seq: number; maxBytes: number },
+  ): ReturnType<typeof nextMessages> {
+    const query = { stream: streamName(shard), subject: `*.${shard}.${tenantId}.*`, ...range };
+    return ask(() => nextMessages(this.#connection, this.#manager, query));
+  }
+
+  #get(shard: number, query: { seq: number; next_by_subj?: string }): Promise<StreamMessage | undefined> {
+    return ask(async () => {
+      try {
+        const message = await this.#manager.streams.getMessage(streamName(shard), query);
+        return message ? asStreamMessage(message) : undefined;
+      } catch (error) {
+        if ((error as { code?: number }).code === NO_MESSAGE) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  /** Their number is fixed when they are made; counting needs no setting that could differ from the receiver's. */
+  async #count(): Promise<number | undefined> {
+    const { length } = await ask(() => listShards(this.#manager));
+    return length === 0 ? undefined : length;
+  }
+}
+
+/** Runs a request to the stream server. @throws StreamUnavailableError */
+async function ask<T>(task: () => Promise<T>): Promise<T> {
+  try {
+    return await task();
+  } catch (cause) {
+    if (cause instanceof StreamUnavailableError) throw cause;
+    throw new StreamUnavailableError(undefined, { retryAfterSeconds: 1, cause });
+  }
+}
