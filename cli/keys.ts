@@ -1,5 +1,6 @@
 import { openSecretStore } from '../stream/secretStore.ts';
-import { asOrigin, keyId, KEYS_BUCKET, newSecret, secretHash, stateOf, type KeyRecord } from '../schemas/keys.ts';
+import { asOrigin, keyId, newSecret, secretHash, stateOf, type KeyRecord } from '../schemas/keys.ts';
+import { KEYS_BUCKET } from '../stream/buckets.ts';
 import { command, EXIT, group, UsageError, type Context } from './command.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { numberOption } from './number.ts';

@@ -1,5 +1,6 @@
 import { compareAndSetRecord } from '../stream/compareAndSet.ts';
-import { incompatibilities, SCHEMAS_BUCKET, SCHEMAS_KEY, type UsedSchemas } from '../schemas/compatibility.ts';
+import { incompatibilities, type UsedSchemas } from '../schemas/compatibility.ts';
+import { SCHEMAS_BUCKET, SCHEMAS_KEY } from '../stream/buckets.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
 import { withStream } from './stream.ts';

@@ -1,5 +1,6 @@
 import { openSecretStore } from '../stream/secretStore.ts';
-import { keyId, newSecret, secretHash, stateOf, TOKENS_BUCKET, type TokenRecord } from '../schemas/keys.ts';
+import { keyId, newSecret, secretHash, stateOf, type TokenRecord } from '../schemas/keys.ts';
+import { TOKENS_BUCKET } from '../stream/buckets.ts';
 import { command, EXIT, group, UsageError } from './command.ts';
 import { parseDuration } from './duration.ts';
 import { requiredId, revokeSecret } from './secrets.ts';

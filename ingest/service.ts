@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream';
 import { errors } from '@nats-io/transport-node';
-import { KEYS_BUCKET, type KeyRecord } from '../schemas/keys.ts';
-import { agreedSchemas, SCHEMAS_BUCKET, SCHEMAS_KEY, type UsedSchemas } from '../schemas/compatibility.ts';
+import type { KeyRecord } from '../schemas/keys.ts';
+import { KEYS_BUCKET, SCHEMAS_BUCKET, SCHEMAS_KEY } from '../stream/buckets.ts';
+import { agreedSchemas, type UsedSchemas } from '../schemas/compatibility.ts';
 import { createRegistry, type Registry } from '../schemas/registry.ts';
 import { compareAndSetRecord } from '../stream/compareAndSet.ts';
 import type { Logger } from '../runtime/log.ts';

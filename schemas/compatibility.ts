@@ -5,10 +5,6 @@ import type { EventSchema, JsonSchema, Registry } from './registry.ts';
 /** Event schemas as something has used them: the running environment (KV), or the committed history (schemas/generated/history.json). */
 export type UsedSchemas = readonly EventSchema[];
 
-/** Where the schemas in use are recorded. */
-export const SCHEMAS_BUCKET = 'spor_schemas';
-export const SCHEMAS_KEY = 'events';
-
 /** The schemas here cannot follow those in use. */
 export class SchemaConflictError extends Error {
   readonly faults: readonly string[];

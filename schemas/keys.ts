@@ -1,10 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { isId } from './subjects.ts';
 
-/** KV buckets and what they hold; entries lie under the SHA-256 of the secret, which itself is stored nowhere. */
-export const KEYS_BUCKET = 'spor_keys';
-export const TOKENS_BUCKET = 'spor_tokens';
-
 /** What keys and tokens have in common. Times are ISO 8601 UTC. */
 export interface SecretRecord {
   label: string;

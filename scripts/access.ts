@@ -1,14 +1,13 @@
 import { openSecretStore } from '../stream/secretStore.ts';
 import {
-  KEYS_BUCKET,
   newSecret,
   secretHash,
   stateOf,
-  TOKENS_BUCKET,
   type KeyRecord,
   type SecretRecord,
   type TokenRecord,
 } from '../schemas/keys.ts';
+import { KEYS_BUCKET, TOKENS_BUCKET } from '../stream/buckets.ts';
 import { openStream } from '../cli/stream.ts';
 import type { Shop } from './shop/shops.ts';
 

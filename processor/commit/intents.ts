@@ -1,9 +1,9 @@
 import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { NatsConnection } from '../../stream/nats.ts';
+import { INTENTS_BUCKET, shardKey } from '../../stream/buckets.ts';
 import { isCasConflict } from '../../stream/casConflict.ts';
 
-const BUCKET = 'spor_intents';
 /** A value above this is compressed; paths shrink to a tenth, so that a window of 100,000 files fits into a message. */
 const PLAIN_BYTES = 65_536;
 const OPENING_BRACKET = 91;
@@ -61,9 +61,9 @@ export class Intents {
    * @throws LostShardError when a later owner has it.
    */
   static async takeOver(connection: NatsConnection, owner: Owner, replicas: number): Promise<Intents> {
-    const kv = await new Kvm(connection).create(BUCKET, { history: 1, replicas });
+    const kv = await new Kvm(connection).create(INTENTS_BUCKET, { history: 1, replicas });
     for (;;) {
-      const entry = await kv.get(key(owner));
+      const entry = await kv.get(shardKey(owner.shard));
       const found = entry?.operation === 'PUT';
       const left = found ? decode(entry) : [];
       const later = left.find((intent) => intent.epoch > owner.epoch);
@@ -73,8 +73,8 @@ export class Intents {
       try {
         // A read may come from a replica that is behind; the compare-and-set does not.
         const revision = found
-          ? await kv.update(key(owner), value, entry.revision)
-          : await kv.create(key(owner), value);
+          ? await kv.update(shardKey(owner.shard), value, entry.revision)
+          : await kv.create(shardKey(owner.shard), value);
         return new Intents(kv, owner, { left: left.filter(({ files }) => Object.keys(files).length > 0), revision });
       } catch (error) {
         if (!isCasConflict(error)) throw error;
@@ -115,10 +115,10 @@ export class Intents {
   async #write(files: FilesByTable): Promise<void> {
     const value = encode([...this.#left, intentOf(this.#owner, files)]);
     try {
-      this.#revision = await this.#kv.update(key(this.#owner), value, this.#revision);
+      this.#revision = await this.#kv.update(shardKey(this.#owner.shard), value, this.#revision);
     } catch (error) {
       if (!isCasConflict(error)) throw error;
-      const entry = await this.#kv.get(key(this.#owner));
+      const entry = await this.#kv.get(shardKey(this.#owner.shard));
       // A write whose answer was lost has arrived: the record is as wanted.
       if (!entry || !value.equals(entry.value)) {
         throw new LostShardError(`the intents of shard ${this.#owner.shard} were taken over by another owner`);
@@ -126,10 +126,6 @@ export class Intents {
       this.#revision = entry.revision;
     }
   }
-}
-
-function key({ shard }: Owner): string {
-  return `shard.${shard}`;
 }
 
 function intentOf({ epoch, appId }: Owner, files: FilesByTable): Intent {

@@ -1,12 +1,12 @@
 import { jetstream } from '@nats-io/jetstream';
 import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
+import { LEASES_BUCKET } from '../../stream/buckets.ts';
 import { isCasConflict } from '../../stream/casConflict.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { NatsConnection } from '../../stream/nats.ts';
 import type { SharingView } from './sharing.ts';
 import { HOUR_MS } from '../../runtime/units.ts';
 
-const BUCKET = 'spor_leases';
 const SHARD_KEY = 'shard.';
 const PROCESSOR_KEY = 'processor.';
 /** Room for the revisions of one bucket within an epoch; 2^33 times the hours since 1970 stays a safe integer until 2088. */
@@ -50,7 +50,7 @@ export class Leases {
   static async open(connection: NatsConnection, options: LeasesOptions): Promise<Leases> {
     // No call may take longer than a third of a lease: renewing must get its turn.
     const client = jetstream(connection, { timeout: Math.ceil(options.leaseMs / 3) });
-    const kv = await new Kvm(client).create(BUCKET, { ttl: options.leaseMs, replicas: options.replicas });
+    const kv = await new Kvm(client).create(LEASES_BUCKET, { ttl: options.leaseMs, replicas: options.replicas });
     const { streamInfo, ttl } = await kv.status();
     if (ttl !== options.leaseMs) {
       const manager = await client.jetstreamManager();

@@ -3,7 +3,8 @@ import type { NatsConnection } from '../../stream/nats.ts';
 import type { Resources } from '../../runtime/resources.ts';
 import { retry } from '../../runtime/retry.ts';
 import { watchSecrets, type SecretWatch } from '../../stream/secretStore.ts';
-import { KEYS_BUCKET, TOKENS_BUCKET, type KeyRecord, type TokenRecord } from '../../schemas/keys.ts';
+import type { KeyRecord, TokenRecord } from '../../schemas/keys.ts';
+import { KEYS_BUCKET, TOKENS_BUCKET } from '../../stream/buckets.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 
 /** Keys and tokens, followed as they change. */

@@ -5,6 +5,7 @@ import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '../../stream/nats.ts';
 import { delay } from '../../runtime/retry.ts';
 import { createRegistry } from '../../schemas/registry.ts';
+import { INTENTS_BUCKET, PROGRESS_BUCKET } from '../../stream/buckets.ts';
 import { Progress } from '../../stream/progress.ts';
 import { Engine } from '../../lake/duckdb/engine.ts';
 import { startChild } from '../stack/child.ts';
@@ -38,7 +39,7 @@ const COPY_MEMORY = '6GiB';
 const POLL_MS = 20;
 const PATIENCE_MS = 120_000;
 /** Where an owner keeps how far it is; without them the next one begins at the first message. */
-const OWNERS_BUCKETS = ['spor_progress', 'spor_intents'];
+const OWNERS_BUCKETS = [PROGRESS_BUCKET, INTENTS_BUCKET];
 
 /** Stream to committed Parquet, against DuckDB's own COPY of the same events from one file; both in processes just started. */
 export async function benchProcessor(options: BenchOptions): Promise<Result[]> {

@@ -3,14 +3,8 @@ import { join } from 'node:path';
 import { createLog } from '../../runtime/log.ts';
 import { connectNats, type NatsConnection } from '../../stream/nats.ts';
 import { openSecretStore } from '../../stream/secretStore.ts';
-import {
-  KEYS_BUCKET,
-  newSecret,
-  secretHash,
-  TOKENS_BUCKET,
-  type KeyRecord,
-  type TokenRecord,
-} from '../../schemas/keys.ts';
+import { newSecret, secretHash, type KeyRecord, type TokenRecord } from '../../schemas/keys.ts';
+import { KEYS_BUCKET, TOKENS_BUCKET } from '../../stream/buckets.ts';
 import { delay } from '../../runtime/retry.ts';
 import { startChild, type StackProcess } from '../stack/child.ts';
 

@@ -2,6 +2,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '../../stream/nats.ts';
 import { delay } from '../../runtime/retry.ts';
+import { PROGRESS_BUCKET, shardKey } from '../../stream/buckets.ts';
 import type { ShardProgress } from '../../stream/progress.ts';
 import { streamName } from '../../schemas/subjects.ts';
 import { SHARDS } from './tenants.ts';
@@ -15,12 +16,12 @@ const EVERY_MS = 10;
  */
 export async function acknowledgeEarly(connection: NatsConnection, signal: AbortSignal): Promise<void> {
   const manager = await jetstreamManager(connection);
-  const progress = await new Kvm(connection).open('spor_progress');
+  const progress = await new Kvm(connection).open(PROGRESS_BUCKET);
   while (!signal.aborted) {
     for (let shard = 0; shard < SHARDS; shard++) {
       const { state, created } = await manager.streams.info(streamName(shard));
       const value: ShardProgress = { created, floor: state.last_seq, at: new Date().toISOString() };
-      if (state.last_seq > 0) await progress.put(`shard.${shard}`, JSON.stringify(value));
+      if (state.last_seq > 0) await progress.put(shardKey(shard), JSON.stringify(value));
     }
     await delay(EVERY_MS, signal);
   }

@@ -1,7 +1,8 @@
 import { connectNats, type NatsConnection } from '../../stream/nats.ts';
 import { createLog } from '../../runtime/log.ts';
 import { openSecretStore } from '../../stream/secretStore.ts';
-import { newSecret, secretHash, TOKENS_BUCKET, type TokenRecord } from '../../schemas/keys.ts';
+import { newSecret, secretHash, type TokenRecord } from '../../schemas/keys.ts';
+import { TOKENS_BUCKET } from '../../stream/buckets.ts';
 import { runStack, type RunningStack } from '../support/runningStack.ts';
 
 /** The whole stack, with an operator's token and a shop's. */

@@ -6,14 +6,8 @@ import { startStack, type Stack, type StackOptions } from '../../scripts/stack/s
 import { createLog } from '../../runtime/log.ts';
 import { connectNats } from '../../stream/nats.ts';
 import { openSecretStore, type SecretStore } from '../../stream/secretStore.ts';
-import {
-  KEYS_BUCKET,
-  newSecret,
-  secretHash,
-  TOKENS_BUCKET,
-  type KeyRecord,
-  type TokenRecord,
-} from '../../schemas/keys.ts';
+import { newSecret, secretHash, type KeyRecord, type TokenRecord } from '../../schemas/keys.ts';
+import { KEYS_BUCKET, TOKENS_BUCKET } from '../../stream/buckets.ts';
 
 export interface RunningStack {
   stack: Stack;
