@@ -1,7 +1,7 @@
 import { listChanges, type ListedChanges } from '../lake/delta/changeList.ts';
-import { openTable } from '../lake/delta/table.ts';
 import { LakeError } from '../lake/errors.ts';
-import { readableSpec } from '../query/marts/readable.ts';
+import { openTables } from '../lake/layout/openTables.ts';
+import { readableTable } from '../query/marts/readable.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
 import { withLake } from './openLake.ts';
@@ -30,8 +30,10 @@ export const changesCommand = command({
     await requireTenants(context, [tenantId]);
     const listed = await withLake(context, async ({ storage }) => {
       try {
-        const spec = readableSpec(values.table ?? 'events', { tenantId, segmentIds: [] }, createRegistry());
-        return await listChanges(storage, openTable(storage, spec), { since, segmentIds: [] });
+        const registry = createRegistry();
+        const lake = { storage, registry, tables: openTables(storage, registry) };
+        const table = readableTable(values.table ?? 'events', { tenantId, segmentIds: [] }, lake);
+        return await listChanges(storage, table, { since, segmentIds: [] });
       } catch (error) {
         if (error instanceof LakeError && error.code === 'changes_unknown') throw new UsageError(error.message);
         throw error;

@@ -24,12 +24,13 @@ export async function withAudit<T>(context: Context, task: (accounts: Audit) => 
   const { createAudit } = await import('../query/audit/audit.ts'); // the database is slow to load: not for --help
   const { openLocalFiles } = await import('../query/engine/open.ts');
   const { openStorage } = await import('../lake/storage/open.ts');
+  const { openTables } = await import('../lake/layout/openTables.ts');
   try {
     return await withStream(context, async (connection, { replicas }) => {
       const storage = await openStorage(config.lakeUrl, config);
       const localFiles = await openLocalFiles(storage, config);
-      const registry = createRegistry();
-      const options = { storage, localFiles, registry, replicas, memoryMb: MEMORY_MB };
+      const tables = openTables(storage, createRegistry());
+      const options = { storage, tables, localFiles, replicas, memoryMb: MEMORY_MB };
       const accounts = createAudit({ ...options, connection: () => connection });
       try {
         return await task(accounts);

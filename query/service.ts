@@ -70,7 +70,7 @@ export async function startQueryService(options: {
     return resources.add('live tail', tail, (open) => open.close());
   };
   const executor = await WorkerPool.start(log);
-  const { storage, localFiles, queries } = await openLakeQueries(config, registry, {
+  const { storage, tables, localFiles, queries } = await openLakeQueries(config, registry, {
     openTail,
     executor,
     dir: join(dir, 'answers'),
@@ -80,7 +80,7 @@ export async function startQueryService(options: {
   const answering = { queries, slots, unsent: createPendingAnswers(UNSENT) };
   const storageFault = watchStorage(storage, { log, resources });
   const { replicas } = config;
-  const accounts = createAudit({ storage, localFiles, registry, replicas, connection: () => state.connection });
+  const accounts = createAudit({ storage, tables, localFiles, replicas, connection: () => state.connection });
   resources.add('accounts', accounts, (open) => open.close());
 
   const metrics = new QueryMetrics(createMetrics('lake'), slots);
@@ -103,7 +103,7 @@ export async function startQueryService(options: {
       liveRoute(live, secrets.keys),
       lagRoute(() => state.connection),
       ...consoleRoutes(),
-      changesRoute({ storage, registry }),
+      changesRoute({ storage, tables, registry }),
     ],
     metrics,
     log,

@@ -7,10 +7,13 @@ import type { Registry } from '../../schemas/registry.ts';
 /** Tables kept open: each holds its snapshot in memory. Others are opened again when they are needed. */
 const OPEN_TABLES = 1_024;
 
-/** A tenant's table, each time the same instance as far as memory goes, so that its log is read once for all who use it. */
+/** Gives a tenant's table, the same instance while it is kept: its log is read once for all users. */
 export type OpenTables = (name: TableName, tenantId: string) => Table;
 
-/** Opens nothing yet. @param checkpoints absent: with DuckDB in this process. */
+/**
+ * Keeps the tables of a process open, one cache for all its parts. Opens nothing yet.
+ * @param checkpoints absent: with DuckDB in this process.
+ */
 export function openTables(storage: Storage, registry: Registry, checkpoints?: CheckpointFormat): OpenTables {
   const open = new Map<string, Table>();
   return (name, tenantId) => {

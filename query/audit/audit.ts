@@ -1,11 +1,9 @@
 import type { NatsConnection } from '../../stream/nats.ts';
 import { StreamUnavailableError } from '../../stream/errors.ts';
-import type { Registry } from '../../schemas/registry.ts';
-import { openTable, type Table } from '../../lake/delta/table.ts';
 import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
-import { tableSpec, type TableName } from '../../lake/layout/tables.ts';
+import type { OpenTables } from '../../lake/layout/openTables.ts';
 import { completenessOf, type Completeness } from './completeness.ts';
 import type { Days } from './expected.ts';
 import { reconcile, type Reconciliation } from './reconcile.ts';
@@ -28,8 +26,8 @@ export interface Audit {
 
 export interface AuditOptions {
   storage: Storage;
+  tables: OpenTables;
   localFiles: LocalFiles;
-  registry: Registry;
   /** Undefined while the stream server has not been reached. */
   connection: () => NatsConnection | undefined;
   /** Copies of the progress bucket, should it have to be made. */
@@ -39,23 +37,13 @@ export interface AuditOptions {
 }
 
 const MEMORY_MB = 256;
-const TABLES_KEPT = 1_000;
 
-/** Opens nothing yet: stream, tables and DuckDB come with the first question. */
+/** Opens nothing yet: stream and DuckDB come with the first question. */
 export function createAudit(options: AuditOptions): Audit {
-  const { storage, localFiles, registry, replicas, memoryMb = MEMORY_MB } = options;
+  const { storage, tables, localFiles, replicas, memoryMb = MEMORY_MB } = options;
   const engine = openDuckdb({ memory: `${memoryMb}MiB`, threads: 1, spillDir: '' });
-  const tables = new Map<string, Table>();
   let opened: { connection: NatsConnection; streams: Promise<ShardStreams> } | undefined;
 
-  const table = (name: TableName, tenantId: string): Table => {
-    const key = `${name}/${tenantId}`;
-    const known = tables.get(key) ?? openTable(storage, tableSpec(name, tenantId, registry));
-    tables.delete(key);
-    tables.set(key, known);
-    if (tables.size > TABLES_KEPT) tables.delete(tables.keys().next().value!);
-    return known;
-  };
   const withStreams = async <T>(task: (streams: ShardStreams) => Promise<T>): Promise<T> => {
     const connection = options.connection();
     if (!connection) throw new StreamUnavailableError();
@@ -71,11 +59,11 @@ export function createAudit(options: AuditOptions): Audit {
   };
   return {
     receipt: (id, reader) =>
-      withStreams((streams) => findReceipt(id, reader, { storage, localFiles, engine, streams, table })),
+      withStreams((streams) => findReceipt(id, reader, { storage, tables, localFiles, engine, streams })),
     completeness: (tenantId) =>
-      withStreams((streams) => completenessOf(tenantId, { streams, table: table('events', tenantId) })),
+      withStreams((streams) => completenessOf(tenantId, { streams, table: tables('events', tenantId) })),
     reconcile: (tenantId, days) =>
-      withStreams((streams) => reconcile(tenantId, days, { storage, localFiles, streams, table, memoryMb })),
+      withStreams((streams) => reconcile(tenantId, days, { storage, tables, localFiles, streams, memoryMb })),
     close: () => engine.close(),
   };
 }

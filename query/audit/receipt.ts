@@ -2,9 +2,9 @@ import { readMessageHeader, type BatchHeader, type RejectedEvent } from '../../s
 import { parseReceipt, streamEpoch, type Receipt } from '../../schemas/receipt.ts';
 import { streamName } from '../../schemas/subjects.ts';
 import type { Snapshot } from '../../lake/delta/snapshot.ts';
-import type { Table } from '../../lake/delta/table.ts';
 import { LakeError } from '../../lake/errors.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
+import type { OpenTables } from '../../lake/layout/openTables.ts';
 import { TABLE_NAMES, tableRoot, type TableName } from '../../lake/layout/tables.ts';
 import { MalformedMessageError, parseMessage, type StreamMessage } from '../../stream/message.ts';
 import { positionsOf, readCommitCounts, type CommitCounts } from '../../lake/counts/commits.ts';
@@ -61,8 +61,8 @@ export interface ReceiptAnswer {
 
 export interface ReceiptSources extends RowReading {
   storage: Storage;
+  tables: OpenTables;
   streams: ShardStreams;
-  table: (name: TableName, tenantId: string) => Table;
 }
 
 /** A batch as its message has it. */
@@ -192,7 +192,7 @@ class Lookup {
 
   async #read(name: TableName): Promise<TableToRead & { rows: RowPlace[] }> {
     const { tenantId, receipt } = this.#subject;
-    const snapshot = await this.#sources.table(name, tenantId).snapshot();
+    const snapshot = await this.#sources.tables(name, tenantId).snapshot();
     const table = { name, tenantId, snapshot };
     const wanted = { id: this.#id, stream: streamName(receipt.shard), sequence: receipt.sequence };
     return { ...table, rows: await rowsOfReceipt(this.#sources, table, wanted) };

@@ -5,11 +5,11 @@ import { delay } from '../../runtime/retry.ts';
 import { streamEpoch } from '../../schemas/receipt.ts';
 import type { AddFile } from '../../lake/delta/actions.ts';
 import { idFile } from '../../lake/dedupe/plan.ts';
-import type { Table } from '../../lake/delta/table.ts';
 import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import type { SqlRow, SqlSession } from '../../lake/duckdb/sqlEngine.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
+import type { OpenTables } from '../../lake/layout/openTables.ts';
 import { tableRoot, type TableName } from '../../lake/layout/tables.ts';
 import { parseRanges } from '../../lake/counts/dayCounts.ts';
 import { readCommitCounts, type CommitCounts } from '../../lake/counts/commits.ts';
@@ -55,9 +55,9 @@ export interface Reconciliation {
 
 export interface ReconcileSources {
   storage: Storage;
+  tables: OpenTables;
   localFiles: LocalFiles;
   streams: ShardStreams;
-  table: (name: TableName, tenantId: string) => Table;
   memoryMb: number;
 }
 
@@ -101,7 +101,7 @@ async function gather(tenantId: string, days: Days, sources: ReconcileSources): 
   const place = await sources.streams.of(tenantId);
   const before = place && (await sources.streams.committed(place));
   const read = async (name: TableName) => {
-    const snapshot = await sources.table(name, tenantId).snapshot();
+    const snapshot = await sources.tables(name, tenantId).snapshot();
     const accounts = await readCommitCounts(sources.storage, tableRoot(name, tenantId), sinceMs);
     return {
       snapshot,

@@ -3,6 +3,7 @@ import type { Registry } from '../../schemas/registry.ts';
 import { openStorage } from '../../lake/storage/open.ts';
 import type { S3Config } from '../../lake/storage/s3.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
+import { openTables, type OpenTables } from '../../lake/layout/openTables.ts';
 import type { LiveTail } from '../tail/liveTail.ts';
 import { openFileCache } from '../../lake/files/fileCache.ts';
 import type { Executor } from '../sandbox/executor.ts';
@@ -21,18 +22,20 @@ export interface LakeQueriesConfig extends S3Config {
 }
 
 /**
- * Opens a lake for reading: its storage, the local cache where it is not a folder, and the queries, which see what is not
- * committed yet through the tail, if one is given. Close the queries.
+ * Opens a lake for reading: its storage, its tables, the local cache where it is not a folder, and the queries, which see
+ * what is not committed yet through the tail, if one is given. Close the queries.
  */
 export async function openLakeQueries(
   config: LakeQueriesConfig,
   registry: Registry,
   more: { openTail?: (localFiles: LocalFiles, storage: Storage) => LiveTail; executor?: Executor; dir?: string } = {},
-): Promise<{ storage: Storage; localFiles: LocalFiles; queries: Queries }> {
+): Promise<{ storage: Storage; tables: OpenTables; localFiles: LocalFiles; queries: Queries }> {
   const storage = await openStorage(config.lakeUrl, config);
+  const tables = openTables(storage, registry);
   const localFiles = await openLocalFiles(storage, config);
   const queries = await createQueries({
     storage,
+    tables,
     registry,
     localFiles,
     ...(more.openTail ? { live: more.openTail(localFiles, storage) } : {}),
@@ -50,7 +53,7 @@ export async function openLakeQueries(
     await queries.close();
     storage.close();
   };
-  return { storage, localFiles, queries: { ...queries, close } };
+  return { storage, tables, localFiles, queries: { ...queries, close } };
 }
 
 /** Data files on this machine's disk: those of a lake in a folder, or copies in a bounded cache. */

@@ -3,9 +3,10 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Registry } from '../../schemas/registry.ts';
-import { openTable, type Table } from '../../lake/delta/table.ts';
+import type { Table } from '../../lake/delta/table.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
-import { tableSpec, type TableName } from '../../lake/layout/tables.ts';
+import type { OpenTables } from '../../lake/layout/openTables.ts';
+import type { TableName } from '../../lake/layout/tables.ts';
 import type { LiveTail } from '../tail/liveTail.ts';
 import { inProcess, type Executor } from '../sandbox/executor.ts';
 import type { AnswerColumn, AnswerFormat } from '../formats/formats.ts';
@@ -71,12 +72,10 @@ export interface Queries {
   close(): Promise<void>;
 }
 
-/** Tenants whose newest snapshot is kept, to read only what is new in their logs. */
-const TENANTS_KEPT = 1_000;
-
 /** SQL over the lake, a tenant at a time. Runs any number at once: whoever calls bounds that. */
 export async function createQueries(options: {
   storage: Storage;
+  tables: OpenTables;
   registry: Registry;
   localFiles: LocalFiles;
   limits: SandboxLimits;
@@ -87,22 +86,15 @@ export async function createQueries(options: {
   /** Folder for answers on their way, of this process's own. Absent: one for temporary files. */
   dir?: string;
 }): Promise<Queries> {
-  const { storage, registry, localFiles, limits, live, executor = inProcess() } = options;
+  const { storage, tables, registry, localFiles, limits, live, executor = inProcess() } = options;
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'spor-answers-')));
   await mkdir(dir, { recursive: true });
   const catalog = openCatalog(registry);
-  const tables = new Map<string, Record<TableName, Table>>();
 
-  const tablesOf = (tenantId: string): Record<TableName, Table> => {
-    const known = tables.get(tenantId) ?? {
-      events: openTable(storage, tableSpec('events', tenantId, registry)),
-      quarantine: openTable(storage, tableSpec('quarantine', tenantId, registry)),
-    };
-    tables.delete(tenantId);
-    tables.set(tenantId, known);
-    if (tables.size > TENANTS_KEPT) tables.delete(tables.keys().next().value!);
-    return known;
-  };
+  const tablesOf = (tenantId: string): Record<TableName, Table> => ({
+    events: tables('events', tenantId),
+    quarantine: tables('quarantine', tenantId),
+  });
 
   const answer: Queries['answer'] = async (request) => {
     const startedAt = performance.now();

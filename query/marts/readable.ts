@@ -1,20 +1,22 @@
 import type { Registry } from '../../schemas/registry.ts';
-import type { TableSpec } from '../../lake/delta/table.ts';
+import { openTable, type Table } from '../../lake/delta/table.ts';
 import { LakeError } from '../../lake/errors.ts';
-import { TABLE_NAMES, tableSpec } from '../../lake/layout/tables.ts';
+import type { OpenTables } from '../../lake/layout/openTables.ts';
+import { TABLE_NAMES } from '../../lake/layout/tables.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
 import { listMarts, martSpec } from './mart.ts';
 
 /**
  * The table of a name: events, quarantine, or a mart. Marts are of the whole tenant, so they take a reader of all segments.
  * @throws LakeError changes_unknown, changes_parameter
  */
-export function readableSpec(
+export function readableTable(
   name: string,
   { tenantId, segmentIds }: { tenantId: string; segmentIds: readonly string[] },
-  registry: Registry,
-): TableSpec {
+  { storage, tables, registry }: { storage: Storage; tables: OpenTables; registry: Registry },
+): Table {
   const table = TABLE_NAMES.find((known) => known === name);
-  if (table) return tableSpec(table, tenantId, registry);
+  if (table) return tables(table, tenantId);
   const marts = listMarts(registry);
   const mart = marts.find((known) => known.name === name);
   if (!mart) {
@@ -30,5 +32,5 @@ export function readableSpec(
       `${name} covers the whole tenant, but this token reads only ${segmentIds.join(', ')}.`,
     );
   }
-  return martSpec(mart, tenantId);
+  return openTable(storage, martSpec(mart, tenantId));
 }

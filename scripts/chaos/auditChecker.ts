@@ -1,6 +1,7 @@
 import { createAudit, type Audit } from '../../query/audit/audit.ts';
 import { rowsOfEvents, type RowReading } from '../../query/audit/rows.ts';
 import { openTable } from '../../lake/delta/table.ts';
+import { openTables } from '../../lake/layout/openTables.ts';
 import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
 import { StreamUnavailableError } from '../../stream/errors.ts';
 import { LAKE_ERRORS, LakeError } from '../../lake/errors.ts';
@@ -48,8 +49,8 @@ export class AuditChecker {
     this.#reading = { ...reading, engine: this.#engine };
     this.#accounts = createAudit({
       storage,
+      tables: openTables(storage, this.#registry),
       ...reading,
-      registry: this.#registry,
       replicas: 1,
       connection: () => connection,
     });

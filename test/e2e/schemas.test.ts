@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openTables } from '../../lake/layout/openTables.ts';
 import { lakeFolderFiles } from '../../lake/files/localFiles.ts';
 import { createQueries, type Queries } from '../../query/engine/query.ts';
 import { openSecretStore } from '../../stream/secretStore.ts';
@@ -29,6 +30,7 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'spor-test-schemas-'));
   queries = await createQueries({
     storage: bench.storage,
+    tables: openTables(bench.storage, createRegistry()),
     registry: createRegistry(),
     localFiles: lakeFolderFiles(bench.storage),
     limits: { memoryMb: 512, threads: 1, timeoutMs: 30_000, maxRows: 100, maxBytes: 1 << 20 },

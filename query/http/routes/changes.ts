@@ -1,8 +1,8 @@
 import type { Registry } from '../../../schemas/registry.ts';
 import { listChanges } from '../../../lake/delta/changeList.ts';
-import { openTable } from '../../../lake/delta/table.ts';
 import { LakeError } from '../../../lake/errors.ts';
-import { readableSpec } from '../../marts/readable.ts';
+import { readableTable } from '../../marts/readable.ts';
+import type { OpenTables } from '../../../lake/layout/openTables.ts';
 import type { Storage } from '../../../lake/storage/storage.ts';
 import { checkParameters } from '../parameters.ts';
 import { jsonReply, type Route } from '../route.ts';
@@ -13,7 +13,7 @@ const PARAMETERS = ['table', 'since'];
  * `GET /api/changes?since=17`: files that came into a table and left it since a version, for services that read the lake's
  * files; without `since` all files there are. `table` is events (the default), quarantine, or the name of a mart.
  */
-export function changesRoute({ storage, registry }: { storage: Storage; registry: Registry }): Route {
+export function changesRoute(lake: { storage: Storage; tables: OpenTables; registry: Registry }): Route {
   return {
     method: 'GET',
     path: '/api/changes',
@@ -21,9 +21,9 @@ export function changesRoute({ storage, registry }: { storage: Storage; registry
     parameters: 'own',
     async handle({ query, reader: { tenantId, segmentIds } }) {
       checkParameters(query, PARAMETERS, 'changes_parameter');
-      const spec = readableSpec(query.get('table') ?? 'events', { tenantId, segmentIds }, registry);
+      const table = readableTable(query.get('table') ?? 'events', { tenantId, segmentIds }, lake);
       const since = sinceOf(query.get('since'));
-      return jsonReply(await listChanges(storage, openTable(storage, spec), { since, segmentIds }));
+      return jsonReply(await listChanges(lake.storage, table, { since, segmentIds }));
     },
   };
 }

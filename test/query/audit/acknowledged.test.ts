@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createAudit, type Audit } from '../../../query/audit/audit.ts';
 import { reconcile } from '../../../query/audit/reconcile.ts';
 import { ShardStreams } from '../../../stream/shardStreams.ts';
-import type { Table } from '../../../lake/delta/table.ts';
+import { openTables, type OpenTables } from '../../../lake/layout/openTables.ts';
 import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
 import { Progress } from '../../../stream/progress.ts';
 import { formatReceipt, streamEpoch } from '../../../schemas/receipt.ts';
@@ -29,8 +29,8 @@ beforeAll(async () => {
   created = (await bench.manager.streams.info(streamName(SHARD))).created;
   accounts = createAudit({
     storage,
+    tables: openTables(storage, createRegistry()),
     localFiles: lakeFolderFiles(storage),
-    registry: createRegistry(),
     replicas: 1,
     connection: () => connection,
   });
@@ -129,7 +129,7 @@ test('committed messages without a row of their own are not missing, and neither
 
   // Each look has a message committed right after the tables were read.
   let looks = 0;
-  const table: (...of: Parameters<TestPipeline['table']>) => Table = (name, tenantId) => {
+  const tables: OpenTables = (name, tenantId) => {
     const real = bench.table(name, tenantId);
     return {
       ...real,
@@ -143,7 +143,7 @@ test('committed messages without a row of their own are not missing, and neither
     };
   };
   const streams = await ShardStreams.open(connection, { replicas: 1 });
-  const sources = { storage, localFiles: lakeFolderFiles(storage), streams, table, memoryMb: 256 };
+  const sources = { storage, localFiles: lakeFolderFiles(storage), streams, tables, memoryMb: 256 };
   const found = await reconcile(BUSY, days(), sources);
   expect(found).toMatchObject({ balanced: true, differences: [] });
   expect(sum(found.days.map((day) => day.pending))).toBeGreaterThan(0);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createAudit, type Audit } from '../../../query/audit/audit.ts';
 import { foldBefore, readCommitCounts } from '../../../lake/counts/commits.ts';
+import { openTables } from '../../../lake/layout/openTables.ts';
 import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
 import { formatReceipt, streamEpoch } from '../../../schemas/receipt.ts';
@@ -23,8 +24,8 @@ beforeAll(async () => {
   const { storage, connection } = bench;
   accounts = createAudit({
     storage,
+    tables: openTables(storage, createRegistry()),
     localFiles: lakeFolderFiles(storage),
-    registry: createRegistry(),
     replicas: 1,
     connection: () => connection,
   });

@@ -8,6 +8,7 @@ import type { Reconciliation } from '../../../query/audit/reconcile.ts';
 import { openDuckdb } from '../../../lake/duckdb/duckdb.ts';
 import { compactLake } from '../../../lake/maintenance/commands.ts';
 import { expire } from '../../../lake/maintenance/retention.ts';
+import { openTables } from '../../../lake/layout/openTables.ts';
 import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
 import { createLog } from '../../../runtime/log.ts';
 import { formatReceipt, streamEpoch } from '../../../schemas/receipt.ts';
@@ -29,8 +30,8 @@ beforeAll(async () => {
   const { storage, connection } = bench;
   accounts = createAudit({
     storage,
+    tables: openTables(storage, createRegistry()),
     localFiles: lakeFolderFiles(storage),
-    registry: createRegistry(),
     replicas: 1,
     connection: () => connection,
   });

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openTables } from '../../../lake/layout/openTables.ts';
 import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
 import { createQueries, type Queries, type QueryAnswer } from '../../../query/engine/query.ts';
 import type { SandboxLimits } from '../../../query/sandbox/sandbox.ts';
@@ -48,6 +49,7 @@ const order = {
 async function open(limits: Partial<SandboxLimits> = {}): Promise<Queries> {
   return createQueries({
     storage,
+    tables: openTables(storage, REGISTRY),
     registry: REGISTRY,
     localFiles: lakeFolderFiles(storage),
     limits: { ...LIMITS, ...limits },

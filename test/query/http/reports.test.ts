@@ -55,7 +55,7 @@ beforeAll(async () => {
     port: 0,
     routes: [
       ...reportRoutes({ queries, slots, unsent: createPendingAnswers({ perTenant: 2, total: 2 }) }, REGISTRY),
-      changesRoute({ storage, registry: REGISTRY }),
+      changesRoute({ ...lake, registry: REGISTRY }),
     ],
     metrics: new QueryMetrics(createMetrics('lake'), slots),
     log: createLog('test', 'silent'),

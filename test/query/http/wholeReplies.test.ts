@@ -10,6 +10,7 @@ import { answerReply } from '../../../query/http/routes/answerReply.ts';
 import { startQueryServer, type QueryServer } from '../../../query/http/server.ts';
 import { QueryMetrics } from '../../../query/http/metrics.ts';
 import { FORMATS, type AnswerFormat } from '../../../query/formats/formats.ts';
+import { openTables } from '../../../lake/layout/openTables.ts';
 import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
 import { createQueries, type Queries } from '../../../query/engine/query.ts';
 import { createSlots } from '../../../query/engine/slots.ts';
@@ -37,6 +38,7 @@ beforeAll(async () => {
   const log = createLog('test', 'silent');
   queries = await createQueries({
     storage,
+    tables: openTables(storage, REGISTRY),
     registry: REGISTRY,
     localFiles: lakeFolderFiles(storage),
     limits: LIMITS,

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openTables } from '../../../lake/layout/openTables.ts';
 import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
 import { createQueries, type Queries } from '../../../query/engine/query.ts';
 import { residentBytes } from '../../../query/sandbox/worker/residentBytes.ts';
@@ -30,6 +31,7 @@ beforeAll(async () => {
   await commitRows(storage, 'other', [{ ...event, event_id: 'secret' }]);
   queries = await createQueries({
     storage,
+    tables: openTables(storage, REGISTRY),
     registry: REGISTRY,
     localFiles: lakeFolderFiles(storage),
     limits: LIMITS,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readErasures } from '../../../lake/erasure/list.ts';
+import { openTables } from '../../../lake/layout/openTables.ts';
 import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
 import { createQueries, type Queries, type QueryAnswer } from '../../../query/engine/query.ts';
 import type { AsOf } from '../../../query/engine/resolve.ts';
@@ -45,9 +46,10 @@ async function openQueries(maxBytes = 64 << 20): Promise<{ tail: LiveTail; queri
     dedupeWindowMs: 86_400_000,
     log: createLog('test', 'silent'),
   });
+  const lake = { storage: bench.storage, tables: openTables(bench.storage, registry), registry, localFiles };
   return {
     tail: live,
-    queries: await createQueries({ storage: bench.storage, registry, localFiles, limits: LIMITS, live }),
+    queries: await createQueries({ ...lake, limits: LIMITS, live }),
   };
 }
 
