@@ -138,7 +138,7 @@ async function read(
     if (!start) throw new EntryVanishedError(root, `checkpoint ${plan.checkpoint}`);
   }
   const first = plan.entries[0];
-  if (start.version < 0 && first !== undefined && first > 0) await refuseGap(storage, root, first);
+  if (start.version < 0 && first !== undefined && first > 0) await refuseMissingCheckpoint(storage, root, first);
   const commits: Commit[] = [];
   for (let at = 0; at < plan.entries.length; at += READS_AT_ONCE) {
     const batch = plan.entries.slice(at, at + READS_AT_ONCE);
@@ -209,7 +209,7 @@ async function listFrom(storage: Storage, root: string, startAfter: string | und
 }
 
 /** A log that begins later than 0 has been cleaned and starts at a checkpoint. */
-async function refuseGap(storage: Storage, root: string, first: number): Promise<never> {
+async function refuseMissingCheckpoint(storage: Storage, root: string, first: number): Promise<never> {
   const hint = await readHint(storage, root);
   throw hint === undefined
     ? new LakeError('table_corrupt', `${root}: the log starts at entry ${first} and there is no checkpoint before it`)
