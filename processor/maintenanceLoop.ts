@@ -7,7 +7,7 @@ import { listTenants } from '../lake/layout/tenants.ts';
 import type { OpenTables } from '../lake/layout/openTables.ts';
 import type { Storage } from '../lake/storage/storage.ts';
 import type { Logger } from '../runtime/log.ts';
-import type { Registry } from '../runtime/metrics.ts';
+import type { MetricsRegistry } from '../runtime/metrics.ts';
 import { delay } from '../runtime/retry.ts';
 import { shardOf } from '../schemas/subjects.ts';
 import type { ProcessorConfig } from './config.ts';
@@ -21,7 +21,7 @@ export interface MaintenanceLoopOptions {
   /** Folder for unfinished files. */
   dir: string;
   log: Logger;
-  metrics: Registry;
+  metrics: MetricsRegistry;
   /** The shards this processor owns now. */
   owned: () => readonly number[];
 }

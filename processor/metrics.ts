@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
-import type { Registry } from '../runtime/metrics.ts';
+import type { MetricsRegistry } from '../runtime/metrics.ts';
 
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300];
 
@@ -19,11 +19,11 @@ export interface FlushReport {
 }
 
 /** The processor's own metrics, by shard. */
-export function createProcessorMetrics(registry: Registry) {
+export function createProcessorMetrics(registry: MetricsRegistry) {
   const labelNames = ['shard'];
   const of = <T extends { name: string; help: string }>(
     options: T,
-  ): T & { labelNames: string[]; registers: Registry[] } => ({
+  ): T & { labelNames: string[]; registers: MetricsRegistry[] } => ({
     ...options,
     labelNames,
     registers: [registry],

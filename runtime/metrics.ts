@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 
-export type { Registry };
+export type { Registry as MetricsRegistry };
 
 /** A registry with the process's own metrics (memory, CPU, event loop lag). One per process or test server. */
 export function createMetrics(component: string): Registry {

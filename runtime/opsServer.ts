@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Registry } from './metrics.ts';
+import type { MetricsRegistry } from './metrics.ts';
 
 export interface OpsServer {
   port: number;
@@ -14,7 +14,7 @@ export interface OpsServer {
 export async function startOpsServer(options: {
   host: string;
   port: number;
-  metrics: Registry;
+  metrics: MetricsRegistry;
   notReady: () => string | undefined;
 }): Promise<OpsServer> {
   const server = createServer((request, response) => {
@@ -38,7 +38,7 @@ export async function startOpsServer(options: {
 
 async function answer(
   url: string,
-  { metrics, notReady }: { metrics: Registry; notReady: () => string | undefined },
+  { metrics, notReady }: { metrics: MetricsRegistry; notReady: () => string | undefined },
 ): Promise<{ status: number; type: string; body: string }> {
   const path = url.split('?')[0];
   if (path === '/metrics') return { status: 200, type: metrics.contentType, body: await metrics.metrics() };

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { exportedNames, exportsOf } from '../scripts/rooms/exports.ts';
 import { codeFiles, linesOf, importsOf, type Import } from '../scripts/rooms/imports.ts';
 import { covers, roomOf } from '../scripts/rooms/arrows.ts';
 import { lintOverrides } from '../scripts/rooms/lint.ts';
@@ -130,6 +131,43 @@ describe('the rooms', () => {
 function isBetweenFolders([one, other]: readonly [string, string]): boolean {
   return one !== other && !one.startsWith(`${other}/`) && !other.startsWith(`${one}/`);
 }
+
+/** Names that two files export, each with its reason. */
+const EXPORTED_TWICE = new Set([
+  // One list of fail points per process, to be merged.
+  'FailPoint',
+  'Reach',
+  'armFailPoint',
+  'parseFailPoint',
+  // The page in the browser imports types only.
+  'utcDay',
+]);
+
+describe('the exported names', () => {
+  it('are one thing each: no two files export the same', () => {
+    const files = new Map<string, string[]>();
+    // The SDK is a package of its own, with names that its users see.
+    for (const file of FILES.filter((one) => !one.startsWith('sdk/')))
+      for (const name of exportsOf(ROOT, file)) files.set(name, [...(files.get(name) ?? []), file]);
+    expect(files.size).toBeGreaterThan(500);
+    const twice = [...files].filter(([name, { length }]) => length > 1 && !EXPORTED_TWICE.has(name));
+    expect(twice.map(([name, where]) => `${name}: ${where.join(', ')}`)).toEqual([]);
+  });
+
+  it('are found however they are exported', () => {
+    const text = `
+export const ONE = 1;
+export async function* two() {}
+export abstract class Three {}
+export interface Four<T> {}
+export type Five = string;
+export type { Six, Seven as Eight } from './x.ts';
+export { nine };
+const TEN = 'export';
+`;
+    expect(exportedNames(text)).toEqual(['ONE', 'two', 'Three', 'Four', 'Five', 'Six', 'Eight', 'nine']);
+  });
+});
 
 describe('the lint rules', () => {
   const groups = new Map(

@@ -1,5 +1,5 @@
 import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
-import type { Registry } from '../../runtime/metrics.ts';
+import type { MetricsRegistry } from '../../runtime/metrics.ts';
 import { ReceiverError } from '../../schemas/errors.ts';
 import { failureAnswer, statusLine } from '../answers.ts';
 
@@ -13,7 +13,7 @@ export interface Readiness {
 
 export interface ProbeOptions {
   openApi: string;
-  registry: Registry;
+  registry: MetricsRegistry;
   readiness: () => Readiness;
 }
 

@@ -1,9 +1,9 @@
-import type { Registry } from '../../../runtime/metrics.ts';
+import type { MetricsRegistry } from '../../../runtime/metrics.ts';
 import { jsonReply, type Route } from '../route.ts';
 
 /** `GET /healthz` (the process lives), `/readyz` (it can do its work; 503 with the reason otherwise) and `/metrics`. */
 export function probeRoutes(options: {
-  metrics: Registry;
+  metrics: MetricsRegistry;
   /** Why this server should get no requests, or undefined. */
   notReady: () => string | undefined;
 }): Route[] {
