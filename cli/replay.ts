@@ -115,7 +115,7 @@ async function run(context: Context, request: Request): Promise<ReplayReport> {
           dedupe: { maxBytes: config.dedupeBytes, windowMs: config.dedupeHours * HOUR_MS },
           windowBytes: WINDOW_BYTES,
           dir: join(workDir, 'rebuilt'),
-          reach: armFailPoint(config.failPoint === 'none' ? undefined : config.failPoint),
+          reach: armFailPoint(config.failPoint),
           log,
           onProgress: ({ sequence, messages }) =>
             context.err(`read ${messages} messages, up to sequence ${sequence}\n`),

@@ -1,7 +1,8 @@
 import { DEDUPE_HOURS, LAKE_SETTINGS } from '../lake/config.ts';
 import { MAINTENANCE_SETTINGS } from '../lake/maintenance/settings.ts';
 import { memorySize, readConfig, text, whole, type Setting } from '../runtime/config.ts';
-import { FAIL_POINTS, parseFailPoint, type FailPointSetting } from './failpoint.ts';
+import { failPointSetting } from '../runtime/failpoint.ts';
+import { FLUSH_STEPS } from './failpoint.ts';
 
 const MEBIBYTE = 1_048_576;
 
@@ -36,7 +37,12 @@ export const PROCESSOR_SETTINGS = {
   dedupeHours: DEDUPE_HOURS,
   dedupeBytes: whole('DEDUPE_MAX_BYTES', 'memory for event ids, over all shards', 256 * MEBIBYTE, MEBIBYTE),
   ...MAINTENANCE_SETTINGS,
-  failPoint: failPoint('SPOR_FAILPOINT', 'for tests: the step of a flush at which to die or stop, or none'),
+  failPoint: failPointSetting(
+    'SPOR_FAILPOINT',
+    'for tests: the step of a flush at which to die or stop, or none',
+    FLUSH_STEPS,
+    { stop: true },
+  ),
 } satisfies Record<string, Setting<unknown>>;
 
 export type ProcessorConfig = ReturnType<typeof readProcessorConfig>;
@@ -44,15 +50,4 @@ export type ProcessorConfig = ReturnType<typeof readProcessorConfig>;
 /** @throws ConfigError listing every fault */
 export function readProcessorConfig(env: Record<string, string | undefined>) {
   return readConfig(PROCESSOR_SETTINGS, env);
-}
-
-/** `none`, or what armFailPoint takes. */
-function failPoint(name: string, help: string): Setting<'none' | FailPointSetting> {
-  return {
-    name,
-    help,
-    fallback: 'none',
-    parse: (value) => (value === 'none' ? 'none' : parseFailPoint(value)),
-    expected: `none or one of ${FAIL_POINTS.join(', ')}, optionally with :<count> and :stop`,
-  };
 }

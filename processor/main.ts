@@ -17,7 +17,7 @@ import { createRegistry } from '../schemas/registry.ts';
 import { streamName, streamSubjects } from '../schemas/subjects.ts';
 import { Progress } from '../stream/progress.ts';
 import { readProcessorConfig } from './config.ts';
-import { armFailPoint } from './failpoint.ts';
+import { armFailPoint } from '../runtime/failpoint.ts';
 import { createProcessorMetrics } from './metrics.ts';
 import { Engine } from '../lake/duckdb/engine.ts';
 import type { ShardContext } from './shards/context.ts';
@@ -76,7 +76,7 @@ await runProcess('processor', async ({ log, resources, env, ready }) => {
     tables,
     progress: await Progress.open(connection, { replicas }),
     metrics: processorMetrics,
-    reach: armFailPoint(config.failPoint === 'none' ? undefined : config.failPoint),
+    reach: armFailPoint(config.failPoint),
     log,
     dir,
     shards,

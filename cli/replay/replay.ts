@@ -23,7 +23,7 @@ import {
   type ReplayPartition,
 } from './compare.ts';
 import { readErasedBefore, uncounted } from './erased.ts';
-import type { Reach } from './failpoint.ts';
+import type { ReachReplay } from './failpoint.ts';
 import { earliestMs, firstSequenceNeeded, NotHeldError } from './range.ts';
 import { rebuild } from './rebuild.ts';
 import { CannotSwapError, swap } from './swap.ts';
@@ -45,7 +45,7 @@ export interface ReplayOptions {
   dryRun: boolean;
   /** Swap also where the lake has rows that the stream does not give. */
   acceptLoss: boolean;
-  reach: Reach;
+  reach: ReachReplay;
   log: Logger;
   onProgress: (facts: { sequence: number; messages: number }) => void;
 }

@@ -8,7 +8,7 @@ import type { Storage } from '../../lake/storage/storage.ts';
 import { REPLAY_RECORDS, newFilePath, type TableName } from '../../lake/layout/tables.ts';
 import type { ReplayPartition } from './compare.ts';
 import { countsOfErased } from './erased.ts';
-import type { Reach } from './failpoint.ts';
+import type { ReachReplay } from './failpoint.ts';
 
 /** What one replay put in the place of what, kept beside the table so that it can be undone. */
 export interface SwapRecord {
@@ -47,7 +47,7 @@ export interface SwapOptions {
   id: string;
   from: string;
   to: string;
-  reach: Reach;
+  reach: ReachReplay;
 }
 
 /**

@@ -10,7 +10,7 @@ import { TxnConflictError, type Table } from '../delta/table.ts';
 import type { SqlEngine, SqlSession } from '../duckdb/sqlEngine.ts';
 import type { Storage } from '../storage/storage.ts';
 import { newFilePath, parseFileName, type FileSource, type TableName } from '../layout/tables.ts';
-import type { ReachStep } from './failpoint.ts';
+import type { ReachCompaction } from './failpoint.ts';
 import type { CompactionJob } from './plan.ts';
 import { countUnsorted, fingerprint, SORT_ORDER, sortFiles, UnknownColumnsError, type SortInput } from './sort.ts';
 import { utcDay } from '../../runtime/units.ts';
@@ -24,7 +24,7 @@ export interface CompactOptions {
   workDir: string;
   rowsAtOnce: number;
   log: Logger;
-  reach: ReachStep;
+  reach: ReachCompaction;
   signal: AbortSignal;
 }
 

@@ -1,4 +1,4 @@
-import { armFailPoint, type FailPoint, type Reach } from '../../runtime/failpoint.ts';
+import type { Reach } from '../../runtime/failpoint.ts';
 
 /** The steps of a compaction at which a test may kill this process, in their order. */
 export const COMPACTION_STEPS = [
@@ -12,9 +12,4 @@ export const COMPACTION_STEPS = [
 export type CompactionStep = (typeof COMPACTION_STEPS)[number];
 
 /** Told of every step. */
-export type ReachStep = Reach<CompactionStep>;
-
-/** For tests: kills this process at a step. */
-export function armCompaction(setting: FailPoint<CompactionStep> | undefined): ReachStep {
-  return armFailPoint(setting);
-}
+export type ReachCompaction = Reach<CompactionStep>;

@@ -10,7 +10,8 @@ import type { Storage } from '../storage/storage.ts';
 import { TABLE_NAMES, type TableName } from '../layout/tables.ts';
 import { maybeCheckpoint } from './checkpoints.ts';
 import { compact, type Compacted } from './compact.ts';
-import { armCompaction, type ReachStep } from './failpoint.ts';
+import type { ReachCompaction } from './failpoint.ts';
+import { armFailPoint } from '../../runtime/failpoint.ts';
 import { cleanLog } from './logCleanup.ts';
 import { createCounters } from './metrics.ts';
 import { COMPACTION, planCompaction, type CompactionJob, type CompactionOptions } from './plan.ts';
@@ -38,7 +39,7 @@ export interface MaintenanceOptions {
   compaction?: CompactionOptions;
   /** Most rows sorted at once: a few KB of the engine's memory each. */
   rowsAtOnce?: number;
-  reach?: ReachStep;
+  reach?: ReachCompaction;
   now?: () => number;
 }
 
@@ -228,7 +229,7 @@ class TableMaintenance implements Maintenance {
     { job, signal }: { job: CompactionJob; signal: AbortSignal },
   ): Promise<Compacted> {
     const { storage, engine, workDir, log, share, rowsAtOnce = ROWS_AT_ONCE } = this.#options;
-    const reach = this.#options.reach ?? armCompaction(undefined);
+    const reach = this.#options.reach ?? armFailPoint(undefined);
     const done = await compact(job, { storage, table, name, engine, workDir, rowsAtOnce, log, reach, signal }).catch(
       (error: unknown): Compacted => {
         // The engine may be closed under a sort that would outlast the stop.

@@ -3,7 +3,7 @@ import type { AppendCommit, NewFile } from '../../lake/delta/commits.ts';
 import { TxnConflictError, type Table } from '../../lake/delta/table.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { newFilePath, tableRoot, type TableName } from '../../lake/layout/tables.ts';
-import type { Reach } from '../failpoint.ts';
+import type { ReachFlush } from '../failpoint.ts';
 import type { FlushOutcome } from '../../lake/flush/lines.ts';
 import type { WrittenWindow } from '../../lake/flush/parquetWriter.ts';
 import type { ClosedWindow } from '../../lake/window/window.ts';
@@ -29,7 +29,7 @@ export interface CommitOptions {
   tables: Tables;
   intents: Pick<Intents, 'record'>;
   epoch: number;
-  reach: Reach;
+  reach: ReachFlush;
   /** Repeats a task while the storage is away; throws LostShardError once the lease has run out. */
   persist: <T>(what: string, task: () => Promise<T>) => Promise<T>;
 }

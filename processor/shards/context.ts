@@ -6,7 +6,7 @@ import type { NatsConnection } from '../../stream/nats.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import type { Progress } from '../../stream/progress.ts';
 import type { DuplicatesOptions } from '../../lake/dedupe/duplicates.ts';
-import type { Reach } from '../failpoint.ts';
+import type { ReachFlush } from '../failpoint.ts';
 import type { ProcessorMetrics } from '../metrics.ts';
 import type { Engine } from '../../lake/duckdb/engine.ts';
 import type { WindowLimits } from '../../lake/window/window.ts';
@@ -24,7 +24,7 @@ export interface ShardContext {
   tables: OpenTables;
   progress: Progress;
   metrics: ProcessorMetrics;
-  reach: Reach;
+  reach: ReachFlush;
   log: Logger;
   /** Folder for unfinished files. */
   dir: string;

@@ -9,13 +9,13 @@ import { LAKE_SETTINGS } from '../../lake/config.ts';
 import { duckdbCheckpoints } from '../../lake/delta/checkpointParquet.ts';
 import { openTable } from '../../lake/delta/table.ts';
 import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
-import { armCompaction, COMPACTION_STEPS } from '../../lake/maintenance/failpoint.ts';
+import { COMPACTION_STEPS } from '../../lake/maintenance/failpoint.ts';
 import { createMaintenance } from '../../lake/maintenance/maintenance.ts';
 import { COMPACTION } from '../../lake/maintenance/plan.ts';
 import { openStorage } from '../../lake/storage/open.ts';
 import { tableSpec } from '../../lake/layout/tables.ts';
 import { readConfig } from '../../runtime/config.ts';
-import { parseFailPoint } from '../../runtime/failpoint.ts';
+import { armFailPoint, parseFailPoint } from '../../runtime/failpoint.ts';
 import { createLog } from '../../runtime/log.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 
@@ -42,7 +42,7 @@ const maintenance = await createMaintenance({
   logRetentionMs: 3_600_000,
   vacuumGraceMs: undefined,
   compaction: { ...COMPACTION, openFiles: OPEN_FILES },
-  reach: armCompaction(parseFailPoint(COMPACTION_STEPS, step)),
+  reach: armFailPoint(parseFailPoint(COMPACTION_STEPS, step)),
 });
 for (const tenantId of tenants.split(',')) await maintenance.run(tenantId);
 await engine.close();

@@ -1,5 +1,5 @@
 import { COMPACTION_STEPS, type CompactionStep } from '../../lake/maintenance/failpoint.ts';
-import { FAIL_POINTS, type FailPoint } from '../../processor/failpoint.ts';
+import { FLUSH_STEPS, type FlushStep } from '../../processor/failpoint.ts';
 import { createRandom, shuffled, type Random } from '../shop/random.ts';
 import { LINK_MODES, type LinkMode } from './proxy.ts';
 
@@ -30,9 +30,9 @@ export type ChaosFault =
   /** SIGKILL. */
   | { kind: 'kill'; target: Target | 'everything'; at: Moment }
   /** A processor kills itself at a step of a flush. */
-  | { kind: 'die'; step: FailPoint; count: number }
+  | { kind: 'die'; step: FlushStep; count: number }
   /** A processor stops itself at a step of a flush, past its lease, and goes on. */
-  | { kind: 'expire-lease'; step: FailPoint; count: number; forMs: number }
+  | { kind: 'expire-lease'; step: FlushStep; count: number; forMs: number }
   /** A compaction kills its process at a step. */
   | { kind: 'compaction'; step: CompactionStep }
   /** SIGSTOP, then SIGCONT. */
@@ -148,8 +148,8 @@ function deck(random: Random): ChaosFault[] {
       at: moment,
     })),
     { kind: 'pause', target: 's3', at: after(), forMs: forMs() },
-    ...FAIL_POINTS.map((step): ChaosFault => ({ kind: 'die', step, count: random.between(1, 3) })),
-    ...FAIL_POINTS.map((step): ChaosFault => ({
+    ...FLUSH_STEPS.map((step): ChaosFault => ({ kind: 'die', step, count: random.between(1, 3) })),
+    ...FLUSH_STEPS.map((step): ChaosFault => ({
       kind: 'expire-lease',
       step,
       count: random.between(1, 3),

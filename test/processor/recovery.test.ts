@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { shardOf } from '../../schemas/subjects.ts';
-import { FAIL_POINTS } from '../../processor/failpoint.ts';
+import { FLUSH_STEPS } from '../../processor/failpoint.ts';
 import { until } from '../support/until.ts';
 import { anEvent, messageOf, SHARDS } from '../support/messages.ts';
 import { startTestPipeline, type TestPipeline } from '../support/testPipeline.ts';
@@ -42,7 +42,7 @@ test('the tenants of these tests share shards as they should', () => {
   expect(shardOf('tenant-a', SHARDS)).toBe(shardOf('tenant-e', SHARDS));
 });
 
-test.each(FAIL_POINTS)('killed at %s, nothing is lost, doubled or left behind', async (point) => {
+test.each(FLUSH_STEPS)('killed at %s, nothing is lost, doubled or left behind', async (point) => {
   const ids = await publishLoad(TENANTS, 5);
   const first = await bench.processor({ SPOR_FAILPOINT: point });
   const died = new Promise((resolve) => first.child.once('exit', (_, signal) => resolve(signal)));

@@ -1,10 +1,10 @@
-import { parseFailPoint } from '../../../runtime/failpoint.ts';
+import { armFailPoint, parseFailPoint } from '../../../runtime/failpoint.ts';
 import { createLog } from '../../../runtime/log.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
 import { duckdbCheckpoints } from '../../../lake/delta/checkpointParquet.ts';
 import { openTable } from '../../../lake/delta/table.ts';
 import { openDuckdb } from '../../../lake/duckdb/duckdb.ts';
-import { armCompaction, COMPACTION_STEPS } from '../../../lake/maintenance/failpoint.ts';
+import { COMPACTION_STEPS } from '../../../lake/maintenance/failpoint.ts';
 import { createMaintenance } from '../../../lake/maintenance/maintenance.ts';
 import { openLocalStorage } from '../../../lake/storage/local.ts';
 import { tableSpec } from '../../../lake/layout/tables.ts';
@@ -24,7 +24,7 @@ const maintenance = await createMaintenance({
   share: 1,
   logRetentionMs: 3_600_000,
   vacuumGraceMs: undefined,
-  reach: armCompaction(parseFailPoint(COMPACTION_STEPS, step)),
+  reach: armFailPoint(parseFailPoint(COMPACTION_STEPS, step)),
 });
 const reports = await maintenance.run(tenantId);
 await engine.close();

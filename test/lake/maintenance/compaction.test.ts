@@ -6,7 +6,8 @@ import { COLUMNS_TAG, columnsFingerprint } from '../../../lake/delta/schema.ts';
 import { openTable, type Table } from '../../../lake/delta/table.ts';
 import { literal, type SqlEngine } from '../../../lake/duckdb/sqlEngine.ts';
 import { compact, type CompactOptions } from '../../../lake/maintenance/compact.ts';
-import { armCompaction, type CompactionStep } from '../../../lake/maintenance/failpoint.ts';
+import type { CompactionStep } from '../../../lake/maintenance/failpoint.ts';
+import { armFailPoint } from '../../../runtime/failpoint.ts';
 import { planCompaction, type CompactionJob } from '../../../lake/maintenance/plan.ts';
 import { vacuum } from '../../../lake/maintenance/vacuum.ts';
 import { SORT_ORDER } from '../../../lake/maintenance/sort.ts';
@@ -33,7 +34,7 @@ function day(files: number, rows = 100): Rows[] {
 
 function options(lake: TestLake, table: Table, more: Partial<CompactOptions> = {}): CompactOptions {
   const { storage, engine, workDir } = lake;
-  const reach = armCompaction(undefined);
+  const reach = armFailPoint(undefined);
   const { signal } = new AbortController();
   return { storage, engine, workDir, table, name: 'events', rowsAtOnce: 100_000, log: SILENT, reach, signal, ...more };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { COMPACTION_STEPS } from '../../../lake/maintenance/failpoint.ts';
-import { FAIL_POINTS } from '../../../processor/failpoint.ts';
+import { FLUSH_STEPS } from '../../../processor/failpoint.ts';
 import { LINK_MODES } from '../../../scripts/chaos/proxy.ts';
 import { faultName, LINKS, planCycles, STEP_EVENTS } from '../../../scripts/chaos/plan.ts';
 
@@ -16,7 +16,7 @@ test('the same seed plans the same cycles, another seed others', () => {
 test('a run of some dozen cycles meets every named step of flush, compaction, lease and publish, and every link', () => {
   const { cycles } = planCycles(1, 80, everything);
   const names = new Set(cycles.flatMap(({ faults }) => faults.map(faultName)));
-  for (const step of FAIL_POINTS) {
+  for (const step of FLUSH_STEPS) {
     expect(names).toContain(`die at ${step}`);
     expect(names).toContain(`expire lease at ${step}`);
   }
