@@ -23,7 +23,7 @@ const DUPLICATE_WINDOW_NANOS = 120 * 1e9;
 
 /**
  * Opens the shard streams, creating them on first use. Limits retention, no age limit and `discard: new`: the server never
- * drops a message by itself; the processor trims what is committed (trim.ts).
+ * drops a message by itself; the processor trims what is committed (stream/trim.ts).
  * @throws Error when the streams were created with another number of shards, which cannot change later, or when the server
  *   has no room for them.
  */

@@ -87,7 +87,7 @@ function mentionsForm(text: string, id: string): string {
   return `(contains(${text}, ${literal(id)}) AND regexp_matches(${text}, ${literal(pattern)}))`;
 }
 
-/** SQL: whether a text that is no UTF-8, kept in base64 (window/rejected.ts), holds an id. */
+/** SQL: whether a text that is no UTF-8, kept in base64 (lake/window/rejected.ts), holds an id. */
 function encoded(text: string, id: string): string {
   const bytes = `hex(TRY(from_base64(substr(${text}, 8))))`;
   const forms = [Buffer.from(id, 'utf8'), Buffer.from(id, 'utf16le')].map((form) => form.toString('hex').toUpperCase());

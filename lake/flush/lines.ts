@@ -40,7 +40,7 @@ export interface WriteOptions {
   stored: StoredIds;
   /** Who is erased, of the tenants that have erased somebody. */
   erasures: ReadonlyMap<string, ErasureList>;
-  /** File of what was erased before (flush/erased.ts), where messages are read again. */
+  /** File of what was erased before (lake/flush/erased.ts), where messages are read again. */
   erasedBefore?: string;
   /** Columns that files get besides their table's own. */
   extra?: readonly Column[];

@@ -142,7 +142,7 @@ function quarantineRow(line: Buffer, { code, message }: UnstorableLine): Record<
   }
 }
 
-/** The batch number a line begins with, which window/message.ts wrote; the rest of the line may be anything. */
+/** The batch number a line begins with, which stream/message.ts wrote; the rest of the line may be anything. */
 function batchOf(line: Buffer): number {
   return Number.parseInt(line.toString('latin1', '{"b":'.length, '{"b":'.length + 16), 10);
 }
