@@ -1,6 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream';
-import { errors } from '@nats-io/transport-node';
 import type { KeyRecord } from '../schemas/keys.ts';
 import { KEYS_BUCKET, SCHEMAS_BUCKET, SCHEMAS_KEY } from '../stream/buckets.ts';
 import { agreedSchemas, type UsedSchemas } from '../schemas/compatibility.ts';
@@ -10,8 +8,9 @@ import type { Logger } from '../runtime/log.ts';
 import { createMetrics } from '../runtime/metrics.ts';
 import { connectNats, type NatsConnection } from '../stream/nats.ts';
 import type { Resources } from '../runtime/resources.ts';
-import { delay, retry } from '../runtime/retry.ts';
+import { delay } from '../runtime/retry.ts';
 import { watchSecrets } from '../stream/secretStore.ts';
+import { untilServed } from '../stream/untilServed.ts';
 import { ByteBudget } from './byteBudget.ts';
 import type { IngestConfig } from './config.ts';
 import { Judge } from './events/judge.ts';
@@ -44,11 +43,8 @@ interface State {
 }
 
 const OPEN_API = new URL('../schemas/generated/openapi.json', import.meta.url);
-const START_BACKOFF = { firstMs: 100, maxMs: 2_000, attempts: Infinity };
 const STOP_DEADLINE_MS = 15_000;
 const CLOSE_DEADLINE_MS = 2_000;
-/** JetStream's code for streams that ask for more than its storage holds. */
-const INSUFFICIENT_STORAGE = 10047;
 
 /**
  * Starts the Event Receiver: HTTP first, so that a receiver whose stream server is away says so instead of refusing
@@ -127,7 +123,7 @@ async function openStream(
 
   const { shards, replicas } = config;
   const streams = new PublishStreams(connection, { shards, replicas, maxBytes: config.streamMaxBytes, log });
-  await untilServed(() => openStreams(streams, config), 'the event streams', log);
+  await untilServed(() => streams.open(), 'the event streams', log);
   const place = { bucket: SCHEMAS_BUCKET, key: SCHEMAS_KEY, replicas };
   const agree = (used: UsedSchemas | undefined): UsedSchemas => agreedSchemas(used, options.registry);
   await untilServed(() => compareAndSetRecord(connection, place, agree), 'the event schemas in use', log);
@@ -144,16 +140,6 @@ async function openStream(
   return { publisher, keyring: new Keyring(watch, { shards, log, ...(clock ? { clock } : {}) }) };
 }
 
-async function openStreams(streams: PublishStreams, { shards, streamMaxBytes }: IngestConfig): Promise<void> {
-  try {
-    await streams.open();
-  } catch (error) {
-    if (!(error instanceof JetStreamApiError) || error.code !== INSUFFICIENT_STORAGE) throw error;
-    const advice = `lower STREAM_MAX_BYTES (${streamMaxBytes}) or raise max_file_store in the server's config`;
-    throw new Error(`nats-server has no room for ${shards} event streams: ${advice}`, { cause: error });
-  }
-}
-
 /** Sends what is left, where the server is there to take it; nothing waits for its answer any more. */
 async function closeConnection(connection: NatsConnection, log: Logger): Promise<void> {
   const drained = connection.drain().catch((error: unknown) => {
@@ -162,22 +148,3 @@ async function closeConnection(connection: NatsConnection, log: Logger): Promise
   await Promise.race([drained, delay(CLOSE_DEADLINE_MS)]);
   await connection.close();
 }
-
-/** Tries until a server that is still starting, or has no leader yet, answers. */
-function untilServed<T>(task: () => Promise<T>, what: string, log: Logger): Promise<T> {
-  return retry(task, START_BACKOFF, {
-    retryable: (error) => TRANSIENT.some((kind) => error instanceof kind),
-    onRetry: (error, attempt) => {
-      if (attempt % 5 === 0) log.warn({ err: error }, `${what} cannot be read yet, trying again`);
-    },
-  });
-}
-
-const TRANSIENT = [
-  JetStreamApiError,
-  JetStreamError,
-  errors.RequestError,
-  errors.TimeoutError,
-  errors.NoRespondersError,
-  errors.ConnectionError,
-];

@@ -69,6 +69,8 @@ export async function runProcess(component: string, start: (context: ProcessCont
   try {
     await start({ log, resources, env, ready, fail });
   } catch (error) {
+    // Closing what is open ends a start that still waits for something.
+    if (stopping) return log.info({ err: error }, 'stopped before it was ready');
     if (!(error instanceof ConfigError)) return fail(error);
     for (const fault of error.faults) process.stderr.write(`${component}: ${fault}\n`);
     process.exit(EXIT_CONFIG);

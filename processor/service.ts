@@ -1,0 +1,158 @@
+import { randomBytes } from 'node:crypto';
+import { availableParallelism, hostname } from 'node:os';
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { duckdbCheckpoints } from '../lake/delta/checkpointParquet.ts';
+import { Engine } from '../lake/duckdb/engine.ts';
+import { openTables } from '../lake/layout/openTables.ts';
+import { openStorage } from '../lake/storage/open.ts';
+import { probeStorage } from '../lake/storage/probe.ts';
+import { armFailPoint } from '../runtime/failpoint.ts';
+import type { Logger } from '../runtime/log.ts';
+import { createMetrics } from '../runtime/metrics.ts';
+import { startOpsServer } from '../runtime/opsServer.ts';
+import type { Resources } from '../runtime/resources.ts';
+import { Semaphore } from '../runtime/semaphore.ts';
+import { HOUR_MS } from '../runtime/units.ts';
+import { openWorkDir, removeWorkDir } from '../runtime/workDir.ts';
+import { SCHEMAS_BUCKET, SCHEMAS_KEY } from '../stream/buckets.ts';
+import { agreedSchemas, type UsedSchemas } from '../schemas/compatibility.ts';
+import { createRegistry, type Registry } from '../schemas/registry.ts';
+import { streamName, streamSubjects } from '../schemas/subjects.ts';
+import { compareAndSetRecord } from '../stream/compareAndSet.ts';
+import { connectNats, type NatsConnection } from '../stream/nats.ts';
+import { Progress } from '../stream/progress.ts';
+import { ensureStreams } from '../stream/streams.ts';
+import { untilServed } from '../stream/untilServed.ts';
+import type { ProcessorConfig } from './config.ts';
+import { MaintenanceLoop } from './maintenanceLoop.ts';
+import { createProcessorMetrics } from './metrics.ts';
+import type { ShardContext } from './shards/context.ts';
+import { Leases } from './shards/leases.ts';
+import { ShardManager } from './shards/shardManager.ts';
+import { ShardWorker } from './shards/worker.ts';
+
+export interface ProcessorOptions {
+  config: ProcessorConfig;
+  log: Logger;
+  resources: Resources;
+}
+
+/** Repeats a task until the stream server answers; /readyz names what is waited for meanwhile. */
+type WaitFor = <T>(what: string, task: () => Promise<T>) => Promise<T>;
+
+/**
+ * Start the processor: HTTP first, so that it can say what it waits for; then lake, stream and shards.
+ * Resolves when it takes shards.
+ * @throws Error for what waiting cannot mend: a taken port, an unfit store, another number of shards, an unfit nats-server.
+ */
+export async function startProcessor({
+  config,
+  log,
+  resources,
+}: ProcessorOptions): Promise<{ port: number; id: string }> {
+  const { shards, replicas } = config;
+  const registry = createRegistry();
+  const metrics = createMetrics('processor');
+  const processorMetrics = createProcessorMetrics(metrics);
+  const state: { notReady: () => string | undefined } = { notReady: () => 'waiting for the lake' };
+  const ops = await startOpsServer({
+    host: config.host,
+    port: config.port,
+    metrics,
+    notReady: () => state.notReady(),
+  });
+  resources.add('ops server', ops, (opened) => opened.close());
+
+  const dir = resources.add('work folder', await openWorkDir(config.workDir, 'processor'), removeWorkDir);
+  const engine = resources.add(
+    'engine',
+    new Engine({ dir, memory: config.duckdbMemory, threads: config.duckdbThreads, preallocateMemory: true, log }),
+    (opened) => opened.close(),
+  );
+  await engine.start();
+  const storage = resources.add('storage', await openStorage(config.lakeUrl, config), (opened) => opened.close());
+  await probeStorage(storage);
+  const tables = openTables(storage, registry, duckdbCheckpoints(engine));
+
+  state.notReady = () => 'waiting for the stream server';
+  const waitFor: WaitFor = (what, task) => {
+    state.notReady = () => `waiting for ${what}`;
+    return untilServed(task, what, log);
+  };
+  const connection = await connectNats({ url: config.natsUrl, name: 'spor-processor', log });
+  resources.add('stream connection', connection, (opened) => opened.close());
+  const { manager, progress } = await openStream(connection, { config, registry, waitFor });
+
+  let maintenance: MaintenanceLoop | undefined;
+  const context: ShardContext = {
+    connection,
+    manager,
+    storage,
+    engine,
+    buildPermits: new Semaphore(availableParallelism()),
+    registry,
+    tables,
+    progress,
+    metrics: processorMetrics,
+    reach: armFailPoint(config.failPoint),
+    log,
+    dir,
+    shards,
+    replicas,
+    limits: { bytes: config.windowMaxBytes, messages: config.windowMaxMessages, ageMs: config.windowMaxMs },
+    dedupe: { maxBytes: Math.floor(config.dedupeBytes / shards), windowMs: config.dedupeHours * HOUR_MS },
+    streamKeepMs: config.streamKeepHours * HOUR_MS,
+    onCommitted: (tenantId) => maintenance?.notice(tenantId),
+  };
+
+  const id = processorId();
+  const leaseMs = config.leaseSeconds * 1_000;
+  const leases = await waitFor('the leases', () =>
+    Leases.open(connection, { id, leaseMs, replicas, log, changed: () => shardManager.wake() }),
+  );
+  resources.add('leases', leases, (opened) => opened.stop());
+  const shardManager = new ShardManager({
+    leases,
+    shards,
+    leaseMs,
+    log,
+    begin: (lease) => new ShardWorker(context, lease),
+    onLost: (shard) => processorMetrics.lost.inc({ shard: String(shard) }),
+  });
+  state.notReady = () => (connection.isClosed() ? 'the stream connection is closed' : shardManager.trouble);
+  shardManager.start();
+  resources.add('shards', shardManager, (opened) => opened.stop());
+  if (config.maintenance) {
+    const owned = (): number[] => shardManager.shards;
+    maintenance = await MaintenanceLoop.start({ config, storage, tables, dir, log, metrics, owned });
+    resources.add('maintenance', maintenance, (opened) => opened.stop());
+  }
+  return { port: ops.port, id };
+}
+
+/** Open what of the stream server every shard shares; streams and buckets are created on first use. */
+async function openStream(
+  connection: NatsConnection,
+  { config, registry, waitFor }: { config: ProcessorConfig; registry: Registry; waitFor: WaitFor },
+): Promise<{ manager: JetStreamManager; progress: Progress }> {
+  const { shards, replicas, streamMaxBytes: maxBytes } = config;
+  const streams = Array.from({ length: shards }, (_, shard) => ({
+    name: streamName(shard),
+    subjects: streamSubjects(shard),
+  }));
+  await waitFor('the event streams', () =>
+    ensureStreams(connection, { streams, beyond: streamName(shards), maxBytes, replicas }),
+  );
+  const place = { bucket: SCHEMAS_BUCKET, key: SCHEMAS_KEY, replicas };
+  const agree = (used: UsedSchemas | undefined): UsedSchemas => agreedSchemas(used, registry);
+  await waitFor('the event schemas in use', () => compareAndSetRecord(connection, place, agree));
+  return {
+    manager: await waitFor('JetStream', () => jetstreamManager(connection)),
+    progress: await waitFor('the progress of the shards', () => Progress.open(connection, { replicas })),
+  };
+}
+
+/** An id that no other process has or will have. */
+function processorId(): string {
+  return `${hostname().replace(/[^A-Za-z0-9_-]/g, '_')}-${process.pid}-${randomBytes(4).toString('hex')}`;
+}

@@ -1,0 +1,25 @@
+import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream';
+import { errors } from '@nats-io/transport-node';
+import type { Logger } from '../runtime/log.ts';
+import { retry } from '../runtime/retry.ts';
+
+const START_BACKOFF = { firstMs: 100, maxMs: 2_000, attempts: Infinity };
+
+const TRANSIENT = [
+  JetStreamApiError,
+  JetStreamError,
+  errors.RequestError,
+  errors.TimeoutError,
+  errors.NoRespondersError,
+  errors.ConnectionError,
+];
+
+/** Repeat a task of starting until a server that is still starting, or has no leader yet, answers. */
+export function untilServed<T>(task: () => Promise<T>, what: string, log: Logger): Promise<T> {
+  return retry(task, START_BACKOFF, {
+    retryable: (error) => TRANSIENT.some((kind) => error instanceof kind),
+    onRetry: (error, attempt) => {
+      if (attempt % 5 === 0) log.warn({ err: error }, `${what} cannot be read yet, trying again`);
+    },
+  });
+}
