@@ -1,6 +1,19 @@
+/*
+ * A flush has five stages:
+ *
+ *   closeWindow → buildParquet → uploadFiles → commitTables → acknowledge
+ *
+ * closeWindow finishes the window's files of lines. buildParquet turns them into sorted Parquet files on local disk,
+ * without resends. uploadFiles records the paths, then uploads the files. commitTables adds one entry to the log of each
+ * table, which also carries the stream position. acknowledge moves the committed position of the shard. Each stage is
+ * repeated until it succeeds or the shard is lost. A kill at any stage costs a repetition and nothing else: the next
+ * owner reads from the committed position, deletes recorded files that are in no table, and skips tables that have the
+ * window. `build` runs the first two stages, `commit` the other three, of the window before (flushPipeline.ts).
+ */
 import { join } from 'node:path';
 import type { Logger } from '../../runtime/log.ts';
-import { commitWindow, planCommits } from '../commit/commit.ts';
+import { WindowCommit } from '../commit/commit.ts';
+import { planCommits } from '../commit/plan.ts';
 import { Duplicates, type JudgedIds } from '../../lake/dedupe/duplicates.ts';
 import { lakeIds, newestIdFiles } from '../../lake/dedupe/lakeIds.ts';
 import type { FlushReport } from '../metrics.ts';
@@ -35,10 +48,7 @@ export interface BuiltWindow {
   writeMs: number;
 }
 
-/**
- * Brings windows of one owner into the lake, in stream order: Parquet files, upload, commit, and only then the
- * acknowledgement. One may be built while the one before is committed.
- */
+/** The flushes of one owner, in stream order. */
 export class Flusher {
   readonly #context: ShardContext;
   readonly #options: FlusherOptions;
@@ -67,56 +77,62 @@ export class Flusher {
   }
 
   /**
-   * Makes a window's Parquet files. The window before need not be committed yet.
-   * @throws what Steps.persist throws: then neither this window nor a later one may be committed
+   * Run closeWindow and buildParquet. The window before need not be committed yet.
+   * @throws as OwnerSteps: then neither this window nor a later one may be committed
    */
   async build(window: Window): Promise<BuiltWindow> {
-    const { steps } = this.#options;
     const startedAt = performance.now();
-    const closed = await steps.retryWhileOwned('finishing a window', () => window.close());
+    const closed = await this.#closeWindow(window);
     const log = this.#options.log.child({ firstSequence: closed.firstSequence, lastSequence: closed.lastSequence });
-    const preparation = this.#preparation(closed, log);
-    const written = await steps.retryWhileOwned('writing Parquet', () =>
-      this.#context.buildPermits.run(() => preparation.run()),
-    );
-    const ids = this.#duplicates.judged();
-    return { window: preparation.window, closed, written, ids, log, startedAt, writeMs: performance.now() - startedAt };
+    const built = await this.#buildParquet(closed, log);
+    return { ...built, closed, log, startedAt, writeMs: performance.now() - startedAt };
   }
 
   /**
-   * Brings a built window into the lake, after those before it.
-   * @throws what Steps.persist throws: the window is not acknowledged then, and the owner must not go on.
+   * Run uploadFiles, commitTables and acknowledge, after those of the windows before.
+   * @throws as OwnerSteps: the window is not acknowledged then, and the owner must not go on.
    */
-  async commit({ window, closed, written, ids, log, startedAt, writeMs }: BuiltWindow): Promise<void> {
-    const { storage, progress, reach, onCommitted } = this.#context;
+  async commit(built: BuiltWindow): Promise<void> {
+    const { storage, reach, onCommitted } = this.#context;
     const { lease, stream, intents, tables, steps } = this.#options;
+    const { window, closed, written, ids } = built;
     await steps.retryWhileOwned('asking for the stream', () => stream.now());
     const commits = planCommits(stream.name, window, written);
-    await commitWindow(window, commits, {
-      storage,
-      tables,
-      intents,
-      epoch: lease.epoch,
-      reach,
-      persist: (step, task) => steps.retryWhileOwned(step, task),
-    });
+    const persist: OwnerSteps['retryWhileOwned'] = (step, task) => steps.retryWhileOwned(step, task);
+    const options = { storage, tables, intents, epoch: lease.epoch, reach, persist };
+    const commit = new WindowCommit(commits, window.lastSequence, options);
+    await commit.uploadFiles();
+    await commit.commitTables();
     const committedMs = Date.now();
     for (const { tenantId } of commits) onCommitted(tenantId);
     this.#duplicates.commit(ids);
-    reach('before-ack');
-    await steps.retryWhileOwned('acknowledging', () =>
-      progress.acknowledge(lease.shard, stream.created, closed.lastSequence),
-    );
-    this.#floor = closed.lastSequence;
-    await steps.retryWhileOwned('clearing the intent', () => intents.clear());
+    await this.#acknowledge(closed.lastSequence);
     this.#resize(1.05);
-
-    const totalMs = performance.now() - startedAt;
-    const oldestMs = Math.max(0, committedMs - Math.min(committedMs, closed.receivedMs.min));
-    this.#report({ ...countsOf(closed, written), commits: commits.length, writeMs, totalMs, oldestMs }, log);
+    this.#report(reportOf(built, { commits: commits.length, committedMs }), built.log);
   }
 
-  #preparation(window: ClosedWindow, log: Logger): ParquetBuild {
+  #closeWindow(window: Window): Promise<ClosedWindow> {
+    return this.#options.steps.retryWhileOwned('finishing a window', () => window.close());
+  }
+
+  async #buildParquet(closed: ClosedWindow, log: Logger): Promise<Pick<BuiltWindow, 'window' | 'written' | 'ids'>> {
+    const build = this.#newBuild(closed, log);
+    const written = await this.#options.steps.retryWhileOwned('writing Parquet', () =>
+      this.#context.buildPermits.run(() => build.run()),
+    );
+    return { window: build.window, written, ids: this.#duplicates.judged() };
+  }
+
+  async #acknowledge(lastSequence: number): Promise<void> {
+    const { progress, reach } = this.#context;
+    const { lease, stream, intents, steps } = this.#options;
+    reach('before-ack');
+    await steps.retryWhileOwned('acknowledging', () => progress.acknowledge(lease.shard, stream.created, lastSequence));
+    this.#floor = lastSequence;
+    await steps.retryWhileOwned('clearing the intent', () => intents.clear());
+  }
+
+  #newBuild(window: ClosedWindow, log: Logger): ParquetBuild {
     const { storage, registry, dir } = this.#context;
     const { lease, tables, session } = this.#options;
     const table = (tenantId: string) => tables.table('events', tenantId);
@@ -154,12 +170,18 @@ export class Flusher {
   }
 }
 
-function countsOf({ messages, bytes }: ClosedWindow, { files, outcomes }: WrittenWindow) {
-  const counts = { messages, bytes, files: files.length, stored: 0, duplicate: 0, quarantined: 0 };
-  for (const outcome of outcomes.values()) {
+function reportOf(
+  { closed, written, startedAt, writeMs }: BuiltWindow,
+  { commits, committedMs }: { commits: number; committedMs: number },
+): FlushReport {
+  const { messages, bytes, receivedMs } = closed;
+  const counts = { stored: 0, duplicate: 0, quarantined: 0 };
+  for (const outcome of written.outcomes.values()) {
     counts.stored += outcome.stored;
     counts.duplicate += outcome.duplicate;
     counts.quarantined += outcome.quarantined;
   }
-  return counts;
+  const totalMs = performance.now() - startedAt;
+  const oldestMs = Math.max(0, committedMs - Math.min(committedMs, receivedMs.min));
+  return { messages, bytes, files: written.files.length, ...counts, commits, writeMs, totalMs, oldestMs };
 }

@@ -3,8 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { commitWindow, planCommits, type CommitOptions } from '../../processor/commit/commit.ts';
+import { WindowCommit, type CommitOptions } from '../../processor/commit/commit.ts';
 import { LostShardError, type FilesByTable } from '../../processor/commit/intents.ts';
+import { planCommits, type TableCommit } from '../../processor/commit/plan.ts';
 import { recover } from '../../processor/commit/recover.ts';
 import { Tables } from '../../processor/commit/tables.ts';
 import type { WrittenFile, WrittenWindow } from '../../lake/flush/parquetWriter.ts';
@@ -115,6 +116,16 @@ function options(effects: string[], over: Partial<CommitOptions> = {}): CommitOp
     persist: (_, task) => task(),
     ...over,
   };
+}
+
+async function commitWindow(
+  { lastSequence }: ClosedWindow,
+  commits: readonly TableCommit[],
+  own: CommitOptions,
+): Promise<void> {
+  const commit = new WindowCommit(commits, lastSequence, own);
+  await commit.uploadFiles();
+  await commit.commitTables();
 }
 
 const tableOf = (name: TableName, tenantId: string) => openTable(lake, tableSpec(name, tenantId, registry));

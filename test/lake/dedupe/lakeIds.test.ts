@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { planCommits } from '../../../processor/commit/commit.ts';
+import { planCommits } from '../../../processor/commit/plan.ts';
 import { Duplicates } from '../../../lake/dedupe/duplicates.ts';
 import { lakeIds, newestIdFiles } from '../../../lake/dedupe/lakeIds.ts';
 import { Engine, type EngineSession } from '../../../lake/duckdb/engine.ts';

@@ -1,0 +1,76 @@
+import type { AcceptedByDay, QuarantinedByDay } from '../../lake/counts/dayCounts.ts';
+import type { NewFile } from '../../lake/delta/commits.ts';
+import type { FlushOutcome } from '../../lake/flush/lines.ts';
+import type { WrittenWindow } from '../../lake/flush/parquetWriter.ts';
+import { newFilePath, type TableName } from '../../lake/layout/tables.ts';
+import type { ClosedWindow } from '../../lake/window/window.ts';
+
+/** One table's part of a flush. Paths are chosen once: retries upload and commit the same files. */
+export interface TableCommit {
+  name: TableName;
+  tenantId: string;
+  files: { localFile: string; file: NewFile }[];
+  info: Record<string, unknown>;
+  /**
+   * Before the events of its tenant: an accepted event that cannot become a row is one of the quarantine, and would be lost by a
+   * kill in between once the events table says that it has had its message.
+   */
+  first: boolean;
+}
+
+/** A commit for each table that a window has something for, be it only duplicates, which the commit then counts. */
+export function planCommits(
+  stream: string,
+  window: ClosedWindow,
+  { files, outcomes }: Omit<WrittenWindow, 'erased'>,
+): TableCommit[] {
+  const { firstSequence, lastSequence } = window;
+  const from = { stream, firstSequence, lastSequence };
+  const acknowledgedBefore = new Date(window.lastStoredMs).toISOString();
+  const commits: TableCommit[] = [];
+  for (const [tenantId, outcome] of outcomes) {
+    const { accepted, stored, duplicate, unstorable, quarantined, duplicates } = outcome;
+    const commit = (name: TableName, counts: Record<string, unknown>): void => {
+      const own = files.filter(({ table, source }) => table === name && source.tenantId === tenantId);
+      const info = { ...from, acknowledgedBefore, ...counts };
+      const first = name === 'quarantine' && unstorable > 0;
+      commits.push({ name, tenantId, files: own.map((file) => newFile(file, from)), info, first });
+    };
+    const { acceptedByDay, quarantinedByDay } = countsByDay(outcome);
+    const { erasedEvents, erasedRejected } = outcome;
+    const counts = { accepted, stored, duplicate, setAside: unstorable };
+    if (accepted > 0) commit('events', { ...counts, days: acceptedByDay, duplicates, ...erasedOf(erasedEvents) });
+    if (quarantined > 0) commit('quarantine', { quarantined, days: quarantinedByDay, ...erasedOf(erasedRejected) });
+  }
+  return commits;
+}
+
+function erasedOf(erased: Record<string, string>): { erased?: Record<string, string> } {
+  return Object.keys(erased).length > 0 ? { erased } : {};
+}
+
+/** The accounts of both tables (lake/counts/dayCounts.ts); days without a count are left out. */
+function countsByDay({ days }: FlushOutcome): { acceptedByDay: AcceptedByDay; quarantinedByDay: QuarantinedByDay } {
+  const acceptedByDay: AcceptedByDay = {};
+  const quarantinedByDay: QuarantinedByDay = {};
+  for (const [day, { accepted, duplicate, unstorable, quarantined, unstorableRows, erased, erasedRows }] of days) {
+    if (accepted > 0)
+      acceptedByDay[day] = { accepted, duplicate, setAside: unstorable, ...(erased > 0 ? { erased } : {}) };
+    if (quarantined > 0)
+      quarantinedByDay[day] = {
+        quarantined,
+        setAside: unstorableRows,
+        ...(erasedRows > 0 ? { erased: erasedRows } : {}),
+      };
+  }
+  return { acceptedByDay, quarantinedByDay };
+}
+
+function newFile(
+  written: WrittenWindow['files'][number],
+  source: Parameters<typeof newFilePath>[1],
+): TableCommit['files'][number] {
+  const { localFile, bytes: size, rows, stats, date } = written;
+  const partitionValues = { segment: written.source.segmentId, date };
+  return { localFile, file: { path: newFilePath(partitionValues, source), size, rows, partitionValues, stats } };
+}
