@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
-import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { duckdbCheckpoints } from '../lake/delta/checkpointParquet.ts';
 import { Engine } from '../lake/duckdb/engine.ts';
 import { openTables } from '../lake/layout/openTables.ts';
@@ -26,7 +26,7 @@ import { untilServed } from '../stream/untilServed.ts';
 import type { ProcessorConfig } from './config.ts';
 import { MaintenanceLoop } from './maintenanceLoop.ts';
 import { createProcessorMetrics } from './metrics.ts';
-import type { ShardContext } from './shards/context.ts';
+import type { ShardContext, ShardSettings, StreamAccess } from './shards/context.ts';
 import { Leases } from './shards/leases.ts';
 import { ShardManager } from './shards/shardManager.ts';
 import { ShardWorker } from './shards/worker.ts';
@@ -81,27 +81,15 @@ export async function startProcessor({
   };
   const connection = await connectNats({ url: config.natsUrl, name: 'spor-processor', log });
   resources.add('stream connection', connection, (opened) => opened.close());
-  const { manager, progress } = await openStream(connection, { config, registry, waitFor });
 
   let maintenance: MaintenanceLoop | undefined;
   const context: ShardContext = {
-    connection,
-    manager,
-    storage,
-    engine,
-    buildPermits: new Semaphore(availableParallelism()),
-    registry,
-    tables,
-    progress,
+    stream: await openStream(connection, { config, registry, waitFor }),
+    lake: { storage, tables, engine, buildPermits: new Semaphore(availableParallelism()), registry },
+    settings: shardSettings(config, dir),
     metrics: processorMetrics,
     reach: armFailPoint(config.failPoint),
     log,
-    dir,
-    shards,
-    replicas,
-    limits: { bytes: config.windowMaxBytes, messages: config.windowMaxMessages, ageMs: config.windowMaxMs },
-    dedupe: { maxBytes: Math.floor(config.dedupeBytes / shards), windowMs: config.dedupeHours * HOUR_MS },
-    streamKeepMs: config.streamKeepHours * HOUR_MS,
     onCommitted: (tenantId) => maintenance?.notice(tenantId),
   };
 
@@ -134,7 +122,7 @@ export async function startProcessor({
 async function openStream(
   connection: NatsConnection,
   { config, registry, waitFor }: { config: ProcessorConfig; registry: Registry; waitFor: WaitFor },
-): Promise<{ manager: JetStreamManager; progress: Progress }> {
+): Promise<StreamAccess> {
   const { shards, replicas, streamMaxBytes: maxBytes } = config;
   const streams = Array.from({ length: shards }, (_, shard) => ({
     name: streamName(shard),
@@ -147,8 +135,21 @@ async function openStream(
   const agree = (used: UsedSchemas | undefined): UsedSchemas => agreedSchemas(used, registry);
   await waitFor('the event schemas in use', () => compareAndSetRecord(connection, place, agree));
   return {
+    connection,
     manager: await waitFor('JetStream', () => jetstreamManager(connection)),
     progress: await waitFor('the progress of the shards', () => Progress.open(connection, { replicas })),
+  };
+}
+
+function shardSettings(config: ProcessorConfig, dir: string): ShardSettings {
+  const { shards, replicas, windowMaxBytes, windowMaxMessages, windowMaxMs } = config;
+  return {
+    shards,
+    replicas,
+    dir,
+    window: { bytes: windowMaxBytes, messages: windowMaxMessages, ageMs: windowMaxMs },
+    dedupe: { maxBytes: Math.floor(config.dedupeBytes / shards), windowMs: config.dedupeHours * HOUR_MS },
+    streamKeepMs: config.streamKeepHours * HOUR_MS,
   };
 }
 

@@ -61,8 +61,8 @@ export class Flusher {
   constructor(context: ShardContext, options: FlusherOptions) {
     this.#context = context;
     this.#options = options;
-    this.#duplicates = new Duplicates(context.dedupe);
-    this.#limits = context.limits;
+    this.#duplicates = new Duplicates(context.settings.dedupe);
+    this.#limits = context.settings.window;
     this.#floor = options.floor;
   }
 
@@ -93,13 +93,13 @@ export class Flusher {
    * @throws as OwnerSteps: the window is not acknowledged then, and the owner must not go on.
    */
   async commit(built: BuiltWindow): Promise<void> {
-    const { storage, reach, onCommitted } = this.#context;
+    const { lake, reach, onCommitted } = this.#context;
     const { lease, stream, intents, tables, steps } = this.#options;
     const { window, closed, written, ids } = built;
     await steps.retryWhileOwned('asking for the stream', () => stream.now());
     const commits = planCommits(stream.name, window, written);
     const persist: OwnerSteps['retryWhileOwned'] = (step, task) => steps.retryWhileOwned(step, task);
-    const options = { storage, tables, intents, epoch: lease.epoch, reach, persist };
+    const options = { storage: lake.storage, tables, intents, epoch: lease.epoch, reach, persist };
     const commit = new WindowCommit(commits, window.lastSequence, options);
     await commit.uploadFiles();
     await commit.commitTables();
@@ -118,13 +118,16 @@ export class Flusher {
   async #buildParquet(closed: ClosedWindow, log: Logger): Promise<Pick<BuiltWindow, 'window' | 'written' | 'ids'>> {
     const build = this.#newBuild(closed, log);
     const written = await this.#options.steps.retryWhileOwned('writing Parquet', () =>
-      this.#context.buildPermits.run(() => build.run()),
+      this.#context.lake.buildPermits.run(() => build.run()),
     );
     return { window: build.window, written, ids: this.#duplicates.judged() };
   }
 
   async #acknowledge(lastSequence: number): Promise<void> {
-    const { progress, reach } = this.#context;
+    const {
+      stream: { progress },
+      reach,
+    } = this.#context;
     const { lease, stream, intents, steps } = this.#options;
     reach('before-ack');
     await steps.retryWhileOwned('acknowledging', () => progress.acknowledge(lease.shard, stream.created, lastSequence));
@@ -133,7 +136,8 @@ export class Flusher {
   }
 
   #newBuild(window: ClosedWindow, log: Logger): ParquetBuild {
-    const { storage, registry, dir } = this.#context;
+    const { storage, registry } = this.#context.lake;
+    const { dir } = this.#context.settings;
     const { lease, tables, session } = this.#options;
     const table = (tenantId: string) => tables.table('events', tenantId);
     return new ParquetBuild(window, {
@@ -151,7 +155,7 @@ export class Flusher {
     const bytes = Math.ceil(this.#limits.bytes * factor);
     this.#limits = {
       ...this.#limits,
-      bytes: Math.min(this.#context.limits.bytes, Math.max(LEAST_WINDOW_BYTES, bytes)),
+      bytes: Math.min(this.#context.settings.window.bytes, Math.max(LEAST_WINDOW_BYTES, bytes)),
     };
   }
 

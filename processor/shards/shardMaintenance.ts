@@ -32,7 +32,7 @@ export async function maintainShard(context: ShardContext, options: ShardMainten
       await lookAfterStream(context, options);
       if (performance.now() - leftAt > LEFT_EVERY_MS) {
         leftAt = performance.now();
-        await context.storage.delete(pathsLeft(options.intents));
+        await context.lake.storage.delete(pathsLeft(options.intents));
       }
     } catch (error) {
       if (error instanceof StreamChangedError) return onChanged(error);
@@ -43,7 +43,7 @@ export async function maintainShard(context: ShardContext, options: ShardMainten
 }
 
 async function lookAfterStream(
-  { metrics, manager, streamKeepMs }: ShardContext,
+  { metrics, stream: { manager }, settings }: ShardContext,
   options: ShardMaintenanceOptions,
 ): Promise<void> {
   const { stream, floor, log } = options;
@@ -51,7 +51,7 @@ async function lookAfterStream(
   const info = await stream.now();
   metrics.lag.set(labels, Math.max(0, info.state.last_seq - floor()));
   metrics.streamBytes.set(labels, info.state.bytes);
-  const first = await trim(manager, info, { floor: floor(), keepMs: streamKeepMs, now: Date.now() });
+  const first = await trim(manager, info, { floor: floor(), keepMs: settings.streamKeepMs, now: Date.now() });
   if (first !== undefined) log.info({ firstSequence: first }, 'dropped committed messages from the stream');
   metrics.firstSequence.set(labels, first ?? info.state.first_seq);
 }

@@ -29,13 +29,16 @@ export async function takeOver(
   steps: OwnerSteps,
   log: Logger,
 ): Promise<OwnedShard> {
-  const { connection, manager, replicas, storage, tables, progress } = context;
+  const { connection, manager, progress } = context.stream;
+  const { storage, tables } = context.lake;
   const { shard, epoch } = lease;
   const stream = await steps.retryWhileOwned('looking for the stream', () =>
     OwnedStream.open(manager, streamName(shard)),
   );
   const owner = { shard, epoch, appId: stream.appId };
-  const intents = await steps.retryWhileOwned('taking over', () => Intents.takeOver(connection, owner, replicas));
+  const intents = await steps.retryWhileOwned('taking over', () =>
+    Intents.takeOver(connection, owner, context.settings.replicas),
+  );
   if (intents.left.length > 0) {
     const left = await steps.retryWhileOwned('cleaning up after the owner before', () =>
       Promise.all(intents.left.map((intent) => recover(intent, { storage, tables, epoch }))),

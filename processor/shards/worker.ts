@@ -51,7 +51,7 @@ export class ShardWorker {
     this.#context = context;
     this.#lease = lease;
     this.#log = context.log.child({ shard: lease.shard, epoch: lease.epoch });
-    this.#session = context.engine.session();
+    this.#session = context.lake.engine.session();
     this.#steps = new OwnerSteps({
       lease,
       signal: this.#halt.signal,
@@ -121,7 +121,7 @@ export class ShardWorker {
   }
 
   #openReader(stream: string, from: number): MessageReader {
-    const { connection, manager } = this.#context;
+    const { connection, manager } = this.#context.stream;
     const largest = connection.info?.max_payload ?? 0;
     const maxBytes = Math.max(READ_AHEAD_BYTES, 4 * largest);
     const reader = new MessageReader({ connection, manager, stream, from, maxBytes, log: this.#log });
@@ -168,7 +168,7 @@ export class ShardWorker {
   }
 
   #newWindow(stream: OwnedStream, flusher: Flusher): Window {
-    const { dir, shards } = this.#context;
+    const { dir, shards } = this.#context.settings;
     const { shard, epoch } = this.#lease;
     return new Window({
       dir: join(dir, `shard-${shard}-${epoch}-${this.#windows++}`),
