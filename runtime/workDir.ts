@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { isAlive } from './isAlive.ts';
 
 /**
  * Makes this process's own folder for unfinished files, and removes those of the component's processes that are gone: nothing
@@ -19,13 +20,4 @@ export async function openWorkDir(parent: string, component: string): Promise<st
 
 export async function removeWorkDir(dir: string): Promise<void> {
   await rm(dir, { recursive: true, force: true });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

@@ -66,7 +66,7 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'lake/files',
     holds: 'local copies of data files, their cache, pruning',
-    imports: ['lake', 'lake/storage', 'lake/duckdb', 'lake/delta'],
+    imports: ['runtime', 'lake', 'lake/storage', 'lake/duckdb', 'lake/delta'],
     forbidden: [STREAM_CLIENT, DUCKDB, S3_CLIENT],
   },
   {

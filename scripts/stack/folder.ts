@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { isAlive } from './processes.ts';
+import { isAlive } from '../../runtime/isAlive.ts';
 
 /** A stack's own folder, ours until released. */
 export interface StackFolder {

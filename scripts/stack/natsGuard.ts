@@ -10,7 +10,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runProcess } from '../../runtime/process.ts';
-import { isAlive } from './processes.ts';
+import { isAlive } from '../../runtime/isAlive.ts';
 
 const READY_MS = 15_000;
 const STOP_MS = 10_000;

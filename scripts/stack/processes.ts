@@ -1,15 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-
-/** Whether a process with this id exists (one that has ended but was not waited for counts as existing). */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'; // it exists and belongs to somebody else
-  }
-}
+import { isAlive } from '../../runtime/isAlive.ts';
 
 /** Ends a process that is not a child of ours and waits until it is gone. */
 export async function killStray(pid: number): Promise<void> {

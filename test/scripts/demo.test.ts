@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { compare, faultsOf, quarantineFaults } from '../../scripts/demo/verify.ts';
-import { isAlive } from '../../scripts/stack/processes.ts';
+import { isAlive } from '../../runtime/isAlive.ts';
 import { startS3 } from '../../scripts/s3/s3Server.ts';
 import { runScript, type Finished } from '../support/runScript.ts';
 

@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseEnvFile } from '../../cli/settings.ts';
 import { startStack, type Stack, type StackOptions } from '../../scripts/stack/stack.ts';
 import { claimFolder, claimNewFolder } from '../../scripts/stack/folder.ts';
-import { isAlive } from '../../scripts/stack/processes.ts';
+import { isAlive } from '../../runtime/isAlive.ts';
 import { until } from '../support/until.ts';
 import { runScript } from '../support/runScript.ts';
 
