@@ -3,7 +3,7 @@ import type { AddFile } from '../../lake/delta/actions.ts';
 import type { Scope } from '../../lake/files/prune.ts';
 import type { QueryAnswer } from '../../query/engine/query.ts';
 import type { Json } from '../../query/formats/values.ts';
-import { literal } from '../../lake/duckdb/sqlEngine.ts';
+import { literal } from '../../lake/duckdb/sqlText.ts';
 
 /** One row of the quarantine table. Times are ISO 8601 in UTC. */
 export interface QuarantinedRow {

@@ -4,7 +4,7 @@ import type { TableSpec } from '../../lake/delta/table.ts';
 import type { EngineSession } from '../../lake/duckdb/engine.ts';
 import { refuseUnknownColumns, relation } from '../../lake/maintenance/sort.ts';
 import type { ErasedPlace } from '../../lake/flush/erased.ts';
-import { identifier, literal } from '../../lake/duckdb/sqlEngine.ts';
+import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 import type { TableName } from '../../lake/layout/tables.ts';
 import type { Rebuilt, RebuiltFile } from './rebuild.ts';
 
@@ -99,7 +99,7 @@ export async function comparePartition(
     files.length === 0
       ? []
       : [
-          `SELECT '${name}' AS side, receipt_id, receipt_index, ${hashed} AS h
+          `SELECT ${literal(name)} AS side, receipt_id, receipt_index, ${hashed} AS h
            FROM (${relation({ columns, uniform: same }, inputs(files))})`,
         ];
   try {

@@ -5,6 +5,7 @@ import { lakeIds, newestIdFiles } from '../../lake/dedupe/lakeIds.ts';
 import { idFile } from '../../lake/dedupe/plan.ts';
 import type { Table } from '../../lake/delta/table.ts';
 import type { EngineSession } from '../../lake/duckdb/engine.ts';
+import { literal } from '../../lake/duckdb/sqlText.ts';
 import { ParquetBuild } from '../../lake/flush/parquetBuild.ts';
 import type { WrittenFile } from '../../lake/flush/parquetWriter.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
@@ -179,5 +180,5 @@ function storedIds(options: RebuildOptions, rebuilt: readonly RebuiltFile[]): St
 function isBefore(epoch: number, sequence: number): string {
   const part = (index: number): string => `split_part(receipt_id, '-', ${index})`;
   const text = sequence.toString(36);
-  return `${part(1)} <> '${epoch.toString(36)}' OR (length(${part(3)}), ${part(3)}) < (${text.length}, '${text}')`;
+  return `${part(1)} <> ${literal(epoch.toString(36))} OR (length(${part(3)}), ${part(3)}) < (${text.length}, ${literal(text)})`;
 }

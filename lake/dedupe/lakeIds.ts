@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import type { Table } from '../delta/table.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { EngineSession } from '../duckdb/engine.ts';
-import { literal } from '../duckdb/sqlEngine.ts';
-import { hexId } from '../duckdb/sqlText.ts';
+import { hexId, literal } from '../duckdb/sqlText.ts';
 import type { StoredIds } from './duplicates.ts';
 import { idFile, type IdFile } from './plan.ts';
 

@@ -1,4 +1,5 @@
-import { identifier, literal, type SqlEngine, type SqlSession } from '../duckdb/sqlEngine.ts';
+import type { SqlEngine, SqlSession } from '../duckdb/sqlEngine.ts';
+import { identifier, literal } from '../duckdb/sqlText.ts';
 import type { CheckpointContents, CheckpointFormat, CheckpointJob } from './checkpoint.ts';
 
 const TEXTS = 'MAP(VARCHAR, VARCHAR)';

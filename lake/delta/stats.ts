@@ -1,4 +1,5 @@
 import type { ColumnType } from '../../schemas/columnType.ts';
+import { identifier } from '../duckdb/sqlText.ts';
 import type { TableColumn } from './schema.ts';
 
 /** A value as the log's statistics hold it; structs nest. */
@@ -56,7 +57,7 @@ const AFTER_ALL = '\u{10FFFF}';
 export function fileStats(copy: CopyStats, columns: readonly TableColumn[]): FileStats {
   const stats: FileStats = { numRecords: copy.count, minValues: {}, maxValues: {}, nullCount: {} };
   for (const { name, type, bounds } of columns) {
-    collect(copy, { path: `"${name.replaceAll('"', '""')}"`, name, type }, stats);
+    collect(copy, { path: identifier(name), name, type }, stats);
     if (bounds !== false) continue;
     delete stats.minValues[name];
     delete stats.maxValues[name];
@@ -72,11 +73,7 @@ function collect(copy: CopyStats, column: { path: string; name: string; type: Co
     if ('list' in type) return;
     const nested: Bounds = { minValues: {}, maxValues: {}, nullCount: {} };
     for (const field of type.struct) {
-      collect(
-        copy,
-        { path: `${path}."${field.name.replaceAll('"', '""')}"`, name: field.name, type: field.type },
-        nested,
-      );
+      collect(copy, { path: `${path}.${identifier(field.name)}`, name: field.name, type: field.type }, nested);
     }
     for (const key of ['minValues', 'maxValues', 'nullCount'] as const) {
       if (Object.keys(nested[key]).length > 0) into[key][name] = nested[key];

@@ -1,4 +1,5 @@
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
+import { literal } from './sqlText.ts';
 import { lowerPriority } from '../../runtime/niceness.ts';
 import type { EngineAnswer, EngineChildOptions, EngineRequest, EngineRow } from './engine.ts';
 
@@ -60,7 +61,7 @@ async function takeMemory(): Promise<void> {
   const share = "least(parse_formatted_bytes(current_setting('memory_limit')) // 4, 268435456)";
   const [row] = (await connection.runAndReadAll(`SELECT ${share}`)).getRowsJson();
   const bytes = Number(row![0]);
-  await connection.run(`SET block_allocator_memory = '${bytes} bytes'`);
+  await connection.run(`SET block_allocator_memory = ${literal(`${bytes} bytes`)}`);
   await connection.run(`CREATE TEMP TABLE memory AS FROM range(${Math.floor(bytes / 8)})`);
   await connection.run('DROP TABLE memory');
   connection.closeSync();

@@ -11,13 +11,3 @@ export interface SqlSession {
 export interface SqlEngine {
   session(): SqlSession;
 }
-
-/** A text as an SQL literal. */
-export function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
-}
-
-/** A name as an SQL identifier. */
-export function identifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
-}

@@ -1,4 +1,5 @@
-import { identifier, literal, type SqlRow } from '../duckdb/sqlEngine.ts';
+import type { SqlRow } from '../duckdb/sqlEngine.ts';
+import { identifier, literal } from '../duckdb/sqlText.ts';
 import { hashOf, type ErasedId } from './list.ts';
 import { isLinked, rejectedErased } from './suppress.ts';
 

@@ -1,4 +1,4 @@
-import { literal } from '../duckdb/sqlEngine.ts';
+import { literal } from '../duckdb/sqlText.ts';
 import type { ErasedId, ErasureList } from './list.ts';
 
 /** SQL: whether an accepted event, a row of `line`, is of somebody on the list. */

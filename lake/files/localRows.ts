@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { literal, type SqlSession } from '../duckdb/sqlEngine.ts';
+import type { SqlSession } from '../duckdb/sqlEngine.ts';
+import { literal } from '../duckdb/sqlText.ts';
 import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 

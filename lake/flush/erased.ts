@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { formatRanges, parseRanges } from '../counts/dayCounts.ts';
 import type { ErasureList } from '../erasure/list.ts';
 import { eventErased, rejectedErased } from '../erasure/suppress.ts';
-import { literal } from '../duckdb/sqlEngine.ts';
+import { literal } from '../duckdb/sqlText.ts';
 import type { TableName } from '../layout/tables.ts';
 import type { Source } from '../../stream/message.ts';
 import type { ClosedWindow } from '../window/window.ts';

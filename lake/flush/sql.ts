@@ -11,8 +11,7 @@ import {
 import { duckdbType, type StructField } from '../../schemas/columnType.ts';
 import { LIMITS } from '../../schemas/limits.ts';
 import type { Registry } from '../../schemas/registry.ts';
-import { literal } from '../duckdb/sqlEngine.ts';
-import { uuidHex } from '../duckdb/sqlText.ts';
+import { identifier, literal, uuidHex } from '../duckdb/sqlText.ts';
 
 /** How one of the two tables is made from a window: what its lines hold, and the selects that give its rows in order. */
 export interface TableSql {
@@ -132,7 +131,7 @@ export function createLineTable(
 
 /** Computes every column of every line, storing nothing; counts the lines and sums their batch numbers. */
 export function tryLines(file: string, table: TableSql): string {
-  const columns = table.columns.map(({ sql, name }) => `${sql} AS "${name}"`).join(', ');
+  const columns = table.columns.map(({ sql, name }) => `${sql} AS ${identifier(name)}`).join(', ');
   return `SELECT count(*) AS lines, coalesce(sum(line_b), 0) AS batch_sum, count(COLUMNS(* EXCLUDE (line_b))) FROM (
     SELECT line.b AS line_b, ${columns}, ${table.day} AS day
     FROM ${readJson(file, table)} line JOIN batch ON line.b = batch.b)`;
@@ -284,19 +283,19 @@ export function copyRows(table: TableSql, target: CopyTarget): string {
 
 function allRows(table: TableSql, target: CopyTarget): string {
   const columns = [...table.columns, ...partitionColumns(table, target)];
-  return `SELECT ${columns.map(({ name, sql }) => `${sql} AS "${name}"`).join(', ')}
+  return `SELECT ${columns.map(({ name, sql }) => `${sql} AS ${identifier(name)}`).join(', ')}
     FROM ${rowsOf(target)} ${target.ephemeral ? '' : `ORDER BY ${orderOf(table.orderBy, target)}`}`;
 }
 
 function branchRows(table: TableSql, { where, orderBy, columns }: Branch, target: CopyTarget): string {
   const partition = partitionColumns(table, target);
   const outer = table.columns.map(({ name, type }) =>
-    columns.has(name) ? `"${name}"` : `NULL::${duckdbType(type)} AS "${name}"`,
+    columns.has(name) ? identifier(name) : `NULL::${duckdbType(type)} AS ${identifier(name)}`,
   );
-  outer.push(...partition.map(({ name }) => `"${name}"`));
+  outer.push(...partition.map(({ name }) => identifier(name)));
   const inner = [...table.columns.filter(({ name }) => columns.has(name)), ...partition];
   return `SELECT ${outer.join(', ')} FROM (
-    SELECT ${inner.map(({ name, sql }) => `${sql} AS "${name}"`).join(', ')}
+    SELECT ${inner.map(({ name, sql }) => `${sql} AS ${identifier(name)}`).join(', ')}
     FROM ${rowsOf(target)} AND ${where} ORDER BY ${orderOf(orderBy, target)})`;
 }
 

@@ -2,7 +2,8 @@ import { rm } from 'node:fs/promises';
 import { duckdbType } from '../../schemas/columnType.ts';
 import type { TableColumn } from '../delta/schema.ts';
 import { copyStats, type CopyStats } from '../delta/stats.ts';
-import { identifier, literal, type SqlSession } from '../duckdb/sqlEngine.ts';
+import type { SqlSession } from '../duckdb/sqlEngine.ts';
+import { identifier, literal } from '../duckdb/sqlText.ts';
 import { parquetCopyOptions } from '../duckdb/parquet.ts';
 import type { TableName } from '../layout/tables.ts';
 

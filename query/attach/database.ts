@@ -1,5 +1,5 @@
 import { DuckDBInstance } from '@duckdb/node-api';
-import { literal } from '../../lake/duckdb/sqlEngine.ts';
+import { literal } from '../../lake/duckdb/sqlText.ts';
 
 /** What the file is readable by: every DuckDB from 1.0 on opens it. The views need 1.3 or newer. */
 const STORAGE_VERSION = 'v1.0.0';
@@ -15,7 +15,7 @@ export async function writeDatabase(path: string, statements: readonly string[])
   });
   const connection = await instance.connect();
   try {
-    await connection.run(`ATTACH ${literal(path)} AS attached (STORAGE_VERSION '${STORAGE_VERSION}')`);
+    await connection.run(`ATTACH ${literal(path)} AS attached (STORAGE_VERSION ${literal(STORAGE_VERSION)})`);
     await connection.run('USE attached');
     await connection.run('BEGIN');
     for (const statement of statements) await connection.run(statement);

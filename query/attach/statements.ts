@@ -6,7 +6,7 @@ import { listMarts, martSpec } from '../marts/mart.ts';
 import { filesInScope, type Scope } from '../../lake/files/prune.ts';
 import { fileGroups } from '../engine/sources.ts';
 import { openCatalog, type TableFiles } from '../engine/views.ts';
-import { identifier, literal } from '../../lake/duckdb/sqlEngine.ts';
+import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { TABLE_NAMES, tableSpec, type TableName } from '../../lake/layout/tables.ts';
 

@@ -1,4 +1,4 @@
-import { literal } from '../../lake/duckdb/sqlEngine.ts';
+import { literal } from '../../lake/duckdb/sqlText.ts';
 import type { TableName } from '../../lake/layout/tables.ts';
 import type { Days } from './expected.ts';
 

@@ -3,7 +3,8 @@ import type { AddFile } from '../../lake/delta/actions.ts';
 import type { FileStats } from '../../lake/delta/stats.ts';
 import type { Snapshot } from '../../lake/delta/snapshot.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
-import { literal, type SqlEngine, type SqlRow } from '../../lake/duckdb/sqlEngine.ts';
+import type { SqlEngine, SqlRow } from '../../lake/duckdb/sqlEngine.ts';
+import { literal } from '../../lake/duckdb/sqlText.ts';
 import { parseFileName, tableRoot, type TableName } from '../../lake/layout/tables.ts';
 
 export interface RowReading {

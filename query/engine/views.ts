@@ -2,7 +2,7 @@ import { eventColumns, QUARANTINE_COLUMNS } from '../../schemas/columns.ts';
 import { duckdbType, type StructField } from '../../schemas/columnType.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { insightMacros, insightViews, viewsReadBy, type InsightView } from '../insight/views.ts';
-import { identifier, literal } from '../../lake/duckdb/sqlEngine.ts';
+import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 import { TABLE_NAMES, type TableName } from '../../lake/layout/tables.ts';
 import { SEQUENCE_COLUMN } from '../tail/tenantTail.ts';
 import type { CheckedSql } from '../sandbox/sqlCheck.ts';

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { eventColumns } from '../../schemas/columns.ts';
+import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { BOTS_FILE } from './generateBots.ts';
 import { parseSqlFile, readSqlFile, type SqlFile } from './sqlFile.ts';
@@ -118,7 +119,7 @@ function lineWith(field: string, value: string, registry: Registry): string {
   const type = eventColumns(registry).find(({ name }) => name === 'lines')?.type;
   const item = typeof type === 'object' && 'list' in type ? type.list : undefined;
   if (typeof item !== 'object' || !('struct' in item)) throw new Error('the column lines is no list of structs');
-  const parts = item.struct.map(({ name }) => `'${name}': ${name === field ? value : `line.${name}`}`);
+  const parts = item.struct.map(({ name }) => `${literal(name)}: ${name === field ? value : `line.${name}`}`);
   return `{${parts.join(', ')}}`;
 }
 
@@ -127,6 +128,6 @@ function columnsOf(type: string, registry: Registry): string {
   if (own.all.length === 0) throw new Error(`there is no event type ${type}`);
   return eventColumns(own)
     .filter(({ name }) => name !== 'type')
-    .map(({ name }) => `"${name}"`)
+    .map(({ name }) => identifier(name))
     .join(', ');
 }

@@ -7,7 +7,8 @@ import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import { filesInScope } from '../../lake/files/prune.ts';
 import { fileGroups } from '../engine/sources.ts';
 import type { ViewCatalog } from '../engine/views.ts';
-import { identifier, literal, type SqlEngine } from '../../lake/duckdb/sqlEngine.ts';
+import type { SqlEngine } from '../../lake/duckdb/sqlEngine.ts';
+import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 import { addDays } from './dirtyDays.ts';
 import { ORDER_DAYS, type Mart } from './mart.ts';
 

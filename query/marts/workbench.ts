@@ -5,7 +5,8 @@ import { duckdbType } from '../../schemas/columnType.ts';
 import { copyStats, fileStats } from '../../lake/delta/stats.ts';
 import type { NewFile } from '../../lake/delta/commits.ts';
 import { parquetCopyOptions } from '../../lake/duckdb/parquet.ts';
-import { identifier, literal, type SqlEngine } from '../../lake/duckdb/sqlEngine.ts';
+import type { SqlEngine } from '../../lake/duckdb/sqlEngine.ts';
+import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 import { newMartFilePath } from '../../lake/layout/tables.ts';
 import { storedColumns, type Mart } from './mart.ts';
 

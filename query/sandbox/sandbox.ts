@@ -3,7 +3,7 @@ import { LakeError } from '../../lake/errors.ts';
 import { classify } from './duckdbErrors.ts';
 import { openInstance, type InstanceLimits, type OpenInstance } from './instances.ts';
 import { INTERRUPT_EVERY_MS, openRowStream, type RowStream, type SqlParameters } from './rowStream.ts';
-import { literal } from '../../lake/duckdb/sqlEngine.ts';
+import { literal } from '../../lake/duckdb/sqlText.ts';
 
 export interface SandboxLimits extends InstanceLimits {
   /** From the start of the query, opening its files included. */

@@ -1,7 +1,7 @@
 import { open, rename, stat, type FileHandle } from 'node:fs/promises';
 import { LakeError } from '../../lake/errors.ts';
 import { parquetCopyOptions } from '../../lake/duckdb/parquet.ts';
-import { literal } from '../../lake/duckdb/sqlEngine.ts';
+import { literal } from '../../lake/duckdb/sqlText.ts';
 import { createArrowEncoder } from '../formats/arrowEncoder.ts';
 import { behindOwnLine } from './duckdbErrors.ts';
 import { createTextEncoder, type AnswerColumn, type AnswerFormat } from '../formats/formats.ts';

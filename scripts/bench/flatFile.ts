@@ -5,7 +5,7 @@ import type { NatsConnection } from '../../stream/nats.ts';
 import { parseMessage } from '../../stream/message.ts';
 import { MessageReader } from '../../stream/reader.ts';
 import { parquetCopyOptions } from '../../lake/duckdb/parquet.ts';
-import { literal } from '../../lake/duckdb/sqlEngine.ts';
+import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 import { BATCH_COLUMNS, eventColumns, lineFields } from '../../schemas/columns.ts';
 import { duckdbType } from '../../schemas/columnType.ts';
 import { formatReceipt } from '../../schemas/receipt.ts';
@@ -77,7 +77,7 @@ export function copyFlatFile(registry: Registry, file: string, target: string): 
   const fields = [...lineFields(registry), ...BATCH_COLUMNS].filter(({ name }) => name !== 'b');
   const types = fields.map(({ name, type }) => `${literal(name)}: ${literal(duckdbType(type))}`).join(', ');
   const columns = eventColumns(registry).map(
-    ({ name, sql }) => `${sql.replaceAll(/\bbatch\./g, 'line.')} AS "${name}"`,
+    ({ name, sql }) => `${sql.replaceAll(/\bbatch\./g, 'line.')} AS ${identifier(name)}`,
   );
   return `COPY (
     SELECT ${columns.join(', ')} FROM read_json(${literal(file)}, format = 'newline_delimited', columns = {${types}}) line

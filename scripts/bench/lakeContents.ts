@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { openTable } from '../../lake/delta/table.ts';
 import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
 import { listTenants } from '../../lake/layout/tenants.ts';
-import { literal } from '../../lake/duckdb/sqlEngine.ts';
+import { literal } from '../../lake/duckdb/sqlText.ts';
 import { openLocalStorage } from '../../lake/storage/local.ts';
 import { tableSpec } from '../../lake/layout/tables.ts';
 import { createRegistry } from '../../schemas/registry.ts';

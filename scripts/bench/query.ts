@@ -14,7 +14,7 @@ import { insightMacros } from '../../query/insight/views.ts';
 import { LakeError } from '../../lake/errors.ts';
 import { openLakeQueries } from '../../query/engine/open.ts';
 import type { Queries } from '../../query/engine/query.ts';
-import { literal } from '../../lake/duckdb/sqlEngine.ts';
+import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 import { openBigLake, type BigLake } from './bigLake.ts';
 import { lakeContents } from './lakeContents.ts';
 import { round, spread, type Result } from './report.ts';
@@ -147,7 +147,7 @@ async function openPlain({ plain }: BigLake): Promise<{ connection: DuckDBConnec
   const connection = await instance.connect();
   await connection.run("SET TimeZone = 'UTC'");
   await connection.run(`CREATE VIEW events_all AS SELECT * FROM read_parquet(${literal(plain)})`);
-  const columns = QUARANTINE_COLUMNS.map(({ name, type }) => `"${name}" ${duckdbType(type)}`);
+  const columns = QUARANTINE_COLUMNS.map(({ name, type }) => `${identifier(name)} ${duckdbType(type)}`);
   await connection.run(`CREATE TABLE quarantine_all (${columns.join(', ')}, segment VARCHAR, date DATE)`);
   for (const { sql } of insightMacros()) await connection.run(sql);
   return {

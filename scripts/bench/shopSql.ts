@@ -1,7 +1,7 @@
 import { eventColumns } from '../../schemas/columns.ts';
 import { duckdbType } from '../../schemas/columnType.ts';
 import type { Registry } from '../../schemas/registry.ts';
-import { literal } from '../../lake/duckdb/sqlEngine.ts';
+import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 
 /** One day of one segment of a made-up shop. */
 export interface ShopDay {
@@ -25,7 +25,8 @@ const PRODUCTS = 20_000;
  */
 export function shopDaySql(registry: Registry, { tenantId, segmentId, date, sessions }: ShopDay): string {
   const seed = literal(`${tenantId}/${segmentId}/${date}`);
-  const chance = (salt: string, of = 'n'): string => `(hash(${seed}, ${of}, '${salt}') / 18446744073709551616.0)`;
+  const chance = (salt: string, of = 'n'): string =>
+    `(hash(${seed}, ${of}, ${literal(salt)}) / 18446744073709551616.0)`;
   const own: Record<string, string> = {
     tenant_id: literal(tenantId),
     segment_id: literal(segmentId),
@@ -66,10 +67,10 @@ export function shopDaySql(registry: Registry, { tenantId, segmentId, date, sess
     user_agent: `'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/13' || visitor % 10 || '.0.0.0 Safari/537.36'`,
   };
   const columns = eventColumns(registry).map(
-    ({ name, type }) => `CAST(${own[name] ?? 'NULL'} AS ${duckdbType(type)}) AS "${name}"`,
+    ({ name, type }) => `CAST(${own[name] ?? 'NULL'} AS ${duckdbType(type)}) AS ${identifier(name)}`,
   );
   const step = (type: string, number: number, seconds: number, where: string): string =>
-    `SELECT *, '${type}' AS type, ${number} AS step, ${seconds} AS later FROM session WHERE ${where}`;
+    `SELECT *, ${literal(type)} AS type, ${number} AS step, ${seconds} AS later FROM session WHERE ${where}`;
   const product = (rank: string): string => `'SKU-' || (hash(${rank}) % ${PRODUCTS})`;
   return `WITH session AS (
       SELECT n, to_hex(hash(${seed}, n)) AS session, TIMESTAMPTZ '${date} 00:00:00+00' + to_milliseconds((${chance('when')} * 86000000)::BIGINT) AS began,

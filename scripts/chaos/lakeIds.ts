@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
+import { literal } from '../../lake/duckdb/sqlText.ts';
 import { openTable } from '../../lake/delta/table.ts';
 import { vacuum } from '../../lake/maintenance/vacuum.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
@@ -37,8 +38,8 @@ export function snapshotReader(client: QueryClient, tokenOf: (tenantId: string) 
         for (let after = ''; ;) {
           const { rows } = await client.ask(
             tokenOf(tenantId),
-            `select event_id, count(*), count(*) filter (tenant_id != '${tenantId}') from ${table}_all
-             where event_id > '${after}' group by 1 order by 1 limit ${PAGE}`,
+            `select event_id, count(*), count(*) filter (tenant_id != ${literal(tenantId)}) from ${table}_all
+             where event_id > ${literal(after)} group by 1 order by 1 limit ${PAGE}`,
           );
           for (const [id, count, strange] of rows) {
             found.set(String(id), Number(count));
@@ -69,12 +70,12 @@ export function globReader(options: { lakeUrl: string; storage: Storage; copyTo:
       const strangers: string[] = [];
       const rowsOf = async (sql: string): Promise<unknown[][]> => (await connection.runAndReadAll(sql)).getRows();
       const ids = async (table: TableName): Promise<LakeIds> => {
-        const glob = dataGlob(folder, table, tenantId).replaceAll("'", "''");
-        const [files] = await rowsOf(`select count(*) from glob('${glob}')`);
+        const glob = literal(dataGlob(folder, table, tenantId));
+        const [files] = await rowsOf(`select count(*) from glob(${glob})`);
         if (Number(files![0]) === 0) return new Map();
         const rows = await rowsOf(
-          `select event_id, count(*)::integer, (count(*) filter (tenant_id != '${tenantId}'))::integer
-           from read_parquet('${glob}', hive_partitioning = true) where event_id is not null group by 1`,
+          `select event_id, count(*)::integer, (count(*) filter (tenant_id != ${literal(tenantId)}))::integer
+           from read_parquet(${glob}, hive_partitioning = true) where event_id is not null group by 1`,
         );
         for (const [id, , strange] of rows) if (Number(strange) > 0) strangers.push(String(id));
         return new Map(rows.map(([id, count]) => [String(id), Number(count)]));

@@ -1,3 +1,4 @@
+import { literal } from '../../lake/duckdb/sqlText.ts';
 import { delay } from '../../runtime/retry.ts';
 import type { SentBatch } from '../load/ledger.ts';
 import type { QueryClient } from '../queryClient.ts';
@@ -41,7 +42,7 @@ export function measureFreshness(options: { client: QueryClient; tokenOf: (tenan
   }
 
   async function askFor(tenantId: string, events: Map<string, number>): Promise<void> {
-    const ids = [...events.keys()].map((id) => `'${id}'`).join(', ');
+    const ids = [...events.keys()].map(literal).join(', ');
     const { rows } = await options.client.ask(
       options.tokenOf(tenantId),
       `select event_id from events where event_id in (${ids})`,

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
+import { literal } from '../../lake/duckdb/sqlText.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import type { LakeIds } from './verify.ts';
 
@@ -39,7 +40,7 @@ export async function findLakeFiles(lakeUrl: string, storage: Storage, copyTo: s
 export async function readIds(glob: string, since: Date): Promise<LakeIds> {
   const instance = await DuckDBInstance.create(':memory:');
   const connection = await instance.connect();
-  const files = `'${glob.replaceAll("'", "''")}'`;
+  const files = literal(glob);
   try {
     const found = await connection.runAndReadAll(`select count(*)::integer from glob(${files})`);
     if (found.getRows()[0]?.[0] === 0) return new Map(); // read_parquet fails where there is nothing to read

@@ -1,3 +1,4 @@
+import { literal } from '../../lake/duckdb/sqlText.ts';
 import type { QueryClient } from '../queryClient.ts';
 import type { LakeIds } from './verify.ts';
 
@@ -26,7 +27,7 @@ export function createLakeRows(client: QueryClient, token: string, since: Date):
       const ids = new Map<string, number>();
       for (let after = ''; ;) {
         const rows = await ask(
-          `select event_id, count(*) from events where ${recent} and event_id > '${after}' group by 1 order by 1 limit ${PAGE}`,
+          `select event_id, count(*) from events where ${recent} and event_id > ${literal(after)} group by 1 order by 1 limit ${PAGE}`,
         );
         for (const [id, count] of rows) ids.set(String(id), Number(count));
         if (rows.length === 0) return ids;

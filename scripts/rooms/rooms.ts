@@ -178,7 +178,7 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'query/insight',
     holds: 'views and reports, each an SQL file',
-    imports: ['schemas', 'runtime', 'lake'],
+    imports: ['schemas', 'runtime', 'lake', 'lake/duckdb'],
     forbidden: [STREAM_CLIENT, S3_CLIENT],
   },
   {

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { literal, type SqlSession } from '../../lake/duckdb/sqlEngine.ts';
+import type { SqlSession } from '../../lake/duckdb/sqlEngine.ts';
+import { literal } from '../../lake/duckdb/sqlText.ts';
 
 /** Files below a folder that hold one of the ids, whatever they are: as bytes, and Parquet as values too. */
 export async function filesWith(session: SqlSession, folder: string, ids: readonly string[]): Promise<string[]> {

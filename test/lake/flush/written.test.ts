@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Duplicates, type StoredIds } from '../../../lake/dedupe/duplicates.ts';
 import { Engine, type EngineSession } from '../../../lake/duckdb/engine.ts';
-import { literal } from '../../../lake/duckdb/sqlEngine.ts';
+import { literal } from '../../../lake/duckdb/sqlText.ts';
 import { ParquetBuild } from '../../../lake/flush/parquetBuild.ts';
 import { groupPartitions, writeWindow, type WrittenWindow } from '../../../lake/flush/parquetWriter.ts';
 import type { ClosedWindow, LineRun } from '../../../lake/window/window.ts';

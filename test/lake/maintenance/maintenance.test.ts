@@ -6,7 +6,7 @@ import { Registry } from 'prom-client';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { duckdbCheckpoints } from '../../../lake/delta/checkpointParquet.ts';
 import type { Table } from '../../../lake/delta/table.ts';
-import { literal } from '../../../lake/duckdb/sqlEngine.ts';
+import { literal } from '../../../lake/duckdb/sqlText.ts';
 import { compactLake, vacuumLake } from '../../../lake/maintenance/commands.ts';
 import { COMPACTION_STEPS } from '../../../lake/maintenance/failpoint.ts';
 import { createMaintenance, type MaintenanceOptions } from '../../../lake/maintenance/maintenance.ts';

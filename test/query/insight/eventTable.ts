@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { BATCH_COLUMNS, eventColumns, lineFields, QUARANTINE_COLUMNS } from '../../../schemas/columns.ts';
 import { duckdbType, type StructField } from '../../../schemas/columnType.ts';
+import { literal } from '../../../lake/duckdb/sqlText.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
 
 /** An accepted event as it would lie in the stream, with what the server adds. */
@@ -96,7 +97,7 @@ function batchOf(event: StoredEvent): Record<string, unknown> {
 }
 
 function readNdjson(path: string, fields: readonly StructField[]): string {
-  const columns = fields.map(({ name, type }) => `'${name}': '${duckdbType(type).replaceAll("'", "''")}'`).join(', ');
+  const columns = fields.map(({ name, type }) => `${literal(name)}: ${literal(duckdbType(type))}`).join(', ');
   return `SELECT * FROM read_json('${path}', format = 'newline_delimited', columns = {${columns}})`;
 }
 
