@@ -1,7 +1,7 @@
 import type { AddFile } from '../../lake/delta/actions.ts';
 import { COLUMNS_TAG, columnsFingerprint } from '../../lake/delta/schema.ts';
 import type { TableSpec } from '../../lake/delta/table.ts';
-import type { EngineSession } from '../../lake/duckdb/engine.ts';
+import type { SqlSession } from '../../lake/duckdb/sqlEngine.ts';
 import { refuseUnknownColumns, relation } from '../../lake/maintenance/sort.ts';
 import type { ErasedPlace } from '../../lake/flush/erased.ts';
 import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
@@ -85,7 +85,7 @@ export function replayPartitions(
  * @throws UnknownColumnsError when a newer version has written some of them.
  */
 export async function comparePartition(
-  session: EngineSession,
+  session: SqlSession,
   partition: ReplayPartition,
   { spec, localFiles }: { spec: TableSpec; localFiles: (files: readonly AddFile[]) => Promise<string[]> },
 ): Promise<PartitionComparison> {

@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Table } from '../delta/table.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { EngineSession } from '../duckdb/engine.ts';
+import type { SqlSession } from '../duckdb/sqlEngine.ts';
 import { hexId, literal } from '../duckdb/sqlText.ts';
 import type { StoredIds } from './duplicates.ts';
 import { idFile, type IdFile } from './plan.ts';
@@ -19,7 +19,7 @@ export interface IdFiles {
  * the events being judged, joined by `batch`.
  * @param where SQL that says which rows of the files count.
  */
-export function lakeIds(session: EngineSession, source: IdFiles, where = 'true'): StoredIds {
+export function lakeIds(session: SqlSession, source: IdFiles, where = 'true'): StoredIds {
   const withLocalFiles = <T>(
     tenantId: string,
     files: readonly IdFile[],

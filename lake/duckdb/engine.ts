@@ -4,8 +4,8 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '../../runtime/log.ts';
-
-export type EngineRow = Record<string, unknown>;
+import type { InstanceOptions } from './instance.ts';
+import type { SqlEngine, SqlRow, SqlSession } from './sqlEngine.ts';
 
 export interface EngineRequest {
   id: number;
@@ -17,7 +17,7 @@ export interface EngineRequest {
 export interface EngineAnswer {
   id: number;
   /** Of each statement. */
-  rows?: EngineRow[][];
+  rows?: SqlRow[][];
   error?: string;
   rssBytes: number;
 }
@@ -42,19 +42,13 @@ export class EngineError extends Error {
   }
 }
 
-/** One connection; temporary tables are its own. Statements run one after another, in the order they are given. */
-export interface EngineSession {
-  /**
-   * Runs a statement and returns its rows with values as JSON can hold them: whole numbers beyond 2^53 and decimals as text.
-   * @throws EngineError
-   */
-  run(sql: string): Promise<EngineRow[]>;
+/** A session of an engine; what fails is an EngineError. */
+export interface EngineSession extends SqlSession {
   /**
    * Runs statements without waiting for this process between them; returns the rows of each.
    * @throws EngineError of the first that fails; those after it are not run.
    */
-  runAll(statements: readonly string[]): Promise<EngineRow[][]>;
-  close(): Promise<void>;
+  runAll(statements: readonly string[]): Promise<SqlRow[][]>;
 }
 
 export interface EngineOptions {
@@ -71,7 +65,7 @@ export interface EngineOptions {
 }
 
 export interface EngineChildOptions {
-  settings: Record<string, string>;
+  instance: InstanceOptions;
   preallocateMemory: boolean;
   niceness: number;
 }
@@ -83,13 +77,10 @@ const START_MS = 30_000;
  * that ends it would end the leases and the reading of every shard. Measured on two cores, a statement by IPC costs 0.1 ms
  * more, and rows pass by file, not by IPC. A child that dies fails what runs on it and is started again by the next use.
  */
-export class Engine {
+export class Engine implements SqlEngine {
   readonly #options: EngineOptions;
   #child: Promise<ChildProcess> | undefined;
-  readonly #waiting = new Map<
-    number,
-    { resolve: (rows: EngineRow[][]) => void; reject: (error: EngineError) => void }
-  >();
+  readonly #waiting = new Map<number, { resolve: (rows: SqlRow[][]) => void; reject: (error: EngineError) => void }>();
   #lastId = 0;
   #lastSession = 0;
   #closed = false;
@@ -108,7 +99,7 @@ export class Engine {
   session(): EngineSession {
     const session = ++this.#lastSession;
     let before: Promise<unknown> = Promise.resolve();
-    const runAll = (statements: readonly string[]): Promise<EngineRow[][]> => {
+    const runAll = (statements: readonly string[]): Promise<SqlRow[][]> => {
       const rows = before.then(() => this.#ask({ session, statements }));
       before = rows.catch(() => undefined);
       return rows;
@@ -131,7 +122,7 @@ export class Engine {
     await exited;
   }
 
-  async #ask(request: Omit<EngineRequest, 'id'>): Promise<EngineRow[][]> {
+  async #ask(request: Omit<EngineRequest, 'id'>): Promise<SqlRow[][]> {
     if (this.#closed) throw new EngineError('died', 'the engine is closed');
     const child = await this.#started();
     const id = ++this.#lastId;
@@ -157,19 +148,16 @@ export class Engine {
 
   async #launch(): Promise<ChildProcess> {
     const { dir, memory, threads, preallocateMemory = false, niceness = 0, log } = this.#options;
-    const spill = join(dir, 'spill');
-    await rm(spill, { recursive: true, force: true });
-    await mkdir(spill, { recursive: true });
-    const settings = {
-      threads: String(threads),
-      memory_limit: memory,
-      temp_directory: spill,
-      autoinstall_known_extensions: 'false',
-      autoload_known_extensions: 'false',
-      // Each open partition of a COPY is one; the default of 100 would split files of a source with more days.
-      partitioned_write_max_open_files: '10000',
+    const spillDir = join(dir, 'spill');
+    await rm(spillDir, { recursive: true, force: true });
+    await mkdir(spillDir, { recursive: true });
+    // Each open partition of a COPY is one; the default of 100 would split files of a source with more days.
+    const settings = { partitioned_write_max_open_files: '10000' };
+    const options: EngineChildOptions = {
+      instance: { memory, threads, spillDir, settings },
+      preallocateMemory,
+      niceness,
     };
-    const options: EngineChildOptions = { settings, preallocateMemory, niceness };
     const child = fork(fileURLToPath(new URL('./engineChild.ts', import.meta.url)), [JSON.stringify(options)], {
       serialization: 'advanced',
       execArgv: [],

@@ -1,15 +1,17 @@
-import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
-import { literal } from './sqlText.ts';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { lowerPriority } from '../../runtime/niceness.ts';
-import type { EngineAnswer, EngineChildOptions, EngineRequest, EngineRow } from './engine.ts';
+import type { EngineAnswer, EngineChildOptions, EngineRequest } from './engine.ts';
+import { connectUtc, openDuckdbInstance } from './instance.ts';
+import type { SqlRow } from './sqlEngine.ts';
+import { literal } from './sqlText.ts';
 
 /**
  * DuckDB in a process of its own, started by engine.ts: statements come over IPC, each session on a connection of its own,
  * and rows go back. Ends when the channel does, so that it never outlives its parent.
  */
-const { settings, preallocateMemory, niceness } = JSON.parse(process.argv[2] ?? '{}') as EngineChildOptions;
+const { instance: options, preallocateMemory, niceness } = JSON.parse(process.argv[2] ?? '{}') as EngineChildOptions;
 if (niceness > 0) lowerPriority(niceness);
-const instance = await DuckDBInstance.create(':memory:', settings);
+const instance = await openDuckdbInstance(options);
 if (preallocateMemory) await takeMemory();
 const sessions = new Map<number, Promise<DuckDBConnection>>();
 
@@ -30,7 +32,7 @@ async function answer(request: EngineRequest): Promise<void> {
   if (process.connected) process.send?.(reply);
 }
 
-async function run({ session, statements }: EngineRequest): Promise<EngineRow[][]> {
+async function run({ session, statements }: EngineRequest): Promise<SqlRow[][]> {
   if (statements === undefined) {
     const connection = sessions.get(session);
     sessions.delete(session);
@@ -38,17 +40,11 @@ async function run({ session, statements }: EngineRequest): Promise<EngineRow[][
     return [];
   }
   let connection = sessions.get(session);
-  if (!connection) sessions.set(session, (connection = open()));
+  if (!connection) sessions.set(session, (connection = connectUtc(instance)));
   const opened = await connection;
-  const rows: EngineRow[][] = [];
+  const rows: SqlRow[][] = [];
   for (const sql of statements) rows.push(await (await opened.run(sql)).getRowObjectsJson());
   return rows;
-}
-
-async function open(): Promise<DuckDBConnection> {
-  const connection = await instance.connect();
-  await connection.run("SET TimeZone = 'UTC'");
-  return connection;
 }
 
 /**

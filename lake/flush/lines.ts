@@ -7,7 +7,8 @@ import type { ErasureList } from '../erasure/list.ts';
 import type { Duplicates, IdRun, StoredIds } from '../dedupe/duplicates.ts';
 import { PROCESSOR_CODES, type ProcessorCode } from '../window/rejected.ts';
 import type { ClosedWindow, LineRun } from '../window/window.ts';
-import { EngineError, type EngineRow, type EngineSession } from '../duckdb/engine.ts';
+import { EngineError, type EngineSession } from '../duckdb/engine.ts';
+import type { SqlRow } from '../duckdb/sqlEngine.ts';
 import { readUuidLines } from './idLines.ts';
 import * as sql from './sql.ts';
 import { utcDay } from '../../runtime/units.ts';
@@ -153,7 +154,7 @@ export async function windowPartitions(session: EngineSession, table: sql.TableS
   return (await session.run(sql.selectPartitions(table))).map(toPartition);
 }
 
-function toPartition({ s, day, rows }: EngineRow): sql.WindowPartition {
+function toPartition({ s, day, rows }: SqlRow): sql.WindowPartition {
   return { s: Number(s), day: Number(day), rows: Number(rows) };
 }
 

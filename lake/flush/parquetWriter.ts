@@ -5,7 +5,8 @@ import { fileStats, type CopyStats, type FileStats } from '../delta/stats.ts';
 import type { TableName } from '../layout/tables.ts';
 import type { Source } from '../../stream/message.ts';
 import type { ClosedWindow } from '../window/window.ts';
-import type { EngineRow, EngineSession } from '../duckdb/engine.ts';
+import type { EngineSession } from '../duckdb/engine.ts';
+import type { SqlRow } from '../duckdb/sqlEngine.ts';
 import { dropErased, type ErasedPlace } from './erased.ts';
 import {
   dropDuplicates,
@@ -275,7 +276,7 @@ function sum<K extends string>(rows: readonly Partial<Record<K, unknown>>[], key
 }
 
 /** A row of RETURN_STATS: DuckDB's maps come as lists of key and value. */
-function copyStats(row: EngineRow): CopyStats {
+function copyStats(row: SqlRow): CopyStats {
   return {
     filename: String(row.filename),
     count: Number(row.count),

@@ -1,4 +1,4 @@
-import { DuckDBInstance } from '@duckdb/node-api';
+import { openDuckdbInstance } from '../../lake/duckdb/instance.ts';
 import { literal } from '../../lake/duckdb/sqlText.ts';
 
 /** What the file is readable by: every DuckDB from 1.0 on opens it. The views need 1.3 or newer. */
@@ -9,10 +9,7 @@ const STORAGE_VERSION = 'v1.0.0';
  * @throws Error when the file is no database, in use by another process, or holds tables with the names of views.
  */
 export async function writeDatabase(path: string, statements: readonly string[]): Promise<void> {
-  const instance = await DuckDBInstance.create(':memory:', {
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-  });
+  const instance = await openDuckdbInstance({});
   const connection = await instance.connect();
   try {
     await connection.run(`ATTACH ${literal(path)} AS attached (STORAGE_VERSION ${literal(STORAGE_VERSION)})`);

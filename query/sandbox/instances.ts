@@ -1,5 +1,5 @@
-import { DuckDBInstance } from '@duckdb/node-api';
-import { keepLeadingBom } from '../../lake/duckdb/leadingBom.ts';
+import type { DuckDBInstance } from '@duckdb/node-api';
+import { openDuckdbInstance } from '../../lake/duckdb/instance.ts';
 
 /** What a database may take. */
 export interface InstanceLimits {
@@ -12,15 +12,11 @@ export type OpenInstance = (limits: InstanceLimits) => Promise<DuckDBInstance>;
 
 /** An empty database in memory, with no spilling to disk and no extensions but those built in. */
 export function openInstance({ memoryMb, threads }: InstanceLimits): Promise<DuckDBInstance> {
-  keepLeadingBom();
-  return DuckDBInstance.create(':memory:', {
-    threads: String(threads),
-    memory_limit: `${memoryMb}MiB`,
-    temp_directory: '',
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-    allow_community_extensions: 'false',
-    enable_object_cache: 'false',
+  return openDuckdbInstance({
+    memory: `${memoryMb}MiB`,
+    threads,
+    spillDir: '',
+    settings: { allow_community_extensions: 'false', enable_object_cache: 'false' },
   });
 }
 

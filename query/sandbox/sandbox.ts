@@ -3,6 +3,7 @@ import { LakeError } from '../../lake/errors.ts';
 import { classify } from './duckdbErrors.ts';
 import { openInstance, type InstanceLimits, type OpenInstance } from './instances.ts';
 import { INTERRUPT_EVERY_MS, openRowStream, type RowStream, type SqlParameters } from './rowStream.ts';
+import { connectUtc } from '../../lake/duckdb/instance.ts';
 import { literal } from '../../lake/duckdb/sqlText.ts';
 
 export interface SandboxLimits extends InstanceLimits {
@@ -50,7 +51,7 @@ export async function runSandboxed<T>(
   let connection: DuckDBConnection | undefined;
   try {
     instance = await open(limits);
-    const opened = (connection = await instance.connect());
+    const opened = (connection = await connectUtc(instance));
     stop.watch(opened);
     await lockDown(opened, query, stop);
     stop.check();
@@ -83,7 +84,6 @@ export async function openParser(): Promise<{ connection: DuckDBConnection; clos
 }
 
 async function lockDown(connection: DuckDBConnection, { views, files }: SandboxQuery, stop: Stop): Promise<void> {
-  await connection.run("SET TimeZone = 'UTC'");
   for (const view of views) {
     stop.check();
     await connection.run(view);

@@ -3,7 +3,7 @@ import { idFile, type IdFile } from '../../lake/dedupe/plan.ts';
 import type { StoredIds } from '../../lake/dedupe/duplicates.ts';
 import type { AddFile } from '../../lake/delta/actions.ts';
 import type { Snapshot } from '../../lake/delta/snapshot.ts';
-import type { EngineSession } from '../../lake/duckdb/engine.ts';
+import type { SqlSession } from '../../lake/duckdb/sqlEngine.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import { tableRoot } from '../../lake/layout/tables.ts';
 
@@ -11,7 +11,7 @@ import { tableRoot } from '../../lake/layout/tables.ts';
 const BOUNDS = new WeakMap<AddFile, IdFile>();
 
 /** A tenant's ids as a snapshot of its events has them, read from the files that queries read, too. */
-export function tailIds(session: EngineSession, snapshot: Snapshot, localFiles: LocalFiles): StoredIds {
+export function tailIds(session: SqlSession, snapshot: Snapshot, localFiles: LocalFiles): StoredIds {
   return lakeIds(session, {
     list: () => Promise.resolve([...snapshot.files.values()].map(boundsOf)),
     withLocal: async (tenantId, files, task) => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { QUARANTINE_COLUMNS } from '../../schemas/columns.ts';
 import { duckdbType } from '../../schemas/columnType.ts';
 import { createRegistry, type Registry } from '../../schemas/registry.ts';
@@ -14,6 +14,7 @@ import { insightMacros } from '../../query/insight/views.ts';
 import { LakeError } from '../../lake/errors.ts';
 import { openLakeQueries } from '../../query/engine/open.ts';
 import type { Queries } from '../../query/engine/query.ts';
+import { connectUtc, openDuckdbInstance } from '../../lake/duckdb/instance.ts';
 import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 import { openBigLake, type BigLake } from './bigLake.ts';
 import { lakeContents } from './lakeContents.ts';
@@ -139,13 +140,8 @@ async function oneDay(big: BigLake, queries: Queries): Promise<Result> {
 
 /** The same relations over one file, with the same memory and threads. */
 async function openPlain({ plain }: BigLake): Promise<{ connection: DuckDBConnection; close(): void }> {
-  const instance = await DuckDBInstance.create(':memory:', {
-    threads: String(THREADS),
-    memory_limit: `${MEMORY_MB}MiB`,
-    temp_directory: '',
-  });
-  const connection = await instance.connect();
-  await connection.run("SET TimeZone = 'UTC'");
+  const instance = await openDuckdbInstance({ memory: `${MEMORY_MB}MiB`, threads: THREADS, spillDir: '' });
+  const connection = await connectUtc(instance);
   await connection.run(`CREATE VIEW events_all AS SELECT * FROM read_parquet(${literal(plain)})`);
   const columns = QUARANTINE_COLUMNS.map(({ name, type }) => `${identifier(name)} ${duckdbType(type)}`);
   await connection.run(`CREATE TABLE quarantine_all (${columns.join(', ')}, segment VARCHAR, date DATE)`);
