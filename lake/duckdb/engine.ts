@@ -1,8 +1,6 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { ChildEndedError, ChildProcess } from '../../runtime/childProcess.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { InstanceOptions } from './instance.ts';
 import type { SqlEngine, SqlRow, SqlSession } from './sqlEngine.ts';
@@ -70,7 +68,7 @@ export interface EngineChildOptions {
   niceness: number;
 }
 
-const START_MS = 30_000;
+type EngineChild = ChildProcess<EngineRequest, EngineAnswer>;
 
 /**
  * DuckDB in a child process. In this process it would take turns with everything else for libuv's four threads, and a fault
@@ -79,8 +77,7 @@ const START_MS = 30_000;
  */
 export class Engine implements SqlEngine {
   readonly #options: EngineOptions;
-  #child: Promise<ChildProcess> | undefined;
-  readonly #waiting = new Map<number, { resolve: (rows: SqlRow[][]) => void; reject: (error: EngineError) => void }>();
+  #child: Promise<EngineChild> | undefined;
   #lastId = 0;
   #lastSession = 0;
   #closed = false;
@@ -116,25 +113,19 @@ export class Engine implements SqlEngine {
   async close(): Promise<void> {
     this.#closed = true;
     const child = await this.#child?.catch(() => undefined);
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const exited = once(child, 'exit');
-    child.disconnect();
-    await exited;
+    await child?.close();
   }
 
   async #ask(request: Omit<EngineRequest, 'id'>): Promise<SqlRow[][]> {
     if (this.#closed) throw new EngineError('died', 'the engine is closed');
     const child = await this.#started();
-    const id = ++this.#lastId;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      child.send({ id, ...request }, (error) => {
-        if (error) this.#settle({ id, error: error.message, rssBytes: 0 }, 'died');
-      });
-    });
+    const { rows, error, rssBytes } = await unlessDied(child.ask({ id: ++this.#lastId, ...request }));
+    this.rssBytes = rssBytes;
+    if (rows) return rows;
+    throw new EngineError(faultOf(error ?? ''), error ?? 'no answer');
   }
 
-  #started(): Promise<ChildProcess> {
+  #started(): Promise<EngineChild> {
     if (!this.#child) {
       const launched = this.#launch();
       // For instance because the disk is full: the next use tries again.
@@ -146,7 +137,7 @@ export class Engine implements SqlEngine {
     return this.#child;
   }
 
-  async #launch(): Promise<ChildProcess> {
+  async #launch(): Promise<EngineChild> {
     const { dir, memory, threads, preallocateMemory = false, niceness = 0, log } = this.#options;
     const spillDir = join(dir, 'spill');
     await rm(spillDir, { recursive: true, force: true });
@@ -158,46 +149,34 @@ export class Engine implements SqlEngine {
       preallocateMemory,
       niceness,
     };
-    const child = fork(fileURLToPath(new URL('./engineChild.ts', import.meta.url)), [JSON.stringify(options)], {
-      serialization: 'advanced',
+    const child: EngineChild = ChildProcess.start({
+      module: new URL('./engineChild.ts', import.meta.url),
+      name: "DuckDB's process",
+      args: [JSON.stringify(options)],
       execArgv: [],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       // A session of its own, which it can be nice with.
       detached: niceness > 0,
       // Statements run on libuv's threads, one for each shard at work.
       env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
+      onExit: (code, signal) => {
+        this.#child = undefined;
+        if (this.#closed) return;
+        this.restarts++;
+        log.error({ code, signal }, "DuckDB's process ended and will be started again");
+      },
     });
-    const { promise: started, resolve, reject } = Promise.withResolvers<void>();
-    child.on('message', (answer: EngineAnswer) => {
-      this.rssBytes = answer.rssBytes;
-      if (answer.id === 0) resolve();
-      else this.#settle(answer);
-    });
-    child.on('error', (error) => reject(new EngineError('died', error.message)));
-    child.once('exit', (code, signal) => {
-      this.#child = undefined;
-      reject(new EngineError('died', `DuckDB's process ended at start with ${code ?? signal}`));
-      for (const id of this.#waiting.keys()) {
-        this.#settle({ id, error: `DuckDB's process ended with ${code ?? signal}`, rssBytes: 0 }, 'died');
-      }
-      if (this.#closed) return;
-      this.restarts++;
-      log.error({ code, signal }, "DuckDB's process ended and will be started again");
-    });
-    const timer = setTimeout(() => child.kill('SIGKILL'), START_MS);
-    try {
-      await started;
-    } finally {
-      clearTimeout(timer);
-    }
+    this.rssBytes = (await unlessDied(child.started)).rssBytes;
     return child;
   }
+}
 
-  #settle({ id, rows, error }: EngineAnswer, fault?: EngineFault): void {
-    const waiting = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    if (rows) waiting?.resolve(rows);
-    else waiting?.reject(new EngineError(fault ?? faultOf(error ?? ''), error ?? 'no answer'));
+/** What the child says. @throws EngineError died */
+async function unlessDied<T>(said: Promise<T>): Promise<T> {
+  try {
+    return await said;
+  } catch (error) {
+    throw error instanceof ChildEndedError ? new EngineError('died', error.message) : error;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { lowerPriority } from '../../runtime/niceness.ts';
+import { openParentChannel } from '../../runtime/parentChannel.ts';
 import type { EngineAnswer, EngineChildOptions, EngineRequest } from './engine.ts';
 import { connectUtc, openDuckdbInstance } from './instance.ts';
 import type { SqlRow } from './sqlEngine.ts';
@@ -7,7 +8,7 @@ import { literal } from './sqlText.ts';
 
 /**
  * DuckDB in a process of its own, started by engine.ts: statements come over IPC, each session on a connection of its own,
- * and rows go back. Ends when the channel does, so that it never outlives its parent.
+ * and rows go back.
  */
 const { instance: options, preallocateMemory, niceness } = JSON.parse(process.argv[2] ?? '{}') as EngineChildOptions;
 if (niceness > 0) lowerPriority(niceness);
@@ -15,21 +16,17 @@ const instance = await openDuckdbInstance(options);
 if (preallocateMemory) await takeMemory();
 const sessions = new Map<number, Promise<DuckDBConnection>>();
 
-process.on('message', (request: EngineRequest) => void answer(request));
-process.on('disconnect', () => process.exit(0));
-// The supervisor's SIGTERM and a terminal's SIGINT are the parent's to act on: it still needs this process to drain.
-process.on('SIGTERM', () => undefined);
-process.on('SIGINT', () => undefined);
-process.send?.({ id: 0, rows: [], rssBytes: process.memoryUsage.rss() } satisfies EngineAnswer);
+const reply = openParentChannel<EngineRequest, EngineAnswer>((request) => void answer(request));
+reply({ id: 0, rows: [], rssBytes: process.memoryUsage.rss() });
 
 async function answer(request: EngineRequest): Promise<void> {
-  let reply: EngineAnswer;
+  const { id } = request;
   try {
-    reply = { id: request.id, rows: await run(request), rssBytes: process.memoryUsage.rss() };
+    const rows = await run(request);
+    reply({ id, rows, rssBytes: process.memoryUsage.rss() });
   } catch (error) {
-    reply = { id: request.id, error: String((error as Error).message ?? error), rssBytes: process.memoryUsage.rss() };
+    reply({ id, error: String((error as Error).message ?? error), rssBytes: process.memoryUsage.rss() });
   }
-  if (process.connected) process.send?.(reply);
 }
 
 async function run({ session, statements }: EngineRequest): Promise<SqlRow[][]> {

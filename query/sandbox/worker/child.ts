@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { openParentChannel } from '../../../runtime/parentChannel.ts';
 import { LakeError } from '../../../lake/errors.ts';
 import { inProcess } from '../executor.ts';
 import { sqlParameters } from './parameters.ts';
@@ -14,14 +15,10 @@ const WATCH_MS = 20;
 const running = new Map<number, AbortController>();
 const executor = inProcess({ ahead: true });
 
-process.on('message', (request: WorkerRequest) => {
+const send = openParentChannel<WorkerRequest, WorkerReply>((request) => {
   if (request.job || request.check !== undefined) void answer(request);
   else running.get(request.id)?.abort();
 });
-process.on('disconnect', () => process.exit(0));
-// A terminal's SIGINT and a supervisor's SIGTERM are the parent's to act on.
-process.on('SIGTERM', () => undefined);
-process.on('SIGINT', () => undefined);
 // Where the machine runs out of memory, the kernel is to end this process rather than the server.
 await writeFile('/proc/self/oom_score_adj', '1000').catch(() => undefined);
 send({ id: 0, rssBytes: process.memoryUsage.rss() });
@@ -56,8 +53,4 @@ async function work(
 function plain(error: unknown): NonNullable<WorkerReply['error']> {
   if (!(error instanceof LakeError)) return { code: 'internal', message: 'The query failed.', cause: String(error) };
   return { code: error.code, message: error.message, cause: error.cause instanceof Error ? error.cause.message : '' };
-}
-
-function send(reply: WorkerReply): void {
-  if (process.connected) process.send?.(reply);
 }

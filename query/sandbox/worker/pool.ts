@@ -1,6 +1,4 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { ChildEndedError, ChildProcess } from '../../../runtime/childProcess.ts';
 import type { Logger } from '../../../runtime/log.ts';
 import { LakeError } from '../../../lake/errors.ts';
 import type { Executor } from '../executor.ts';
@@ -21,7 +19,6 @@ const WATCH_MS = 25;
 const TOO_MUCH_MEMORY = 'The query needs more memory than allowed. Narrow it, or aggregate in steps.';
 /** For parsing alone: a text of nested comments has kept the parser for minutes. */
 const PARSE_MS = 1_000;
-const START_MS = 30_000;
 
 interface Limits {
   signal: AbortSignal | undefined;
@@ -30,8 +27,10 @@ interface Limits {
   memoryMb: number;
 }
 
+type WorkerProcess = ChildProcess<WorkerRequest, WorkerReply>;
+
 interface Worker {
-  child: ChildProcess;
+  child: WorkerProcess;
   rssBytes: number;
 }
 
@@ -44,7 +43,7 @@ interface Worker {
 export class WorkerPool implements Executor {
   readonly #log: Logger;
   readonly #idle: Worker[] = [];
-  readonly #all = new Set<ChildProcess>();
+  readonly #all = new Set<WorkerProcess>();
   #lastId = 0;
   #closed = false;
 
@@ -75,7 +74,7 @@ export class WorkerPool implements Executor {
 
   close(): void {
     this.#closed = true;
-    for (const child of this.#all) child.kill('SIGKILL');
+    for (const child of this.#all) child.kill();
   }
 
   async #ask(request: Omit<WorkerRequest, 'id'>, limits: Limits): Promise<WorkerReply> {
@@ -98,16 +97,11 @@ export class WorkerPool implements Executor {
     { signal, timeoutMs }: Limits,
   ): Promise<WorkerReply> {
     const { maxRssBytes } = request;
-    const { promise, resolve, reject } = Promise.withResolvers<WorkerReply>();
     let killed: LakeError | undefined;
     const kill = (error: LakeError): void => {
       killed ??= error;
-      child.kill('SIGKILL');
+      child.kill();
     };
-    const onMessage = (reply: WorkerReply): void => {
-      if (reply.id === request.id) resolve(reply);
-    };
-    const onExit = (code: number | null, by: NodeJS.Signals | null): void => reject(killed ?? this.#ended(code, by));
     const timers = [
       setTimeout(
         () => kill(new LakeError('query_timeout', `The query took longer than ${timeoutMs} ms and was stopped.`)),
@@ -120,26 +114,23 @@ export class WorkerPool implements Executor {
       });
     }, WATCH_MS);
     const onAbort = (): void => {
-      child.send({ id: request.id } satisfies WorkerRequest, () => undefined);
+      child.tell({ id: request.id });
       const cancelled = new LakeError('query_cancelled', 'The query was cancelled.');
       timers.push(setTimeout(() => kill(cancelled), GRACE_MS));
     };
-    child.on('message', onMessage);
-    child.once('exit', onExit);
     signal?.addEventListener('abort', onAbort);
     try {
-      child.send(request, (error) => error && reject(this.#ended(null, null)));
-      return await promise;
+      return await child.ask(request);
+    } catch (error) {
+      throw error instanceof ChildEndedError ? (killed ?? this.#ended(error)) : error;
     } finally {
       timers.forEach(clearTimeout);
       clearInterval(watch);
-      child.off('message', onMessage);
-      child.off('exit', onExit);
       signal?.removeEventListener('abort', onAbort);
     }
   }
 
-  #ended(code: number | null, signal: NodeJS.Signals | null): LakeError {
+  #ended({ code, signal }: ChildEndedError): LakeError {
     if (code === EXIT_MEMORY || signal === 'SIGKILL') {
       return new LakeError('query_out_of_memory', TOO_MUCH_MEMORY);
     }
@@ -149,9 +140,8 @@ export class WorkerPool implements Executor {
 
   #putBack(worker: Worker): void {
     const { child, rssBytes } = worker;
-    const alive = child.exitCode === null && child.signalCode === null && child.connected && !child.killed;
-    if (alive && rssBytes <= KEPT_BYTES) this.#idle.push(worker);
-    else if (alive) child.kill('SIGKILL');
+    if (child.alive && rssBytes <= KEPT_BYTES) this.#idle.push(worker);
+    else if (child.alive) child.kill();
     if (this.#idle.length === 0) this.#spare();
   }
 
@@ -165,27 +155,19 @@ export class WorkerPool implements Executor {
   }
 
   async #launch(): Promise<Worker> {
-    const child = fork(fileURLToPath(new URL('./child.ts', import.meta.url)), [], {
-      serialization: 'advanced',
+    const child: WorkerProcess = ChildProcess.start({
+      module: new URL('./child.ts', import.meta.url),
+      name: 'the process of a query',
       execArgv: ['--disable-warning=ExperimentalWarning'],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       env: { PATH: process.env.PATH },
+      onExit: () => {
+        this.#all.delete(child);
+        const index = this.#idle.findIndex((worker) => worker.child === child);
+        if (index >= 0) this.#idle.splice(index, 1);
+      },
     });
     this.#all.add(child);
-    child.once('exit', () => {
-      this.#all.delete(child);
-      const index = this.#idle.findIndex((worker) => worker.child === child);
-      if (index >= 0) this.#idle.splice(index, 1);
-    });
-    const late = setTimeout(() => child.kill('SIGKILL'), START_MS);
-    try {
-      const [started] = (await Promise.race([
-        once(child, 'message'),
-        once(child, 'exit').then(([code]) => Promise.reject(new Error(`it ended at start with ${String(code)}`))),
-      ])) as [WorkerReply];
-      return { child, rssBytes: started.rssBytes };
-    } finally {
-      clearTimeout(late);
-    }
+    return { child, rssBytes: (await child.started).rssBytes };
   }
 }
