@@ -8,6 +8,7 @@ import { openTable, TxnConflictError, type Table } from '../../lake/delta/table.
 import type { EngineSession } from '../../lake/duckdb/engine.ts';
 import { firstKeptDate, retentionDays } from '../../lake/maintenance/retention.ts';
 import { filesInScope } from '../../lake/files/prune.ts';
+import { fetchLocal } from '../../lake/storage/fetchLocal.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { TABLE_NAMES, tableSpec, type TableName } from '../../lake/layout/tables.ts';
 import { ShardStreams, type ShardStream } from '../../stream/shardStreams.ts';
@@ -202,11 +203,9 @@ async function download(storage: Storage, root: string, files: readonly AddFile[
   const paths: string[] = [];
   for (const [index, { path }] of files.entries()) {
     const stored = `${root}/${path}`;
-    const local = storage.localPath(stored);
-    const copy = local ?? join(dir, `${randomUUID()}-${index}.parquet`);
-    if (local === undefined && !(await storage.download(stored, copy)))
-      throw new Error(`IO Error: ${stored} is in the table and not in the storage`);
-    paths.push(copy);
+    const file = await fetchLocal(storage, stored, join(dir, `${randomUUID()}-${index}.parquet`));
+    if (file === undefined) throw new Error(`IO Error: ${stored} is in the table and not in the storage`);
+    paths.push(file);
   }
   return paths;
 }

@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Table } from '../delta/table.ts';
+import { fetchLocal } from '../storage/fetchLocal.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { SqlSession } from '../duckdb/sqlEngine.ts';
 import { hexId, literal } from '../duckdb/sqlText.ts';
@@ -61,20 +62,16 @@ export function newestIdFiles(storage: Storage, table: (tenantId: string) => Tab
       const { root } = table(tenantId).spec;
       try {
         await mkdir(dir, { recursive: true });
-        const paths = await Promise.all(
-          files.map((file, index) => localFile(storage, `${root}/${file.path}`, join(dir, `${index}.parquet`))),
-        );
-        return await task(paths);
+        const paths = files.map(async (file, index) => {
+          const path = `${root}/${file.path}`;
+          const local = await fetchLocal(storage, path, join(dir, `${index}.parquet`));
+          if (local === undefined) throw new Error(`${path} is in the table and not in the storage`);
+          return local;
+        });
+        return await task(await Promise.all(paths));
       } finally {
         await rm(dir, { recursive: true, force: true });
       }
     },
   };
-}
-
-async function localFile(storage: Storage, path: string, copy: string): Promise<string> {
-  const local = storage.localPath(path);
-  if (local !== undefined) return local;
-  if (!(await storage.download(path, copy))) throw new Error(`${path} is in the table and not in the storage`);
-  return copy;
 }

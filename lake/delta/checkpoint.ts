@@ -2,6 +2,7 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LakeError } from '../errors.ts';
+import { fetchLocal } from '../storage/fetchLocal.ts';
 import type { Storage } from '../storage/storage.ts';
 import { encodePath, formatActions, readAction, type Action, type RemoveFile } from './actions.ts';
 import { NO_TABLE, replayActions, type Snapshot } from './snapshot.ts';
@@ -266,10 +267,8 @@ async function withLocalFile<T>(
   task: (file: string | undefined) => Promise<T>,
 ): Promise<T> {
   return withScratch(async (scratch) => {
-    const local = storage.localPath(path);
-    if (local !== undefined) return task(await exists(local));
-    const copy = join(scratch, 'checkpoint.parquet');
-    return task((await storage.download(path, copy)) ? copy : undefined);
+    const file = await fetchLocal(storage, path, join(scratch, 'checkpoint.parquet'));
+    return task(file === undefined ? undefined : await exists(file));
   });
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { SqlSession } from '../duckdb/sqlEngine.ts';
 import { literal } from '../duckdb/sqlText.ts';
 import { LakeError } from '../errors.ts';
+import { fetchLocal } from '../storage/fetchLocal.ts';
 import type { Storage } from '../storage/storage.ts';
 
 /** A data file on this machine. */
@@ -17,13 +18,10 @@ export interface LocalFile {
  * @throws LakeError table_corrupt when it is not in the store
  */
 export async function localFile(storage: Storage, path: string, folder: string): Promise<LocalFile> {
-  const local = storage.localPath(path);
-  if (local !== undefined) return { file: local, release: () => Promise.resolve() };
-  const file = join(folder, `${randomUUID()}.parquet`);
-  if (!(await storage.download(path, file))) {
-    throw new LakeError('table_corrupt', `${path} is in the table but not in the storage`);
-  }
-  return { file, release: () => rm(file, { force: true }) };
+  const copy = join(folder, `${randomUUID()}.parquet`);
+  const file = await fetchLocal(storage, path, copy);
+  if (file === undefined) throw new LakeError('table_corrupt', `${path} is in the table but not in the storage`);
+  return { file, release: () => (file === copy ? rm(copy, { force: true }) : Promise.resolve()) };
 }
 
 /** How many rows of a file were received on which UTC date; none where it has no such column. */

@@ -8,6 +8,7 @@ import { fileStats, type CopyStats, type FileStats, type StatValue } from '../de
 import type { NewFile } from '../delta/commits.ts';
 import { TxnConflictError, type Table } from '../delta/table.ts';
 import type { SqlEngine, SqlSession } from '../duckdb/sqlEngine.ts';
+import { fetchLocal } from '../storage/fetchLocal.ts';
 import type { Storage } from '../storage/storage.ts';
 import { newFilePath, parseFileName, type FileSource, type TableName } from '../layout/tables.ts';
 import type { ReachCompaction } from './failpoint.ts';
@@ -175,11 +176,10 @@ async function localInputs(
   const worker = async (): Promise<void> => {
     for (let next = queue.pop(); next && !gone && !signal.aborted; next = queue.pop()) {
       const [index, file] = next;
-      const path = `${table.spec.root}/${file.path}`;
-      const local = storage.localPath(path);
-      const localFile = local ?? join(folder, `${index}.parquet`);
-      if (local === undefined && !(await storage.download(path, localFile))) gone = true;
-      inputs[index] = { localFile, ...timeBounds(file, SORT_ORDER[name].time) };
+      const copy = join(folder, `${index}.parquet`);
+      const localFile = await fetchLocal(storage, `${table.spec.root}/${file.path}`, copy);
+      if (localFile === undefined) gone = true;
+      else inputs[index] = { localFile, ...timeBounds(file, SORT_ORDER[name].time) };
     }
   };
   // All end before the folder is removed, also when one fails.
