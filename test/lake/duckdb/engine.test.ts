@@ -96,6 +96,15 @@ test('of statements that are sent together, those after one that fails are not r
   }
 });
 
+test('a text that begins with U+FEFF comes back whole', async () => {
+  const engine = new Engine({ dir: join(dir, 'bom'), memory: '64MiB', threads: 1, log: createLog('test', 'silent') });
+  try {
+    expect(await engine.session().run("SELECT chr(65279) || 'a' AS x")).toEqual([{ x: '\uFEFFa' }]);
+  } finally {
+    await engine.close();
+  }
+});
+
 test('an engine that could not be started is started by the next use', async () => {
   const folder = join(dir, 'taken');
   await writeFile(folder, 'a file where its folder is to be');
