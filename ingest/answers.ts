@@ -1,3 +1,4 @@
+import { retryAfter } from '../schemas/errorKind.ts';
 import { REQUEST_ERRORS, type RequestErrorCode, ReceiverError } from '../schemas/errors.ts';
 import type { RejectedEvent, Verdict } from '../schemas/envelope.ts';
 
@@ -33,13 +34,13 @@ export function dryRunAnswer(rejected: readonly RejectedEvent[], rows: readonly 
 
 /** A failure of the whole request, by the error table. */
 export function failureAnswer(error: ReceiverError, rejected: readonly RejectedEvent[] = []): ReceiverAnswer {
-  const { status, retryable } = REQUEST_ERRORS[error.code];
+  const kind = REQUEST_ERRORS[error.code];
   const body = JSON.stringify({
     code: error.code,
     message: error.message,
     ...(rejected.length === 0 ? {} : { rejected: rejected.map(verdict) }),
   });
-  return { status, body, code: error.code, retryAfterSeconds: retryable ? (error.retryAfterSeconds ?? 1) : undefined };
+  return { status: kind.status, body, code: error.code, retryAfterSeconds: retryAfter(kind, error) };
 }
 
 /** A failure with the table's own text. */

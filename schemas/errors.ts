@@ -1,54 +1,46 @@
-/** What a failure is: its HTTP status, how loud it is logged, whether sending the same again may succeed. */
-export interface ErrorKind {
-  status: number;
-  level: 'debug' | 'info' | 'warn' | 'error';
-  retryable: boolean;
-  /** What the reader of the docs should know; the answer itself carries a message about the case at hand. */
-  help: string;
-}
-
-const client = (status: number, help: string): ErrorKind => ({ status, level: 'debug', retryable: false, help });
-const busy = (status: number, level: ErrorKind['level'], help: string): ErrorKind => ({
-  status,
-  level,
-  retryable: true,
-  help,
-});
+import { CodedError } from './codedError.ts';
+import { clientError, temporaryError, type ErrorKind } from './errorKind.ts';
 
 /** Failures of a whole request. */
 export const REQUEST_ERRORS = {
-  parameter_invalid: client(
+  parameter_invalid: clientError(
     400,
     'The parameter "dryRun" is spelled in another way, given twice, or has a value that means nothing. Nothing was stored.',
   ),
-  body_not_json: client(400, 'The body is not JSON text in UTF-8. Send one JSON object.'),
-  body_invalid: client(400, 'The body has the wrong shape. Send {"instrumentationKey", "sentAt", "events": […]}.'),
-  body_encoding_invalid: client(400, 'The body could not be decompressed as its Content-Encoding says.'),
-  batch_empty: client(400, 'The batch has no events. Send at least one.'),
-  no_valid_event: client(400, 'Every event of the batch was rejected; "rejected" says why. The quarantine keeps them.'),
-  key_conflict: client(400, 'The key in the header and the key in the body differ. Send one of them.'),
-  key_missing: client(401, 'No instrumentation key. Send it as X-Instrumentation-Key or in the body.'),
-  key_unknown: client(401, 'The instrumentation key is unknown. Check the spelling and the environment.'),
-  key_revoked: client(401, 'The instrumentation key was revoked. Use its successor.'),
-  key_expired: client(401, 'The instrumentation key has expired. Use its successor.'),
-  origin_not_allowed: client(403, "The page's origin is not on the key's list. Add it to the key or use another key."),
-  kind_not_allowed: client(403, 'A browser sent a server key. Use a browser key in pages, and revoke this key.'),
-  not_found: client(404, 'No route has this address.'),
-  method_not_allowed: client(405, 'This address does not take this method.'),
-  body_too_large: client(413, 'The body is over the limit. Send smaller batches.'),
-  batch_too_large: client(413, 'The batch has too many events. Send smaller batches.'),
-  content_type_unsupported: client(415, 'The body must be application/json, or text/plain holding JSON.'),
-  encoding_unsupported: client(415, 'Content-Encoding must be gzip, deflate, br or zstd, or absent.'),
-  quota_exceeded: busy(429, 'info', 'The key is over its quota. Send again after Retry-After seconds.'),
-  internal: busy(500, 'error', 'Internal error. Send again later; the log of the server has the cause.'),
-  stream_unavailable: busy(
+  body_not_json: clientError(400, 'The body is not JSON text in UTF-8. Send one JSON object.'),
+  body_invalid: clientError(400, 'The body has the wrong shape. Send {"instrumentationKey", "sentAt", "events": […]}.'),
+  body_encoding_invalid: clientError(400, 'The body could not be decompressed as its Content-Encoding says.'),
+  batch_empty: clientError(400, 'The batch has no events. Send at least one.'),
+  no_valid_event: clientError(
+    400,
+    'Every event of the batch was rejected; "rejected" says why. The quarantine keeps them.',
+  ),
+  key_conflict: clientError(400, 'The key in the header and the key in the body differ. Send one of them.'),
+  key_missing: clientError(401, 'No instrumentation key. Send it as X-Instrumentation-Key or in the body.'),
+  key_unknown: clientError(401, 'The instrumentation key is unknown. Check the spelling and the environment.'),
+  key_revoked: clientError(401, 'The instrumentation key was revoked. Use its successor.'),
+  key_expired: clientError(401, 'The instrumentation key has expired. Use its successor.'),
+  origin_not_allowed: clientError(
+    403,
+    "The page's origin is not on the key's list. Add it to the key or use another key.",
+  ),
+  kind_not_allowed: clientError(403, 'A browser sent a server key. Use a browser key in pages, and revoke this key.'),
+  not_found: clientError(404, 'No route has this address.'),
+  method_not_allowed: clientError(405, 'This address does not take this method.'),
+  body_too_large: clientError(413, 'The body is over the limit. Send smaller batches.'),
+  batch_too_large: clientError(413, 'The batch has too many events. Send smaller batches.'),
+  content_type_unsupported: clientError(415, 'The body must be application/json, or text/plain holding JSON.'),
+  encoding_unsupported: clientError(415, 'Content-Encoding must be gzip, deflate, br or zstd, or absent.'),
+  quota_exceeded: temporaryError(429, 'info', 'The key is over its quota. Send again after Retry-After seconds.'),
+  internal: temporaryError(500, 'error', 'Internal error. Send again later; the log of the server has the cause.'),
+  stream_unavailable: temporaryError(
     503,
     'warn',
     'The event stream did not confirm the write. Send again after Retry-After seconds.',
   ),
-  keys_unavailable: busy(503, 'warn', 'Keys have not been loaded yet. Send again after Retry-After seconds.'),
-  overloaded: busy(503, 'info', 'Too much is in flight. Send again after Retry-After seconds.'),
-  stopping: busy(503, 'info', 'This receiver is stopping. Send again; another one answers.'),
+  keys_unavailable: temporaryError(503, 'warn', 'Keys have not been loaded yet. Send again after Retry-After seconds.'),
+  overloaded: temporaryError(503, 'info', 'Too much is in flight. Send again after Retry-After seconds.'),
+  stopping: temporaryError(503, 'info', 'This receiver is stopping. Send again; another one answers.'),
 } as const satisfies Record<string, ErrorKind>;
 
 /** Why one event of a batch is rejected. None is retryable: the same event would be rejected again. */
@@ -70,19 +62,6 @@ export const EVENT_ERRORS = {
 
 export type RequestErrorCode = keyof typeof REQUEST_ERRORS;
 export type EventErrorCode = keyof typeof EVENT_ERRORS;
-
-/** A failure with a stable code and a message that is safe to show to the caller. */
-export class CodedError<Code extends string> extends Error {
-  readonly code: Code;
-  readonly retryAfterSeconds: number | undefined;
-
-  constructor(code: Code, message: string, options: { retryAfterSeconds?: number | undefined; cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? {} : { cause: options.cause });
-    this.name = new.target.name;
-    this.code = code;
-    this.retryAfterSeconds = options.retryAfterSeconds;
-  }
-}
 
 /** A failure of a request to the receiver. */
 export class ReceiverError extends CodedError<RequestErrorCode> {}

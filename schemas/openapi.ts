@@ -1,4 +1,5 @@
-import { EVENT_ERRORS, REQUEST_ERRORS, type ErrorKind } from './errors.ts';
+import type { ErrorKind } from './errorKind.ts';
+import { EVENT_ERRORS, REQUEST_ERRORS } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import type { Registry } from './registry.ts';
 

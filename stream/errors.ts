@@ -1,4 +1,4 @@
-import { CodedError } from '../schemas/errors.ts';
+import { CodedError } from '../schemas/codedError.ts';
 
 const NO_ANSWER = 'The stream server did not answer. Send again after Retry-After seconds.';
 

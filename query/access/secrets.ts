@@ -2,7 +2,8 @@ import type { NatsConnection } from '../../stream/nats.ts';
 import { delay } from '../../runtime/retry.ts';
 import { openSecretStore, type SecretWatch } from '../../stream/secretStore.ts';
 import { keyId, newSecret, secretHash, stateOf, type SecretRecord, type SecretState } from '../../schemas/keys.ts';
-import { LAKE_ERRORS, LakeError } from '../../lake/errors.ts';
+import { LakeError } from '../../lake/errors.ts';
+import { LAKE_ERRORS } from '../../schemas/queryErrors.ts';
 import { StreamUnavailableError } from '../../stream/errors.ts';
 
 /** A key or token as lists show it: everything but the secret, which nobody has. */

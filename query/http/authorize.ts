@@ -1,7 +1,8 @@
 import type { SecretWatch } from '../../stream/secretStore.ts';
 import { hasSafeIds, keyId, secretHash, stateOf, type TokenRecord } from '../../schemas/keys.ts';
 import { isId } from '../../schemas/subjects.ts';
-import { LAKE_ERRORS, LakeError } from '../../lake/errors.ts';
+import { LakeError } from '../../lake/errors.ts';
+import { LAKE_ERRORS } from '../../schemas/queryErrors.ts';
 
 /** Who makes a request. */
 export type Identity =

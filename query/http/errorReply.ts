@@ -1,5 +1,7 @@
 import { StreamUnavailableError } from '../../stream/errors.ts';
-import { LAKE_ERRORS, LakeError } from '../../lake/errors.ts';
+import { LakeError } from '../../lake/errors.ts';
+import { retryAfter } from '../../schemas/errorKind.ts';
+import { LAKE_ERRORS } from '../../schemas/queryErrors.ts';
 import { jsonReply, type Reply } from './route.ts';
 
 /** Any error as one of the table: an unknown one is `internal`. */
@@ -11,9 +13,11 @@ export function asLakeError(error: unknown): LakeError {
 
 /** `{"code", "message"}`: our own text for faults on our side, whose details stay in the log. */
 export function errorReply(error: LakeError): Reply {
-  const { status, retryable, help } = LAKE_ERRORS[error.code];
+  const kind = LAKE_ERRORS[error.code];
+  const { status, help } = kind;
   const reply = jsonReply({ code: error.code, message: status >= 500 ? help : error.message }, status);
-  if (retryable) reply.headers['retry-after'] = String(error.retryAfterSeconds ?? 1);
+  const seconds = retryAfter(kind, error);
+  if (seconds !== undefined) reply.headers['retry-after'] = String(seconds);
   if (status === 401) reply.headers['www-authenticate'] = 'Bearer';
   return reply;
 }

@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from '../../runtime/log.ts';
 import type { SecretWatch } from '../../stream/secretStore.ts';
 import type { TokenRecord } from '../../schemas/keys.ts';
-import { LAKE_ERRORS, LakeError } from '../../lake/errors.ts';
+import { LakeError } from '../../lake/errors.ts';
+import { LAKE_ERRORS } from '../../schemas/queryErrors.ts';
 import type { QueryMetrics } from './metrics.ts';
 import {
   authenticate,

@@ -1,7 +1,8 @@
 import type { Logger } from '../../runtime/log.ts';
 import type { NatsConnection } from '../../stream/nats.ts';
 import type { Registry } from '../../schemas/registry.ts';
-import { LAKE_ERRORS, LakeError } from '../../lake/errors.ts';
+import { LakeError } from '../../lake/errors.ts';
+import { LAKE_ERRORS } from '../../schemas/queryErrors.ts';
 import { StreamUnavailableError } from '../../stream/errors.ts';
 import { followTenant, type FollowedMessage } from '../../stream/follow.ts';
 import { liveEvents, type LiveEvent } from './verdicts.ts';

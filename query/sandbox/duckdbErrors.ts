@@ -1,7 +1,7 @@
-import { LakeError, type LakeErrorCode } from '../../lake/errors.ts';
+import { LakeError } from '../../lake/errors.ts';
 
 /** What DuckDB's own kind of error, the first words of its message, means for the caller. */
-const KINDS: Record<string, LakeErrorCode> = {
+const KINDS: Record<string, LakeError['code']> = {
   Parser: 'sql_invalid',
   Syntax: 'sql_invalid',
   Binder: 'sql_invalid',

@@ -1,7 +1,8 @@
 import { isId } from '../../../schemas/subjects.ts';
 import type { KeyRecord } from '../../../schemas/keys.ts';
 import type { ListedSecret, Secrets } from '../../access/secrets.ts';
-import { LAKE_ERRORS, LakeError } from '../../../lake/errors.ts';
+import { LakeError } from '../../../lake/errors.ts';
+import { LAKE_ERRORS } from '../../../schemas/queryErrors.ts';
 import type { LiveNews, LiveViews } from '../../live/liveView.ts';
 import type { Route } from '../route.ts';
 import type { SecretsOf } from './secrets.ts';

@@ -3,7 +3,8 @@ import type { KeyRecord, SecretRecord, TokenRecord } from '../../../schemas/keys
 import { isId } from '../../../schemas/subjects.ts';
 import { keyRecord, tokenRecord } from '../../access/records.ts';
 import type { Secrets } from '../../access/secrets.ts';
-import { LAKE_ERRORS, LakeError } from '../../../lake/errors.ts';
+import { LakeError } from '../../../lake/errors.ts';
+import { LAKE_ERRORS } from '../../../schemas/queryErrors.ts';
 import { requireOperator, unknownTenant, type Identity } from '../authorize.ts';
 import { readJsonObject } from '../jsonBody.ts';
 import { jsonReply, type Route } from '../route.ts';

@@ -1,4 +1,4 @@
-import type { LakeErrorCode } from '../../../lake/errors.ts';
+import type { LakeError } from '../../../lake/errors.ts';
 import type { CheckedSql } from '../sqlCheck.ts';
 import type { AnswerFacts, AnswerJob } from '../writeAnswer.ts';
 import type { PlainParameters } from './parameters.ts';
@@ -19,7 +19,7 @@ export interface WorkerReply {
   id: number;
   checked?: CheckedSql;
   facts?: AnswerFacts;
-  error?: { code: LakeErrorCode; message: string; cause: string };
+  error?: { code: LakeError['code']; message: string; cause: string };
   rssBytes: number;
 }
 

@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { REQUEST_ERRORS, type ErrorKind } from '../../../schemas/errors.ts';
+import type { ErrorKind } from '../../../schemas/errorKind.ts';
+import { REQUEST_ERRORS } from '../../../schemas/errors.ts';
 import { LIMITS } from '../../../schemas/limits.ts';
 import { createRegistry, loadSchemaFiles } from '../../../schemas/registry.ts';
 import { modelFiles } from './csharpModel.ts';
