@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { createRegistry } from '../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
 import { dateRange } from './date.ts';
-import { withLake } from './openLake.ts';
+import { withStorage } from './storage.ts';
 import { requiredId } from './secrets.ts';
 import { requireTenants } from './tenant.ts';
 import { writeWhole } from './wholeFile.ts';
@@ -45,7 +45,7 @@ export const attachCommand = command({
     };
     await requireTenants(context, [tenantId]);
     const path = resolve(context.cwd, file);
-    const written = await withLake(context, async ({ storage }) => {
+    const written = await withStorage(context, async (storage) => {
       if (kind !== 'sql' && storage.localPath('x') === undefined) {
         throw new UsageError(
           `the lake is in S3, where only a DuckDB with httpfs can create a database: write ${file.replace(/\.\w+$/, '.sql')} ` +

@@ -4,7 +4,7 @@ import { openTables } from '../lake/layout/openTables.ts';
 import { readableTable } from '../query/marts/readable.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
-import { withLake } from './openLake.ts';
+import { withStorage } from './storage.ts';
 import { requiredId } from './secrets.ts';
 import { requireTenants } from './tenant.ts';
 
@@ -28,7 +28,7 @@ export const changesCommand = command({
     const tenantId = requiredId('--tenant', values.tenant);
     const since = values.since === undefined ? undefined : versionOf(values.since);
     await requireTenants(context, [tenantId]);
-    const listed = await withLake(context, async ({ storage }) => {
+    const listed = await withStorage(context, async (storage) => {
       try {
         const registry = createRegistry();
         const lake = { storage, registry, tables: openTables(storage, registry) };

@@ -1,12 +1,16 @@
 import { userInfo } from 'node:os';
 import { IdsMissing, namesOf } from '../lake/erasure/missing.ts';
+import { MAINTENANCE_SETTINGS } from '../lake/maintenance/settings.ts';
 import { martSpecs } from '../query/marts/mart.ts';
 import { openTables } from '../lake/layout/openTables.ts';
+import { readConfig } from '../runtime/config.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
-import { withLake } from './openLake.ts';
+import { withStorage } from './storage.ts';
 import { plainTextFault } from './plainText.ts';
+import { withScratch } from './scratch.ts';
 import { requiredId } from './secrets.ts';
+import { readEnvironment } from './settings.ts';
 import { formatTable } from './table.ts';
 import { requireTenants } from './tenant.ts';
 import { HOUR_MS } from '../runtime/units.ts';
@@ -55,28 +59,31 @@ Exit code 1, and nothing is changed, where the lake has no row of one of the ids
     }
     if (values.linked && users.length === 0) throw new UsageError('--linked goes with --user');
     await requireTenants(context, [tenantId]);
+    const config = readConfig(MAINTENANCE_SETTINGS, readEnvironment(context).values);
     const registry = createRegistry();
     const { erase: eraseFromLake } = await import('../lake/erasure/erase.ts');
-    const { report, path, linked, missing } = await withLake(context, ({ storage, config, workDir }) =>
-      eraseFromLake({
-        storage,
-        tables: openTables(storage, registry),
-        tenantId,
-        derived: martSpecs(registry, tenantId),
-        users,
-        anonymous,
-        withLinked: values.linked ?? false,
-        dryRun,
-        refuseMissing: !values['allow-missing'],
-        by: values.by ?? userInfo().username,
-        workDir,
-        memoryMb: config.maintenanceMemoryMb,
-        vacuumGraceMs: config.vacuumGraceHours * HOUR_MS,
-      }).catch((error: unknown) => {
-        throw error instanceof IdsMissing
-          ? new Error(`${error.message}: nothing was changed. ${WHERE_MISSING}`)
-          : error;
-      }),
+    const { report, path, linked, missing } = await withStorage(context, (storage) =>
+      withScratch((workDir) =>
+        eraseFromLake({
+          storage,
+          tables: openTables(storage, registry),
+          tenantId,
+          derived: martSpecs(registry, tenantId),
+          users,
+          anonymous,
+          withLinked: values.linked ?? false,
+          dryRun,
+          refuseMissing: !values['allow-missing'],
+          by: values.by ?? userInfo().username,
+          workDir,
+          memoryMb: config.maintenanceMemoryMb,
+          vacuumGraceMs: config.vacuumGraceHours * HOUR_MS,
+        }).catch((error: unknown) => {
+          throw error instanceof IdsMissing
+            ? new Error(`${error.message}: nothing was changed. ${WHERE_MISSING}`)
+            : error;
+        }),
+      ),
     );
     if (missing.length > 0)
       context.err(`spor: no row and no erasure of ${namesOf(missing)}: it would not be erased. ${WHERE_MISSING}\n`);

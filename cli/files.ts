@@ -4,7 +4,7 @@ import { TABLE_NAMES, tableSpec, type TableName } from '../lake/layout/tables.ts
 import { createRegistry } from '../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
 import { dateRange } from './date.ts';
-import { withLake } from './openLake.ts';
+import { withStorage } from './storage.ts';
 import { requiredId } from './secrets.ts';
 import { requireTenants } from './tenant.ts';
 
@@ -40,7 +40,7 @@ export const filesCommand = command({
       ...dateRange(values),
     };
     await requireTenants(context, [tenantId]);
-    const listed = await withLake(context, async ({ storage }) => {
+    const listed = await withStorage(context, async (storage) => {
       const { root, ...spec } = tableSpec(table, tenantId, createRegistry());
       const snapshot = await openTable(storage, { root, ...spec }).snapshot();
       const found = filesInScope(snapshot, scope).map(({ path, size, partitionValues, stats }) => ({

@@ -1,9 +1,13 @@
+import { MAINTENANCE_SETTINGS } from '../lake/maintenance/settings.ts';
+import { readConfig } from '../runtime/config.ts';
 import { createLog } from '../runtime/log.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
 import { numberOption } from './number.ts';
-import { withLake } from './openLake.ts';
+import { withStorage } from './storage.ts';
+import { withScratch } from './scratch.ts';
 import { requiredId } from './secrets.ts';
+import { readEnvironment } from './settings.ts';
 import { formatTable } from './table.ts';
 import { requireTenants } from './tenant.ts';
 import { HOUR_MS } from '../runtime/units.ts';
@@ -33,18 +37,21 @@ export const compactCommand = command({
   async run(values, _, context) {
     const tenantIds = tenantsOf(values);
     await requireTenants(context, tenantIds ?? []);
+    const config = readConfig(MAINTENANCE_SETTINGS, readEnvironment(context).values);
     const { compactLake } = await import('../lake/maintenance/commands.ts');
-    const reports = await withLake(context, ({ storage, config, workDir }) =>
-      compactLake({
-        storage,
-        registry: createRegistry(),
-        tenantIds,
-        log: createLog('spor', 'warn'),
-        workDir,
-        memoryMb: config.maintenanceMemoryMb,
-        threads: 2,
-        logRetentionMs: config.logRetentionHours * HOUR_MS,
-      }),
+    const reports = await withStorage(context, (storage) =>
+      withScratch((workDir) =>
+        compactLake({
+          storage,
+          registry: createRegistry(),
+          tenantIds,
+          log: createLog('spor', 'warn'),
+          workDir,
+          memoryMb: config.maintenanceMemoryMb,
+          threads: 2,
+          logRetentionMs: config.logRetentionHours * HOUR_MS,
+        }),
+      ),
     );
     const rows = reports.map(({ tenantId, table, compacted, checkpointed, logFilesDeleted }) => {
       const done = compacted.filter(({ outcome }) => outcome === 'committed');
@@ -85,8 +92,9 @@ export const vacuumCommand = command({
     const hours =
       given === undefined ? undefined : numberOption('--grace-hours', given, { min: 0, max: 8_760, whole: false });
     await requireTenants(context, tenantIds ?? []);
+    const config = readConfig(MAINTENANCE_SETTINGS, readEnvironment(context).values);
     const { vacuumLake } = await import('../lake/maintenance/commands.ts');
-    const reports = await withLake(context, ({ storage, config }) =>
+    const reports = await withStorage(context, (storage) =>
       vacuumLake({
         storage,
         registry: createRegistry(),
@@ -95,6 +103,8 @@ export const vacuumCommand = command({
         graceMs: (hours ?? config.vacuumGraceHours) * HOUR_MS,
         dryRun: values['dry-run'] ?? false,
         force: values.force ?? false,
+      }).catch((error: unknown) => {
+        throw error instanceof RangeError ? new UsageError(error.message) : error;
       }),
     );
     if (values.json) context.out(`${JSON.stringify(reports)}\n`);

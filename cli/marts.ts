@@ -1,19 +1,14 @@
-import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { LAKE_SETTINGS } from '../lake/config.ts';
-import { QUERY_SETTINGS } from '../query/config.ts';
-import { LakeError } from '../lake/errors.ts';
 import type { MartRefresher } from '../query/marts/martRefresher.ts';
 import { listMarts } from '../query/marts/mart.ts';
 import type { MartReport } from '../query/marts/refresh.ts';
-import { readConfig } from '../runtime/config.ts';
 import { createLog } from '../runtime/log.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { interruption } from '../runtime/interrupt.ts';
-import { command, EXIT, group, UnavailableError, UsageError, type Context } from './command.ts';
+import { command, EXIT, group, UsageError, type Context } from './command.ts';
 import { parseDuration } from './duration.ts';
+import { withLocalFiles } from './localFiles.ts';
 import { requiredId } from './secrets.ts';
-import { readEnvironment } from './settings.ts';
 import { formatTable } from './table.ts';
 import { requireTenants } from './tenant.ts';
 
@@ -42,9 +37,9 @@ every LAKE_MARTS_SECONDS. You can run it beside other refreshes, and interrupt i
       if (values.json) context.out(`${JSON.stringify({ tenantId, marts: reports })}\n`);
       else context.out(`${tenantId}\n${tableOf(reports)}`);
     };
-    await withKeeper(context, async (keeper, listTenants) => {
+    await withRefresher(context, async (refresher, listTenants) => {
       if (!values.watch) {
-        for (const tenantId of tenantIds ?? (await listTenants())) show(tenantId, await keeper.refresh(tenantId));
+        for (const tenantId of tenantIds ?? (await listTenants())) show(tenantId, await refresher.refresh(tenantId));
         return;
       }
       const { signal, release } = interruption();
@@ -53,7 +48,7 @@ every LAKE_MARTS_SECONDS. You can run it beside other refreshes, and interrupt i
           if (outcome instanceof Error) context.err(`spor: ${tenantId}: ${outcome.message}\n`);
           else if (outcome.some((mart) => mart.outcome !== 'current')) show(tenantId, outcome);
         };
-        await keeper.keepUp({ everyMs, onTenant, ...(tenantIds ? { tenantIds } : {}) }, signal);
+        await refresher.keepUp({ everyMs, onTenant, ...(tenantIds ? { tenantIds } : {}) }, signal);
       } finally {
         release();
       }
@@ -90,32 +85,24 @@ export const martsCommand = group(
   { list, refresh },
 );
 
-async function withKeeper(
+function withRefresher(
   context: Context,
-  task: (keeper: MartRefresher, listTenants: () => Promise<string[]>) => Promise<void>,
+  task: (refresher: MartRefresher, listTenants: () => Promise<string[]>) => Promise<void>,
 ): Promise<void> {
-  const cache = join(context.env.SPOR_CACHE_DIR ?? join(homedir(), '.cache', 'spor'), 'lake');
-  const { values } = readEnvironment(context);
-  const config = readConfig({ ...LAKE_SETTINGS, ...QUERY_SETTINGS }, { WORK_DIR: cache, ...values });
-  const { openLakeQueries } = await import('../query/engine/open.ts');
-  const { createMartRefresher } = await import('../query/marts/martRefresher.ts');
-  const { listTenants } = await import('../lake/layout/tenants.ts');
-  const registry = createRegistry();
-  try {
-    const { storage, localFiles, queries } = await openLakeQueries(config, registry);
-    try {
-      const workDir = join(config.workDir, `marts-${process.pid}`);
-      const { queryMemoryMb: memoryMb, queryThreads: threads } = config;
-      const log = createLog('spor', 'silent');
-      const keeper = createMartRefresher({ storage, registry, localFiles, workDir, memoryMb, threads, log });
-      await task(keeper, () => listTenants(storage));
-    } finally {
-      await queries.close();
-    }
-  } catch (error) {
-    if (error instanceof LakeError && error.code === 'storage_unavailable') throw new UnavailableError(error.message);
-    throw error;
-  }
+  return withLocalFiles(context, {}, async ({ storage, localFiles, config }) => {
+    const { createMartRefresher } = await import('../query/marts/martRefresher.ts');
+    const { listTenants } = await import('../lake/layout/tenants.ts');
+    const refresher = createMartRefresher({
+      storage,
+      registry: createRegistry(),
+      localFiles,
+      workDir: join(config.workDir, `marts-${process.pid}`),
+      memoryMb: config.queryMemoryMb,
+      threads: config.queryThreads,
+      log: createLog('spor', 'silent'),
+    });
+    await task(refresher, () => listTenants(storage));
+  });
 }
 
 function tableOf(reports: readonly MartReport[]): string {

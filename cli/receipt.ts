@@ -27,7 +27,7 @@ export const receiptCommand = command({
   async run({ tenant, json }, [id], context) {
     const tenantId = requiredId('--tenant', tenant);
     await requireTenants(context, [tenantId]);
-    const answer = await withAudit(context, (accounts) => accounts.receipt(id!, { tenantId, segmentIds: [] }));
+    const answer = await withAudit(context, (audit) => audit.receipt(id!, { tenantId, segmentIds: [] }));
     if (json) context.out(`${JSON.stringify(answer)}\n`);
     else print(answer, context);
     return answer.states.missing ? EXIT.failed : EXIT.done;

@@ -39,7 +39,7 @@ export const reconcileCommand = command({
     const tenantId = requiredId('--tenant', tenant);
     const days = daysOf({ date, from, to });
     await requireTenants(context, [tenantId]);
-    const found = await withAudit(context, (accounts) => accounts.reconcile(tenantId, days));
+    const found = await withAudit(context, (audit) => audit.reconcile(tenantId, days));
     if (json) context.out(`${JSON.stringify(found)}\n`);
     else print(found, context);
     return found.balanced ? EXIT.done : EXIT.failed;

@@ -9,9 +9,10 @@ import { REPLAY_FAILPOINT } from './replay/failpoint.ts';
 import type { ReplayReport } from './replay/replay.ts';
 import { command, EXIT, UsageError, type Command, type Context } from './command.ts';
 import { dateRange } from './date.ts';
-import { withLake } from './openLake.ts';
+import { withStorage } from './storage.ts';
 import { republishTo } from './republish.ts';
 import { replayUndoCommand } from './replayUndo.ts';
+import { withScratch } from './scratch.ts';
 import { requiredId } from './secrets.ts';
 import { readEnvironment } from './settings.ts';
 import { withStream } from './stream.ts';
@@ -101,30 +102,32 @@ async function run(context: Context, request: Request): Promise<ReplayReport> {
   const { Engine } = await import('../lake/duckdb/engine.ts');
   const { replay: replayDates } = await import('./replay/replay.ts');
   const log = createLog('spor', 'warn');
-  return withLake(context, async ({ storage, workDir }) => {
-    const engine = new Engine({ dir: join(workDir, 'engine'), memory: config.memory, threads: 2, log });
-    try {
-      return await withStream(context, (connection, { replicas }) =>
-        replayDates({
-          ...request,
-          connection,
-          replicas,
-          storage,
-          session: engine.session(),
-          registry: createRegistry(),
-          dedupe: { maxBytes: config.dedupeBytes, windowMs: config.dedupeHours * HOUR_MS },
-          windowBytes: WINDOW_BYTES,
-          dir: join(workDir, 'rebuilt'),
-          reach: armFailPoint(config.failPoint),
-          log,
-          onProgress: ({ sequence, messages }) =>
-            context.err(`read ${messages} messages, up to sequence ${sequence}\n`),
-        }),
-      );
-    } finally {
-      await engine.close();
-    }
-  });
+  return withStorage(context, (storage) =>
+    withScratch(async (workDir) => {
+      const engine = new Engine({ dir: join(workDir, 'engine'), memory: config.memory, threads: 2, log });
+      try {
+        return await withStream(context, (connection, { replicas }) =>
+          replayDates({
+            ...request,
+            connection,
+            replicas,
+            storage,
+            session: engine.session(),
+            registry: createRegistry(),
+            dedupe: { maxBytes: config.dedupeBytes, windowMs: config.dedupeHours * HOUR_MS },
+            windowBytes: WINDOW_BYTES,
+            dir: join(workDir, 'rebuilt'),
+            reach: armFailPoint(config.failPoint),
+            log,
+            onProgress: ({ sequence, messages }) =>
+              context.err(`read ${messages} messages, up to sequence ${sequence}\n`),
+          }),
+        );
+      } finally {
+        await engine.close();
+      }
+    }),
+  );
 }
 
 function print({ partitions, swapped, ...range }: ReplayReport, dryRun: boolean, { out }: Context): void {

@@ -5,7 +5,7 @@ import { TABLE_NAMES, type TableName } from '../lake/layout/tables.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { stateOfSwap, swapRecords, undoSwap, type SwapRecord } from './replay/swap.ts';
 import { command, EXIT } from './command.ts';
-import { withLake } from './openLake.ts';
+import { withStorage } from './storage.ts';
 import { requiredId } from './secrets.ts';
 import { requireTenants } from './tenant.ts';
 
@@ -23,7 +23,7 @@ export const replayUndoCommand = command({
     const tenantId = requiredId('--tenant', values.tenant);
     await requireTenants(context, [tenantId]);
     const { openTables } = await import('../lake/layout/openTables.ts');
-    const { id, undone } = await withLake(context, ({ storage }) => {
+    const { id, undone } = await withStorage(context, (storage) => {
       const table = openTables(storage, createRegistry());
       return undo(
         storage,

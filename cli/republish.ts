@@ -1,5 +1,5 @@
 import { EXIT, UsageError, type Context } from './command.ts';
-import { withLake } from './openLake.ts';
+import { withStorage } from './storage.ts';
 import { numberOption } from './number.ts';
 import { withStream } from './stream.ts';
 import { requireTenants } from './tenant.ts';
@@ -31,7 +31,7 @@ export async function republishTo(context: Context, request: Request): Promise<n
   process.once('SIGINT', stop).once('SIGTERM', stop);
   try {
     const range = { tenantId, from, to, subject, rate, restart, signal: stopped.signal };
-    const report = await withLake(context, ({ storage }) =>
+    const report = await withStorage(context, (storage) =>
       withStream(context, (connection, { replicas }) => republish({ connection, storage, replicas, ...range })),
     );
     const { messages, events, stream, target, lastSequence, complete, erased, unreadable } = report;

@@ -4,7 +4,7 @@ import { openTables } from '../lake/layout/openTables.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { command, EXIT, group, UsageError } from './command.ts';
 import { numberOption } from './number.ts';
-import { withLake } from './openLake.ts';
+import { withStorage } from './storage.ts';
 import { requiredId } from './secrets.ts';
 import { formatTable } from './table.ts';
 import { requireTenants } from './tenant.ts';
@@ -23,7 +23,7 @@ deletes the files.
     if ((values.days === undefined) === !values.forever) throw new UsageError('give either --days or --forever');
     const days = values.days === undefined ? undefined : numberOption('--days', values.days, { min: 1, max: 36_500 });
     await requireTenants(context, [tenantId]);
-    await withLake(context, ({ storage }) =>
+    await withStorage(context, (storage) =>
       setRetention(openTables(storage, createRegistry())('events', tenantId), days),
     );
     const text = `events of ${tenantId} are kept ${days === undefined ? 'for ever' : `for ${days} days`}`;
@@ -38,7 +38,7 @@ const show = command({
   async run({ tenant, json }, _, context) {
     const wanted = tenant === undefined ? undefined : [requiredId('--tenant', tenant)];
     await requireTenants(context, wanted ?? []);
-    const found = await withLake(context, async ({ storage }) => {
+    const found = await withStorage(context, async (storage) => {
       const tables = openTables(storage, createRegistry());
       const rows: { tenantId: string; days: number | null }[] = [];
       for (const tenantId of wanted ?? (await listTenants(storage))) {

@@ -40,7 +40,7 @@ export const statusCommand = command({
 
 async function tenantStatus(tenantId: string, { json }: { json: boolean }, context: Context): Promise<number> {
   await requireTenants(context, [tenantId]);
-  const complete = await withAudit(context, (accounts) => accounts.completeness(tenantId));
+  const complete = await withAudit(context, (audit) => audit.completeness(tenantId));
   if (json) context.out(`${JSON.stringify(complete)}\n`);
   else {
     const { acknowledgedBefore, receivedBefore, completeThrough, waiting } = complete;

@@ -1,14 +1,12 @@
 import { jetstreamManager } from '@nats-io/jetstream';
-import { LAKE_SETTINGS } from '../lake/config.ts';
-import { LakeError } from '../lake/errors.ts';
 import { hasTable } from '../lake/layout/tenants.ts';
 import { listShards } from '../stream/listShards.ts';
-import { readConfig } from '../runtime/config.ts';
 import type { NatsConnection } from '../stream/nats.ts';
 import { openSecretStore } from '../stream/secretStore.ts';
 import type { KeyRecord, TokenRecord } from '../schemas/keys.ts';
 import { KEYS_BUCKET, TOKENS_BUCKET } from '../stream/buckets.ts';
 import { UnavailableError, type Context } from './command.ts';
+import { withStorage } from './storage.ts';
 import { readEnvironment } from './settings.ts';
 import { withStream } from './stream.ts';
 
@@ -30,22 +28,12 @@ export async function requireTenants(context: Context, tenantIds: readonly strin
   );
 }
 
-async function withoutTable(context: Context, tenantIds: readonly string[]): Promise<string[]> {
-  const config = readConfig(LAKE_SETTINGS, readEnvironment(context).values);
-  const { openStorage } = await import('../lake/storage/open.ts');
-  const missing: string[] = [];
-  try {
-    const storage = await openStorage(config.lakeUrl, config);
-    try {
-      for (const tenantId of tenantIds) if (!(await hasTable(storage, tenantId))) missing.push(tenantId);
-    } finally {
-      storage.close();
-    }
-  } catch (error) {
-    if (error instanceof LakeError && error.code === 'storage_unavailable') throw new UnavailableError(error.message);
-    throw error;
-  }
-  return missing;
+function withoutTable(context: Context, tenantIds: readonly string[]): Promise<string[]> {
+  return withStorage(context, async (storage) => {
+    const missing: string[] = [];
+    for (const tenantId of tenantIds) if (!(await hasTable(storage, tenantId))) missing.push(tenantId);
+    return missing;
+  });
 }
 
 async function unknownToStream(context: Context, tenantIds: readonly string[]): Promise<string[]> {

@@ -7,6 +7,7 @@ import { openTables, type OpenTables } from '../../lake/layout/openTables.ts';
 import type { LiveTail } from '../tail/liveTail.ts';
 import { openFileCache } from '../../lake/files/fileCache.ts';
 import type { Executor } from '../sandbox/executor.ts';
+import type { SandboxLimits } from '../sandbox/sandbox.ts';
 import { lakeFolderFiles, type LocalFiles } from '../../lake/files/localFiles.ts';
 import { createQueries, type Queries } from './query.ts';
 
@@ -41,19 +42,24 @@ export async function openLakeQueries(
     ...(more.openTail ? { live: more.openTail(localFiles, storage) } : {}),
     ...(more.executor ? { executor: more.executor } : {}),
     ...(more.dir === undefined ? {} : { dir: more.dir }),
-    limits: {
-      memoryMb: config.queryMemoryMb,
-      threads: config.queryThreads,
-      timeoutMs: config.queryTimeoutMs,
-      maxRows: config.queryMaxRows,
-      maxBytes: config.queryMaxBytes,
-    },
+    limits: queryLimits(config),
   });
   const close = async (): Promise<void> => {
     await queries.close();
     storage.close();
   };
   return { storage, tables, localFiles, queries: { ...queries, close } };
+}
+
+/** Limits of one query by the settings. */
+export function queryLimits(config: Omit<LakeQueriesConfig, keyof S3Config | 'lakeUrl'>): SandboxLimits {
+  return {
+    memoryMb: config.queryMemoryMb,
+    threads: config.queryThreads,
+    timeoutMs: config.queryTimeoutMs,
+    maxRows: config.queryMaxRows,
+    maxBytes: config.queryMaxBytes,
+  };
 }
 
 /** Data files on this machine's disk: those of a lake in a folder, or copies in a bounded cache. */
