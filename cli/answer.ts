@@ -8,7 +8,7 @@ import { numberOption } from './number.ts';
 import { formatTable } from './table.ts';
 import { writeWhole, type Pieces } from './wholeFile.ts';
 
-/** Those of the query server, and one to look at. */
+/** Formats of the query server, and `table` for people. */
 const FORMATS = ['table', 'json', 'ndjson', 'csv', 'parquet', 'arrow'] as const satisfies ('table' | AnswerFormat)[];
 
 /** Options of the commands that answer with rows. */
@@ -18,25 +18,25 @@ export const ANSWER_OPTIONS = {
   version: { type: 'string' },
 } as const;
 
-/** What they are, for the usage: each option and its text. */
+/** Usage texts of ANSWER_OPTIONS. */
 export const ANSWER_USAGE = [
   ['format <format>', `${FORMATS.join(', ')} (default: the ending of --out, else table; --json is short for json)`],
   ['out <file>', 'write to this file instead of standard output'],
   ['version <n>', 'as of this version of the table (default: the newest)'],
 ] as const;
 
-/** Those that are no text. */
+/** Binary formats. */
 const BINARY: readonly string[] = ['parquet', 'arrow'];
 
-/** How somebody wants an answer. */
+/** The form of an answer that the options ask for. */
 export interface Wanted {
   format: (typeof FORMATS)[number];
-  /** A file; absent: standard output. */
+  /** Path of a file; absent: standard output. */
   out?: string;
   version?: number;
 }
 
-/** @throws UsageError */
+/** Read the options of an answer. @throws UsageError */
 export function wantedAnswer(
   values: { format?: string; out?: string; version?: string; json?: boolean },
   { cwd, terminal }: Pick<Context, 'cwd' | 'terminal'>,
@@ -61,9 +61,10 @@ export function wantedAnswer(
 }
 
 /**
- * Asks, and writes the answer where it is wanted. Says on standard error, before the first row, that a limit cut the answer.
- * @param more how to see more rows
- * @param formatForDisplay what a table shows of a row
+ * Ask, and write the answer to the file or standard output.
+ * Standard error says that a limit cut the answer.
+ * @param more the advice how to see more rows
+ * @param formatForDisplay the cells of a row in a table
  * @throws LakeError
  */
 export async function printAnswer(

@@ -5,27 +5,27 @@ import { plainTextFault } from './plainText.ts';
 /** Exit codes; 69 is EX_UNAVAILABLE of sysexits.h. */
 export const EXIT = { done: 0, failed: 1, usage: 2, unavailable: 69 } as const;
 
-/** The command line is wrong: exit code 2. */
+/** A fault of the command line: exit code 2. */
 export class UsageError extends Error {
   override name = 'UsageError';
 }
 
-/** A server could not be reached: exit code 69. */
+/** A server that does not answer: exit code 69. */
 export class UnavailableError extends Error {
   override name = 'UnavailableError';
 }
 
-/** The exit code that tells a failure. */
+/** Exit code of a failure. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError || error instanceof ConfigError) return EXIT.usage;
   return error instanceof UnavailableError ? EXIT.unavailable : EXIT.failed;
 }
 
-/** Runs a command as this process: its arguments, its streams, its exit code; what it throws becomes one message. */
+/** Run a command as this process; an error becomes one message and the exit code. */
 export async function runAsProcess(name: string, { run }: Command): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
-    process.exit(EXIT.done); // the reader has seen enough: `spor … | head`
+    process.exit(EXIT.done); // the reader has closed the pipe: `spor … | head`
   });
   const context: Context = {
     env: process.env,
@@ -43,19 +43,19 @@ export async function runAsProcess(name: string, { run }: Command): Promise<void
   }
 }
 
-/** What a command may touch of the world around it. */
+/** Environment and streams of a command. */
 export interface Context {
   env: Record<string, string | undefined>;
   cwd: string;
   now: () => number;
   out: (data: string | Uint8Array) => void;
-  /** Whether somebody sees what goes out, rather than a file or another program. */
+  /** Standard output is a terminal, not a file or a pipe. */
   terminal: boolean;
   err: (text: string) => void;
 }
 
 export interface Command {
-  /** @returns the exit code. @throws UsageError, Unavailable, or Error for a failure. */
+  /** @returns the exit code. @throws UsageError, UnavailableError, or Error for a failure */
   run: (args: string[], context: Context) => Promise<number>;
 }
 
@@ -63,24 +63,24 @@ interface Option {
   type: 'string' | 'boolean';
   multiple?: boolean;
   short?: string;
-  /** Taken as it is: free text, which may be empty, and hold blanks and line ends anywhere. */
+  /** Free text: may be empty, and hold blanks and line ends. */
   verbatim?: boolean;
 }
 
 type Options = Record<string, Option>;
 
-/** The values of options as they were given; what was not given is absent. */
+/** Values of the given options. */
 type Values<O extends Options> = {
   [K in keyof O]?: O[K]['type'] extends 'boolean' ? boolean : O[K] extends { multiple: true } ? string[] : string;
 };
 
 const COMMON = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
 
-/** A command of options and positional arguments; `--help` and `--json` come with each. */
+/** A command with options and positional arguments, `--help` and `--json`. */
 export function command<const O extends Options>(spec: {
   usage: string;
   options: O;
-  /** Names of the positional arguments, all required; a last one ending in `?` is optional. */
+  /** Names of the positional arguments; one that ends in `?` is optional. */
   positionals?: readonly string[];
   run: (values: Values<O & typeof COMMON>, positionals: string[], context: Context) => Promise<number>;
 }): Command {
@@ -101,7 +101,7 @@ export function command<const O extends Options>(spec: {
   };
 }
 
-/** A command that only holds others: `spor keys create`. */
+/** A command of commands, such as `spor keys create`. */
 export function group(usage: string, commands: Record<string, Command>): Command {
   return {
     async run([name, ...rest], context) {

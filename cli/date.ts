@@ -2,8 +2,8 @@ import { isDate } from '../schemas/dateTime.ts';
 import { UsageError } from './command.ts';
 
 /**
- * A UTC date given as an option, `2026-11-23`.
- * @throws UsageError naming the option.
+ * Check a UTC date, such as `2026-11-23`.
+ * @throws UsageError naming the option
  */
 export function dateOption(option: string, text: string): string {
   if (isDate(text)) return text;
@@ -11,8 +11,8 @@ export function dateOption(option: string, text: string): string {
 }
 
 /**
- * The first and last date of `--from` and `--to`, both included; what is not given is absent.
- * @throws UsageError naming the option, or where the last date is before the first.
+ * Check the dates of `--from` and `--to`, both included.
+ * @throws UsageError naming the option, or if the last date is before the first
  */
 export function dateRange(given: { from?: string; to?: string }): { from?: string; to?: string } {
   const from = given.from === undefined ? undefined : dateOption('--from', given.from);

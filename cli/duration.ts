@@ -3,8 +3,8 @@ import { UsageError } from './command.ts';
 const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /**
- * Milliseconds of `90s`, `15m`, `24h` or `7d`; nothing, `0s`, only where `zero` allows it.
- * @throws UsageError naming the option.
+ * Parse `90s`, `15m`, `24h` or `7d` into milliseconds; `0s` needs `zero`.
+ * @throws UsageError naming the option
  */
 export function parseDuration(option: string, text: string, { zero = false } = {}): number {
   const match = /^(\d{1,6})([smhd])$/.exec(text);
@@ -14,7 +14,7 @@ export function parseDuration(option: string, text: string, { zero = false } = {
   return ms;
 }
 
-/** A duration for people, in its largest fitting unit: `3 h`. */
+/** A duration in its largest unit: `3 h`. */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   const [unit, size] = Object.entries(UNITS).findLast(([, length]) => ms >= length)!;

@@ -109,7 +109,7 @@ Exit code 1, and nothing is changed, where the lake has no row of one of the ids
   },
 });
 
-/** @throws UsageError naming a character that the events hardly have in the id. */
+/** Check an id for characters of copied text. @throws UsageError naming the character */
 function checkId(option: string, id: string): void {
   const fault = plainTextFault(option, id);
   if (fault !== undefined) throw new UsageError(`${fault}, or say --exact where the events have it too`);

@@ -131,7 +131,7 @@ change over one by one.
       if (state === 'revoked' || state === 'expired') {
         throw new Error(`key ${keyId(old.hash)} is ${state}: create a new one with "spor keys create"`);
       }
-      // The new key is stored first: a failure in between leaves one key too many, never none.
+      // The new key is stored first, so that a failure leaves a surplus key instead of none.
       const { expiresAt: _old, ...rights } = old.record;
       const next: KeyRecord = { ...rights, createdAt: new Date(nowMs).toISOString() };
       const secret = newSecret('ik');
@@ -165,7 +165,7 @@ export const keysCommand = group(
   { create, list, revoke, rotate },
 );
 
-/** The key alone goes to standard output, so that `KEY=$(spor keys create …)` works. */
+/** Print the key alone to standard output, so that `KEY=$(spor keys create …)` works. */
 function printNew({ out, err }: Context, key: string, record: KeyRecord, json?: boolean): void {
   const id = keyId(secretHash(key));
   if (json)

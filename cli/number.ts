@@ -1,8 +1,8 @@
 import { UsageError } from './command.ts';
 
 /**
- * A number given as an option.
- * @throws UsageError naming the option and what it takes.
+ * Parse the number of an option.
+ * @throws UsageError naming the option and its range
  */
 export function numberOption(
   option: string,

@@ -1,8 +1,7 @@
 /**
- * What is wrong with a value given on the command line: empty, control characters, or blanks around it.
- *
- * Values copied out of files end in what nobody sees: a CSV of Windows or Excel leaves a carriage return on every last cell.
- * @returns a message that names the character, or undefined where the value is plain.
+ * Find an empty value, control characters, or blanks around a value.
+ * Copied values may end in an invisible character, such as the carriage return of a CSV from Windows.
+ * @returns a message that names the character, or undefined
  */
 export function plainTextFault(what: string, value: string): string | undefined {
   if (value.trim() === '') return `${what} is empty: give a value, or leave the option out`;

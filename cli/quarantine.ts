@@ -105,7 +105,7 @@ function nothing({ out }: Context, { tenant }: FilterValues): number {
   return EXIT.done;
 }
 
-/** JSON on several lines; any other text as it is. */
+/** Indent JSON; return any other text unchanged. */
 function pretty(raw: string): string {
   try {
     return JSON.stringify(JSON.parse(raw), null, 2);

@@ -7,7 +7,7 @@ import { numberOption } from './number.ts';
 import { requiredId } from './secrets.ts';
 import { requireTenants } from './tenant.ts';
 
-/** Options that say which rows of a quarantine are meant, and their part of a usage text. */
+/** Options that select rows of a quarantine, and their usage text. */
 export const FILTER_USAGE = `  --tenant <id>            the tenant
   --segment <id>           only this segment; may be repeated
   --from, --to <date>      only those received on these UTC dates, YYYY-MM-DD, both included
@@ -37,7 +37,7 @@ export interface FilterValues {
   limit?: string;
 }
 
-/** Runs a task over a tenant's quarantine as the options bound it. */
+/** Run a task on the selected rows of a tenant's quarantine. */
 export async function withQuarantine<T>(
   values: FilterValues,
   context: Context,

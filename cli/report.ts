@@ -46,7 +46,7 @@ const describe = command({
   },
 });
 
-/** The command of one report, with the options that it has. */
+/** The command of one report, with its own options. */
 function commandOf(report: Report): Command {
   return command({
     usage: reportUsage(report),
@@ -99,7 +99,7 @@ export const reportCommand: Command = {
   },
 };
 
-/** Fewer digits of what is no exact number anyway. */
+/** Round inexact numbers for a table. */
 function formatForDisplay(row: Json[]): Json[] {
   return row.map((cell) =>
     typeof cell === 'number' && !Number.isInteger(cell) ? Number(cell.toPrecision(SHOWN_DIGITS)) : cell,
@@ -110,7 +110,7 @@ function known(name: string): Report {
   return usage(() => findReport(name));
 }
 
-/** What the lake refuses as a bad request is a command line used wrongly. */
+/** Turn the lake's bad requests into faults of the command line. */
 function usage<T>(ask: () => T): T {
   try {
     return ask();

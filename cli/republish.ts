@@ -14,10 +14,10 @@ interface Request {
   json?: boolean;
 }
 
-/** A subject to publish under: no wildcards, no blanks, nothing of the server's own. */
+/** Form of a target subject: no wildcards, no blanks, not of the server (`$…`). */
 const SUBJECT = /^(?!\$)[A-Za-z0-9_$-]+(\.[A-Za-z0-9_$-]+)*$/;
 
-/** `spor replay --to-subject`: until the end of the range, or SIGINT. */
+/** Run `spor replay --to-subject` to the end of the range, or SIGINT. */
 export async function republishTo(context: Context, request: Request): Promise<number> {
   const { tenantId, from, to, subject, restart = false } = request;
   if (!SUBJECT.test(subject)) throw new UsageError(`--to-subject ${subject} is not a subject to publish under`);

@@ -5,8 +5,9 @@ import { isId } from '../schemas/subjects.ts';
 import { UsageError } from './command.ts';
 
 /**
- * The record an id or the secret itself names. An id is the 16 hex digits that `list` shows, or at least 8 of them.
- * @throws Error when it names none or several.
+ * Find a record by its id or by the secret itself.
+ * An id is the 16 hex digits of `list`, or the first 8 or more of them.
+ * @throws Error if none or several match
  */
 export async function findSecret<T extends SecretRecord>(
   store: SecretStore<T>,
@@ -23,8 +24,8 @@ export async function findSecret<T extends SecretRecord>(
 }
 
 /**
- * Withdraws a secret; withdrawing it again changes nothing.
- * @returns the record as it is now, and whether it was withdrawn before.
+ * Revoke a secret; a repetition changes nothing.
+ * @returns the new record, and whether it was revoked before
  */
 export async function revokeSecret<T extends SecretRecord>(
   connection: NatsConnection,
@@ -39,8 +40,8 @@ export async function revokeSecret<T extends SecretRecord>(
 }
 
 /**
- * Checks a tenant or segment id given on the command line.
- * @throws UsageError saying which option is wrong.
+ * Check a tenant or segment id of the command line.
+ * @throws UsageError naming the option
  */
 export function requiredId(option: string, value: string | undefined): string {
   if (value === undefined) throw new UsageError(`${option} is missing`);
@@ -50,7 +51,7 @@ export function requiredId(option: string, value: string | undefined): string {
   );
 }
 
-/** A secret must not be repeated in messages, which end up in logs. */
+/** Name for messages, which end up in logs: a secret is cut. */
 function shortName(named: string): string {
   return looksSecret(named) ? `${named.slice(0, 6)}…` : JSON.stringify(named);
 }

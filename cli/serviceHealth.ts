@@ -1,14 +1,14 @@
 export interface ServiceHealth {
   name: string;
   url: string;
-  /** `ready`, or what is wrong. */
+  /** `ready`, or the fault. */
   state: string;
 }
 
 const VARIABLES = { ingest: 'INGEST_URL', processor: 'PROCESSOR_URL', lake: 'LAKE_QUERY_URL' };
 const TIMEOUT_MS = 3_000;
 
-/** Asks the services whose addresses are known whether they are ready. */
+/** Ask the services with known addresses whether they are ready. */
 export function checkServices(env: Record<string, string | undefined>): Promise<ServiceHealth[]> {
   const known = Object.entries(VARIABLES).flatMap(([name, variable]) =>
     env[variable] ? [{ name, url: env[variable] }] : [],

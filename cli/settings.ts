@@ -2,25 +2,26 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { text, whole } from '../runtime/config.ts';
 
-/** Settings of commands that talk to the stream; LAKE_SETTINGS of lake/config.ts come beside them. */
+/** Settings of commands that connect to the stream. */
 export const STREAM_SETTINGS = {
   natsUrl: text('NATS_URL', 'stream servers, comma-separated', 'nats://127.0.0.1:4222'),
   shards: whole('SPOR_SHARDS', 'number of shards, as at creation', 4, 1, 1024),
   replicas: whole('NATS_REPLICAS', 'copies of streams and buckets', 1, 1, 5),
 };
 
-/** Where `npm run up` leaves the settings of what it runs, relative to the working folder or one above it. */
+/** Settings file of `npm run up`, in the working folder or one above. */
 export const UP_ENV_FILE = join('.spor', 'up', 'env');
 
 export interface Environment {
   values: Record<string, string | undefined>;
-  /** Where the settings come from, for messages. */
+  /** Source of the settings, for messages. */
   origin: string;
 }
 
 /**
- * The process's environment; where it names neither NATS_URL nor LAKE_URL, completed by the file that `npm run up` wrote.
- * One or the other, never a mixture: a lake of one place and a stream of another must not meet by accident.
+ * Read the environment, or the settings file of `npm run up`.
+ * The file counts only if the environment has neither NATS_URL nor LAKE_URL. So a command never mixes the lake of one
+ * installation with the stream of another.
  */
 export function readEnvironment({ env, cwd }: { env: Record<string, string | undefined>; cwd: string }): Environment {
   const file = env.NATS_URL || env.LAKE_URL ? undefined : findUp(cwd);
@@ -28,7 +29,7 @@ export function readEnvironment({ env, cwd }: { env: Record<string, string | und
   return { values: { ...parseEnvFile(readFileSync(file, 'utf8')), ...definedOnly(env) }, origin: file };
 }
 
-/** `NAME=value` lines; `#` begins a comment line. Values are literal: no quotes, no expansion. */
+/** Parse `NAME=value` lines and `#` comments. Values have no quotes and no expansion. */
 export function parseEnvFile(text: string): Record<string, string> {
   const lines = text.split('\n').map((line) => line.trim());
   const settings = lines.filter((line) => line !== '' && !line.startsWith('#') && line.includes('='));

@@ -1,6 +1,6 @@
 import { EXIT, runAsProcess, UsageError, type Command } from './command.ts';
 
-/** Loaded only when asked for: an answer about keys need not wait for a database to load. */
+/** Commands by name, loaded on use: DuckDB is slow to load. */
 const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }> = {
   keys: {
     summary: 'create, list, revoke and rotate instrumentation keys',

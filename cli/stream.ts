@@ -11,9 +11,9 @@ export interface StreamSettings {
 }
 
 /**
- * Connects to the stream at once or not at all.
- * @param origin where the address comes from, for the message
- * @throws Unavailable when no server answers
+ * Connect to the stream, without waiting for a server that is down.
+ * @param origin the source of the address, for the message
+ * @throws UnavailableError if no server answers
  */
 export async function openStream(natsUrl: string, origin: string): Promise<NatsConnection> {
   try {
@@ -26,8 +26,8 @@ export async function openStream(natsUrl: string, origin: string): Promise<NatsC
 }
 
 /**
- * Runs a task with a connection to the stream, and closes it.
- * @throws Unavailable when no server answers.
+ * Run a task with a connection to the stream, and close it.
+ * @throws UnavailableError if no server answers
  */
 export async function withStream<T>(
   context: Context,

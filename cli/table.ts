@@ -1,4 +1,4 @@
-/** Rows as a table of text, columns aligned; numbers to the right. */
+/** Format rows as a text table with aligned columns. */
 export function formatTable(columns: readonly string[], rows: readonly (readonly unknown[])[]): string {
   const cells = rows.map((row) => row.map(cellText));
   const widths = columns.map((name, index) => Math.max(name.length, ...cells.map((row) => row[index]!.length)));
@@ -12,7 +12,7 @@ export function formatTable(columns: readonly string[], rows: readonly (readonly
   return `${[line(columns), rule, ...cells.map(line)].join('\n')}\n`;
 }
 
-/** Lists and structs as JSON; nothing for null. */
+/** Text of a cell: JSON for lists and structs, empty for null. */
 function cellText(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (typeof value === 'string') return value;

@@ -11,11 +11,9 @@ import { readEnvironment } from './settings.ts';
 import { withStream } from './stream.ts';
 
 /**
- * Checks that tenants are known: by a table of the lake, a key, a token, or messages in the stream.
- *
- * The stream server is asked only about tenants without a table. Where NATS_URL is not set and no server answers, the lake
- * alone decides.
- * @throws Error naming an unknown tenant; Unavailable when the storage, or the server of NATS_URL, does not answer.
+ * Check that tenants have a table, a key, a token, or messages in the stream.
+ * Only tenants without a table need the stream server. If NATS_URL is not set and no server answers, the lake alone decides.
+ * @throws Error naming an unknown tenant; UnavailableError if the storage, or the server of NATS_URL, does not answer
  */
 export async function requireTenants(context: Context, tenantIds: readonly string[]): Promise<void> {
   const asked = await withoutTable(context, tenantIds);

@@ -131,7 +131,7 @@ export const tokensCommand = group(
   { create, list, revoke },
 );
 
-/** What a list shows as the tenant. */
+/** Text of the tenant column. */
 function tenantOf(record: TokenRecord): string {
   return record.role === 'operator' ? '(operator)' : record.tenantId;
 }

@@ -4,13 +4,13 @@ import { mkdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
-/** Contents of a file, piece by piece. */
+/** Contents of a file in pieces. */
 export type Pieces = Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>;
 
 /**
- * Writes a file whole or not at all: under another name beside it, then renamed. A file that is there stays as it was until then.
- * Pipes and devices are written directly. Makes the folder.
- * @throws what the pieces throw, and errors of the file system
+ * Write a file whole or not at all, and create its folder.
+ * The pieces go to a temporary file beside it, which then takes the name. Pipes and devices are written directly.
+ * @throws errors of the pieces and of the file system
  */
 export async function writeWhole(out: string, pieces: Pieces): Promise<void> {
   await mkdir(dirname(out), { recursive: true });

@@ -2,16 +2,16 @@ import { retryAfter } from '../schemas/errorKind.ts';
 import { REQUEST_ERRORS, type RequestErrorCode, ReceiverError } from '../schemas/errors.ts';
 import type { RejectedEvent, Verdict } from '../schemas/envelope.ts';
 
-/** An answer to a POST, whatever carries it. */
+/** An answer to a POST, apart from HTTP. */
 export interface ReceiverAnswer {
   status: number;
   body: string;
-  /** `accepted`, `dry_run` or an error code: what metrics count it under. */
+  /** Label in metrics: `accepted`, `dry_run` or an error code. */
   code: string;
   retryAfterSeconds: number | undefined;
 }
 
-/** 202: at least one event is on disk. */
+/** Answer 202: at least one event is on disk. */
 export function acceptedAnswer(
   receiptId: string,
   accepted: number,
@@ -22,7 +22,7 @@ export function acceptedAnswer(
   return { status: 202, body, code: 'accepted', retryAfterSeconds: undefined };
 }
 
-/** What the batch would become: 200, or the failure of the real send where no event is valid. */
+/** Answer of a dry run: 200, or the failure of a real send. */
 export function dryRunAnswer(rejected: readonly RejectedEvent[], rows: readonly object[]): ReceiverAnswer {
   const facts = { accepted: rows.length, rejected: rejected.map(verdict), rows };
   const failed = rows.length === 0;
@@ -32,7 +32,7 @@ export function dryRunAnswer(rejected: readonly RejectedEvent[], rows: readonly 
   return { status, body, code: 'dry_run', retryAfterSeconds: undefined };
 }
 
-/** A failure of the whole request, by the error table. */
+/** Answer of a failed request, by the error table. */
 export function failureAnswer(error: ReceiverError, rejected: readonly RejectedEvent[] = []): ReceiverAnswer {
   const kind = REQUEST_ERRORS[error.code];
   const body = JSON.stringify({
@@ -43,7 +43,7 @@ export function failureAnswer(error: ReceiverError, rejected: readonly RejectedE
   return { status: kind.status, body, code: error.code, retryAfterSeconds: retryAfter(kind, error) };
 }
 
-/** A failure with the table's own text. */
+/** A failure with the text of the error table. */
 export function plainFailure(code: RequestErrorCode, retryAfterSeconds?: number): ReceiverError {
   return new ReceiverError(
     code,
@@ -52,7 +52,7 @@ export function plainFailure(code: RequestErrorCode, retryAfterSeconds?: number)
   );
 }
 
-/** What the sender is told of a refused event: all but the event itself, which it has. */
+/** The answer about a rejected event, without the event itself. */
 function verdict({ index, eventId, code, path, message }: RejectedEvent): Verdict {
   return { index, ...(eventId === undefined ? {} : { eventId }), code, path, message };
 }

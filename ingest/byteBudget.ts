@@ -1,6 +1,6 @@
 /**
- * Bytes this process may hold for requests it has not answered: bodies being read and messages not yet acknowledged.
- * Refusing at this bound keeps memory and waiting times bounded.
+ * Limit of the bytes of unanswered requests: bodies and unacknowledged messages.
+ * The limit bounds memory and waiting times.
  */
 export class ByteBudget {
   readonly limit: number;
@@ -14,12 +14,12 @@ export class ByteBudget {
     return this.#used;
   }
 
-  /** Whether so many bytes would fit now. */
+  /** Test whether bytes would fit now. */
   fits(bytes: number): boolean {
     return this.#used + bytes <= this.limit;
   }
 
-  /** Takes bytes where they fit. */
+  /** Take bytes if they fit. */
   take(bytes: number): boolean {
     if (!this.fits(bytes)) return false;
     this.#used += bytes;

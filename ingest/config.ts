@@ -28,7 +28,7 @@ export const INGEST_SETTINGS = {
 
 export type IngestConfig = ReturnType<typeof readIngestConfig>;
 
-/** @throws ConfigError listing every fault */
+/** Read the settings. @throws ConfigError listing every fault */
 export function readIngestConfig(env: Record<string, string | undefined>) {
   return readConfig(INGEST_SETTINGS, env);
 }

@@ -15,7 +15,7 @@ import type { Key, Keyring } from './keys/keyring.ts';
 import type { IngestMetrics } from './metrics.ts';
 import type { GroupCommit } from './stream/groupCommit.ts';
 
-/** A complete POST. The body is valid only while it is handed over. */
+/** A complete POST. The body is valid only during the call. */
 export interface Post extends Omit<Credentials, 'bodyKey'> {
   body: Buffer;
   coding: Coding;
@@ -23,7 +23,7 @@ export interface Post extends Omit<Credentials, 'bodyKey'> {
   dryRun: boolean;
 }
 
-/** Who sent a batch and when, as its header in the stream says. */
+/** Sender and times of a batch, for its header in the stream. */
 interface Sender {
   key: Key;
   receivedAtMs: number;
@@ -32,7 +32,7 @@ interface Sender {
   userAgent: string | undefined;
 }
 
-/** A body refused as a whole; `body` where it was JSON at least. */
+/** A rejected body; `body` is present if it was JSON. */
 interface Refusal {
   sender: Sender;
   error: unknown;
@@ -52,12 +52,12 @@ export interface IntakeOptions {
   clock?: () => number;
 }
 
-/** Failures of a whole body that its sender need not send again as it is: of a known key they are kept in the quarantine. */
+/** Failures of a whole body of a known key that go into the quarantine. */
 const KEPT: ReadonlySet<RequestErrorCode> = new Set(['body_not_json', 'body_invalid', 'body_encoding_invalid']);
 
 /**
- * The path of a POST from its bytes to its answer: key, shape, quota, verdict per event, stream, receipt. Synchronous up to
- * the stream; the answer comes when that has confirmed the write.
+ * Process a POST: key, shape, quota, verdicts, stream, receipt.
+ * Work is synchronous up to the stream. The answer follows when the stream has confirmed the write.
  */
 export class Intake {
   readonly #options: IntakeOptions;
@@ -69,7 +69,7 @@ export class Intake {
   }
 
   /**
-   * Refuses a request by its head, before its body is read.
+   * Reject a request by its head, before its body is read.
    * @throws ReceiverError
    */
   admit({ headerKey, origin }: Omit<Credentials, 'bodyKey'>): void {
@@ -79,7 +79,7 @@ export class Intake {
     checkQuota(key, nowMs);
   }
 
-  /** Takes a POST; `respond` is called once, now or when the stream has answered. */
+  /** Take a POST; `respond` is called once, now or after the stream has answered. */
   receive(post: Post, respond: (answer: ReceiverAnswer) => void): void {
     try {
       this.#receive(post, respond);
@@ -96,7 +96,7 @@ export class Intake {
     try {
       body = parseBody(decodeText(decompress(post.body, post.coding, LIMITS.bodyBytes)));
     } catch (error) {
-      // Without a body there is no other key to look at.
+      // An unreadable body has no key.
       if (post.headerKey === undefined) throw error;
       const key = authorize(keyring, { ...post, bodyKey: undefined }, receivedAtMs);
       return this.#refuseBody({ sender: { ...sender, key }, error, post }, respond);
@@ -118,7 +118,7 @@ export class Intake {
     else this.#store(known, judgement, respond);
   }
 
-  /** Writes a judged batch to the stream, then answers. */
+  /** Write a judged batch to the stream, then answer. */
   #store(sender: Sender, { lineEnds, rejected }: Judgement, respond: (answer: ReceiverAnswer) => void): void {
     const accepted = lineEnds.length;
     this.#submit(
@@ -135,8 +135,8 @@ export class Intake {
   }
 
   /**
-   * Answers a body that is refused as a whole, keeping it in the quarantine where its sender need not send it again.
-   * @throws the error itself where nothing is kept.
+   * Answer a rejected body, and keep it in the quarantine if a repetition is useless.
+   * @throws the error itself if nothing is kept
    */
   #refuseBody({ sender, error, post, body }: Refusal, respond: (answer: ReceiverAnswer) => void): void {
     if (!(error instanceof ReceiverError) || !KEPT.has(error.code) || post.dryRun) throw error;
@@ -156,7 +156,7 @@ export class Intake {
   ): void {
     const { commit, metrics, ackDeadlineMs } = this.#options;
     const { shard, subjects } = sender.key;
-    const accepted = lineEnds.length; // the lines themselves must not be held until the answer
+    const accepted = lineEnds.length; // the closure below must not hold the lines until the answer
     commit.submit({
       shard,
       subject: subjects[kind],
@@ -191,7 +191,7 @@ export class Intake {
   }
 }
 
-/** @throws ReceiverError quota_exceeded */
+/** Check the quota of a key. @throws ReceiverError quota_exceeded */
 function checkQuota({ quota, keyId }: Key, nowMs: number): void {
   const waitSeconds = quota?.waitSeconds(nowMs) ?? 0;
   if (waitSeconds === 0) return;
@@ -213,7 +213,7 @@ function batchHeader(sender: Sender, accepted: number, rejected: readonly Reject
   return JSON.stringify(header);
 }
 
-/** A body for the quarantine: as text where it is text that can be stored, else its bytes as a data URL (RFC 2397). */
+/** A body for the quarantine: storable text, else a data URL (RFC 2397). */
 function readableBody(body: Buffer, coding: Coding): string {
   try {
     const text = decodeText(decompress(body, coding, LIMITS.bodyBytes));
@@ -224,7 +224,7 @@ function readableBody(body: Buffer, coding: Coding): string {
   return `data:application/octet-stream;base64,${body.toString('base64')}`;
 }
 
-/** Keys are secrets and stored nowhere, so not in the quarantine either. */
+/** Remove the key, a secret that the quarantine must not hold. */
 function withoutKeys(text: string, keys: (string | undefined)[]): string {
   return keys.reduce<string>((rest, key) => (key ? rest.replaceAll(key, '[instrumentation key]') : rest), text);
 }

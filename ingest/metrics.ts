@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { RejectedEvent } from '../schemas/envelope.ts';
 
-/** What the gauges read when they are scraped. */
+/** Sources of the gauges. */
 export interface IngestState {
   bytesInFlight: () => number;
   requestsInFlight: () => number;
@@ -13,7 +13,7 @@ const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0
 const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 const MESSAGE_BUCKETS = [1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576];
 
-/** The Event Receiver's metrics; counted as plain numbers and put in Prometheus' form when scraped. */
+/** Metrics of the Event Receiver: plain numbers, formatted for Prometheus at each scrape. */
 export class IngestMetrics {
   readonly registry: Registry;
   readonly #requests = new Map<string, number>();
@@ -85,7 +85,7 @@ export class IngestMetrics {
     this.#latency.observe(seconds);
   }
 
-  /** Adds the gauges, which read the state of the whole. */
+  /** Add the gauges. */
   observe(state: IngestState): void {
     const gauge = (name: string, help: string, read: () => number): void => {
       new Gauge({

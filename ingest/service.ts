@@ -30,13 +30,13 @@ export interface IngestOptions {
   resources: Resources;
   /** Wall clock in milliseconds. */
   clock?: () => number;
-  /** Called when HTTP answers, which is before the stream server is found. */
+  /** Called when HTTP answers, before the stream is open. */
   onListening?: (port: number) => void;
-  /** Called for what only a new process can mend. */
+  /** Called for a fault that only a new process can fix. */
   fail?: (error: Error) => void;
 }
 
-/** What HTTP asks at each request: it listens before the stream and the keys are there. */
+/** State for requests: HTTP listens before the stream and the keys are open. */
 interface State {
   intake: Intake | undefined;
   readiness: () => Readiness;
@@ -47,9 +47,9 @@ const STOP_DEADLINE_MS = 15_000;
 const CLOSE_DEADLINE_MS = 2_000;
 
 /**
- * Starts the Event Receiver: HTTP first, so that a receiver whose stream server is away says so instead of refusing
- * connections; then streams and keys. Resolves when events are taken.
- * @throws Error for what waiting cannot mend: a taken port, another number of shards, an unfit nats-server.
+ * Start the Event Receiver: HTTP, then streams and keys.
+ * HTTP comes first, so that `/readyz` names a missing stream server. Resolves when events are accepted.
+ * @throws Error for a fault that waiting cannot fix: a taken port, another number of shards, an unfit nats-server
  */
 export async function startIngest(options: IngestOptions): Promise<{ port: number }> {
   const { config, log, resources, clock } = options;
@@ -70,7 +70,7 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
     readiness: () => state.readiness(),
   });
   await server.listen();
-  // Where starting fails half-way this is what there is to close; otherwise the last closer below has done it before.
+  // For a start that fails half-way. Otherwise the last closer below has closed it before.
   resources.add('http', server, () => server.close({ graceMs: 0, deadlineMs: 0 }));
   options.onListening?.(server.port);
 
@@ -99,13 +99,13 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
 
   resources.add('requests', commit, async () => {
     await server.close({ graceMs: config.drainSeconds * 1000, deadlineMs: STOP_DEADLINE_MS });
-    await commit.drained(); // batches whose sender has gone are written all the same
+    await commit.drained(); // batches of disconnected senders are written too
     commit.close();
   });
   return { port: server.port };
 }
 
-/** Connects to the stream server, waiting for it as long as it takes, and opens what lies in it. */
+/** Wait for the stream server, connect, and open streams and keys. */
 async function openStream(
   options: IngestOptions & { registry: Registry },
 ): Promise<{ publisher: NatsPublisher; keyring: Keyring }> {
@@ -117,7 +117,7 @@ async function openStream(
     return closeConnection(open, log);
   });
   void connection.closed().then((cause) => {
-    // It reconnects for ever, unless the server refuses its credentials.
+    // The client reconnects for ever, unless the server rejects its credentials.
     if (!closing) options.fail?.(new Error('the stream server closed the connection for good', { cause }));
   });
 
@@ -140,7 +140,7 @@ async function openStream(
   return { publisher, keyring: new Keyring(watch, { shards, log, ...(clock ? { clock } : {}) }) };
 }
 
-/** Sends what is left, where the server is there to take it; nothing waits for its answer any more. */
+/** Send buffered messages if the server is connected, then close. */
 async function closeConnection(connection: NatsConnection, log: Logger): Promise<void> {
   const drained = connection.drain().catch((error: unknown) => {
     log.info({ err: error }, 'the stream server was unavailable when its connection was closed');

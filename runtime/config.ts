@@ -1,4 +1,4 @@
-/** One setting: its environment variable, how to read it, and its default where it has one. */
+/** A setting: an environment variable with its form and default. */
 export interface Setting<T> {
   name: string;
   help: string;
@@ -7,7 +7,7 @@ export interface Setting<T> {
   expected: string;
 }
 
-/** All faults of a configuration at once, each with what to write instead. */
+/** All faults of a configuration, each with the expected value. */
 export class ConfigError extends Error {
   readonly faults: string[];
 
@@ -22,8 +22,8 @@ type Settings = Record<string, Setting<unknown>>;
 type Values<S extends Settings> = { [K in keyof S]: S[K] extends Setting<infer T> ? T : never };
 
 /**
- * Reads settings from the environment; an empty variable counts as absent.
- * @throws ConfigError listing every variable that is missing or malformed.
+ * Read settings from the environment; an empty variable counts as absent.
+ * @throws ConfigError listing every missing or malformed variable
  */
 export function readConfig<S extends Settings>(settings: S, env: Record<string, string | undefined>): Values<S> {
   const faults: string[] = [];
@@ -44,12 +44,12 @@ export function readConfig<S extends Settings>(settings: S, env: Record<string, 
   return values as Values<S>;
 }
 
-/** A text; without a fallback it must be set. An empty fallback makes it optional. */
+/** A text. Required without a fallback, optional with an empty one. */
 export function text(name: string, help: string, fallback?: string): Setting<string> {
   return { name, help, fallback, parse: (value) => value, expected: 'a text' };
 }
 
-/** A whole number within bounds. */
+/** A whole number from `min` to `max`. */
 export function whole(
   name: string,
   help: string,
@@ -83,7 +83,7 @@ export function flag(name: string, help: string, fallback: boolean): Setting<boo
   return { name, help, fallback, parse, expected: 'true or false' };
 }
 
-/** A size as DuckDB takes it. */
+/** A size in DuckDB's form, such as `512MiB`. */
 export function memorySize(name: string, help: string, fallback: string): Setting<string> {
   const parse = (value: string): string | undefined => (/^\d+(\.\d+)?[KMGT]i?B$/.test(value) ? value : undefined);
   return { name, help, fallback, parse, expected: 'a size such as 512MiB or 4GB' };

@@ -1,10 +1,10 @@
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** Signals this close together are one wish: npm passes on a Ctrl-C that the terminal has sent here already. */
+/** Signals within this time count as one: npm repeats the Ctrl-C of the terminal. */
 const SAME_WISH_MS = 1_000;
 
 /**
- * A signal that aborts when a person or the system asks this process to end. Asked twice, it ends at once; what it
- * supervises follows by itself then.
+ * A signal that aborts when this process is asked to end.
+ * A second request ends the process at once; supervised processes end when they lose it.
  */
 export function interruption(): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
@@ -23,7 +23,7 @@ export function interruption(): { signal: AbortSignal; release: () => void } {
   };
 }
 
-/** Why work was abandoned. */
+/** The reason of an aborted signal: which signal came. */
 export class InterruptedError extends Error {
   constructor(signal: NodeJS.Signals) {
     super(`interrupted by ${signal}`);

@@ -2,7 +2,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 
 export type { Registry as MetricsRegistry };
 
-/** A registry with the process's own metrics (memory, CPU, event loop lag). One per process or test server. */
+/** A registry with the metrics of the process itself: memory, CPU, event loop lag. */
 export function createMetrics(component: string): Registry {
   const registry = new Registry();
   registry.setDefaultLabels({ component });

@@ -2,10 +2,9 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { platform, setPriority } from 'node:os';
 
 /**
- * Lowers the priority of this process, which should lead a session of its own (`detached`). On Linux each thread has a
- * priority of its own: those of now get it here, later ones from the thread that makes them. Where the kernel shares the
- * processor by session first (sched(7), autogroup), a thread's priority counts within its session only: there the session
- * gets it too.
+ * Lower the priority of this process, which should lead its own session (`detached`).
+ * Linux keeps a priority for each thread: present threads get it here, later ones inherit it. Kernels with autogroups
+ * (sched(7)) compare threads within their session only, so the session gets the priority too.
  */
 export function lowerPriority(by: number): void {
   if (platform() !== 'linux') return setPriority(by);
@@ -13,6 +12,6 @@ export function lowerPriority(by: number): void {
   try {
     writeFileSync('/proc/self/autogroup', String(by));
   } catch {
-    // Not there, not allowed, or somebody else just did so (EAGAIN, ten times a second at most): then it has to do without.
+    // Autogroups may be absent, not allowed, or over their rate of changes (EAGAIN). Then threads alone have the priority.
   }
 }

@@ -8,8 +8,8 @@ export interface OpsServer {
 }
 
 /**
- * `/healthz` (the process lives), `/readyz` (it can do its work; 503 with the reason otherwise) and `/metrics` for services
- * that have no HTTP of their own.
+ * Start `/healthz`, `/readyz` and `/metrics` of a service without HTTP.
+ * `/healthz` says that the process runs. `/readyz` answers 503 with the reason while the service cannot work.
  */
 export async function startOpsServer(options: {
   host: string;

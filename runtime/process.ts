@@ -2,7 +2,7 @@ import { ConfigError } from './config.ts';
 import { createLog, type Logger } from './log.ts';
 import { Resources } from './resources.ts';
 
-/** What a service's `start` is given; `ready` tells the supervisor, `fail` ends the process for a fault it cannot mend. */
+/** Arguments of a service's `start`. `ready` tells the supervisor; `fail` ends the process. */
 export interface ProcessContext {
   log: Logger;
   resources: Resources;
@@ -15,9 +15,9 @@ const EXIT_FAILED = 1;
 const EXIT_CONFIG = 78; // EX_CONFIG of sysexits.h
 
 /**
- * Runs a service as this process: start, then serve until SIGTERM or SIGINT, then close every resource in reverse. A
- * second signal, or `SHUTDOWN_SECONDS` (25 by default) gone by, ends it at once. Under a supervisor (an IPC channel) the
- * loss of the channel counts as SIGTERM, so that no service outlives it.
+ * Run a service as this process, until SIGTERM or SIGINT.
+ * Then every resource is closed in reverse. A second signal, or the end of `SHUTDOWN_SECONDS`, ends the process at once.
+ * The loss of a supervisor's IPC channel counts as SIGTERM, so that no service outlives its supervisor.
  */
 export async function runProcess(component: string, start: (context: ProcessContext) => Promise<void>): Promise<void> {
   const env = process.env;

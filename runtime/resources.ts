@@ -1,18 +1,18 @@
 /**
- * What a process has open. Each resource pushes its closer when it opens; closing runs them last-first, to the end, and
- * throws the first error.
+ * Open resources of a process, closed in reverse order.
+ * A failed closer does not stop the others. The first error is thrown at the end.
  */
 export class Resources {
   readonly #closers: { name: string; close: () => Promise<void> | void }[] = [];
   #closed: Promise<void> | undefined;
 
-  /** Registers a closer and returns the resource, so that opening and registering are one expression. */
+  /** Register a closer, and return the resource. */
   add<T>(name: string, resource: T, close: (resource: T) => Promise<void> | void): T {
     this.#closers.push({ name, close: () => close(resource) });
     return resource;
   }
 
-  /** Closes everything once; later calls wait for the first. */
+  /** Close everything once; later calls wait for the first. */
   close(): Promise<void> {
     this.#closed ??= this.#closeAll();
     return this.#closed;

@@ -4,7 +4,10 @@ export interface Backoff {
   attempts: number;
 }
 
-/** Wait before retry `attempt` (from 0): exponential with full jitter, after the AWS Architecture Blog's "Exponential Backoff And Jitter". */
+/**
+ * Wait before retry `attempt`, counting from 0: exponential with full jitter.
+ * See "Exponential Backoff And Jitter" in the AWS Architecture Blog.
+ */
 export function backoffMs(
   attempt: number,
   { firstMs, maxMs }: Pick<Backoff, 'firstMs' | 'maxMs'>,
@@ -14,8 +17,8 @@ export function backoffMs(
 }
 
 /**
- * Runs a task until it succeeds, its error is not retryable, or the attempts are used up; then throws the last error. For
- * tasks that may safely run twice only.
+ * Run a task until it succeeds, fails for good, or is out of attempts.
+ * The last error is thrown. Only for tasks that may safely run twice.
  */
 export async function retry<T>(
   task: () => Promise<T>,
@@ -38,7 +41,7 @@ export async function retry<T>(
   }
 }
 
-/** Waits; an aborted signal ends the wait early, without an error. */
+/** Wait; an aborted signal ends the wait without an error. */
 export function delay(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve();

@@ -1,4 +1,4 @@
-/** Lets so many tasks run at a time; the others wait in the order of their coming. */
+/** Limit of tasks that run at once; others wait in order of arrival. */
 export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];

@@ -1,6 +1,6 @@
 /**
- * The types a lake column may have: those that DuckDB writes to Parquet and that Delta Lake names, so that every reader
- * agrees. `json` is text holding JSON. `decimal` holds one amount or quantity, `decimal38` a sum of them.
+ * Types of lake columns: those that both DuckDB and Delta Lake name.
+ * `json` is text holding JSON. `decimal` holds one amount or quantity, `decimal38` a sum of them.
  */
 export type ColumnType =
   | 'string'
@@ -54,20 +54,20 @@ const DELTA: Record<Extract<ColumnType, string>, string> = {
   date: 'date',
 };
 
-/** The type as Delta's schema serialisation writes it (Delta protocol, "Schema Serialization Format"). */
+/** The type in Delta's schema (Delta protocol, "Schema Serialization Format"). */
 export function deltaType(type: ColumnType): unknown {
   if (typeof type === 'string') return DELTA[type];
   if ('list' in type) return { type: 'array', elementType: deltaType(type.list), containsNull: true };
   return { type: 'struct', fields: type.struct.map((field) => deltaField(field)) };
 }
 
-/** One field of Delta's schema; every column is nullable, so that files written before it existed stay readable. */
+/** A field of Delta's schema. Columns are nullable, so that files without them stay readable. */
 export function deltaField(field: StructField & { description?: string }): unknown {
   const metadata = field.description ? { comment: field.description } : {};
   return { name: field.name, type: deltaType(field.type), nullable: true, metadata };
 }
 
-/** The type that deltaType writes so; undefined where it is none of ours. */
+/** The inverse of deltaType; undefined for any other type. */
 export function columnTypeOf(delta: unknown): ColumnType | undefined {
   if (typeof delta === 'string') {
     return (Object.keys(DELTA) as (keyof typeof DELTA)[]).find((name) => DELTA[name] === delta);

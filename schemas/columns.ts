@@ -1,15 +1,15 @@
 import { duckdbType, type ColumnType, type StructField } from './columnType.ts';
 import type { JsonSchema, Registry } from './registry.ts';
 
-/** A column of a lake table. `sql` computes it from one event line joined with its batch (see envelope.ts). */
+/** A column of a lake table. `sql` computes it from an event line and its batch (see envelope.ts). */
 export interface Column extends StructField {
   description: string;
-  /** False: its least and greatest values must not stand in the log, which outlives the files: they may name a person. */
+  /** False: the log must not hold the column's bounds. They may name a person, and the log outlives the files. */
   bounds?: false;
   sql: string;
 }
 
-/** Columns of the window's `batch` table, one row per accepted POST, from which the server-side columns come. */
+/** Columns of the window's `batch` table, which has one row for each POST. */
 export const BATCH_COLUMNS: readonly StructField[] = [
   { name: 'b', type: 'integer' },
   { name: 'tenant_id', type: 'string' },
@@ -42,9 +42,10 @@ function batchColumn(name: keyof typeof BATCH_FIELDS): Column {
 }
 
 /**
- * Columns of the `events` table: server-side first, then every field of every event type in snake_case. Fields of the
- * same name in several types share a column; nested objects become `parent_child`; free objects are kept as JSON text.
- * @throws Error when two types define one column with different types.
+ * Columns of the `events` table: server-side facts and the fields of all event types.
+ * Names are in snake_case. Fields of one name in several types share a column. Nested objects become `parent_child`. Free
+ * objects stay JSON text.
+ * @throws Error if two event types define one column with different types
  */
 export function eventColumns(registry: Registry): Column[] {
   const columns = new Map<string, Column>();
@@ -87,7 +88,7 @@ export function eventColumns(registry: Registry): Column[] {
   return [...columns.values()];
 }
 
-/** Columns of the `quarantine` table: one row per refused event of a known key, kept whole. */
+/** Columns of the `quarantine` table, which has one row for each rejected event. */
 export const QUARANTINE_COLUMNS: readonly Column[] = [
   batchColumn('tenant_id'),
   batchColumn('segment_id'),
@@ -146,7 +147,7 @@ export const QUARANTINE_COLUMNS: readonly Column[] = [
   batchColumn('user_agent'),
 ];
 
-/** Fields of one event line as `read_json` is told them: JSON name and DuckDB type. Includes b, i and v of envelope.ts. */
+/** Fields of an event line for `read_json`, with b, i and v of envelope.ts. */
 export function lineFields(registry: Registry): StructField[] {
   const fields = new Map<string, ColumnType>([
     ['b', 'integer'],
@@ -163,7 +164,7 @@ export function lineFields(registry: Registry): StructField[] {
   return [...fields].map(([name, type]) => ({ name, type }));
 }
 
-/** Fields of one refused event as the processor writes them for `read_json`. */
+/** Fields of a rejected event for `read_json`, as the processor writes them. */
 export const REJECTED_FIELDS: readonly StructField[] = [
   { name: 'b', type: 'integer' },
   { name: 'index', type: 'integer' },
@@ -193,12 +194,12 @@ function fieldColumns(field: string, schema: JsonSchema): Column[] {
   return [{ name: snakeCase(field), type, description, sql: renamed(line, schema), ...bounds }];
 }
 
-/** Text from senders may name a person. Nested text has no bounds in the log as it is, since only lists hold it. */
+/** No bounds for text of senders, which may name a person. Lists never have bounds. */
 function boundsOf(type: ColumnType): { bounds?: false } {
   return type === 'string' || type === 'json' ? { bounds: false } : {};
 }
 
-/** SQL that gives list elements their snake_case field names; where the names are the same already, none is needed. */
+/** SQL that renames the fields of list elements to snake_case. */
 function renamed(line: string, schema: JsonSchema): string {
   const fields = Object.keys(schema.items?.properties ?? {});
   if (fields.every((field) => snakeCase(field) === field)) return line;
@@ -236,7 +237,7 @@ function convert(schema: JsonSchema, rename: (name: string) => string): ColumnTy
   }
 }
 
-/** Two versions of one nested object: the union of their fields, in order of appearance. */
+/** Merge two versions of a nested object: the union of their fields, in order. */
 function mergeStruct(a: ColumnType, b: ColumnType): ColumnType {
   if (typeof a === 'string' || typeof b === 'string') return a;
   if ('list' in a && 'list' in b) return { list: mergeStruct(a.list, b.list) };

@@ -2,10 +2,10 @@ import { eventColumns } from './columns.ts';
 import type { ColumnType, StructField } from './columnType.ts';
 import type { EventSchema, JsonSchema, Registry } from './registry.ts';
 
-/** Event schemas as something has used them: the running environment (KV), or the committed history (schemas/generated/history.json). */
+/** Event schemas of the running environment (KV) or of schemas/generated/history.json. */
 export type UsedSchemas = readonly EventSchema[];
 
-/** The schemas here cannot follow those in use. */
+/** The schemas of this version are incompatible with those in use. */
 export class SchemaConflictError extends Error {
   readonly faults: readonly string[];
 
@@ -21,8 +21,8 @@ export class SchemaConflictError extends Error {
 }
 
 /**
- * The schemas to record when a process starts with these.
- * @throws SchemaConflictError when a sender, a message in the stream, or a column in the lake would not be understood any more.
+ * Schemas to record when a process starts.
+ * @throws SchemaConflictError if senders, messages in the stream or columns of the lake need the schemas in use
  */
 export function agreedSchemas(used: UsedSchemas | undefined, registry: Registry): UsedSchemas {
   const faults = used === undefined ? [] : incompatibilities(used, registry);
@@ -30,12 +30,12 @@ export function agreedSchemas(used: UsedSchemas | undefined, registry: Registry)
   return registry.all;
 }
 
-/** Pure: why the schemas cannot follow those in use, in words that name both versions; empty where they can. */
+/** Reasons why schemas cannot follow those in use; empty if they can. */
 export function incompatibilities(used: UsedSchemas, now: Registry): string[] {
   return [...versionFaults(used, now), ...fieldFaults(used, now), ...columnFaults(used, now)];
 }
 
-/** Messages in the stream name the version that accepted them: a version that was used must stay. */
+/** Removed versions. Messages in the stream still name them. */
 function versionFaults(used: UsedSchemas, { all, latest }: Registry): string[] {
   return used.flatMap((before) => {
     if (all.some((one) => one.type === before.type && one.version === before.version)) return [];
@@ -44,7 +44,7 @@ function versionFaults(used: UsedSchemas, { all, latest }: Registry): string[] {
   });
 }
 
-/** What senders send by the latest version in use must be accepted by the latest here. */
+/** Changes that reject events which the latest version in use accepts. */
 function fieldFaults(used: UsedSchemas, { latest }: Registry): string[] {
   const lastUsed = new Map([...used].sort((a, b) => a.version - b.version).map((one) => [one.type, one]));
   return [...lastUsed.values()].flatMap((before) => {
@@ -74,7 +74,7 @@ function nodeFaults(before: JsonSchema, now: JsonSchema, path: string): string[]
   return before.items && now.items ? nodeFaults(before.items, now.items, `${path}[]`) : [];
 }
 
-/** A column of the lake keeps its name and type; structs may get more fields. */
+/** Changed columns of the lake. Only new fields of a struct are allowed. */
 function columnFaults(used: UsedSchemas, now: Registry): string[] {
   const here = new Map(eventColumns(now).map((column) => [column.name, column]));
   return eventColumns({ all: [...used], latest: new Map() }).flatMap((before) => {

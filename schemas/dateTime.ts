@@ -2,7 +2,7 @@ const DAY_MS = 86_400_000;
 const MAX_OFFSET_MINUTES = 14 * 60;
 const MAX_FRACTION_DIGITS = 9;
 
-/** Instants that every reader of the lake can hold: 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999Z. */
+/** Range of every reader of the lake: 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999Z. */
 const FIRST_MS = -62_135_596_800_000;
 const LAST_MS = 253_402_300_799_999;
 
@@ -16,9 +16,10 @@ const T = 84;
 const Z = 90;
 
 /**
- * Milliseconds since 1970 of a strict RFC 3339 date-time, or NaN where the text is none: `YYYY-MM-DDThh:mm:ss`, 1 to 9
- * digits of fraction or none, then `Z` or `±hh:mm` of at most 14:00. Real calendar days only, no leap second, capital T
- * and Z: a form that V8, DuckDB and every SDK read alike. What is finer than a millisecond is cut off.
+ * Parse a strict RFC 3339 date-time into milliseconds since 1970, else NaN.
+ * The form is `YYYY-MM-DDThh:mm:ss`, at most 9 digits of fraction, and `Z` or an offset of at most 14:00. V8, DuckDB and every
+ * SDK read it alike, because days are real, T and Z are capitals, and leap seconds are invalid. Digits below a millisecond
+ * are dropped.
  */
 export function dateTimeMs(text: string): number {
   const length = text.length;
@@ -32,7 +33,7 @@ export function dateTimeMs(text: string): number {
   const hour = twoDigits(text, 11);
   const minute = twoDigits(text, 14);
   const second = twoDigits(text, 17);
-  // Written so that the NaN of a missing digit fails them.
+  // NaN of a missing digit must fail these comparisons.
   if (!(year >= 0 && month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month))) return NaN;
   if (!(hour <= 23 && minute <= 59 && second <= 59)) return NaN;
 
@@ -54,12 +55,12 @@ export function dateTimeMs(text: string): number {
   return ms >= FIRST_MS && ms <= LAST_MS ? ms : NaN;
 }
 
-/** Whether a text is a day of the calendar, `2026-11-23`: the one parser of dates that people give. */
+/** Test for a day of the calendar, such as `2026-11-23`. */
 export function isDate(text: string): boolean {
   return text.length === 10 && !Number.isNaN(dateTimeMs(`${text}T00:00:00Z`));
 }
 
-/** Minutes east of UTC of the zone that ends the text at `at`, or NaN. */
+/** Parse the zone at the end of the text into minutes east of UTC, else NaN. */
 function offsetMinutes(text: string, at: number): number {
   const sign = text.charCodeAt(at);
   if (sign === Z) return at + 1 === text.length ? 0 : NaN;
@@ -81,7 +82,7 @@ function daysInMonth(year: number, month: number): number {
   return month === 2 && leap ? 29 : DAYS_IN_MONTH[month - 1]!;
 }
 
-/** Days from 1970-01-01 in the proleptic Gregorian calendar; the year is counted from March, so that a leap day ends it. */
+/** Days since 1970-01-01. Years begin in March, so that a leap day ends one. */
 function daysSinceEpoch(year: number, month: number, day: number): number {
   const y = month <= 2 ? year - 1 : year;
   const era = Math.floor(y / 400);

@@ -61,7 +61,7 @@ function codeTable(kinds: Record<string, ErrorKind>): string {
   return `| code | status | retry | meaning |\n| --- | --- | --- | --- |\n${rows.join('\n')}`;
 }
 
-/** docs/events.md: the fields of every event type, as a sender writes them. */
+/** Build docs/events.md: the fields of every event type, as a sender writes them. */
 export function eventsPage(registry: Registry): string {
   const sections = [...registry.latest.values()].map(({ type, version, schema }) => {
     const rows = fieldRows(schema, '');

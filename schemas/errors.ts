@@ -43,7 +43,7 @@ export const REQUEST_ERRORS = {
   stopping: temporaryError(503, 'info', 'This receiver is stopping. Send again; another one answers.'),
 } as const satisfies Record<string, ErrorKind>;
 
-/** Why one event of a batch is rejected. None is retryable: the same event would be rejected again. */
+/** Reasons to reject one event of a batch. A repetition is rejected again. */
 export const EVENT_ERRORS = {
   event_not_object: 'An event must be a JSON object.',
   type_unknown: 'The event type is not known.',

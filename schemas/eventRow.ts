@@ -2,7 +2,7 @@ import { snakeCase } from './columns.ts';
 import type { JsonSchema, Registry } from './registry.ts';
 import { dateTimeMs } from './dateTime.ts';
 
-/** The server's facts of the batch that a row holds. */
+/** Server-side facts of a row's batch. */
 export interface RowFacts {
   tenantId: string;
   segmentId: string;
@@ -14,8 +14,8 @@ export interface RowFacts {
 }
 
 /**
- * The lake row an accepted event would become, by column name (schemas/columns.ts), as JSON would show it: times in UTC,
- * "properties" as JSON text, null where there is nothing. A dry run has no receipt.
+ * The lake row of an accepted event, by column name (schemas/columns.ts).
+ * Values are those of JSON: times in UTC, "properties" as JSON text, null for an absent field. A dry run has no receipt.
  */
 export function eventRow(line: Record<string, unknown>, facts: RowFacts, registry: Registry): Record<string, unknown> {
   const { type, i, v } = line as { type: string; i: number; v: number };
@@ -71,7 +71,7 @@ function snakeKeys(item: object, schema: JsonSchema): Record<string, unknown> {
   return Object.fromEntries(fields.map((name) => [snakeCase(name), (item as Record<string, unknown>)[name] ?? null]));
 }
 
-/** A date-time in UTC, moved by whole milliseconds, with the microseconds it was given. */
+/** Move a date-time by milliseconds, into UTC, and keep its microseconds. */
 function shiftedTime(text: string, ms: number): string {
   const micros = (/\.(\d{1,6})/.exec(text)?.[1] ?? '').padEnd(6, '0').slice(3);
   return new Date(dateTimeMs(text) + ms).toISOString().replace('Z', micros === '000' ? 'Z' : `${micros}Z`);

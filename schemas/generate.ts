@@ -5,12 +5,12 @@ import { columnsPage, errorsPage, eventsPage } from './docs.ts';
 import { openApiDocument } from './openapi.ts';
 import { createRegistry, type Registry } from './registry.ts';
 
-/** The schemas as they were committed last: a change that breaks with them must be wanted, by deleting this file. */
+/** The schemas of the last commit. Delete the file before a change that breaks with them. */
 const HISTORY = 'generated/history.json';
 
 /**
- * Writes the files derived from the schemas: TypeScript types, the OpenAPI document and the reference pages. With `--check` writes nothing and
- * fails, naming the file, when one is not current.
+ * Write the files derived from the schemas: types, OpenAPI document, reference pages.
+ * `--check` writes nothing, and fails with the names of files that are not current.
  */
 async function main(check: boolean): Promise<void> {
   const registry = createRegistry();
@@ -49,7 +49,7 @@ function read(name: string): string | undefined {
   }
 }
 
-/** One interface per event type (latest version) and the union of all. */
+/** TypeScript interfaces of the latest versions, and their union. */
 async function typescript(registry: Registry): Promise<string> {
   const latest = [...registry.latest.values()];
   const interfaces = await Promise.all(

@@ -1,4 +1,4 @@
-/** Published limits of the Event Receiver, in bytes of UTF-8 and counts. */
+/** Published limits of the Event Receiver; bytes are of UTF-8. */
 export const LIMITS = {
   /** A request body, before and after decompression. */
   bodyBytes: 524_288,
@@ -12,6 +12,6 @@ export const LIMITS = {
   pastDays: 30,
   /** Latest event time accepted, in seconds after receipt. */
   futureSeconds: 300,
-  /** A difference between sentAt and receipt below this is latency, not a wrong clock. */
+  /** Smaller differences between sentAt and receipt are latency, not a wrong clock. */
   skewToleranceSeconds: 10,
 } as const;

@@ -56,7 +56,7 @@ const RETRY_AFTER = {
   schema: { type: 'integer' },
 };
 
-/** The OpenAPI 3.1 document of the Event Receiver, from the event schemas and the error table. */
+/** Build the OpenAPI 3.1 document of the Event Receiver. */
 export function openApiDocument(registry: Registry, version: string): Record<string, unknown> {
   const latest = [...registry.latest.values()];
   const eventSchemas = Object.fromEntries(latest.map(({ type, schema }) => [type, schema]));
@@ -162,7 +162,7 @@ export function openApiDocument(registry: Registry, version: string): Record<str
   };
 }
 
-/** The failures POST /api/events may answer, by status; 404 and 405 belong to other addresses and methods. */
+/** Failures of POST /api/events by status. 404 and 405 belong to other addresses and methods. */
 function failuresByStatus(): Map<number, string[]> {
   const byStatus = new Map<number, string[]>();
   for (const [code, kind] of Object.entries<ErrorKind>(REQUEST_ERRORS)) {

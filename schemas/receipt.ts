@@ -1,7 +1,7 @@
 /**
- * A receipt names a batch by where it lies in the stream, so that looking it up needs no index:
- * `<stream epoch>-<shard>-<sequence>-<batch>` in base 36. The epoch is the stream's creation time in milliseconds, so that
- * a receipt of a deleted stream never points into its successor.
+ * The position of a batch in the stream, so that a lookup needs no index.
+ * Its text is `<stream epoch>-<shard>-<sequence>-<batch>` in base 36. The epoch is the stream's creation time in milliseconds,
+ * so that a receipt of a deleted stream never points into its successor.
  */
 export interface Receipt {
   epoch: number;
@@ -16,7 +16,7 @@ export function formatReceipt({ epoch, shard, sequence, batch }: Receipt): strin
   return [epoch, shard, sequence, batch].map((part) => part.toString(36)).join('-');
 }
 
-/** The parts of a receipt, or undefined where the text is none. */
+/** Parse a receipt; undefined if the text has another form. */
 export function parseReceipt(text: string): Receipt | undefined {
   const parts = text.split('-');
   if (parts.length !== 4 || !parts.every((part) => /^[0-9a-z]{1,11}$/.test(part))) return undefined;
@@ -24,7 +24,7 @@ export function parseReceipt(text: string): Receipt | undefined {
   return { epoch, shard, sequence, batch };
 }
 
-/** Epoch of a stream from its creation time as JetStream reports it. */
+/** Epoch of a stream, from the creation time that JetStream reports. */
 export function streamEpoch(created: string | Date): number {
   return new Date(created).getTime();
 }

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** A JSON Schema node, as far as Spor reads them. */
+/** The JSON Schema keywords that Spor reads. */
 export interface JsonSchema {
   $id?: string;
   $ref?: string;
@@ -29,14 +29,14 @@ export interface JsonSchema {
   anyOf?: JsonSchema[];
 }
 
-/** One event type in one version; `schema` stands alone: no `$ref`, no `allOf`, unknown fields refused. */
+/** One version of an event type. Its schema has no `$ref` and no `allOf`, and rejects unknown fields. */
 export interface EventSchema {
   type: string;
   version: number;
   schema: JsonSchema & { properties: Record<string, JsonSchema> };
 }
 
-/** Every event schema Spor knows, all versions; `latest` validates what arrives. */
+/** All versions of all event types. `latest` validates new events. */
 export interface Registry {
   all: EventSchema[];
   latest: Map<string, EventSchema>;
@@ -45,8 +45,8 @@ export interface Registry {
 const FILE_NAME = /^([A-Z][A-Za-z0-9]*)\.v([1-9][0-9]*)\.json$/;
 
 /**
- * Reads the schema files of a folder: `<Type>.v<version>.json`, and shared definitions such as `common.v1.json`.
- * A new event type or version is a new file there and nothing else.
+ * Read the schema files of a folder.
+ * Event types are `<Type>.v<version>.json`; other names, such as `common.v1.json`, are shared definitions.
  */
 export function loadSchemaFiles(dir: URL = new URL('./events/', import.meta.url)): Map<string, JsonSchema> {
   const names = readdirSync(dir)
@@ -56,8 +56,8 @@ export function loadSchemaFiles(dir: URL = new URL('./events/', import.meta.url)
 }
 
 /**
- * Builds the registry from schema files by name.
- * @throws Error naming the file, when a reference does not resolve or a field is defined twice.
+ * Build the registry from schema files by name.
+ * @throws Error naming the file, if a reference does not resolve or a field is defined twice
  */
 export function createRegistry(files: Map<string, JsonSchema> = loadSchemaFiles()): Registry {
   const all: EventSchema[] = [];
@@ -71,8 +71,8 @@ export function createRegistry(files: Map<string, JsonSchema> = loadSchemaFiles(
 }
 
 /**
- * Merges `allOf` into one flat object schema and inlines every `$ref`: the same meaning (JSON Schema 2020-12 §10.2, §11.3)
- * in a form that validates faster and from which types and columns are read directly.
+ * Merge `allOf` into one flat object schema, and inline every `$ref`.
+ * The meaning stays (JSON Schema 2020-12 §10.2, §11.3). The flat form validates faster, and columns come from it directly.
  */
 function standalone(file: JsonSchema, name: string, files: Map<string, JsonSchema>): EventSchema['schema'] {
   const own = inline(file, name, files);
@@ -107,7 +107,7 @@ function inline(node: JsonSchema, name: string, files: Map<string, JsonSchema>):
 
 function resolve(ref: string, from: string, files: Map<string, JsonSchema>): JsonSchema {
   const [file = '', path = ''] = ref.split('#');
-  // A bare "#/…" reaches here only from the shared file itself, through inlining.
+  // Only the shared file itself has a reference without a file name: "#/…".
   let node: unknown = files.get(file) ?? files.get('common.v1.json');
   for (const step of path.split('/').slice(1)) node = (node as Record<string, unknown> | undefined)?.[step];
   if (node === undefined) throw new Error(`${from}: "$ref": "${ref}" leads nowhere`);

@@ -1,12 +1,12 @@
-/** Tenant and segment ids: safe as a subject token, a path segment and an SQL literal. */
+/** Form of tenant and segment ids, safe in subjects, paths and SQL literals. */
 export const ID_PATTERN = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
-/** Whether text may be a tenant or segment id. */
+/** Test for a valid tenant or segment id. */
 export function isId(text: string): boolean {
   return ID_PATTERN.test(text);
 }
 
-/** `events` holds at least one accepted event; `quarantine` holds only refused ones. */
+/** `events`: at least one event was accepted; `quarantine`: all were rejected. */
 export type SubjectKind = 'events' | 'quarantine';
 
 export interface Subject {
@@ -17,8 +17,9 @@ export interface Subject {
 }
 
 /**
- * The shard of a tenant: FNV-1a (32 bit, http://www.isthe.com/chongo/tech/comp/fnv/) of its id, modulo the number of
- * shards. All segments of a tenant share a shard, so that one processor owns the tenant's tables and its event ids.
+ * The shard of a tenant: FNV-1a of its id, modulo the number of shards.
+ * All segments of a tenant share a shard, so that one processor owns the tenant's tables and event ids.
+ * FNV-1a has 32 bits here: http://www.isthe.com/chongo/tech/comp/fnv/
  */
 export function shardOf(tenantId: string, shards: number): number {
   let hash = 0x811c9dc5;
@@ -31,7 +32,7 @@ export function streamName(shard: number): string {
   return `EVENTS_${shard}`;
 }
 
-/** Subjects a shard's stream captures. */
+/** Subjects of a shard's stream. */
 export function streamSubjects(shard: number): string[] {
   return [`events.${shard}.*.*`, `quarantine.${shard}.*.*`];
 }
@@ -42,8 +43,8 @@ export function formatSubject({ kind, shard, tenantId, segmentId }: Subject): st
 }
 
 /**
- * The parts of a subject.
- * @throws Error when it is not one of ours, or an id would escape a path.
+ * Parse a subject.
+ * @throws Error if the subject has another form, or an id that is not safe in a path
  */
 export function parseSubject(subject: string): Subject {
   const [kind, shard, tenantId, segmentId, ...rest] = subject.split('.');

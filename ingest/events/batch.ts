@@ -4,7 +4,7 @@ import { LIMITS } from '../../schemas/limits.ts';
 import { dateTimeMs } from '../../schemas/dateTime.ts';
 import { aKind, shown } from './faults.ts';
 
-/** A body that is a JSON object: its key where it has one, the rest unchecked. */
+/** A body that is a JSON object, with its key. Other fields are unchecked. */
 export interface Body {
   text: string;
   value: Record<string, unknown>;
@@ -21,8 +21,8 @@ const FIELDS = ['instrumentationKey', 'sentAt', 'events'];
 const WANTED = 'Send {"instrumentationKey", "sentAt", "events": […]}.';
 
 /**
- * The text of a body. One byte order mark at the start is dropped, as RFC 8259 §8.1 allows: it says nothing.
- * @throws ReceiverError body_not_json where it is not UTF-8.
+ * Decode a body, without a byte order mark (RFC 8259 §8.1).
+ * @throws ReceiverError body_not_json if the body is not UTF-8
  */
 export function decodeText(bytes: Buffer): string {
   if (isAscii(bytes)) return bytes.toString('latin1');
@@ -32,8 +32,8 @@ export function decodeText(bytes: Buffer): string {
 }
 
 /**
- * Parses a body; of a name given twice the last value counts, as in every JavaScript engine.
- * @throws ReceiverError body_not_json, body_invalid.
+ * Parse a body. The last value of a repeated name counts.
+ * @throws ReceiverError body_not_json, body_invalid
  */
 export function parseBody(text: string): Body {
   let value: unknown;
@@ -55,8 +55,8 @@ export function parseBody(text: string): Body {
 }
 
 /**
- * Checks the shape of a body around its events.
- * @throws ReceiverError body_invalid, batch_empty, batch_too_large.
+ * Check the shape of a body around its events.
+ * @throws ReceiverError body_invalid, batch_empty, batch_too_large
  */
 export function checkShape({ value }: Body): Shape {
   for (const name of Object.keys(value)) {
@@ -84,8 +84,8 @@ export function checkShape({ value }: Body): Shape {
 }
 
 /**
- * Correction for the sender's clock: receipt minus sentAt, where they differ by more than the time a request may take
- * (LIMITS.skewToleranceSeconds; exactly that much still counts as latency), else 0. In milliseconds.
+ * Correction of the sender's clock in milliseconds: receipt minus sentAt.
+ * A difference of at most LIMITS.skewToleranceSeconds counts as latency, and the correction is 0.
  */
 export function clockSkewMs(sentAt: string | undefined, receivedAtMs: number): number {
   if (sentAt === undefined) return 0;

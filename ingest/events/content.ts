@@ -1,15 +1,15 @@
 import type { EventErrorCode } from '../../schemas/errors.ts';
 
-/** A fault that the schema cannot see, and the JSON pointer to it. */
+/** A fault that schemas cannot express, with its JSON pointer. */
 export interface ContentFault {
   code: EventErrorCode;
   path: string;
 }
 
 /**
- * Looks through a parsed JSON value for what cannot be stored: numbers that overflowed to infinity, texts and names with
- * U+0000 or half of a surrogate pair, and nesting beyond `maxDepth` (the value itself, where it is an object or a list, is
- * at depth 1). The first fault in document order; recursion ends at `maxDepth`, so that no nesting overflows the stack.
+ * Find the first unstorable part of a parsed JSON value.
+ * Unstorable are infinite numbers, texts and names with U+0000 or half a surrogate pair, and nesting beyond `maxDepth`.
+ * An object or list as the value itself has depth 1. Recursion ends at `maxDepth`, so that no nesting overflows the stack.
  */
 export function contentFault(value: unknown, maxDepth: number, path = ''): ContentFault | undefined {
   if (typeof value === 'string') return storable(value) ? undefined : { code: 'text_invalid', path };
@@ -31,7 +31,7 @@ export function contentFault(value: unknown, maxDepth: number, path = ''): Conte
   return undefined;
 }
 
-/** A name as a step of a JSON pointer (RFC 6901 §3). */
+/** Escape a name for a JSON pointer (RFC 6901 §3). */
 export function pointerToken(name: string): string {
   return name.includes('~') || name.includes('/') ? name.replaceAll('~', '~0').replaceAll('/', '~1') : name;
 }

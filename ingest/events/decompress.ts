@@ -23,8 +23,8 @@ const CODINGS = new Map<string, Coding>([
 ]);
 
 /**
- * The coding that a Content-Encoding header names.
- * @throws ReceiverError encoding_unsupported, also for several codings at once.
+ * Parse a Content-Encoding header.
+ * @throws ReceiverError encoding_unsupported, also for several codings at once
  */
 export function codingOf(header: string): Coding {
   const coding = CODINGS.get(header.trim().toLowerCase());
@@ -35,16 +35,16 @@ export function codingOf(header: string): Coding {
   );
 }
 
-/** What zlib gives with `info: true`; `bytesWritten` counts the input that the decoder used. */
+/** Result of zlib with `info: true`; `bytesWritten` counts the used input. */
 interface Inflated {
   buffer: Buffer;
   engine: { bytesWritten: number };
 }
 
 /**
- * Decompresses a body, stopping as soon as it would be larger than `limit` bytes, so that a bomb costs no more than a body
- * at the limit.
- * @throws ReceiverError body_too_large; body_encoding_invalid where the stream is damaged, cut short or followed by other bytes.
+ * Decompress a body of at most `limit` bytes.
+ * Decompression stops at the limit, so that a bomb costs no more than a large body.
+ * @throws ReceiverError body_too_large; body_encoding_invalid if the data is damaged, cut short or followed by other bytes
  */
 export function decompress(body: Buffer, coding: Coding, limit: number): Buffer {
   if (coding === 'identity') return body;
@@ -76,20 +76,20 @@ interface DecoderOptions {
 
 type Decoder = (body: Buffer, options: DecoderOptions) => Inflated;
 
-/** Largest window a zstd frame may ask memory for: what RFC 8878 §3.1.1.1.2 advises decoders to support, 8 MiB. */
+/** Largest window of a zstd frame: 8 MiB, as RFC 8878 §3.1.1.1.2 advises. */
 const ZSTD_WINDOW = { params: { [constants.ZSTD_d_windowLogMax]: 23 } };
 
 const DECODERS: Record<Exclude<Coding, 'identity'>, Decoder> = {
   gzip: decoder(gunzipSync),
-  // Some senders leave out the zlib wrapper that RFC 9110 §8.4.1.2 asks for; its two bytes tell (RFC 1950 §2.2).
+  // Some senders omit the zlib wrapper of RFC 9110 §8.4.1.2. Its first two bytes tell (RFC 1950 §2.2).
   deflate: (body, options) => (hasZlibHeader(body) ? decoder(inflateSync) : decoder(inflateRawSync))(body, options),
   br: decoder(brotliDecompressSync),
-  // Node ends quietly where a zstd frame is cut short. One byte more is used by a cut frame and left by a whole one.
+  // Node reports no error for a cut zstd frame. A cut frame uses one more byte of input; a whole frame leaves it.
   zstd: (body, options) =>
     decoder(zstdDecompressSync)(Buffer.concat([body, Buffer.of(0)]), { ...options, ...ZSTD_WINDOW }),
 };
 
-/** Node's types do not know what `info: true` changes. */
+/** Type of a result with `info: true`, which Node's types omit. */
 function decoder(inflate: (body: InputType, options: DecoderOptions) => unknown): Decoder {
   return (body, options) => inflate(body, options) as Inflated;
 }

@@ -4,7 +4,7 @@ import type { EventSchema, JsonSchema } from '../../schemas/registry.ts';
 import { pointerToken } from './content.ts';
 import { codePoints } from './keywords.ts';
 
-/** Why an event is refused: stable code, JSON pointer within the event, and a sentence that says what to change. */
+/** Reason to reject an event: code, JSON pointer, and what to change. */
 export interface EventFault {
   code: EventErrorCode;
   path: string;
@@ -13,7 +13,7 @@ export interface EventFault {
 
 const MAX_SHOWN = 60;
 
-/** What Ajv found wrong with an event, in our words. */
+/** Turn Ajv's error into a fault. */
 export function schemaFault(error: ErrorObject, event: object, { type, schema }: EventSchema): EventFault {
   const path = error.instancePath;
   const value = valueAt(event, path);
@@ -122,14 +122,14 @@ function range(keyword: string, params: Record<string, unknown>, value: unknown)
   }
 }
 
-/** Short JSON of a value, for a message. */
+/** Short JSON of a value for a message. */
 export function shown(value: unknown): string {
   if (typeof value === 'object' && value !== null) return aKind(value);
   const text = JSON.stringify(typeof value === 'string' ? value.slice(0, MAX_SHOWN + 1) : value);
   return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
 }
 
-/** `text`, `a list`, … : what kind of JSON value it is. */
+/** Kind of a JSON value: `text`, `a list`, … */
 export function aKind(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';
@@ -154,7 +154,7 @@ function valueAt(root: unknown, pointer: string): unknown {
   return node;
 }
 
-/** The schema of what lies at a pointer; list elements share one. */
+/** Find the schema at a pointer. List elements share one. */
 function schemaAt(root: JsonSchema, pointer: string): JsonSchema | undefined {
   let node: JsonSchema | undefined = root;
   for (const step of pointerSteps(pointer)) node = node?.items ?? node?.properties?.[step];

@@ -14,21 +14,21 @@ const MAX_TYPE_LENGTH = 64;
 const MAX_EVENT_ID_LENGTH = 64;
 const MAX_PATH_LENGTH = 300;
 
-/** A batch as parsed, with the server's facts about it. */
+/** A parsed batch with server-side facts. */
 export interface BatchToJudge {
   events: readonly unknown[];
   receivedAtMs: number;
-  /** Added to each timestamp to give the event time. */
+  /** Correction of the sender's clock: event time is timestamp plus this. */
   skewMs: number;
-  /** Positions in the sender's batch, where they are not those in `events`. */
+  /** Positions in the sender's batch, if `events` is only a part of it. */
   indexes?: readonly number[];
-  /** Whether events older than LIMITS.pastDays are let in. */
+  /** Accept events older than LIMITS.pastDays. */
   acceptOld?: boolean;
 }
 
-/** The verdict on a batch: what goes on, and what is refused and why. */
+/** The verdict on a batch: accepted and rejected events. */
 export interface Judgement {
-  /** Accepted events as ends of stream lines (schemas/envelope.ts): `,"i":0,"v":1,"eventId":…}` and a newline. */
+  /** Accepted events as ends of stream lines: `,"i":0,"v":1,"eventId":…}` and a newline. */
   lineEnds: string[];
   rejected: RejectedEvent[];
 }
@@ -38,7 +38,7 @@ interface EventType {
   validate: ValidateFunction;
 }
 
-/** Judges each event of a batch by itself: schema, content, size, time. Pure but for the compiled schemas. */
+/** Judge of single events: schema, content, size, time. */
 export class Judge {
   readonly #types: Map<string, EventType>;
   readonly #known: string;
@@ -89,14 +89,14 @@ export class Judge {
   }
 }
 
-/** The event's compact JSON where it is accepted, its fault where it is not. */
+/** The compact JSON of an accepted event, or the fault of a rejected one. */
 function judgeEvent(
   event: Record<string, unknown>,
   { schema, validate }: EventType,
   batch: BatchToJudge,
 ): string | EventFault {
   if (!validate(event)) return schemaFault(validate.errors![0]!, event, schema);
-  // The schema leaves only "properties" free: nowhere else can a number overflow or nesting grow unseen.
+  // Only "properties" is free in the schema. Elsewhere the schema bounds numbers and nesting.
   if (event.properties !== undefined) {
     const fault = contentFault(event.properties, LIMITS.propertiesDepth, '/properties');
     if (fault) return contentMessage(fault);
@@ -104,7 +104,7 @@ function judgeEvent(
   const json = JSON.stringify(event);
   const tooLarge = sizeFault(json);
   if (tooLarge) return tooLarge;
-  // What cannot be stored as text is written as \u…, as are other control characters; the walk tells which it was.
+  // Unstorable characters are written as \u…, as other control characters are. Only a walk tells them apart.
   if (json.includes('\\u')) {
     const fault = contentFault(event, LIMITS.propertiesDepth + 1);
     if (fault) return contentMessage(fault);
@@ -123,7 +123,7 @@ function contentMessage({ code, path }: ContentFault): EventFault {
 }
 
 function sizeFault(json: string): EventFault | undefined {
-  // A UTF-16 unit is at most three bytes of UTF-8, so that most events need no counting.
+  // A UTF-16 unit has at most three bytes of UTF-8, so most events need no count.
   if (json.length * 3 <= LIMITS.eventBytes) return undefined;
   const bytes = Buffer.byteLength(json);
   if (bytes <= LIMITS.eventBytes) return undefined;
@@ -134,7 +134,7 @@ function sizeFault(json: string): EventFault | undefined {
   };
 }
 
-/** Both bounds are inclusive, counted in milliseconds. No option lets in a time before 1970: the lake has no day for it. */
+/** Check the age of an event; bounds are inclusive. The lake has no day before 1970. */
 function timeFault(timestamp: string, { receivedAtMs, skewMs, acceptOld }: BatchToJudge): EventFault | undefined {
   const eventTimeMs = dateTimeMs(timestamp) + skewMs;
   const aheadMs = eventTimeMs - receivedAtMs;

@@ -4,9 +4,8 @@ import { dateTimeMs } from '../../schemas/dateTime.ts';
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /**
- * Ajv with our meaning of the keywords whose common reading would lose exactness or time: decimals are compared as
- * decimals, lengths are counted only where they can matter, date-times are what the lake can hold. It stops at the first
- * fault of an event: a hostile event must not buy a long list of them.
+ * Create Ajv with exact decimals, cheap lengths, and date-times of the lake.
+ * Ajv stops at the first fault, so that a hostile event cannot cause a long list.
  */
 export function createAjv(): Ajv {
   const ajv = new Ajv({ allErrors: false, strict: true, strictRequired: false });
@@ -22,8 +21,9 @@ export function createAjv(): Ajv {
 const limit: KeywordErrorDefinition['params'] = ({ schemaCode }) => _`{limit: ${schemaCode}}`;
 
 /**
- * `multipleOf` 1, 0.1 … 0.0001: the number is exactly the double nearest to a decimal of that many places, so that its
- * shortest text, which is what is stored, has no more places. The usual remainder of a float division would refuse 0.07.
+ * `multipleOf` 1, 0.1 … 0.0001 as a limit of decimal places.
+ * A number passes if it is the double nearest to such a decimal, because the stored text is then exact. The remainder of a
+ * float division would reject 0.07.
  */
 const DECIMALS: CodeKeywordDefinition = {
   keyword: 'multipleOf',
@@ -38,7 +38,7 @@ const DECIMALS: CodeKeywordDefinition = {
   },
 };
 
-/** Code points are never more than UTF-16 units, so that most texts need no counting (JSON Schema 2020-12 validation §6.3). */
+/** `maxLength` in code points, which are never more than UTF-16 units. */
 const MAX_LENGTH: CodeKeywordDefinition = {
   keyword: 'maxLength',
   type: 'string',
@@ -51,7 +51,7 @@ const MAX_LENGTH: CodeKeywordDefinition = {
   },
 };
 
-/** Half the UTF-16 units, rounded up, are never more than the code points. */
+/** `minLength` in code points, which are at least half of the UTF-16 units. */
 const MIN_LENGTH: CodeKeywordDefinition = {
   keyword: 'minLength',
   type: 'string',
@@ -64,7 +64,7 @@ const MIN_LENGTH: CodeKeywordDefinition = {
   },
 };
 
-/** Length as JSON Schema counts it. */
+/** Length in code points (JSON Schema 2020-12 validation §6.3). */
 export function codePoints(text: string): number {
   let count = 0;
   for (const _point of text) count++;

@@ -1,4 +1,4 @@
-/** A list or object half written: its names (none for a list), and how many of its values are written. */
+/** An unfinished list or object: its names, and the number of written values. */
 interface Frame {
   container: Record<string | number, unknown>;
   names: string[] | undefined;
@@ -7,9 +7,8 @@ interface Frame {
 }
 
 /**
- * JSON text of a parsed value that reads back as the same value, for the quarantine. Unlike `JSON.stringify` it keeps a
- * number that overflowed (as 1e999, which overflows again) and -0, and does not recurse, so that no depth overflows the
- * stack.
+ * Write a parsed value as JSON that reads back as the same value.
+ * Unlike `JSON.stringify` it keeps infinite numbers (as 1e999) and -0. It does not recurse, so no depth overflows the stack.
  */
 export function rawJson(root: unknown): string {
   const frames: Frame[] = [];
@@ -23,7 +22,7 @@ export function rawJson(root: unknown): string {
     } else {
       out += scalar(value);
     }
-    // Close what is complete; then go on with the next value of what is not.
+    // Close complete lists and objects, then continue with the next value.
     let frame = frames.at(-1);
     while (frame && frame.written === frame.size) {
       out += frame.names ? '}' : ']';

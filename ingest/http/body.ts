@@ -8,15 +8,15 @@ export interface BodyOptions {
   budget: ByteBudget;
 }
 
-/** A body being read; `cancel` gives back what it holds when the sender goes away. */
+/** A body being read; `cancel` releases its bytes when the sender disconnects. */
 export interface BodyReading {
   cancel(): void;
 }
 
 /**
- * Reads a request body: refused by its Content-Length before a byte is kept, then charged to the budget as it comes, so that
- * a sender who announces much and sends little holds little. `done` is called once, with the body (valid only during the
- * call) or why there is none.
+ * Read a request body within the byte budget.
+ * A Content-Length over the limit is rejected at once. Bytes are charged as they arrive, so that a slow sender holds only
+ * the bytes it has sent. `done` is called once, with the body (valid only during the call) or the error.
  */
 export function readBody(
   response: HttpResponse,
@@ -31,7 +31,7 @@ export function readBody(
     ended = true;
     budget.release(held);
     held = 0;
-    chunks = []; // this closure lives until the answer
+    chunks = []; // the closure lives until the answer
     done(body);
   };
 
@@ -42,7 +42,7 @@ export function readBody(
     if (isLast && chunks.length === 0) return end(Buffer.from(chunk));
     if (!budget.take(bytes)) return end(overloaded());
     held += bytes;
-    // The chunk's memory is taken back after this call.
+    // uWebSockets frees the chunk after this call.
     chunks.push(Buffer.from(chunk.slice(0)));
     if (isLast) end(Buffer.concat(chunks));
   });

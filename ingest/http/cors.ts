@@ -1,12 +1,12 @@
 import type { HttpResponse } from 'uWebSockets.js';
 
-/** A day; browsers shorten it to what they allow. */
+/** A day; browsers have lower limits. */
 const PREFLIGHT_MAX_AGE_SECONDS = '86400';
 
 /**
- * Lets the page that sent a request read its answer (Fetch standard, "CORS protocol"). Every origin may read every answer:
- * which origins may *send* with a key is enforced on the POST, and a page that is refused must be able to read why. Beacons
- * are sent with credentials, for which "*" is not enough; we read no cookies, so this gives nothing away.
+ * Allow the sending page to read the answer (Fetch standard, "CORS protocol").
+ * Every origin may read every answer, because a rejected page must see the reason. The POST checks which origins may send.
+ * Beacons carry credentials, for which "*" is not enough. That is safe, because no cookie is read.
  */
 export function allowOrigin(response: HttpResponse, origin: string): void {
   response
@@ -16,7 +16,7 @@ export function allowOrigin(response: HttpResponse, origin: string): void {
     .writeHeader('Vary', 'Origin');
 }
 
-/** Answers a preflight; it carries no key, so that no list of origins can be consulted. */
+/** Answer a preflight; it has no key, and so no list of origins. */
 export function answerPreflight(response: HttpResponse, origin: string): void {
   response.cork(() => {
     response.writeStatus('204 No Content').writeHeader('Allow', 'POST, OPTIONS');

@@ -7,16 +7,15 @@ const MEANINGS = new Map([
   ['0', false],
   ['false', false],
 ]);
-/** Letters of a parameter that can only be meant to store nothing: `dry_run`, `DRYRUN`, `amp;dryRun`, `validateOnly`. */
+/** Misspellings of `dryRun`, such as `dry_run`, `DRYRUN`, `amp;dryRun`, `validateOnly`. */
 const LOOKS_LIKE_DRY_RUN = /dry|^(test|testing|validate|validateonly|simulate|preview|check|noop|nostore)$/;
 const WANTED = 'Send ?dryRun=1 to store nothing, or no parameter to store the events. Nothing was stored.';
 const MAX_SHOWN = 40;
 
 /**
- * Whether a POST asks to store nothing, from its query string.
- *
- * A parameter that looks like one for a dry run is refused: a sender who means a dry run must not store events. Others are
- * ignored, because proxies and page tools add theirs to any address.
+ * Read from the query string whether a POST is a dry run.
+ * Misspellings are rejected, because a dry run must not store events. Other parameters are ignored: proxies and page tools
+ * add their own.
  * @throws ReceiverError parameter_invalid
  */
 export function isDryRun(query: string): boolean {

@@ -4,11 +4,11 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 const PROBE_MS = 1_000;
 
 /**
- * The port to listen on. uWebSockets shares a named port (SO_REUSEPORT) with every process that does the same, which has two
- * sides: two receivers of different installations on one machine would each get half of the other's requests, unnoticed,
- * so unless told to share, a port that someone answers on is refused; and a receiver that is started again gets its port
- * back while connections of the one before linger (TIME_WAIT), so a free port is chosen here and named, too.
- * @throws Error saying what to change.
+ * Choose the port to listen on.
+ * uWebSockets shares its port (SO_REUSEPORT), so two installations on one machine would halve each other's requests. A port
+ * with a listener is therefore an error, unless sharing is on. A free port is chosen here, because a named port can be bound
+ * again while old connections linger (TIME_WAIT).
+ * @throws Error naming the setting to change
  */
 export async function listenPort({
   host,
@@ -20,7 +20,7 @@ export async function listenPort({
   share: boolean;
 }): Promise<number> {
   if (port === 0) return freePort(host);
-  // Asking is better than binding: to bind without SO_REUSEPORT fails on lingering connections as well.
+  // Connect instead of bind: without SO_REUSEPORT a bind fails on lingering connections too.
   if (!share && (await answers(host, port))) {
     throw new Error(
       `cannot listen on ${host}:${port}: it is in use. Set INGEST_PORT to another one, or INGEST_SHARE_PORT=true for several receivers of one installation`,

@@ -3,11 +3,11 @@ import type { MetricsRegistry } from '../../runtime/metrics.ts';
 import { ReceiverError } from '../../schemas/errors.ts';
 import { failureAnswer, statusLine } from '../answers.ts';
 
-/** Whether this process should get requests, and what an operator may want to know besides. */
+/** Readiness of this process, with facts for operators. */
 export interface Readiness {
   notReady: string | undefined;
   keys?: number;
-  /** For how long changes of keys may have gone unseen. */
+  /** How long key changes may have been missed. */
   keysStaleSeconds?: number;
 }
 
@@ -25,7 +25,7 @@ interface Page {
 
 const JSON_TYPE = 'application/json';
 
-/** What operators and their machines ask: `/healthz`, `/readyz`, `/metrics`, `/openapi.json`; GET and HEAD. */
+/** GET and HEAD of `/healthz`, `/readyz`, `/metrics` and `/openapi.json`. */
 export function addProbes(app: TemplatedApp, { openApi, registry, readiness }: ProbeOptions): void {
   const page = (path: string, read: () => Page): void => {
     app.get(path, (response) => send(response, read(), true));
@@ -55,7 +55,7 @@ function send(response: HttpResponse, { status, type, body }: Page, withBody: bo
   response.cork(() => {
     response.writeStatus(statusLine(status)).writeHeader('Content-Type', type).writeHeader('Cache-Control', 'no-store');
     if (withBody) response.end(body);
-    // endWithoutBody given a length does not count as an answer with this binary, and ends the process.
+    // endWithoutBody with a length does not count as an answer in this binary, and ends the process.
     else response.writeHeader('Content-Length', String(Buffer.byteLength(body))).endWithoutBody();
   });
 }

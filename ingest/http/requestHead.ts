@@ -5,7 +5,7 @@ import { codingOf, type Coding } from '../events/decompress.ts';
 
 const MAX_USER_AGENT_LENGTH = 512;
 
-/** What the Event Receiver reads of a request's head. */
+/** The parts of a request's head that the Event Receiver reads. */
 export interface RequestHead {
   key: string | undefined;
   origin: string | undefined;
@@ -14,13 +14,13 @@ export interface RequestHead {
   contentEncoding: string;
   /** Undefined for a chunked body. */
   contentLength: number | undefined;
-  /** Without the question mark; empty where there is none. */
+  /** Without the question mark; may be empty. */
   query: string;
-  /** Whether where the body ends is said twice, or not in digits: then nothing after the head can be trusted. */
+  /** The length is given twice or not in digits, so the end of the body is unknown. */
   framingFault: string | undefined;
 }
 
-/** Reads the head in one pass; the request object does not outlive the handler. */
+/** Copy the head: the request object does not outlive the handler. */
 export function readHead(request: HttpRequest): RequestHead {
   const head: RequestHead = {
     key: undefined,
@@ -66,8 +66,8 @@ export function readHead(request: HttpRequest): RequestHead {
 }
 
 /**
- * The body's coding, where its type and coding are ones we read.
- * @throws ReceiverError content_type_unsupported, encoding_unsupported.
+ * Check the media type, and return the coding of the body.
+ * @throws ReceiverError content_type_unsupported, encoding_unsupported
  */
 export function bodyCoding(head: RequestHead): Coding {
   if (!isUtf8Json(head.contentType)) {

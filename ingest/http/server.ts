@@ -28,7 +28,7 @@ export interface ServerOptions {
   metrics: IngestMetrics;
   log: Logger;
   openApi: string;
-  /** Undefined until keys and streams are known. */
+  /** Undefined until keys and streams are open. */
   intake: () => Intake | undefined;
   readiness: () => Readiness;
 }
@@ -36,7 +36,7 @@ export interface ServerOptions {
 const STARTING_RETRY_SECONDS = 2;
 const POLL_MS = 20;
 
-/** The Event Receiver's HTTP side. */
+/** HTTP server of the Event Receiver. */
 export class IngestServer {
   readonly #app: TemplatedApp;
   readonly #options: ServerOptions;
@@ -56,19 +56,19 @@ export class IngestServer {
     this.#app.any('/*', (response) => answerFailure(response, plainFailure('not_found')));
   }
 
-  /** Requests not yet answered. */
+  /** Number of unanswered requests. */
   get inFlight(): number {
     return this.#inFlight;
   }
 
-  /** The port in use; differs from the one asked for when that is 0. */
+  /** The port in use, also if port 0 was configured. */
   get port(): number {
     return this.#socket ? us_socket_local_port(this.#socket) : 0;
   }
 
   /**
-   * Listens; several processes may listen on one port, the kernel shares the connections out.
-   * @throws Error when the port is taken by something else.
+   * Listen. Processes that share a port each get some of the connections.
+   * @throws Error if another program has the port
    */
   listen(): Promise<void> {
     const { host, port } = this.#options;
@@ -82,8 +82,9 @@ export class IngestServer {
   }
 
   /**
-   * Stops in the order that loses no answer: `/readyz` says so; after `graceMs`, for load balancers to notice, no new
-   * connections; requests under way are answered, later ones told to go elsewhere; then the connections are closed.
+   * Stop without losing an answer.
+   * `/readyz` fails first. After `graceMs`, in which load balancers notice, no connection is accepted. Open requests are
+   * answered, later ones get `stopping`, and then the connections are closed.
    */
   async close({ graceMs, deadlineMs }: { graceMs: number; deadlineMs: number }): Promise<void> {
     if (this.#stopping) return;
@@ -110,11 +111,11 @@ export class IngestServer {
       this.#options.metrics.answered(outcome);
     };
     const respond = (answer: ReceiverAnswer): void => {
-      if (!open) return; // the sender has gone; what it sent is stored all the same
+      if (!open) return; // the sender has disconnected; its events are stored
       ended(answer.code);
       this.#send(response, answer, head);
     };
-    // Before anything that could throw: uWebSockets ends the process of a handler that neither answers nor sets this.
+    // First, before any throw: uWebSockets ends the process if a handler neither answers nor sets this.
     response.onAborted(() => {
       if (!open) return;
       ended('aborted');
@@ -138,7 +139,7 @@ export class IngestServer {
     }
   }
 
-  /** @throws ReceiverError for what the head alone decides. */
+  /** Check a request by its head. @throws ReceiverError */
   #admit(head: RequestHead): Intake {
     if (head.framingFault !== undefined) {
       throw new ReceiverError(

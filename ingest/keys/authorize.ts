@@ -1,17 +1,17 @@
 import { ReceiverError } from '../../schemas/errors.ts';
 import type { Key, Keyring } from './keyring.ts';
 
-/** What a request says about who sends it. */
+/** Credentials of a request. */
 export interface Credentials {
   headerKey: string | undefined;
   bodyKey: string | undefined;
-  /** The `Origin` header: only browsers send one. */
+  /** The `Origin` header, which only browsers send. */
   origin: string | undefined;
 }
 
 /**
- * The key of a request, where it may send.
- * @throws ReceiverError key_missing, key_conflict, key_unknown, key_revoked, key_expired, kind_not_allowed, origin_not_allowed.
+ * Find the key of a request, and check that it may send.
+ * @throws ReceiverError key_missing, key_conflict, key_unknown, key_revoked, key_expired, kind_not_allowed, origin_not_allowed
  */
 export function authorize(keyring: Keyring, { headerKey, bodyKey, origin }: Credentials, nowMs: number): Key {
   if (headerKey !== undefined && bodyKey !== undefined && headerKey !== bodyKey) {
@@ -32,7 +32,7 @@ export function authorize(keyring: Keyring, { headerKey, bodyKey, origin }: Cred
     );
   }
   if (key.revoked) throw new ReceiverError('key_revoked', `Key ${key.keyId} was revoked. Use its successor.`);
-  // An expiry that is no date never allows.
+  // An unreadable expiry counts as expired.
   if (!(nowMs < key.expiresAtMs))
     throw new ReceiverError('key_expired', `Key ${key.keyId} has expired. Use its successor.`);
   checkOrigin(key, origin);

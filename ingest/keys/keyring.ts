@@ -4,13 +4,13 @@ import type { Logger } from '../../runtime/log.ts';
 import type { SecretWatch } from '../../stream/secretStore.ts';
 import { Quota } from './quota.ts';
 
-/** A known key, ready for the hot path: its record read once, its subjects written once. */
+/** A known key with all that a request needs, computed once. */
 export interface Key {
   keyId: string;
   tenantId: string;
   segmentId: string;
   kind: KeyRecord['kind'];
-  /** Allowed origins in lower case; undefined: any. */
+  /** Allowed origins in lower case; undefined: all. */
   origins: ReadonlySet<string> | undefined;
   expiresAtMs: number;
   revoked: boolean;
@@ -22,17 +22,17 @@ export interface Key {
 const MAX_SECRET_LENGTH = 200;
 const MAX_REMEMBERED_HASHES = 20_000;
 
-/** The instrumentation keys as the watched bucket has them this moment. */
+/** The current instrumentation keys of the watched bucket. */
 export class Keyring {
   readonly #watch: SecretWatch<KeyRecord>;
   readonly #shards: number;
   readonly #log: Logger;
   readonly #clock: () => number;
-  /** Hashing costs more than the rest of a look-up; only secrets of known keys are remembered, and only in memory. */
+  /** Hashes of the secrets of known keys: hashing is the slow part of a look-up. */
   readonly #hashes = new Map<string, string>();
-  /** By record, so that a changed record is read again. */
+  /** By record, so that a changed record replaces its key. */
   readonly #keys = new WeakMap<KeyRecord, Key | 'unusable'>();
-  /** By hash, so that a change of another field does not refill the quota. */
+  /** By hash, so that a change of another field does not refill a quota. */
   readonly #quotas = new Map<string, Quota>();
 
   constructor(watch: SecretWatch<KeyRecord>, options: { shards: number; log: Logger; clock?: () => number }) {
@@ -46,7 +46,7 @@ export class Keyring {
     return this.#watch.size;
   }
 
-  /** Since when changes of keys may go unseen (the bucket cannot be followed), in milliseconds; undefined: not at all. */
+  /** Since when the bucket cannot be followed, in milliseconds; undefined while it is followed. */
   get staleSinceMs(): number | undefined {
     return this.#watch.staleSinceMs;
   }
@@ -71,7 +71,7 @@ export class Keyring {
 
   #read(hash: string, record: KeyRecord): Key | 'unusable' {
     const { tenantId, segmentId, kind, origins, quotaEventsPerSecond } = record;
-    // The ids become subject tokens and folder names: a record written past the CLI must not escape them.
+    // The ids become subjects and folder names, and other tools may have written the record.
     const known = kind === 'browser' || kind === 'server';
     if (
       typeof tenantId !== 'string' ||
@@ -93,7 +93,7 @@ export class Keyring {
       kind,
       origins: origins?.length > 0 ? new Set(origins.map((origin) => origin.toLowerCase())) : undefined,
       expiresAtMs: record.expiresAt === undefined ? Infinity : Date.parse(record.expiresAt),
-      // Revoked means now, whatever the clock of whoever revoked it.
+      // Revocation does not depend on clocks.
       revoked: record.revokedAt !== undefined,
       quota: this.#quotaOf(hash, quotaEventsPerSecond),
       shard,

@@ -1,6 +1,6 @@
 /**
- * A token bucket of events that fills at the key's rate and holds one second of it. A batch is admitted while anything is
- * left and may overdraw it, so that a batch larger than the rate still passes, and the next one waits for the debt.
+ * Token bucket of events, which fills at the key's rate and holds one second.
+ * A batch passes while any token is left, and may overdraw the bucket. So a batch above the rate passes, and the next one waits.
  */
 export class Quota {
   readonly eventsPerSecond: number;
@@ -13,7 +13,7 @@ export class Quota {
     this.#filledAtMs = nowMs;
   }
 
-  /** Seconds until a batch would be admitted; 0 when it is now. Takes nothing. */
+  /** Seconds until the next batch may pass. */
   waitSeconds(nowMs: number): number {
     const elapsedMs = Math.max(0, nowMs - this.#filledAtMs);
     this.#filledAtMs = nowMs;
@@ -21,7 +21,7 @@ export class Quota {
     return this.#tokens > 0 ? 0 : Math.max(1, Math.ceil(-this.#tokens / this.eventsPerSecond));
   }
 
-  /** Takes a batch's events out, into debt where need be. */
+  /** Take the events of a batch, also below zero. */
   take(events: number): void {
     this.#tokens -= events;
   }

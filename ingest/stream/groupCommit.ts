@@ -7,7 +7,7 @@ export interface GroupCommitOptions {
   publisher: Publisher;
   budget: ByteBudget;
   shards: number;
-  /** A message is closed when the next batch would make it larger than this, in bytes of payload. */
+  /** Limit of a message's payload, in bytes. The batch above it begins a new message. */
   messageBytes?: number;
   /** Monotonic, in milliseconds. */
   clock?: () => number;
@@ -15,12 +15,12 @@ export interface GroupCommitOptions {
 }
 
 const MESSAGE_BYTES = 256 * 1024;
-/** Full messages may overtake the self-clocking, so that one slow acknowledgement does not stall a busy shard. */
+/** Limit of full messages that do not wait for an acknowledgement, which may be slow. */
 const MAX_IN_FLIGHT = 8;
 const SWEEP_MS = 100;
 const RETRY_AFTER_SECONDS = 1;
 
-/** Messages of one shard: growing ones by subject, full ones in order, and how many await acknowledgement. */
+/** Messages of one shard: open ones by subject, full ones in order, and those in flight. */
 interface Lane {
   open: Map<string, Message>;
   full: Message[];
@@ -28,10 +28,12 @@ interface Lane {
 }
 
 /**
- * Self-clocking group commit. A batch joins the growing message of its subject. At the end of the event loop's turn in
- * which it came, a lane with nothing in flight publishes its messages; a lane with something in flight lets them grow
- * until that is acknowledged. So an idle receiver adds no waiting, and a busy one shares each fsync among the batches
- * that came during the one before. A message over `messageBytes` no longer grows, and goes out without waiting.
+ * Self-clocking group commit of batches into stream messages.
+ *
+ * A batch joins the open message of its subject. At the end of the event loop's turn, a lane with nothing in flight publishes
+ * its messages. A lane with messages in flight keeps its open ones until those are acknowledged. So an idle receiver adds no
+ * wait, and a busy one shares each fsync among the batches that arrived during the last. A message over `messageBytes` is
+ * full, and is published without a wait.
  *
  * Every batch ends in exactly one call of its `settle`: acknowledged, or not confirmed in time.
  */
@@ -59,14 +61,14 @@ export class GroupCommit {
     this.#sweep.unref();
   }
 
-  /** Batches not yet settled. */
+  /** Number of batches not yet settled. */
   get waiting(): number {
     return this.#waiting;
   }
 
   /**
-   * Takes a batch into its shard's next message.
-   * @throws ReceiverError stream_unavailable, overloaded, body_too_large; then the batch is not taken.
+   * Add a batch to its shard's open message.
+   * @throws ReceiverError stream_unavailable, overloaded, body_too_large; the batch is not added then
    */
   submit(entry: Entry): void {
     const reason = this.#publisher.unavailable(entry.shard);
@@ -107,12 +109,12 @@ export class GroupCommit {
     this.#schedule(lane);
   }
 
-  /** Resolves when every batch taken so far is settled. */
+  /** Wait until every batch is settled. */
   drained(): Promise<void> {
     return this.#waiting === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  /** Ends the watch over deadlines; nothing may be submitted afterwards. */
+  /** Stop the timer of deadlines; no batch may follow. */
   close(): void {
     clearInterval(this.#sweep);
   }
@@ -121,7 +123,7 @@ export class GroupCommit {
     this.#dirty.add(lane);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    // The check phase follows all sockets that were readable in this turn: their batches share the message.
+    // The check phase runs after all readable sockets of this turn, so that their batches share the message.
     setImmediate(() => {
       this.#scheduled = false;
       const lanes = [...this.#dirty];
@@ -133,7 +135,7 @@ export class GroupCommit {
   #flush(lane: Lane): void {
     const ready: Message[] = [];
     if (lane.inFlight === 0) {
-      // Full messages of a subject are older than its open one: stream order is order of receipt.
+      // Full messages of a subject are older than its open one, so the stream keeps the order of receipt.
       ready.push(...lane.full.splice(0), ...lane.open.values());
       lane.open.clear();
     } else if (lane.inFlight < MAX_IN_FLIGHT) {
@@ -169,7 +171,7 @@ export class GroupCommit {
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  /** Messages that could not even be published in time; those in flight are the publisher's to end. */
+  /** Settle unpublished messages past their deadline. The publisher settles those in flight. */
   #failOverdue(): void {
     const nowMs = this.#clock();
     const overdue = (message: Message): boolean => message.deadlineMs <= nowMs;

@@ -1,18 +1,18 @@
-/** One POST on its way into the stream, and how to tell its sender what became of it. */
+/** One batch for the stream, with the callback of its outcome. */
 export interface Entry {
   shard: number;
   subject: string;
   /** JSON of the BatchHeader (schemas/envelope.ts). */
   header: string;
-  /** Ends of the event lines, each after `{"b":<batch>`. */
+  /** Event lines without their start `{"b":<batch>`. */
   lineEnds: readonly string[];
-  /** When its sender is told that the write was not confirmed, by the monotonic clock. */
+  /** Deadline of the acknowledgement, by the monotonic clock. */
   deadlineMs: number;
   /** Called once. */
   settle: (outcome: PublishOutcome) => void;
 }
 
-/** Where a batch lies in the stream, or why that is not known. */
+/** Position of a batch in the stream, or the reason why none is known. */
 export type PublishOutcome = { epoch: number; sequence: number; batch: number } | Failure;
 
 export interface Failure {
@@ -22,10 +22,10 @@ export interface Failure {
 /** Bytes of JSON and newlines around the batches: `{"batches":[` … `]}` and the header's end of line. */
 const FRAME_BYTES = 15;
 
-/** What is kept of an entry until its message is acknowledged. */
+/** The part of an entry that is needed until the acknowledgement. */
 type Waiter = Pick<Entry, 'deadlineMs' | 'settle'>;
 
-/** A stream message while it grows: the batches of one subject, in the order they came. */
+/** An open stream message: the batches of one subject, in order of arrival. */
 export class Message {
   readonly shard: number;
   readonly subject: string;
@@ -40,12 +40,12 @@ export class Message {
     this.subject = subject;
   }
 
-  /** Payload size in bytes, exactly. */
+  /** Exact size of the payload in bytes. */
   get bytes(): number {
     return FRAME_BYTES + this.#bytes;
   }
 
-  /** The part of it that the batches brought: the sum of what `measure` said of them. */
+  /** Bytes of the batches alone: the sum of their `measure`. */
   get batchBytes(): number {
     return this.#bytes;
   }
@@ -54,12 +54,12 @@ export class Message {
     return this.#events;
   }
 
-  /** When the first of its senders is told that the write was not confirmed. */
+  /** Earliest deadline of its batches. */
   get deadlineMs(): number {
     return this.waiters[0]?.deadlineMs ?? Infinity;
   }
 
-  /** The lines an entry would have as the next batch, and what they and its header weigh. */
+  /** Compute the lines and bytes of an entry as the next batch. */
   measure(entry: Entry): { lines: string; bytes: number } {
     const lines = eventLines(this.waiters.length, entry.lineEnds);
     const comma = this.waiters.length === 0 ? 0 : 1;
@@ -75,11 +75,11 @@ export class Message {
   }
 
   /**
-   * Writes the message out, once, and lets go of its parts.
-   * @throws Error when the size was measured wrongly, which would send what lay in memory before.
+   * Write the payload once, and release its parts.
+   * @throws Error if the measured size is wrong, because the rest of the buffer holds old memory
    */
   takePayload(): Buffer {
-    // Written piece by piece: one large text of them would be copied twice more.
+    // In pieces: a joined text would be copied twice more.
     const payload = Buffer.allocUnsafe(this.bytes);
     let at = payload.write(`{"batches":[${this.#headers.join(',')}]}\n`);
     for (const lines of this.#lines) at += payload.write(lines, at);

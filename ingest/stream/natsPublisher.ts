@@ -7,23 +7,23 @@ import { RateLimitedLogger } from './rateLimitedLogger.ts';
 import type { PublishStreams } from './publishStreams.ts';
 
 const SWEEP_MS = 50;
-/** An acknowledgement later than this is taken for lost. */
+/** Time after which an acknowledgement counts as lost. */
 const RESEND_MS = 2_000;
-/** No stream answered, as while a leader is elected, or it asked to wait. */
+/** Wait after no stream answered (an election), or the server asked for a pause. */
 const BUSY_MS = 150;
-/** Left for our headers within the server's max_payload. */
+/** Room for headers within the server's max_payload. */
 const HEADER_BYTES = 512;
 
 /** JetStream's own error codes (nats-server, server/errors.json). */
 const STREAM_FULL = 10077;
-const WAIT_AND_RESEND = new Set([10158, 10167]); // the same id is being stored; too many requests
+const WAIT_AND_RESEND = new Set([10158, 10167]); // the id is being stored; too many requests
 const STATUS_NO_RESPONDERS = 503;
 const STREAM_IS_FULL =
   'a stream is full and takes no events until the processor has caught up, or STREAM_MAX_BYTES is raised';
 
 /** Most messages of one atomic batch (nats-server's limit). */
 const BATCH_MESSAGES = 1_000;
-/** A batch costs the server some fsyncs of its own: with fewer messages it is slower than each by itself (measured, 2.15). */
+/** Fewest messages for which an atomic batch is faster: it costs the server fsyncs of its own. */
 const BATCH_FROM = 16;
 
 interface Pending {
@@ -36,22 +36,23 @@ interface PubAck {
   stream?: string;
   seq?: number;
   duplicate?: boolean;
-  /** Messages of an atomic batch, the last of which lies at `seq`. */
+  /** Messages of an atomic batch; `seq` is the last one's. */
   count?: number;
   error?: { code: number; err_code?: number; description: string };
 }
 
 /**
- * Publishes to JetStream. A message is *pending* from publish until it is acknowledged, refused, or past its deadline. While
- * pending it is sent again, always with the same `Nats-Msg-Id`, so that the stream stores it once: when no acknowledgement
- * comes, when no stream answers, and after a reconnect.
+ * Publisher to JetStream, with resends until each message is acknowledged.
  *
- * Many messages at once go out as one atomic batch where the stream takes such (NATS ADR-50): one fsync for all of them,
- * which is what keeps a thousand tenants nearly as fast as one. A batch is tried once; where it fails for any reason its
- * messages go on by themselves, as above, and the ids tell the server which it has.
+ * A message is *pending* from publish until it is acknowledged, rejected, or past its deadline. A pending message is sent again
+ * if no acknowledgement arrives, if no stream answers, and after a reconnect. Resends have the same `Nats-Msg-Id`, so that
+ * the stream stores the message once.
  *
- * While disconnected, or while the streams are in doubt, nothing is
- * handed to the connection: it would buffer without bound and send what its sender has been told is not stored.
+ * Many messages at once form an atomic batch, if the stream supports it (NATS ADR-50): one fsync stores them all. A batch
+ * has one try. If it fails, its messages are sent singly, and their ids tell the server which it has stored.
+ *
+ * Without a connection, or with a stream in doubt, no message reaches the client. The client would buffer without bound, and
+ * later send messages whose senders have got an error.
  */
 export class NatsPublisher implements Publisher {
   readonly maxPayloadBytes: number;
@@ -60,10 +61,10 @@ export class NatsPublisher implements Publisher {
   readonly #log: RateLimitedLogger;
   readonly #clock: () => number;
   readonly #inbox = createInbox();
-  /** Nats-Msg-Id: unique to this process, then counted. */
+  /** Nats-Msg-Id: a prefix unique to this process, and a counter. */
   readonly #id = randomBytes(12).toString('base64url');
   readonly #pending = new Map<string, Pending>();
-  /** Atomic batches not yet acknowledged, by token. */
+  /** Unacknowledged atomic batches, by token. */
   readonly #batches = new Map<string, Pending[]>();
   readonly #sweep: NodeJS.Timeout;
   #connected = true;
@@ -89,12 +90,12 @@ export class NatsPublisher implements Publisher {
     this.#sweep.unref();
   }
 
-  /** Messages neither acknowledged nor given up. */
+  /** Number of pending messages. */
   get pending(): number {
     return this.#pending.size;
   }
 
-  /** Why nothing at all can be published; undefined when something can. */
+  /** The reason why no shard can be written; undefined if one can. */
   down(): string | undefined {
     return this.#connected ? undefined : 'the stream server is not connected';
   }
@@ -168,7 +169,7 @@ export class NatsPublisher implements Publisher {
     const batch = this.#batches.get(token);
     if (batch) return this.#batchAcknowledged(token, batch, message);
     const pending = this.#pending.get(token);
-    if (!pending) return; // already answered: an acknowledgement of an earlier sending
+    if (!pending) return; // settled by the acknowledgement of an earlier try
     if (message.data.length === 0) {
       if (message.headers?.code === STATUS_NO_RESPONDERS) {
         this.#log.write('warn', { subject: pending.outgoing.subject }, 'no stream takes the messages, trying again');
@@ -235,7 +236,7 @@ export class NatsPublisher implements Publisher {
       if (type === 'disconnect') this.#connected = false;
       if (type === 'reconnect') {
         this.#connected = true;
-        // The server may have come back with other streams; what is pending is sent when they are known.
+        // The server may have other streams now. Pending messages are sent once the streams are known.
         this.#streams.doubt();
       }
     }

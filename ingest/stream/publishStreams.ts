@@ -9,23 +9,26 @@ import { ensureStreams, type StreamsConfig } from '../../stream/streams.ts';
 const ADVISORIES = '$JS.EVENT.ADVISORY.STREAM.*.*';
 const RETRY = { firstMs: 100, maxMs: 2_000 };
 
-/** What is known of one shard's stream. `epoch` is undefined while it may be another stream than the one last seen. */
+/** State of one shard's stream. `epoch` is undefined while the stream is in doubt. */
 interface ShardStream {
   config: StreamsConfig['streams'][number];
   created: string;
   epoch: number | undefined;
   lastSequence: number;
-  /** Whether it takes several messages in one atomic batch (nats-server 2.12 and newer). */
+  /** The stream supports atomic batches (nats-server 2.12 or newer). */
   batches: boolean;
-  /** How often it has fallen in doubt: what was asked before the last time says nothing. */
+  /** Number of doubts so far. An answer to a question from before the last one is void. */
   doubts: number;
 }
 
 /**
- * The identity of each shard's stream, which receipts carry. A stream is either *known* or *in doubt*. It falls in doubt
- * when the connection was lost, when the server says it was deleted, or when a sequence comes that was already passed;
- * then it is read again (and created where it is gone), and is known again. Nothing is published to it, and no
- * acknowledgement believed, while in doubt: a receipt never points into another stream than its events.
+ * Identity of each shard's stream, which receipts carry.
+ *
+ * A stream is *known* or *in doubt*. Three things cause doubt: a lost connection, a deletion that the server reports, and a
+ * sequence below an earlier one. A stream in doubt is read again, or created if it is missing, and is then known.
+ *
+ * While a stream is in doubt, nothing is published to it and its acknowledgements do not count. So a receipt never points
+ * into another stream than its events.
  */
 export class PublishStreams {
   readonly #connection: NatsConnection;
@@ -54,11 +57,11 @@ export class PublishStreams {
   }
 
   /**
-   * Reads or creates the streams, then keeps following them.
-   * @throws Error of ensureStreams.
+   * Read or create the streams, and follow them from then on.
+   * @throws Error of ensureStreams
    */
   async open(): Promise<void> {
-    // All of them at once, which also checks that their number is right; later each is read by itself.
+    // All at once, which also checks their number. Later reads are of single streams.
     const infos = await ensureStreams(this.#connection, {
       ...this.#config,
       streams: this.#shards.map(({ config }) => config),
@@ -66,7 +69,7 @@ export class PublishStreams {
     for (const [shard, info] of infos.entries()) this.#know(this.#shards[shard]!, info);
     const advisories = this.#connection.subscribe(ADVISORIES, {
       callback: (error, message) => {
-        // Without leave to read advisories a deletion is noticed by its sequences.
+        // Without permission for advisories, sequences show a deletion.
         if (error) return this.#log.warn({ err: error }, 'stream advisories cannot be read');
         const [event, name] = message.subject.split('.').slice(-2);
         const shard = this.#shards.findIndex(({ config }) => config.name === name);
@@ -76,24 +79,24 @@ export class PublishStreams {
     this.#stopped.signal.addEventListener('abort', () => advisories.unsubscribe());
   }
 
-  /** Has a callback run whenever streams that were in doubt are known again. */
+  /** Register a callback for streams that become known again. */
   onKnown(callback: () => void): void {
     this.#onKnown = callback;
   }
 
-  /** The epoch of a shard's stream; undefined while in doubt. */
+  /** Epoch of a shard's stream; undefined while in doubt. */
   epoch(shard: number): number | undefined {
     return this.#shards[shard]!.epoch;
   }
 
-  /** Whether a shard's stream takes atomic batches. */
+  /** Test whether a shard's stream supports atomic batches. */
   batches(shard: number): boolean {
     return this.#shards[shard]!.batches;
   }
 
   /**
-   * The epoch under which an acknowledged message lies; undefined where that is in doubt. A duplicate is acknowledged with
-   * the sequence it was first stored at.
+   * Epoch of an acknowledged message; undefined while in doubt.
+   * The acknowledgement of a duplicate has the sequence of the first copy.
    */
   acknowledged(shard: number, ack: { stream: string; sequence: number; duplicate: boolean }): number | undefined {
     const stream = this.#shards[shard]!;
@@ -106,7 +109,7 @@ export class PublishStreams {
     return stream.epoch;
   }
 
-  /** Has a stream read again before it is believed; without a shard, every stream. */
+  /** Put a stream in doubt, or all streams without a shard. */
   doubt(shard?: number): void {
     for (const [index, stream] of this.#shards.entries()) {
       if (shard !== undefined && shard !== index) continue;

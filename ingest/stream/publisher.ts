@@ -1,30 +1,30 @@
 import type { Failure } from './message.ts';
 
-/** A complete message on its way to a shard's stream. */
+/** A complete message for a shard's stream. */
 export interface Outgoing {
   shard: number;
   subject: string;
   payload: Uint8Array;
-  /** Event lines in the payload. */
+  /** Number of event lines in the payload. */
   events: number;
-  /** When waiting for the acknowledgement ends, by the monotonic clock. */
+  /** Deadline of the acknowledgement, by the monotonic clock. */
   deadlineMs: number;
-  /** Called once: where the message lies, or that this is not known. */
+  /** Called once, with the position or an error. */
   done(result: Published | Failure): void;
 }
 
-/** Where a message lies: the stream's epoch (schemas/receipt.ts) and the message's sequence. */
+/** Position of a message: epoch of the stream (schemas/receipt.ts) and sequence. */
 export interface Published {
   epoch: number;
   sequence: number;
 }
 
-/** The way into the stream. */
+/** Writer of messages into the streams. */
 export interface Publisher {
-  /** Largest payload the stream takes, in bytes. */
+  /** Largest payload, in bytes. */
   readonly maxPayloadBytes: number;
-  /** Why a shard's stream cannot be written now; undefined when it can. */
+  /** The reason why a shard cannot be written now; undefined if it can. */
   unavailable(shard: number): string | undefined;
-  /** Publishes messages of one shard, each acknowledged by itself. */
+  /** Publish messages of one shard; each is acknowledged singly. */
   publish(messages: readonly Outgoing[]): void;
 }

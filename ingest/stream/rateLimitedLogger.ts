@@ -2,7 +2,7 @@ import type { Logger } from '../../runtime/log.ts';
 
 const EVERY_MS = 10_000;
 
-/** A log that writes the same sentence at most once in ten seconds: trouble that meets every message is one trouble. */
+/** A log that writes each sentence at most once in ten seconds. */
 export class RateLimitedLogger {
   readonly #log: Logger;
   readonly #clock: () => number;
