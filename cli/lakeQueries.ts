@@ -24,10 +24,13 @@ export function withLakeQueries<T>(
   return withLocalFiles(context, options, async ({ storage, localFiles, config }) => {
     const { queryLimits } = await import('../query/engine/open.ts');
     const { createQueries } = await import('../query/engine/query.ts');
+    const { openTables } = await import('../lake/layout/openTables.ts');
+    const registry = createRegistry();
     const queries = await createQueries({
       storage,
+      tables: openTables(storage, registry),
       localFiles,
-      registry: createRegistry(),
+      registry,
       limits: queryLimits(config),
     });
     try {

@@ -1,8 +1,8 @@
 import { LakeError } from '../errors.ts';
 
 /**
- * The actions of the Delta transaction log (Delta protocol, "Actions") that a table of reader version 1 and writer
- * version 2 may hold. A log entry is newline-delimited JSON, one action a line.
+ * Actions of the Delta log (Delta protocol, "Actions"), of reader 1 and writer 2.
+ * A log entry is newline-delimited JSON, one action a line.
  */
 export interface Protocol {
   minReaderVersion: number;
@@ -22,7 +22,7 @@ export interface MetaData {
   description?: string;
 }
 
-/** `path` is relative to the table's root and decoded; in the log it is URL-encoded (RFC 2396). */
+/** `path` is relative to the table's root, without the URL encoding of the log (RFC 2396). */
 export interface AddFile {
   path: string;
   partitionValues: Record<string, string | null>;
@@ -45,7 +45,7 @@ export interface RemoveFile {
   size?: number;
 }
 
-/** How far an application has come ("Transaction Identifiers"). */
+/** Committed position of an application ("Transaction Identifiers"). */
 export interface Txn {
   appId: string;
   version: number;
@@ -66,11 +66,12 @@ export type Action =
 const READER_VERSION = 1;
 const WRITER_VERSION = 2;
 
-/** What tables created here ask of others: any Delta reader and writer there is. */
+/** Protocol of new tables, which every Delta reader and writer supports. */
 export const PROTOCOL: Protocol = { minReaderVersion: READER_VERSION, minWriterVersion: WRITER_VERSION };
 
 /**
- * @throws LakeError table_unsupported when reading the table takes more than we know ("Protocol Evolution").
+ * Check that this version can read a table ("Protocol Evolution").
+ * @throws LakeError table_unsupported
  */
 export function checkReadable(protocol: Protocol, table: string): void {
   if (protocol.minReaderVersion <= READER_VERSION) return;
@@ -82,8 +83,8 @@ export function checkReadable(protocol: Protocol, table: string): void {
 }
 
 /**
- * @throws LakeError table_unsupported when writing takes more than we know: a newer writer version, column invariants, or
- *   a table set append-only (Delta protocol, "Requirements for Writers").
+ * Check that this version can write a table (Delta protocol, "Requirements for Writers").
+ * @throws LakeError table_unsupported for a newer writer version, column invariants, or an append-only table
  */
 export function checkWritable(protocol: Protocol, metaData: MetaData, table: string): void {
   checkReadable(protocol, table);
@@ -100,15 +101,15 @@ export function checkWritable(protocol: Protocol, metaData: MetaData, table: str
     refuse('has column invariants, which this Spor does not check');
 }
 
-/** Takes a file out of the table, now. */
+/** Action that removes a file now. */
 export function removeAction({ path, partitionValues, size }: AddFile, dataChange: boolean): Action {
   const deletionTimestamp = Date.now();
   return { remove: { path, deletionTimestamp, dataChange, extendedFileMetadata: true, partitionValues, size } };
 }
 
 /**
- * The actions of one log entry. Actions and fields we have no use for are skipped, as the protocol asks.
- * @throws LakeError table_corrupt naming the entry and line; table_unsupported for deletion vectors and absolute paths.
+ * Parse a log entry. Unknown actions and fields are skipped, as the protocol requires.
+ * @throws LakeError table_corrupt naming the entry and line; table_unsupported for deletion vectors and absolute paths
  */
 export function parseActions(text: string, entry: string): Action[] {
   const actions: Action[] = [];
@@ -120,7 +121,7 @@ export function parseActions(text: string, entry: string): Action[] {
   return actions;
 }
 
-/** One log entry as text. */
+/** Write a log entry as text. */
 export function formatActions(actions: readonly Action[]): string {
   return actions.map((action) => `${JSON.stringify(encodePaths(action))}\n`).join('');
 }
@@ -131,7 +132,7 @@ function encodePaths(action: Action): Action {
   return action;
 }
 
-/** A path as it stands in the log. `encodeURI` leaves what may stand in a path, and these two, which may not. */
+/** Encode a path for the log. `encodeURI` leaves two characters that a path must not have. */
 export function encodePath(path: string): string {
   return encodeURI(path).replaceAll('?', '%3F').replaceAll('#', '%23');
 }
@@ -146,7 +147,7 @@ function parseAction(line: string, where: string): Action | undefined {
 }
 
 /**
- * One action of a log entry or a checkpoint, checked, its path decoded; undefined for those we have no use for.
+ * Check an action, and decode its path; undefined for an unknown action.
  * @throws LakeError as parseActions
  */
 export function readAction(value: unknown, where: string): Action | undefined {
@@ -189,7 +190,7 @@ export function readAction(value: unknown, where: string): Action | undefined {
   return isObject(commitInfo) ? { commitInfo } : undefined;
 }
 
-/** The decoded path of an add or remove. */
+/** Decode the path of an add or remove. */
 function filePath(action: Record<string, unknown>, where: string): string {
   if (isObject(action.deletionVector)) {
     throw new LakeError(

@@ -5,40 +5,40 @@ import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 
 export interface ChangesRequest {
-  /** The version up to which the caller has everything; undefined: nothing yet, list all files there are. */
+  /** Version that the caller has; undefined: none, so all files are listed. */
   since: number | undefined;
-  /** Segments the caller may see; empty: all. */
+  /** Readable segments; empty: all. */
   segmentIds: readonly string[];
 }
 
 export interface ListedFile {
-  /** Below `url`. */
+  /** Path below `url`. */
   path: string;
-  /** Undefined where the log does not tell. */
+  /** Undefined if the log has no count. */
   bytes: number | undefined;
   rows: number | undefined;
-  /** Of the table's partition columns, such as segment and date. */
+  /** Values of the partition columns, such as segment and date. */
   partition: Record<string, string | null>;
 }
 
-/** The files that came and went; applied in order, they bring whoever had `since` to `version`. */
+/** Added and removed files, in order, from `since` to `version`. */
 export interface ListedChanges {
-  /** Where the table lies. */
+  /** Location of the table. */
   url: string;
   since: number | null;
-  /** Ask with this as `since` the next time; -1: the table does not exist yet. */
+  /** The next `since`; -1: the table does not exist yet. */
   version: number;
-  /** Whether more has been committed than is listed: ask again at once. */
+  /** There are more commits: ask again at once. */
   more: boolean;
   commits: { version: number; committedAt: string | null; added: ListedFile[]; removed: ListedFile[] }[];
 }
 
-/** Commits looked at for one answer. */
+/** Most commits of one answer. */
 const COMMITS_AT_ONCE = 1_000;
 
 /**
- * What came into a table and left it since a version. Compactions are left out: they change files, but no rows. Whoever reads
- * added files later than the vacuum's grace time may find them compacted and gone.
+ * List the files that a table has added and removed since a version.
+ * Compactions are omitted, because they change no rows. Added files may be vacuumed after the grace time.
  * @throws LakeError changes_gone, changes_unknown, table_corrupt, storage_unavailable
  */
 export async function listChanges(

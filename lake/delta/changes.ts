@@ -3,23 +3,23 @@ import type { Storage } from '../storage/storage.ts';
 import { parseActions, type AddFile, type RemoveFile } from './actions.ts';
 import { entryPath, entryVersion } from './log.ts';
 
-/** What one commit changed in a table's rows. */
+/** Changes of a table's rows by one commit. */
 export interface Change {
   version: number;
-  /** When it was committed, in milliseconds since 1970; undefined where the writer does not say. */
+  /** Time of the commit in milliseconds since 1970; undefined if the writer omits it. */
   committedAtMs: number | undefined;
   added: AddFile[];
   removed: RemoveFile[];
 }
 
-/** Entries read at once. */
+/** Number of concurrent reads. */
 const READS_AT_ONCE = 32;
 
 /**
- * The commits after one version up to and with another that changed rows, in order: compactions, which only arrange rows anew,
- * and commits without files are left out.
- * @param range.after -1: from the first commit on.
- * @throws LakeError changes_gone when the log no longer holds the commit after `after`, table_corrupt, storage_unavailable
+ * Read the commits of a range of versions that changed rows, in order.
+ * Compactions and commits without files are omitted.
+ * @param range.after the version before the range; -1: from the first commit on
+ * @throws LakeError changes_gone if the log no longer has the first commit; table_corrupt, storage_unavailable
  */
 export async function* readChanges(
   storage: Storage,
@@ -36,7 +36,7 @@ export async function* readChanges(
   }
 }
 
-/** Logs are cleaned from their beginning on: where the first entry is there, so are the others. */
+/** Check for the first entry. Logs are cleaned from the start, so the others exist too. */
 async function refuseGap(storage: Storage, root: string, after: number): Promise<void> {
   let oldest: number | undefined;
   const before = after > 0 ? entryPath(root, after) : undefined;

@@ -9,31 +9,31 @@ import { NO_TABLE, replayActions, type Snapshot } from './snapshot.ts';
 import { paddedVersion } from './paddedVersion.ts';
 
 /**
- * Classic checkpoints (Delta protocol, "Checkpoints"): a Parquet file beside the log entries that holds what they add up
- * to, so that a reader starts there and older entries can be deleted.
+ * Classic checkpoints (Delta protocol, "Checkpoints") as Parquet files.
+ * A checkpoint holds the sum of the log entries before it, so that readers start there and older entries can be deleted.
  *
- * A snapshot in memory holds no tombstones from before the checkpoint it was read from: a table that is compacted all day
- * has many more of them than files, and only vacuum asks for them. They pass from one checkpoint to the next within DuckDB.
+ * A snapshot in memory omits the tombstones before its checkpoint, because only vacuum reads them and a table may have more
+ * of them than files. DuckDB copies them from one checkpoint to the next.
  */
 export interface CheckpointFormat {
-  /** Writes a checkpoint and answers what is in it, read back from the finished file. */
+  /** Write a checkpoint, and read its contents back from the finished file. */
   write(job: CheckpointJob): Promise<CheckpointContents>;
-  /** Its actions except for tombstones, as log entries have them; absent fields may be null. */
+  /** Read its actions without tombstones. Absent fields may be null. */
   readState(file: string): Promise<unknown[]>;
-  /** Its tombstones, in the same form. */
+  /** Read its tombstones. */
   readTombstones(file: string): Promise<unknown[]>;
 }
 
 export interface CheckpointJob {
-  /** Actions as a log entry has them. */
+  /** File of actions, as in a log entry. */
   actionsFile: string;
-  /** Bytes of its longest line. */
+  /** Bytes of the longest line. */
   longestLine: number;
-  /** One `{"path": …}` a line: what the actions name, as it is written there. */
+  /** File of all paths in the actions: `{"path": …}` lines. */
   pathsFile: string;
-  /** The checkpoint before: its tombstones are taken over, unless the actions name their path. */
+  /** The last checkpoint. Its tombstones are copied, unless the actions name their path. */
   previous: string | undefined;
-  /** Milliseconds since 1970: tombstones from before are dropped. */
+  /** Older tombstones are dropped. Milliseconds since 1970. */
   keepTombstonesSince: number;
   target: string;
 }
@@ -43,7 +43,7 @@ export interface CheckpointContents {
   metaDatas: number;
   txns: number;
   adds: number;
-  /** Sum of the sizes of all added files. */
+  /** Bytes of all added files. */
   addBytes: number;
   removes: number;
 }
@@ -51,14 +51,14 @@ export interface CheckpointContents {
 /** A finished checkpoint. */
 export interface Checkpoint {
   version: number;
-  /** Actions in it. */
+  /** Number of actions. */
   rows: number;
   bytes: number;
 }
 
 /**
- * How long a removed file's tombstone is kept, which is the longest grace time vacuum can give: one week, as Delta's
- * `delta.deletedFileRetentionDuration` is by default.
+ * Time for which a tombstone is kept, which is the longest grace time of vacuum.
+ * One week is also the default of Delta's `delta.deletedFileRetentionDuration`.
  */
 export const TOMBSTONE_MS = 168 * 3_600_000;
 
@@ -69,14 +69,14 @@ export function checkpointPath(root: string, version: number): string {
   return `${root}/_delta_log/${paddedVersion(version)}.checkpoint.parquet`;
 }
 
-/** The version of a classic checkpoint by its file name, or undefined where it is none. */
+/** Parse the file name of a classic checkpoint into its version. */
 export function checkpointVersion(name: string): number | undefined {
   const match = CHECKPOINT_NAME.exec(name);
   return match ? Number(match[1]) : undefined;
 }
 
 /**
- * The snapshot a checkpoint holds, or undefined where there is no such checkpoint.
+ * Read the snapshot of a checkpoint; undefined if the checkpoint does not exist.
  * @throws LakeError table_corrupt
  */
 export async function readCheckpoint(
@@ -94,7 +94,7 @@ export async function readCheckpoint(
   });
 }
 
-/** The tombstones a checkpoint holds, by path; none where there is no such checkpoint. */
+/** Read the tombstones of a checkpoint, by path; empty without a checkpoint. */
 export async function readTombstones(
   storage: Storage,
   root: string,
@@ -109,9 +109,10 @@ export async function readTombstones(
 }
 
 /**
- * Writes the checkpoint of a snapshot and points `_last_checkpoint` to it. Several may do so at once: the first one stands.
- * Undefined when the checkpoint the snapshot was read from is gone, and with it the tombstones: read the table again.
- * @throws LakeError storage_unavailable; Error when the finished file does not hold what the snapshot does.
+ * Write the checkpoint of a snapshot, and point `_last_checkpoint` to it.
+ * The first of several writers wins. Undefined if the snapshot's own checkpoint was deleted with its tombstones: read the
+ * table again.
+ * @throws LakeError storage_unavailable; Error if the finished file differs from the snapshot
  */
 export async function writeCheckpoint(
   storage: Storage,
@@ -133,7 +134,7 @@ export async function writeCheckpoint(
     verify(contents, snapshot, root);
     const { size: bytes } = await stat(target);
     await storage.upload(checkpointPath(root, snapshot.version), target).catch((error: unknown) => {
-      // Another writer's checkpoint of this version holds the same table.
+      // Another writer's checkpoint of the version has the same contents.
       if (!(error instanceof LakeError) || error.code !== 'storage_object_exists') throw error;
     });
     const rows = contents.protocols + contents.metaDatas + contents.txns + contents.adds + contents.removes;
@@ -143,7 +144,7 @@ export async function writeCheckpoint(
   });
 }
 
-/** Version of the checkpoint `_last_checkpoint` points to; undefined where there is no such file, or none that says. */
+/** Version in `_last_checkpoint`; undefined if the file is missing or unreadable. */
 export async function readHint(storage: Storage, root: string): Promise<number | undefined> {
   const body = await storage.get(hintPath(root));
   if (!body) return undefined;
@@ -151,15 +152,15 @@ export async function readHint(storage: Storage, root: string): Promise<number |
     const { version } = JSON.parse(Buffer.from(body).toString('utf8')) as { version?: unknown };
     return Number.isSafeInteger(version) && Number(version) >= 0 ? Number(version) : undefined;
   } catch (error) {
-    if (error instanceof SyntaxError || error instanceof TypeError) return undefined; // it is a hint only
+    if (error instanceof SyntaxError || error instanceof TypeError) return undefined; // only a hint
     throw error;
   }
 }
 
 /**
- * Moves `_last_checkpoint` on, never back. The storage does not overwrite, so the file is away for a moment: readers then list
- * the log, as the protocol says. Of two writers at once the older one may be last. It takes its own hint away again, and the
- * next checkpoint or log cleanup writes one.
+ * Move `_last_checkpoint` forward.
+ * The storage does not overwrite, so the file is missing for a moment, in which readers list the log. Of two concurrent
+ * writers the older one may be last. It removes its own hint, and the next checkpoint or log cleanup writes a new one.
  */
 export async function writeHint(
   storage: Storage,
@@ -184,7 +185,7 @@ function hintPath(root: string): string {
   return `${root}/_delta_log/_last_checkpoint`;
 }
 
-/** Everything a checkpoint must say (Delta protocol, "Checkpoints" of "Requirements for Writers"), as far as it is in memory. */
+/** Required actions of a checkpoint, without old tombstones (Delta protocol, "Requirements for Writers"). */
 function stateActions({ protocol, metaData, txns, files, tombstones }: Snapshot, keepSince: number): Action[] {
   if (!protocol || !metaData) throw new Error('a table that does not exist has no checkpoint');
   return [
@@ -226,7 +227,7 @@ async function writeParquet(
   return { target, contents };
 }
 
-/** A checkpoint that is not exactly the table would be believed by every reader. */
+/** Compare a checkpoint with its snapshot: every reader would trust a wrong one. */
 function verify(contents: CheckpointContents, snapshot: Snapshot, root: string): void {
   const expected = {
     protocols: 1,
@@ -241,7 +242,7 @@ function verify(contents: CheckpointContents, snapshot: Snapshot, root: string):
   }
 }
 
-/** A checkpoint's rows as actions: fields that are null there are absent in a log entry. */
+/** Turn rows of a checkpoint into actions, without their null fields. */
 function toActions(rows: readonly unknown[], path: string): Action[] {
   return rows.flatMap((row) => {
     const [[kind, fields] = []] = Object.entries(row as Record<string, Record<string, unknown> | null>);
@@ -260,7 +261,7 @@ async function readingOf(path: string, rows: Promise<unknown[]>): Promise<unknow
   }
 }
 
-/** Runs a task with the object as a file of this machine; undefined where there is no such object. */
+/** Run a task with an object as a local file; undefined if it does not exist. */
 async function withLocalFile<T>(
   storage: Storage,
   path: string,

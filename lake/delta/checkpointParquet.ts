@@ -4,7 +4,7 @@ import type { CheckpointContents, CheckpointFormat, CheckpointJob } from './chec
 
 const TEXTS = 'MAP(VARCHAR, VARCHAR)';
 
-/** The columns of a checkpoint (Delta protocol, "Checkpoint Schema") that tables of reader 1 and writer 2 use. */
+/** Columns of a checkpoint of reader 1 and writer 2 (Delta protocol, "Checkpoint Schema"). */
 const COLUMNS: Record<string, Record<string, string>> = {
   protocol: { minReaderVersion: 'INTEGER', minWriterVersion: 'INTEGER' },
   metaData: {
@@ -39,7 +39,7 @@ const COLUMNS: Record<string, Record<string, string>> = {
 
 const MEMORY = '512MiB';
 
-/** Checkpoints as Parquet through DuckDB: the given engine, or one in this process that lasts for one call. */
+/** Checkpoints as Parquet by DuckDB, with an engine or one for each call. */
 export function duckdbCheckpoints(engine?: SqlEngine): CheckpointFormat {
   const withSession = async <T>(task: (session: SqlSession) => Promise<T>): Promise<T> => {
     const own = engine ? undefined : await openOwn();
@@ -64,13 +64,13 @@ export function duckdbCheckpoints(engine?: SqlEngine): CheckpointFormat {
   };
 }
 
-/** Loaded only here, so that a process with an engine elsewhere has no DuckDB of its own. */
+/** Load DuckDB on use: a process with an engine elsewhere does not need it. */
 async function openOwn() {
   const { openDuckdb } = await import('../duckdb/duckdb.ts');
   return openDuckdb({ memory: MEMORY, threads: 1, spillDir: '' });
 }
 
-/** Snappy, which every reader of Delta tables knows. */
+/** Snappy, which every Delta reader supports. */
 async function write(session: SqlSession, job: CheckpointJob): Promise<CheckpointContents> {
   const { actionsFile, longestLine, pathsFile, previous, keepTombstonesSince, target } = job;
   const names = Object.keys(COLUMNS);
@@ -95,21 +95,21 @@ async function write(session: SqlSession, job: CheckpointJob): Promise<Checkpoin
   return Object.fromEntries(counted) as CheckpointContents;
 }
 
-/** Statistics come beside the JSON, not within it: they are most of the bytes, and would be escaped and parsed for nothing. */
+/** Actions with statistics apart, which would be escaped and parsed for nothing. */
 async function readState(session: SqlSession, file: string): Promise<unknown[]> {
   const rows = await session.run(`
     SELECT coalesce(${json('protocol')}, ${json('metaData')}, ${json('txn')}, ${json('add', ['stats'])}) AS action,
            "add".stats AS stats, "add" IS NOT NULL AS added, txn IS NOT NULL AS txn, protocol IS NOT NULL AS protocol
     FROM ${checkpoint(file)} WHERE remove IS NULL`);
   return rows.flatMap(({ action, stats, added, txn, protocol }): unknown[] => {
-    if (typeof action !== 'string') return []; // an action of a kind that is not known here
+    if (typeof action !== 'string') return []; // an unknown action
     const fields = JSON.parse(action) as Record<string, unknown>;
     if (added) return [{ add: { ...fields, stats } }];
     return [txn ? { txn: fields } : protocol ? { protocol: fields } : { metaData: fields }];
   });
 }
 
-/** A checkpoint with all columns and fields, also where another writer left some out. */
+/** A checkpoint with all columns, of which other writers may omit some. */
 function checkpoint(file: string): string {
   const empty = Object.keys(COLUMNS).map((name) => `NULL::${structType(name)} AS ${identifier(name)}`);
   return `(SELECT ${empty.join(', ')} WHERE false UNION ALL BY NAME SELECT * FROM read_parquet(${literal(file)}))`;
@@ -120,13 +120,13 @@ function structType(column: string): string {
   return `STRUCT(${fields.join(', ')})`;
 }
 
-/** The known fields of a column, as a struct. */
+/** Known fields of a column as a struct. */
 function pack(column: string, without: readonly string[] = []): string {
   const fields = Object.keys(COLUMNS[column]!).filter((name) => !without.includes(name));
   return `{${fields.map((name) => `${literal(name)}: ${identifier(column)}.${identifier(name)}`).join(', ')}}`;
 }
 
-/** The known fields of a column as JSON text; null where the column is. */
+/** Known fields of a column as JSON text; null for null. */
 function json(column: string, without: readonly string[] = []): string {
   return `CASE WHEN ${identifier(column)} IS NOT NULL THEN to_json(${pack(column, without)})::VARCHAR END`;
 }

@@ -2,7 +2,7 @@ import type { AddFile } from './actions.ts';
 import type { MadeFrom } from './guards.ts';
 import type { FileStats } from './stats.ts';
 
-/** A finished, uploaded data file that is to become part of the table. */
+/** An uploaded data file to add to a table. */
 export interface NewFile {
   /** Relative to the table's root, not URL-encoded: `segment=web/date=2026-11-23/….parquet`. */
   path: string;
@@ -11,7 +11,7 @@ export interface NewFile {
   rows: number;
   partitionValues: Record<string, string>;
   stats: FileStats;
-  /** Absent: those of a file with the table's columns. */
+  /** Absent: the tags of a file with the table's columns. */
   tags?: Record<string, string>;
 }
 
@@ -19,43 +19,43 @@ export interface AppendCommit {
   files: readonly NewFile[];
   txn: {
     appId: string;
-    /** How far the application is once this commit is in the table. */
+    /** Position of the application after this commit. */
     version: number;
-    /** How far it was when the files were planned; undefined: never. Anything else in the table is a TxnConflictError. */
+    /** Position when the files were planned; undefined: none. Any other is a TxnConflictError. */
     expected: number | undefined;
-    /** The writer's fencing epoch; a higher fence in the table is a TxnConflictError. Absent: any new fence is. */
+    /** Fencing epoch of the writer. A higher fence is a TxnConflictError; without an epoch, any new fence. */
     epoch?: number;
   };
-  /** When the upload of the files began, in milliseconds since 1970: a vacuum of files that old is a TxnConflictError. Absent: now. */
+  /** Start of the upload, in milliseconds since 1970; absent: now. A vacuum of files of that age is a TxnConflictError. */
   unusedSinceMs?: number;
-  /** Entries of the tenant's list of erasures that the rows respect; a longer list is a TxnConflictError. Absent: 0. */
+  /** Number of erasures that the rows respect; absent: 0. A longer list is a TxnConflictError. */
   erasures?: number;
-  /** Goes into commitInfo, for people. */
+  /** Facts for commitInfo. */
   info: Record<string, unknown>;
 }
 
 export interface ReplaceCommit {
-  /** Live files, as the snapshot that was planned on has them. */
+  /** Live files of the snapshot that was planned on. */
   remove: readonly AddFile[];
   add: readonly NewFile[];
-  /** Whether rows change; false where the same rows are only arranged anew. */
+  /** False if the same rows are only arranged anew. */
   dataChange: boolean;
-  /** Since when the files to add lie unused in the store, as with append; for files removed once, since their removal. */
+  /** As with append; for files that were removed before, the time of their removal. */
   unusedSinceMs: number;
-  /** As with append, for rows that come from elsewhere than the files removed; absent: there are none. */
+  /** As with append, for rows that are not from the removed files; absent: none. */
   erasures?: number;
-  /** For rows made from those of another table: people erased from that one later are a TxnConflictError. */
+  /** Source table of derived rows. A later erasure in it is a TxnConflictError. */
   madeFrom?: MadeFrom;
-  /** How far an application is with this commit, and was when it was planned; anything else in the table is a TxnConflictError. */
+  /** Position of an application after this commit, and when it was planned; any other is a TxnConflictError. */
   txn?: { appId: string; version: number; expected: number | undefined };
-  /** Puts the table's schema anew, whatever its types were, where the commit removes every file of the table. */
+  /** Replace the schema, also its types. The commit must remove every file of the table. */
   overwriteSchema?: boolean;
   info: Record<string, unknown>;
 }
 
 export interface FenceCommit {
   appId: string;
-  /** The new owner's epoch. Commits of `append` with a lower epoch can not succeed any more. */
+  /** Epoch of the new owner. Appends with a lower epoch conflict from now on. */
   version: number;
   info: Record<string, unknown>;
 }
@@ -69,7 +69,7 @@ export interface RaiseCommit {
 
 export interface ConfigureCommit {
   name: string;
-  /** Undefined: removed. */
+  /** Undefined: remove the property. */
   value: string | undefined;
   info: Record<string, unknown>;
 }

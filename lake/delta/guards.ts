@@ -1,47 +1,47 @@
 import type { Snapshot } from './snapshot.ts';
 
 /**
- * What stands in a table's txns, besides how far streams are, so that a commit planned long ago cannot succeed on a table
- * that has changed meanwhile in a way files alone do not show. Like the fence, it needs no clock at the moment of the commit:
- * the version it is about to create is taken, and on the next try it sees them.
+ * Guards: extra entries in a table's `txn` map, besides stream positions.
+ * A commit that was planned before a vacuum or an erasure conflicts with them, even if the file list alone would allow it.
+ * Guards need no clock. The version of the pending commit is taken, so its next try reads them.
  */
 
-/** Files that lay unused until this time, in milliseconds since 1970, may have been deleted by vacuum. */
+/** Time of a vacuum: files unused since before it may be deleted. Milliseconds since 1970. */
 export const VACUUM_ID = 'spor/vacuum';
-/** How many entries of the tenant's list of erasures the rows of the table must respect. */
+/** Number of erasures that the rows of the table must respect. */
 export const ERASURES_ID = 'spor/erasures';
 
-/** A version of the table that rows were made from. */
+/** The version of another table from which rows are derived. */
 export interface MadeFrom {
-  /** Id of that table's metaData: a table that was made anew counts its versions anew. */
+  /** Id of the table's metaData, because a recreated table counts from 0. */
   tableId: string;
   version: number;
 }
 
 /**
- * Name under which a table whose rows are made from another keeps that one's first version without those who are erased.
- * The length of the list would not do: the other table is marked with it before its own files are rewritten.
+ * Name of a derived table's guard: the source's first version without erased people.
+ * The length of the list is no substitute, because the source has it before its own files are rewritten.
  */
 export function cleanSinceId(tableId: string): string {
   return `spor/clean-since/${tableId}`;
 }
 
-/** What a commit that adds files knows of them. */
+/** Facts about the files that a commit adds. */
 export interface AddedFiles {
-  /** Since when they lie in the store without being part of the table, in milliseconds since 1970. */
+  /** Since when the files are unused in the store, in milliseconds since 1970. */
   unusedSinceMs: number;
-  /** How many entries of the tenant's list of erasures their rows respect; undefined: they bring no new rows. */
+  /** Number of erasures that the rows respect; undefined: no new rows. */
   erasures: number | undefined;
-  /** Where the rows were made from those of another table. */
+  /** Source of derived rows. */
   madeFrom?: MadeFrom | undefined;
 }
 
-/** Name under which an application's fence is kept. */
+/** Name of an application's fence. */
 export function fenceId(appId: string): string {
   return `${appId}/fence`;
 }
 
-/** Pure: why files must not be added to a table any more, in words; undefined where nothing is against it. */
+/** Find the guard that forbids a commit; undefined if none does. */
 export function refusal({ txns }: Pick<Snapshot, 'txns'>, files: AddedFiles): string | undefined {
   const vacuumed = txns.get(VACUUM_ID);
   if (vacuumed !== undefined && files.unusedSinceMs <= vacuumed) {

@@ -1,8 +1,8 @@
 import type { CheckpointFormat } from './checkpoint.ts';
 
 /**
- * Whoever opens a table must be able to read its checkpoints, or could not open it once its log has been cleaned: so there
- * is always a format. DuckDB is loaded only by a process that meets a checkpoint.
+ * Default format of checkpoints, without which a table with a cleaned log is unreadable.
+ * DuckDB is loaded with the first checkpoint.
  */
 export const IN_PROCESS: CheckpointFormat = {
   write: async (job) => (await duckdb()).write(job),

@@ -6,23 +6,23 @@ import { checkpointPath, checkpointVersion, readCheckpoint, readHint, type Check
 import { NO_TABLE, replayActions, type Commit, type Snapshot } from './snapshot.ts';
 import { paddedVersion } from './paddedVersion.ts';
 
-/** Entries read at once when a log is opened. */
+/** Number of concurrent reads of entries. */
 const READS_AT_ONCE = 32;
-/** Reading this many new entries is cheaper than reading a whole checkpoint, even where there is one. */
+/** Most new entries whose reads are cheaper than a checkpoint. */
 const REPLAYED_AT_MOST = 500;
-/** Each time an entry goes while it is read, the log has been cleaned: it is read from a newer checkpoint. */
+/** Most tries of a read that meets log cleanups. */
 const MAX_TRIES = 3;
 const ENTRY_NAME = /^(\d{20})\.json$/;
 
-/** What a listing of the log found, each in ascending order. */
+/** Versions of a log's listing, in ascending order. */
 export interface LogVersions {
   entries: number[];
   checkpoints: number[];
 }
 
-/** How to bring a snapshot up to date. */
+/** Plan of a snapshot's update. */
 export interface ReadPlan {
-  /** The checkpoint to begin with; undefined: the snapshot. */
+  /** First checkpoint to read; undefined: the snapshot is the start. */
   checkpoint: number | undefined;
   entries: number[];
 }
@@ -37,15 +37,16 @@ export function entryPath(root: string, version: number): string {
   return `${root}/_delta_log/${entryName(version)}`;
 }
 
-/** The version of a log entry by its file name, or undefined where it is none. */
+/** Parse the file name of a log entry into its version. */
 export function entryVersion(name: string): number | undefined {
   const match = ENTRY_NAME.exec(name);
   return match ? Number(match[1]) : undefined;
 }
 
 /**
- * Brings a snapshot up to date: lists the log after the snapshot's version and reads only what is new. Without a snapshot,
- * or where the log has been cleaned since, it begins with the newest checkpoint. Returns the same object when nothing is new.
+ * Update a snapshot with the new entries of the log.
+ * The newest checkpoint is the start if there is no snapshot, or the log was cleaned since. Without new entries the same
+ * object is returned.
  * @throws LakeError table_corrupt, table_unsupported, storage_unavailable
  */
 export async function readLog(
@@ -71,8 +72,8 @@ export async function readLog(
 }
 
 /**
- * The table as of a version before the newest.
- * @throws LakeError version_gone when the log no longer reaches back to it.
+ * Read the table as of an older version.
+ * @throws LakeError version_gone if the log has been cleaned beyond it
  */
 export async function readVersion(
   storage: Storage,
@@ -98,7 +99,7 @@ export async function readVersion(
   }
 }
 
-/** Pure: where to begin, and which entries to apply. `cleaned`: entries after the snapshot are gone, begin without it. */
+/** Plan the start and the entries to apply. `cleaned`: entries after the snapshot are deleted. */
 export function planRead({ entries, checkpoints }: LogVersions, after: number): ReadPlan | 'cleaned' {
   const newer = entries.filter((version) => version > after);
   const contiguous = newer.length === 0 || newer.at(-1) === after + newer.length;
@@ -109,7 +110,7 @@ export function planRead({ entries, checkpoints }: LogVersions, after: number): 
   return { checkpoint, entries: newer.filter((version) => version > checkpoint) };
 }
 
-/** Creates a log entry; false where the version is taken. Durable when true. */
+/** Create a log entry; true means durable, false that the version is taken. */
 export async function writeEntry(
   storage: Storage,
   root: string,
@@ -119,7 +120,7 @@ export async function writeEntry(
   return storage.putIfAbsent(entryPath(root, version), Buffer.from(formatActions(actions)));
 }
 
-/** Something that was listed and is not there: the log is being cleaned. */
+/** A listed file is missing, because the log is being cleaned. */
 class EntryVanishedError extends LakeError {
   constructor(root: string, what: string) {
     super('table_corrupt', `${root}: ${what} was listed and is not there`);
@@ -155,14 +156,14 @@ async function readEntry(storage: Storage, root: string, version: number): Promi
   return { version, actions: parseActions(Buffer.from(body).toString('utf8'), entryPath(root, version)) };
 }
 
-/** The log after a version; from the newest checkpoint on, as far as the hint tells, when nothing is known. */
+/** List the log after a version, or from the checkpoint of the hint. */
 async function listLog(storage: Storage, root: string, after: number): Promise<LogVersions> {
   if (after >= 0) return (await probeFolder(storage, root, after)) ?? listFrom(storage, root, entryPath(root, after));
   const hint = await readHint(storage, root);
   if (hint !== undefined) {
     const probed = await probeFolder(storage, root, hint, checkpointPath(root, hint));
     if (probed) return { ...probed, checkpoints: [hint] };
-    // What begins with this comes after it: the checkpoint's own name, and the entry's of the same version.
+    // Names with this start sort after it: the checkpoint itself, and the entry of its version.
     const versions = await listFrom(storage, root, `${root}/_delta_log/${paddedVersion(hint)}.`);
     if (versions.checkpoints.length > 0) return versions;
   }
@@ -170,9 +171,9 @@ async function listLog(storage: Storage, root: string, after: number): Promise<L
 }
 
 /**
- * The entries after a version by asking for their names, in a lake that is a folder: a folder can only be listed whole,
- * which takes a second where a log has the entries of a week. Undefined when only a listing can tell, or the needed file
- * is not there. Logs are cleaned from their beginning on: as long as an entry is there, so are those after it.
+ * Find the entries after a version by their names, in a lake in a folder.
+ * A folder can only be listed whole, which is slow for the log of a week. Undefined if a listing is needed. Logs are cleaned
+ * from the start, so an existing entry proves those after it.
  */
 async function probeFolder(
   storage: Storage,
@@ -208,7 +209,7 @@ async function listFrom(storage: Storage, root: string, startAfter: string | und
   return versions;
 }
 
-/** A log that begins later than 0 has been cleaned and starts at a checkpoint. */
+/** A cleaned log begins after version 0, with a checkpoint. */
 async function refuseMissingCheckpoint(storage: Storage, root: string, first: number): Promise<never> {
   const hint = await readHint(storage, root);
   throw hint === undefined

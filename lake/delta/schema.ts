@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { columnTypeOf, deltaField, type ColumnType, type StructField } from '../../schemas/columnType.ts';
 import { LakeError } from '../errors.ts';
 
-/** A column of a table: its description becomes the column's comment; `bounds` false keeps its values out of the log. */
+/** A column of a table. The log holds its description, and no values if `bounds` is false. */
 export type TableColumn = StructField & { description?: string; bounds?: false };
 
-/** Tag of a data file that names the columns it was written with: files that share it can be read as one relation. */
+/** Tag of a data file's columns. Files with the same tag are one relation. */
 export const COLUMNS_TAG = 'spor.columns';
 
-/** Tag of a data file that is not to be merged with others before this time, in milliseconds since 1970. */
+/** Tag of the time before which a file must not be merged, in milliseconds since 1970. */
 export const HELD_UNTIL_TAG = 'spor.heldUntil';
 
 /** Short hash of the names and types of a table's columns, in order. */
@@ -17,7 +17,7 @@ export function columnsFingerprint(columns: readonly TableColumn[]): string {
   return createHash('sha256').update(JSON.stringify(shape)).digest('hex').slice(0, 16);
 }
 
-/** A file's partition values are text in the log and folders in its path. */
+/** Partition columns. Their values are text in the log and folders in paths. */
 export type PartitionColumn = 'segment' | 'date';
 
 interface DeltaField {
@@ -27,19 +27,19 @@ interface DeltaField {
   metadata: Record<string, unknown>;
 }
 
-/** Type of the partition columns as Delta names it; their values are text in the log. */
+/** Delta's type of the partition columns. */
 const PARTITION_TYPES: Record<PartitionColumn, ColumnType> = { segment: 'string', date: 'date' };
 
-/** The table's schema as Delta's JSON ("Schema Serialization Format"): the files' columns, then the partition columns. */
+/** Schema of a table in Delta's JSON ("Schema Serialization Format"); partition columns are last. */
 export function schemaString(columns: readonly TableColumn[], partitionColumns: readonly PartitionColumn[]): string {
   const partitions = partitionColumns.map((name) => deltaField({ name, type: PARTITION_TYPES[name] }));
   return JSON.stringify({ type: 'struct', fields: [...columns.map((column) => deltaField(column)), ...partitions] });
 }
 
 /**
- * The schema to commit when a table is written by this version: the table's own fields, and those that are new here.
- * Undefined when the table has them all already. Fields only the table has stay: a newer version added them.
- * @throws LakeError table_schema_conflict when a column has changed its type.
+ * Schema to commit: the table's fields and the new ones of this version.
+ * Undefined if the table has them all. Fields of the table alone stay, because a newer version added them.
+ * @throws LakeError table_schema_conflict if a column has changed its type
  */
 export function mergedSchema(table: string, existing: string, wanted: string): string | undefined {
   const before = fieldsOf(existing, table);
@@ -49,7 +49,7 @@ export function mergedSchema(table: string, existing: string, wanted: string): s
     : JSON.stringify({ type: 'struct', fields: merged });
 }
 
-/** The columns of a table by its schema in the log, without those whose type is none of ours. */
+/** Columns of a table by its schema in the log, without unknown types. */
 export function columnsOf(schema: string, table: string): StructField[] {
   return fieldsOf(schema, table).flatMap(({ name, type }) => {
     const known = columnTypeOf(type);

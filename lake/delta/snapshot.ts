@@ -1,7 +1,7 @@
 import { LakeError } from '../errors.ts';
 import type { Action, AddFile, MetaData, Protocol, RemoveFile } from './actions.ts';
 
-/** A table as of one version. Never changed once made. */
+/** Immutable state of a table at one version. */
 export interface Snapshot {
   /** -1: the table does not exist yet. */
   version: number;
@@ -9,11 +9,11 @@ export interface Snapshot {
   metaData: MetaData | undefined;
   /** Live data files by path. */
   files: ReadonlyMap<string, AddFile>;
-  /** How far each application has come. */
+  /** Committed position of each application. */
   txns: ReadonlyMap<string, number>;
-  /** Version of the checkpoint it was read from; -1: from the beginning of the log. */
+  /** Version of its checkpoint; -1: read from the start of the log. */
   checkpoint: number;
-  /** Files removed after `checkpoint`, by path. Those removed before it are in the checkpoint, and only vacuum reads them. */
+  /** Files removed after `checkpoint`, by path. Only vacuum reads those before it. */
   tombstones: ReadonlyMap<string, RemoveFile>;
 }
 
@@ -34,9 +34,9 @@ export const NO_TABLE: Snapshot = {
 };
 
 /**
- * Applies consecutive commits to a snapshot (Delta protocol, "Action Reconciliation": the latest protocol and metaData,
- * the latest txn per appId, the latest of add and remove per path).
- * @throws LakeError table_corrupt when a version is missing, or the first entry lacks protocol or metaData.
+ * Apply consecutive commits to a snapshot.
+ * The latest protocol, metaData, txn of an appId, and action of a path count (Delta protocol, "Action Reconciliation").
+ * @throws LakeError table_corrupt if a version is missing, or the first entry lacks protocol or metaData
  */
 export function replayActions(base: Snapshot, commits: readonly Commit[], table: string): Snapshot {
   if (commits.length === 0) return base;
@@ -52,7 +52,7 @@ export function replayActions(base: Snapshot, commits: readonly Commit[], table:
       );
     }
     version = commit.version;
-    // Within one entry a path may be removed and added again; removes take effect first.
+    // One entry may remove and add a path; removes count first.
     for (const action of commit.actions) {
       if (!('remove' in action)) continue;
       files.delete(action.remove.path);

@@ -2,10 +2,10 @@ import type { ColumnType } from '../../schemas/columnType.ts';
 import { identifier } from '../duckdb/sqlText.ts';
 import type { TableColumn } from './schema.ts';
 
-/** A value as the log's statistics hold it; structs nest. */
+/** A value in the log's statistics; structs nest. */
 export type StatValue = string | number | boolean | { [field: string]: StatValue };
 
-/** Statistics of one data file (Delta protocol, "Per-file Statistics"); lists have none, structs nest. */
+/** Statistics of a data file (Delta protocol, "Per-file Statistics"). Lists have none, structs nest. */
 export interface FileStats {
   numRecords: number;
   minValues: Record<string, StatValue>;
@@ -13,7 +13,7 @@ export interface FileStats {
   nullCount: Record<string, StatValue>;
 }
 
-/** A row of DuckDB's `COPY … RETURN_STATS`, its maps as plain objects: column → statistic → text. */
+/** A row of DuckDB's `COPY … RETURN_STATS`: column → statistic → text. */
 export interface CopyStats {
   filename: string;
   count: number;
@@ -25,8 +25,8 @@ export interface CopyStats {
 type JsonMap = { key: string; value: unknown }[];
 
 /**
- * A row of `COPY … RETURN_STATS` as the client's JSON conversion (`getRowObjectsJson`) gives it, where a map is a list of
- * keys and values and a large integer is text.
+ * A row of `COPY … RETURN_STATS` from the client's `getRowObjectsJson`.
+ * There a map is a list of keys and values, and a large integer is text.
  */
 export function copyStats(row: Record<string, unknown>): CopyStats {
   const entries = (map: unknown): [string, unknown][] => ((map ?? []) as JsonMap).map(({ key, value }) => [key, value]);
@@ -43,16 +43,16 @@ export function copyStats(row: Record<string, unknown>): CopyStats {
 }
 
 /**
- * Longest prefix of a text kept: a UUID whole. That is also what keeps the mark of a cut-off maximum out of nearly all
- * statistics: it is beyond Latin-1, and one such character makes JavaScript hold a text in twice the memory.
+ * Longest text in statistics: a whole UUID.
+ * Shorter limits would cut most maxima. The mark of a cut is beyond Latin-1, which doubles the memory of a JavaScript text.
  */
 const TEXT_PREFIX = 36;
-/** Above every character a text may hold: makes a cut-off maximum an upper bound. */
+/** The greatest character, which makes a cut maximum an upper bound. */
 const AFTER_ALL = '\u{10FFFF}';
 
 /**
- * Statistics for the log from what DuckDB says of a file it wrote. Bounds are left out rather than wrong: for NaN,
- * infinity, decimals that a JSON number cannot hold exactly, and columns that are wholly null.
+ * Build statistics for the log from those of DuckDB.
+ * Bounds are omitted if they would be wrong: for NaN, infinity, inexact decimals, and columns of nulls only.
  */
 export function fileStats(copy: CopyStats, columns: readonly TableColumn[]): FileStats {
   const stats: FileStats = { numRecords: copy.count, minValues: {}, maxValues: {}, nullCount: {} };
@@ -113,7 +113,7 @@ function bound(type: Extract<ColumnType, string>, text: string, side: 'min' | 'm
   }
 }
 
-/** Cut by code points, so that no surrogate pair is split; a cut maximum gets a last character above all others. */
+/** Cut a bound by code points; a cut maximum gets the greatest character at its end. */
 function textBound(text: string, side: 'min' | 'max'): string {
   if (text.length <= TEXT_PREFIX) return text;
   const points = Array.from(text);
@@ -122,14 +122,14 @@ function textBound(text: string, side: 'min' | 'max'): string {
   return side === 'min' ? prefix : prefix + AFTER_ALL;
 }
 
-/** A JSON number, when it survives being read as a double. */
+/** A JSON number, if a double holds it exactly. */
 function decimalBound(text: string): number | undefined {
   const plain = text.replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '');
   const number = Number(text);
   return String(number) === plain ? number : undefined;
 }
 
-/** DuckDB's `2026-11-23 10:00:00.123456+00` as ISO 8601 with milliseconds: a minimum rounded down, a maximum up. */
+/** Turn DuckDB's time into ISO 8601 with milliseconds: minima rounded down, maxima up. */
 function timestampBound(text: string, side: 'min' | 'max'): string | undefined {
   const match = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/.exec(text);
   if (!match) return undefined;

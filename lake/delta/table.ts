@@ -11,68 +11,67 @@ import { COLUMNS_TAG, columnsFingerprint, mergedSchema, schemaString, type Table
 import { NO_TABLE, replayActions, type Snapshot } from './snapshot.ts';
 
 export interface TableSpec {
-  /** Folder of the table within the lake: `events/tenant=demo-shop`. */
+  /** Folder of the table in the lake: `events/tenant=demo-shop`. */
   root: string;
-  /** Columns of the data files; the partition columns are not among them. */
+  /** Columns of the data files, without the partition columns. */
   columns: readonly TableColumn[];
   partitionColumns: readonly ('segment' | 'date')[];
 }
 
 export interface Table {
   readonly spec: TableSpec;
-  /** The newest version; only log entries after the last one seen are read. Version -1: the table does not exist. */
+  /** Read the newest version by its new log entries. Version -1: the table does not exist. */
   snapshot(): Promise<Snapshot>;
   /**
-   * The table as of a version, from 0.
-   * @throws LakeError version_unknown when there is no such version yet; version_gone when its log has been cleaned.
+   * Read the table as of a version, from 0.
+   * @throws LakeError version_unknown if the version does not exist yet; version_gone if its log has been cleaned
    */
   at(version: number): Promise<Snapshot>;
   /**
-   * Adds files in one atomic commit, creating the table when there is none. Durable when resolved. Appending the same
-   * files with the same txn again is fine: it answers the newest version and writes nothing.
-   * @throws TxnConflictError when another owner has committed for the same appId, the files may have been vacuumed, or rows of
-   *   them erased: nothing of this commit is in the table.
-   * @throws LakeError storage_unavailable when the outcome is not known: append again, or compare a new snapshot's txn.
+   * Add files in one atomic commit, which may create the table. Durable when resolved.
+   * A repetition with the same files and txn writes nothing, and returns the newest version.
+   * @throws TxnConflictError if another owner has committed for the appId, or the files may have been vacuumed, or their rows
+   *   erased. Nothing of this commit is in the table then.
+   * @throws LakeError storage_unavailable if the outcome is unknown: append again, or compare the txn of a new snapshot.
    *   Until then the files must not be deleted, nor written again under other names.
    */
   append(commit: AppendCommit): Promise<{ version: number }>;
   /**
-   * Writes a commit that only raises the fence of an application, so that every older owner's pending commit must conflict.
-   * Once resolved, files which older owners uploaded and which are not in the table can be deleted. Fencing again with the
-   * same epoch writes nothing.
-   * @throws TxnConflictError when the fence is higher already: the caller is no longer the owner.
+   * Raise the fence of an application, so that pending commits of older owners conflict.
+   * Afterwards files of older owners that are not in the table can be deleted. A repetition with the same epoch writes nothing.
+   * @throws TxnConflictError if the fence is higher already: the caller is no longer the owner
    */
   fence(commit: FenceCommit): Promise<{ version: number }>;
-  /** Raises one of the guards (guards.ts) in a commit of its own, creating the table when there is none; never lowers it. */
+  /** Raise a guard (guards.ts) in its own commit, which may create the table. */
   raise(commit: RaiseCommit): Promise<{ version: number }>;
-  /** Sets a property of the table (`configuration` of its metaData), or removes it, creating the table when there is none. */
+  /** Set or remove a property (metaData `configuration`) in a commit, which may create the table. */
   configure(commit: ConfigureCommit): Promise<{ version: number }>;
   /**
-   * Puts files in the place of others in one atomic commit. Files that others append meanwhile are no conflict. Replacing
-   * the same files again is fine, as with append.
-   * @throws TxnConflictError when one of the files to remove is not in the table any more, those to add may have been vacuumed,
-   *   or rows of them erased: nothing of this commit is in the table.
-   * @throws LakeError storage_unavailable when the outcome is not known: replace again, or look for the added files in a
-   *   new snapshot. Until then they must not be deleted.
+   * Replace files by others in one atomic commit.
+   * Concurrent appends are no conflict. A repetition writes nothing, as with append.
+   * @throws TxnConflictError if a file to remove is no longer in the table, or files to add may have been vacuumed, or their
+   *   rows erased. Nothing of this commit is in the table then.
+   * @throws LakeError storage_unavailable if the outcome is unknown: replace again, or look for the added files in a new
+   *   snapshot. Until then the files must not be deleted.
    */
   replace(commit: ReplaceCommit): Promise<{ version: number }>;
   /**
-   * Writes a checkpoint of the newest version known here, so that opening the table reads only what comes after. Undefined
-   * when there is one already, or the table does not exist. Failing does no harm.
+   * Write a checkpoint of the newest known version, where later reads of the table start.
+   * Undefined if the checkpoint exists, or the table does not. A failure is harmless.
    */
   checkpoint(): Promise<Checkpoint | undefined>;
-  /** Commits known here since the last checkpoint or try of one, and about how many rows the next one has. */
+  /** Known commits since the last checkpoint or try, and the approximate rows of the next. */
   sinceCheckpoint(): { commits: number; rows: number };
-  /** All removed files, by path, as of the newest version; those removed more than TOMBSTONE_MS ago may be missing. */
+  /** Read the removed files of the newest version, by path. Those older than TOMBSTONE_MS may be missing. */
   tombstones(): Promise<Map<string, RemoveFile>>;
 }
 
 export interface OpenTableOptions {
-  /** How checkpoints are read and written; by default with DuckDB within this process. */
+  /** Format of checkpoints; default: DuckDB in this process. */
   checkpoints?: CheckpointFormat;
 }
 
-/** Another owner has committed first; nothing of the caller's commit is in the table. */
+/** A conflict with another commit; nothing of the caller's is in the table. */
 export class TxnConflictError extends LakeError {
   constructor(message: string) {
     super('txn_conflict', message);
@@ -80,17 +79,17 @@ export class TxnConflictError extends LakeError {
   }
 }
 
-/** A snapshot older than this is refreshed before writing on top of it: cleaned log versions must never be reused. */
+/** Age from which a snapshot is refreshed before a commit, so that no cleaned version is reused. */
 const WRITE_ON_TOP_MS = 60_000;
 /**
- * A version created this long after the snapshot it was planned on may have been used and cleaned away since; log entries
- * are kept for an hour at least (MIN_LOG_RETENTION_MS of maintenance).
+ * Pause after which a created version may be a used and cleaned one.
+ * Maintenance keeps log entries for an hour at least (MIN_LOG_RETENTION_MS).
  */
 const PAUSED_MS = 600_000;
-/** Other writers take every version for this many tries in a row only when something is wrong. */
+/** Number of taken versions in a row that only a fault can cause. */
 const MAX_TRIES = 1_000;
 
-/** Opens a table without touching the storage. One instance may be used concurrently. */
+/** A table of the lake, read on first use. Concurrent calls are safe. */
 export function openTable(storage: Storage, spec: TableSpec, options: OpenTableOptions = {}): Table {
   return new DeltaTable(storage, spec, options.checkpoints ?? IN_PROCESS);
 }
@@ -117,7 +116,7 @@ class DeltaTable implements Table {
   }
 
   async snapshot(): Promise<Snapshot> {
-    // A refresh under way may have listed the log before the caller's last write: wait for it, then look again.
+    // A running refresh may have listed the log before the caller's last write. Wait, then refresh again.
     if (this.#refreshing) await this.#refreshing.catch(() => undefined);
     return (this.#refreshing ??= this.#refresh());
   }
@@ -235,8 +234,9 @@ class DeltaTable implements Table {
   }
 
   /**
-   * Optimistic concurrency: plan on the newest version known, create the next log entry, and where that is taken, read
-   * what came in between and plan again. A plan of undefined says that the table is as wanted already.
+   * Commit by optimistic concurrency: plan on the newest known version, then create the next log entry.
+   * If the version is taken, the new entries are read and the commit is planned again. An undefined plan means that the table
+   * is as wanted already.
    */
   async #commit(
     info: Record<string, unknown>,
@@ -250,7 +250,7 @@ class DeltaTable implements Table {
       if (planned === 'stale') continue;
       if (!planned) return { version: base.version };
       const version = base.version + 1;
-      // The random id makes every entry unique, which is how an unanswered write is recognised as one's own.
+      // The random id makes entries unique, so that a writer recognises its own after an unanswered write.
       const commitInfo = {
         timestamp: Date.now(),
         engineInfo: 'spor',
@@ -264,7 +264,7 @@ class DeltaTable implements Table {
         this.#advance(version, actions);
         return { version };
       }
-      // This process was stopped in between: only the table, read anew, can tell whether the entry is part of it.
+      // This process was stopped for long: only a fresh read tells whether the entry is in the table.
       if (created) await this.#reread();
       else await this.snapshot();
     }
@@ -273,7 +273,7 @@ class DeltaTable implements Table {
     });
   }
 
-  /** A conflict counts only on the newest version: the caller may have learned of a commit before this instance did. */
+  /** Check a conflict on the newest version: the caller may know a commit that this instance has not read. */
   async #planned(
     plan: (base: Snapshot) => Action[] | undefined,
     base: Snapshot,
@@ -306,8 +306,8 @@ class DeltaTable implements Table {
   }
 
   /**
-   * What a commit must say of the table itself, beside what it says anyway: everything when it creates it, its schema when
-   * columns were added.
+   * Actions about the table itself in a commit.
+   * They are all of them for a new table, and the schema for new columns.
    */
   #tableActions(base: Snapshot, planned: readonly Action[]): Action[] {
     const told = planned.some((action) => 'metaData' in action);
@@ -320,7 +320,7 @@ class DeltaTable implements Table {
     return merged === undefined ? [] : [{ metaData: { ...base.metaData, schemaString: merged } }];
   }
 
-  /** The schema of this version alone, where the table's is another one. */
+  /** Action that replaces the schema by that of this version. */
   #schemaAnew({ metaData }: Snapshot): Action[] {
     if (!metaData || metaData.schemaString === this.#wantedSchema) return [];
     return [{ metaData: { ...metaData, schemaString: this.#wantedSchema } }];
@@ -337,7 +337,7 @@ class DeltaTable implements Table {
     };
   }
 
-  /** Own commits need not be read back, unless a refresh has gone past them already. */
+  /** Apply an own commit without a read, unless a refresh is ahead of it. */
   #advance(version: number, actions: readonly Action[]): void {
     if (this.#snapshot.version === version - 1)
       this.#snapshot = replayActions(this.#snapshot, [{ version, actions }], this.spec.root);
@@ -350,12 +350,12 @@ class DeltaTable implements Table {
     const options = { format: this.#checkpoints, now: Date.now() };
     const written = await writeCheckpoint(this.#storage, this.spec.root, snapshot, options);
     if (!written) {
-      // The checkpoint this snapshot began with has been cleaned away: begin with a newer one.
+      // The snapshot's checkpoint was deleted by log cleanup: read from a newer one.
       await this.#reread();
       return undefined;
     }
     this.#checkpointRows = written.rows;
-    // Commits may have come meanwhile: of the tombstones only theirs are still needed.
+    // Keep only the tombstones of commits after the checkpoint.
     const { checkpoint, tombstones } = this.#snapshot;
     if (checkpoint < written.version) {
       const later = [...tombstones].filter(([path, remove]) => snapshot.tombstones.get(path) !== remove);
@@ -364,7 +364,7 @@ class DeltaTable implements Table {
     return written;
   }
 
-  /** From the beginning, or the newest checkpoint, as if nothing were known. */
+  /** Read the table anew, from the start or the newest checkpoint. */
   async #reread(): Promise<void> {
     const startedAt = performance.now();
     this.#snapshot = await readLog(this.#storage, this.spec.root, { checkpoints: this.#checkpoints });
@@ -376,7 +376,7 @@ class DeltaTable implements Table {
       const startedAt = performance.now();
       const options = { base: this.#snapshot, checkpoints: this.#checkpoints };
       const snapshot = await readLog(this.#storage, this.spec.root, options);
-      // A commit of our own may have advanced the snapshot meanwhile.
+      // An own commit may have advanced the snapshot meanwhile.
       if (snapshot.version > this.#snapshot.version) this.#snapshot = snapshot;
       this.#refreshedAt = startedAt;
       return this.#snapshot;

@@ -5,15 +5,15 @@ import { dirname, join } from 'node:path';
 import { LakeError } from '../errors.ts';
 import { checkPath, checkPrefix, type Storage, type StoredObject } from './storage.ts';
 
-/** Unfinished writes lie here, on the lake's own file system so that they can be linked into place; never listed. */
+/** Folder of unfinished writes, on the lake's file system so that links work. Never listed. */
 const STAGING = '.staging';
 const STAGING_MAX_AGE_MS = 24 * 3_600_000;
 const KNOWN_FOLDERS_MAX = 20_000;
 
 /**
- * A lake in a folder. An object appears whole or not at all: it is written beside, flushed to disk, then hard-linked under
- * its name, which fails when the name is taken; then the folder is flushed, without which the name could be lost with the
- * power (fsync(2), "NOTES").
+ * Open a lake in a folder, where objects appear whole or not at all.
+ * An object is written to the staging folder, flushed, and hard-linked to its name, which fails if the name is taken. Then the
+ * folder is flushed, because a power cut could lose the name (fsync(2), "NOTES").
  */
 export async function openLocalStorage(root: string): Promise<Storage> {
   await mkdir(join(root, STAGING), { recursive: true });
@@ -25,7 +25,7 @@ export async function openLocalStorage(root: string): Promise<Storage> {
 class LocalStorage implements Storage {
   readonly url: string;
   readonly #root: string;
-  /** Folders known to be on disk up to the root. Others may have created a folder and not flushed it yet. */
+  /** Flushed folders. Another process may have created a folder and not flushed it yet. */
   readonly #durable = new Set<string>();
 
   constructor(root: string) {
@@ -98,7 +98,7 @@ class LocalStorage implements Storage {
     for (const folder of folders) await syncFolder(folder);
   }
 
-  /** Depth-first in byte order of whole paths, for which a folder sorts as its name with the `/` behind it. */
+  /** Depth-first, in byte order of whole paths: a folder sorts as its name and `/`. */
   async *#walk(folder: string, prefix: string, startAfter: string): AsyncGenerator<StoredObject> {
     const entries = await absentAsUndefined(readdir(join(this.#root, folder), { withFileTypes: true }));
     const paths = (entries ?? []).filter((entry) => entry.name !== STAGING).map((entry) => entryPath(folder, entry));
@@ -114,7 +114,7 @@ class LocalStorage implements Storage {
     }
   }
 
-  /** Runs a task with a fresh name in the staging folder, and removes what is left there. */
+  /** Run a task with a new name in the staging folder, and remove its file. */
   async #staged<T>(task: (staged: string) => Promise<T>): Promise<T> {
     const staged = join(this.#root, STAGING, randomUUID());
     try {
@@ -124,7 +124,7 @@ class LocalStorage implements Storage {
     }
   }
 
-  /** Links a flushed file under its final name; false where the name is taken. */
+  /** Link a flushed file to its final name; false if the name is taken. */
   async #publish(source: string, target: string): Promise<boolean> {
     const folder = dirname(target);
     await this.#ensureFolder(folder);
@@ -153,7 +153,7 @@ function entryPath(folder: string, entry: Dirent): string {
   return `${folder}${entry.name}${entry.isDirectory() ? '/' : ''}`;
 }
 
-/** Paths are ASCII, so that the order of UTF-16 units is the order of bytes, which S3 lists in. */
+/** Byte order, as S3 lists. Paths are ASCII, so UTF-16 units have the same order. */
 function byteOrder(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
@@ -184,7 +184,7 @@ async function sameContent(a: string, b: string): Promise<boolean> {
   return bytesA.equals(bytesB);
 }
 
-/** What a killed process left: nothing else has the names. A day is far beyond any write in progress. */
+/** Remove files of killed processes. No write takes a day. */
 async function removeStale(staging: string): Promise<void> {
   for (const name of await readdir(staging)) {
     const path = join(staging, name);

@@ -5,9 +5,9 @@ import { openS3Storage, type S3Config } from './s3.ts';
 import type { Storage } from './storage.ts';
 
 /**
- * Opens the storage a lake URL names: `file:<folder>` (relative to the working folder, or absolute) or
- * `s3://<bucket>[/<prefix>]`. Does not yet prove that it is fit: see probe.ts.
- * @throws ConfigError for any other URL, and for a folder whose name DuckDB would take for a pattern.
+ * Open the storage of `file:<folder>` or `s3://<bucket>[/<prefix>]`.
+ * A folder is absolute or relative to the working folder. probe.ts checks that the storage is fit.
+ * @throws ConfigError for any other URL, and for a folder whose name is a pattern to DuckDB
  */
 export async function openStorage(url: string, s3: S3Config): Promise<Storage> {
   const { scheme, rest } = /^(?<scheme>[a-z0-9]+):(?<rest>.*)$/.exec(url)?.groups ?? {};

@@ -6,9 +6,9 @@ const RACERS = 32;
 const FOLDER = '_probe';
 
 /**
- * Proves at start that the store has what the lake's correctness rests on: creating an object is atomic under a race, what
- * was written is read and listed at once, and deleting works. Leaves nothing behind.
- * @throws LakeError storage_unfit naming the missing property.
+ * Check at start that the store has the properties that the lake needs.
+ * They are: atomic creation under a race, reads and lists that see every write, and deletion. Probe objects are removed.
+ * @throws LakeError storage_unfit naming the missing property
  */
 export async function probeStorage(storage: Storage): Promise<void> {
   const path = `${FOLDER}/${randomUUID()}`;

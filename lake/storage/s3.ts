@@ -20,24 +20,24 @@ export interface S3Config {
   s3Region: string;
   s3ForcePathStyle: boolean;
   s3Checksums: 'WHEN_REQUIRED' | 'WHEN_SUPPORTED';
-  /** Longest wait for an answer to a small request, and longest silence within a large one. */
+  /** Longest wait for the answer to a small request, and for a part of a large one. */
   s3TimeoutMs: number;
-  /** Empty: the SDK's own search (environment, profile, instance role). */
+  /** Empty: the SDK searches environment, profile and instance role. */
   s3AccessKeyId: string;
   s3SecretAccessKey: string;
 }
 
 const BACKOFF: Backoff = { firstMs: 100, maxMs: 2_000, attempts: 6 };
 const DELETES_AT_ONCE = 16;
-/** A slow link still moves this much, in bytes per millisecond: bounds the time a large object may take. */
+/** Slowest link, in bytes a millisecond: the limit of a large object's time. */
 const SLOWEST_BYTES_PER_MS = 512;
-/** Files up to this size are sent from memory, larger ones as a stream. */
+/** Largest file that is sent from memory instead of as a stream. */
 const BUFFERED_BYTES = 8 * 1024 * 1024;
 
 const nothing = (): void => {};
 const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
-/** A lake in an S3 bucket, below a prefix. The bucket must exist. */
+/** A lake in an existing S3 bucket, below a prefix. */
 export function openS3Storage(location: { bucket: string; prefix: string }, config: S3Config): Storage {
   const client = new S3Client({
     region: config.s3Region,
@@ -45,7 +45,7 @@ export function openS3Storage(location: { bucket: string; prefix: string }, conf
     forcePathStyle: config.s3ForcePathStyle,
     requestChecksumCalculation: config.s3Checksums,
     responseChecksumValidation: config.s3Checksums,
-    // Retries are ours alone: a conditional PUT must know whether an earlier try of its own may have arrived.
+    // All retries are in this file: a conditional PUT must know whether an earlier try may have arrived.
     maxAttempts: 1,
     logger: SILENT, // errors are thrown; the SDK would also write them to the console
     requestHandler: {
@@ -149,7 +149,7 @@ class S3Storage implements Storage {
     } while (token !== undefined);
   }
 
-  /** One request per object: the bulk request needs a body checksum that stores disagree about. */
+  /** One request an object: stores disagree about the checksum of the bulk request. */
   async delete(paths: readonly string[]): Promise<void> {
     for (let at = 0; at < paths.length; at += DELETES_AT_ONCE) {
       await Promise.all(
@@ -168,9 +168,9 @@ class S3Storage implements Storage {
   }
 
   /**
-   * A conditional PUT (If-None-Match: *, RFC 9110 §13.1.2). 412 says that the object exists; but once a try of ours went
-   * unanswered, that object may be ours, which its content tells. 409 says that another write of the same key is under
-   * way: nothing is decided, try again.
+   * Create an object by a conditional PUT (If-None-Match: *, RFC 9110 §13.1.2).
+   * 412 means that the object exists. After an unanswered try it may be our own object, which the content tells. 409 means
+   * that another write of the key is in progress, so the PUT is tried again.
    */
   async #create(
     path: string,
@@ -240,7 +240,7 @@ class S3Storage implements Storage {
   }
 }
 
-/** Compares two streams of the same length without holding either. */
+/** Compare two streams of equal length, in constant memory. */
 async function sameBytes(a: Readable, b: Readable): Promise<boolean> {
   const chunksB = b[Symbol.asyncIterator]();
   let rest = Buffer.alloc(0);

@@ -1,26 +1,26 @@
 import { S3ServiceException } from '@aws-sdk/client-s3';
 import { LakeError } from '../errors.ts';
 
-/** What an error of the S3 client means for the caller. Codes: Amazon S3 API Reference, "Error responses". */
+/** Fields of an S3 client's error. Codes: Amazon S3 API Reference, "Error responses". */
 
 const AUTHENTICATION = new Set(['AccessDenied', 'InvalidAccessKeyId', 'SignatureDoesNotMatch', 'RequestTimeTooSkewed']);
 
-/** The object does not exist, in a bucket that does. */
+/** The object does not exist, but the bucket does. */
 export function isNoSuchKey(error: unknown): boolean {
   return error instanceof S3ServiceException && (error.name === 'NoSuchKey' || error.name === 'NotFound');
 }
 
-/** 412: the condition of a conditional write does not hold. */
+/** 412: the object of a conditional write exists. */
 export function isRefusedCondition(error: unknown): boolean {
   return status(error) === 412;
 }
 
-/** 409 ConditionalRequestConflict: another write of the key was under way; this one did nothing. */
+/** 409 ConditionalRequestConflict: another write of the key was in progress, and nothing was written. */
 export function isConflict(error: unknown): boolean {
   return status(error) === 409;
 }
 
-/** Whether the same request may succeed later: no answer, server fault, throttling, or a conflict. */
+/** The same request may succeed later: no answer, server fault, throttling, or a conflict. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof S3ServiceException) {
     const code = status(error);
@@ -41,7 +41,7 @@ export function isTransient(error: unknown): boolean {
   );
 }
 
-/** The fault in words, with what to do where that is known. */
+/** Describe the fault, with advice for known ones. */
 export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.name === 'NoSuchBucket') return 'the bucket does not exist: create it first';
@@ -57,7 +57,7 @@ function status(error: unknown): number | undefined {
   return error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
 }
 
-/** Errors of the local file system (disk full, no permission) and of missing credentials: no use in asking S3 again. */
+/** Errors of the local disk and of missing credentials, which no retry fixes. */
 function isLocalFault(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const local = ['ENOSPC', 'EACCES', 'EEXIST', 'ENOENT', 'EROFS', 'EDQUOT', 'EMFILE'];

@@ -8,45 +8,46 @@ export interface StoredObject {
 }
 
 /**
- * Where a lake lies. Paths are relative to the lake's root, `/`-separated printable ASCII. Objects are immutable: nothing
- * is ever overwritten, so that readers may cache whatever they have read. Every method throws LakeError
- * `storage_unavailable` when the store does not answer, and `storage_path_invalid` for a path that would escape the root.
+ * Store of a lake's immutable objects.
+ * Paths are relative to the lake's root, of printable ASCII with `/`. No object is overwritten, so readers may cache objects.
+ * Every method throws LakeError: `storage_unavailable` if the store does not answer, `storage_path_invalid` for a path outside
+ * the root.
  */
 export interface Storage {
-  /** For messages; holds no secrets. */
+  /** For messages; without secrets. */
   readonly url: string;
-  /** The whole object, or undefined where there is none. */
+  /** Read an object; undefined if it does not exist. */
   get(path: string): Promise<Uint8Array | undefined>;
   /**
-   * Creates an object, atomically: of several callers exactly one gets true. True means durable; false means that an
-   * object is there already, with whatever content. When the outcome cannot be told (the store stopped answering in the
-   * middle), it throws, and the object may or may not appear later. The body must be unlike any other caller's: that is
-   * how an unanswered write is recognised as one's own.
+   * Create an object atomically: of several callers exactly one gets true.
+   * True means durable. False means that an object of the name exists, with any content. If the store stops answering, the
+   * method throws, and the object may appear later. Bodies must be unique, so that a caller recognises its own object after
+   * an unanswered write.
    */
   putIfAbsent(path: string, body: Uint8Array): Promise<boolean>;
   /**
-   * Publishes a finished local file under a new path; durable when resolved. Uploading the same content again is fine, so
-   * that it may be retried; other content under the path is `storage_object_exists`. The local file must not be changed
-   * afterwards (it may be hard-linked) but may be deleted.
+   * Store a finished local file under a new path; durable when resolved.
+   * A repetition with the same content succeeds; other content is `storage_object_exists`. The caller may delete the local
+   * file afterwards, but not change it, because it may be hard-linked.
    */
   upload(path: string, localFile: string): Promise<void>;
-  /** Writes an object into a local file, which must not exist; false where there is no such object. */
+  /** Write an object into a new local file; false if the object does not exist. */
   download(path: string, localFile: string): Promise<boolean>;
-  /** All objects whose path begins with the prefix, in byte order of their paths; `startAfter` is exclusive. */
+  /** List the objects of a prefix in byte order; `startAfter` is exclusive. */
   list(prefix: string, startAfter?: string): AsyncIterable<StoredObject>;
-  /** Deletes objects; absent ones are fine. */
+  /** Delete objects; missing ones are no error. */
   delete(paths: readonly string[]): Promise<void>;
-  /** The absolute path of an object's file where it has one (local folder), else undefined (S3). */
+  /** Absolute path of an object's file in a local folder; undefined in S3. */
   localPath(path: string): string | undefined;
-  /** Lets go of connections; nothing may be called afterwards. */
+  /** Close connections; no call may follow. */
   close(): void;
 }
 
-/** Printable ASCII without space, backslash, and the characters that mean something in a glob or a URL. */
+/** Printable ASCII without space, backslash, and characters of globs and URLs. */
 const SAFE = /^[A-Za-z0-9!$&'()+,\-./:;=@_~%]+$/;
 
 /**
- * Passes a path through when it stays within the root: relative, no empty, `.` or `..` step, no odd characters.
+ * Check that a path is relative, stays within the root, and has plain characters.
  * @throws LakeError storage_path_invalid
  */
 export function checkPath(path: string): string {
@@ -56,7 +57,7 @@ export function checkPath(path: string): string {
   return path;
 }
 
-/** As checkPath, for a prefix: it may be empty or end within a name. */
+/** Check a prefix, which may be empty or end within a name. */
 export function checkPrefix(prefix: string): string {
   if (prefix === '') return prefix;
   checkPath(prefix.endsWith('/') ? `${prefix}x` : prefix);
