@@ -67,7 +67,7 @@ export interface Queries {
    * @throws LakeError
    */
   run(request: QueryRequest): Promise<QueryAnswer>;
-  /** As `run`, with the answer in a file; see formats.ts for what is in it. */
+  /** As `run`, with the answer in a file; see query/formats/formats.ts for what is in it. */
   answer(request: QueryRequest & { format: AnswerFormat; maxRows?: number | undefined }): Promise<FileAnswer>;
   close(): Promise<void>;
 }

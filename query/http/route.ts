@@ -18,7 +18,7 @@ import type { Identity, TenantReader } from './authorize.ts';
  *     }
  *
  * The server does the rest: read token, 404, 405 with Allow, HEAD (as GET, without the body), OPTIONS, metrics and log lines per
- * route, and errors: a handler throws LakeError (errors.ts says status and level) and never builds an error answer.
+ * route, and errors: a handler throws LakeError (lake/errors.ts says status and level) and never builds an error answer.
  * Routes that run SQL take a slot (query/engine/slots.ts) for as long as it runs.
  */
 export type Route = OpenRoute | TokenRoute | ReaderRoute;

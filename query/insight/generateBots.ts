@@ -8,7 +8,7 @@ export interface CrawlerPattern {
   tags?: string[];
 }
 
-/** The macro's file, which this module writes and `statements.ts` reads. */
+/** The macro's file, which this module writes and `views.ts` reads. */
 export const BOTS_FILE = new URL('./bots.sql', import.meta.url);
 
 /**

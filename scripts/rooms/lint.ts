@@ -46,7 +46,7 @@ function foreignFolders({ path, imports, typesOnly }: Room, rooms: readonly Room
   return patterns;
 }
 
-/** An import between sub-rooms of one room leaves the room's own name out: `../delta/table.ts`. */
+/** An import between sub-rooms of one room leaves the room's own name out, as in `../delta/*`. */
 function patternOf({ path }: Room): string {
   return `**/${path.split('/').slice(1).join('/')}/**`;
 }
