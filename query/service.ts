@@ -80,8 +80,8 @@ export async function startQueryService(options: {
   const answering = { queries, slots, unsent: createPendingAnswers(UNSENT) };
   const storageFault = watchStorage(storage, { log, resources });
   const { replicas } = config;
-  const accounts = createAudit({ storage, tables, localFiles, replicas, connection: () => state.connection });
-  resources.add('accounts', accounts, (open) => open.close());
+  const audit = createAudit({ storage, tables, localFiles, replicas, connection: () => state.connection });
+  resources.add('audit', audit, (open) => open.close());
 
   const metrics = new QueryMetrics(createMetrics('lake'), slots);
   const notReady = (): string | undefined => tokensFault(state.access?.watchedTokens) ?? storageFault();
@@ -97,7 +97,7 @@ export async function startQueryService(options: {
       ...probeRoutes({ metrics: metrics.registry, notReady }),
       queryRoute(answering),
       ...reportRoutes(answering, registry),
-      ...auditRoutes({ accounts, slots }),
+      ...auditRoutes({ audit, slots }),
       ...secretRoutes(secrets, { log, isKnownTenant: isKnown }),
       sessionRoute(secrets, storage),
       liveRoute(live, secrets.keys),

@@ -3,25 +3,26 @@ import { entryVersion } from '../delta/log.ts';
 import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import { parseRanges } from './dayCounts.ts';
-import { chainOf, foldPath, foldSpan, keepFold, parseFold } from './fold.ts';
+import { chainOf, foldPath, foldSpan, writeFold, parseFold } from './fold.ts';
 
-/** Counts of one day of receipt, as a commit or several say. Absent: none. */
+/** Counts of one day of receipt, from one commit or several; an absent count is zero. */
 export type DayCounts = Partial<
   Record<'accepted' | 'duplicate' | 'setAside' | 'quarantined' | 'erased' | 'expired', number>
 >;
 
 /**
- * What one log entry, or several folded into one, say of the events they brought or took away. Fields of `commitInfo`:
- * `days` (counts by UTC date of receipt), `duplicates` and `erased` (positions by receipt, as formatRanges writes them),
- * `firstSequence` and `lastSequence`. A commit that takes rows away on purpose must count them: `erased` where a person was
- * erased, `expired` where a day's time was over.
+ * Counts of the events that one log entry, or several folded into one, added or removed.
+ *
+ * The fields are those of `commitInfo`: `days` has counts by UTC date of receipt. `duplicates` and `erased` have
+ * positions by receipt, as formatRanges writes them. A commit that removes rows on purpose must count them: as `erased`
+ * for an erasure, as `expired` for retention.
  */
 export interface CommitCounts {
-  /** Version of the entry; of folded ones the last. */
+  /** Version of the entry; the last version of folded entries. */
   version: number;
-  /** Of a flush: the stream, and which of its messages it held. */
+  /** The stream of a flush, and the first and last of its messages. */
   flush?: { appId: string; firstSequence: number; lastSequence: number };
-  /** Whether it is of several commits, whose sequences cannot be told apart any more. */
+  /** Whether several commits were folded, whose sequences can no longer be told apart. */
   folded: boolean;
   days: Record<string, DayCounts>;
   duplicates: Record<string, string>;
@@ -29,10 +30,10 @@ export interface CommitCounts {
 }
 
 const READS_AT_ONCE = 32;
-/** Logs are cleaned once an hour: an entry is gone once, seldom twice. */
+/** A cleanup runs once an hour, so a second try rarely meets another one. */
 const MAX_TRIES = 3;
 
-/** The account of a log entry; undefined where it brings and takes away nothing. */
+/** The counts of a log entry; undefined if it neither adds nor removes events. */
 export function countsOf(actions: readonly Action[], version: number): CommitCounts | undefined {
   const info = actions.flatMap((action) => ('commitInfo' in action ? [action.commitInfo] : []))[0];
   const txn = actions.flatMap((action) => ('txn' in action ? [action.txn] : []))[0];
@@ -56,7 +57,7 @@ function texts(value: unknown): Record<string, string> {
   return typeof value === 'object' && value !== null ? (value as Record<string, string>) : {};
 }
 
-/** One place of a table's accounts: a log entry, or a file of folded ones. */
+/** One place with counts of a table: a log entry, or a file of folded entries. */
 interface Place {
   path: string;
   version: number;
@@ -65,8 +66,8 @@ interface Place {
 }
 
 /**
- * A table's accounts, in the order of the log: those of entries that have been cleaned away, then those of the log.
- * @param sinceMs entries written before, in milliseconds since 1970, are left out; folded ones never
+ * Reads the counts of a table in the order of its log, folded entries first.
+ * @param sinceMs leaves out entries written before this time (milliseconds since 1970), but never folded ones
  * @throws LakeError storage_unavailable, table_corrupt
  */
 export function readCommitCounts(storage: Storage, root: string, sinceMs = 0): Promise<CommitCounts[]> {
@@ -79,32 +80,32 @@ export function readCommitCounts(storage: Storage, root: string, sinceMs = 0): P
   });
 }
 
-/** Positions of a batch's events that an account names. */
+/** Positions of a batch's events that a commit names. */
 export function positionsOf(named: Record<string, string>, receiptId: string): number[] {
   return Object.hasOwn(named, receiptId) ? parseRanges(named[receiptId]!) : [];
 }
 
 /**
- * Keeps what entries before a version say, before they are deleted.
- * @throws LakeError storage_unavailable, table_corrupt: then they must stay
+ * Folds the counts of entries before a version, before a cleanup deletes them.
+ * @throws LakeError storage_unavailable, table_corrupt: then the entries must stay
  */
-export async function foldBefore(storage: Storage, root: string, version: number): Promise<void> {
+export async function foldCountsBefore(storage: Storage, root: string, version: number): Promise<void> {
   const places = await listPlaces(storage, root);
   const after = places.findLast(({ isFold }) => isFold)?.version ?? -1;
   const entries = places.filter((place) => !place.isFold && place.version < version);
   if (entries.length === 0) return;
-  const accounts = await readPlaces(storage, entries);
-  await keepFold(storage, root, { after, version: version - 1, accounts });
+  const counts = await readPlaces(storage, entries);
+  await writeFold(storage, root, { after, version: version - 1, counts });
 }
 
-/** An entry is gone since it was listed; what it said is in a fold by now. */
+/** An entry was deleted since it was listed; a fold has its counts by now. */
 class LogCleanedError extends LakeError {
   constructor(message: string) {
     super('storage_unavailable', message);
   }
 }
 
-/** Repeats what has met an entry that was being cleaned away. */
+/** Repeats a task that met an entry which a cleanup was deleting. */
 async function afterCleaning<T>(task: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
@@ -115,7 +116,7 @@ async function afterCleaning<T>(task: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The files of folded accounts that together hold each cleaned entry once, in order. */
+/** The files of folded counts that together hold each deleted entry once, in order. */
 export async function listFolds(storage: Storage, root: string): Promise<Place[]> {
   const folds: (Place & { after: number })[] = [];
   for await (const { path, modified } of storage.list(foldPath(root, ''))) {
@@ -132,27 +133,27 @@ async function listPlaces(storage: Storage, root: string): Promise<Place[]> {
     if (version !== undefined) entries.push({ path, version, isFold: false, modifiedMs: modified.getTime() });
   }
   const chain = await listFolds(storage, root);
-  // Entries that are folded already and not deleted yet would count twice.
+  // Entries that are folded and not deleted yet would count twice.
   const folded = chain.at(-1)?.version ?? -1;
   const rest = entries.filter(({ version }) => version > folded).sort((a, b) => a.version - b.version);
   return [...chain, ...rest];
 }
 
 async function readPlaces(storage: Storage, places: readonly Place[]): Promise<CommitCounts[]> {
-  const accounts: CommitCounts[] = [];
+  const counts: CommitCounts[] = [];
   for (let at = 0; at < places.length; at += READS_AT_ONCE) {
     const read = await Promise.all(places.slice(at, at + READS_AT_ONCE).map((place) => readPlace(storage, place)));
-    accounts.push(...read.flat());
+    counts.push(...read.flat());
   }
-  return accounts;
+  return counts;
 }
 
-/** @throws LakeError table_corrupt; storage_unavailable, also where an entry has been cleaned away since it was listed */
+/** @throws LakeError table_corrupt; storage_unavailable, also if a cleanup deleted the entry since it was listed */
 export async function readPlace(storage: Storage, { path, version, isFold }: Place): Promise<CommitCounts[]> {
   const body = await storage.get(path);
   if (!body) throw new LogCleanedError(`${path} was listed and is not there: the log is being cleaned`);
   const text = Buffer.from(body).toString('utf8');
   if (isFold) return parseFold(text, version, path);
-  const account = countsOf(parseActions(text, path), version);
-  return account ? [account] : [];
+  const counts = countsOf(parseActions(text, path), version);
+  return counts ? [counts] : [];
 }

@@ -1,26 +1,36 @@
 /**
- * What a commit says of the events it brings, so that the tables account for themselves: kept in the entry's `commitInfo`.
- * Days are UTC dates of receipt, `2026-11-23`, whatever day an event happened on.
+ * Counts that a commit keeps in its entry's `commitInfo`, by day.
+ *
+ * A day is the UTC date of receipt, `2026-11-23`, not the date of the event.
  */
 type CountsByDay<Count extends string> = Record<string, Record<Count, number> & { erased?: number }>;
 
-/** A commit of a flush to the events table. accepted = stored + duplicate + setAside + erased, of each day; setAside is what the log calls the unstorable events. */
+/**
+ * Counts of a flush's commit to the events table.
+ *
+ * For each day accepted = stored + duplicate + setAside + erased. `setAside` is the log's word for unstorable events.
+ */
 export type AcceptedByDay = CountsByDay<'accepted' | 'duplicate' | 'setAside'>;
 
-/** A commit of a flush to the quarantine table: rows, of which some are accepted events that were set aside, and some left out, erased. */
+/**
+ * Counts of a flush's commit to the quarantine table.
+ *
+ * `quarantined` counts rows. `setAside` counts those of them that are unstorable accepted events. `erased` counts rows
+ * left out.
+ */
 export type QuarantinedByDay = CountsByDay<'quarantined' | 'setAside'>;
 
-/** What a tenant has in a window, by day of receipt. */
+/** A tenant's counts in a window, of one day of receipt. */
 export interface DayShare {
   accepted: number;
-  /** Accepted events that cannot become rows and go to the quarantine. */
+  /** Accepted events that cannot become rows, so they go to the quarantine. */
   unstorable: number;
-  /** Rows for the quarantine, those set aside included, and how many of them are set aside. */
+  /** Rows for the quarantine, unstorable events included. */
   quarantined: number;
   unstorableRows: number;
 }
 
-/** The counts of a day, made where there are none yet. */
+/** The counts of a day, created on first use. */
 export function dayShare(days: Map<string, DayShare>, day: string): DayShare {
   const known = days.get(day);
   if (known) return known;
@@ -42,7 +52,7 @@ export function formatRanges(numbers: readonly number[]): string {
   return ranges.join(',');
 }
 
-/** The numbers of formatRanges; none where it is not its text. */
+/** The numbers that formatRanges wrote; none for any other text. */
 export function parseRanges(text: string): number[] {
   return text.split(',').flatMap((range) => {
     const match = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(range);

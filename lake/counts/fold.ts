@@ -4,34 +4,36 @@ import type { CommitCounts, DayCounts } from './commits.ts';
 import { paddedVersion } from '../delta/paddedVersion.ts';
 
 /**
- * Log entries are deleted some time after a checkpoint, and with them what they say of the events they brought. Before that,
- * it is added up into a file of its own beside the tables: `accounts/<table>/tenant=<t>/<first>-<last version>.json`. A file is
- * never changed.
+ * Sums of the counts of log entries that a cleanup deletes.
+ *
+ * Each fold is a file beside the tables, `accounts/<table>/tenant=<t>/<first>-<last version>.json`. No file is ever
+ * changed.
  */
 interface Fold {
   accounts: Omit<CommitCounts, 'folded' | 'version'>[];
 }
 
-/** Log entries whose accounts a file holds: after one version, up to another. */
+/** Log entries whose counts a file holds: after one version, up to another. */
 interface Span {
   after: number;
   version: number;
 }
 
-/** Where a table's folded accounts lie. */
+/** Folder of a table's folded counts. */
 export function foldPath(root: string, name: string): string {
   return `accounts/${root}/${name}`;
 }
 
-/** The entries a file of folded accounts is about, or undefined where it is none. */
+/** The entries that a file of folded counts covers; undefined for any other file. */
 export function foldSpan(path: string): Span | undefined {
   const match = /\/(\d{20})-(\d{20})\.json$/.exec(path);
   return match ? { after: Number(match[1]) - 1, version: Number(match[2]) } : undefined;
 }
 
 /**
- * Pure: the files that together hold everything once, in order. Two processes may have folded the same entries at once, one of
- * them more than the other: then the longer one counts, from its own beginning.
+ * Choose the files that together hold every entry once, in order. Pure.
+ *
+ * Two processes may fold the same entries at the same time, one of them further. Then the longer fold counts.
  */
 export function chainOf<T extends Span>(spans: readonly T[]): T[] {
   const chain: T[] = [];
@@ -44,20 +46,23 @@ export function chainOf<T extends Span>(spans: readonly T[]): T[] {
   return chain;
 }
 
-/** Accounts as kept in a file. @throws LakeError table_corrupt */
+/**
+ * Counts from the text of a fold.
+ * @throws LakeError table_corrupt
+ */
 export function parseFold(text: string, version: number, path: string): CommitCounts[] {
   try {
     const { accounts } = JSON.parse(text) as Fold;
-    return accounts.map((account) => ({ ...account, version, folded: true }));
+    return accounts.map((counts) => ({ ...counts, version, folded: true }));
   } catch (error) {
-    throw new LakeError('table_corrupt', `${path} is not a file of accounts`, { cause: error });
+    throw new LakeError('table_corrupt', `${path} is not a file of counts`, { cause: error });
   }
 }
 
-/** Pure: the sums of accounts in the order of the log: one for each stream, and one for what was taken away. */
-export function foldCounts(accounts: readonly CommitCounts[]): Fold['accounts'] {
+/** Sum counts in the order of the log: one sum per stream, one for removals. Pure. */
+export function foldCounts(commits: readonly CommitCounts[]): Fold['accounts'] {
   const sums = new Map<string, Fold['accounts'][number]>();
-  for (const { flush, days, duplicates, erased } of accounts) {
+  for (const { flush, days, duplicates, erased } of commits) {
     const key = flush?.appId ?? '';
     const sum = sums.get(key) ?? { ...(flush ? { flush: { ...flush } } : {}), days: {}, duplicates: {}, erased: {} };
     sums.set(key, sum);
@@ -73,20 +78,20 @@ export function foldCounts(accounts: readonly CommitCounts[]): Fold['accounts'] 
   return [...sums.values()];
 }
 
-/** Sums of two days' counts. */
+/** Sum of two days' counts. */
 export function addCounts(a: DayCounts, b: DayCounts): DayCounts {
   const sum: DayCounts = { ...a };
   for (const [name, count] of Object.entries(b) as [keyof DayCounts, number][]) sum[name] = (sum[name] ?? 0) + count;
   return sum;
 }
 
-/** Keeps the accounts of some entries. Keeping the same ones again changes nothing. */
-export async function keepFold(
+/** Writes the counts of some entries as a fold; the same entries give the same file. */
+export async function writeFold(
   storage: Storage,
   root: string,
-  { after, version, accounts }: Span & { accounts: readonly CommitCounts[] },
+  { after, version, counts }: Span & { counts: readonly CommitCounts[] },
 ): Promise<void> {
-  const fold: Fold = { accounts: foldCounts(accounts) };
+  const fold: Fold = { accounts: foldCounts(counts) };
   const name = `${paddedVersion(after + 1)}-${paddedVersion(version)}.json`;
   const body = Buffer.from(JSON.stringify({ ...fold, foldedAt: new Date().toISOString() }));
   await storage.putIfAbsent(foldPath(root, name), body);

@@ -6,11 +6,11 @@ import {
   writeHint,
   type CheckpointFormat,
 } from '../delta/checkpoint.ts';
-import { foldBefore } from '../counts/commits.ts';
+import { foldCountsBefore } from '../counts/commits.ts';
 import { entryVersion } from '../delta/log.ts';
 import type { Storage } from '../storage/storage.ts';
 
-/** A writer that was stopped in the middle of a commit must find the version it was about to create taken. */
+/** A writer that was stopped in a commit must find that its version is taken. */
 const MIN_LOG_RETENTION_MS = 3_600_000;
 
 /** A file of the log that belongs to a version. */
@@ -23,17 +23,19 @@ export interface LogFile {
   modifiedMs: number;
 }
 
-/** Nothing to do: undefined. */
+/** Undefined: nothing to do. */
 export interface LogCleanupPlan {
-  /** The log starts here afterwards. */
+  /** First version of the log after the cleanup. */
   checkpoint: number;
-  /** Oldest first, so that what is left is one unbroken log at any time. */
+  /** Oldest first, so that the rest is one unbroken log at any time. */
   paths: string[];
 }
 
 /**
- * Pure: the log files to delete (Delta protocol, "Metadata Cleanup"): those before the newest checkpoint that is not newer
- * than any version to be kept. Every version younger than the retention can still be read.
+ * Choose the log files to delete (Delta protocol, "Metadata Cleanup"). Pure.
+ *
+ * Deleted files are older than the newest checkpoint that no retained version precedes. Every version younger than the
+ * retention stays readable.
  */
 export function planLogCleanup(
   files: readonly LogFile[],
@@ -42,7 +44,7 @@ export function planLogCleanup(
   const entries = files.filter(({ kind }) => kind === 'entry').sort((a, b) => a.version - b.version);
   const firstKept = entries.findIndex(({ modifiedMs }) => modifiedMs >= olderThan);
   const lastExpired = (firstKept < 0 ? entries : entries.slice(0, firstKept)).at(-1)?.version ?? -1;
-  // What the hint points to must be there: readers begin with it.
+  // Readers begin at the hint's checkpoint, so it must exist.
   const cutoff = Math.min(lastExpired, hint ?? -1);
   const checkpoint = files
     .filter(({ kind, version }) => kind === 'checkpoint' && version <= cutoff)
@@ -53,13 +55,14 @@ export function planLogCleanup(
 
 export interface LogCleanup {
   deletedFiles: number;
-  /** The log starts at this version's checkpoint; undefined: nothing was deleted. */
+  /** First version of the log now; undefined if nothing was deleted. */
   startsAt: number | undefined;
 }
 
 /**
- * Deletes the log entries and checkpoints that nobody needs to read the table as it is now, or was within the retention. The
- * checkpoint the log then starts at is read first, whole, and what the entries say of the events they brought is kept.
+ * Deletes log entries and checkpoints that no retained version needs.
+ *
+ * The new first checkpoint is read whole before any deletion, and the counts of the entries are folded.
  * @throws RangeError for a retention under MIN_LOG_RETENTION_MS; LakeError table_corrupt, storage_unavailable
  */
 export async function cleanLog(
@@ -77,12 +80,12 @@ export async function cleanLog(
   if (!plan) return { deletedFiles: 0, startsAt: undefined };
   const start = await readCheckpoint(storage, root, plan.checkpoint, checkpoints);
   if (!start) return { deletedFiles: 0, startsAt: undefined };
-  await foldBefore(storage, root, plan.checkpoint);
+  await foldCountsBefore(storage, root, plan.checkpoint);
   await storage.delete(plan.paths);
   return { deletedFiles: plan.paths.length, startsAt: plan.checkpoint };
 }
 
-/** The hint is lost when its writer is killed between deleting and writing it, and may point backwards after a race. */
+/** Restores the hint if its writer died, or if a race set it back. */
 async function repairHint(
   storage: Storage,
   root: string,

@@ -37,7 +37,7 @@ const LATELY_MS = 10_000;
  */
 export class AuditChecker {
   readonly #options: AuditCheckerOptions;
-  readonly #accounts: Audit;
+  readonly #audit: Audit;
   readonly #reading: RowReading;
   readonly #registry = createRegistry();
   readonly #engine = openDuckdb({ memory: '256MiB', threads: 1, spillDir: '' });
@@ -48,7 +48,7 @@ export class AuditChecker {
     this.#options = options;
     const { connection, storage } = options;
     this.#reading = { ...reading, engine: this.#engine };
-    this.#accounts = createAudit({
+    this.#audit = createAudit({
       storage,
       tables: openTables(storage, this.#registry),
       ...reading,
@@ -65,7 +65,7 @@ export class AuditChecker {
   }
 
   async close(): Promise<void> {
-    await this.#accounts.close();
+    await this.#audit.close();
     await this.#engine.close();
   }
 
@@ -73,7 +73,7 @@ export class AuditChecker {
   async reconcile(tenants: readonly string[]): Promise<Finding[]> {
     const day = (offset: number): string => utcDay(Date.now() + offset * DAY_MS);
     const days = { from: day(-DAYS_AROUND), to: day(DAYS_AROUND) };
-    const found = await Promise.all(tenants.map((tenantId) => this.#accounts.reconcile(tenantId, days)));
+    const found = await Promise.all(tenants.map((tenantId) => this.#audit.reconcile(tenantId, days)));
     return found.flatMap(({ tenantId, balanced, differences, faults, days: sums }) => {
       if (balanced) return [];
       const named = differences.map(({ receiptId, kind, events, message }) => ({
@@ -112,7 +112,7 @@ export class AuditChecker {
 
   async #tryMark(tenantId: string): Promise<Finding[]> {
     const { ledger, storage } = this.#options;
-    const { acknowledgedBefore } = await this.#accounts.completeness(tenantId);
+    const { acknowledgedBefore } = await this.#audit.completeness(tenantId);
     if (acknowledgedBefore === null) return [];
     const markMs = Date.parse(acknowledgedBefore);
     const promised = [...ledger.acknowledgedMs]

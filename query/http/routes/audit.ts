@@ -5,10 +5,12 @@ import type { Slots } from '../../engine/slots.ts';
 import { jsonReply, type Route } from '../route.ts';
 
 /**
- * `GET /api/receipts/:id`: what became of each event of a batch. `GET /api/completeness`: up to when the tenant's events are
- * in the lake; with `?date=2026-11-23` also whether everything received that day is.
+ * Routes of receipts and completeness.
+ *
+ * `GET /api/receipts/:id` shows the state of each event of a batch. `GET /api/completeness` shows up to when the
+ * tenant's events are in the lake. With `?date=2026-11-23` it also shows whether all events received that day are.
  */
-export function auditRoutes({ accounts, slots }: { accounts: Audit; slots: Slots }): Route[] {
+export function auditRoutes({ audit, slots }: { audit: Audit; slots: Slots }): Route[] {
   return [
     {
       method: 'GET',
@@ -18,7 +20,7 @@ export function auditRoutes({ accounts, slots }: { accounts: Audit; slots: Slots
       async handle({ params, reader, signal }) {
         const release = await slots.acquire(reader.tenantId, signal);
         try {
-          return jsonReply(await accounts.receipt(params.id!, reader));
+          return jsonReply(await audit.receipt(params.id!, reader));
         } finally {
           release();
         }
@@ -34,7 +36,7 @@ export function auditRoutes({ accounts, slots }: { accounts: Audit; slots: Slots
         if (date !== null && !isDate(date)) {
           throw new LakeError('parameter_invalid', '"date" must be a UTC date such as 2026-11-23.');
         }
-        const answer = await accounts.completeness(tenantId);
+        const answer = await audit.completeness(tenantId);
         if (date === null) return jsonReply(answer);
         return jsonReply({ ...answer, date, complete: date <= (answer.completeThrough ?? '') });
       },

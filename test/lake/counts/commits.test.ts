@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { formatRanges, parseRanges } from '../../../lake/counts/dayCounts.ts';
-import { foldBefore, readCommitCounts } from '../../../lake/counts/commits.ts';
+import { foldCountsBefore, readCommitCounts } from '../../../lake/counts/commits.ts';
 import { findFlush } from '../../../query/audit/findFlush.ts';
 import { chainOf } from '../../../lake/counts/fold.ts';
 import { entryPath } from '../../../lake/delta/log.ts';
@@ -58,9 +58,9 @@ test('the flush of every message is found, whatever lies between, is read again 
   ).toBeUndefined();
 
   // Twice, as by two processes, one of which has not seen the other's; then the entries go.
-  await foldBefore(storage, ROOT, 20);
-  await foldBefore(storage, ROOT, 30);
-  await foldBefore(storage, ROOT, 30);
+  await foldCountsBefore(storage, ROOT, 20);
+  await foldCountsBefore(storage, ROOT, 30);
+  await foldCountsBefore(storage, ROOT, 30);
   await storage.delete(Array.from({ length: 30 }, (_, version) => entryPath(ROOT, version)));
   const accounts = await readCommitCounts(storage, ROOT);
   expect(accounts.reduce((sum, { days }) => sum + (days[DAY]?.accepted ?? 0), 0)).toBe(2 * flushes);

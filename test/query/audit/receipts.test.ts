@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createAudit, type Audit } from '../../../query/audit/audit.ts';
-import { foldBefore, readCommitCounts } from '../../../lake/counts/commits.ts';
+import { foldCountsBefore, readCommitCounts } from '../../../lake/counts/commits.ts';
 import { openTables } from '../../../lake/layout/openTables.ts';
 import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
@@ -116,7 +116,7 @@ test('each event of a batch: committed, refused, set aside, duplicate; and the s
   const root = `events/tenant=${TENANT}`;
   const before = await readCommitCounts(bench.storage, root);
   const { version } = await bench.table('events', TENANT).snapshot();
-  await foldBefore(bench.storage, root, version + 1);
+  await foldCountsBefore(bench.storage, root, version + 1);
   const [folded, ...rest] = await readCommitCounts(bench.storage, root);
   expect(rest).toEqual([]);
   expect(Object.values(folded!.days)).toEqual([{ accepted: 6, duplicate: 2, setAside: 1 }]);

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { foldBefore } from '../../../lake/counts/commits.ts';
+import { foldCountsBefore } from '../../../lake/counts/commits.ts';
 import { createAudit, type Audit } from '../../../query/audit/audit.ts';
 import type { Reconciliation } from '../../../query/audit/reconcile.ts';
 import { openDuckdb } from '../../../lake/duckdb/duckdb.ts';
@@ -170,7 +170,7 @@ test('all that can become of an event adds up, day by day of receipt, from the s
   expect(gone.days.map(({ fromStream }) => fromStream)).toEqual([0, 0]);
   // Even when the log entries of all commits are gone.
   const { version } = await bench.table('events', tenantId).snapshot();
-  await foldBefore(bench.storage, `events/tenant=${tenantId}`, version + 1);
+  await foldCountsBefore(bench.storage, `events/tenant=${tenantId}`, version + 1);
   expect(await reconcile(tenantId)).toMatchObject(committed);
   expect(await spor(tenantId)).toMatchObject({ code: 0, found: { balanced: true } });
 
