@@ -3,10 +3,10 @@ import { ID_WORDS, IdSet } from './idSet.ts';
 import { filesThatMayHold, mayHold, type IdFile } from './plan.ts';
 import { HOUR_MS } from '../../runtime/units.ts';
 
-/** Event ids of consecutive lines, which came together. */
+/** Event ids of consecutive lines of one tenant. */
 export interface IdRun {
   tenantId: string;
-  /** Index of the first id of the run among all. */
+  /** Index of the run's first id among all ids. */
   first: number;
   count: number;
 }
@@ -14,28 +14,28 @@ export interface IdRun {
 export interface IdsToJudge {
   /** All ids, 16 bytes each. */
   ids: Uint8Array;
-  /** Each id is in one of them; in stream order. */
+  /** Runs in stream order; each id is in exactly one of them. */
   runs: readonly IdRun[];
-  /** Whether every id is a UUID; otherwise file bounds say nothing. */
+  /** Whether every id is a UUID; otherwise the bounds of files do not help. */
   allUuids: boolean;
-  /** When the first and last of them were received, in milliseconds since 1970. */
+  /** Times of receipt of the first and the last id, in milliseconds since 1970. */
   receivedMs: { min: number; max: number };
-  /** When the first of each tenant's redriven events was received: resends are looked for from a window before that on. */
+  /** Time of receipt of each tenant's first redriven event; resends count from one window before. */
   redrivenMs?: ReadonlyMap<string, number>;
 }
 
-/** The lake's side: what is stored of a tenant's ids. */
+/** The ids that the lake stores of each tenant. */
 export interface StoredIds {
   /** The tenant's live data files. */
   files(tenantId: string): Promise<IdFile[]>;
   /** Every id in these files received at or after a time, by hour since 1970. */
   read(tenantId: string, files: readonly IdFile[], sinceMs: number): Promise<{ hour: number; hex: string }[]>;
-  /** Those of the tenant's ids being judged that are in these files, received at or after a time. */
+  /** The judged ids of the tenant that are in these files, received at or after a time. */
   find(tenantId: string, files: readonly IdFile[], sinceMs: number): Promise<string>;
 }
 
 export interface DuplicatesOptions {
-  /** Memory for ids, in bytes. */
+  /** Bound on the memory for ids, in bytes. */
   maxBytes: number;
   /** How long after the first receipt a resend is recognised, in milliseconds. */
   windowMs: number;
@@ -43,44 +43,45 @@ export interface DuplicatesOptions {
 
 interface HourOfIds {
   ids: Uint32Array;
-  /** Since 1970. */
+  /** Hours since 1970. */
   hour: number;
 }
 
-/** The ids that a window has added. */
+/** The ids that a window added. */
 export type JudgedIds = readonly HourOfIds[];
 
 interface TenantState {
   salt: Uint32Array;
-  /** Files whose ids are not in memory; undefined: to be listed. */
+  /** Files whose ids are not in memory; undefined until they are listed. */
   unread: IdFile[] | undefined;
-  /** Of the files to be listed, those that hold something received before this are not in memory. */
+  /** Files with rows received before this time are not in memory. */
   listBeforeMs: number;
 }
 
 const HEX_DIGITS = 32;
 const ID_BYTES = 16;
-/** Ids taken into memory at once while judging. */
+/** Ids loaded into memory at once while judging. */
 const READ_AT_ONCE = 2_000_000;
 
 /**
- * Recognises resends: an event id that its tenant had stored within the window, whatever became of date and segment.
+ * Recognises resends: event ids that a tenant stored within the window, in any date or segment.
  *
- * The ids of what this owner commits are kept in memory, exact, 23 to 45 bytes each; the lake itself is the rest of the
- * state. For every other file of the window only its bounds are known, from the log. An id within the bounds of such a
- * file makes its ids be read into memory, once, and one that finds no room is looked up in the file instead. After a
- * takeover, ids that carry their time cost the reading of the newest files; random ids that of all files of the window.
- * When memory is full, the oldest hours are forgotten and their files stand with their bounds again: that costs nothing
- * for ids that carry their time, and a look into every forgotten file at each flush for random ones.
+ * Ids of this owner's commits are in memory, exact (docs/performance.md, "Memory"). The lake holds the rest of the
+ * state. Other files of the window are known by their bounds in the log. An id within a file's bounds loads all ids of
+ * that file once. If they find no room, the file is searched instead.
+ *
+ * After a takeover, ids that carry their time cost one read of the newest files. Random ids cost a read of every file
+ * in the window. When memory is full, the oldest hours are evicted, and their files count by bounds again. That is free
+ * for ids with a time. For random ids each flush then searches every evicted file.
  */
 export class Duplicates {
   readonly #options: DuplicatesOptions;
   readonly #known = new IdSet();
   readonly #tenants = new Map<string, TenantState>();
   readonly #secret = randomBytes(16);
-  /** Ids that the window being judged has added. */
+  /** Ids that the current window added. */
   #pending: HourOfIds[] = [];
-  /** Of windows that are judged and not committed yet: no file of the lake has them, memory must. */
+  /** Windows that are judged and not committed: only memory has their ids. */
   readonly #uncommitted = new Set<JudgedIds>();
   #hours = new Map<number, number>();
   #seldom = true;
@@ -89,17 +90,17 @@ export class Duplicates {
     this.#options = options;
   }
 
-  /** Whether the last ids to be judged had none among them. */
+  /** Whether the last judged window had no duplicates. */
   get lastWindowHadNoDuplicates(): boolean {
     return this.#seldom;
   }
 
-  /** Bytes held in memory. */
+  /** Bytes of memory in use. */
   get bytes(): number {
     return this.#known.bytes;
   }
 
-  /** Begins the judging of a window, forgetting an attempt that was not committed. */
+  /** Begins to judge a window, and drops the ids of a failed attempt. */
   begin(): void {
     for (const { ids } of this.#pending) {
       for (let at = 0; at < ids.length; at += ID_WORDS) this.#known.takeBack(ids, at);
@@ -107,7 +108,7 @@ export class Duplicates {
     this.#pending = [];
   }
 
-  /** Indexes of the ids that were stored before or came earlier in this window, ascending. */
+  /** Indexes of ids that are stored already or came earlier in this window, ascending. */
   async judge(batch: IdsToJudge, stored: StoredIds): Promise<number[]> {
     const sinceMs = batch.receivedMs.min - this.#options.windowMs;
     const hour = Math.floor(batch.receivedMs.max / HOUR_MS);
@@ -135,7 +136,7 @@ export class Duplicates {
     return duplicates.sort((a, b) => a - b);
   }
 
-  /** The window is judged: the next one may begin, and is told its ids from now on. */
+  /** Ends the judging of a window; the next window counts its ids as known. */
   judged(): JudgedIds {
     const judged = this.#pending;
     this.#pending = [];
@@ -143,14 +144,14 @@ export class Duplicates {
     return judged;
   }
 
-  /** A window that was judged is committed: from now on its ids may be forgotten, as the lake has them. */
+  /** Marks a judged window as committed; its ids may be evicted, because the lake has them. */
   commit(judged: JudgedIds = this.judged()): void {
     this.#uncommitted.delete(judged);
     for (const { ids, hour } of judged) this.#count(hour, ids.length / ID_WORDS);
     if (this.#known.bytes > this.#options.maxBytes) this.#forgetOldest();
   }
 
-  /** Reads or looks into the files that may hold one of the ids; returns ids found that did not fit into memory. */
+  /** Loads or searches the files that may hold an id; returns found ids that memory has no room for. */
   async #consult(batch: IdsToJudge, stored: StoredIds, sinceMs: number): Promise<IdSet | undefined> {
     let found: IdSet | undefined;
     for (const [tenantId, runs] of Map.groupBy(batch.runs, (run) => run.tenantId)) {
@@ -163,7 +164,7 @@ export class Duplicates {
         for (const files of groups(wanted))
           await this.#look(tenantId, { files, sinceMs, stored, found: (found ??= new IdSet()) });
       } catch (error) {
-        // A file may have been compacted and removed since it was listed: the next attempt lists anew.
+        // Compaction may have removed a file since it was listed, so the next attempt lists again.
         tenant.unread = undefined;
         tenant.listBeforeMs = Infinity;
         throw error;
@@ -177,8 +178,9 @@ export class Duplicates {
   }
 
   /**
-   * What was redriven may have been received, and stored, long before the times that memory and the unread files cover:
-   * those of the ids that are in files of that time.
+   * Finds ids in files older than memory and the unread files cover.
+   *
+   * A redriven event may have been received, and stored, long before that time.
    */
   async #findEarlier(
     batch: IdsToJudge,
@@ -195,7 +197,7 @@ export class Duplicates {
     return salted(toWords(hex), this.#tenant(tenantId).salt);
   }
 
-  /** Takes the ids of files into memory, or where there is no room, finds those of the judged ids that are in them. */
+  /** Loads the ids of files into memory; without room, searches the files for the judged ids. */
   async #look(
     tenantId: string,
     at: { files: IdFile[]; sinceMs: number; stored: StoredIds; found: IdSet },
@@ -217,8 +219,8 @@ export class Duplicates {
   #tenant(tenantId: string): TenantState {
     const known = this.#tenants.get(tenantId);
     if (known) return known;
-    // One set serves all tenants: a secret of this process mixed into the ids keeps tenants from meeting, or from being
-    // made to meet by ids chosen for it.
+    // All tenants share one set. A secret of this process is mixed into each id, so that ids of two tenants never
+    // collide, even if someone chooses them to.
     const digest = createHash('sha256').update(this.#secret).update(tenantId).digest();
     const salt = Uint32Array.from({ length: ID_WORDS }, (_, word) => digest.readUInt32LE(word * 4));
     const state = { salt, unread: undefined, listBeforeMs: Infinity };
@@ -239,7 +241,7 @@ export class Duplicates {
     this.#hours.set(hour, (this.#hours.get(hour) ?? 0) + ids);
   }
 
-  /** Gives up whole hours, oldest first, until a quarter of the memory is free. */
+  /** Evicts whole hours, oldest first, until a quarter of the memory is free. */
   #forgetOldest(): void {
     let left = [...this.#hours.values()].reduce((sum, count) => sum + count, 0);
     const target = (left * 0.75 * this.#options.maxBytes) / this.#known.bytes;
@@ -255,7 +257,7 @@ export class Duplicates {
     for (const judged of this.#uncommitted) for (const { ids, hour } of judged) addAll(this.#known, ids, hour);
     for (const { ids, hour } of this.#pending) addAll(this.#known, ids, hour);
     for (const tenant of this.#tenants.values()) {
-      // Where files had not been read, what they hold is not in memory either, however new.
+      // Ids of unread files are not in memory, however new they are.
       const newest = (tenant.unread ?? []).reduce(
         (ms, file) => Math.max(ms, file.maxReceivedMs + 1),
         boundary * HOUR_MS,
@@ -274,7 +276,7 @@ function addAll(set: IdSet, ids: Uint32Array, hour: number): number {
   return added;
 }
 
-/** 32 hexadecimal digits an id to four words each. */
+/** Four words of an id from its 32 hexadecimal digits. */
 function toWords(hex: string): Uint32Array {
   const bytes = Buffer.from(hex, 'hex');
   if (bytes.length * 2 !== hex.length) throw new Error('ids are not 32 hex digits each');
@@ -317,7 +319,7 @@ function filesToRead(
     if (id < min) min = id;
     else if (id > max) max = id;
   }
-  // Mostly no file is near: that is seen without sorting.
+  // Most ids are near no file, and this check needs no sorting.
   const near = unread.filter(
     ({ minId, maxId }) =>
       minId === undefined || maxId === undefined || (minId <= max && (min < minId || mayHold(min, minId, maxId))),
@@ -325,7 +327,7 @@ function filesToRead(
   return near.length === 0 ? near : filesThatMayHold(ids.sort(), near, sinceMs);
 }
 
-/** Files in groups of at most so many rows, each at least one file. */
+/** Groups of files of at most so many rows, with at least one file each. */
 function groups(files: readonly IdFile[]): IdFile[][] {
   const result: IdFile[][] = [];
   let rows = Infinity;

@@ -7,11 +7,11 @@ const MAX_LOAD = 0.8;
 const GROWTH = 2;
 const EARLIER_HOURS = 1_000;
 const SLOT_BYTES = ID_WORDS * 4 + 2;
-/** Hour marks of slots without a member: one never used, and one whose id was taken back. */
+/** Marks of empty slots: never used, or its id was removed. */
 const FREE = 0;
 const TAKEN_BACK = 65_535;
 
-/** Ids of one part of the hash space: open addressing with linear probing. */
+/** One part of the hash space: open addressing with linear probing. */
 interface Segment {
   words: Uint32Array;
   hours: Uint16Array;
@@ -19,13 +19,14 @@ interface Segment {
 }
 
 /**
- * A set of 128-bit ids, each with the hour it belongs to, in typed arrays: 18 bytes a slot, between 23 and 45 bytes an id
- * as the segments grow. Ids of hours before `forget` are dropped when their segment is next rebuilt, a segment at a time,
- * so that neither growing nor forgetting ever stops the process for long.
+ * A set of 128-bit ids with their hours, in typed arrays (docs/performance.md, "Memory").
+ *
+ * Each segment is rebuilt by itself, and drops ids of hours before `forget`. So neither growth nor eviction stops the
+ * process for long.
  */
 export class IdSet {
   readonly #segments: Segment[];
-  /** Hours are kept as 16 bits from an origin well before the first one seen. */
+  /** Hours are kept as 16 bits, relative to an origin well before the first hour. */
   #origin: number | undefined;
   #forgotten = 0;
   #slots = 0;
@@ -34,12 +35,12 @@ export class IdSet {
     this.#segments = Array.from({ length: SEGMENTS }, () => emptySegment(0));
   }
 
-  /** Bytes of memory the set holds now. */
+  /** Bytes of memory that the set holds. */
   get bytes(): number {
     return this.#slots * SLOT_BYTES;
   }
 
-  /** Whether the id at a word offset is in the set. */
+  /** Whether the set has the id at a word offset. */
   has(ids: Uint32Array, at: number): boolean {
     const hash = hashOf(ids, at);
     const segment = this.#segments[hash >>> 24]!;
@@ -48,7 +49,7 @@ export class IdSet {
     return hour !== FREE && hour !== TAKEN_BACK;
   }
 
-  /** Adds the id at a word offset; false when it was there already. `hour` is in hours since 1970. */
+  /** Adds the id at a word offset; false if the set has it already. `hour` counts hours since 1970. */
   add(ids: Uint32Array, at: number, hour: number): boolean {
     this.#origin ??= hour - EARLIER_HOURS;
     const hash = hashOf(ids, at);
@@ -67,7 +68,7 @@ export class IdSet {
     return true;
   }
 
-  /** Removes the id at a word offset, if it is there. */
+  /** Removes the id at a word offset, if present. */
   takeBack(ids: Uint32Array, at: number): void {
     const hash = hashOf(ids, at);
     const segment = this.#segments[hash >>> 24]!;
@@ -76,12 +77,12 @@ export class IdSet {
     if (segment.hours[slot] !== FREE) segment.hours[slot] = TAKEN_BACK;
   }
 
-  /** Ids of earlier hours need not be kept any more. */
+  /** Allows ids of earlier hours to be dropped. */
   forget(beforeHour: number): void {
     if (this.#origin !== undefined) this.#forgotten = Math.max(this.#forgotten, beforeHour - this.#origin);
   }
 
-  /** Drops what may be forgotten now, to give its memory back. */
+  /** Drops the ids that may go, and frees their memory. */
   compact(): void {
     for (let index = 0; index < SEGMENTS; index++) if (this.#segments[index]!.used > 0) this.#rebuild(index);
   }
@@ -111,7 +112,7 @@ function emptySegment(slots: number): Segment {
   return { words: new Uint32Array(slots * ID_WORDS), hours: new Uint16Array(slots), used: 0 };
 }
 
-/** One by one: four times as fast as subarray and set. */
+/** Copies word by word, faster than subarray and set (docs/performance.md, "Memory"). */
 function copyId(from: Uint32Array, at: number, to: Uint32Array, position: number): void {
   to[position] = from[at]!;
   to[position + 1] = from[at + 1]!;
@@ -119,9 +120,9 @@ function copyId(from: Uint32Array, at: number, to: Uint32Array, position: number
   to[position + 3] = from[at + 3]!;
 }
 
-/** The slot that holds the id, or the free one where it would go. */
+/** The slot that holds the id, or the empty slot for it. */
 function slotOf({ words, hours }: Segment, hash: number, ids: Uint32Array, at: number): number {
-  // The high 8 bits chose the segment; the rest is spread over its slots.
+  // The high 8 bits choose the segment; the other bits spread over its slots.
   let slot = Math.floor(((hash & 0xffffff) / 0x1000000) * hours.length);
   for (;;) {
     if (hours[slot] === FREE) return slot;
@@ -138,7 +139,11 @@ function slotOf({ words, hours }: Segment, hash: number, ids: Uint32Array, at: n
   }
 }
 
-/** Mixes the words as MurmurHash3 does (public domain, Austin Appleby): ids made in the same millisecond share most bits. */
+/**
+ * Mixes the words like MurmurHash3 (public domain, Austin Appleby).
+ *
+ * Ids of the same millisecond share most of their bits.
+ */
 function hashOf(ids: Uint32Array, at: number): number {
   let hash = 0;
   for (let word = 0; word < ID_WORDS; word++) {

@@ -8,17 +8,18 @@ import { hexId, literal } from '../duckdb/sqlText.ts';
 import type { StoredIds } from './duplicates.ts';
 import { idFile, type IdFile } from './plan.ts';
 
-/** A tenant's live data files, and how to get at their bytes. */
+/** A tenant's live data files, with access to their bytes. */
 export interface IdFiles {
   list(tenantId: string): Promise<IdFile[]>;
-  /** Runs a task on local copies of the files, which are there for as long as it runs. */
+  /** Runs a task on local copies of the files; the copies exist while it runs. */
   withLocal<T>(tenantId: string, files: readonly IdFile[], task: (paths: string[]) => Promise<T>): Promise<T>;
 }
 
 /**
- * A tenant's ids as the lake holds them: one column of its data files, read by DuckDB, in a session whose table `line` holds
- * the events being judged, joined by `batch`.
- * @param where SQL that says which rows of the files count.
+ * A tenant's ids in the lake, read by DuckDB from one column of the data files.
+ *
+ * The session's table `line` holds the judged events, joined by `batch`.
+ * @param where SQL condition on the rows of the files that count
  */
 export function lakeIds(session: SqlSession, source: IdFiles, where = 'true'): StoredIds {
   const withLocalFiles = <T>(
@@ -52,8 +53,8 @@ export function lakeIds(session: SqlSession, source: IdFiles, where = 'true'): S
 }
 
 /**
- * The files of a tenant's newest version; those that have no local path are copied.
- * @param dir Folder for the copies, made and emptied here.
+ * The files of a tenant's newest version, copied if they have no local path.
+ * @param dir folder for the copies, which this function creates and empties
  */
 export function newestIdFiles(storage: Storage, table: (tenantId: string) => Table, dir: string): IdFiles {
   return {

@@ -1,10 +1,10 @@
 import type { AddFile } from '../delta/actions.ts';
 
-/** What the log says of a data file's event ids and receipt times. */
+/** Event ids and receipt times of a data file, as the log bounds them. */
 export interface IdFile {
   /** Relative to the table's root. */
   path: string;
-  /** Bounds of event_id as text; undefined: not known. A long bound may be cut off, in the safe direction. */
+  /** Bounds of event_id as text; undefined if unknown. A long bound may be cut, in the safe direction. */
   minId: string | undefined;
   maxId: string | undefined;
   /** Bounds of received_at in milliseconds since 1970. */
@@ -13,7 +13,7 @@ export interface IdFile {
   rows: number;
 }
 
-/** The bounds of a data file from its entry in the log; where a bound is missing, anything may be in it. */
+/** The bounds of a data file from its log entry; a missing bound excludes nothing. */
 export function idFile({ path, stats }: Pick<AddFile, 'path' | 'stats'>): IdFile {
   const { numRecords, minValues, maxValues } = (stats === undefined ? {} : JSON.parse(stats)) as {
     numRecords?: number;
@@ -31,9 +31,11 @@ export function idFile({ path, stats }: Pick<AddFile, 'path' | 'stats'>): IdFile
 }
 
 /**
- * The files that may hold one of these ids, received at or after `sinceMs`. An id that carries its time, as UUID version 7
- * does, lies in the bounds of the few files of that time; a random id lies in the bounds of nearly all.
- * @param ids Lower-case UUIDs with hyphens, ascending.
+ * The files that may hold one of these ids, received at or after `sinceMs`.
+ *
+ * An id with a time, such as UUID version 7, lies within the bounds of few files. A random id lies within those of
+ * nearly all.
+ * @param ids UUIDs in small letters with hyphens, ascending
  */
 export function filesThatMayHold(ids: readonly string[], files: readonly IdFile[], sinceMs: number): IdFile[] {
   return files.filter(({ minId, maxId, maxReceivedMs }) => {
@@ -45,14 +47,16 @@ export function filesThatMayHold(ids: readonly string[], files: readonly IdFile[
 }
 
 /**
- * Whether one of several ids may be stored in some form, small or capital letters, between two bounds of text: ids are stored
- * as sent. `first` is the least of them that is not below `minId`; those below cannot be, since the form in small letters is
- * the greatest of all.
+ * Whether an id may be stored between two bounds of text, in small or capital letters.
  *
- * Capital letters sort between digits and small ones. So behind what the bounds have in common, a capital lies between them
- * only where the lower one goes on with a digit and the upper one with a small letter; or the id goes on as the upper bound
- * does, and its rest in capitals is not above that one's. Where this fails for the first id it fails for the greater ones,
- * too, as long as there is no capital in the bounds themselves; with one, capitals' order decides alone, and less sharply.
+ * Ids are stored as sent. `first` is the least id that is not below `minId`. Ids below it cannot match, because the
+ * form in small letters is the greatest.
+ *
+ * Capital letters sort between digits and small letters. After the prefix that both bounds share, an id in capitals
+ * fits in two cases. In one, the lower bound continues with a digit and the upper bound with a small letter. In the
+ * other, the id continues as the upper bound does, and its rest in capitals is not above that bound's rest. If neither
+ * holds for the first id, neither holds for greater ids. This is true while the bounds have no capitals. With a capital
+ * in a bound, the order of capitals decides alone, less exactly.
  */
 export function mayHold(first: string, minId: string, maxId: string): boolean {
   if (first <= maxId) return true;

@@ -19,27 +19,27 @@ export interface EraseOptions {
   storage: Storage;
   tables: OpenTables;
   tenantId: string;
-  /** The tenant's derived tables that a refresh can make, whether they exist yet or not. */
+  /** The tenant's derived tables that a refresh can create, existing or not. */
   derived: readonly TableSpec[];
   users: readonly string[];
   anonymous: readonly string[];
-  /** Erase the anonymous ids linked to the users as well. */
+  /** Whether to erase the anonymous ids linked to the users as well. */
   withLinked: boolean;
-  /** Only say what would be erased, and change nothing. */
+  /** Whether only to report the rows to erase, without any change. */
   dryRun: boolean;
-  /** Refuse ids of which the lake has no row and no erasure, rather than only hold back what comes late. */
+  /** Whether to reject ids of which the lake has no row and no erasure. */
   refuseMissing?: boolean;
-  /** Who signs for it; goes into the report. */
+  /** Name of the person responsible, for the report. */
   by: string;
   /** Folder for unfinished files. */
   workDir: string;
   memoryMb: number;
-  /** How long replaced files stay before vacuum may delete them. */
+  /** Time before vacuum may delete replaced files. */
   vacuumGraceMs: number;
   reach?: ReachErasure;
 }
 
-/** What was erased, without the ids themselves: kept in the lake as `erasures/tenant=<t>/report-….json`. */
+/** Report of an erasure without the ids, kept as `erasures/tenant=<t>/report-….json`. */
 export interface ErasureReport {
   tenantId: string;
   dryRun: boolean;
@@ -48,28 +48,30 @@ export interface ErasureReport {
   startedAt: string;
   finishedAt: string;
   ids: ErasedId[];
-  /** Anonymous ids linked to the users by events that carry both with consent, and whether they were erased too. */
+  /** Anonymous ids linked to the users by events with both ids and consent, and whether they were erased. */
   linked: { ids: number; erased: boolean };
-  /** Entries of the tenant's list of erasures that every later commit respects. */
+  /** Length of the tenant's list of erasures, which every later commit respects. */
   list: number;
   tables: TableErasure[];
-  /** By stream: rows of its messages up to this sequence were looked through; later ones are held back by the list. */
+  /** Last sequence per stream whose rows were searched; the list holds back later ones. */
   streams: Record<string, number>;
-  /** From when on a vacuum deletes the files that were replaced, ISO 8601. */
+  /** When vacuum may delete the replaced files, ISO 8601. */
   vacuumAfter: string;
 }
 
-/** A report as it is kept, with the SHA-256 of its JSON text without this field. */
+/** A stored report, with the SHA-256 of its JSON text without this field. */
 export type SignedReport = ErasureReport & { sha256: string };
 
 /**
- * Removes a person from all tables of a tenant. First the ids, hashed, go on the tenant's list of erasures, and each table is
- * marked with its length, so that no commit which does not respect it can succeed any more; then files are rewritten until none
- * holds a row of the person. Marts come last: marked with the version of the events since which these are clean, they refuse a
- * refresh that has read an older one. Safe to be killed at any step and repeated, beside flushes and compactions.
- * @returns the report, where it is kept (undefined in a dry run), the anonymous ids linked to the users, and the missing ids
- *   where those are to be refused
- * @throws LakeError storage_unavailable, table_corrupt; IdsMissing, having changed nothing, except in a dry run
+ * Removes a person from all tables of a tenant.
+ *
+ * First the hashed ids go on the tenant's list of erasures, and each table is marked with the length of the list. From
+ * then on a commit that does not respect the list conflicts. Then files are rewritten until none holds a row of the
+ * person. Marts come last. Each is marked with the first clean version of the events, so a refresh that read an older
+ * version conflicts. A killed erasure can be repeated at any step, beside flushes and compactions.
+ * @returns the report and its path (undefined in a dry run), the linked anonymous ids, and the missing ids if they are
+ * rejected
+ * @throws LakeError storage_unavailable, table_corrupt; IdsMissing before any change, except in a dry run
  */
 export async function erase(
   options: EraseOptions,
@@ -104,11 +106,11 @@ export async function erase(
     }
     reach('marked');
     for (const kind of TABLE_NAMES) erasures.push(await eraseFromTable(tables(kind, tenantId), { ...shared, kind }));
-    // What undoes a replay would bring back files from before.
+    // Undoing a replay would restore files from before the erasure.
     if (!dryRun) for (const name of TABLE_NAMES) await forgetReplays(storage, tables(name, tenantId).spec.root);
     const { txns, metaData } = await tables('events', tenantId).snapshot();
     reach('events-clean');
-    // Also those that do not exist yet: their first refresh may be under way.
+    // The first refresh of a table may be under way, so tables that do not exist yet count too.
     const existing = await listDerivedTables(storage, tenantId);
     for (const spec of dryRun ? [] : derived) {
       const version = erasures[TABLE_NAMES.indexOf('events')]!.verified.version;
@@ -165,7 +167,7 @@ async function missingIds(
   });
 }
 
-/** Anonymous ids that an event carries together with one of the users and with consent to personalization. */
+/** Anonymous ids in events that also carry one of the users, with consent to personalization. */
 async function findLinked(
   session: SqlSession,
   { storage, tables, tenantId, users, anonymous, workDir }: EraseOptions,

@@ -1,6 +1,10 @@
 import type { Reach } from '../../runtime/failpoint.ts';
 
-/** The steps of an erasure at which a test may kill this process, in their order; those of files come for every table. */
+/**
+ * Steps of an erasure at which a test may kill this process, in order.
+ *
+ * The steps of files occur for every table.
+ */
 export const ERASURE_STEPS = [
   'listed',
   'marked',
@@ -11,5 +15,5 @@ export const ERASURE_STEPS = [
   'marts-clean',
 ] as const;
 
-/** Told of every step. */
+/** Called at every step. */
 export type ReachErasure = Reach<(typeof ERASURE_STEPS)[number]>;

@@ -3,17 +3,19 @@ import type { Storage } from '../storage/storage.ts';
 import { paddedVersion } from '../delta/paddedVersion.ts';
 
 /**
- * Who is erased, by the SHA-256 of tenant and id; the id itself is kept nowhere. `linked` is an anonymous id that led to the
- * person: its events count as the person's where they name no user at all, since a device may be shared.
+ * An erased id, as the SHA-256 of tenant and id; the id itself is stored nowhere.
+ *
+ * `linked` is an anonymous id that led to the person. A device may be shared, so its events count as the person's only
+ * if they name no user.
  */
 export interface ErasedId {
   kind: 'user' | 'anonymous' | 'linked';
   hash: string;
 }
 
-/** A tenant's list of erasures: it only grows, an entry at a time. */
+/** A tenant's list of erasures, which only grows, one entry at a time. */
 export interface ErasureList {
-  /** How many entries there are. */
+  /** Number of entries. */
   version: number;
   ids: readonly ErasedId[];
 }
@@ -28,12 +30,12 @@ export const NO_ERASURES: ErasureList = { version: 0, ids: [] };
 
 const ENTRY = /\/(\d{20})\.json$/;
 
-/** The hash of an id, as hashSql computes it. */
+/** The hash of an id, equal to that of hashSql. */
 export function hashOf(tenantId: string, id: string): string {
   return createHash('sha256').update(`${tenantId}/${id}`).digest('hex');
 }
 
-/** The folder of a tenant's list and reports. */
+/** Folder of a tenant's list and reports. */
 export function erasuresFolder(tenantId: string): string {
   return `erasures/tenant=${tenantId}`;
 }
@@ -53,7 +55,11 @@ export async function readErasures(storage: Storage, tenantId: string): Promise<
   return { version, ids: [...ids.values()] };
 }
 
-/** Puts ids on the list, those that are not on it yet; the list as it is then. Safe to repeat, and for several at once. */
+/**
+ * Adds the ids that the list lacks, and returns the new list.
+ *
+ * The call can be repeated, and several processes may call it at once.
+ */
 export async function addErasures(storage: Storage, tenantId: string, ids: readonly ErasedId[]): Promise<ErasureList> {
   for (;;) {
     const list = await readErasures(storage, tenantId);
@@ -62,7 +68,7 @@ export async function addErasures(storage: Storage, tenantId: string, ids: reado
     const version = list.version + 1;
     const path = `${erasuresFolder(tenantId)}/${paddedVersion(version)}.json`;
     const entry: Entry = { ids: missing, at: new Date().toISOString() };
-    // False: somebody else's entry has this number; read again, and take the next.
+    // False if another process took this number: read again and take the next.
     await storage.putIfAbsent(path, Buffer.from(JSON.stringify(entry)));
   }
 }

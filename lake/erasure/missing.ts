@@ -5,24 +5,26 @@ import { hashOf, type ErasureList } from './list.ts';
 import { localFile, rowsOf } from '../files/localRows.ts';
 import { isOfPerson, type RowKind } from './person.ts';
 
-/** An id as it was asked for. */
+/** An id as the caller gave it. */
 export interface AskedId {
   kind: 'user' | 'anonymous';
   id: string;
 }
 
-/** Ids that nobody knows were to be erased. The message names them; nothing has been changed. */
+/** Ids that no table and no erasure knows. The message names them; nothing was changed. */
 export class IdsMissing extends Error {
   override name = 'IdsMissing';
 }
 
-/** `user "4711", anonymous "0f3c"`: as a message names ids. */
+/** Ids as messages name them: `user "4711", anonymous "0f3c"`. */
 export function namesOf(ids: readonly AskedId[]): string {
   return ids.map(({ kind, id }) => `${kind} ${JSON.stringify(id)}`).join(', ');
 }
 
 /**
- * The ids of which no table has a row, and that are not on the list of erasures either. Reads files only until all are found.
+ * The ids that neither a table nor the list of erasures has.
+ *
+ * Reading stops once all ids are found.
  * @throws LakeError storage_unavailable, table_corrupt
  */
 export async function findMissing(
@@ -41,7 +43,7 @@ export async function findMissing(
   for (const { table, kind } of tables) {
     const read = new Set<string>();
     for (;;) {
-      // Read again until nothing is new: compaction may have moved rows meanwhile.
+      // Compaction may move rows meanwhile, so reading repeats until there are no new files.
       const files = [...(await table.snapshot()).files.keys()].filter((path) => !read.has(path));
       if (missing.length === 0 || files.length === 0) break;
       for (const path of files) {
@@ -55,13 +57,13 @@ export async function findMissing(
   return missing;
 }
 
-/** A visitor erased as linked to a user counts as listed. */
+/** Whether the list has an id; a visitor erased as linked to a user counts. */
 function isListed({ kind, id }: AskedId, tenantId: string, { ids }: ErasureList): boolean {
   const hash = hashOf(tenantId, id);
   return ids.some((listed) => listed.hash === hash && (listed.kind === 'user') === (kind === 'user'));
 }
 
-/** Which of the ids a file has rows of; of none where the file has left the table. */
+/** The ids of which a file has rows; none if the file has left the table. */
 async function foundIn(
   ids: readonly AskedId[],
   where: {

@@ -7,24 +7,28 @@ import { isLinked, rejectedErased } from './suppress.ts';
 export interface Person {
   users: readonly string[];
   anonymous: readonly string[];
-  /** Anonymous ids that led to the person: rows under them count where they name no user (see ErasedId). */
+  /** Anonymous ids that led to the person; their rows count if they name no user (see ErasedId). */
   linked: readonly string[];
 }
 
-/** A person, and what an erasure that was killed has put on the list: the events that led to those ids may be gone. */
+/**
+ * A person with the linked ids that a killed erasure has listed.
+ *
+ * The events that led to those ids may be gone.
+ */
 export interface ListedPerson extends Person {
   tenantId: string;
   linkedHashes: readonly ErasedId[];
 }
 
-/** What kind of rows a table has: those of events, of the quarantine, of a mart of ours, or any. */
+/** The rows of a table: events, quarantined events, rows of a mart, or any other. */
 export type RowKind = 'events' | 'quarantine' | 'mart' | 'other';
 
-/** An id of so many characters is taken for the person wherever it stands as a word of its own; a shorter one only as a value. */
+/** Shortest id that matches as a word within a text; a shorter id must be the whole value. */
 const TELLING_LENGTH = 8;
 const WORD = '0-9A-Za-z_-';
 
-/** The person as the list of erasures has it. */
+/** The person as entries of the list of erasures. */
 export function erasedIds(tenantId: string, { users, anonymous, linked }: Person): ErasedId[] {
   const of = (kind: ErasedId['kind'], ids: readonly string[]): ErasedId[] =>
     ids.map((id) => ({ kind, hash: hashOf(tenantId, id) }));
@@ -32,9 +36,11 @@ export function erasedIds(tenantId: string, { users, anonymous, linked }: Person
 }
 
 /**
- * SQL: whether a row of `line` is the person's; never null. Of events by their ids, and so of marts, which take the person's from the
- * same columns (a product may have the id of a customer); of refused events, whose form is not known, by the id
- * anywhere in their text; of other tables by any text column that holds the id.
+ * SQL condition: a row of `line` is the person's. Never null.
+ *
+ * Events, and marts with the same columns, match by their id columns: a product may have the id of a customer. Rejected
+ * events have no known form, so the id matches anywhere in their text. Other tables match by any text column that holds
+ * the id.
  * @param columns rows of DESCRIBE
  */
 export function isOfPerson(kind: RowKind, columns: readonly SqlRow[], person: ListedPerson): string {
@@ -52,7 +58,7 @@ export function isOfPerson(kind: RowKind, columns: readonly SqlRow[], person: Li
   } else if (kind === 'quarantine') {
     const text = `concat_ws(chr(10), raw, message, path)`;
     for (const id of [...users, ...anonymous, ...linked]) conditions.push(mentions(text, id), encoded('raw', id));
-    // What a flush would hold back, such as an id that is written with escapes, must not stay either.
+    // Rows that a flush would hold back must go too, such as an id written with escapes.
     conditions.push(rejectedErased(tenantId, { ids: [...erasedIds(tenantId, person), ...linkedHashes] }));
   } else {
     for (const { column_name: name, column_type: type } of columns) {
@@ -70,7 +76,7 @@ function isOneOf(column: string, ids: readonly string[]): string {
   return ids.length === 0 ? 'false' : `${identifier(column)} IN (${ids.map(literal).join(', ')})`;
 }
 
-/** SQL: whether a text holds an id, as it is or as JSON writes it. */
+/** SQL condition: a text holds an id, plain or escaped as in JSON. */
 function mentions(text: string, id: string): string {
   const forms = [...new Set([id, JSON.stringify(id).slice(1, -1)])];
   return `(${forms.map((form) => mentionsForm(text, form)).join(' OR ')})`;
@@ -84,11 +90,11 @@ function mentionsForm(text: string, id: string): string {
     id.length >= TELLING_LENGTH
       ? `(^|[^${WORD}])${escaped}($|[^${WORD}])`
       : String.raw`"${escaped}"|"(userId|anonymousId)"\s*:\s*${escaped}($|[^${WORD}.])`;
-  // The plain search is a fast one, and rules most rows out.
+  // The plain search is fast, and excludes most rows.
   return `(contains(${text}, ${literal(id)}) AND regexp_matches(${text}, ${literal(pattern)}))`;
 }
 
-/** SQL: whether a text that is no UTF-8, kept in base64 (lake/window/rejected.ts), holds an id. */
+/** SQL condition: a text that is not UTF-8, kept in base64 (lake/window/rejected.ts), holds an id. */
 function encoded(text: string, id: string): string {
   const bytes = `hex(TRY(from_base64(substr(${text}, 8))))`;
   const forms = [Buffer.from(id, 'utf8'), Buffer.from(id, 'utf16le')].map((form) => form.toString('hex').toUpperCase());

@@ -1,7 +1,7 @@
 import { literal } from '../duckdb/sqlText.ts';
 import type { ErasedId, ErasureList } from './list.ts';
 
-/** SQL: whether an accepted event, a row of `line`, is of somebody on the list. */
+/** SQL condition: an accepted event, a row of `line`, belongs to an erased person. */
 export function eventErased(tenantId: string, { ids }: ErasureList): string {
   const user = `line."userId"`;
   const visitor = hashSql(tenantId, `line."anonymousId"`);
@@ -10,8 +10,9 @@ export function eventErased(tenantId: string, { ids }: ErasureList): string {
 }
 
 /**
- * SQL: whether a refused event, a row of `line`, names somebody on the list. It was refused, so that nothing is known of its
- * form: every quoted text and every word of it is compared.
+ * SQL condition: a rejected event, a row of `line`, names an erased person.
+ *
+ * The form of a rejected event is unknown, so every quoted text and every word is compared.
  */
 export function rejectedErased(tenantId: string, { ids }: Pick<ErasureList, 'ids'>): string {
   const hashes = ids.map(({ hash }) => literal(hash)).join(', ');
@@ -20,7 +21,7 @@ export function rejectedErased(tenantId: string, { ids }: Pick<ErasureList, 'ids
   return `list_has_any(list_transform(list_concat(${words}, ${named}), lambda word: ${hashSql(tenantId, 'word')}), [${hashes}])`;
 }
 
-/** SQL: whether a column holds an anonymous id that led to somebody on the list. */
+/** SQL condition: a column holds an anonymous id that led to an erased person. */
 export function isLinked(tenantId: string, { ids }: Pick<ErasureList, 'ids'>, column: string): string {
   return isOneOf(hashSql(tenantId, column), ids, 'linked');
 }
@@ -30,7 +31,7 @@ function isOneOf(hash: string, ids: readonly ErasedId[], kind: ErasedId['kind'])
   return hashes.length === 0 ? 'false' : `${hash} IN (${hashes.join(', ')})`;
 }
 
-/** As hashOf of list.ts. */
+/** The hash of an id in SQL, equal to that of hashOf in list.ts. */
 function hashSql(tenantId: string, id: string): string {
   return `sha256(${literal(`${tenantId}/`)} || ${id})`;
 }

@@ -22,21 +22,21 @@ export interface TableErasureOptions {
   folder: string;
   person: ListedPerson;
   kind: RowKind;
-  /** Only say what would be erased. */
+  /** Whether only to report the rows to erase. */
   dryRun: boolean;
   reach: ReachErasure;
 }
 
-/** What was done to one table. */
+/** Result of an erasure for one table. */
 export interface TableErasure {
   root: string;
-  /** Files rewritten, and rows in them before and after. */
+  /** Rewritten files, with their rows before and after. */
   files: number;
   rowsBefore: number;
   rowsAfter: number;
-  /** Rows erased; in a dry run, to be erased. */
+  /** Erased rows; in a dry run, rows to erase. */
   erased: number;
-  /** This version was read whole, every file of it, and holds no row of the person. */
+  /** Version whose files were all read, and hold no row of the person. */
   verified: { version: number; files: number; rows: number; found: number };
 }
 
@@ -50,13 +50,15 @@ interface Erased {
   erased: Record<string, string>;
 }
 
-/** Files rewritten in one commit. */
+/** Rewritten files per commit. */
 const FILES_A_COMMIT = 50;
 
 /**
- * Rewrites every file of a table that has rows of the person, without them, until a version is found of which every file was
- * read and none has any. Once the table respects the list of erasures no commit can bring new ones, so that this ends; what
- * compaction rewrites meanwhile is read again. May be killed at any step and repeated.
+ * Rewrites every file that has rows of the person, without those rows.
+ *
+ * The loop ends at a version of which every file was read and none has such a row. The table already respects the list
+ * of erasures, so no commit adds new ones. Files that compaction rewrites meanwhile are read again. A killed call can
+ * be repeated at any step.
  * @throws LakeError storage_unavailable, table_corrupt
  */
 export async function eraseFromTable(table: Table, options: TableErasureOptions): Promise<TableErasure> {
@@ -104,7 +106,7 @@ export async function eraseFromTable(table: Table, options: TableErasureOptions)
   }
 }
 
-/** Undefined: the file is not in the table any more. */
+/** Rows of the person in a file; undefined if the file has left the table. */
 async function scan(table: Table, { path }: AddFile, options: TableErasureOptions): Promise<Scanned | undefined> {
   try {
     return await withFile(table, path, options, async (session, file, condition) => {
@@ -119,7 +121,7 @@ async function scan(table: Table, { path }: AddFile, options: TableErasureOption
   }
 }
 
-/** One commit; false when another one replaced a file of these meanwhile. */
+/** Commits rewritten files; false if another commit replaced one of them first. */
 async function rewrite(table: Table, files: readonly AddFile[], options: TableErasureOptions): Promise<boolean> {
   const { storage, kind } = options;
   const counted = kind === 'events' || kind === 'quarantine';
@@ -151,7 +153,7 @@ async function rewrite(table: Table, files: readonly AddFile[], options: TableEr
   }
 }
 
-/** The file without the person's rows, in the same order; undefined when nothing is left. */
+/** Writes the file without the person's rows, in the same order; undefined if none are left. */
 async function write(
   session: SqlSession,
   job: { table: Table; file: AddFile; local: string; condition: string; folder: string },
@@ -182,7 +184,7 @@ async function write(
   return { file: { path, size: copied.file_size_bytes, rows, partitionValues, stats, ...tags }, target };
 }
 
-/** Adds up what is erased, by day of receipt and by receipt (lake/counts/commits.ts). */
+/** Counts erased rows by day of receipt and by receipt (lake/counts/commits.ts). */
 async function count(
   session: SqlSession,
   { local, condition, into }: { local: string; condition: string; into: Erased },

@@ -2,8 +2,9 @@ import { openTable, type Table } from '../delta/table.ts';
 import type { Storage } from '../storage/storage.ts';
 
 /**
- * The derived tables of a tenant, `marts/tenant=<t>/<name>`, whatever their columns: they are opened for what they are, to take
- * files away or put others in their place.
+ * The derived tables of a tenant, `marts/tenant=<t>/<name>`, opened with their own columns.
+ *
+ * Callers only remove or replace their files.
  */
 export async function listDerivedTables(storage: Storage, tenantId: string): Promise<Table[]> {
   const prefix = `marts/tenant=${tenantId}/`;

@@ -4,15 +4,19 @@ import type { Storage } from '../storage/storage.ts';
 import { tableSpec, type TableName } from './tables.ts';
 import type { Registry } from '../../schemas/registry.ts';
 
-/** Tables kept open: each holds its snapshot in memory. Others are opened again when they are needed. */
+/** Tables kept open with their snapshots in memory; others are opened again on use. */
 const OPEN_TABLES = 1_024;
 
-/** Gives a tenant's table, the same instance while it is kept: its log is read once for all users. */
+/**
+ * A tenant's table, as one shared instance while memory allows.
+ *
+ * All users of the instance read the table's log once.
+ */
 export type OpenTables = (name: TableName, tenantId: string) => Table;
 
 /**
- * Keeps the tables of a process open, one cache for all its parts. Opens nothing yet.
- * @param checkpoints absent: with DuckDB in this process.
+ * Creates the cache of open tables, without I/O.
+ * @param checkpoints absent: DuckDB in this process writes them
  */
 export function openTables(storage: Storage, registry: Registry, checkpoints?: CheckpointFormat): OpenTables {
   const open = new Map<string, Table>();
@@ -20,7 +24,7 @@ export function openTables(storage: Storage, registry: Registry, checkpoints?: C
     const id = `${name}/${tenantId}`;
     const table =
       open.get(id) ?? openTable(storage, tableSpec(name, tenantId, registry), checkpoints ? { checkpoints } : {});
-    // Deleting first moves it to the end: a Map keeps the order of insertion, so that the first is the least used.
+    // A Map keeps the order of insertion, so its first entry is the least recently used.
     open.delete(id);
     open.set(id, table);
     if (open.size > OPEN_TABLES) open.delete(open.keys().next().value!);

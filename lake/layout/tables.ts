@@ -9,26 +9,26 @@ import type { TableSpec } from '../delta/table.ts';
 export const TABLE_NAMES = ['events', 'quarantine'] as const;
 export type TableName = (typeof TABLE_NAMES)[number];
 
-/** Folder within a table where replays keep what undoes them. */
+/** Folder within a table for the records that undo a replay. */
 export const REPLAY_RECORDS = '_replays';
 
 const PARTITION_COLUMNS = ['segment', 'date'] as const;
 
 /**
- * What the lake knows of a tenant's table.
- * @throws LakeError storage_path_invalid when the tenant id could escape its folder.
+ * Paths and columns of a tenant's table.
+ * @throws LakeError storage_path_invalid if the tenant id could escape its folder
  */
 export function tableSpec(name: TableName, tenantId: string, registry: Registry): TableSpec {
   const columns = name === 'events' ? eventColumns(registry) : QUARANTINE_COLUMNS;
   return { root: tableRoot(name, tenantId), columns, partitionColumns: PARTITION_COLUMNS };
 }
 
-/** `events/tenant=demo-shop` */
+/** Root of a tenant's table, such as `events/tenant=demo-shop`. */
 export function tableRoot(name: TableName, tenantId: string): string {
   return `${name}/tenant=${checkId('tenant', tenantId)}`;
 }
 
-/** The partition's folder within the table: `segment=web/date=2026-11-23`. */
+/** Folder of a partition within the table: `segment=web/date=2026-11-23`. */
 export function partitionPath({ segment, date }: { segment: string; date: string }): string {
   checkId('segment', segment);
   if (!/^\d{4}-\d\d-\d\d$/.test(date))
@@ -36,7 +36,7 @@ export function partitionPath({ segment, date }: { segment: string; date: string
   return `segment=${segment}/date=${date}`;
 }
 
-/** Where a data file comes from: the messages of a stream it was written from. */
+/** The messages of a stream that a data file was written from. */
 export interface FileSource {
   stream: string;
   firstSequence: number;
@@ -44,14 +44,15 @@ export interface FileSource {
 }
 
 /**
- * A new data file's path within its table: `segment=web/date=2026-11-23/EVENTS_0-17-42-9f3a….parquet`. Never the same
- * twice, so that a file is never overwritten whatever happened to its namesake.
+ * A new path within the table: `segment=web/date=2026-11-23/EVENTS_0-17-42-9f3a….parquet`.
+ *
+ * Every path is new, so that no file is ever overwritten.
  */
 export function newFilePath(partition: { segment: string; date: string }, source: FileSource): string {
   return `${partitionPath(partition)}/${fileName(source, randomBytes(6).toString('hex'))}`;
 }
 
-/** `EVENTS_0-17-42-9f3a….parquet` */
+/** Name of a data file, such as `EVENTS_0-17-42-9f3a….parquet`. */
 export function fileName({ stream, firstSequence, lastSequence }: FileSource, unique: string): string {
   if (!/^[A-Za-z0-9_]+$/.test(stream) || !/^[a-z0-9]+$/i.test(unique)) {
     throw new LakeError(
@@ -62,14 +63,14 @@ export function fileName({ stream, firstSequence, lastSequence }: FileSource, un
   return `${stream}-${firstSequence}-${lastSequence}-${unique}.parquet`;
 }
 
-/** The messages a data file was written from, or undefined where the name is not one of fileName's. */
+/** The messages that a file name of fileName states; undefined for any other name. */
 export function parseFileName(path: string): (FileSource & { unique: string }) | undefined {
   const match = /(?:^|\/)([A-Za-z0-9_]+)-(\d+)-(\d+)-([A-Za-z0-9]+)\.parquet$/.exec(path);
   if (!match) return undefined;
   return { stream: match[1]!, firstSequence: Number(match[2]), lastSequence: Number(match[3]), unique: match[4]! };
 }
 
-/** The partition a data file's path says it is in, or undefined. */
+/** The partition that a data file's path states, if any. */
 export function parsePartition(path: string): { segment: string; date: string } | undefined {
   const match = /^segment=([^/]+)\/date=(\d{4}-\d\d-\d\d)\//.exec(path);
   return match && isId(match[1]!) ? { segment: match[1]!, date: match[2]! } : undefined;
@@ -77,7 +78,11 @@ export function parsePartition(path: string): { segment: string; date: string } 
 
 const MART_FILE = /^(?:date=\d{4}-\d\d-\d\d\/)?[a-z_]+-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.parquet$/;
 
-/** A new data file's path within a mart's table: `date=2026-11-23/popularity-<uuid>.parquet`, or without a date. */
+/**
+ * A new path within a mart's table, such as `date=2026-11-23/popularity-<uuid>.parquet`.
+ *
+ * A mart without dates has no folder in the path.
+ */
 export function newMartFilePath(mart: string, partition: { date?: string }): string {
   const folder = partition.date === undefined ? '' : `date=${partition.date}/`;
   return `${folder}${mart}-${randomUUID()}.parquet`;

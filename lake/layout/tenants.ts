@@ -2,7 +2,7 @@ import type { Storage } from '../storage/storage.ts';
 import { TABLE_NAMES } from './tables.ts';
 import { isId } from '../../schemas/subjects.ts';
 
-/** The tenants that have a table, in order. One listing request for each of them, whatever their tables hold. */
+/** The tenants that have a table, in order; one listing request each. */
 export async function listTenants(storage: Storage): Promise<string[]> {
   const tenants = new Set<string>();
   for (const name of TABLE_NAMES) {
@@ -20,7 +20,7 @@ export async function hasTable(storage: Storage, tenantId: string): Promise<bool
   return false;
 }
 
-/** The first steps below a prefix: from each object found, on to what comes after everything in its folder. */
+/** The first folders below a prefix; each request continues after the last folder. */
 async function* foldersOf(storage: Storage, prefix: string): AsyncGenerator<string> {
   let after: string | undefined;
   for (;;) {

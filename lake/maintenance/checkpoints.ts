@@ -1,22 +1,23 @@
 import type { Logger } from '../../runtime/log.ts';
 import type { Table } from '../delta/table.ts';
 
-/** Commits after which a table gets a new checkpoint, at least. */
+/** Least number of commits between two checkpoints of a table. */
 const EVERY_COMMITS = 20;
-/** A large checkpoint is written less often: its cost is spread over a twentieth as many commits as it has rows. */
+/** Rows of a checkpoint per commit to wait, so that a large checkpoint is written less often. */
 const ROWS_PER_COMMIT = 20;
-/** Opening a table reads this many entries at most. */
+/** Most entries to read when a table is opened. */
 const AT_MOST_COMMITS = 1_000;
 
-/** Pure: whether a checkpoint should be written, by the commits since the last and its rows. */
+/** Decide whether a checkpoint is due, by commits since the last and rows. Pure. */
 export function checkpointDue({ commits, rows }: { commits: number; rows: number }): boolean {
   return commits >= Math.min(AT_MOST_COMMITS, Math.max(EVERY_COMMITS, rows / ROWS_PER_COMMIT));
 }
 
 /**
- * Writes a checkpoint of a table when enough has been committed since the last one. For whoever commits, after a commit and
- * beside its work: it never throws, and failing does no harm, since the log alone is the truth.
- * @returns whether one was written.
+ * Writes a checkpoint of a table if one is due; never throws.
+ *
+ * Committers call it after a commit. A failure does no harm, because the log alone is the truth.
+ * @returns whether a checkpoint was written
  */
 export async function maybeCheckpoint(table: Table, log: Logger): Promise<boolean> {
   if (!checkpointDue(table.sinceCheckpoint())) return false;

@@ -14,7 +14,7 @@ import { vacuum, type VacuumOptions, type VacuumReport } from './vacuum.ts';
 interface LakeAccess {
   storage: Storage;
   registry: Registry;
-  /** Undefined: all that have a table. */
+  /** Undefined: all tenants that have a table. */
   tenantIds: readonly string[] | undefined;
   log: Logger;
   signal?: AbortSignal;
@@ -26,11 +26,11 @@ export interface CompactLakeOptions extends LakeAccess {
   memoryMb: number;
   threads: number;
   logRetentionMs: number;
-  /** Told of each table when it is done, to show progress. */
+  /** Called for each finished table, to show progress. */
   onTable?: (report: TableReport) => void;
 }
 
-/** What `spor compact` does: for each tenant's tables compaction, a checkpoint when one is due, and log cleanup. */
+/** Compact tables, write due checkpoints and clean logs: `spor compact`. */
 export async function compactLake(options: CompactLakeOptions): Promise<TableReport[]> {
   const { storage, registry, log, workDir, memoryMb, threads, logRetentionMs, signal, onTable } = options;
   const spillDir = join(workDir, 'spill');
@@ -60,13 +60,13 @@ export async function compactLake(options: CompactLakeOptions): Promise<TableRep
 }
 
 export interface VacuumLakeOptions extends LakeAccess, Omit<VacuumOptions, 'signal' | 'now'> {
-  /** Told of each table when it is done, to show progress. */
+  /** Called for each finished table, to show progress. */
   onTable?: (report: VacuumReport) => void;
 }
 
 /**
- * What `spor vacuum` does.
- * @throws RangeError for a grace time that is not safe.
+ * Vacuum tables: `spor vacuum`.
+ * @throws RangeError for an unsafe grace time
  */
 export async function vacuumLake(options: VacuumLakeOptions): Promise<VacuumReport[]> {
   const { storage, registry, tenantIds, onTable } = options;

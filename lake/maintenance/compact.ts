@@ -21,7 +21,7 @@ export interface CompactOptions {
   table: Table;
   name: TableName;
   engine: SqlEngine;
-  /** Scratch folder; a folder of its own is made in it and removed. */
+  /** Scratch folder, in which each job has a folder of its own. */
   workDir: string;
   rowsAtOnce: number;
   log: Logger;
@@ -29,15 +29,15 @@ export interface CompactOptions {
   signal: AbortSignal;
 }
 
-/** What became of a job. */
+/** Result of a job. */
 export interface Compacted {
   outcome:
     | 'committed'
-    /** Another commit removed one of the files meanwhile; nothing has changed. */
+    /** Another commit removed one of the files first; nothing has changed. */
     | 'abandoned'
-    /** The files have columns that are not known to this version; nothing has changed. */
+    /** The files have columns that this version does not know; nothing has changed. */
     | 'skipped'
-    /** What was written is not what was read, or could not be read: the log says why; nothing has changed. */
+    /** The new file differs from its sources, or is unreadable. The log has the reason; nothing has changed. */
     | 'failed'
     /** The signal was given; nothing has changed. */
     | 'stopped';
@@ -51,13 +51,15 @@ export interface Compacted {
 }
 
 const DOWNLOADS_AT_ONCE = 8;
-/** Name of the stream in the names of files whose rows came from several streams. */
+/** Stands for the stream in names of files with rows of several streams. */
 const SEVERAL_STREAMS = 'several';
 
 /**
- * Rewrites a job's files as one, and replaces them in one commit. May be killed at any step: before the commit the table is
- * as it was, and what was uploaded is found by vacuum; after it only the scratch folder is left.
- * @throws LakeError storage_unavailable; Error when the new file does not hold exactly the rows of the old ones.
+ * Rewrites a job's files as one, and replaces them in one commit.
+ *
+ * The process may die at any step. Before the commit the table is unchanged, and vacuum finds the upload. After the
+ * commit only the scratch folder is left.
+ * @throws LakeError storage_unavailable; Error if the new file does not hold exactly the rows of the old ones
  */
 export async function compact(job: CompactionJob, options: CompactOptions): Promise<Compacted> {
   const { engine, workDir, reach, signal } = options;
@@ -100,7 +102,7 @@ export async function compact(job: CompactionJob, options: CompactOptions): Prom
   }
 }
 
-/** Sorts, and compares what was written with what was read: rows, their identities, their order, tenant, segment and date. */
+/** Sorts the rows, and compares the new file with its sources. */
 async function write(
   session: SqlSession,
   { job, inputs, target }: { job: CompactionJob; inputs: SortInput[]; target: string },
@@ -133,7 +135,7 @@ async function write(
   };
 }
 
-/** Uploads and commits; false when another commit was first, and then the upload is deleted. */
+/** Uploads and commits; on a conflict, deletes the upload and returns false. */
 async function publish(
   file: NewFile,
   { job, target }: { job: CompactionJob; target: string },
@@ -154,7 +156,7 @@ async function publish(
   } catch (error) {
     const { files, tombstones } = await table.snapshot();
     if (files.has(file.path)) return true;
-    // Without a conflict the entry may appear yet: the file stays, and vacuum finds it if it is in vain.
+    // Without a conflict the entry may still appear. The file stays, and vacuum finds it if it is unused.
     if (!(error instanceof TxnConflictError)) throw error;
     log.info({ root, reason: error.message }, 'compaction abandoned');
     if (!tombstones.has(file.path)) await storage.delete([`${root}/${file.path}`]);
@@ -164,7 +166,7 @@ async function publish(
   return true;
 }
 
-/** The files on this machine; `gone` when one is not in the store any more. */
+/** Local copies of the files; `gone` if the store no longer has one. */
 async function localInputs(
   { files }: CompactionJob,
   { storage, table, name, signal }: CompactOptions,
@@ -182,13 +184,13 @@ async function localInputs(
       else inputs[index] = { localFile, ...timeBounds(file, SORT_ORDER[name].time) };
     }
   };
-  // All end before the folder is removed, also when one fails.
+  // All downloads end before the folder is removed, even if one fails.
   const ended = await Promise.allSettled(Array.from({ length: DOWNLOADS_AT_ONCE }, worker));
   for (const one of ended) if (one.status === 'rejected') throw one.reason;
   return gone ? 'gone' : inputs;
 }
 
-/** From the log; not bounded where it does not say. */
+/** Bounds of the time column from the log; infinite if the log has none. */
 function timeBounds({ stats }: AddFile, column: string): { minTimeMs: number; maxTimeMs: number } {
   const { minValues, maxValues } = statsOf(stats) ?? {};
   const min = timeOf(minValues?.[column]);
@@ -205,7 +207,7 @@ function statsOf(stats: string | undefined): Partial<FileStats> | undefined {
   return stats === undefined ? undefined : (JSON.parse(stats) as Partial<FileStats>);
 }
 
-/** The messages a compacted file's rows came from: of one stream, from the first to the last; else not told by the name. */
+/** The messages of a compacted file's rows, if they are of one stream. */
 function sourceOf(files: readonly AddFile[]): FileSource {
   const sources = files.map(({ path }) => parseFileName(path));
   const stream = sources[0]?.stream;
@@ -220,7 +222,7 @@ function sourceOf(files: readonly AddFile[]): FileSource {
   };
 }
 
-/** A row of another tenant, segment or date would be outside of the file's bounds. */
+/** Checks that no row is of another tenant, segment or date. */
 function checkBounds(
   copied: CopyStats,
   { minValues, maxValues }: FileStats,
@@ -233,7 +235,7 @@ function checkBounds(
     const { min, max, null_count: nulls } = copied.column_statistics[column] ?? {};
     expectSame(column, `${min} to ${max}, ${nulls} null`, `${id} to ${id}, 0 null`);
   }
-  // The log's bounds are rounded to milliseconds, outwards: the last microseconds of a day round up to the next.
+  // The log rounds bounds outwards to milliseconds, so the last microseconds of a day round up to the next day.
   const first = timeOf(minValues[expected.time]);
   const last = timeOf(maxValues[expected.time]) - 1;
   expectSame('first date', dateOf(first), expected.date);

@@ -1,6 +1,6 @@
 import type { Reach } from '../../runtime/failpoint.ts';
 
-/** The steps of a compaction at which a test may kill this process, in their order. */
+/** Steps of a compaction at which a test may kill this process, in order. */
 export const COMPACTION_STEPS = [
   'inputs-ready',
   'written',
@@ -11,5 +11,5 @@ export const COMPACTION_STEPS = [
 ] as const;
 export type CompactionStep = (typeof COMPACTION_STEPS)[number];
 
-/** Told of every step. */
+/** Called at every step. */
 export type ReachCompaction = Reach<CompactionStep>;

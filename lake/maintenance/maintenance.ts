@@ -23,32 +23,32 @@ import { vacuum } from './vacuum.ts';
 
 export interface MaintenanceOptions {
   storage: Storage;
-  /** A tenant's table: best the very instance the caller commits with, so that each log is read once. */
+  /** A tenant's table, best the instance that the caller commits with, so that each log is read once. */
   table: (name: TableName, tenantId: string) => Table;
-  /** Runs the sorts. Its memory limit bounds them; it should not be shared with what must not wait. */
+  /** DuckDB for the sorts, bounded by its memory limit; flushes need another one. */
   engine: SqlEngine;
   checkpoints: CheckpointFormat;
-  /** Scratch folder: copies of a job's files where the lake is not a folder, the new file, and what does not fit the memory. */
+  /** Scratch folder for copies of files, new files, and sorts that exceed memory. */
   workDir: string;
   log: Logger;
   metrics?: Registry;
-  /** Most of the time that goes into jobs, 0 to 1; 1: as fast as possible. */
+  /** Largest share of time for jobs, from 0 to 1; 1 means no pauses. */
   share: number;
   logRetentionMs: number;
-  /** Files replaced longer ago are deleted, once a day; undefined: never. */
+  /** Age at which a daily vacuum deletes replaced files; undefined: never. */
   vacuumGraceMs: number | undefined;
   compaction?: CompactionOptions;
-  /** Most rows sorted at once: a few KB of the engine's memory each. */
+  /** Most rows per sort; each takes a few KB of DuckDB's memory. */
   rowsAtOnce?: number;
   reach?: ReachCompaction;
   now?: () => number;
 }
 
-/** What was done to one table. */
+/** Result of maintenance for one table. */
 export interface TableReport {
   tenantId: string;
   table: TableName;
-  /** Files of days whose time is over. */
+  /** Files of expired days. */
   expiredFiles: number;
   compacted: Compacted[];
   checkpointed: boolean;
@@ -58,31 +58,37 @@ export interface TableReport {
 
 export interface Maintenance {
   /**
-   * Does what is due for a tenant's tables: compaction until nothing is worth it, checkpoint, log cleanup, vacuum. Ends early
-   * when the signal is given, between two steps.
-   * @throws LakeError storage_unavailable, table_corrupt, table_unsupported; Error when a job's result is not what it must be
+   * Does all due maintenance of a tenant's tables: compaction, checkpoint, log cleanup, vacuum.
+   *
+   * An aborted signal ends it between two steps.
+   * @throws LakeError storage_unavailable, table_corrupt, table_unsupported; Error if a job's result is wrong
    */
   run(tenantId: string, signal?: AbortSignal): Promise<TableReport[]>;
   /**
-   * Goes round the tenants until the signal is given, a few jobs at each, so that a large one does not hold up the others.
-   * Never throws: what fails is logged, and tried again on the next round.
+   * Maintains the tenants in turn until the signal aborts, a few jobs each.
+   *
+   * A large tenant so delays no other. Failures are logged and tried again in the next round; nothing is thrown.
    */
   keepUp(tenants: () => readonly string[], signal: AbortSignal): Promise<void>;
 }
 
 const ROWS_AT_ONCE = 100_000;
 const JOBS_A_TURN = 4;
-/** Between two looks at a table that changes; doubled each time it has not, up to the longest. */
+/** Time between two checks of a changing table; doubles while the table does not change. */
 const LOOK_MS = 30_000;
 const LONGEST_LOOK_MS = 900_000;
 const IDLE_MS = 1_000;
 const SHUN_MS = 3_600_000;
 const CLEAN_LOG_EVERY_MS = 3_600_000;
 const VACUUM_EVERY_MS = 24 * 3_600_000;
-/** After the start, until the first log cleanup and vacuum: a processor that starts has other things to do. */
+/** Delay of the first log cleanup and vacuum, so that a starting processor catches up first. */
 const FIRST_CLEANUP_MS = 600_000;
 
-/** Keeps tables in order beside other work. Any number of processes may do so for the same table: commits decide. */
+/**
+ * Creates the maintenance of tables beside other work.
+ *
+ * Any number of processes may maintain the same table, because commits decide conflicts.
+ */
 export async function createMaintenance(options: MaintenanceOptions): Promise<Maintenance> {
   await mkdir(options.workDir, { recursive: true });
   await removeScratch(options.workDir);
@@ -93,11 +99,11 @@ class TableMaintenance implements Maintenance {
   readonly #options: MaintenanceOptions;
   readonly #now: () => number;
   readonly #counters: ReturnType<typeof createCounters>;
-  /** By root: when to look at a table next, and what was seen the last time. */
+  /** Next check and last seen version of each table, by root. */
   readonly #looks = new Map<string, { atMs: number; everyMs: number; version: number }>();
-  /** Jobs that came to nothing, and until when not to try them again: they must not keep others from their turn. */
+  /** Failed jobs, with the time of their next try, so that other jobs come first. */
   readonly #shunned = new Map<string, number>();
-  /** When each table's log was last cleaned, and its files vacuumed, by root. */
+  /** Time of each table's last log cleanup and vacuum, by root. */
   readonly #cleaned = new Map<string, number>();
   readonly #vacuumed = new Map<string, number>();
   readonly #startedAt: number;
@@ -127,7 +133,7 @@ class TableMaintenance implements Maintenance {
     }
   }
 
-  /** Whether it was time to look at the table. */
+  /** Maintains a table if its check is due; returns whether it was. */
   async #look(name: TableName, tenantId: string, signal: AbortSignal): Promise<boolean> {
     const table = this.#options.table(name, tenantId);
     const { root } = table.spec;
@@ -177,7 +183,7 @@ class TableMaintenance implements Maintenance {
     return report;
   }
 
-  /** The tenant's marts go with its events. */
+  /** Expires days of the table and of the tenant's marts. */
   async #expire(name: TableName, tenantId: string): Promise<number> {
     const { storage, engine, workDir, log, table } = this.#options;
     const days = retentionDays(await table('events', tenantId).snapshot());
@@ -198,7 +204,7 @@ class TableMaintenance implements Maintenance {
     return files;
   }
 
-  /** Plans again after each round: what was merged may be worth merging again. */
+  /** Runs jobs and plans again after each round, because merged files may merge again. */
   async #compact(
     name: TableName,
     table: Table,
@@ -233,9 +239,9 @@ class TableMaintenance implements Maintenance {
     const reach = this.#options.reach ?? armFailPoint(undefined);
     const done = await compact(job, { storage, table, name, engine, workDir, rowsAtOnce, log, reach, signal }).catch(
       (error: unknown): Compacted => {
-        // The engine may be closed under a sort that would outlast the stop.
+        // A stop may close DuckDB while a long sort runs.
         if (signal.aborted) return ended(job, 'stopped');
-        // The storage will be as unavailable to the next job.
+        // The next job would meet the same unavailable store.
         if (error instanceof LakeError && LAKE_ERRORS[error.code].retryable) throw error;
         log.error({ err: error, root: table.spec.root, segment: job.segment, date: job.date }, 'compaction failed');
         return ended(job, 'failed');

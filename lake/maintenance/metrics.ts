@@ -1,6 +1,6 @@
 import { Counter, type Registry } from 'prom-client';
 
-/** What maintenance counts; without a registry, for nobody. */
+/** Counters of maintenance; without a registry nothing collects them. */
 export function createCounters(registry: Registry | undefined) {
   const registers = registry ? [registry] : [];
   const counter = <Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> =>

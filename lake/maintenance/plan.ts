@@ -5,31 +5,33 @@ import { parseFileName } from '../layout/tables.ts';
 import { DAY_MS, MIB } from '../../runtime/units.ts';
 
 /**
- * Which data files to rewrite as fewer, larger ones. A partition (segment, date) passes through three states:
+ * Options for the choice of data files to merge into larger ones.
  *
- * - `open`: its day is not over. Files come every second, so only many of a kind are merged: files are told apart by size,
- *   a power of eight each, and a kind is merged when there are `openFiles` of it. Each byte is rewritten once per kind,
- *   so a handful of times a day, and there are never more than some hundred files.
- * - `closed`: its day is over, late events still trickle in. All small files are merged, except that a large one is rewritten
- *   only when the smaller ones add up to a quarter of it.
- * - `sealed`: too late for even the latest event. What is left over is merged.
+ * A partition (segment, date) passes through three states:
  *
- * A file of `finishedBytes` is never touched again.
+ * - `open`: its day is not over, and files arrive every second. A kind holds files of similar size, within a factor of
+ *   eight. A kind is merged once it has `openFiles` files. So each byte is rewritten once per kind, and a partition has
+ *   a few hundred files at most.
+ * - `closed`: its day is over, and late events still arrive. All small files are merged. A large file is rewritten only
+ *   if the smaller ones add up to a quarter of it.
+ * - `sealed`: no event can arrive any more. The remaining small files are merged.
+ *
+ * A file of `finishedBytes` is never rewritten.
  */
 export interface CompactionOptions {
-  /** A file of this many bytes or more is as it should be. */
+  /** Size from which a file is finished. */
   finishedBytes: number;
-  /** About the most bytes a job reads, and so the largest file it writes. */
+  /** Approximate bound on the bytes a job reads, and so on the file it writes. */
   jobBytes: number;
-  /** About the most files a job reads. */
+  /** Approximate bound on the files a job reads. */
   jobFiles: number;
-  /** Files of a kind that make it worth to rewrite them while their day is open. */
+  /** Files of a kind from which an open partition merges them. */
   openFiles: number;
-  /** After midnight UTC, until a day counts as over. */
+  /** Time after midnight UTC at which a day is closed. */
   closedAfterMs: number;
-  /** After midnight UTC, until a day counts as sealed; later than the receiver takes events. */
+  /** Time after midnight UTC at which a day is sealed, later than the receiver accepts its events. */
   sealedAfterMs: number;
-  /** Files that were added less than this long ago are left alone, so that what trickles in is not merged each time. */
+  /** Age below which files are not merged, so that late events do not each cause a job. */
   settledAfterMs?: number;
 }
 
@@ -44,7 +46,7 @@ export const COMPACTION: CompactionOptions = {
 
 export type PartitionState = 'open' | 'closed' | 'sealed';
 
-/** Live files of one partition to be rewritten as one. */
+/** Live files of one partition, to be rewritten as one. */
 export interface CompactionJob {
   segment: string;
   date: string;
@@ -53,11 +55,11 @@ export interface CompactionJob {
   bytes: number;
 }
 
-/** Bytes of smaller files that make it worth to rewrite a larger one of a closed day: a part of its size. */
+/** A larger file of a closed day is rewritten if the smaller ones reach this fraction of it. */
 const WORTH_REWRITING = 4;
 const KIND_FACTOR = 8;
 
-/** Pure: the jobs of a table, the most useful first: days that are over, then those with most files. */
+/** Plan the jobs of a table, closed days first, then most files first. Pure. */
 export function planCompaction(
   snapshot: Snapshot,
   now: number,
@@ -76,7 +78,7 @@ export function planCompaction(
   return jobs.sort((a, b) => rank(a) - rank(b) || b.files.length - a.files.length);
 }
 
-/** Pure: whether events for a date may still come, at a time in milliseconds since 1970. */
+/** The state of a date's partitions at a time in milliseconds since 1970. Pure. */
 export function partitionState(
   date: string,
   now: number,
@@ -101,7 +103,7 @@ function smallFiles(
   const partitions = new Map<string, Partition>();
   for (const file of snapshot.files.values()) {
     const { segment, date } = file.partitionValues;
-    // Files of other tools may lack what ours have: they stay as they are.
+    // Files of other tools may lack our statistics, so they stay unchanged.
     if (!segment || !date || !/^\d{4}-\d\d-\d\d$/.test(date) || file.size >= finishedBytes) continue;
     if (now - file.modificationTime < settledAfterMs || now < Number(file.tags?.[HELD_UNTIL_TAG] ?? 0)) continue;
     const key = `${segment}/${date}`;
@@ -123,7 +125,7 @@ function choose(files: AddFile[], state: PartitionState, { openFiles }: Compacti
   return [...kinds.values()].filter((kind) => kind.length >= openFiles);
 }
 
-/** All files up to the largest that is worth rewriting together with those smaller than it. */
+/** All files up to the largest one that is worth a rewrite with the smaller ones. */
 function worthMerging(files: AddFile[]): AddFile[] {
   const bySize = files.toSorted((a, b) => a.size - b.size);
   let smaller = bytesOf(bySize);
@@ -135,8 +137,9 @@ function worthMerging(files: AddFile[]): AddFile[] {
 }
 
 /**
- * Even shares of about a job's limits at most, in the order of arrival, so that each covers a time of its own. A file that
- * would be alone stays: it would only be copied.
+ * Even shares within a job's limits, in order of arrival, so that each covers its own time.
+ *
+ * A single file stays as it is, because a job would only copy it.
  */
 function split(files: AddFile[], { jobBytes, jobFiles }: CompactionOptions): AddFile[][] {
   const weigh = (file: AddFile): number => file.size / jobBytes + 1 / jobFiles;

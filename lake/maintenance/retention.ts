@@ -9,28 +9,28 @@ import type { SqlEngine } from '../duckdb/sqlEngine.ts';
 import type { Storage } from '../storage/storage.ts';
 import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
-/** Property of a tenant's events table that says how many days its events are kept. */
+/** Table property of a tenant's events table: days to keep events. */
 const RETENTION_PROPERTY = 'spor.retentionDays';
 
-/** How many days a tenant's events are kept; undefined: for ever. The events table says it for all of the tenant's tables. */
+/** Days to keep a tenant's tables, from its events table; undefined: for ever. */
 export function retentionDays({ metaData }: Pick<Snapshot, 'metaData'>): number | undefined {
   const days = Number(metaData?.configuration[RETENTION_PROPERTY]);
   return Number.isInteger(days) && days > 0 ? days : undefined;
 }
 
-/** Sets it; undefined: for ever. */
+/** Sets the days to keep; undefined: for ever. */
 export async function setRetention(events: Table, days: number | undefined): Promise<void> {
   const value = days === undefined ? undefined : String(days);
   const info = { operation: 'SET TBLPROPERTIES', operationParameters: { [RETENTION_PROPERTY]: value ?? null } };
   await events.configure({ name: RETENTION_PROPERTY, value, info });
 }
 
-/** Pure: the first date that is kept, so many days being kept. */
+/** The first date to keep. Pure. */
 export function firstKeptDate(days: number, now: number): string {
   return utcDay(now - days * DAY_MS);
 }
 
-/** Pure: the files of days whose time is over. A day is kept until it lies wholly beyond the given number of days. */
+/** Choose the files of expired days: days wholly older than the given number. Pure. */
 export function planExpiry({ files }: Pick<Snapshot, 'files'>, days: number, now: number): AddFile[] {
   const firstKept = firstKeptDate(days, now);
   return [...files.values()].filter(({ partitionValues: { date } }) => {
@@ -39,9 +39,10 @@ export function planExpiry({ files }: Pick<Snapshot, 'files'>, days: number, now
 }
 
 /**
- * Takes the days whose time is over out of a table, in one commit; vacuum deletes their files once the grace time has passed.
- * The commit counts the rows as `expired` by day of receipt. Returns how many files it took away.
- * @throws TxnConflictError when a compaction replaced one of the files meanwhile: plan again
+ * Removes expired days from a table in one commit; returns the number of files.
+ *
+ * Vacuum deletes the files after the grace time. The commit counts the rows as `expired` by day of receipt.
+ * @throws TxnConflictError if a compaction replaced one of the files first: plan again
  */
 export async function expire(
   table: Table,

@@ -1,6 +1,6 @@
 import { flag, whole, type Setting } from '../../runtime/config.ts';
 
-/** Settings of maintenance, which runs in the processor. */
+/** Settings of maintenance, for the processor. */
 export const MAINTENANCE_SETTINGS = {
   maintenance: flag('MAINTENANCE', 'processors compact, checkpoint, clean logs and vacuum', true),
   maintenanceSharePercent: whole(

@@ -7,22 +7,26 @@ import { identifier, literal } from '../duckdb/sqlText.ts';
 import { parquetCopyOptions } from '../duckdb/parquet.ts';
 import type { TableName } from '../layout/tables.ts';
 
-/** Order of the rows within a file: by `lead`, where there is one, then by `time`, whose UTC date is the partition. */
+/**
+ * Order of the rows in a file: by `lead` if present, then by `time`.
+ *
+ * The UTC date of `time` is the partition.
+ */
 export interface SortOrder {
   lead: string | undefined;
   time: string;
 }
 
-/** As the processor's files are sorted. */
+/** The same order as in the processor's files. */
 export const SORT_ORDER: Record<TableName, SortOrder> = {
   events: { lead: 'type', time: 'event_time' },
   quarantine: { lead: undefined, time: 'received_at' },
 };
 
-/** A file to read, on this machine. */
+/** A local file to read. */
 export interface SortInput {
   localFile: string;
-  /** Bounds of the time column in milliseconds since 1970, from the log; infinite where they are not known. */
+  /** Bounds of the time column in milliseconds since 1970, from the log; infinite if unknown. */
   minTimeMs: number;
   maxTimeMs: number;
 }
@@ -34,25 +38,27 @@ export interface SortJob {
   /** Whether all inputs have exactly these columns, in this order. */
   uniform: boolean;
   target: string;
-  /** Most rows sorted at once: what bounds the memory. */
+  /** Most rows per sort, which bounds the memory. */
   rowsAtOnce: number;
 }
 
-/** The inputs have columns that are not known here: a newer version wrote them, and is the one to compact them. */
+/** The inputs have columns that this version does not know; a newer version must compact them. */
 export class UnknownColumnsError extends Error {
   override name = 'UnknownColumnsError';
 }
 
-/** What identifies the rows of a set of files, whatever their order. */
+/** Identity of the rows of a set of files, in any order. */
 export interface Fingerprint {
   rows: number;
-  /** Of each row's receipt, position and event id. */
+  /** Hash over each row's receipt, position and event id. */
   hash: string;
 }
 
 /**
- * Writes the rows of sorted files as one sorted Parquet file. At most `rowsAtOnce` are sorted at a time: a larger job is cut
- * into slices of the order, each is sorted into a file of its own, and these are joined as they are.
+ * Writes the rows of sorted files as one sorted Parquet file.
+ *
+ * A job of more than `rowsAtOnce` rows is cut into slices of the order. Each slice is sorted into a file, and the files
+ * are joined unchanged.
  * @throws UnknownColumnsError; Error of DuckDB
  */
 export async function sortFiles(session: SqlSession, job: SortJob): Promise<CopyStats> {
@@ -77,7 +83,7 @@ export async function sortFiles(session: SqlSession, job: SortJob): Promise<Copy
   }
 }
 
-/** The rows of files that have the columns of every table's rows: receipt_id, receipt_index, event_id. */
+/** Fingerprint of files that have the columns receipt_id, receipt_index and event_id. */
 export async function fingerprint(session: SqlSession, files: readonly string[]): Promise<Fingerprint> {
   const [row] = await session.run(
     `SELECT count(*) AS rows, coalesce(sum(hash(receipt_id, receipt_index, event_id)), 0)::VARCHAR AS hash
@@ -86,7 +92,7 @@ export async function fingerprint(session: SqlSession, files: readonly string[])
   return { rows: Number(row?.rows), hash: String(row?.hash) };
 }
 
-/** How many rows of a file stand before one that belongs before them: none. Reads the file in its order. */
+/** Number of rows that stand before a row they belong after; 0 for a sorted file. */
 export async function countUnsorted(session: SqlSession, file: string, { lead, time }: SortOrder): Promise<number> {
   const columns = lead === undefined ? [time] : [lead, time];
   const previous = columns.map((column) => `lag(${identifier(column)}) OVER () AS ${identifier(`${column}_before`)}`);
@@ -101,12 +107,16 @@ export async function countUnsorted(session: SqlSession, file: string, { lead, t
 
 interface Slice {
   where: string;
-  /** Bounds of its times in milliseconds since 1970, the end exclusive. */
+  /** Bounds of its times in milliseconds since 1970; the end is exclusive. */
   fromMs: number;
   toMs: number;
 }
 
-/** Ranges of the order, each of one `lead`, with about `rowsAtOnce` rows; one second of one lead may have more. */
+/**
+ * Ranges of the order with one `lead` and about `rowsAtOnce` rows each.
+ *
+ * One second of one lead may have more rows.
+ */
 async function planSlices(session: SqlSession, { inputs, order, rowsAtOnce }: SortJob): Promise<Slice[]> {
   const files = `read_parquet(${list(inputs.map(({ localFile }) => localFile))}, hive_partitioning = false)`;
   const [{ rows } = { rows: 0 }] = await session.run(`SELECT count(*) AS rows FROM ${files}`);
@@ -131,7 +141,7 @@ async function planSlices(session: SqlSession, { inputs, order, rowsAtOnce }: So
   });
 }
 
-/** The files' rows with the table's columns: those a file was written without are null. */
+/** The rows of the files with the table's columns; columns that a file lacks are null. */
 export function relation(
   { columns, uniform }: Pick<SortJob, 'columns' | 'uniform'>,
   inputs: readonly Pick<SortInput, 'localFile'>[],
@@ -150,7 +160,10 @@ function mixed(files: string): string {
   return `SELECT * FROM read_parquet(${files}, hive_partitioning = false, union_by_name = true)`;
 }
 
-/** @throws UnknownColumnsError */
+/**
+ * Rejects inputs with unknown columns.
+ * @throws UnknownColumnsError
+ */
 export async function refuseUnknownColumns(
   session: SqlSession,
   { inputs, columns }: { inputs: readonly Pick<SortInput, 'localFile'>[]; columns: readonly TableColumn[] },

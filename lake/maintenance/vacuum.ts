@@ -5,19 +5,19 @@ import type { Table } from '../delta/table.ts';
 import type { Storage, StoredObject } from '../storage/storage.ts';
 import { isMartFile, parsePartition } from '../layout/tables.ts';
 
-/** Beyond what a query still reads. A writer that takes longer than this from an upload to its commit has to begin anew. */
+/** Shortest grace time: longer than a query reads, or than a writer takes from upload to commit. */
 const MIN_GRACE_MS = 3_600_000;
-/** How far the clock of a writer may be ahead of the store's; S3 refuses requests beyond. */
+/** Largest lead of a writer's clock over the store's; S3 rejects requests beyond it. */
 const CLOCK_SKEW_MS = 900_000;
-/** The newest snapshot is read again before each so many deletions. */
+/** Deletions between two reads of the newest snapshot. */
 const DELETED_AT_ONCE = 500;
 
 export interface VacuumOptions {
-  /** How long a file stays after it was removed from the table, or uploaded and never added. */
+  /** Time that a file stays after its removal from the table, or after an upload without a commit. */
   graceMs: number;
-  /** Only say what would be deleted. */
+  /** Whether only to report the files to delete. */
   dryRun?: boolean;
-  /** Allow less than MIN_GRACE_MS: only right while nothing writes to the table or reads it. */
+  /** Whether to allow less than MIN_GRACE_MS, safe only while nothing reads or writes the table. */
   force?: boolean;
   now?: number;
   signal?: AbortSignal;
@@ -27,19 +27,19 @@ interface DoomedFile {
   /** Relative to the table's root. */
   path: string;
   bytes: number;
-  /** Since when it is in no table, in milliseconds since 1970. */
+  /** Time since which no table has the file, in milliseconds since 1970. */
   unusedSinceMs: number;
-  /** Removed from the table, by compaction or otherwise; or never in it, as far as the log tells. */
+  /** Removed by a commit, or never in the table as far as the log tells. */
   why: 'removed' | 'orphan';
 }
 
 export interface VacuumPlan {
   doomed: DoomedFile[];
-  /** Data files of the table. */
+  /** Live data files of the table. */
   live: number;
-  /** Not in the table, and younger than the grace time. */
+  /** Unused files that are younger than the grace time. */
   young: number;
-  /** Not data files of ours, left alone. */
+  /** Files that are not data files of ours, and stay. */
   foreign: number;
 }
 
@@ -51,16 +51,17 @@ export interface VacuumReport extends VacuumPlan {
 }
 
 /**
- * Deletes the data files that are not in the table any more, or never were, once they are older than the grace time.
- * Afterwards versions of the table that are older than that cannot be read. Before the first deletion a commit says how old
- * files may be gone, so that a writer which was stopped between uploading such a file and committing it must conflict.
- * @throws RangeError for a grace time that is not safe, or longer than tombstones are kept.
+ * Deletes unused data files that are older than the grace time.
+ *
+ * Versions of the table older than that become unreadable. Before the first deletion a commit records the age of the
+ * deleted files. A writer that was stopped between upload and commit of such a file then conflicts.
+ * @throws RangeError for a grace time that is unsafe, or longer than tombstones are kept
  */
 export async function vacuum(storage: Storage, table: Table, options: VacuumOptions): Promise<VacuumReport> {
   const { graceMs, dryRun = false, now = Date.now(), signal } = options;
   checkGrace(options);
   const { root } = table.spec;
-  // Listed before the table is read: a file added in between is seen as live.
+  // The listing precedes the read of the table, so a file added in between counts as live.
   const objects: StoredObject[] = [];
   for await (const object of storage.list(`${root}/`)) {
     if (!object.path.startsWith(`${root}/_delta_log/`))
@@ -68,9 +69,9 @@ export async function vacuum(storage: Storage, table: Table, options: VacuumOpti
   }
   const snapshot = await table.snapshot();
   const report = { root, version: snapshot.version, deletedFiles: 0, deletedBytes: 0 };
-  // Without a table there is nothing to compare with: whatever lies there may be about to become one.
+  // Without a table there is nothing to compare: the files may belong to a first commit under way.
   if (snapshot.version < 0) return { ...report, doomed: [], live: 0, young: 0, foreign: objects.length };
-  // Tombstones after the snapshot: a file that is in neither was removed before their time, or never added.
+  // Tombstones after the snapshot: a file in neither was removed before they began, or never added.
   const tombstones = await table.tombstones();
   const olderThan = now - graceMs;
   const plan = planVacuum(objects, { live: snapshot.files, tombstones, olderThan });
@@ -85,7 +86,7 @@ export async function vacuum(storage: Storage, table: Table, options: VacuumOpti
   return { ...report, ...plan };
 }
 
-/** By the files' own times: were this clock far ahead, it would else keep every writer from committing. */
+/** Raises the guard by the files' own times: a clock far ahead would stop every writer. */
 async function raiseGuard(table: Table, doomed: readonly DoomedFile[], olderThan: number): Promise<void> {
   const newest = doomed.reduce((latest, { unusedSinceMs }) => Math.max(latest, unusedSinceMs), 0);
   const version = Math.floor(Math.min(newest + CLOCK_SKEW_MS, olderThan));
@@ -97,8 +98,10 @@ async function raiseGuard(table: Table, doomed: readonly DoomedFile[], olderThan
 }
 
 /**
- * Pure: what to delete. Paths are compared as they are in the store and, decoded, in the log (Delta protocol, "Add File and
- * Remove File"). Only data files within partition folders count; whatever else lies there is not ours.
+ * Choose the files to delete. Pure.
+ *
+ * Paths are compared as stored and, decoded, as in the log (Delta protocol, "Add File and Remove File"). Only data
+ * files in partition folders count.
  */
 export function planVacuum(
   objects: readonly StoredObject[],
