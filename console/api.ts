@@ -1,7 +1,7 @@
 import type { SessionAnswer } from '../query/http/routes/session.ts';
 import { createSemaphore } from './semaphore.ts';
 
-/** What the server refused, in its own words. */
+/** An error answer of the server, with its message. */
 export class ApiError extends Error {
   readonly status: number;
   readonly code: string;
@@ -23,22 +23,24 @@ export interface ApiAnswer {
 export interface Api {
   session(signal?: AbortSignal): Promise<SessionAnswer>;
   get<T>(path: string, query?: Record<string, string | undefined>, signal?: AbortSignal): Promise<T>;
-  /** The same for what takes the server some work; waits its turn. */
+  /** Same as for `get`, for answers that take the server some work; waits for a permit. */
   ask<T>(path: string, query: Record<string, string | undefined>, signal?: AbortSignal): Promise<T>;
   post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T>;
-  /** SQL over the chosen tenant; `from` and `to` are UTC dates of the events to look at. */
+  /** SQL over the chosen tenant; `from` and `to` are UTC dates of the events. */
   sql(question: { sql: string; from?: string; to?: string }, signal?: AbortSignal): Promise<ApiAnswer>;
-  /** An answer that goes on; the caller reads its body. */
+  /** A streaming answer, whose body the caller reads. */
   open(path: string, query: Record<string, string | undefined>, signal: AbortSignal): Promise<Response>;
 }
 
-/** A view asks a dozen questions: at once they would keep the server's other readers waiting. */
+/** Most questions at once, because a view asks a dozen and must not delay other readers. */
 const QUESTIONS_AT_ONCE = 2;
 
 /**
- * The query server, as one token sees it. The token goes in a header: it is in no cookie, so no other site can use it.
- * @param tenantOf the tenant an operator has chosen, or undefined
- * @param onRefused told when the token is no longer taken
+ * The API of the query server for one token.
+ *
+ * The token is a header and never a cookie, so no other site can use it.
+ * @param tenantOf the tenant that an operator chose, or undefined
+ * @param onRefused called when the server no longer accepts the token
  */
 export function createApi(
   token: string,
@@ -65,7 +67,7 @@ export function createApi(
     }
     if (response.ok) return response;
     const refusal = await refusalOf(response);
-    // What belongs to a view that is left says nothing new: its text may not even have arrived.
+    // An aborted request belongs to a view that was left, and may have no text.
     if (response.status === 401 && !init.signal?.aborted) onRefused(refusal);
     throw refusal;
   };

@@ -5,22 +5,22 @@ import { count } from './format.ts';
 
 export interface ChartSeries {
   label: string;
-  /** One per x; undefined leaves a gap. */
+  /** One value per x; undefined leaves a gap. */
   values: readonly (number | undefined)[];
 }
 
 export interface ChartOptions {
-  /** What the chart shows, for its name and its table. */
+  /** Name of the chart and of its table. */
   title: string;
-  /** What x is, for the table's first column. */
+  /** Name of x, for the table's first column. */
   xTitle: string;
   x: readonly number[];
-  /** An x as words: on the axis, under the cursor and in the table. */
+  /** An x as text: on the axis, under the cursor and in the table. */
   xName: (x: number) => string;
   series: readonly ChartSeries[];
   kind: 'lines' | 'bars';
   format?: (value: unknown) => string;
-  /** The same where it must be short, on the axis. */
+  /** A short form of x for the axis. */
   axisFormat?: (value: unknown) => string;
 }
 
@@ -29,8 +29,10 @@ const COLOURS = ['--chart-1', '--chart-2', '--chart-3', '--chart-4', '--chart-5'
 const DASHES: number[][] = [[], [7, 4], [2, 3], [10, 3, 2, 3], [4, 4], [1, 4]];
 
 /**
- * A chart and the table of its numbers. The drawing is a picture to assistive software, with a name that says what is in it;
- * the table holds every number. Series differ by dash as well as by colour.
+ * A chart with a table of its numbers.
+ *
+ * Assistive software sees a picture with a name, and the table holds every number. Series differ by dash as well as by
+ * colour.
  */
 export function chart(options: ChartOptions): HTMLElement {
   const { title, xTitle, x, xName, series, format = count } = options;
@@ -78,7 +80,7 @@ function legendItem(label: string, index: number, of: number): HTMLElement {
   return h('li', {}, mark, label);
 }
 
-/** Draws once the element is on the page, and again when its width or the theme changes. */
+/** Draws when the element is on the page, and again when its width or the theme changes. */
 function draw(
   canvas: HTMLElement,
   readout: HTMLElement,
@@ -111,7 +113,7 @@ function plotData({ x, series }: ChartOptions): uPlot.AlignedData {
   return [[...x], ...series.map(({ values }) => values.map((value) => value ?? null))] as uPlot.AlignedData;
 }
 
-/** Custom properties as the colours they are: the canvas knows no light-dark(). */
+/** Resolves custom properties to colours, because the canvas does not know light-dark(). */
 function resolver(canvas: HTMLElement): (name: string) => string {
   return (name) => {
     const probe = h('span', { hidden: true });
@@ -175,7 +177,7 @@ function plotOptions(
   };
 }
 
-/** Marks of the x axis at values that are there, as many as find room. */
+/** Marks of the x axis at existing values, as many as fit. */
 function ticks(x: readonly number[], width: number): number[] {
   const room = Math.max(1, Math.floor((width - 80) / 80));
   const every = Math.max(1, Math.ceil(x.length / room));

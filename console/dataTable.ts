@@ -5,29 +5,29 @@ import { numberOf, plain } from './format.ts';
 export interface DataColumn<Row> {
   title: string;
   value: (row: Row) => unknown;
-  /** How the value is shown; as it is where absent. */
+  /** Content of a cell; absent: the plain value. */
   show?: ((value: unknown, row: Row) => DomChild) | undefined;
-  /** Numbers stand to the right. */
+  /** Whether to align numbers to the right. */
   numeric?: boolean | undefined;
-  /** Is never broken into lines, such as a time. */
+  /** Whether to keep the value on one line, such as a time. */
   whole?: boolean | undefined;
-  /** Draws a bar behind the number, as long as its share of the largest. */
+  /** Whether to draw a bar for the share of the largest number. */
   bar?: boolean | undefined;
 }
 
 export interface DataTableOptions<Row> {
   caption: string;
-  /** Whether the caption is only for those who do not see what stands above the table. */
+  /** Whether only assistive software reads the caption. */
   captionHidden?: boolean;
   columns: readonly DataColumn<Row>[];
   rows: readonly Row[];
-  /** Most rows shown at first. */
+  /** Rows shown at first. */
   most?: number;
 }
 
 const MOST_ROWS = 50;
 
-/** A table that scrolls by itself where it is too wide, also by keyboard. */
+/** A table that scrolls sideways if it is too wide, also by keyboard. */
 export function dataTable<Row>(options: DataTableOptions<Row>): HTMLElement {
   const { caption, captionHidden = true, columns, rows, most = MOST_ROWS } = options;
   const longest = columns.map((column) =>

@@ -4,8 +4,10 @@ type Listener = (event: Event) => void;
 export type Attributes = Record<string, string | number | boolean | Listener | undefined>;
 
 /**
- * An element. Attributes by their names in HTML; true writes an empty one, false and undefined none; `on…` adds a listener.
- * Text is always text: nothing here can become markup.
+ * Creates an element.
+ *
+ * Attributes have their HTML names. True writes an empty one, false and undefined write none, and `on…` adds a
+ * listener. Text never becomes markup.
  */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
@@ -22,7 +24,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Replaces what an element holds. */
+/** Replaces the children of an element. */
 export function fill(element: Element, ...children: DomChild[]): void {
   element.replaceChildren(...nodes(children));
 }
@@ -37,7 +39,7 @@ function nodes(children: readonly DomChild[]): (Node | string)[] {
 
 let ids = 0;
 
-/** An id of the page's own, to tie labels and descriptions to what they are of. */
+/** A unique id, for labels and descriptions. */
 export function newId(what: string): string {
   return `${what}-${++ids}`;
 }

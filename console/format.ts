@@ -22,19 +22,19 @@ const MOMENTS: Record<'time' | 'minute' | 'moment', Intl.DateTimeFormat> = {
 /** The viewer's time zone, such as `Europe/Copenhagen`. */
 export const ZONE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-/** A number from the server: decimals come as text, so that none is rounded on the way. */
+/** A number from the server, where decimals are text to keep all digits. */
 export function numberOf(value: unknown): number | undefined {
   const number = typeof value === 'string' || typeof value === 'bigint' ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
 }
 
-/** `12,345`; a dash where there is nothing. */
+/** A count such as `12,345`, or a dash for nothing. */
 export function count(value: unknown): string {
   const number = numberOf(value);
   return number === undefined ? NOTHING : WHOLE.format(number);
 }
 
-/** A moment in the viewer's zone, with the year where it is another one. */
+/** A moment in the viewer's zone, with the year unless it is this year. */
 export function when(value: unknown, how: keyof typeof MOMENTS = 'moment'): string {
   const ms = typeof value === 'number' ? value : Date.parse(String(value));
   if (Number.isNaN(ms)) return NOTHING;
@@ -42,13 +42,13 @@ export function when(value: unknown, how: keyof typeof MOMENTS = 'moment'): stri
   return (other ? YEAR : MOMENTS[how]).format(ms);
 }
 
-/** A UTC day, `24 Nov`. */
+/** A UTC day such as `24 Nov`. */
 export function dayName(date: string): string {
   const ms = Date.parse(date);
   return Number.isNaN(ms) ? date : DAY.format(ms);
 }
 
-/** `840 ms`, `3.2 s`, `4 min`, `2 h`, `3 d`. */
+/** A duration: `840 ms`, `3.2 s`, `4 min`, `2 h`, `3 d`. */
 export function duration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
@@ -57,24 +57,24 @@ export function duration(ms: number): string {
   return `${Math.round(ms / 86_400_000)} d`;
 }
 
-/** Text of a cell of any type; a dash where there is nothing. */
+/** Text of a cell of any type, or a dash for nothing. */
 export function plain(value: unknown): string {
   if (value === null || value === undefined || value === '') return NOTHING;
   return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | boolean);
 }
-/** `12K`, where there is little room. */
+/** A short count such as `12K`. */
 export function compactNumber(value: unknown): string {
   const number = numberOf(value);
   return number === undefined ? NOTHING : COMPACT.format(number);
 }
 
-/** `12.3 %` of a share between 0 and 1. */
+/** A share between 0 and 1 as `12.3 %`. */
 export function percent(value: unknown): string {
   const number = numberOf(value);
   return number === undefined ? NOTHING : PERCENT.format(number);
 }
 
-/** An amount in the way of its currency; one that is not known is written behind. */
+/** An amount in its currency's form; an unknown currency follows the number. */
 export function money(value: unknown, currency: string): string {
   const number = numberOf(value);
   if (number === undefined) return NOTHING;
@@ -85,7 +85,7 @@ export function money(value: unknown, currency: string): string {
   }
 }
 
-/** `3.46`, with this many decimals. */
+/** A number such as `3.46`, with fixed decimals. */
 export function decimal(value: unknown, digits = 2): string {
   const number = numberOf(value);
   if (number === undefined) return NOTHING;

@@ -5,7 +5,7 @@ import { createShell } from './shell.ts';
 import { signInPage } from './signIn.ts';
 import { startTheme } from './theme.ts';
 
-/** Kept for this tab only, and gone with it. */
+/** Name in sessionStorage, which ends with the tab. */
 const TOKEN = 'spor.token';
 
 const app = document.querySelector('#app')!;

@@ -2,21 +2,21 @@ import type { SessionAnswer } from '../query/http/routes/session.ts';
 import type { Api } from './api.ts';
 import type { ViewState } from './viewState.ts';
 
-/** What a view is given to show itself. */
+/** Dependencies of a view. */
 export interface Page {
   api: Api;
   session: SessionAnswer;
   state: ViewState;
   tenantId: string;
-  /** Segments known of the tenant. */
+  /** Known segments of the tenant. */
   segmentIds: readonly string[];
-  /** Fires when the view is left. */
+  /** Aborts when the viewer leaves the view. */
   signal: AbortSignal;
-  /** Shows another state; the address follows. */
+  /** Shows another state, and changes the address. */
   go: (change: Partial<ViewState>) => void;
-  /** Says something to people who do not see the page. */
+  /** Announces a text to assistive software. */
   announce: (text: string) => void;
 }
 
-/** A view fills an element; it goes on until the page's signal fires. */
+/** A view fills an element and runs until the page's signal aborts. */
 export type ConsoleView = (page: Page) => HTMLElement;

@@ -3,16 +3,16 @@ import { fill, h, newId, type DomChild } from './dom.ts';
 
 export interface PanelOptions {
   title: string;
-  /** One sentence on what the numbers are. */
+  /** One sentence about the numbers. */
   note?: string | undefined;
   /** Fetches and builds the content; runs again on retry. */
   load: () => Promise<DomChild>;
   signal: AbortSignal;
-  /** How often the content is fetched anew. */
+  /** Time between two fetches of the content. */
   everyMs?: number | undefined;
 }
 
-/** A titled part of a view that fetches its own content, and says so while it does and when it cannot. */
+/** A titled part of a view that fetches its own content and shows progress and failure. */
 export function panel({ title, note, load, signal, everyMs }: PanelOptions): HTMLElement {
   const heading = newId('panel');
   const body = h('div', { class: 'panel-body' }, h('p', { class: 'quiet' }, 'Loading …'));
@@ -28,7 +28,7 @@ export function panel({ title, note, load, signal, everyMs }: PanelOptions): HTM
     try {
       const content = await load();
       if (signal.aborted) return;
-      // Whoever reads a table of it is not thrown out by a refresh.
+      // A refresh keeps open tables open for their readers.
       const open = new Set([...body.querySelectorAll('details[open]')].map((details) => details.className));
       fill(body, content);
       for (const details of body.querySelectorAll('details')) if (open.has(details.className)) details.open = true;
@@ -47,12 +47,12 @@ export function panel({ title, note, load, signal, everyMs }: PanelOptions): HTM
   return section;
 }
 
-/** Nothing to show, and what to do about it. */
+/** A notice of no data, with advice. */
 export function empty(title: string, ...advice: DomChild[]): HTMLElement {
   return h('div', { class: 'empty' }, h('p', { class: 'empty-title' }, title), h('div', {}, ...advice));
 }
 
-/** What went wrong, in the server's words, with a way to try again. */
+/** An error with the server's message, and a button to retry. */
 export function failure(error: unknown, retry?: () => void): HTMLElement {
   const known = error instanceof ApiError;
   const message = known ? error.message : `The page failed: ${error instanceof Error ? error.message : String(error)}`;
@@ -65,7 +65,7 @@ export function failure(error: unknown, retry?: () => void): HTMLElement {
   );
 }
 
-/** A number with its name, large. */
+/** A large number with its name. */
 export function figure(name: string, value: DomChild, detail?: DomChild): HTMLElement {
   return h(
     'div',
@@ -80,7 +80,7 @@ export function figure(name: string, value: DomChild, detail?: DomChild): HTMLEl
   );
 }
 
-/** Text to copy, with a button that does. */
+/** Text with a button that copies it. */
 export function copyable(text: string, what: string): HTMLElement {
   const said = h('span', { class: 'quiet', role: 'status' });
   const copy = async (): Promise<void> => {

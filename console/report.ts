@@ -5,10 +5,10 @@ import { daysOfRange, nextDay } from './viewState.ts';
 
 export type ReportRow = Record<string, unknown>;
 
-/** Reports of a view that is shown, by name: two panels may show the same one. */
+/** Requested reports of a page by name, because two panels may show the same one. */
 const asked = new WeakMap<Page, Map<string, Promise<ReportRow[]>>>();
 
-/** A report over the page's tenant, segment and days (`GET /api/reports/{name}`): rows by column name. */
+/** Rows of a report over the page's tenant, segment and days (`GET /api/reports/{name}`). */
 export function askReport(page: Page, name: string, parameters: Record<string, string> = {}): Promise<ReportRow[]> {
   const known = asked.get(page) ?? new Map<string, Promise<ReportRow[]>>();
   asked.set(page, known);
@@ -33,7 +33,7 @@ async function fetchReport(
   return answer.rows.map((row) => Object.fromEntries(answer.columns.map((column, index) => [column.name, row[index]])));
 }
 
-/** A column that shows a field of a report's rows. */
+/** A column of one field of a report's rows. */
 export function field(
   title: string,
   name: string,
@@ -43,7 +43,7 @@ export function field(
   return { title, value: (row) => row[name], ...(show ? { show, numeric: true } : {}), ...more };
 }
 
-/** Rows of UTC days as what a chart needs; a day may come several times, told apart by `of`. */
+/** Series of a chart from rows of UTC days; `of` separates rows of one day. */
 export function byDay(
   rows: readonly ReportRow[],
   of?: string,

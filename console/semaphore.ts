@@ -1,4 +1,4 @@
-/** Lets so many tasks run at once; the others wait their turn. A task that is not wanted any more gives its turn up. */
+/** Creates a semaphore; an aborted signal releases a waiting task. */
 export function createSemaphore(atOnce: number): <T>(task: () => Promise<T>, signal?: AbortSignal) => Promise<T> {
   const waiting: (() => void)[] = [];
   let running = 0;

@@ -5,8 +5,9 @@ export interface ServerEvent {
 }
 
 /**
- * The events of a `text/event-stream` answer (https://html.spec.whatwg.org/multipage/server-sent-events.html), with JSON as
- * data. EventSource itself cannot send the token's header.
+ * The events of a `text/event-stream` answer with JSON data.
+ *
+ * https://html.spec.whatwg.org/multipage/server-sent-events.html; EventSource cannot send the token's header.
  */
 export async function* readServerEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<ServerEvent> {
   const reader = body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>).getReader();

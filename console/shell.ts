@@ -27,12 +27,12 @@ const VIEWS: Record<ViewName, { title: string; view: ConsoleView }> = {
 interface ShellOptions {
   api: Api;
   session: SessionAnswer;
-  /** Told which tenant requests are about, when an operator has chosen one. */
+  /** Called when an operator chooses the tenant of requests. */
   onTenant: (tenantId: string | undefined) => void;
   signOut: () => void;
 }
 
-/** What stands around every view: navigation, choices, and the address that holds them. */
+/** The frame of every view: navigation, choices, and the address that holds them. */
 export function createShell(root: Element, { api, session, onTenant, signOut }: ShellOptions): { close: () => void } {
   const announcer = h('p', { class: 'hidden', role: 'status' });
   const nav = h('ul');
@@ -51,12 +51,12 @@ export function createShell(root: Element, { api, session, onTenant, signOut }: 
     history.pushState(null, '', addressOf(stateFor(view)));
     show(true);
   };
-  /** The state the address stands for. A tenant's token has its tenant, whatever a link says that somebody shared. */
+  /** The state of the address. A tenant's token overrides the tenant of a shared link. */
   const stateHere = (): ViewState => {
     const state = readState(location.search);
     return session.role === 'operator' ? state : { ...state, tenant: undefined };
   };
-  /** Another view keeps tenant, segment and dates. */
+  /** The state for another view, with the same tenant, segment and dates. */
   const stateFor = (view: ViewName): ViewState => {
     const { tenant, segment, days, from, to } = stateHere();
     return { view, tenant, segment, days, from, to };
@@ -97,7 +97,7 @@ export function createShell(root: Element, { api, session, onTenant, signOut }: 
       };
       const held = top.contains(document.activeElement) ? controlOf(document.activeElement) : undefined;
       fill(top, toolbar(page));
-      // The controls are new ones: whoever works by keyboard stays on the one in use.
+      // The controls are new, so the keyboard focus moves to the same one.
       for (const control of top.querySelectorAll('select, input'))
         if (held !== undefined && controlOf(control) === held) (control as HTMLElement).focus();
       try {
@@ -147,12 +147,12 @@ export function createShell(root: Element, { api, session, onTenant, signOut }: 
   };
 }
 
-/** What a control is labelled with. */
+/** Label of a control. */
 function controlOf(element: Element | null): string | undefined {
   return element?.closest('label')?.firstChild?.textContent ?? undefined;
 }
 
-/** A link to an anchor would change the address, which holds the view. */
+/** Moves the focus by hand, because an anchor would replace the view's address. */
 function skip(event: Event, main: HTMLElement): void {
   event.preventDefault();
   main.focus();

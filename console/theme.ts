@@ -16,13 +16,13 @@ function apply(): void {
   document.dispatchEvent(new Event('themechange'));
 }
 
-/** Applies the viewer's choice, and follows the system's where there is none. `themechange` tells what is drawn. */
+/** Applies the viewer's theme, or the system's; `themechange` tells charts to redraw. */
 export function startTheme(): void {
   apply();
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', apply);
 }
 
-/** The choice, kept for later visits. */
+/** The control that chooses the theme, and remembers it. */
 export function themeChoice(): HTMLElement {
   const select = h(
     'select',

@@ -13,7 +13,7 @@ const PERIODS: [string, string][] = [
 const DATED = new Set(['search', 'products', 'revenue', 'quarantine']);
 const SEGMENTED = new Set(['overview', 'live', 'search', 'products', 'revenue', 'quarantine']);
 
-/** The choices above a view: tenant, segment and period. */
+/** The controls above a view: tenant, segment and period. */
 export function toolbar(page: Page): HTMLElement[] {
   const { session, state, tenantId, segmentIds, go } = page;
   const parts: HTMLElement[] = [];
@@ -58,7 +58,7 @@ function dateInput(name: string, value: string, max?: string): { label: HTMLElem
   return { label: h('label', {}, name, input), input };
 }
 
-/** A labelled choice. */
+/** A labelled control with options. */
 export function choice(
   name: string,
   options: readonly [value: string, text: string][],

@@ -1,15 +1,15 @@
-/** What the page shows, all of it in the address, so that a view can be shared and gone back to. */
+/** The state of the page, kept in the address so that a view can be shared. */
 export interface ViewState {
   view: ViewName;
-  /** Chosen by an operator; a tenant's token has its own. */
+  /** Tenant that an operator chose; a tenant's token has its own. */
   tenant?: string | undefined;
   segment?: string | undefined;
-  /** The last so many UTC days, today included; absent where dates are given. */
+  /** Number of last UTC days, today included; absent if dates are given. */
   days?: number | undefined;
   /** First and last UTC day, both included. */
   from?: string | undefined;
   to?: string | undefined;
-  /** Live events and quarantine: id of a key, an error code, an outcome. */
+  /** Live events and quarantine: key id, error code, outcome. */
   key?: string | undefined;
   code?: string | undefined;
   outcome?: string | undefined;
@@ -22,7 +22,7 @@ const DEFAULT_DAYS = 28;
 const DAY_MS = 86_400_000;
 const ID = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
-/** The state an address stands for; what it has that makes no sense is as if it were not there. */
+/** The state of an address; invalid parts are ignored. */
 export function readState(search: string): ViewState {
   const query = new URLSearchParams(search);
   const text = (name: string, pattern: RegExp): string | undefined => {
@@ -44,7 +44,7 @@ export function readState(search: string): ViewState {
   };
 }
 
-/** The address of a state, as short as it can be. */
+/** The shortest address of a state. */
 export function addressOf(state: ViewState): string {
   const { view, days, ...rest } = state;
   const query = new URLSearchParams();
@@ -61,7 +61,7 @@ export function daysOfRange({ from, to, days = DEFAULT_DAYS }: ViewState, nowMs:
   return { from: utcDay(nowMs - (days - 1) * DAY_MS), to: utcDay(nowMs) };
 }
 
-/** `2026-11-24`, by UTC. */
+/** UTC day such as `2026-11-24`. */
 export function utcDay(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10);
 }

@@ -14,7 +14,7 @@ const SAY_EVERY_MS = 5_000;
 
 type Key = KeyRecord & { id: string; state: string };
 
-/** What becomes of each event from now on, for whoever puts tracking into a shop. */
+/** Outcome of each event from now on, for developers of an integration. */
 export function liveView(page: Page): HTMLElement {
   const { state, signal, go, announce } = page;
   const status = h('p', { class: 'quiet' }, 'Connecting …');
@@ -118,7 +118,7 @@ export function liveView(page: Page): HTMLElement {
   );
 }
 
-/** Follows until the view is left; a broken connection is opened again. */
+/** Follows until the view is left; reconnects after a broken connection. */
 async function follow(
   { api, state, signal }: Page,
   take: (name: string, data: unknown) => boolean,

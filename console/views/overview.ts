@@ -12,7 +12,7 @@ const MINUTES = 60;
 const DAY_MS = 86_400_000;
 const EVERY_MS = 10_000;
 
-/** How things are now: what comes in, how fresh it is, what is rejected. */
+/** The current state: volume, freshness, rejections. */
 export function overviewView(page: Page): HTMLElement {
   const { signal } = page;
   return h(
@@ -148,12 +148,16 @@ function nothingYet(): HTMLElement {
   );
 }
 
-/** Ids are checked to be ids when the address is read, so they can stand in SQL as they are. */
+/** SQL condition on a segment; the address was checked, so the id needs no quoting. */
 export function inSegment(segment: string | undefined): string {
   return segment === undefined ? '' : `AND segment = '${segment}'`;
 }
 
-/** Files that may hold what was received in a span: events of a few days before, and of clocks that go ahead. */
+/**
+ * Dates of files that may hold events received in a span.
+ *
+ * Events may be a few days old, and a sender's clock may be ahead.
+ */
 function around(nowMs: number, spanMs: number): { from: string; to: string } {
   return { from: utcDay(nowMs - spanMs - 7 * DAY_MS), to: utcDay(nowMs + DAY_MS) };
 }

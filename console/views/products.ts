@@ -7,7 +7,7 @@ import { field, askReport, type ReportRow } from '../report.ts';
 
 const MOST = '200';
 
-/** What becomes of products that are seen. */
+/** The funnel of products, from impression to order. */
 export function productsView(page: Page): HTMLElement {
   const { signal } = page;
   return h(

@@ -6,7 +6,7 @@ import type { Page } from '../page.ts';
 import { empty, figure, panel } from '../panel.ts';
 import { byDay, field, askReport, type ReportRow } from '../report.ts';
 
-/** What is sold, and what led to it. Amounts of different currencies are never added. */
+/** Sales and their sources; amounts of different currencies are never added. */
 export function revenueView(page: Page): HTMLElement {
   const { signal } = page;
   return h(

@@ -2,7 +2,7 @@ import { ApiError } from '../api.ts';
 import { fill, h, newId, type DomChild } from '../dom.ts';
 import type { Page } from '../page.ts';
 
-/** Asks whether a key or token shall be withdrawn, and does it; resolves to whether it was. */
+/** Asks for confirmation and revokes a key or token; resolves to whether it did. */
 export function confirmRevoke(
   page: Page,
   { what, id, name, own }: { what: 'key' | 'token'; id: string; name: string; own: boolean },
@@ -40,7 +40,7 @@ export function confirmRevoke(
   });
 }
 
-/** A dialog over the page; it is gone once closed. The browser keeps the focus in it and gives it back. */
+/** A dialog over the page, removed on close; the browser keeps the focus in it. */
 export function openDialog(title: string, content: DomChild[]): HTMLDialogElement {
   const id = newId('dialog');
   const dialog = h('dialog', { 'aria-labelledby': id }, h('div', {}, h('h2', { id }, title), ...content));

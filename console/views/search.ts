@@ -9,7 +9,7 @@ import { byDay, field, askReport, type ReportRow } from '../report.ts';
 const MOST = '100';
 const POSITIONS = 30;
 
-/** Whether visitors find what they look for. */
+/** Whether visitors find products by search. */
 export function searchView(page: Page): HTMLElement {
   const { signal } = page;
   return h(

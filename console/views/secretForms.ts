@@ -5,7 +5,7 @@ import { copyable } from '../panel.ts';
 import { choice } from '../toolbar.ts';
 import { openDialog } from './revoke.ts';
 
-/** The form that makes an instrumentation key. */
+/** The form that creates an instrumentation key. */
 export function keyForm(page: Page, changed: () => void): HTMLElement {
   const segments = newId('segments');
   const segment = h('input', { name: 'segmentId', required: true, list: segments, value: page.state.segment ?? '' });
@@ -45,7 +45,7 @@ export function keyForm(page: Page, changed: () => void): HTMLElement {
   });
 }
 
-/** The form that makes a read token. */
+/** The form that creates a read token. */
 export function tokenForm(page: Page, changed: () => void): HTMLElement {
   const label = h('input', { name: 'label', maxlength: 200 });
   const segments = h('input', { name: 'segmentIds' });

@@ -7,7 +7,7 @@ import type { KeyRecord, TokenRecord } from '../../schemas/keys.ts';
 import { KEYS_BUCKET, TOKENS_BUCKET } from '../../stream/buckets.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 
-/** Keys and tokens, followed as they change. */
+/** Keys and tokens, kept current by a watch. */
 export interface SecretAccess {
   watchedTokens: SecretWatch<TokenRecord>;
   tokens: Secrets<TokenRecord>;
@@ -16,7 +16,7 @@ export interface SecretAccess {
 
 const BACKOFF = { firstMs: 100, maxMs: 2_000, attempts: Infinity };
 
-/** Follows both buckets, trying until the stream server answers or the connection is closed. */
+/** Watches both buckets, and retries until the stream server answers or the connection closes. */
 export async function openSecretAccess(options: {
   connection: NatsConnection;
   replicas: number;

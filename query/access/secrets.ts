@@ -6,20 +6,20 @@ import { LakeError } from '../../lake/errors.ts';
 import { LAKE_ERRORS } from '../../schemas/queryErrors.ts';
 import { StreamUnavailableError } from '../../stream/errors.ts';
 
-/** A key or token as lists show it: everything but the secret, which nobody has. */
+/** A key or token as lists show it: every field but the secret, which is not stored. */
 export type ListedSecret<T> = T & { id: string; state: SecretState };
 
-/** The keys or the tokens of this environment. */
+/** Keys or tokens of this environment. */
 export interface Secrets<T extends SecretRecord> {
   /** Oldest first. */
   list(nowMs: number): ListedSecret<T>[];
   /**
-   * A new secret of the record's rights. This is the only time it is seen.
-   * @throws StreamUnavailableError: whether it was created is unknown then; it shows in the list if so.
+   * Creates a secret with the record's rights; only this answer has its text.
+   * @throws StreamUnavailableError: the secret may exist all the same, and then the list shows it
    */
   create(prefix: Parameters<typeof newSecret>[0], record: T): Promise<{ secret: string; created: ListedSecret<T> }>;
   /**
-   * Withdraws a secret by its id; withdrawing it again changes nothing.
+   * Revokes a secret by its id; a second call changes nothing.
    * @throws LakeError secret_unknown; StreamUnavailableError
    */
   revoke(id: string, nowMs: number): Promise<ListedSecret<T>>;
@@ -27,7 +27,7 @@ export interface Secrets<T extends SecretRecord> {
 
 const SEEN_WITHIN_MS = 1_000;
 
-/** Reads what the watch follows, and writes to the bucket it follows. */
+/** Reads from the watch, and writes to the bucket that it watches. */
 export function createSecrets<T extends SecretRecord>(
   watch: SecretWatch<T>,
   options: { connection: NatsConnection; bucket: string; replicas: number },
@@ -67,7 +67,11 @@ export function createSecrets<T extends SecretRecord>(
   };
 }
 
-/** A list asked for right after a change should show it. Where the watch is slow, it does not, which is no fault. */
+/**
+ * Waits for the watch, so that a list right after a change shows the change.
+ *
+ * A slow watch is no error: the list then shows the change later.
+ */
 async function seen(condition: () => boolean): Promise<void> {
   const deadline = performance.now() + SEEN_WITHIN_MS;
   while (!condition() && performance.now() < deadline) await delay(5);

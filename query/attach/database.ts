@@ -1,12 +1,14 @@
 import { openDuckdbInstance } from '../../lake/duckdb/instance.ts';
 import { literal } from '../../lake/duckdb/sqlText.ts';
 
-/** What the file is readable by: every DuckDB from 1.0 on opens it. The views need 1.3 or newer. */
+/** Storage version that every DuckDB from 1.0 can open; the views need 1.3 or newer. */
 const STORAGE_VERSION = 'v1.0.0';
 
 /**
- * Creates the relations in a DuckDB database file, all or none of them; what else is in it stays as it is.
- * @throws Error when the file is no database, in use by another process, or holds tables with the names of views.
+ * Creates the relations in a DuckDB database file, all or none.
+ *
+ * Other contents of the file stay unchanged.
+ * @throws Error if the file is no database, is in use by another process, or has tables with the names of views
  */
 export async function writeDatabase(path: string, statements: readonly string[]): Promise<void> {
   const instance = await openDuckdbInstance({});

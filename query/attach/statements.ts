@@ -10,19 +10,20 @@ import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { TABLE_NAMES, tableSpec, type TableName } from '../../lake/layout/tables.ts';
 
-/** A tenant's relations for somebody's own DuckDB. */
+/** A tenant's relations for a DuckDB of the reader's own. */
 export interface Attachment {
-  /** SQL statements that create them, and put the newer ones in the place of older ones. */
+  /** SQL statements that create the relations, or replace older ones. */
   statements: string[];
-  /** Version of the events table they read; -1: the tenant has no events yet. */
+  /** Version of the events table that they read; -1: the tenant has no events yet. */
   version: number;
-  /** Data files they read. */
+  /** Number of data files that they read. */
   files: number;
 }
 
 /**
- * Everything that queries see (events, the views and macros of lake/insight, quarantine), and the marts in a schema of that
- * name, as statements over one version's files: rows that come later are not seen until it is asked for again.
+ * Statements for all relations of queries, and for the marts in the schema `marts`.
+ *
+ * They read the files of one version, so later rows need a new call.
  * @throws LakeError storage_unavailable, table_corrupt
  */
 export async function attachment(
@@ -66,7 +67,7 @@ async function martStatements(storage: Storage, registry: Registry, tenantId: st
   return statements.length === 0 ? [] : ['CREATE SCHEMA IF NOT EXISTS marts', ...statements];
 }
 
-/** What DuckDB reads a file by: its path, or its address in S3, for which it needs the extension httpfs. */
+/** Path or S3 address by which DuckDB reads a file; S3 needs the extension httpfs. */
 function addressOf(storage: Storage, path: string): string {
   return storage.localPath(path) ?? `${storage.url.replace(/\/$/, '')}/${path}`;
 }

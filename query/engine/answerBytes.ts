@@ -3,9 +3,11 @@ import type { AnswerFormat } from '../formats/formats.ts';
 import type { FileAnswer } from './query.ts';
 
 /**
- * The bytes of an answer. Its file is removed once they are read or given up. JSON becomes an object that begins with `told`
- * and `truncated`, and ends with the number of rows, the snapshot and the time.
- * @throws Error from the pieces, where the file has another length than was written: what was sent is not the answer then
+ * The bytes of an answer; its file is removed at the end, or when the caller leaves.
+ *
+ * JSON becomes an object. `told` and `truncated` come first, and the number of rows, the snapshot and the time come
+ * last.
+ * @throws Error from a piece, if the file has another length than was written: the sent bytes are then no answer
  */
 export function answerBytes(
   answer: FileAnswer,

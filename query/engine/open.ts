@@ -23,8 +23,9 @@ export interface LakeQueriesConfig extends S3Config {
 }
 
 /**
- * Opens a lake for reading: its storage, its tables, the local cache where it is not a folder, and the queries, which see
- * what is not committed yet through the tail, if one is given. Close the queries.
+ * Opens a lake for reading: storage, tables, local cache unless it is a folder, and queries.
+ *
+ * With a live tail, queries see uncommitted events. The caller closes the queries.
  */
 export async function openLakeQueries(
   config: LakeQueriesConfig,
@@ -62,7 +63,7 @@ export function queryLimits(config: Omit<LakeQueriesConfig, keyof S3Config | 'la
   };
 }
 
-/** Data files on this machine's disk: those of a lake in a folder, or copies in a bounded cache. */
+/** Data files on the local disk: a lake's folder, or copies in a bounded cache. */
 export async function openLocalFiles(
   storage: Storage,
   { workDir, cacheMaxBytes }: Pick<LakeQueriesConfig, 'workDir' | 'cacheMaxBytes'>,

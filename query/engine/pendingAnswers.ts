@@ -1,9 +1,10 @@
 import { LakeError } from '../../lake/errors.ts';
 
-/** Answers on disk that their callers have not taken yet: bounded, so that slow readers cannot fill it. */
+/** Bound on answers on disk that slow callers have not fetched. */
 export interface PendingAnswers {
   /**
-   * @returns a function to call when the answer is sent or given up.
+   * Counts an answer.
+   * @returns a function to call when the answer is sent or abandoned
    * @throws LakeError too_many_queries
    */
   add(tenantId: string): () => void;

@@ -23,22 +23,22 @@ import type { AnswerFacts } from '../sandbox/writeAnswer.ts';
 export interface QueryRequest extends Scope {
   tenantId: string;
   sql: string;
-  /** Given with a report's statement, in which its views stand themselves (query/insight/reports.ts). */
+  /** Parameters of a report, whose statement contains its own views (query/insight/reports.ts). */
   report?: SqlParameters;
   asOf?: AsOf;
   signal?: AbortSignal;
 }
 
-/** What an answer was read from. */
+/** Version and files that an answer read. */
 export interface AnswerSnapshot {
-  /** The version of the events table that was read (of the quarantine where only that was); -1: it does not exist yet. */
+  /** Version of the events table, or of the quarantine if only that was read; -1: no such table yet. */
   version: number;
-  /** Committed files that were read. */
+  /** Number of committed files that were read. */
   files: number;
   liveness: Liveness;
-  /** When versions and stream were looked at, ISO 8601. */
+  /** Time of the snapshot, ISO 8601. */
   at: string;
-  /** Sequence in the shard's stream of the last message of this tenant that was read besides; absent where none was. */
+  /** Sequence of the tenant's last uncommitted message that was read; absent if there was none. */
   sequence?: number;
 }
 
@@ -46,13 +46,13 @@ export interface QueryAnswer {
   columns: AnswerColumn[];
   rows: Json[][];
   rowCount: number;
-  /** Whether rows were left out because of a limit. */
+  /** Whether a limit cut rows off. */
   truncated: boolean;
   snapshot: AnswerSnapshot;
   elapsedMs: number;
 }
 
-/** An answer in a file of its own; `remove` it. */
+/** An answer in its own file, which the caller removes with `remove`. */
 export interface FileAnswer extends AnswerFacts {
   file: string;
   snapshot: AnswerSnapshot;
@@ -62,28 +62,33 @@ export interface FileAnswer extends AnswerFacts {
 
 export interface Queries {
   /**
-   * Answers one SQL statement over the tenant's tables as they are when asked: what was committed before the call is seen, and
-   * with a live tail what was acknowledged.
+   * Answers one SQL statement over the tenant's tables.
+   *
+   * The answer includes everything committed before the call. With a live tail it includes everything acknowledged.
    * @throws LakeError
    */
   run(request: QueryRequest): Promise<QueryAnswer>;
-  /** As `run`, with the answer in a file; see query/formats/formats.ts for what is in it. */
+  /** The same as `run`, with the answer in a file (query/formats/formats.ts has its form). */
   answer(request: QueryRequest & { format: AnswerFormat; maxRows?: number | undefined }): Promise<FileAnswer>;
   close(): Promise<void>;
 }
 
-/** SQL over the lake, a tenant at a time. Runs any number at once: whoever calls bounds that. */
+/**
+ * Creates queries over the lake, for one tenant each.
+ *
+ * Any number may run at once; the caller bounds them.
+ */
 export async function createQueries(options: {
   storage: Storage;
   tables: OpenTables;
   registry: Registry;
   localFiles: LocalFiles;
   limits: SandboxLimits;
-  /** Absent: queries see what is committed. */
+  /** Absent: queries see committed events only. */
   live?: LiveTail;
   /** Absent: queries run in this process. */
   executor?: Executor;
-  /** Folder for answers on their way, of this process's own. Absent: one for temporary files. */
+  /** Folder of this process for unfinished answers; absent: a temporary one. */
   dir?: string;
 }): Promise<Queries> {
   const { storage, tables, registry, localFiles, limits, live, executor = inProcess() } = options;
@@ -99,7 +104,7 @@ export async function createQueries(options: {
   const answer: Queries['answer'] = async (request) => {
     const startedAt = performance.now();
     const checked = await executor.check(request.sql);
-    // Parsing has a limit of its own, and a process may have had to be started for it.
+    // Parsing has its own limit, and may first have to start a process.
     const limitedFrom = performance.now();
     const views = request.report ? catalog.requiredTables(checked) : catalog.requiredViews(checked);
     const needed = views.tables;

@@ -4,7 +4,7 @@ import type { QueryRequest } from './query.ts';
 import { bindReport, type ReportRequest } from '../insight/reportRun.ts';
 
 /**
- * What a report asks of the lake, on behalf of somebody who may read these segments (none: all).
+ * The query of a report, for a reader of these segments (none: all).
  * @throws LakeError report_unknown, report_parameter
  */
 export function reportQuery(

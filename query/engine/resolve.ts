@@ -6,26 +6,28 @@ import type { Storage } from '../../lake/storage/storage.ts';
 import type { TableName } from '../../lake/layout/tables.ts';
 import type { HeldTail, LiveTail, Snapshots } from '../tail/liveTail.ts';
 
-/** As of when a query wants to see the tables. */
+/** The state of the tables that a query reads. */
 export interface AsOf {
   /**
-   * `live`: what was acknowledged, or an error; `committed`: the newest version only, which stays the same for as long as no
-   * commit comes. Absent: live where it can be had, else committed, and the answer says which.
+   * Freshness: `live` or `committed`.
+   *
+   * `live` includes every acknowledged event, or fails. `committed` reads the newest version only, which stays the same
+   * until the next commit. Absent: live if possible, else committed, and the answer says which.
    */
   snapshot?: 'live' | 'committed' | undefined;
-  /** An earlier version of the one table that the query reads. */
+  /** An earlier version of the only table that the query reads. */
   version?: number | undefined;
 }
 
-/** What the answer says of its freshness. */
+/** Freshness of an answer. */
 export type Liveness =
-  /** All that was acknowledged before the query came. */
+  /** Every event acknowledged before the query is included. */
   | 'live'
-  /** As `live`, but for the newest: there is more of it than a query may read. */
+  /** Like `live`, without the newest events: there are more than a query may read. */
   | 'cut'
-  /** What is committed, as asked for. */
+  /** Only committed events, as requested. */
   | 'committed'
-  /** What is committed, because the stream server did not answer. */
+  /** Only committed events, because the stream server did not answer. */
   | 'unavailable';
 
 export interface Resolved {
@@ -35,7 +37,7 @@ export interface Resolved {
 }
 
 /**
- * Decides which version of each needed table is read, and reads what is in the stream beyond them.
+ * Chooses the version of each required table, and reads the live tail after it.
  * @throws LakeError tail_unavailable, version_unknown, version_gone, version_ambiguous
  */
 export async function resolve(
@@ -56,7 +58,7 @@ export async function resolve(
   if (snapshot === 'live' || (live && !live.failing)) {
     try {
       if (!live) throw new LakeError('tail_unavailable', 'This server has no stream server to ask.');
-      // Resends are told from the events table, whatever is asked about.
+      // The events table decides which events are resends, so every query needs it.
       const view = await live.view(request.tenantId, () => newest([...new Set<TableName>(['events', ...needed])]));
       return { ...view, liveness: view.tail.cut ? 'cut' : 'live' };
     } catch (error) {
@@ -86,7 +88,11 @@ async function versionOf(
   return snapshots;
 }
 
-/** Files that a later version has removed may have been deleted since. Those of a remote store show when they are fetched. */
+/**
+ * Rejects a version with deleted files.
+ *
+ * Files that a later version removed may be gone. A remote store shows that when they are fetched.
+ */
 async function refuseVacuumed(snapshot: Snapshot, table: Table, storage: Storage): Promise<void> {
   const { files } = await table.snapshot();
   for (const path of snapshot.files.keys()) {

@@ -4,8 +4,8 @@ export interface Slots {
   readonly running: number;
   readonly waiting: number;
   /**
-   * Waits for a slot; the caller must release it.
-   * @throws LakeError too_many_queries when the queue is full, query_cancelled when the signal fires while waiting.
+   * Waits for a slot, which the caller must release.
+   * @throws LakeError too_many_queries if the queue is full, query_cancelled if the signal aborts the wait
    */
   acquire(tenantId: string, signal?: AbortSignal): Promise<() => void>;
 }
@@ -16,8 +16,9 @@ interface Waiter {
 }
 
 /**
- * Lets a number of queries run at once and a few more wait, in order of arrival; but where several slots exist, one is
- * always left for other tenants.
+ * Bounds running queries and a queue in order of arrival.
+ *
+ * If there are several slots, one is always left for other tenants.
  */
 export function createSlots({ concurrent, queued }: { concurrent: number; queued: number }): Slots {
   const waiters: Waiter[] = [];

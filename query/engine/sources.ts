@@ -8,18 +8,18 @@ import { filesInScope, inScope, type Scope } from '../../lake/files/prune.ts';
 import type { Resolved } from './resolve.ts';
 import type { FileGroup, TableFiles } from './views.ts';
 
-/** What a query's views read, held on this machine's disk until released. */
+/** Local files that a query's views read, held until released. */
 export interface Sources {
   tables: Record<TableName, TableFiles>;
-  /** Every file of them, absolute. */
+  /** Absolute paths of all files. */
   paths: string[];
-  /** Committed files by table. */
+  /** Number of committed files by table. */
   counts: Record<TableName, number>;
   release(): Promise<void>;
 }
 
 /**
- * Makes ready the files of the needed tables within a scope.
+ * Fetches the files of the required tables within a scope.
  * @throws LakeError tables_too_large, storage_unavailable, table_corrupt, version_gone
  */
 export async function openSources(
@@ -62,21 +62,25 @@ export async function openSources(
   }
 }
 
-/** A file that an old version names and the store does not have was deleted by vacuum. */
+/** Maps a missing file of an old version to version_gone, because vacuum deleted it. */
 function asGone(error: unknown, version: number): unknown {
   if (!(error instanceof LakeError) || error.code !== 'table_corrupt') return error;
   const message = `Version ${version} can no longer be read: vacuum has deleted files of it.`;
   return new LakeError('version_gone', message, { cause: error });
 }
 
-/** Files of the tail with rows of a table within the scope. */
+/** Paths of the live tail's files with rows of a table within the scope. */
 function tailPaths({ files }: HeldTail, table: TableName, scope: Scope): string[] {
   return files
     .filter((file) => file.table === table && inScope({ segment: file.source.segmentId, date: file.date }, scope))
     .map(({ localFile }) => localFile);
 }
 
-/** Files by the columns they were written with, in the order of the log; those of other writers may each have their own. */
+/**
+ * Files grouped by their columns, in the order of the log.
+ *
+ * Files of other writers may each have their own columns.
+ */
 export function fileGroups(files: readonly AddFile[], paths: ReadonlyMap<string, string>): FileGroup[] {
   const groups = new Map<string | undefined, string[]>();
   for (const file of files) {

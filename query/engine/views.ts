@@ -7,35 +7,35 @@ import { TABLE_NAMES, type TableName } from '../../lake/layout/tables.ts';
 import { SEQUENCE_COLUMN } from '../tail/tenantTail.ts';
 import type { CheckedSql } from '../sandbox/sqlCheck.ts';
 
-/** Local files that were written with the same columns, and so can be read as one relation. */
+/** Local files with the same columns, which DuckDB can read as one relation. */
 export interface FileGroup {
-  /** Absolute paths, ending in `segment=<s>/date=<d>/<name>.parquet`. */
+  /** Absolute paths that end in `segment=<s>/date=<d>/<name>.parquet`. */
   paths: readonly string[];
-  /** Whether the columns are unknown and may differ from file to file, so that every file must be opened to learn them. */
+  /** Whether the columns are unknown, so that every file must be opened to learn them. */
   mixed: boolean;
 }
 
-/** What a table's rows are read from. */
+/** Files with the rows of a table. */
 export interface TableFiles {
-  /** Columns by the table's log: a newer version may have added some that are not known here. */
+  /** Columns from the table's log; a newer version may have added unknown ones. */
   columns?: readonly StructField[];
   groups: readonly FileGroup[];
-  /** Files of what is not committed yet, whose rows count where `stream_sequence` is above a number. */
+  /** Files with uncommitted rows; rows count if their `stream_sequence` is above a number. */
   tail?: { paths: readonly string[]; above: number } | undefined;
 }
 
-/** The part of the views that one statement reads. */
+/** The views that one statement reads. */
 export interface NeededViews {
-  /** Tables that are read at all. */
+  /** Tables that the views read. */
   tables: readonly TableName[];
-  /** Creates what the statement reads, in order, over the given files of those tables. */
+  /** Statements that create the views, in order, over the given files. */
   statements(files: Record<TableName, TableFiles>): string[];
 }
 
 export interface ViewCatalog {
-  /** What a statement reads; everything where it asks for what there is. */
+  /** The views that a statement reads; all views if it lists relations. */
   requiredViews(sql: CheckedSql): NeededViews;
-  /** The same for a statement in which its views stand themselves, as in a report: tables and macros. */
+  /** Tables and macros of a statement that contains its own views, such as a report. */
   requiredTables(sql: CheckedSql): NeededViews;
 }
 
@@ -44,12 +44,14 @@ const PARTITIONS: readonly StructField[] = [
   { name: 'date', type: 'date' },
 ];
 
-/** The relation that holds all rows of a table; the views of lake/insight read these. */
+/** The relation with all rows of a table, which the views read. */
 const BASE: Record<TableName, string> = { events: 'events_all', quarantine: 'quarantine_all' };
 
 /**
- * The relations that queries see: those of lake/insight over `events_all` and `quarantine_all`. Each statement gets only
- * those it names and what these read in turn, so that the others cost nothing.
+ * Creates the catalog of relations that queries see.
+ *
+ * The views of query/insight read `events_all` and `quarantine_all`. A statement gets only the views it names, and
+ * those they read, because each view costs time.
  */
 export function openCatalog(registry: Registry): ViewCatalog {
   const views = insightViews(registry);
@@ -78,10 +80,10 @@ export function openCatalog(registry: Registry): ViewCatalog {
   };
 }
 
-/** The column whose UTC date is a row's partition. */
+/** The time column whose UTC date is a row's partition. */
 const TIME_COLUMN: Record<TableName, string> = { events: 'event_time', quarantine: 'received_at' };
 
-/** Every column exists whatever the files hold: those written before a column did read as NULL. */
+/** A view with every column; columns that a file lacks are NULL. */
 function tableView(
   table: TableName,
   known: readonly StructField[],
@@ -101,7 +103,7 @@ function groupRelation({ paths, mixed }: FileGroup): string {
   return `SELECT * FROM read_parquet([${paths.map(literal).join(', ')}], ${options})`;
 }
 
-/** Its files lie in no partition's folder. */
+/** The rows of the live tail, whose files are in no partition's folder. */
 function tailRelation(time: string, { paths, above }: NonNullable<TableFiles['tail']>): string {
   const partition = `segment_id AS segment, CAST(${time} AT TIME ZONE 'UTC' AS DATE) AS date`;
   const files = `read_parquet([${paths.map(literal).join(', ')}], hive_partitioning = false)`;

@@ -49,16 +49,20 @@ import {
 import { LakeError } from '../../lake/errors.ts';
 import { jsonValue } from './values.ts';
 
-/** How a DuckDB type stands in Arrow. */
+/** A DuckDB type as an Arrow type. */
 export interface ArrowColumn {
-  /** What a reader is told. */
+  /** Type that readers see. */
   type: DataType;
   /**
-   * The type of the same layout that values are built with: flechette takes times and dates as numbers of milliseconds, which
-   * would round microseconds; as integers they go through as they are.
+   * Type of the same layout, for building values.
+   *
+   * flechette takes times and dates as numbers of milliseconds, and so would round microseconds. Integers keep them.
    */
   stored: DataType;
-  /** A value, not null, as flechette takes it. @throws LakeError sql_failed where Arrow has no place for it. */
+  /**
+   * A value other than null in flechette's form.
+   * @throws LakeError sql_failed if Arrow cannot hold the value
+   */
   convert(value: DuckDBValue): unknown;
 }
 
@@ -66,7 +70,9 @@ const DECIMAL_DIGITS = 38;
 const NANOS_PER_MICRO = 1_000n;
 
 /**
- * Types as DuckDB itself exports them to Arrow. Enums, UUIDs and what Arrow has no type for are text, as in JSON (values.ts).
+ * The Arrow type of a DuckDB type, equal to that of DuckDB's own export.
+ *
+ * Enums, UUIDs and types that Arrow lacks are text, as in JSON (values.ts).
  */
 export function arrowColumn(type: DuckDBType): ArrowColumn {
   switch (type.typeId) {
@@ -141,7 +147,7 @@ function plain(type: DataType): ArrowColumn {
   return { type, stored: type, convert: (value) => value };
 }
 
-/** A column whose values are of a class of DuckDB's. */
+/** A column with values of one DuckDB class. */
 function of<Value extends DuckDBValue>(
   kind: abstract new (...parameters: never[]) => Value,
   type: DataType,
@@ -185,7 +191,7 @@ function mapColumn(keyType: DuckDBType, valueType: DuckDBType): ArrowColumn {
   );
 }
 
-/** A value, or null, as flechette takes it. */
+/** A value or null in flechette's form. */
 export function orNull(column: ArrowColumn, value: DuckDBValue | undefined): unknown {
   return value === null || value === undefined ? null : column.convert(value);
 }

@@ -3,12 +3,14 @@ import { columnFromValues, Endianness, field, Table, tableToIPC, Version, type S
 import { arrowColumn, orNull } from './arrowColumn.ts';
 import type { Encoder } from './formats.ts';
 
-/** The mark that ends a stream: a continuation, and a message of length 0. */
+/** The end mark of a stream: a continuation and a message of length 0. */
 const END_BYTES = 8;
 
 /**
- * An Arrow IPC stream: the schema, a record batch for each piece of rows, uncompressed, and the mark of the end. Rows that do not
- * fit at once go by halves, so that none is left out that would have fit.
+ * Creates an encoder of an uncompressed Arrow IPC stream.
+ *
+ * The stream has the schema, one record batch per piece of rows, and the end mark. If rows do not fit, their halves are
+ * tried, so that every row that fits is included.
  */
 export function createArrowEncoder(names: readonly string[], types: readonly DuckDBType[]): Encoder {
   const columns = types.map(arrowColumn);
@@ -18,7 +20,7 @@ export function createArrowEncoder(names: readonly string[], types: readonly Duc
     fields: columns.map(({ type }, index) => field(names[index]!, type)),
     metadata: null,
   };
-  // flechette writes whole streams: each has the same schema in front and the same end.
+  // flechette writes whole streams, each with the same schema first and the same end.
   const stream = (rows: readonly DuckDBValue[][]): Uint8Array => {
     const built = columns.map((column, index) =>
       columnFromValues(

@@ -1,7 +1,7 @@
 import type { DuckDBValue } from '@duckdb/node-api';
 import { jsonValue, type Json } from './values.ts';
 
-/** The forms an answer can have, and the media type of each. */
+/** Formats of an answer, with their media types. */
 export const FORMATS = {
   json: 'application/json; charset=utf-8',
   ndjson: 'application/x-ndjson',
@@ -14,24 +14,26 @@ export type AnswerFormat = keyof typeof FORMATS;
 
 export interface AnswerColumn {
   name: string;
-  /** As DuckDB names it. */
+  /** Name of the type in DuckDB. */
   type: string;
 }
 
-/** Turns rows into the bytes of an answer, piece by piece. */
+/** Encodes rows into the bytes of an answer, piece by piece. */
 export interface Encoder {
   head: string | Uint8Array;
-  /** As many of the rows as fit into a number of bytes. */
+  /** Encodes as many of the rows as fit into `room` bytes. */
   rows(rows: readonly DuckDBValue[][], room: number): { data: string | Uint8Array; taken: number };
   tail: string | Uint8Array;
 }
 
-/** Formats that are text, written row by row. */
+/** Text formats, written row by row. */
 type TextFormat = Exclude<AnswerFormat, 'parquet' | 'arrow'>;
 
 /**
- * The encoders of text. `json` is what stands between the braces of an object: `"columns": […], "rows": […]`,
- * values as values.ts says; `ndjson` an object per line; `csv` RFC 4180 with the names first, NULL empty, nested values as JSON.
+ * Creates the encoder of a text format.
+ *
+ * `json` writes the inside of an object, `"columns": […], "rows": […]`, with values as in values.ts. `ndjson` writes
+ * one object per line. `csv` follows RFC 4180, with names first, NULL as an empty field and nested values as JSON.
  */
 export function createTextEncoder(format: TextFormat, columns: readonly AnswerColumn[]): Encoder {
   const names = columns.map(({ name }) => name);
@@ -68,12 +70,12 @@ function byRow(line: (row: Json[]) => string): Encoder['rows'] {
   };
 }
 
-/** Names come from the query: `__proto__` may be among them, and one may stand twice, of which the last wins. */
+/** An object of a row. Names come from the query, so `__proto__` is possible, and the last of equal names wins. */
 function named(names: readonly string[], row: readonly Json[]): Record<string, Json> {
   return Object.fromEntries(row.map((value, index) => [names[index]!, value]));
 }
 
-/** A line of RFC 4180. */
+/** One line of CSV (RFC 4180). */
 export function csvLine(cells: readonly Json[]): string {
   const fields = cells.map((cell) => {
     const text = cell === null ? '' : typeof cell === 'string' ? cell : JSON.stringify(cell);

@@ -23,9 +23,10 @@ const INFINITE_DAYS = 2_147_483_647;
 const DATE_RANGE = 8_640_000_000_000_000n;
 
 /**
- * A DuckDB value as JSON, without loss: decimals as text (`"12.5000"`), integers as numbers while a double holds them
- * exactly and as text beyond, times as ISO 8601 in UTC, dates as `YYYY-MM-DD`, NaN and infinities as text, blobs as base64,
- * maps as lists of `{key, value}`.
+ * A DuckDB value as JSON, without loss.
+ *
+ * Decimals are text (`"12.5000"`). Integers are numbers if a double holds them exactly, else text. Times are ISO 8601
+ * in UTC, dates `YYYY-MM-DD`, NaN and infinities text, blobs base64, and maps lists of `{key, value}`.
  */
 export function jsonValue(value: DuckDBValue): Json {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return value;
@@ -52,7 +53,11 @@ function integer(value: bigint): number | string {
   return Number.isSafeInteger(number) ? number : value.toString();
 }
 
-/** Milliseconds, and microseconds only where there are any. Times that a Date cannot hold stay as DuckDB writes them. */
+/**
+ * A time with milliseconds, or microseconds if it has any.
+ *
+ * A time beyond the range of Date keeps DuckDB's text.
+ */
 function fromMicros(micros: bigint, fallback: string): string {
   const millis = micros >= 0n ? micros / MICROS_PER_MILLI : -((-micros + MICROS_PER_MILLI - 1n) / MICROS_PER_MILLI);
   if (millis > DATE_RANGE || millis < -DATE_RANGE) return fallback;
@@ -67,7 +72,7 @@ function nanoTime(value: DuckDBTimestampNanosecondsValue): string {
     : `${String(value).replace(' ', 'T')}Z`;
 }
 
-/** DuckDB keeps the infinities as the largest number of days and its negative. */
+/** A date. DuckDB stores infinities as the largest number of days and its negative. */
 function isoDate({ days }: DuckDBDateValue): string {
   if (Math.abs(days) === INFINITE_DAYS) return days > 0 ? 'infinity' : '-infinity';
   const millis = days * MILLIS_PER_DAY;
@@ -75,7 +80,7 @@ function isoDate({ days }: DuckDBDateValue): string {
   return new Date(millis).toISOString().slice(0, -'T00:00:00.000Z'.length);
 }
 
-/** Names come from the query, `__proto__` may be among them. */
+/** An object. Names come from the query, so `__proto__` is possible. */
 function object(entries: [string, DuckDBValue][]): Json {
   return Object.fromEntries(entries.map(([name, value]) => [name, jsonValue(value)]));
 }

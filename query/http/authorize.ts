@@ -4,12 +4,12 @@ import { isId } from '../../schemas/subjects.ts';
 import { LakeError } from '../../lake/errors.ts';
 import { LAKE_ERRORS } from '../../schemas/queryErrors.ts';
 
-/** Who makes a request. */
+/** The holder of a request's token. */
 export type Identity =
   | { role: 'reader'; tokenId: string; tenantId: string; segmentIds: readonly string[] }
   | { role: 'operator'; tokenId: string };
 
-/** Whose data a request may read. */
+/** The tenant and segments that a request may read. */
 export interface TenantReader {
   tokenId: string;
   tenantId: string;
@@ -19,11 +19,11 @@ export interface TenantReader {
 
 const BEARER = /^Bearer +(\S{1,200}) *$/i;
 
-/** The header in which an operator names the tenant of a request. */
+/** Header in which an operator names the tenant of a request. */
 export const TENANT_HEADER = 'x-spor-tenant';
 
 /**
- * Who a request's `Authorization` header stands for.
+ * Authenticates the `Authorization` header of a request.
  * @throws LakeError token_missing, token_unknown, token_revoked, token_expired
  */
 export function authenticate(tokens: SecretWatch<TokenRecord>, header: string | undefined, nowMs: number): Identity {
@@ -47,7 +47,7 @@ export function authenticate(tokens: SecretWatch<TokenRecord>, header: string | 
 }
 
 /**
- * Whose data a request is about: the tenant of a read token, or the one an operator names.
+ * The tenant of a request: that of a read token, or the one an operator names.
  * @throws LakeError tenant_missing, tenant_forbidden
  */
 export function readerOf(identity: Identity, tenantHeader: string | undefined): TenantReader {
@@ -62,7 +62,7 @@ export function readerOf(identity: Identity, tenantHeader: string | undefined): 
   return { tokenId, tenantId, segmentIds };
 }
 
-/** The failure of a request about a tenant that nobody knows. */
+/** The error of a request for an unknown tenant. */
 export function unknownTenant(tenantId: string): LakeError {
   return new LakeError(
     'tenant_unknown',
@@ -70,7 +70,10 @@ export function unknownTenant(tenantId: string): LakeError {
   );
 }
 
-/** @throws LakeError operator_required */
+/**
+ * Rejects any identity but an operator.
+ * @throws LakeError operator_required
+ */
 export function requireOperator(identity: Identity): void {
   if (identity.role !== 'operator') throw new LakeError('operator_required', LAKE_ERRORS.operator_required.help);
 }

@@ -4,14 +4,14 @@ import { retryAfter } from '../../schemas/errorKind.ts';
 import { LAKE_ERRORS } from '../../schemas/queryErrors.ts';
 import { jsonReply, type Reply } from './route.ts';
 
-/** Any error as one of the table: an unknown one is `internal`. */
+/** Maps any error to a LakeError; an unknown one becomes `internal`. */
 export function asLakeError(error: unknown): LakeError {
   if (error instanceof StreamUnavailableError)
     return new LakeError(error.code, error.message, { retryAfterSeconds: error.retryAfterSeconds, cause: error.cause });
   return error instanceof LakeError ? error : new LakeError('internal', LAKE_ERRORS.internal.help, { cause: error });
 }
 
-/** `{"code", "message"}`: our own text for faults on our side, whose details stay in the log. */
+/** Reply `{"code", "message"}` to an error; details of internal faults stay in the log. */
 export function errorReply(error: LakeError): Reply {
   const kind = LAKE_ERRORS[error.code];
   const { status, help } = kind;

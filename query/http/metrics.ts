@@ -39,7 +39,7 @@ export class QueryMetrics {
     gauge('spor_lake_queries_waiting', 'Queries that wait for others.', () => slots.waiting);
   }
 
-  /** `route` is a path pattern or `none`, `code` is `ok` or a code of LAKE_ERRORS. */
+  /** Counts an answer. `route` is a path pattern or `none`; `code` is `ok` or a code of LAKE_ERRORS. */
   answered({ route, code, seconds }: { route: string; code: string; seconds: number }): void {
     this.#requests.inc({ route, code });
     if (code === 'ok') this.#seconds.observe({ route }, seconds);

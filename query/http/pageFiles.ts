@@ -4,7 +4,7 @@ import { createRequire, stripTypeScriptTypes } from 'node:module';
 import { extname } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
-/** A file of the console as it is served. */
+/** A file of the console, ready to serve. */
 export interface PageFile {
   type: string;
   body: Buffer;
@@ -20,15 +20,16 @@ const TYPES: Record<string, string> = {
   '.ts': 'text/javascript; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
 };
-/** Library modules by the path the page's import map gives them. */
+/** Library modules by their path in the page's import map. */
 const LIBRARIES: Record<string, string> = {
   'lib/uPlot.js': 'uplot/dist/uPlot.esm.js',
   'lib/uPlot.css': 'uplot/dist/uPlot.min.css',
 };
 
 /**
- * Everything the console's page may load, by path below `/console/`. Its TypeScript goes out with the types taken off by
- * Node, which leaves every line where it was, so there is no build step and no source map.
+ * Reads every file that the console's page may load, by its path below `/console/`.
+ *
+ * Node strips the types from TypeScript and keeps all lines in place, so there is no build step and no source map.
  */
 export function readPageFiles(): Map<string, PageFile> {
   const files = new Map<string, PageFile>();
@@ -45,8 +46,9 @@ export function readPageFiles(): Map<string, PageFile> {
 }
 
 /**
- * The page's Content-Security-Policy: everything from here, nothing from elsewhere, no inline script but the import map,
- * which is named by its hash.
+ * Content-Security-Policy of the page: own sources only, no inline script but the import map.
+ *
+ * The policy names the import map by its hash.
  */
 export function contentSecurityPolicy(page: string): string {
   const maps = [...page.matchAll(/<script type="importmap">([\s\S]*?)<\/script>/g)].map(
@@ -72,8 +74,9 @@ function pageFile(path: string, text: string): PageFile {
 }
 
 /**
- * Node warns on the first call that the function may yet change. Its version is pinned and a test loads what it makes, so the
- * warning would only stand in the log of every start.
+ * Strips types, without Node's warning that the function is experimental.
+ *
+ * The Node version is pinned, and a test loads the result, so the warning would only fill the log.
  */
 function withoutTypes(text: string): string {
   const emit = Object.getOwnPropertyDescriptor(process, 'emitWarning')!;

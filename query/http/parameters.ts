@@ -3,8 +3,8 @@ import { LakeError } from '../../lake/errors.ts';
 const MAX_SHOWN = 80;
 
 /**
- * Checks that a query string has known parameters only, each once: a misspelled one would be ignored silently.
- * @throws LakeError parameter_invalid, or the code given
+ * Rejects unknown or repeated query parameters: a misspelled one would have no effect.
+ * @throws LakeError parameter_invalid, or the given code
  */
 export function checkParameters(
   query: URLSearchParams,

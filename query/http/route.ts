@@ -2,8 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import type { Identity, TenantReader } from './authorize.ts';
 
 /**
- * One address of the query server. Each route is a file of its own under routes/, which exports a function from what it
- * needs to a Route (or several that belong together); service.ts puts them on the list. To add one:
+ * One address of the query server.
+ *
+ * Each route is a file in routes/, which exports a function from its dependencies to a Route, or to several related
+ * ones. To add a route, write such a file and list it in query/service.ts:
  *
  *     export function receiptRoute(receipts: Receipts): Route {
  *       return {
@@ -17,88 +19,100 @@ import type { Identity, TenantReader } from './authorize.ts';
  *       };
  *     }
  *
- * The server does the rest: read token, 404, 405 with Allow, HEAD (as GET, without the body), OPTIONS, metrics and log lines per
- * route, and errors: a handler throws LakeError (lake/errors.ts says status and level) and never builds an error answer.
- * Routes that run SQL take a slot (query/engine/slots.ts) for as long as it runs.
+ * The server handles tokens, 404, 405 with Allow, HEAD (as GET, without the body), OPTIONS, metrics and log lines. A
+ * handler throws LakeError, and never builds an error answer itself: lake/errors.ts has each status and level. A route
+ * that runs SQL holds a slot (query/engine/slots.ts) for the whole run.
  */
 export type Route = OpenRoute | TokenRoute | ReaderRoute;
 
 interface RouteAddress {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /**
-   * `/api/receipts/:id`: a segment `:name` matches any one segment, decoded into `params.name`; a last segment `:name*` the
-   * rest of the path, slashes included, also where nothing is left. Literal segments win over parameters.
+   * Path pattern, such as `/api/receipts/:id`.
+   *
+   * A segment `:name` matches any one segment, decoded into `params.name`. A last segment `:name*` matches the rest of
+   * the path, slashes included, even an empty rest. Literal segments win over parameters.
    */
   path: string;
 }
 
-/** For anyone: health, metrics, pages without data. */
+/** A route for anyone: health, metrics, pages without data. */
 export interface OpenRoute extends RouteAddress {
   access: 'open';
   handle(call: Call): Promise<Reply> | Reply;
 }
 
 interface WithParameters {
-  /** Names of the query string's parameters; any other one, or one given twice, is refused. `own`: the route checks them. */
+  /** Names of query parameters; others, and repeated ones, are rejected. `own`: the route checks them. */
   parameters: readonly string[] | 'own';
 }
 
-/** Needs a token: `token` any, also an operator's that names no tenant; `operator` an operator's. Refused while the server stops. */
+/**
+ * A route that needs a token; rejected while the server stops.
+ *
+ * `token` means any token, also an operator's without a tenant. `operator` means an operator's token.
+ */
 export interface TokenRoute extends RouteAddress, WithParameters {
   access: 'token' | 'operator';
   handle(call: TokenCall): Promise<Reply> | Reply;
 }
 
-/** Needs a read token, or an operator's and a tenant; answers 401 without. Refused while the server stops. */
+/**
+ * A route that needs a read token, or an operator's token and a tenant.
+ *
+ * Without one the answer is 401. Requests are rejected while the server stops.
+ */
 export interface ReaderRoute extends RouteAddress, WithParameters {
   access: 'reader';
-  /** Whether an operator may name a tenant that is not known yet: what the route creates makes it known. */
+  /** Whether an operator may name an unknown tenant, because the route makes it known. */
   createsTenant?: true;
   handle(call: ReaderCall): Promise<Reply> | Reply;
 }
 
-/** A request that has matched a route. */
+/** A request with its matched route. */
 export interface Call {
-  /** For headers and the body; jsonBody.ts reads it. */
+  /** Source of headers and body; jsonBody.ts reads the body. */
   request: IncomingMessage;
-  /** The path's parameters, decoded. */
+  /** Decoded parameters of the path. */
   params: Readonly<Record<string, string>>;
   query: URLSearchParams;
-  /** Fires when the caller goes away and when the server cannot wait any longer: stop then. */
+  /** Aborts when the caller leaves, or when the server cannot wait longer. */
   signal: AbortSignal;
 }
 
 export interface TokenCall extends Call {
   identity: Identity;
   /**
-   * For answers that go on for long.
-   * @throws LakeError token_revoked, token_expired, token_unknown where the token does not work any more.
+   * Checks the token again, for long answers.
+   * @throws LakeError token_revoked, token_expired, token_unknown if the token no longer works
    */
   recheck: () => void;
 }
 
 export interface ReaderCall extends TokenCall {
-  /** Whose data may be read. */
+  /** Tenant and segments that the request may read. */
   reader: TenantReader;
 }
 
 /** An answer. */
 export interface Reply {
-  /** 200 where absent. */
+  /** Absent: 200. */
   status?: number;
-  /** Lower-case names. `content-type` is required where there is a body; `cache-control` is `no-store` where absent. */
+  /** Names in small letters. A body needs `content-type`; an absent `cache-control` means `no-store`. */
   headers: Record<string, string>;
   /**
-   * Text or bytes, or pieces that are asked for as fast as the caller takes them. What is thrown before the first piece
-   * becomes an error answer; later the connection is broken off, so that half an answer is never taken for a whole one.
-   * Close resources in the generator's `finally`, which runs when the caller goes away, too.
+   * Text, bytes, or pieces that are produced as fast as the caller reads them.
+   *
+   * An error before the first piece becomes an error answer. A later one breaks the connection, so that no caller takes
+   * half an answer for a whole one. Release resources in the generator's `finally`, which also runs when the caller
+   * leaves.
    */
   body?: string | Uint8Array | AsyncIterable<string | Uint8Array>;
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** A value as JSON. */
+/** A JSON reply. */
 export function jsonReply(value: unknown, status = 200): Reply {
   return { status, headers: { 'content-type': JSON_TYPE }, body: JSON.stringify(value) };
 }

@@ -1,12 +1,12 @@
 import type { Route } from './route.ts';
 
-/** A route and the parameters its path has in a request. */
+/** A matched route with the parameters of the path. */
 export interface Match {
   route: Route;
   params: Record<string, string>;
 }
 
-/** What a path stands for: methods and their routes; empty where nothing has this path. */
+/** Routes of a path by method; empty if no route has this path. */
 export type Matches = ReadonlyMap<string, Match>;
 
 export interface Router {
@@ -16,7 +16,7 @@ export interface Router {
 interface Compiled {
   route: Route;
   segments: readonly string[];
-  /** Sorts literal segments before parameters, and those before rests. */
+  /** Sort key: literal segments come before parameters, and those before rests. */
   rank: string;
 }
 
@@ -53,7 +53,7 @@ function compile(route: Route): Compiled {
   return { route, segments, rank };
 }
 
-/** The parameters, or undefined where the path is another one. Text that cannot be decoded matches nothing. */
+/** Parameters of a path, or undefined if it does not match. Text that cannot be decoded never matches. */
 function paramsOf(segments: readonly string[], given: readonly string[]): Record<string, string> | undefined {
   const rest = segments.at(-1)?.endsWith('*') === true;
   if (rest ? given.length < segments.length - 1 : given.length !== segments.length) return undefined;

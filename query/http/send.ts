@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Reply } from './route.ts';
 
-/** A reader that takes nothing for this long is taken for dead. */
+/** Time without progress after which a reader counts as dead. */
 const STALLED_MS = 60_000;
 
 /**
- * Sends an answer. Pieces are asked for as the caller takes them.
- * @throws what the body throws: before the first piece nothing has been sent (`response.headersSent` is false).
+ * Sends an answer; pieces are produced as the caller reads them.
+ * @throws errors of the body; before the first piece nothing is sent (`response.headersSent` is false)
  */
 export async function send(
   request: IncomingMessage,
@@ -20,7 +20,7 @@ export async function send(
   try {
     const first = await pieces?.next();
     if (response.destroyed) return;
-    // A body left unread would be taken for the next request on the connection.
+    // The connection would take an unread body for the next request.
     const close = options.last || !request.complete;
     response.writeHead(status, {
       ...(whole === undefined || status === 204 || status === 304
@@ -46,7 +46,7 @@ export async function send(
   }
 }
 
-/** Resolves when more can be written, or the caller has gone. */
+/** Resolves when the response accepts more bytes, or the caller has left. */
 async function taken(response: ServerResponse): Promise<void> {
   const settled = new AbortController();
   const { signal } = settled;

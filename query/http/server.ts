@@ -28,32 +28,32 @@ export interface QueryServerOptions {
   routes: readonly Route[];
   metrics: QueryMetrics;
   log: Logger;
-  /** Asked of the tenants that operators name. @throws LakeError storage_unavailable */
+  /** Whether an operator may name this tenant. @throws LakeError storage_unavailable */
   isKnownTenant: (tenantId: string) => Promise<boolean>;
-  /** Undefined until the tokens are known. */
+  /** Undefined until the tokens are loaded. */
   tokens: () => SecretWatch<TokenRecord> | undefined;
 }
 
 export interface QueryServer {
   port: number;
-  /** Refuses new requests for data, lets those that run end within the deadline, stops the rest, and closes. */
+  /** Stops the server: rejects new requests for data, and waits for running ones until the deadline. */
   close(deadlineMs: number): Promise<void>;
 }
 
-/** One request under way: what is learned of it for metrics and log. */
+/** One request under way, with its facts for metrics and log. */
 interface Visit {
   request: IncomingMessage;
   response: ServerResponse;
   startedAt: number;
-  /** Any route of the path, whatever its method. */
+  /** A route of the path, of any method. */
   route?: Route | undefined;
   identity?: Identity;
   reader?: TenantReader;
 }
 
 /**
- * Serves the routes (see route.ts). A caller that goes away fires its request's signal.
- * @throws Error when the port is taken.
+ * Starts a server of the routes (route.ts). A caller that leaves aborts its request's signal.
+ * @throws Error if the port is taken
  */
 export async function startQueryServer(options: QueryServerOptions): Promise<QueryServer> {
   const { metrics, log } = options;
@@ -143,13 +143,16 @@ async function closeServer(server: Server, running: Set<AbortController>, deadli
   clearTimeout(late);
 }
 
-/** Split by hand: a path such as `//x` would be taken for a host. */
+/** Path and query, split by hand: URL would take a path such as `//x` for a host. */
 function addressOf({ url = '/' }: IncomingMessage): { pathname: string; searchParams: URLSearchParams } {
   const [pathname = '/', ...rest] = url.split('?');
   return { pathname, searchParams: new URLSearchParams(`?${rest.join('?')}`) };
 }
 
-/** @throws LakeError not_found, method_not_allowed */
+/**
+ * The route of a method.
+ * @throws LakeError not_found, method_not_allowed
+ */
 function matchOf(matches: Matches, method: string): Match {
   if (matches.size === 0) throw new LakeError('not_found', 'No route has this address. Try POST /api/query.');
   const match = matches.get(method === 'HEAD' ? 'GET' : method);
@@ -157,12 +160,15 @@ function matchOf(matches: Matches, method: string): Match {
   return match;
 }
 
-/** `GET, HEAD, POST` */
+/** Value of the Allow header, such as `GET, HEAD, POST`. */
 function allowed(matches: Matches): string {
   return [...matches.keys()].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ');
 }
 
-/** @throws LakeError tokens_unavailable, and those of authenticate */
+/**
+ * Identity of a request's token.
+ * @throws LakeError tokens_unavailable, and those of authenticate
+ */
 function identityOf(tokens: SecretWatch<TokenRecord> | undefined, request: IncomingMessage): Identity {
   if (!tokens) throw new LakeError('tokens_unavailable', LAKE_ERRORS.tokens_unavailable.help, { retryAfterSeconds: 1 });
   return authenticate(tokens, request.headers.authorization, Date.now());

@@ -8,27 +8,30 @@ export interface CrawlerPattern {
   tags?: string[];
 }
 
-/** The macro's file, which this module writes and `views.ts` reads. */
+/** File of the macro, which this module writes and views.ts reads. */
 export const BOTS_FILE = new URL('./bots.sql', import.meta.url);
 
 /**
- * Entries that say "a program library for HTTP" and nothing else. They are no sign of a bot here: a shop's backend sends
- * orders with axios, its app clicks with okhttp.
+ * Tag of patterns for HTTP libraries; as the only tag it is no sign of a bot.
+ *
+ * A shop's backend sends orders with axios, and its app sends clicks with okhttp.
  */
 const LIBRARY = 'http-library';
 
 /**
- * Characters of one regular expression. RE2 walks an automaton of up to some thousands of characters in one pass; beyond,
- * its memory is exceeded and each text takes milliseconds. Measured per text with 1.60.0: 14 µs at 2,000, 10 µs at 4,000,
- * milliseconds as one expression of 20,000.
+ * Characters per regular expression, bounded by the memory of RE2's automaton.
+ *
+ * A larger automaton needs milliseconds per text (docs/performance.md, "Queries").
  */
 const EXPRESSION_LENGTH = 3_000;
 
 /**
- * The macro `is_bot_agent(user_agent)`, from a published list of patterns. The lake's readers know SQL only, so the list
- * becomes regular expressions of DuckDB's kind (RE2, which has no lookaround). `regexp_extract` and not `regexp_matches`:
- * DuckDB 1.5 evaluates the former once per entry of a Parquet dictionary, the latter once per row, thirty times slower.
- * @throws Error when a pattern needs what RE2 lacks.
+ * The macro `is_bot_agent(user_agent)`, from a published list of patterns.
+ *
+ * The lake's readers know SQL only, so the list becomes regular expressions of RE2, which lacks lookaround. DuckDB 1.5
+ * evaluates `regexp_extract` once per entry of a Parquet dictionary, but `regexp_matches` once per row
+ * (docs/performance.md, "Queries").
+ * @throws Error if a pattern needs a feature that RE2 lacks
  */
 export function botMacro(list: readonly CrawlerPattern[], version: string): string {
   const bots = list.filter(({ tags = [] }) => !(tags.length === 1 && tags[0] === LIBRARY));
@@ -46,7 +49,7 @@ CREATE MACRO is_bot_agent(user_agent) AS
 `;
 }
 
-/** Sorted patterns side by side share their beginnings, which makes RE2's automaton smaller. */
+/** Expressions of sorted patterns, whose shared prefixes make the automaton smaller. */
 function expressions(patterns: readonly string[]): string[] {
   const out: string[] = [];
   for (const pattern of patterns) {
@@ -57,7 +60,7 @@ function expressions(patterns: readonly string[]): string[] {
   return out;
 }
 
-/** `node query/insight/generateBots.ts <path of crawler-user-agents.json>` */
+/** Write the macro's file: `node query/insight/generateBots.ts <path of crawler-user-agents.json>`. */
 if (process.argv[1] === import.meta.filename) {
   const file = process.argv[2] ?? join('node_modules', 'crawler-user-agents', 'crawler-user-agents.json');
   const { version } = JSON.parse(readFileSync(join(dirname(file), 'package.json'), 'utf8')) as { version: string };

@@ -16,25 +16,25 @@ import { LakeError } from '../../lake/errors.ts';
 import { DAYS_AROUND, findReport, renderReport, type Report, type ReportParameter } from './reports.ts';
 import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
-/** What somebody asks for; texts as they come from a command line or a URL. */
+/** A request for a report, with texts of a command line or a URL. */
 export interface ReportRequest {
   name: string;
-  /** `2026-11-01` (its first moment, UTC) or an RFC 3339 time with a zone. */
+  /** `2026-11-01` (the start of that UTC day) or an RFC 3339 time with a zone. */
   from: string;
-  /** Excluded; the same forms. */
+  /** End of the period, exclusive, in the same forms. */
   to: string;
   segment?: string | undefined;
-  /** Parameters of the report by name; those left out have their defaults. */
+  /** Parameters of the report by name; absent ones have their defaults. */
   parameters?: Readonly<Record<string, string | number>> | undefined;
 }
 
-/** A report ready to run: one statement and the values to bind to it. */
+/** A report ready to run: one statement and its values. */
 export interface BoundReport {
   report: Report;
   sql: string;
   values: Record<string, DuckDBValue>;
   types: Record<string, DuckDBType>;
-  /** First and last UTC date that its files must hold; undefined where it reads all that is stored. */
+  /** First and last UTC date of the files to read; undefined: all files. */
   dates: { from: string; to: string } | undefined;
 }
 
@@ -42,7 +42,7 @@ const FIRST_DATE_MS = Date.parse('0000-01-01T00:00:00Z');
 const LAST_DATE_MS = Date.parse('9999-12-31T00:00:00Z');
 
 /**
- * Checks a request and turns it into a statement with values: nothing of it becomes part of the SQL.
+ * Checks a request and binds its values; none of them becomes part of the SQL.
  * @throws LakeError report_unknown, report_parameter
  */
 export function bindReport(request: ReportRequest, registry: Registry = createRegistry()): BoundReport {
@@ -75,7 +75,7 @@ export function bindReport(request: ReportRequest, registry: Registry = createRe
   };
   const used = <T>(record: Record<string, T>): Record<string, T> =>
     Object.fromEntries(Object.entries(record).filter(([name]) => reads(name)));
-  // Orders are told apart over all that is stored, so files of other days may be left out only where no order is read.
+  // Orders are distinguished over all stored events, so a report that reads orders needs all files.
   const readsAll = report.allHistory || /^orders AS /m.test(sql);
   return {
     report,
@@ -87,8 +87,8 @@ export function bindReport(request: ReportRequest, registry: Registry = createRe
 }
 
 /**
- * Runs a report over `events_all` and `quarantine_all` of a connection that has the macros (insightMacros in views.ts).
- * @returns a result with all its rows.
+ * Runs a report over `events_all` and `quarantine_all` of a connection with the macros.
+ * @returns a result with all rows
  */
 export function runReport(
   connection: DuckDBConnection,
@@ -97,7 +97,7 @@ export function runReport(
   return connection.run(sql, values, types);
 }
 
-/** The last days up to and with today, by UTC, as a report's period. */
+/** The period of the last days by UTC, today included. */
 export function lastDays(nowMs: number, days = 28): { from: string; to: string } {
   const tomorrow = (Math.floor(nowMs / DAY_MS) + 1) * DAY_MS;
   return { from: isoDate(tomorrow - days * DAY_MS), to: isoDate(tomorrow) };
@@ -141,7 +141,7 @@ function numberValue(
   given: NonNullable<ReportRequest['parameters']>,
 ): number {
   const text = String(given[name] ?? parameter.default);
-  // Number takes blanks, hex and exponents, and nothing at all for 0.
+  // Number accepts blanks, hex and exponents, and takes an empty text for 0.
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
   const fits = type === 'INTEGER' ? Number.isInteger(value) && value <= 2_147_483_647 : Number.isFinite(value);
   if (fits && value > 0) return value;
@@ -156,7 +156,7 @@ function dateValue(ms: number): DuckDBDateValue {
   return new DuckDBDateValue(Math.floor(ms / DAY_MS));
 }
 
-/** The UTC date of a moment as a partition's value: those beyond the years with four digits are the last such day. */
+/** The UTC date of a moment as a partition's value, at most 9999-12-31. */
 function isoDate(ms: number): string {
   const within = Math.min(Math.max(ms, FIRST_DATE_MS), LAST_DATE_MS);
   return utcDay(within);

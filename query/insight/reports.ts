@@ -6,7 +6,7 @@ import { expandSql, insightViews, readFragment, viewsReadBy, type InsightView } 
 
 export type ReportParameterType = 'INTEGER' | 'DOUBLE';
 
-/** A parameter of one report, besides the period and the segment. */
+/** A parameter of one report, besides period and segment. */
 export interface ReportParameter {
   name: string;
   type: ReportParameterType;
@@ -14,37 +14,39 @@ export interface ReportParameter {
   description: string;
 }
 
-/** What a report says of itself, from the comment at the head of its file. */
+/** A report's description, from the comment at the start of its file. */
 export interface Report {
   name: string;
   summary: string;
   group: string;
-  /** What one row is. */
+  /** Meaning of a row. */
   row: string;
-  /** What the period selects. */
+  /** Meaning of the period. */
   period: string;
-  /** What the segment is of; undefined where the report takes none. */
+  /** Meaning of the segment; undefined: the report takes none. */
   segment: string | undefined;
-  /** Reads all that is stored instead of the period and the days around it. */
+  /** Whether the report reads all stored events instead of the period and the days around it. */
   allHistory: boolean;
   columns: { name: string; description: string }[];
-  /** When a value is NULL and when 0. */
+  /** Which values are NULL, and which are 0. */
   nulls: string;
-  /** Events and fields it needs. */
+  /** Events and fields that the report needs. */
   needs: string;
   source: string;
   parameters: ReportParameter[];
 }
 
 /**
- * Days read before and after the period: a chain from search to order takes up to 7 days and a visit may cross midnight.
- * Orders are told apart over all that is stored, however far from the period.
+ * Days to read before and after the period.
+ *
+ * A chain from search to order takes up to 7 days, and a visit may cross midnight. Orders are distinguished over all
+ * stored events.
  */
 export const DAYS_AROUND = 8;
 
 const FOLDER = new URL('./reports/', import.meta.url);
 
-/** Groups in the order people look for them. */
+/** Groups of reports, in the order of the documentation. */
 const GROUPS = ['search', 'product', 'commercial', 'personalization', 'quality'];
 
 /** All reports, by group and name. */
@@ -54,7 +56,10 @@ export function listReports(): Report[] {
     .sort((a, b) => GROUPS.indexOf(a.group) - GROUPS.indexOf(b.group) || (a.name < b.name ? -1 : 1));
 }
 
-/** @throws LakeError report_unknown */
+/**
+ * Find a report by name.
+ * @throws LakeError report_unknown
+ */
 export function findReport(name: string): Report {
   const names = reportNames();
   if (names.includes(name)) return describe(readReport(name));
@@ -69,16 +74,18 @@ function reportNames(): string[] {
 }
 
 /**
- * One SELECT statement over `events_all` and `quarantine_all`, the macros of views.ts taken as created. Its parameters are
- * named: $from, $to (TIMESTAMPTZ, the latter excluded), $before (as long before $from as $to is after), $scan_from and
- * $scan_to (DATE), $segment (VARCHAR or NULL), and those of the report; see reportRun.ts for their values.
- * The views it reads stand in it as CTEs that read the days around the period only, so that files of other days are pruned.
+ * One SELECT statement of a report over `events_all` and `quarantine_all`, with the macros created.
+ *
+ * The period is $from and $to (TIMESTAMPTZ, $to exclusive). $before is as long before $from as $to is after it.
+ * $scan_from and $scan_to (DATE) are the days to read. $segment is VARCHAR or NULL. The report has parameters of its
+ * own. reportRun.ts binds them all. Its views are CTEs that read the days around the period only, so that files of
+ * other days are pruned.
  */
 export function renderReport({ name, allHistory }: Report, registry: Registry): string {
   return withViews(readReport(name).sql, { allHistory }, registry);
 }
 
-/** A statement with the views that it reads standing in it as CTEs; `$scan_from` and `$scan_to` are the days they read. */
+/** A statement with its views as CTEs that read the days from `$scan_from` to `$scan_to`. */
 export function withViews(sql: string, { allHistory }: { allHistory: boolean }, registry: Registry): string {
   const body = expandSql(sql, registry);
   const ctes = viewsReadBy(body, insightViews(registry)).map((view) => asCte(view, allHistory));
@@ -86,12 +93,13 @@ export function withViews(sql: string, { allHistory }: { allHistory: boolean }, 
   return `WITH ${ctes.join(',\n')}${rest}`;
 }
 
-/** Views whose rows are limited to the days read: the others read these. */
+/** Views limited to the days to read; all other views read these. */
 const LIMITED = new Set(['events', 'orders']);
 
 /**
- * Views that are small and read several times. The others are worked into whatever reads them: DuckDB 1.5 would otherwise
- * keep all rows of a view that is read twice, with all columns, where only a few of either are wanted.
+ * Small views that are read several times, and so are materialized.
+ *
+ * The others are inlined. DuckDB 1.5 would otherwise keep every row and column of a view that is read twice.
  */
 const KEPT = new Set(['identity', 'sessionless', 'session_visitors', 'buyers', 'tracked']);
 
@@ -130,7 +138,11 @@ function describe({ name, summary, details }: SqlFile): Report {
   };
 }
 
-/** The first line names columns and fragments in order; the others describe the columns that are not a fragment's. */
+/**
+ * Reads the columns of a report's comment.
+ *
+ * The first line names columns and fragments in order. The other lines describe the columns that no fragment has.
+ */
 function readColumns([order = '', ...lines]: readonly string[]): Report['columns'] {
   const described = new Map<string, string>();
   let last = '';

@@ -10,7 +10,7 @@ const TITLES: Record<string, string> = {
   quality: 'Quality of the data',
 };
 
-/** docs/reports.md: every report, view and macro, from the comments at the head of their files. */
+/** Text of docs/reports.md, from the comments of reports, views and macros. */
 export function reportsPage(registry: Registry): string {
   const reports = listReports();
   const groups = Object.keys(TITLES).map((group) => {
@@ -72,7 +72,7 @@ function reportSection(report: Report): string {
   return `### ${report.name}\n\n${report.summary}\n\n${facts.map((fact) => `- ${fact}`).join('\n')}\n- Columns:\n${columns.join('\n')}\n`;
 }
 
-/** Indented lines of a comment are a list of its own form: kept as they stand. */
+/** Markdown of a comment, with its indented lines unchanged. */
 function commentAsMarkdown(comment: string): string {
   const paragraphs = comment.split('\n\n').map((paragraph) => {
     const indented = paragraph.split('\n').some((line) => line.startsWith(' '));

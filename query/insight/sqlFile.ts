@@ -1,18 +1,18 @@
 import { readFileSync } from 'node:fs';
 
-/** A file of SQL: what its leading comment says, and the SQL after it. */
+/** A file of SQL: its leading comment and its SQL. */
 export interface SqlFile {
   name: string;
   /** The first sentence or two, on one line. */
   summary: string;
-  /** The other lines of the comment, as they are. */
+  /** The other lines of the comment, unchanged. */
   details: string[];
   sql: string;
 }
 
 /**
- * Reads `-- name: summary`, further comment lines, then SQL.
- * @throws Error when the file does not begin so, or under another name.
+ * Parses `-- name: summary`, further comment lines, then SQL.
+ * @throws Error if the file begins otherwise, or with another name
  */
 export function parseSqlFile(text: string, name: string): SqlFile {
   const lines = text.split('\n');
@@ -24,14 +24,14 @@ export function parseSqlFile(text: string, name: string): SqlFile {
 }
 
 /**
- * Reads a file as parseSqlFile does.
- * @throws Error when it is not there or not of that form.
+ * Reads and parses a file of SQL.
+ * @throws Error if the file is absent or has another form
  */
 export function readSqlFile(file: URL, name: string): SqlFile {
   return parseSqlFile(readFileSync(file, 'utf8'), name);
 }
 
-/** `key: text` lines; a line that begins with blanks goes on with the key before. */
+/** Fields of `key: text` lines; an indented line continues the key before. */
 export function readFields(lines: readonly string[]): Map<string, string[]> {
   const fields = new Map<string, string[]>();
   let current: string[] | undefined;

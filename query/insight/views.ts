@@ -9,18 +9,18 @@ import { parseSqlFile, readSqlFile, type SqlFile } from './sqlFile.ts';
 export interface InsightView {
   name: string;
   sql: string;
-  /** What a row is, and the rules by which it came about. */
+  /** Meaning of a row, and the rules behind it. */
   description: string;
 }
 
-/** A scalar macro that views and reports use; `sql` is the whole CREATE MACRO statement. */
+/** A scalar macro of views and reports; `sql` is the whole CREATE MACRO statement. */
 export interface Macro {
   name: string;
   sql: string;
   description: string;
 }
 
-/** In this order each view reads only those before it, `events_all` and `quarantine_all`. */
+/** Views in order of creation: each reads only earlier ones, `events_all` and `quarantine_all`. */
 const VIEW_NAMES = [
   'events_with_bots',
   'events',
@@ -47,7 +47,7 @@ const VIEW_NAMES = [
   'tracked',
 ] as const;
 
-/** The macros, to be created before the views. */
+/** The macros, which must exist before the views. */
 export function insightMacros(): Macro[] {
   return [BOTS_FILE, new URL('./macros.sql', import.meta.url)]
     .flatMap((file) => readFileSync(file, 'utf8').split(/^(?=-- [a-z_]+: )/m))
@@ -59,8 +59,9 @@ export function insightMacros(): Macro[] {
 }
 
 /**
- * The views of one tenant, in the order to create them. They read two relations: `events_all` (columns of
- * schemas/columns.ts, `segment` and `date`) and `quarantine_all`.
+ * The views of one tenant, in order of creation.
+ *
+ * They read two relations: `events_all` (columns of schemas/columns.ts, `segment` and `date`) and `quarantine_all`.
  */
 export function insightViews(registry: Registry): InsightView[] {
   return VIEW_NAMES.map((name) => {
@@ -70,8 +71,10 @@ export function insightViews(registry: Registry): InsightView[] {
 }
 
 /**
- * The views that SQL reads, those they read in turn included, in the order to create them. A name counts when it stands
- * after FROM or JOIN, so a view may be returned that a local name hides; it never lacks one.
+ * The views that a statement reads, directly or through others, in order of creation.
+ *
+ * A name counts if it follows FROM or JOIN. So the result may include a view that a local name hides, but it lacks
+ * none.
  */
 export function viewsReadBy(sql: string, views: readonly InsightView[]): InsightView[] {
   const wanted = new Set<string>();
@@ -88,10 +91,12 @@ export function viewsReadBy(sql: string, views: readonly InsightView[]): Insight
 }
 
 /**
- * Replaces `{{columns <type>}}` by the columns that an event type has, so that a field added to its schema shows in its view
- * without further ado; `{{item of lines with <field>}}…{{end}}` by the struct `line` with another value in one field (what
- * struct_update does, whose named argument DuckDB 2 does not understand in a view that DuckDB 1 has stored); and `{{<name>}}`
- * by the SQL of fragments/<name>.sql.
+ * Expands the placeholders of a SQL file.
+ *
+ * `{{columns <type>}}` becomes the columns of an event type, so a new field of its schema appears in its view. `{{item
+ * of lines with <field>}}…{{end}}` becomes the struct `line` with another value in one field. `struct_update` would do
+ * that too, but DuckDB 2 rejects its named argument in a view that DuckDB 1 has stored. `{{<name>}}` becomes the SQL of
+ * fragments/<name>.sql.
  */
 export function expandSql(sql: string, registry: Registry): string {
   return sql
@@ -102,12 +107,12 @@ export function expandSql(sql: string, registry: Registry): string {
     .replaceAll(/\{\{([a-z_]+)\}\}/g, (_, name: string) => readFragment(name).sql);
 }
 
-/** A piece of SQL that several files share. */
+/** SQL that several files share. */
 export function readFragment(name: string): SqlFile {
   return readSqlFile(new URL(`./fragments/${name}.sql`, import.meta.url), name);
 }
 
-/** Everything as statements to run one after the other over `events_all` and `quarantine_all`. */
+/** All statements, to run in order over `events_all` and `quarantine_all`. */
 export function insightStatements(registry: Registry): string[] {
   return [
     ...insightMacros().map(({ sql }) => sql),

@@ -7,13 +7,13 @@ import { StreamUnavailableError } from '../../stream/errors.ts';
 import { followTenant, type FollowedMessage } from '../../stream/follow.ts';
 import { liveEvents, type LiveEvent } from './verdicts.ts';
 
-/** What a live view is told, in order: `hello` once, then anything, and `end` when it is ended from here. */
+/** News of a live view, in order: `hello` once, then any, and `end` when the server ends it. */
 export type LiveNews =
   | { news: 'hello'; tenantId: string; at: string }
   | { news: 'events'; events: LiveEvent[] }
-  /** Events that came faster than they can be shown. */
+  /** Number of events above the rate that a view shows. */
   | { news: 'skipped'; events: number }
-  /** Messages left out because the view fell too far behind. */
+  /** Number of messages left out because the view had too large a backlog. */
   | { news: 'behind'; messages: number }
   | { news: 'beat' }
   | { news: 'end'; code: string; message: string };
@@ -26,31 +26,31 @@ export interface LiveRequest {
   keyId?: string | undefined;
   tokenId: string;
   signal: AbortSignal;
-  /** Throws LakeError where the token does not work any more. */
+  /** Throws LakeError if the token no longer works. */
   recheck: () => void;
 }
 
 export interface LiveViews {
   /**
-   * News of a tenant's events from now on, until the caller goes away or his token ends.
+   * News of a tenant's events from now on, until the caller leaves or the token ends.
    * @throws LakeError too_many_viewers; StreamUnavailableError
    */
   open(request: LiveRequest): AsyncIterable<LiveNews>;
-  /** Views that are open. */
+  /** Number of open views. */
   readonly count: number;
   close(): void;
 }
 
 const MOST_VIEWS = 32;
 const MOST_VIEWS_PER_TOKEN = 4;
-/** More than anybody reads; what is beyond is counted. */
+/** Most events shown per second, enough for a reader; the others are counted. */
 const MOST_EVENTS_PER_SECOND = 50;
-/** Messages behind the newest at which a view goes on from now instead. */
+/** Backlog in messages at which a view skips to the newest one. */
 const MOST_BEHIND = 256;
 const CHECK_MS = 1_000;
 const BEAT_MS = 10_000;
 
-/** Live views for people who debug an integration: exact, bounded, and dropped rather than late. */
+/** Creates live views for developers of an integration: exact, bounded, never late. */
 export function createLiveViews(options: {
   connection: () => NatsConnection | undefined;
   registry: Registry;
@@ -157,10 +157,10 @@ interface Allowance {
 interface Clock {
   /** Resolves at the next second, or when the signal fires. */
   tick(): Promise<'tick'>;
-  /** Whether a second, or a heartbeat's time, has gone by since it last was. */
+  /** Whether a second, or the time of a heartbeat, has passed since the last check. */
   checkIsDue(): boolean;
   beatIsDue(): boolean;
-  /** What may still be shown in this second. */
+  /** Events that may still be shown in this second. */
   allowance(perSecond: number): Allowance;
   stop(): void;
 }

@@ -4,36 +4,36 @@ import { formatReceipt } from '../../schemas/receipt.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { parseSubject } from '../../schemas/subjects.ts';
 
-/** What became of one event at the receiver, as the live view shows it. */
+/** Outcome of one event at the receiver, as the live view shows it. */
 export interface LiveEvent {
   outcome: 'accepted' | 'rejected';
   receivedAt: string;
   segmentId: string;
   keyId: string;
   receiptId: string;
-  /** Position in the sender's batch; null where the whole body was refused. */
+  /** Position in the sender's batch; null if the whole body was rejected. */
   index: number | null;
   type?: string;
   eventId?: string;
-  /** Of a refused event: the error code, a JSON pointer to the fault, and what is wrong with it. */
+  /** Error code, JSON pointer to the fault and explanation, for a rejected event. */
   code?: string;
   path?: string;
   message?: string;
-  /** The row an accepted event becomes, unless it is a resend. */
+  /** The row of an accepted event, unless it is a resend. */
   row?: Record<string, unknown>;
-  /** A refused event as it came. */
+  /** Text of a rejected event. */
   raw?: string;
 }
 
-/** A message's events, as many as wanted, and how many were left out. */
+/** Events of a message up to a limit, and the number left out. */
 export interface LiveEvents {
   events: LiveEvent[];
   left: number;
 }
 
 /**
- * The verdicts of a message's events, refused ones first: they are what the viewer looks for.
- * @throws Error when the message is not in the form the receiver writes.
+ * The outcomes of a message's events, rejected ones first: viewers look for those.
+ * @throws Error if the message does not have the receiver's form
  */
 export function liveEvents(
   message: { subject: string; data: Uint8Array; sequence: number; epoch: number },

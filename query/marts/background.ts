@@ -7,10 +7,10 @@ import type { Slots } from '../engine/slots.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { createMartRefresher } from './martRefresher.ts';
 
-/** A process that starts has other things to do. */
+/** Delay of the first refresh, so that a starting process is ready first. */
 const FIRST_AFTER_MS = 60_000;
 
-/** Refreshes marts until the process stops; a refresh takes a query's slot, so that it waits for them and they for it. */
+/** Refreshes marts until the process stops. Each refresh takes a query's slot. */
 export function startMartRefreshes(options: {
   storage: Storage;
   registry: Registry;

@@ -5,15 +5,19 @@ import type { Storage } from '../../lake/storage/storage.ts';
 import { ORDER_DAYS, type Mart } from './mart.ts';
 import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
-/** What happened to the events since a version of their table. */
+/** Changes of the events table since a version. */
 export interface EventChanges {
-  /** UTC days that rows came to. */
+  /** UTC days with added rows. */
   added: Set<string>;
-  /** UTC days that rows left, by erasure, retention or replay. */
+  /** UTC days with rows removed by erasure, retention or replay. */
   removed: Set<string>;
 }
 
-/** Undefined where the log no longer tells: then everything may have changed. */
+/**
+ * Reads the changes since a version; undefined if the log no longer has it.
+ *
+ * Then any day may have changed.
+ */
 export async function eventChanges(
   storage: Storage,
   root: string,
@@ -33,8 +37,8 @@ export async function eventChanges(
 }
 
 /**
- * Pure: the days whose partition of a daily mart may have changed, of those that have events or a partition.
- * @param orderDays days with orders that were sent again on the days rows came to
+ * Choose the days of a daily mart to build again, among those with events or a partition. Pure.
+ * @param orderDays days with orders that were sent again on days with added rows
  */
 export function dirtyDays(
   mart: Mart,
@@ -51,18 +55,18 @@ export function dirtyDays(
   mark(changes.removed, mart.around);
   if (mart.readsOrders) {
     mark(orderDays, mart.around);
-    // What left may have been the first event of an order that was sent again: nobody can tell any more.
+    // A removed row may have been the first event of a repeated order, which no data can tell any more.
     mark(changes.removed, ORDER_DAYS);
   }
   return [...dirty].filter((day) => known.has(day)).sort();
 }
 
-/** The UTC days that have data files. */
+/** UTC days that have data files. */
 export function daysOfFiles({ files }: Snapshot): Set<string> {
   return new Set([...files.values()].flatMap(({ partitionValues: { date } }) => (date ? [date] : [])));
 }
 
-/** A UTC day, so many days later. */
+/** The UTC day a number of days later. */
 export function addDays(day: string, days: number): string {
   return utcDay(Date.parse(day) + days * DAY_MS);
 }

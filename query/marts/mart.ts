@@ -9,27 +9,27 @@ import { withViews } from '../insight/reports.ts';
 import { readFields, readSqlFile } from '../insight/sqlFile.ts';
 
 /**
- * A table derived from a tenant's events, kept beside them as a Delta table of its own for services that read files.
+ * A table derived from a tenant's events, in a Delta table for services that read files.
  *
- * Daily marts have a partition for each UTC day, made from the events of that day and the days around it: when events come to
- * a day or leave it, the partitions they can have a part in are made anew. Summaries have one state for all days, made from
- * daily marts and other summaries.
+ * A daily mart has a partition per UTC day, from the events of that day and the days around it. When events are added
+ * to a day or removed from it, all partitions that read the day are built again. A summary has one state for all days,
+ * from daily marts and other summaries.
  */
 export interface Mart {
   name: string;
   summary: string;
-  /** What one row is. */
+  /** Meaning of a row. */
   row: string;
   columns: MartColumn[];
-  /** Of a daily mart: days before and after its day whose events it reads. */
+  /** Days before and after its day that a daily mart reads. */
   around: number;
-  /** Whether it reads orders, which are told apart over ORDER_DAYS. */
+  /** Whether it reads orders, which are distinguished over ORDER_DAYS. */
   readsOrders: boolean;
-  /** Marts that a summary reads; empty for a daily mart. */
+  /** Marts that a summary reads; none for a daily mart. */
   reads: string[];
-  /** A statement over `events_all` with `$first`, `$last`, `$scan_from` and `$scan_to`, or over the marts it reads. */
+  /** Statement over `events_all` with `$first`, `$last`, `$scan_from` and `$scan_to`, or over marts. */
   sql: string;
-  /** Changes whenever the mart's content would: another one makes it anew. */
+  /** Hash of everything that decides the content; a new one rebuilds the mart. */
   definition: string;
 }
 
@@ -38,10 +38,10 @@ interface MartColumn extends TableColumn {
   description: string;
 }
 
-/** An order that was sent again further apart than this counts twice in marts. */
+/** Days within which marts recognise a repeated order; later it counts twice. */
 export const ORDER_DAYS = 92;
 
-/** Each mart reads only those before it. */
+/** Marts in order of refresh: each reads only earlier ones. */
 const NAMES = [
   'events_daily',
   'phrases_daily',
@@ -58,7 +58,7 @@ const NAMES = [
   'phrase_products',
 ] as const;
 
-/** All marts, in the order to refresh them. */
+/** All marts, in order of refresh. */
 export function listMarts(registry: Registry): Mart[] {
   return NAMES.map((name) => readMart(name, registry));
 }
@@ -83,7 +83,7 @@ export function martSpecs(registry: Registry, tenantId: string): TableSpec[] {
   return listMarts(registry).map((mart) => martSpec(mart, tenantId));
 }
 
-/** The columns in the files: the date of a daily mart is told by the path, as with every partition column. */
+/** The columns in the files. The path states the date of a daily mart, like any partition column. */
 export function storedColumns(mart: Mart): MartColumn[] {
   return isDaily(mart) ? mart.columns.filter(({ name }) => name !== 'date') : mart.columns;
 }
@@ -113,7 +113,7 @@ function readColumns(lines: readonly string[]): MartColumn[] {
     const [, name, type, description] = /^ {2}([a-z_0-9]+) (\w+): (.*)$/.exec(line) ?? [];
     if (!name || !type || !description)
       throw new Error(`a mart's column must be "  <name> <type>: <text>", not "${line}"`);
-    // The log outlives the files: text may name people.
+    // Logs outlive files, and text may name people, so text has no bounds.
     const bounds = type === 'string' ? { bounds: false as const } : {};
     return { name, type: type as MartColumn['type'], description, ...bounds };
   });

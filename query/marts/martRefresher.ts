@@ -18,21 +18,22 @@ export interface MartRefresherOptions {
   storage: Storage;
   registry: Registry;
   localFiles: LocalFiles;
-  /** A folder of its own. */
+  /** Folder that nothing else uses. */
   workDir: string;
   memoryMb: number;
   threads: number;
   log: Logger;
-  /** Lets somebody else go first; what it returns is called when a tenant is done. By default nobody has to wait. */
+  /** Waits for other work first; its result is called when a tenant is done. Absent: no wait. */
   turn?: (tenantId: string, signal: AbortSignal) => Promise<() => void>;
 }
 
 export interface MartRefresher {
-  /** Refreshes the marts of one tenant and deletes what they no longer need. @throws LakeError */
+  /** Refreshes the marts of one tenant and deletes their unused files. @throws LakeError */
   refresh(tenantId: string, signal?: AbortSignal): Promise<MartReport[]>;
   /**
-   * Goes round the tenants, at most once every `everyMs`, until the signal is given. Never throws: what fails is logged, and
-   * tried again on the next round.
+   * Refreshes the tenants in turn, at most once per `everyMs`, until the signal aborts.
+   *
+   * Failures are logged and tried again in the next round; nothing is thrown.
    */
   keepUp(
     options: { everyMs: number; firstAfterMs?: number; tenantIds?: readonly string[]; onTenant?: OnTenant },
@@ -42,18 +43,22 @@ export interface MartRefresher {
 
 type OnTenant = (tenantId: string, outcome: MartReport[] | Error) => void;
 
-/** So that queries, flushes and receivers go first: a refresh after a burst reads all of it. */
+/** Priority below queries, flushes and receivers: a refresh after a burst reads all of the burst. */
 const NICENESS = 10;
-/** Replaced files of a mart: readers have this long to finish with a version. */
+/** Time that readers have to finish with a replaced version. */
 const GRACE_MS = 24 * HOUR_MS;
-/** How long a consumer may stay away and still go on from the version it knows. */
+/** Longest absence after which a consumer can continue from its version. */
 const LOG_RETENTION_MS = 7 * 24 * HOUR_MS;
 const TIDY_EVERY_MS = 6 * HOUR_MS;
 
-/** Keeps marts up beside other work. Any number of processes may do so for the same tenant: commits decide. */
+/**
+ * Creates a refresher of marts beside other work.
+ *
+ * Any number of processes may refresh the same tenant, because commits decide conflicts.
+ */
 export function createMartRefresher(options: MartRefresherOptions): MartRefresher {
   const { storage, registry, workDir, log } = options;
-  /** When each tenant's marts were last tidied; the first time a while after the start, which has other things to do. */
+  /** Time of each tenant's last cleanup; the first one waits, so that the process is ready first. */
   const tidied = new Map<string, number>();
   const startedAt = Date.now();
 

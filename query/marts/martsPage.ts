@@ -1,6 +1,6 @@
 import { isDaily, type Mart } from './mart.ts';
 
-/** docs/marts.md: every mart and its columns, from the comments at the head of their files. */
+/** Text of docs/marts.md, from the comments of marts. */
 export function martsPage(marts: readonly Mart[]): string {
   const section = (mart: Mart): string => {
     const columns = mart.columns.map(({ name, type, description }) => `| \`${name}\` | ${type} | ${description} |`);

@@ -7,7 +7,9 @@ import type { Storage } from '../../lake/storage/storage.ts';
 import { listMarts, martSpec } from './mart.ts';
 
 /**
- * The table of a name: events, quarantine, or a mart. Marts are of the whole tenant, so they take a reader of all segments.
+ * The table of a name: events, quarantine, or a mart.
+ *
+ * A mart covers the whole tenant, so its reader must be allowed all segments.
  * @throws LakeError changes_unknown, changes_parameter
  */
 export function readableTable(

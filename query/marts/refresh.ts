@@ -20,43 +20,44 @@ export interface MartsOptions {
   registry: Registry;
   localFiles: LocalFiles;
   engine: SqlEngine;
-  /** Emptied when a refresh begins. */
+  /** Scratch folder, emptied at the start of a refresh. */
   workDir: string;
   log: Logger;
 }
 
-/** What became of one mart. */
+/** Result of a refresh for one mart. */
 export interface MartReport {
   mart: string;
-  /** current: nothing had changed; refreshed; conflict: another refresh or an erasure was faster, and the next goes on from there. */
+  /** `current`: nothing changed. `conflict`: another refresh or an erasure came first; the next refresh continues. */
   outcome: 'current' | 'refreshed' | 'conflict';
-  /** Partitions that were made anew, of a daily mart. */
+  /** Number of rebuilt partitions of a daily mart. */
   days: number;
   rows: number;
   elapsedMs: number;
 }
 
-/** How far a mart is: what it was made from, and by which definition. */
+/** Progress of a mart: its source version and its definition. */
 interface Cursor {
   appId: string;
   version: number;
   expected: number | undefined;
 }
 
-/** A mart already refreshed, with the state that summaries read. */
+/** A refreshed mart, with the state that summaries read. */
 interface Refreshed {
   table: Table;
   snapshot: Snapshot;
-  /** The version of the events that its rows are of, or an older one. */
+  /** Version of the events that its rows reflect, or an older one. */
   eventsVersion: number;
 }
 
 const UPLOADS_AT_ONCE = 8;
 
 /**
- * Brings the marts of a tenant up to the newest version of its events, reading only what can have changed. Each mart's commit
- * names the version it was made from (`txn`), so that a refresh which is killed, or runs twice at once, leaves every mart as of
- * one version or another, and the next one goes on from there.
+ * Refreshes the marts of a tenant to the newest version of its events.
+ *
+ * Only changed days are read. Each commit names its source version (`txn`). So a killed or concurrent refresh leaves
+ * every mart at one version, and the next refresh continues from there.
  * @throws LakeError storage_unavailable, table_corrupt, tables_too_large
  */
 export async function refreshMarts(
@@ -78,15 +79,15 @@ export async function refreshMarts(
   return reports;
 }
 
-/** One refresh of one tenant: every mart is made from the same version of the events. */
+/** One refresh of one tenant, with all marts from the same version of the events. */
 class Refresh {
   readonly snapshot: Snapshot;
   readonly #options: MartsOptions;
   readonly #source: EventSource;
   readonly #catalog: ViewCatalog;
-  /** Those already refreshed, by name. */
+  /** Refreshed marts by name. */
   readonly #marts = new Map<string, Refreshed>();
-  /** Most marts stand at the same version: what has changed since, by version. */
+  /** Changes by version, because most marts have the same source version. */
   readonly #changes = new Map<number, { changes: EventChanges; orderDays: Set<string> } | undefined>();
 
   constructor(options: MartsOptions, events: Table, snapshot: Snapshot) {
@@ -105,7 +106,7 @@ class Refresh {
     if (cursor.version !== cursor.expected) {
       const made = isDaily(mart) ? await this.#days(mart, before, cursor) : await this.#summary(mart, before);
       const committed = await this.#commit(table, { ...made, eventsVersion }, cursor);
-      // Somebody else's commit: of a summary nobody knows what it was made from.
+      // Another process committed, so the source version of a summary is unknown.
       if (!committed) eventsVersion = -1;
       report.outcome = committed ? 'refreshed' : 'conflict';
       report.days = made.days;
@@ -118,7 +119,7 @@ class Refresh {
     return { ...report, elapsedMs: Math.round(performance.now() - startedAt) };
   }
 
-  /** A table that was made anew, or a mart that is defined anew, has another appId: then nothing of it is known yet. */
+  /** Progress of a mart. A recreated table or a new definition has another appId, and so no progress. */
   #cursor(mart: Mart, { txns }: Snapshot): Cursor {
     const id = isDaily(mart)
       ? `events@${this.snapshot.metaData?.id}`
@@ -130,7 +131,7 @@ class Refresh {
     return { appId, version, expected: txns.get(appId) };
   }
 
-  /** What a mart made now is made from. */
+  /** Source version of a mart that is built now. */
   #eventsVersion(mart: Mart): number {
     return Math.min(this.snapshot.version, ...mart.reads.map((name) => this.#read(name).eventsVersion));
   }
@@ -159,7 +160,7 @@ class Refresh {
     return { written: written ? [written] : [], remove: [...before.files.values()], days: 0 };
   }
 
-  /** False when another refresh was faster, or somebody was erased from the events meanwhile. */
+  /** Commits a mart; false if another refresh or an erasure came first. */
   async #commit(
     table: Table,
     { written, remove, eventsVersion }: Made & { eventsVersion: number },
@@ -181,7 +182,7 @@ class Refresh {
         operationParameters: { mode: 'Overwrite', eventsVersion: String(txn.version) },
       };
       const madeFrom = { tableId: this.snapshot.metaData!.id, version: eventsVersion };
-      // Made by this definition for the first time, the mart is made whole, and its columns may have other types than before.
+      // A new definition builds the whole mart, whose columns may have new types.
       const overwriteSchema = txn.expected === undefined;
       await table.replace({ remove, add, dataChange: true, unusedSinceMs, madeFrom, txn, overwriteSchema, info });
       return true;
@@ -213,7 +214,7 @@ class Refresh {
   }
 }
 
-/** New files of a mart and those they replace. */
+/** New files of a mart, and the files they replace. */
 interface Made {
   written: WrittenMartFile[];
   remove: AddFile[];

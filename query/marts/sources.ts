@@ -21,7 +21,7 @@ export interface EventSource {
   engine: SqlEngine;
 }
 
-/** Does something with a day's mart: the statements that create what it reads, and the statement itself. */
+/** Runs a task with the statements that a day's mart needs. */
 export async function readDay<T>(
   source: EventSource,
   mart: Mart,
@@ -43,7 +43,7 @@ export async function readDay<T>(
   return leased(source, files, (from) => use(from, sql));
 }
 
-/** The other days that tell of orders which the given days tell of. */
+/** Other days with events of the same orders. */
 export async function ordersSentAgain(source: EventSource, days: ReadonlySet<string>): Promise<Set<string>> {
   if (days.size === 0) return new Set();
   const sorted = [...days].sort();
@@ -63,7 +63,7 @@ export async function ordersSentAgain(source: EventSource, days: ReadonlySet<str
   });
 }
 
-/** Does something with other marts: the statements that create them as relations. */
+/** Runs a task with the statements that create other marts as relations. */
 export async function readMarts<T>(
   localFiles: LocalFiles,
   marts: readonly { name: string; table: Table; snapshot: Snapshot }[],
@@ -83,7 +83,7 @@ export async function readMarts<T>(
   }
 }
 
-/** The statement that creates a mart as a view; `name` is quoted already. */
+/** Statement that creates a mart as a view; `name` is quoted already. */
 export function martView(name: string, { spec }: Table, paths: readonly string[]): string {
   const columns = [...spec.columns, ...spec.partitionColumns.map((of) => ({ name: of, type: 'date' as const }))];
   const empty = columns.map((of) => `NULL::${duckdbType(of.type)} AS ${identifier(of.name)}`).join(', ');
@@ -91,7 +91,7 @@ export function martView(name: string, { spec }: Table, paths: readonly string[]
   const dated = spec.partitionColumns.length > 0 ? `hive_types = {'date': 'DATE'}, ` : '';
   const options = `hive_partitioning = ${dated !== ''}, ${dated}union_by_name = true`;
   const nothing = `SELECT ${empty} WHERE false`;
-  // The union also keeps DuckDB 1.5 from failing on max(date) where date is a partition column of a single relation.
+  // The union also avoids a failure of DuckDB 1.5: max(date) over a single relation with date as its partition column.
   const rows = `${nothing} UNION ALL SELECT ${names} FROM read_parquet([${paths.map(literal).join(', ')}], ${options})`;
   return `CREATE VIEW ${name} AS ${paths.length === 0 ? nothing : rows}`;
 }

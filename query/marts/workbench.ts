@@ -10,16 +10,16 @@ import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 import { newMartFilePath } from '../../lake/layout/tables.ts';
 import { storedColumns, type Mart } from './mart.ts';
 
-/** A file of a mart as it lies on this machine. */
+/** A new local file of a mart. */
 export interface WrittenMartFile {
   file: NewFile;
   localFile: string;
 }
 
 /**
- * Runs a mart's statement over relations of its own and writes the rows into one Parquet file.
+ * Writes the rows of a mart's statement into one Parquet file.
  * @param from statements that create the relations it reads
- * @returns undefined where there are no rows.
+ * @returns undefined if there are no rows
  */
 export async function writeMart(
   mart: Mart,

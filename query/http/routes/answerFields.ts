@@ -2,17 +2,17 @@ import { LakeError } from '../../../lake/errors.ts';
 import { FORMATS, type AnswerFormat } from '../../formats/formats.ts';
 import type { AsOf } from '../../engine/resolve.ts';
 
-/** Media types by which a caller may ask for a format; those without parameters. */
+/** Formats by media type, without parameters of the type. */
 const BY_TYPE = new Map(
   Object.entries(FORMATS).map(([format, type]) => [type.split(';')[0]!, format as AnswerFormat] as const),
 );
 
-/** Which error a wrong field is, by where the fields stand. */
+/** Error code of a wrong field, by the place of the fields. */
 type WrongField = 'body_invalid' | 'report_parameter';
 
 /**
- * The format that `format` names; undefined where it is absent.
- * @throws LakeError as `wrong` says
+ * The format that `format` names; undefined if absent.
+ * @throws LakeError with the code `wrong`
  */
 export function checkFormat(format: unknown, wrong: WrongField): AnswerFormat | undefined {
   const known = Object.keys(FORMATS).find((name) => name === format) as AnswerFormat | undefined;
@@ -23,7 +23,9 @@ export function checkFormat(format: unknown, wrong: WrongField): AnswerFormat | 
 }
 
 /**
- * The format an `Accept` header asks for: the first one known by descending `q`; JSON where anything is fine or nothing is said.
+ * The format of an `Accept` header: the first known type by descending `q`.
+ *
+ * Without a preference the format is JSON.
  * @throws LakeError format_not_acceptable
  */
 export function acceptedFormat(header: string | undefined): AnswerFormat {
@@ -46,8 +48,8 @@ export function acceptedFormat(header: string | undefined): AnswerFormat {
 }
 
 /**
- * As of when to read, from `snapshot` and `version`: texts of an address, or values of a body.
- * @throws LakeError as `wrong` says
+ * The state to read, from `snapshot` and `version` of an address or a body.
+ * @throws LakeError with the code `wrong`
  */
 export function checkAsOf(snapshot: unknown, version: unknown, wrong: WrongField): AsOf {
   const known = snapshot === 'live' || snapshot === 'committed' ? snapshot : undefined;

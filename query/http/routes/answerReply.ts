@@ -5,7 +5,7 @@ import type { Slots } from '../../engine/slots.ts';
 import type { PendingAnswers } from '../../engine/pendingAnswers.ts';
 import type { Reply } from '../route.ts';
 
-/** What answers statements, and what bounds them: one of each for all routes that do. */
+/** Shared query engine and bounds of all routes that answer statements. */
 export interface Answering {
   queries: Queries;
   slots: Slots;
@@ -13,9 +13,11 @@ export interface Answering {
 }
 
 /**
- * Answers a statement. The answer is complete on disk before its first byte is sent: so every failure has its status and code,
- * it says in front whether it was cut, and a slow reader holds neither a slot nor the database's memory.
- * @param told about the answer, beside what it says itself: in front of JSON, by header in the other formats
+ * Answers a statement.
+ *
+ * The answer is complete on disk before its first byte is sent. So each failure has its status and code, and the answer
+ * says first whether it was cut. A slow reader holds neither a slot nor memory of the database.
+ * @param told extra facts about the answer, first in JSON, and as headers in other formats
  */
 export async function answerReply(
   { queries, slots, unsent }: Answering,
@@ -42,8 +44,10 @@ export async function answerReply(
 }
 
 /**
- * An answer's file, read as the caller takes it, and removed. What JSON has in its body, the others have in headers: `spor-rows`,
- * `spor-truncated`, `spor-snapshot` (JSON), and `spor-…` for what is told besides.
+ * Sends an answer's file as the caller reads it, then removes the file.
+ *
+ * Formats other than JSON have their facts in headers: `spor-rows`, `spor-truncated`, `spor-snapshot` (JSON), and one
+ * `spor-…` for each extra fact.
  */
 function fileReply(answer: FileAnswer, format: AnswerFormat, told: Readonly<Record<string, string>>): Reply {
   const { length, pieces } = answerBytes(answer, format, told);

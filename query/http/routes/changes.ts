@@ -10,8 +10,9 @@ import { jsonReply, type Route } from '../route.ts';
 const PARAMETERS = ['table', 'since'];
 
 /**
- * `GET /api/changes?since=17`: files that came into a table and left it since a version, for services that read the lake's
- * files; without `since` all files there are. `table` is events (the default), quarantine, or the name of a mart.
+ * `GET /api/changes?since=17`: files added to and removed from a table since a version.
+ *
+ * Without `since` the answer lists all files. `table` is events (the default), quarantine, or the name of a mart.
  */
 export function changesRoute(lake: { storage: Storage; tables: OpenTables; registry: Registry }): Route {
   return {

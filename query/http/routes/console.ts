@@ -4,7 +4,11 @@ import type { Reply, Route } from '../route.ts';
 
 const PAGE = 'index.html';
 
-/** `GET /console/…`, the page for people, and `/`, which leads there. Nothing of it is secret; its data needs a token. */
+/**
+ * `GET /console/…` and `/`, which redirects there.
+ *
+ * The page holds no secrets; its data needs a token.
+ */
 export function consoleRoutes(): Route[] {
   const files = readPageFiles();
   const page = files.get(PAGE)!;
@@ -29,7 +33,7 @@ export function consoleRoutes(): Route[] {
         const headers: Record<string, string> = {
           ...safety,
           'content-type': file.type,
-          // Asked for again each time, and answered with 304: the page and its parts are always of one version.
+          // The browser revalidates each file, so all parts of the page have the same version.
           'cache-control': 'no-cache',
           etag: file.etag,
           vary: 'accept-encoding',

@@ -3,20 +3,20 @@ import { readTenantShard } from '../../../stream/shardStatus.ts';
 import { StreamUnavailableError } from '../../../stream/errors.ts';
 import { jsonReply, type Route } from '../route.ts';
 
-/** The answer of `GET /api/lag`: how far the lake is behind what was acknowledged, for the shard the tenant is in. */
+/** The answer of `GET /api/lag`: backlog of the tenant's shard. */
 export interface LagAnswer {
-  /** When it was asked, in milliseconds since 1970. */
+  /** Time of the answer, in milliseconds since 1970. */
   at: number;
   shard: number;
-  /** Messages, each of many events, that are acknowledged and not committed yet. */
+  /** Acknowledged messages that are not committed yet; each holds many events. */
   lagMessages: number;
-  /** Age of the oldest of them; 0 where there is none, absent where it cannot be told. */
+  /** Age of the oldest uncommitted message; 0 without a backlog, absent if unknown. */
   behindMs?: number;
-  /** When the shard's processor last committed something, ISO 8601. */
+  /** Time of the shard's last commit, ISO 8601. */
   lastCommit?: string;
 }
 
-/** `GET /api/lag` */
+/** `GET /api/lag`: backlog of the tenant's shard. */
 export function lagRoute(connection: () => NatsConnection | undefined): Route {
   return {
     method: 'GET',

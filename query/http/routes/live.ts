@@ -10,8 +10,10 @@ import type { SecretsOf } from './secrets.ts';
 const KEY_ID = /^[0-9a-f]{16}$/;
 
 /**
- * `GET /api/live[?key=<id>][&segment=<id>]`: what becomes of the tenant's events from now on, as server-sent events named `hello`,
- * `events`, `skipped`, `behind` and `end`, with comments as heartbeats. Ends when the token does.
+ * `GET /api/live[?key=<id>][&segment=<id>]`: outcomes of the tenant's events, from now on.
+ *
+ * The server-sent events are named `hello`, `events`, `skipped`, `behind` and `end`, with comments as heartbeats. The
+ * answer ends when the token expires or is revoked.
  */
 export function liveRoute(views: LiveViews, keys: SecretsOf['keys']): Route {
   return {
@@ -34,7 +36,7 @@ export function liveRoute(views: LiveViews, keys: SecretsOf['keys']): Route {
       const segments = segment === null ? segmentIds : [segment];
       const news = views.open({ tenantId, segmentIds: segments, keyId, tokenId, recheck, signal });
       return {
-        // A proxy that gathers the answer before passing it on would show nothing for minutes.
+        // A buffering proxy would show nothing for minutes.
         headers: { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' },
         body: asEvents(news),
       };

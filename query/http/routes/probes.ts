@@ -1,10 +1,14 @@
 import type { MetricsRegistry } from '../../../runtime/metrics.ts';
 import { jsonReply, type Route } from '../route.ts';
 
-/** `GET /healthz` (the process lives), `/readyz` (it can do its work; 503 with the reason otherwise) and `/metrics`. */
+/**
+ * `GET /healthz`, `/readyz` and `/metrics`.
+ *
+ * `/healthz` says that the process is alive. `/readyz` says that it can work, or 503 with the reason.
+ */
 export function probeRoutes(options: {
   metrics: MetricsRegistry;
-  /** Why this server should get no requests, or undefined. */
+  /** Reason why this server must get no requests, or undefined. */
   notReady: () => string | undefined;
 }): Route[] {
   const { metrics, notReady } = options;

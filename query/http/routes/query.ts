@@ -4,7 +4,11 @@ import { acceptedFormat } from './answerFields.ts';
 import { answerReply, type Answering } from './answerReply.ts';
 import { checkQueryBody } from './queryBody.ts';
 
-/** `POST /api/query`: one SQL statement over the reader's tenant. A caller that goes away stops its query. */
+/**
+ * `POST /api/query`: one SQL statement over the reader's tenant.
+ *
+ * When the caller leaves, the query stops.
+ */
 export function queryRoute(answering: Answering): Route {
   return {
     method: 'POST',

@@ -4,23 +4,25 @@ import type { AnswerFormat } from '../../formats/formats.ts';
 import type { AsOf } from '../../engine/resolve.ts';
 import { checkAsOf, checkFormat } from './answerFields.ts';
 
-/** The body of POST /api/query. */
+/** Fields of POST /api/query. */
 export interface QueryBody {
   sql: string;
-  /** First and last UTC date of the events to read, YYYY-MM-DD: files of other dates are not touched. */
+  /** First and last UTC date of the events to read, YYYY-MM-DD; files of other dates are skipped. */
   from?: string;
   to?: string;
   asOf: AsOf;
-  /** Absent: as the `Accept` header says. */
+  /** Absent: the `Accept` header decides. */
   format?: AnswerFormat;
-  /** Fewer rows than the server's limit. */
+  /** Most rows, below the server's limit. */
   maxRows?: number;
 }
 
 const FIELDS = ['sql', 'format', 'from', 'to', 'snapshot', 'version', 'maxRows'];
 
 /**
- * Checks the fields of a query: those of the body, and `snapshot` and `version`, which the address may carry instead.
+ * Checks the fields of a query, from the body and the address.
+ *
+ * `snapshot` and `version` may stand in either.
  * @throws LakeError body_invalid
  */
 export function checkQueryBody(body: Record<string, unknown>, query: URLSearchParams): QueryBody {

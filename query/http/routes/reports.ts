@@ -10,9 +10,11 @@ import { acceptedFormat, checkAsOf, checkFormat } from './answerFields.ts';
 import { answerReply, type Answering } from './answerReply.ts';
 
 /**
- * `GET /api/reports`: what reports there are, with their columns, parameters and definitions. `GET /api/reports/{name}`: one
- * of them over the reader's tenant, with the formats, limits and slots of a query; `from`, `to` (the last 28 days where absent),
- * `segment`, `format`, `snapshot`, `version` and the parameters of the report stand in the address.
+ * `GET /api/reports` and `GET /api/reports/{name}`.
+ *
+ * The first lists the reports with their columns, parameters and definitions. The second answers one over the reader's
+ * tenant, with the formats, limits and slots of a query. Its address holds `from`, `to` (absent: the last 28 days),
+ * `segment`, `format`, `snapshot`, `version` and the report's parameters.
  */
 export function reportRoutes(answering: Answering, registry: Registry): Route[] {
   return [
@@ -39,7 +41,10 @@ export function reportRoutes(answering: Answering, registry: Registry): Route[] 
   ];
 }
 
-/** @throws LakeError report_parameter */
+/**
+ * Reads a report's request from its address.
+ * @throws LakeError report_parameter
+ */
 function readAddress(
   name: string,
   query: URLSearchParams,

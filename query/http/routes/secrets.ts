@@ -9,19 +9,20 @@ import { requireOperator, unknownTenant, type Identity } from '../authorize.ts';
 import { readJsonObject } from '../jsonBody.ts';
 import { jsonReply, type Route } from '../route.ts';
 
-/** Keys and tokens; undefined until they are known. */
+/** Keys and tokens; undefined until they are loaded. */
 export interface SecretsOf {
   keys: () => Secrets<KeyRecord> | undefined;
   tokens: () => Secrets<TokenRecord> | undefined;
 }
 
 /**
- * `GET|POST /api/keys`, `POST /api/keys/:id/revoke`, and the same for `/api/tokens`: what the console's page of keys and
- * tokens does. Anybody with a token sees the keys of what he may read; the rest is for operators. Operator tokens are listed
- * and revoked here, but created at the command line only.
+ * `GET|POST /api/keys`, `POST /api/keys/:id/revoke`, and the same for `/api/tokens`.
  *
- * A page of another site cannot use these addresses in a visitor's name: the token is no cookie but a header, which needs a
- * preflight that is never answered.
+ * Any token lists the keys of its tenant; all else needs an operator. Operator tokens can be listed and revoked here,
+ * but only the command line creates them.
+ *
+ * Another site cannot call these addresses for a visitor. The token is a header, which needs a preflight that is never
+ * answered.
  */
 export function secretRoutes(
   secrets: SecretsOf,

@@ -9,11 +9,15 @@ export interface SessionAnswer {
   tokenId: string;
   label: string;
   expiresAt?: string;
-  /** What may be chosen, in order. A token for some segments has just those. */
+  /** Tenants that may be chosen, in order. A token for some segments lists only those. */
   tenants: { tenantId: string; segmentIds: string[] }[];
 }
 
-/** `GET /api/session`: who a token stands for and what it may read. Tenants are those with a key, a token or a table. */
+/**
+ * `GET /api/session`: the token's holder and the tenants it may read.
+ *
+ * Tenants are those with a key, a token or a table.
+ */
 export function sessionRoute({ keys, tokens }: SecretsOf, storage: Storage): Route {
   return {
     method: 'GET',
