@@ -11,13 +11,13 @@ import { KEYS_BUCKET, TOKENS_BUCKET } from '../stream/buckets.ts';
 import { openStream } from '../cli/stream.ts';
 import type { Shop } from './shop/shops.ts';
 
-/** Secrets with which simulated shops send and people read. */
+/** Secrets of simulated shops and of their readers. */
 export interface ShopAccess {
   /** Instrumentation key of a tenant's segment. */
   keyOf: (tenantId: string, segmentId: string) => string;
   /** Read token of a tenant. */
   tokenOf: (tenantId: string) => string;
-  /** Where one was asked for. */
+  /** Present if it was requested. */
   operatorToken?: string;
 }
 
@@ -27,9 +27,9 @@ export async function grantAccess(options: {
   replicas: number;
   shops: readonly Shop[];
   label: string;
-  /** When the secrets end; absent: never. */
+  /** Time at which the secrets expire; absent: never. */
   expiresAt?: Date;
-  /** Whether to make an operator token, too. */
+  /** Whether to create an operator token as well. */
   operator?: boolean;
 }): Promise<ShopAccess> {
   const { natsUrl, replicas, shops, label, expiresAt, operator = false } = options;
@@ -70,7 +70,7 @@ export async function grantAccess(options: {
   };
 }
 
-/** Whether a key and tokens given out earlier still work. */
+/** Whether a key and tokens of an earlier start still work. */
 export async function isGranted(options: {
   natsUrl: string;
   replicas: number;

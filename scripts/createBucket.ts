@@ -1,6 +1,7 @@
 /**
- * Creates the bucket that LAKE_URL names, where there is none yet; the bucket-creation step of docker-compose.yml. Waits
- * for the store to come up.
+ * Creates the bucket of LAKE_URL if it does not exist, for docker-compose.yml.
+ *
+ * Waits for the store to start.
  */
 import { CreateBucketCommand, HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { LAKE_SETTINGS } from '../lake/config.ts';
@@ -46,7 +47,7 @@ async function ensureBucket(client: S3Client, bucket: string): Promise<boolean> 
   return true;
 }
 
-/** HTTP status of the store's answer, or undefined where it did not answer. */
+/** HTTP status of the store's answer, or undefined without an answer. */
 function statusOf(error: unknown): number | undefined {
   return (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
 }

@@ -1,12 +1,13 @@
 import { createServer } from 'node:net';
 
 /**
- * Where free ports are looked for: below the ports that Linux gives to outgoing connections, which would take one between
- * the look and its use, or while its server is being started again. Above is the range of the S3 server.
+ * Range of free ports, below the ports of Linux's outgoing connections.
+ *
+ * An outgoing connection could take a port before its server starts. The range above belongs to the S3 server.
  */
 const PORTS = { first: 10_000, last: 19_999 };
 
-/** A TCP port free on loopback at this moment. */
+/** A loopback TCP port that is free at this moment. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = PORTS.first + Math.floor(Math.random() * (PORTS.last - PORTS.first + 1));
@@ -14,7 +15,7 @@ export async function freePort(): Promise<number> {
   }
 }
 
-/** Whether nobody listens on a port of the loopback. */
+/** Whether no server listens on a loopback port. */
 export function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();

@@ -8,30 +8,31 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Oldest version that keeps every stream option we set. */
+/** Oldest version with every stream option in use. */
 const MIN_VERSION = [2, 10] as const;
 
-/** Debian suites whose package is new enough, best first. Their binary needs only a libc that is older than any host with Node 20. */
+/** Debian suites with a recent package, best first; their binary runs on any host with Node 20. */
 const DEBIAN_SUITES = ['forky', 'sid', 'trixie'];
 const DEBIAN_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const DEBIAN_MIRROR = 'http://deb.debian.org/debian';
 
-/** The official release fetched where there is no apt. */
+/** Official release to fetch without apt. */
 const RELEASE_VERSION = '2.14.6';
 const RELEASES = 'https://github.com/nats-io/nats-server/releases/download';
 
 export interface FindOptions {
-  /** Told what is being fetched; silent by default. */
+  /** Called with each fetch; absent: silent. */
   log?: (line: string) => void;
-  /** Where a fetched binary is kept; `$SPOR_CACHE_DIR` or `~/.cache/spor`. */
+  /** Folder of a fetched binary; `$SPOR_CACHE_DIR` or `~/.cache/spor`. */
   cacheDir?: string;
   env?: Record<string, string | undefined>;
 }
 
 /**
- * The path of a nats-server ≥ 2.10: `NATS_SERVER_BIN`, else the one on PATH, else one fetched earlier, else one fetched now
- * from Debian's packages or the official release.
- * @throws Error saying what to install, when none of them can be had.
+ * The path of a nats-server of version 2.10 or later.
+ *
+ * Sources in order: `NATS_SERVER_BIN`, PATH, an earlier fetch, Debian's packages, the official release.
+ * @throws Error with advice, if there is none
  */
 export async function findNatsServer(options: FindOptions = {}): Promise<string> {
   const env = options.env ?? process.env;
@@ -73,7 +74,7 @@ export async function findNatsServer(options: FindOptions = {}): Promise<string>
   );
 }
 
-/** The version a binary reports, as `[major, minor]`, or undefined when it does not run. */
+/** The version that a binary reports, as `[major, minor]`; undefined if it does not run. */
 export function natsServerVersion(binary: string): [number, number] | undefined {
   try {
     accessSync(binary, constants.X_OK);
@@ -92,7 +93,7 @@ function isUsable(binary: string): boolean {
   return version[0] > MIN_VERSION[0] || (version[0] === MIN_VERSION[0] && version[1] >= MIN_VERSION[1]);
 }
 
-/** Two processes may fetch at once: each renames its own copy into place, and either is right. */
+/** Renames a copy into place, because two processes may fetch at once. */
 async function install(binary: string, target: string): Promise<void> {
   await mkdir(join(target, '..'), { recursive: true });
   const staged = `${target}.${process.pid}`;
@@ -102,8 +103,9 @@ async function install(binary: string, target: string): Promise<void> {
 }
 
 /**
- * Downloads and unpacks the package with an apt state of its own: nothing is installed, the machine's package lists are not
- * touched, and apt verifies the archive's signatures.
+ * Downloads and unpacks the package with a separate apt state.
+ *
+ * Nothing is installed, and the machine's package lists stay unchanged. apt verifies the signatures.
  */
 async function fetchFromDebian(work: string): Promise<string> {
   if (!existsSync(DEBIAN_KEYRING)) throw new Error('this is not a Debian system');
@@ -144,7 +146,7 @@ async function fetchFromDebian(work: string): Promise<string> {
   throw new Error(failures.join(', '));
 }
 
-/** The mirror this machine is set up with, so that a closed network's own is used; the public one where none is known. */
+/** This machine's Debian mirror, such as that of a closed network; else the public one. */
 async function debianMirror(): Promise<string> {
   const files = ['/etc/apt/sources.list', '/etc/apt/sources.list.d/debian.sources'];
   for (const file of files.filter((name) => existsSync(name))) {
@@ -155,7 +157,7 @@ async function debianMirror(): Promise<string> {
   return DEBIAN_MIRROR;
 }
 
-/** Fetches the release archive and checks it against the release's own list of SHA-256 sums. */
+/** Fetches the release archive, and checks it against the release's SHA-256 sums. */
 async function fetchRelease(work: string): Promise<string> {
   const os = { linux: 'linux', darwin: 'darwin' }[process.platform as string];
   const arch = { x64: 'amd64', arm64: 'arm64' }[process.arch as string];

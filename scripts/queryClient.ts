@@ -17,7 +17,7 @@ export interface QueryClient {
 const PATIENCE_MS = 30_000;
 const AWAY_MS = 200;
 
-/** Asks the lake's query server, again while it says that it is busy, or is not there. */
+/** Creates a client of the query server that retries while it is busy or unavailable. */
 export function createQueryClient(baseUrl: string): QueryClient {
   const url = new URL('/api/query', baseUrl);
   return {
@@ -37,7 +37,7 @@ export function createQueryClient(baseUrl: string): QueryClient {
             throw new Error(`the query server answered ${response.status}: ${body}\n${sql}`);
           await delay(Math.max(0.1, Number(response.headers.get('retry-after') ?? 1)) * 1000);
         } catch (error) {
-          // fetch's own failures: it is being started again.
+          // A TypeError is fetch's own failure: the server is restarting.
           if (!(error instanceof TypeError) || Date.now() > deadline) throw error;
           await delay(AWAY_MS);
         }

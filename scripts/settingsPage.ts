@@ -6,7 +6,7 @@ import type { Setting } from '../runtime/config.ts';
 
 const PAGE = new URL('../docs/settings.md', import.meta.url);
 
-/** docs/settings.md, from the same records the services read their environment with; `--check` only compares. */
+/** Writes docs/settings.md from the services' settings records; `--check` only compares. */
 function main(check: boolean): void {
   const page = settingsPage();
   if (!check) return writeFileSync(PAGE, page);

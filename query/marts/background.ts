@@ -23,7 +23,7 @@ export function startMartRefreshes(options: {
   resources: Resources;
 }): void {
   const { config, dir, slots, resources, ...lake } = options;
-  const keeper = createMartRefresher({
+  const refresher = createMartRefresher({
     ...lake,
     workDir: join(dir, 'marts'),
     memoryMb: config.queryMemoryMb,
@@ -31,9 +31,12 @@ export function startMartRefreshes(options: {
     turn: (tenantId, signal) => slots.acquire(tenantId, signal),
   });
   const stop = new AbortController();
-  const keeping = keeper.keepUp({ everyMs: config.martsSeconds * 1_000, firstAfterMs: FIRST_AFTER_MS }, stop.signal);
+  const refreshing = refresher.keepUp(
+    { everyMs: config.martsSeconds * 1_000, firstAfterMs: FIRST_AFTER_MS },
+    stop.signal,
+  );
   resources.add('marts', stop, async () => {
     stop.abort();
-    await keeping;
+    await refreshing;
   });
 }

@@ -17,16 +17,16 @@ import { DAY_MS, utcDay } from '../../runtime/units.ts';
 export interface BigLake {
   /** The lake's folder. */
   lake: string;
-  /** One ideally sorted Parquet file of the first tenant's rows. */
+  /** One sorted Parquet file with the first tenant's rows, the best layout there is. */
   plain: string;
   tenants: readonly string[];
-  /** First date, and the one after the last. */
+  /** First date, and the date after the last. */
   from: string;
   to: string;
 }
 
 const DAYS = 30;
-/** The made-up month; reports name their period. */
+/** Start of the simulated month; reports name their period. */
 const FIRST_MS = Date.parse('2026-10-01T00:00:00Z');
 const TENANTS = 5;
 /** Share of a tenant's sessions by segment. */
@@ -35,8 +35,9 @@ const MEMORY = '4GiB';
 const APP_ID = 'bench@2026-10-01T00:00:00Z';
 
 /**
- * A compacted lake of about so many events, as the processor and compaction would leave it: made once, kept in a folder.
- * Memory stays bounded, as each file is made by itself.
+ * Creates a compacted lake of about so many events once, and keeps it in a folder.
+ *
+ * The layout is that of the processor and of compaction. Each file is made by itself, which bounds the memory.
  */
 export async function openBigLake(
   folder: string,
@@ -70,7 +71,7 @@ export async function openBigLake(
   return big;
 }
 
-/** A commit a day, with a file for each segment. */
+/** Writes a tenant's commits: one per day, with a file per segment. */
 async function writeTenant(
   session: SqlSession,
   lake: string,

@@ -13,20 +13,20 @@ const TENANTS = 10;
 const TIMES_PEAK = 3;
 const IDLE_CONNECTIONS = 3_000;
 const IDLE = 10_000;
-/** The receiver cuts off idle connections; of so many times as many a fifth is on the way back. */
+/** Connections per open one: a fifth is reconnecting, because the receiver closes idle ones. */
 const WITH_THOSE_AWAY = 1.25;
 const SLOW = 200;
 const KEPT_REACH = 0.9;
 const RECOVERY_REACH_SECONDS = 10;
 const P99_REACH = 1.5;
-/** One pair says little: the same p99 differs by half from one time to the next. */
+/** Pairs of runs, because the same p99 differs by half between two runs. */
 const IDLE_CONNECTION_ROUNDS = 5;
-/** Growth over the time that counts as none. */
+/** Growth over a run that counts as none. */
 const FLAT = 0.05;
 const SHORT_SECONDS = 15;
-/** In less, buffers fill and not much is shown to be held. */
+/** Length of the peak's measurement, long enough to fill the buffers. */
 const PEAK_SECONDS = 60;
-/** The peak is that of the better number: few connections cannot fill a machine whose every system call is slow. */
+/** Numbers of connections to try: few cannot fill a machine with slow system calls. */
 const PEAK_CONNECTIONS = [64, 512];
 const WARM_UP_SECONDS = 5;
 const SOAK_EVENTS_PER_SECOND = 20_000;
@@ -34,7 +34,7 @@ const LOOK_MS = 1_000;
 const QUIET_MS = 250;
 const QUIET_IN_A_ROW = 5;
 
-/** Small enough that the bounds are met on one machine, and the stream's room is used up and trimmed more than once. */
+/** Bounds small enough that one machine meets them, and trims the stream more than once. */
 const BOUNDS = {
   LOG_LEVEL: 'warn',
   INGEST_MAX_IN_FLIGHT_BYTES: String(16 * 2 ** 20),
@@ -42,7 +42,7 @@ const BOUNDS = {
   DEDUPE_MAX_BYTES: String(64 * 2 ** 20),
 };
 
-/** What fills up for minutes by default, the stream and the list of files not compacted, is full in the first quarter of the time. */
+/** Bounds of a soak, small enough to be full in the first quarter of the time. */
 const SOAK_BOUNDS = { STREAM_MAX_BYTES: String(512 * 2 ** 20), COMPACT_AFTER_SECONDS: '120' };
 
 interface BenchStack {
@@ -50,29 +50,29 @@ interface BenchStack {
   load: Load;
 }
 
-/** Three times the peak, and a crowd of idle and slow connections. */
+/** Three times the peak load, beside many idle and slow connections. */
 export function benchOverload(options: BenchOptions): Promise<Result[]> {
-  return withStack(options, {}, async (bed) => {
-    // First: what an overload leaves to do, as compaction and marts, would be part of both sides.
-    const others = await crowd(options, bed);
-    return [...(await overload(options, bed)), others, await honoured(options, bed)];
+  return withStack(options, {}, async (bench) => {
+    // Connections come first: compaction and marts after the overload would disturb the comparison.
+    const others = await crowd(options, bench);
+    return [...(await overload(options, bench)), others, await honoured(options, bench)];
   });
 }
 
-/** A steady load for long: nothing grows. */
+/** A long steady load, in which nothing may grow. */
 export function benchSoak(options: BenchOptions): Promise<Result[]> {
-  return withStack(options, SOAK_BOUNDS, async (bed) => {
-    const requestsPerSecond = SOAK_EVENTS_PER_SECOND / bed.load.eventsPerPost;
-    const { courses, result } = await watched(bed, { ...bed.load, requestsPerSecond });
-    await drained(bed.stack);
+  return withStack(options, SOAK_BOUNDS, async (bench) => {
+    const requestsPerSecond = SOAK_EVENTS_PER_SECOND / bench.load.eventsPerPost;
+    const { courses, result } = await watched(bench, { ...bench.load, requestsPerSecond });
+    await drained(bench.stack);
     const descriptors = courses
       .map(({ name, fileDescriptors }) => `${name} ${Math.max(...fileDescriptors)}`)
       .join(', ');
-    const over = `over the last three quarters of ${bed.load.seconds} s at ${round(result.eventsPerSecond)} events/s`;
+    const over = `over the last three quarters of ${bench.load.seconds} s at ${round(result.eventsPerSecond)} events/s`;
     return [
       flat('growth of memory', maxGrowth(courses, 'rssBytes'), `${memoryText(courses)}; ${over}`),
       flat('growth of open files', maxGrowth(courses, 'fileDescriptors'), `at most ${descriptors}; ${over}`),
-      await honoured(options, bed),
+      await honoured(options, bench),
     ];
   });
 }
@@ -85,7 +85,7 @@ function flat(name: string, share: number, detail: string): Result {
 async function withStack(
   options: BenchOptions,
   bounds: Record<string, string>,
-  task: (bed: BenchStack) => Promise<Result[]>,
+  task: (bench: BenchStack) => Promise<Result[]>,
 ): Promise<Result[]> {
   const { dir, log } = options;
   const env = { ...process.env, ...BOUNDS, ...bounds };
@@ -102,14 +102,14 @@ async function withStack(
   }
 }
 
-async function overload({ log }: BenchOptions, bed: BenchStack): Promise<Result[]> {
-  const peak = await peakOf(bed, log);
-  const requestsPerSecond = (TIMES_PEAK * peak) / bed.load.eventsPerPost;
-  const load = { ...bed.load, connections: IDLE_CONNECTIONS, requestsPerSecond, countAnswers: true };
+async function overload({ log }: BenchOptions, bench: BenchStack): Promise<Result[]> {
+  const peak = await peakOf(bench, log);
+  const requestsPerSecond = (TIMES_PEAK * peak) / bench.load.eventsPerPost;
+  const load = { ...bench.load, connections: IDLE_CONNECTIONS, requestsPerSecond, countAnswers: true };
   const startedMs = performance.now();
-  const { courses, result } = await watched(bed, load);
-  const recovery = await untilQuiet(bed);
-  const held = await heldRate(bed, result, startedMs);
+  const { courses, result } = await watched(bench, load);
+  const recovery = await untilQuiet(bench);
+  const held = await heldRate(bench, result, startedMs);
   const { busy, withoutRetryAfter, other } = result.answers;
   const accepted = result.requests - result.refused;
   const tried = (result.requests * load.eventsPerPost) / result.seconds;
@@ -141,12 +141,12 @@ async function overload({ log }: BenchOptions, bed: BenchStack): Promise<Result[
   ];
 }
 
-/** Events a second, as fast as it goes with the better number of connections. */
-async function peakOf(bed: BenchStack, log: BenchOptions['log']): Promise<number> {
+/** Most events per second, over the numbers of connections. */
+async function peakOf(bench: BenchStack, log: BenchOptions['log']): Promise<number> {
   const load = (connections: number, seconds: number): Load => ({
-    ...bed.load,
+    ...bench.load,
     connections,
-    seconds: Math.min(seconds, bed.load.seconds),
+    seconds: Math.min(seconds, bench.load.seconds),
   });
   let best = { connections: 0, rate: 0 };
   for (const connections of PEAK_CONNECTIONS) {
@@ -154,21 +154,25 @@ async function peakOf(bed: BenchStack, log: BenchOptions['log']): Promise<number
     log(`${Math.round(rate)} events/s accepted with ${connections} connections`);
     if (rate >= best.rate) best = { connections, rate };
   }
-  await drained(bed.stack);
+  await drained(bench.stack);
   const startedMs = performance.now();
   const result = await wrk(load(best.connections, PEAK_SECONDS));
-  const peak = await heldRate(bed, result, startedMs);
+  const peak = await heldRate(bench, result, startedMs);
   log(`${Math.round(result.eventsPerSecond)} events/s accepted, ${Math.round(peak)} until all were committed`);
   return peak;
 }
 
-/** Events a second from the start of a load until all that it brought is in the lake: what lies in the stream is still to do. */
+/**
+ * Events per second from the start of a load until all events are in the lake.
+ *
+ * Events in the stream are work still to do, so the time includes them.
+ */
 async function heldRate({ stack, load }: BenchStack, result: LoadResult, startedMs: number): Promise<number> {
   await drained(stack);
   return ((result.requests - result.refused) * load.eventsPerPost * 1000) / (performance.now() - startedMs);
 }
 
-/** A load while the processes are looked at. */
+/** Samples the processes during a load. */
 async function watched({ stack }: BenchStack, load: Load): Promise<{ courses: ProcessSamples[]; result: LoadResult }> {
   const ended = new AbortController();
   const watching = watchProcesses(stack, LOOK_MS, ended.signal);
@@ -193,9 +197,9 @@ async function untilQuiet({ load }: BenchStack): Promise<number> {
   return (performance.now() - startedMs) / 1000;
 }
 
-/** Others' latency with and without a crowd that holds connections. */
-async function crowd(options: BenchOptions, bed: BenchStack): Promise<Result> {
-  const { load } = bed;
+/** Latency of other senders with and without held connections. */
+async function crowd(options: BenchOptions, bench: BenchStack): Promise<Result> {
+  const { load } = bench;
   const half = {
     ...load,
     seconds: Math.min(SHORT_SECONDS, load.seconds),
@@ -214,7 +218,7 @@ async function crowd(options: BenchOptions, bed: BenchStack): Promise<Result> {
       HOLD_SLOW: String(slow),
     });
     try {
-      const { courses, result } = await watched(bed, half);
+      const { courses, result } = await watched(bench, half);
       const { fileDescriptors } = courses.find(({ name }) => name === 'ingest')!;
       const held = mean(fileDescriptors);
       pairs.push({ alone: alone.latencyMs.p99, crowded: result.latencyMs.p99, held });
@@ -234,7 +238,7 @@ async function crowd(options: BenchOptions, bed: BenchStack): Promise<Result> {
   };
 }
 
-/** Whether the lake has everything that was accepted, once. */
+/** Whether the lake has every accepted event once. */
 async function honoured({ dir }: BenchOptions, { stack }: BenchStack): Promise<Result> {
   await drained(stack);
   const accepted = await eventsAccepted(stack);

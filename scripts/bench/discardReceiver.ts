@@ -14,8 +14,10 @@ import { secretHash, type KeyRecord } from '../../schemas/keys.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 
 /**
- * The Event Receiver with a stream that confirms at once and stores nothing: what reading, parsing, validating and
- * answering cost by themselves, which is the limit the real one is measured against. Takes the keys in BENCH_KEYS.
+ * The Event Receiver with a stream that confirms at once and stores nothing.
+ *
+ * Its rate is the limit of the real receiver: reading, parsing, validating and answering alone. It takes the keys in
+ * BENCH_KEYS.
  */
 await runProcess('discard', async ({ env, log, resources, ready }) => {
   const config = readIngestConfig(env);

@@ -16,9 +16,10 @@ const READ_AHEAD_BYTES = 64 * 1_048_576;
 const CHUNK_BYTES = 1_048_576;
 
 /**
- * Writes a stream's events into one file of newline-delimited JSON, each with all facts of its row, as somebody would who
- * wants to load them with DuckDB alone.
- * @returns the number of events.
+ * Writes a stream's events into one file of newline-delimited JSON, with every column in each line.
+ *
+ * A user of DuckDB alone would load such a file.
+ * @returns the number of events
  */
 export async function writeFlatFile(
   connection: NatsConnection,
@@ -72,7 +73,7 @@ interface FlatFileOptions {
   file: string;
 }
 
-/** DuckDB's own way from such a file to the lake's columns, order and codec. */
+/** SQL that copies such a file with DuckDB alone to the lake's columns, order and codec. */
 export function copyFlatFile(registry: Registry, file: string, target: string): string {
   const fields = [...lineFields(registry), ...BATCH_COLUMNS].filter(({ name }) => name !== 'b');
   const types = fields.map(({ name, type }) => `${literal(name)}: ${literal(duckdbType(type))}`).join(', ');

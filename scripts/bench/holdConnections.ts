@@ -3,17 +3,19 @@ import { lowerPriority } from '../../runtime/niceness.ts';
 import { delay } from '../../runtime/retry.ts';
 import { runProcess } from '../../runtime/process.ts';
 
-/** Connections come as evenly as those of many people do: at once they would be a load of our making. */
+/** Time over which connections open evenly, because opening at once would be a load of its own. */
 const COME_WITHIN_MS = 12_000;
 const TICK_MS = 20;
-/** Who is cut off comes back within this time, each when it likes. */
+/** Longest random wait before a closed connection opens again. */
 const AGAIN_WITHIN_MS = 4_000;
-/** These are other people's machines: what they cost must not be taken from the receiver. Lower, it does not keep up. */
+/** Priority below the receiver's: real clients run on other machines. A lower one is too slow. */
 const NICENESS = 5;
 
 /**
- * Holds connections to a receiver, as browsers with nothing to say and as senders on bad lines do: HOLD_IDLE that send
- * nothing, HOLD_SLOW that send a body a few bytes at a time. The receiver cuts off who is silent for ten seconds.
+ * Holds connections to a receiver, like silent browsers and senders on slow lines.
+ *
+ * HOLD_IDLE connections send nothing, and HOLD_SLOW send a body a few bytes at a time. The receiver closes connections
+ * that are silent for ten seconds.
  */
 await runProcess('hold', async ({ env, resources, ready }) => {
   lowerPriority(NICENESS);

@@ -24,7 +24,11 @@ const ACK_REACH_MS = 25;
 
 const SHARDS = 4;
 
-/** The Event Receiver against itself storing nothing, against one message per event, with many tenants, and its latency. */
+/**
+ * The Event Receiver with many tenants, its latency, and two comparisons.
+ *
+ * One comparison is with a receiver that stores nothing, the other with one message per event.
+ */
 export async function benchIngest(options: BenchOptions): Promise<Result[]> {
   const { dir, log } = options;
   const settings = { dir, env: process.env, ports: 'free' as const, log };
@@ -122,7 +126,11 @@ function compared(name: string, reach: number, { ratio, a, b }: Pairs): Result {
   return { name, value: ratio.median, reach, unit: '×', detail: `${ratio.text}; ${a.text} against ${b.text} events/s` };
 }
 
-/** Measures two loads in turn, so that a drift of the machine meets both; the ratio is that of neighbours. */
+/**
+ * Measures two loads in turn, so that a drift of the machine meets both.
+ *
+ * Each ratio is that of neighbours.
+ */
 async function pairs({ rounds, log }: BenchOptions, name: string, a: Load, b: Load): Promise<Pairs> {
   const measured: { a: LoadResult; b: LoadResult }[] = [];
   const warmUp = Math.min(2, a.seconds);
@@ -144,7 +152,7 @@ async function pairs({ rounds, log }: BenchOptions, name: string, a: Load, b: Lo
   };
 }
 
-/** Acknowledged JetStream publishes per second of one event each, many under way at once. */
+/** Acknowledged publishes of one event each per second, with many under way. */
 async function singleMessages(natsUrl: string, seconds: number): Promise<number> {
   const connection = await connectBench(natsUrl);
   const stream = jetstream(connection);

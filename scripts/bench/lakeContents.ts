@@ -7,19 +7,20 @@ import { openLocalStorage } from '../../lake/storage/local.ts';
 import { tableSpec } from '../../lake/layout/tables.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 
-/** What the events tables of a lake in a folder hold. */
+/** Counts of the events tables of a lake in a folder. */
 export interface LakeContents {
   rows: number;
-  /** Distinct event ids; 0 where they are not counted. */
+  /** Distinct event ids; 0 unless they are counted. */
   ids: number;
-  /** Of the data files. */
+  /** Bytes of the data files. */
   bytes: number;
   files: number;
 }
 
 /**
- * Counts the rows of all tenants' live files, by their logs. A bare glob would count twice what a compaction has rewritten:
- * it leaves the files that it replaces to their readers for a while.
+ * Counts the rows of all tenants' live files, by their logs.
+ *
+ * A bare glob would count compacted rows twice, because replaced files stay for a while.
  */
 export async function lakeContents(lake: string, count = { ids: true }): Promise<LakeContents> {
   const files = await liveFiles(lake);

@@ -13,7 +13,7 @@ import type { BenchOptions } from './services.ts';
 interface Bench {
   measures: string;
   run: (options: BenchOptions) => Promise<Result[]>;
-  /** What --seconds and --rounds are by default. */
+  /** Defaults of --seconds and --rounds. */
   seconds: number;
   rounds: number;
 }
@@ -28,7 +28,7 @@ const BENCHES: Record<string, Bench> = {
   processor: {
     measures: "stream to committed Parquet against DuckDB's own COPY of the same events",
     run: benchProcessor,
-    // The stream is filled for twice as long: an empty lake's first tables and small first windows are a part of it.
+    // The stream is filled for twice this time, which includes first tables and small first windows.
     seconds: 12,
     rounds: 3,
   },

@@ -16,9 +16,9 @@ const PEAK_REACH = 120_000;
 const FRESH_RATE = 20_000;
 const FRESH_REACH_MS = 1_000;
 const STORAGE_REACH = 10;
-/** Of the rate found by trying, to be held for the whole time. */
+/** Share of the measured rate to hold for the whole time. */
 const HELD_SHARE = 0.97;
-/** The default of every service. */
+/** The default of all services. */
 const SHARDS = 4;
 const TRIAL_SECONDS = 10;
 const POLL_MS = 50;
@@ -94,7 +94,7 @@ interface PipelineRun {
   text: string;
 }
 
-/** A load, and then the time until all of it is committed. */
+/** Runs a load, and measures the time until all of it is committed. */
 async function run(stack: Stack, load: Load): Promise<PipelineRun> {
   const before = { accepted: await eventsAccepted(stack), use: processUse(stack.processes()) };
   const startedMs = performance.now();
@@ -127,7 +127,7 @@ async function sampleLag(stack: Stack, into: number[], signal: AbortSignal): Pro
   }
 }
 
-/** From a 202 to the first SQL answer that holds the event, for events sent one by one beside a steady load. */
+/** Time from a 202 to the first SQL answer with the event, beside a steady load. */
 async function freshness(stack: Stack, options: BenchOptions, load: Load, tenantId: string): Promise<Result> {
   const token = await createToken(stack.natsUrl, tenantId);
   const client = createQueryClient(stack.queryUrl);

@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { childrenOf, unlessGone } from '../stack/processes.ts';
 
-/** What a process uses at this moment. */
+/** Resource use of a process at one moment. */
 export interface ProcessUse {
   name: string;
   pid: number;
   rssBytes: number;
   fileDescriptors: number;
-  /** CPU time since its start. */
+  /** CPU time since the start. */
   cpuSeconds: number;
 }
 
@@ -16,11 +16,11 @@ interface NamedProcess {
   pid: number;
 }
 
-/** Clock ticks a second of /proc/<pid>/stat: 100 on every Linux (proc(5)). */
+/** Clock ticks per second in /proc/<pid>/stat: 100 on every Linux (proc(5)). */
 const TICKS = 100;
 const PAGE_BYTES = 4_096;
 
-/** Use of processes and of the children they started, from /proc; one that has ended is left out. */
+/** Use of processes and their children, from /proc; ended processes are left out. */
 export function processUse(processes: readonly NamedProcess[]): ProcessUse[] {
   const known = new Set(processes.map(({ pid }) => pid));
   return processes.flatMap(({ name, pid }) => [
@@ -34,7 +34,7 @@ export function processUse(processes: readonly NamedProcess[]): ProcessUse[] {
 function useOf(name: string, pid: number): ProcessUse[] {
   const use = unlessGone((): ProcessUse => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The command in brackets may hold anything; utime and stime are the 14th and 15th field, resident pages the 24th.
+    // The command in brackets may hold any character; utime, stime and resident pages are fields 14, 15 and 24.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return {
       name,
@@ -47,7 +47,7 @@ function useOf(name: string, pid: number): ProcessUse[] {
   return use ? [use] : [];
 }
 
-/** Cores that each process kept busy between two looks, of those still there: `ingest 0.71, nats-server 0.2`. */
+/** Busy cores per process between two samples, such as `ingest 0.71, nats-server 0.2`. */
 export function cpuShares(before: readonly ProcessUse[], after: readonly ProcessUse[], seconds: number): string {
   const known = new Map(before.map(({ pid, cpuSeconds }) => [pid, cpuSeconds]));
   return after

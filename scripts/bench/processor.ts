@@ -32,16 +32,20 @@ const CASES = [
   { tenants: 100, reach: 0.5 },
 ];
 const STREAM = 'EVENTS_0';
-/** One shard, so that the processor writes Parquet with one thread, as the plain COPY does. */
+/** One shard, so that the processor writes Parquet with one thread, like the plain COPY. */
 const SHARED = { SPOR_SHARDS: '1' };
-/** Enough that the plain COPY sorts in memory. */
+/** Enough memory for the plain COPY to sort without disk. */
 const COPY_MEMORY = '6GiB';
 const POLL_MS = 20;
 const PATIENCE_MS = 120_000;
 /** Where an owner keeps how far it is; without them the next one begins at the first message. */
 const OWNERS_BUCKETS = [PROGRESS_BUCKET, INTENTS_BUCKET];
 
-/** Stream to committed Parquet, against DuckDB's own COPY of the same events from one file; both in processes just started. */
+/**
+ * Stream to committed Parquet, against DuckDB's COPY of the same events from one file.
+ *
+ * Both run in new processes.
+ */
 export async function benchProcessor(options: BenchOptions): Promise<Result[]> {
   const results: Result[] = [];
   for (const { tenants, reach } of CASES) {
@@ -102,7 +106,7 @@ async function measure(options: BenchOptions, { tenants, reach }: Case): Promise
   }
 }
 
-/** Has a real Event Receiver fill the stream. */
+/** Fills the stream through a real Event Receiver. */
 async function fill(natsUrl: string, options: BenchOptions, tenants: number): Promise<void> {
   const keys = await createKeys(natsUrl, tenantIds(tenants));
   const receiver = await startService('ingest', PROGRAMS.ingest, options, {
@@ -131,7 +135,7 @@ interface Run {
   lastSequence: number;
 }
 
-/** Seconds from a processor's start of work to its acknowledgement of the last message. */
+/** Seconds from the start of a processor's work to its acknowledgement of the last message. */
 async function timeProcessor(natsUrl: string, connection: NatsConnection, run: Run): Promise<number> {
   const { options, lake, created, lastSequence } = run;
   const kvm = new Kvm(connection);
@@ -143,7 +147,7 @@ async function timeProcessor(natsUrl: string, connection: NatsConnection, run: R
     LAKE_URL: `file:${lake}`,
     WORK_DIR: join(options.dir, 'work'),
     DUCKDB_THREADS: '1',
-    // Otherwise the last window, which is not full, would wait until it is a second old.
+    // Otherwise the last, incomplete window would wait for a second.
     WINDOW_MAX_MS: '100',
   });
   const startedMs = performance.now();
@@ -159,8 +163,9 @@ async function timeProcessor(natsUrl: string, connection: NatsConnection, run: R
 }
 
 /**
- * Seconds that a statement takes in a DuckDB just started: where the processor's has to begin with memory that was never
- * touched, which costs a page fault for each four kilobytes, this one has to, too.
+ * Seconds of a statement in a new DuckDB.
+ *
+ * The processor's DuckDB begins with untouched memory, which costs page faults, so this one does too.
  */
 async function timeCopy({ dir }: BenchOptions, statement: string): Promise<number> {
   const engine = new Engine({ dir: join(dir, 'copy'), memory: COPY_MEMORY, threads: 1, log: SILENT });

@@ -28,10 +28,10 @@ const MEMORY_MB = 8_192;
 const TIMEOUT_MS = 900_000;
 const MOST_TIMES = 1.3;
 const MOST_SHARE = 0.02;
-/** Reports that the quick version tries. */
+/** Reports in the quick version. */
 const QUICK_REPORTS = 1;
 
-/** The reports over a large lake, through the query engine, against plain DuckDB over one sorted Parquet of the same rows. */
+/** Reports over a large lake, against plain DuckDB over one sorted Parquet file. */
 export async function benchQuery(options: BenchOptions): Promise<Result[]> {
   const registry = createRegistry();
   const events = options.events ?? (options.quick ? QUICK_EVENTS : EVENTS);
@@ -108,7 +108,7 @@ async function reports({ rounds, quick, log }: BenchOptions, sides: Sides): Prom
   };
 }
 
-/** The answer; undefined where it needs more memory than a query may have. */
+/** The answer; undefined if it exceeds the memory of a query. */
 async function fitting<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
@@ -118,7 +118,7 @@ async function fitting<T>(answer: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** Bytes read to answer a question about one day of one tenant. */
+/** Bytes read for a question about one day of one tenant. */
 async function oneDay(big: BigLake, queries: Queries): Promise<Result> {
   const sql = `SELECT type, count(*) AS events, count(DISTINCT session_id) AS sessions FROM events WHERE date = DATE '2026-10-15' GROUP BY type ORDER BY type`;
   const ask = () => queries.run({ tenantId: big.tenants.at(-1)!, segmentIds: [], sql });
@@ -138,7 +138,7 @@ async function oneDay(big: BigLake, queries: Queries): Promise<Result> {
   };
 }
 
-/** The same relations over one file, with the same memory and threads. */
+/** The same relations over one file, with equal memory and threads. */
 async function openPlain({ plain }: BigLake): Promise<{ connection: DuckDBConnection; close(): void }> {
   const instance = await openDuckdbInstance({ memory: `${MEMORY_MB}MiB`, threads: THREADS, spillDir: '' });
   const connection = await connectUtc(instance);
@@ -166,7 +166,7 @@ async function timed<T>(task: () => Promise<T>): Promise<{ value: T; seconds: nu
   return { value, seconds: (performance.now() - startedMs) / 1000 };
 }
 
-/** What this process has read from files so far, whether from disk or from the page cache (proc(5), rchar). */
+/** Bytes that this process has read from files, from disk or page cache (proc(5), rchar). */
 function bytesRead(): number {
   return Number(/^rchar: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]);
 }

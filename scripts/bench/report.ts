@@ -5,14 +5,18 @@ import { cpus, totalmem } from 'node:os';
 import { findNatsServer } from '../natsServer.ts';
 import { utcDay } from '../../runtime/units.ts';
 
-/** One figure, higher is better. A latency or size is given as its reach divided by what was measured, reach 1. */
+/**
+ * One figure, higher is better.
+ *
+ * A latency or size is its target divided by the measured value, with target 1.
+ */
 export interface Result {
   name: string;
   value: number;
-  /** What we want to reach; undefined where the figure only informs. */
+  /** Target; undefined: for information only. */
   reach?: number;
   unit: string;
-  /** What was measured, with its spread, for people. */
+  /** The measured values with their spread, for people. */
   detail: string;
 }
 
@@ -24,7 +28,7 @@ export interface Machine {
   natsServer: string;
 }
 
-/** What the figures were measured on. */
+/** Description of this machine. */
 export async function machine(): Promise<Machine> {
   const processors = cpus();
   const server = execFileSync(await findNatsServer(), ['--version'], { encoding: 'utf8' });
@@ -39,7 +43,7 @@ export async function machine(): Promise<Machine> {
 
 const PAGE = new URL('../../docs/benchmarks.md', import.meta.url);
 
-/** Writes a bench's section into docs/benchmarks.md, keeping the others' and what stands before them. */
+/** Writes one section of docs/benchmarks.md, and keeps the others and the introduction. */
 export async function writeSection(
   bench: string,
   command: string,
@@ -72,19 +76,19 @@ function readPage(): { intro: string; sections: Map<string, string> } {
   return { intro: `${intro!.trimEnd()}\n`, sections };
 }
 
-/** Three significant digits, without an exponent. */
+/** A number with three significant digits and no exponent. */
 export function round(value: number): string {
   return value >= 1000 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(3)));
 }
 
-/** Middle of the values, and their extremes: `0.61 (0.58–0.66)`. */
+/** Median and extremes of values: `0.61 (0.58–0.66)`. */
 export function spread(values: readonly number[]): { median: number; text: string } {
   const sorted = [...values].sort((a, b) => a - b);
   const median = (sorted[Math.floor((sorted.length - 1) / 2)]! + sorted[Math.floor(sorted.length / 2)]!) / 2;
   return { median, text: `${round(median)} (${round(sorted[0]!)}–${round(sorted.at(-1)!)})` };
 }
 
-/** 0 where there are none. */
+/** Mean of values; 0 without values. */
 export function mean(values: readonly number[]): number {
   return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -4,13 +4,14 @@ import { simulate } from '../shop/simulation.ts';
 import { uuid7 } from '../shop/uuid7.ts';
 import { EVENT_ID } from './wrk.ts';
 
-/** Enough that a file of the lake hardly holds one twice: what repeats compresses better than what shops send. */
+/** Number of samples, so that a file of the lake holds few repeats, which compress too well. */
 const SAMPLES = 60_000;
 const SPAN_MS = 60_000;
 
 /**
- * Events of the simulated webshop as JSON texts with EVENT_ID for their ids: realistic shapes, all valid. They come without
- * their context, which makes them about 370 bytes, the size that the figures to be reached were set for.
+ * Events of the simulated webshop as JSON texts, with EVENT_ID for their ids.
+ *
+ * All are valid and have realistic shapes. They lack a context, which makes them 370 bytes, the size of the targets.
  */
 export function sampleEvents(count = SAMPLES): string[] {
   return shopEvents(count).map(({ json }) => {
@@ -19,7 +20,7 @@ export function sampleEvents(count = SAMPLES): string[] {
   });
 }
 
-/** Events to be sent one by one, each with an id of the moment it is asked for. */
+/** Single events, each with an id of the current moment. */
 export function* probes(): Generator<ShopEvent> {
   const random = createRandom(2);
   for (const event of shopEvents(1_000)) {
@@ -28,7 +29,7 @@ export function* probes(): Generator<ShopEvent> {
   }
 }
 
-/** Bytes of an event as sent, on average. */
+/** Mean bytes of a sent event. */
 export function meanBytes(texts: readonly string[]): number {
   const idBytes = 36;
   return texts.reduce((sum, text) => sum + Buffer.byteLength(text) - EVENT_ID.length + idBytes, 0) / texts.length;

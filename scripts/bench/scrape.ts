@@ -1,4 +1,4 @@
-/** Sums of a service's metrics over all their labels, by name. */
+/** Sums of a service's metrics over all labels, by name. */
 export async function scrape(serviceUrl: string): Promise<Map<string, number>> {
   const response = await fetch(new URL('/metrics', serviceUrl));
   if (!response.ok) throw new Error(`${serviceUrl}/metrics answered ${response.status}`);

@@ -8,19 +8,19 @@ import { KEYS_BUCKET, TOKENS_BUCKET } from '../../stream/buckets.ts';
 import { delay } from '../../runtime/retry.ts';
 import { startChild, type StackProcess } from '../stack/child.ts';
 
-/** What every bench is told. */
+/** Options of every bench. */
 export interface BenchOptions {
-  /** A folder of its own, removed afterwards. */
+  /** A folder that is removed afterwards. */
   dir: string;
   /** Length of each measurement. */
   seconds: number;
-  /** How often each pair is measured. */
+  /** Number of measurements of each pair. */
   rounds: number;
-  /** To see that it works, with a fraction of the data: its figures say nothing. */
+  /** Whether to use a fraction of the data, which proves only that the bench runs. */
   quick: boolean;
-  /** A folder for what is made once and used again. */
+  /** A folder for data that later runs use again. */
   keep: string;
-  /** How many events to make, where the bench makes them. */
+  /** Number of events to generate, in benches that generate them. */
   events?: number;
   log: (line: string) => void;
 }
@@ -33,13 +33,17 @@ export function connectBench(natsUrl: string): Promise<NatsConnection> {
 
 const MOST_STREAM_BYTES = 16 * 2 ** 30;
 
-/** STREAM_MAX_BYTES for so many streams: nats-server sets aside three quarters of what is free on the disk at its start. */
+/**
+ * STREAM_MAX_BYTES for a number of streams.
+ *
+ * nats-server reserves three quarters of the free disk at its start.
+ */
 export async function streamMaxBytes(dir: string, streams: number): Promise<string> {
   const { bavail, bsize } = await statfs(dir);
   return String(Math.min(MOST_STREAM_BYTES, Math.floor((bavail * bsize) / 2 / streams)));
 }
 
-/** Names of so many tenants. */
+/** Ids of a number of tenants. */
 export function tenantIds(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `bench-${index}`);
 }
@@ -72,7 +76,7 @@ export async function createToken(natsUrl: string, tenantId: string): Promise<st
   return token;
 }
 
-/** Starts a program of ours on a free port. */
+/** Starts a program of this repository on a free port. */
 export function startService(
   name: string,
   program: URL,
@@ -103,7 +107,7 @@ export const PROGRAMS = {
   hold: new URL('./holdConnections.ts', import.meta.url),
 };
 
-/** Where a service of ours on this machine answers. */
+/** URL of a local service of this repository. */
 export function urlOf({ facts }: Pick<StackProcess, 'facts'>): string {
   return `http://127.0.0.1:${facts.port}`;
 }

@@ -3,16 +3,16 @@ import { duckdbType } from '../../schemas/columnType.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 
-/** One day of one segment of a made-up shop. */
+/** One day of one segment of a simulated shop. */
 export interface ShopDay {
   tenantId: string;
   segmentId: string;
-  /** `2026-11-23` */
+  /** Such as `2026-11-23`. */
   date: string;
   sessions: number;
 }
 
-/** Events of a session on average, by the chances below. */
+/** Mean events of a session, from the chances below. */
 export const EVENTS_PER_SESSION = 3.1;
 
 const VISITORS = 200_000;
@@ -20,8 +20,10 @@ const PHRASES = 5_000;
 const PRODUCTS = 20_000;
 
 /**
- * A day's events, sorted, made by DuckDB alone so that a hundred million take minutes: each session searches, maybe again,
- * clicks up to three results, and some put one in the cart and order it. The same day always gives the same rows.
+ * SQL that generates a day's events in order, fast enough for a hundred million.
+ *
+ * Each session searches, perhaps twice, clicks up to three results, and may add one to the cart and order it. The same
+ * day always gives the same rows.
  */
 export function shopDaySql(registry: Registry, { tenantId, segmentId, date, sessions }: ShopDay): string {
   const seed = literal(`${tenantId}/${segmentId}/${date}`);

@@ -3,7 +3,7 @@ import type { Stack } from '../stack/stack.ts';
 import { processUse, type ProcessUse } from './procStats.ts';
 import { mean } from './report.ts';
 
-/** What one process used, look by look. */
+/** Resource use of one process over time. */
 export interface ProcessSamples {
   name: string;
   atSeconds: number[];
@@ -11,7 +11,7 @@ export interface ProcessSamples {
   fileDescriptors: number[];
 }
 
-/** Looks at a stack's processes, again and again, until the signal. */
+/** Samples a stack's processes until the signal aborts. */
 export async function watchProcesses(stack: Stack, everyMs: number, signal: AbortSignal): Promise<ProcessSamples[]> {
   const courses = new Map<number, ProcessSamples>();
   const startedMs = performance.now();
@@ -23,7 +23,7 @@ export async function watchProcesses(stack: Stack, everyMs: number, signal: Abor
   return [...courses.values()];
 }
 
-/** The largest growth of any process that was there for long. */
+/** Largest growth of any process that ran for long. */
 export function maxGrowth(courses: readonly ProcessSamples[], of: 'rssBytes' | 'fileDescriptors'): number {
   const lasting = courses.filter((course) => !isBrief(course, courses));
   return Math.max(...lasting.map((course) => growth(course.atSeconds, course[of])));
@@ -38,7 +38,7 @@ function note(courses: Map<number, ProcessSamples>, use: ProcessUse, at: number)
   course.fileDescriptors.push(use.fileDescriptors);
 }
 
-/** There for less than half of the time, such as one that refreshes marts: its memory goes with it, so that growth says nothing. */
+/** Whether a process ran for less than half of the time, so that growth means nothing. */
 function isBrief(course: ProcessSamples, courses: readonly ProcessSamples[]): boolean {
   return livedSeconds(course) < Math.max(...courses.map(livedSeconds)) / 2;
 }
@@ -48,8 +48,9 @@ function livedSeconds({ atSeconds }: ProcessSamples): number {
 }
 
 /**
- * By how much values grew over the last three quarters of the time, by the line that fits them best, as a share of their
- * mean: the first quarter is for warming up.
+ * Growth of values over the last three quarters of the time, as a share of their mean.
+ *
+ * The growth is that of the best line. The first quarter is the warm-up.
  */
 function growth(atSeconds: readonly number[], values: readonly number[]): number {
   const from = Math.floor(atSeconds.length / 4);
@@ -64,7 +65,11 @@ function growth(atSeconds: readonly number[], values: readonly number[]): number
   return (slope * (x.at(-1)! - x[0]!)) / meanY;
 }
 
-/** `ingest 210 MiB at most, 0.4 % growth; lake's child 512 MiB at most in 31 s; …` */
+/**
+ * Memory of all processes as text.
+ *
+ * Such as `ingest 210 MiB at most, 0.4 % growth; lake's child 512 MiB at most in 31 s; …`.
+ */
 export function memoryText(courses: readonly ProcessSamples[]): string {
   return courses
     .map((course) => {

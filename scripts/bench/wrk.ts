@@ -8,16 +8,16 @@ const run = promisify(execFile);
 
 export interface Load {
   url: string;
-  /** Instrumentation keys; more than one are used in random order. */
+  /** Instrumentation keys; several are used in random order. */
   keys: readonly string[];
-  /** One event of a POST as JSON text, with EVENT_ID where its id belongs. */
+  /** Events of a POST as JSON texts, with EVENT_ID for their ids. */
   events: readonly string[];
   eventsPerPost: number;
   connections: number;
   seconds: number;
-  /** Requests per second to aim at; absent: as many as go. */
+  /** Target rate of requests; absent: as many as possible. */
   requestsPerSecond?: number;
-  /** Looks at each answer, which costs the generator some of its speed. */
+  /** Whether to count answers by status, at some cost of the generator's speed. */
   countAnswers?: boolean;
 }
 
@@ -25,22 +25,22 @@ export interface LoadResult {
   requests: number;
   requestsPerSecond: number;
   eventsPerSecond: number;
-  /** Of requests, in milliseconds. */
+  /** Latency of requests in milliseconds. */
   latencyMs: { p50: number; p99: number; p999: number };
-  /** Answers by status, other than 202. */
+  /** Number of answers other than 202. */
   refused: number;
-  /** With countAnswers: 429 and 503, those of them without Retry-After, and all others than 202. */
+  /** With countAnswers: 429 and 503, those without Retry-After, and all others but 202. */
   answers: { busy: number; withoutRetryAfter: number; other: number };
   socketErrors: number;
   seconds: number;
 }
 
-/** Where an event's id goes in its text; the generator replaces it by a UUIDv7 of its own. */
+/** Place of an event's id in its text; the generator writes a UUIDv7 there. */
 export const EVENT_ID = '@@event-id@@';
 
 /**
- * Loads a receiver with wrk (https://github.com/wg/wrk), a native generator, with a fresh id for every event.
- * @throws Error saying how to install wrk.
+ * Loads a receiver with wrk (https://github.com/wg/wrk), with a new id for every event.
+ * @throws Error with advice how to install wrk
  */
 export async function wrk(load: Load): Promise<LoadResult> {
   const dir = await mkdtemp(join(tmpdir(), 'spor-wrk-'));
@@ -77,9 +77,13 @@ function withRates(summary: Summary, load: Load): LoadResult {
 }
 
 /**
- * The generator's script. Ids are UUIDv7 of the moment with a counter of POSTs and the place in the POST (modulo 256, so that
- * a POST has at most so many), so that they are unique and lie as close together as those of a real second do. With a rate, it sends on a schedule, whatever the answers take: each request has its slot, and
- * whoever comes late for it goes at once; as long as connections are free, the rate is the one asked for.
+ * The generator's script.
+ *
+ * Ids are UUIDv7 of the moment, with a counter of POSTs and the place in the POST, modulo 256. So a POST has at most
+ * 256 events, and ids are unique and as close together as real ones.
+ *
+ * With a rate, each request has its time slot, whatever the answers take, and a late request is sent at once. The rate
+ * holds while connections are free.
  */
 function luaScript({ keys, eventsPerPost, requestsPerSecond, countAnswers }: Load, eventsFile: string): string {
   return `
@@ -147,7 +151,7 @@ function delay()
   return math.max(0, floor(slot - at))
 end`;
 
-/** What a thread counts lies in its own Lua state, as globals. */
+/** Each thread counts in globals of its own Lua state. */
 const COUNTED = `
 function setup(thread) sender = thread end
 busy, silent, other = 0, 0, 0

@@ -25,15 +25,16 @@ export interface AuditCheckerOptions {
 }
 
 const CACHE_BYTES = 1_073_741_824;
-/** Clocks jump by hours: days of receipt are those around today. */
+/** Days around today to audit, because clocks jump by hours. */
 const DAYS_AROUND = 1;
 const PROBE_MS = 600;
-/** A mark is tried on events that were acknowledged this shortly before it: older ones have been tried on earlier marks. */
+/** Age of acknowledged events on which a mark is tried; earlier marks covered older ones. */
 const LATELY_MS = 10_000;
 
 /**
- * What Spor says of itself, put to the test: that each tenant's days add up, and that nothing is missing of what was
- * acknowledged before the moment up to which it says that all is in.
+ * Tests the audits of Spor itself.
+ *
+ * Each tenant's days must add up. No event that was acknowledged before a mark of completeness may be missing.
  */
 export class AuditChecker {
   readonly #options: AuditCheckerOptions;
@@ -41,7 +42,7 @@ export class AuditChecker {
   readonly #reading: RowReading;
   readonly #registry = createRegistry();
   readonly #engine = openDuckdb({ memory: '256MiB', threads: 1, spillDir: '' });
-  /** How many marks were tried on at least one event. */
+  /** Number of marks that were tried on at least one event. */
   marks = 0;
 
   private constructor(options: AuditCheckerOptions, reading: Pick<RowReading, 'localFiles'>) {
@@ -69,7 +70,7 @@ export class AuditChecker {
     await this.#engine.close();
   }
 
-  /** Whatever does not add up. */
+  /** Findings of days that do not add up. */
   async reconcile(tenants: readonly string[]): Promise<Finding[]> {
     const day = (offset: number): string => utcDay(Date.now() + offset * DAY_MS);
     const days = { from: day(-DAYS_AROUND), to: day(DAYS_AROUND) };
@@ -92,7 +93,7 @@ export class AuditChecker {
     });
   }
 
-  /** Tries marks, again and again, until the signal: while things go wrong, they must not say too much. */
+  /** Tries marks until the signal aborts, because faults must not make them too optimistic. */
   async watchMarks(tenants: readonly string[], signal: AbortSignal): Promise<Finding[]> {
     const findings: Finding[] = [];
     while (!signal.aborted) {
@@ -100,7 +101,7 @@ export class AuditChecker {
         try {
           findings.push(...(await this.#tryMark(tenantId)));
         } catch (error) {
-          // Saying nothing is not saying too much.
+          // An unavailable stream makes no claim, so it is no finding.
           const away = error instanceof StreamUnavailableError;
           if (!away && !(error instanceof LakeError && LAKE_ERRORS[error.code].retryable)) throw error;
         }

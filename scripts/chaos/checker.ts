@@ -11,21 +11,21 @@ export interface CheckerOptions {
   glob: LakeReader;
   storage: Storage;
   ledger: ChaosLedger;
-  books: AuditChecker;
+  auditChecker: AuditChecker;
 }
 
-/** Several times what a processor needs to start, take the shards over and write a window. */
+/** Several times the duration of a start, a takeover and a window of a processor. */
 const QUIET_MS = 6_000;
-/** A bare glob may see what a dying owner has uploaded until the next one has cleaned up. */
+/** Time for the next owner to delete uploads of a dead one, which a bare glob sees. */
 const CLEAN_UP_MS = 60_000;
 const LOOK_MS = 200;
 const TENANTS_AT_ONCE = 4;
 
-/** Compares the lake with the ledger, in both ways of reading it. */
+/** Compares the lake with the ledger through both readers. */
 export class Checker {
   readonly #options: CheckerOptions;
   readonly #registry = createRegistry();
-  /** Rows of events by tenant, as the snapshot last showed them. */
+  /** Rows of events by tenant in the last snapshot. */
   readonly stored = new Map<string, number>();
 
   constructor(options: CheckerOptions) {
@@ -33,9 +33,11 @@ export class Checker {
   }
 
   /**
-   * Compares; a bare glob that counts events doubly is given the time that cleaning up after a dead owner takes. `rightMs`
-   * is when the look began that found nothing, by `performance.now()`.
-   * @param leftOvers of compactions; a bare glob sees them until they are vacuumed
+   * Compares, and repeats while only the bare glob sees duplicates.
+   *
+   * The next owner first has to delete the files of a dead one. `rightMs` is the start of the comparison without
+   * findings, by `performance.now()`.
+   * @param leftOvers of compactions, which a bare glob sees until a vacuum
    */
   async compareWhenClean(
     tenants: readonly string[],
@@ -45,14 +47,14 @@ export class Checker {
     for (;;) {
       const rightMs = performance.now();
       const findings = await this.compare(tenants, leftOvers);
-      const passing = findings.every(({ kind, reader }) => kind === 'duplicated' && reader === this.#options.glob.name);
-      if (findings.length === 0 || !passing || performance.now() > deadline) return { findings, rightMs };
+      const mayPass = findings.every(({ kind, reader }) => kind === 'duplicated' && reader === this.#options.glob.name);
+      if (findings.length === 0 || !mayPass || performance.now() > deadline) return { findings, rightMs };
       await delay(LOOK_MS);
     }
   }
 
   async compare(tenants: readonly string[], leftOvers: LeftOvers): Promise<Finding[]> {
-    const { snapshot, glob, storage, ledger, books } = this.#options;
+    const { snapshot, glob, storage, ledger, auditChecker } = this.#options;
     const compareOne = async (tenantId: string): Promise<Finding[]> => {
       const rows = await snapshot.read(tenantId);
       this.stored.set(tenantId, sum(rows.events.values()));
@@ -65,12 +67,12 @@ export class Checker {
     const findings: Finding[] = [];
     for (let at = 0; at < tenants.length; at += TENANTS_AT_ONCE) {
       const some = tenants.slice(at, at + TENANTS_AT_ONCE);
-      findings.push(...(await Promise.all(some.map(compareOne))).flat(), ...(await books.reconcile(some)));
+      findings.push(...(await Promise.all(some.map(compareOne))).flat(), ...(await auditChecker.reconcile(some)));
     }
     return findings;
   }
 
-  /** Waits until no further row comes, for when an acknowledgement says nothing about that. */
+  /** Waits until no further row arrives, for runs in which an acknowledgement proves nothing. */
   async quiet(tenants: readonly string[]): Promise<void> {
     const rows = async (): Promise<number> => {
       const read = await Promise.all(tenants.map((tenantId) => this.#options.snapshot.read(tenantId)));

@@ -1,6 +1,7 @@
 /**
- * Loaded before a service (`node --import`): lets its supervisor set the clock of our code, and of nothing else, by a
- * message `{clockOffsetMs}`. Monotonic time does not jump, as it does not when a machine's clock is set.
+ * Lets the supervisor set the clock of a service (`node --import`).
+ *
+ * A message `{clockOffsetMs}` shifts the clock of our code only. Monotonic time does not jump, as with a real clock.
  */
 const RealDate = Date;
 let offsetMs = 0;

@@ -1,6 +1,8 @@
 /**
- * Compacts the tables of some tenants once, far more eagerly than the processor does, and dies at the armed step: what a
- * processor does when it is killed in the middle of a compaction, while others flush. Exits with 0 when nothing was worth it.
+ * Compacts the tables of some tenants once, and dies at the armed step.
+ *
+ * A processor killed in a compaction leaves the same state, while others flush. Thresholds are far lower than the
+ * processor's. Exit code 0 means that there was nothing to compact.
  *
  * Arguments: the tenants, separated by commas; the step. Lake settings and WORK_DIR come as variables.
  */
@@ -19,7 +21,7 @@ import { armFailPoint, parseFailPoint } from '../../runtime/failpoint.ts';
 import { createLog } from '../../runtime/log.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 
-/** Files of a kind that make a compaction worth it here; a table of a short run has no more. */
+/** Files of a kind that are enough for a compaction in a short run. */
 const OPEN_FILES = 3;
 
 process.once('disconnect', () => process.exit(1));

@@ -5,19 +5,20 @@ import { MIB } from '../../runtime/units.ts';
 
 const run = promisify(execFile);
 
-/** A folder on a small disk of its own that can be full. */
+/** A folder on its own small disk, which can become full. */
 export interface SmallDisk {
-  /** Leaves no room for one byte more. */
+  /** Leaves no room for another byte. */
   fill: () => Promise<void>;
-  /** Gives it its room back. */
+  /** Frees the room again. */
   free: () => Promise<void>;
   unmount: () => Promise<void>;
 }
 
 /**
- * Mounts a tmpfs on a folder, made where there is none. It is filled by shrinking it to what it holds, and freed by growing
- * it again: nothing needs to be written for that.
- * @throws Error where this process may not mount.
+ * Mounts a tmpfs on a folder, and creates the folder if needed.
+ *
+ * Shrinking it to its contents fills it, and growing it frees it, without any write.
+ * @throws Error if this process may not mount
  */
 export async function mountDisk(folder: string, megabytes: number): Promise<SmallDisk> {
   await mkdir(folder, { recursive: true });
@@ -26,10 +27,10 @@ export async function mountDisk(folder: string, megabytes: number): Promise<Smal
   return {
     async fill() {
       const { blocks, bfree, bsize } = await statfs(folder);
-      // A file may grow between the look and the shrinking, which is refused then.
+      // A file may grow before the shrinking, which then fails.
       for (let spare = 0; ; spare += 16) {
         try {
-          // A size of 0 would be none at all, for good.
+          // A size of 0 would mean no bound.
           await resize(Math.max(1, blocks - bfree + spare) * bsize);
           return;
         } catch (error) {

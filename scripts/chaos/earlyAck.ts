@@ -10,9 +10,10 @@ import { SHARDS } from './tenants.ts';
 const EVERY_MS = 10;
 
 /**
- * The negative control: acknowledges every message as soon as the stream holds it, before any commit, in the place where
- * the processor acknowledges after its commits. Whoever takes a shard over then begins behind what was never committed, and
- * loses it: a harness worth its name must say so. Runs until the signal is given.
+ * The negative control: acknowledges every message before any commit.
+ *
+ * A new owner then begins after messages that nobody committed, and loses them. A sound harness must report that. Runs
+ * until the signal aborts.
  */
 export async function acknowledgeEarly(connection: NatsConnection, signal: AbortSignal): Promise<void> {
   const manager = await jetstreamManager(connection);

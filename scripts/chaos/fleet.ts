@@ -17,17 +17,17 @@ export interface FleetOptions {
   dir: string;
   lakeUrl: string;
   env: Record<string, string | undefined>;
-  /** The S3 service, where the lake is in one. */
+  /** The S3 service, if it holds the lake. */
   s3?: { host: string; port: number };
   log: (line: string) => void;
 }
 
-/** Spor's processes on this machine, each with a proxy on every way to another, always started again when they end. */
+/** Spor's local processes, each behind proxies, and restarted whenever they end. */
 export interface Fleet {
   /** Base URL of the Event Receiver, through the clients' proxy. */
   ingestUrl: string;
   queryUrl: string;
-  /** Past every proxy. */
+  /** URL without a proxy. */
   natsUrl: string;
   env: Record<string, string>;
   proxies: {
@@ -38,24 +38,24 @@ export interface Fleet {
     'lake-nats': Proxy;
     'lake-s3'?: Proxy;
   };
-  /** Undefined while it is down. For nats, the server's own. */
+  /** Pid of a process, undefined while it is down; for nats, the server's own. */
   pid: (name: ProcessName) => number | undefined;
-  /** Sends a signal; false where it is down. */
+  /** Sends a signal; false while the process is down. */
   signal: (name: ProcessName, signal: NodeJS.Signals) => boolean;
-  /** Variables for the next start of a process, once. */
+  /** Sets variables for the next start of a process only. */
   arm: (name: ProcessName, env: Record<string, string>) => void;
-  /** How often a process has been started. */
+  /** Number of starts of a process. */
   starts: (name: ProcessName) => number;
-  /** Waits until a process is up that was started more often than `starts` says. */
+  /** Waits until a process is up after more than `starts` starts. */
   restarted: (name: ProcessName, starts: number, withinMs: number) => Promise<boolean>;
-  /** Sets the clock of a process's own code off by so much. */
+  /** Shifts the clock of a process's own code. */
   setClock: (name: ProcessName, offsetMs: number) => void;
-  /** Ends a process as an operator would, for good. */
+  /** Ends a process gracefully, for good. */
   retire: (name: ProcessName) => Promise<void>;
   stop: () => Promise<void>;
 }
 
-/** How long a processor that is not heard of keeps its shards. */
+/** Time after which a silent processor loses its shards. */
 export const LEASE_SECONDS = 2;
 const CLOCK_JUMP = new URL('./clockJump.ts', import.meta.url).href;
 
@@ -173,7 +173,11 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   }
 }
 
-/** Nothing of the caller's own Spor may leak in, and everything that waits is quick, so that a cycle takes seconds. */
+/**
+ * Settings of a service, without the caller's own, and with short waits.
+ *
+ * A cycle so takes seconds.
+ */
 function settings(env: Record<string, string | undefined>): Record<string, string> {
   const given = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined);
   return {

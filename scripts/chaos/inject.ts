@@ -10,51 +10,55 @@ import type { Disk, ChaosFault, Moment, Target } from './plan.ts';
 import type { Proxy } from './proxy.ts';
 import type { StepEvents } from './stepEvents.ts';
 
-/** What faults are done to. */
+/** Targets of the faults. */
 export interface ChaosContext {
   fleet: Fleet;
   stepEvents: StepEvents;
   disks: Partial<Record<Disk, SmallDisk>>;
-  /** Which of two processors, where no sign says so. */
+  /** Chooses one of two processors, if no event names one. */
   random: Random;
   tenants: readonly string[];
   dir: string;
-  /** Sends a signal to the S3 service, where the lake is in one; false where it is down. */
+  /** Sends a signal to the S3 service, if it holds the lake; false while it is down. */
   signalS3?: (signal: NodeJS.Signals) => Promise<boolean>;
 }
 
 export type Injected = { ran: true; endedAtMs: number } | { ran: false; why: string };
 
-/** Longest wait for a sign or a step. */
+/** Longest wait for a step. */
 const PATIENCE_MS = 30_000;
 const START_MS = 30_000;
 const POLL_MS = 20;
 
-/** Does one fault, and resolves when it is over; `endedAtMs` is when the last of it was undone, by `performance.now()`. */
-export async function inject(fault: ChaosFault, arena: ChaosContext): Promise<Injected> {
+/**
+ * Injects one fault, and resolves when it is over.
+ *
+ * `endedAtMs` is the time of its last restoration, by `performance.now()`.
+ */
+export async function inject(fault: ChaosFault, context: ChaosContext): Promise<Injected> {
   switch (fault.kind) {
     case 'kill':
-      return kill(fault, arena);
+      return kill(fault, context);
     case 'die':
-      return die(fault, arena);
+      return die(fault, context);
     case 'expire-lease':
-      return expireLease(fault, arena);
+      return expireLease(fault, context);
     case 'compaction':
-      return compactionDies(fault, arena);
+      return compactionDies(fault, context);
     case 'pause':
-      return pause(fault, arena);
+      return pause(fault, context);
     case 'link':
-      return disturb(fault, arena);
+      return disturb(fault, context);
     case 'disk':
-      return fillDisk(fault, arena);
+      return fillDisk(fault, context);
     case 'clock':
-      return jump(fault, arena);
+      return jump(fault, context);
   }
 }
 
 type Of<Kind extends ChaosFault['kind']> = Extract<ChaosFault, { kind: Kind }>;
 
-/** Waits for a moment; the shard that its sign was about. */
+/** Waits for a moment, and returns the shard of its step. */
 async function moment(at: Moment, { stepEvents }: ChaosContext): Promise<{ shard?: number } | undefined> {
   if ('sign' in at) return stepEvents.next(at.sign, at.count, PATIENCE_MS);
   await delay(at.afterMs);
@@ -70,10 +74,10 @@ const NO_SIGN: Injected = { ran: false, why: 'the step was not seen' };
 function processNames(
   target: Exclude<Target, 's3'> | 'everything',
   { shard }: { shard?: number },
-  arena: ChaosContext,
+  context: ChaosContext,
 ): ProcessName[] {
   if (target === 'everything') return ['nats', 'ingest', ...PROCESSORS, 'lake'];
-  return [target === 'processor' ? processorOf(shard, arena) : target];
+  return [target === 'processor' ? processorOf(shard, context) : target];
 }
 
 function processorOf(shard: number | undefined, { fleet, stepEvents, random }: ChaosContext): ProcessorName {
@@ -81,39 +85,39 @@ function processorOf(shard: number | undefined, { fleet, stepEvents, random }: C
   return PROCESSORS.find((name) => owner !== undefined && fleet.pid(name) === owner) ?? random.pick(PROCESSORS);
 }
 
-async function kill({ target, at }: Of<'kill'>, arena: ChaosContext): Promise<Injected> {
-  const seen = await moment(at, arena);
+async function kill({ target, at }: Of<'kill'>, context: ChaosContext): Promise<Injected> {
+  const seen = await moment(at, context);
   if (!seen) return NO_SIGN;
   if (target === 's3')
-    return (await arena.signalS3?.('SIGKILL')) ? ended() : { ran: false, why: 'S3 was down already' };
-  const hit = processNames(target, seen, arena).filter((name) => arena.fleet.signal(name, 'SIGKILL'));
+    return (await context.signalS3?.('SIGKILL')) ? ended() : { ran: false, why: 'S3 was down already' };
+  const hit = processNames(target, seen, context).filter((name) => context.fleet.signal(name, 'SIGKILL'));
   return hit.length > 0 ? ended() : { ran: false, why: `${target} was down already` };
 }
 
-async function die({ step, count }: Of<'die'>, arena: ChaosContext): Promise<Injected> {
-  const armed = await startArmed(`${step}:${count}`, arena);
+async function die({ step, count }: Of<'die'>, context: ChaosContext): Promise<Injected> {
+  const armed = await startArmed(`${step}:${count}`, context);
   if ('why' in armed) return { ran: false, why: armed.why };
   const { name, pid } = armed;
-  if (await within(PATIENCE_MS, () => arena.fleet.pid(name) !== pid)) return ended();
-  arena.fleet.signal(name, 'SIGKILL'); // or it would die in a later cycle
+  if (await within(PATIENCE_MS, () => context.fleet.pid(name) !== pid)) return ended();
+  context.fleet.signal(name, 'SIGKILL'); // or it would die in a later cycle
   return { ran: false, why: `${name} did not reach the step` };
 }
 
-/** A zombie made at the worst of moments: it stops itself at a step, and wakes when others have its shards. */
-async function expireLease({ step, count, forMs }: Of<'expire-lease'>, arena: ChaosContext): Promise<Injected> {
-  const armed = await startArmed(`${step}:${count}:stop`, arena);
+/** Stops a processor at a step, until others own its shards. */
+async function expireLease({ step, count, forMs }: Of<'expire-lease'>, context: ChaosContext): Promise<Injected> {
+  const armed = await startArmed(`${step}:${count}:stop`, context);
   if ('why' in armed) return { ran: false, why: armed.why };
   const { name, pid } = armed;
   if (!(await within(PATIENCE_MS, () => isStopped(pid)))) {
-    if (arena.fleet.pid(name) === pid) arena.fleet.signal(name, 'SIGKILL');
+    if (context.fleet.pid(name) === pid) context.fleet.signal(name, 'SIGKILL');
     return { ran: false, why: `${name} did not reach the step` };
   }
   await delay(forMs);
-  if (arena.fleet.pid(name) === pid) arena.fleet.signal(name, 'SIGCONT');
+  if (context.fleet.pid(name) === pid) context.fleet.signal(name, 'SIGCONT');
   return ended();
 }
 
-/** Kills one of the processors, and has it start again with a failpoint. */
+/** Kills one of the processors, and restarts it with a fail point. */
 async function startArmed(
   setting: string,
   { fleet, random }: ChaosContext,
@@ -136,7 +140,7 @@ async function within(ms: number, condition: () => boolean): Promise<boolean> {
   return false;
 }
 
-/** Whether a process is stopped by a signal (proc(5), the state after the name in brackets). */
+/** Whether a signal has stopped a process (proc(5), the state after the name in brackets). */
 function isStopped(pid: number): boolean {
   try {
     return /\) T /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
@@ -145,7 +149,7 @@ function isStopped(pid: number): boolean {
   }
 }
 
-/** Compacts beside the flushes, again and again until there is something to do, and dies of it. */
+/** Compacts beside flushes until there is work, and dies in it. */
 async function compactionDies({ step }: Of<'compaction'>, { fleet, tenants, dir }: ChaosContext): Promise<Injected> {
   const log = openSync(join(dir, 'logs', 'compactor.log'), 'a');
   const program = fileURLToPath(new URL('./compactor.ts', import.meta.url));
@@ -168,17 +172,17 @@ async function compactionDies({ step }: Of<'compaction'>, { fleet, tenants, dir 
   return { ran: false, why: 'no compaction reached the step' };
 }
 
-async function pause({ target, at, forMs }: Of<'pause'>, arena: ChaosContext): Promise<Injected> {
-  const seen = await moment(at, arena);
+async function pause({ target, at, forMs }: Of<'pause'>, context: ChaosContext): Promise<Injected> {
+  const seen = await moment(at, context);
   if (!seen) return NO_SIGN;
-  if (target === 's3') return pauseS3(forMs, arena);
-  const [name] = processNames(target, seen, arena);
-  const pid = arena.fleet.pid(name!);
-  if (pid === undefined || !arena.fleet.signal(name!, 'SIGSTOP'))
+  if (target === 's3') return pauseS3(forMs, context);
+  const [name] = processNames(target, seen, context);
+  const pid = context.fleet.pid(name!);
+  if (pid === undefined || !context.fleet.signal(name!, 'SIGSTOP'))
     return { ran: false, why: `${name} was down already` };
   await delay(forMs);
-  // Another fault may have killed it meanwhile; then its successor is not the one to wake.
-  if (arena.fleet.pid(name!) === pid) arena.fleet.signal(name!, 'SIGCONT');
+  // Another fault may have killed the process, whose successor must not be woken.
+  if (context.fleet.pid(name!) === pid) context.fleet.signal(name!, 'SIGCONT');
   return ended();
 }
 
@@ -189,35 +193,34 @@ async function pauseS3(forMs: number, { signalS3 }: ChaosContext): Promise<Injec
   return ended();
 }
 
-async function disturb({ link, mode, at, forMs }: Of<'link'>, arena: ChaosContext): Promise<Injected> {
-  const { [link]: found } = arena.fleet.proxies;
+async function disturb({ link, mode, at, forMs }: Of<'link'>, context: ChaosContext): Promise<Injected> {
+  const { [link]: found } = context.fleet.proxies;
   if (!found) return { ran: false, why: 'the lake is not in S3' };
-  await moment(at, arena);
-  const proxy: Proxy = 'disturb' in found ? found : found[arena.random.pick(PROCESSORS)];
+  await moment(at, context);
+  const proxy: Proxy = 'disturb' in found ? found : found[context.random.pick(PROCESSORS)];
   proxy.disturb(mode);
   await delay(forMs);
   proxy.restore();
   return ended();
 }
 
-async function fillDisk({ disk, at, forMs }: Of<'disk'>, arena: ChaosContext): Promise<Injected> {
-  const found = arena.disks[disk];
+async function fillDisk({ disk, at, forMs }: Of<'disk'>, context: ChaosContext): Promise<Injected> {
+  const found = context.disks[disk];
   if (!found) return { ran: false, why: `the folder of ${disk} is not on a small disk of its own` };
-  await moment(at, arena);
+  await moment(at, context);
   await found.fill();
   await delay(forMs);
   await found.free();
-  // nats-server 2.15 refuses every write to a stream after one that found no room, until it is started again: what an
-  // operator does who has made room, this does.
-  if (disk === 'stream') arena.fleet.signal('nats', 'SIGKILL');
+  // nats-server 2.15 fails every write to a stream after a full disk, so an operator restarts it.
+  if (disk === 'stream') context.fleet.signal('nats', 'SIGKILL');
   return ended();
 }
 
-async function jump({ target, byMs, at, forMs }: Of<'clock'>, arena: ChaosContext): Promise<Injected> {
-  await moment(at, arena);
-  const [name] = processNames(target, {}, arena);
-  arena.fleet.setClock(name!, byMs);
+async function jump({ target, byMs, at, forMs }: Of<'clock'>, context: ChaosContext): Promise<Injected> {
+  await moment(at, context);
+  const [name] = processNames(target, {}, context);
+  context.fleet.setClock(name!, byMs);
   await delay(forMs);
-  arena.fleet.setClock(name!, 0);
+  context.fleet.setClock(name!, 0);
   return ended();
 }

@@ -1,20 +1,24 @@
 import { delay } from '../../runtime/retry.ts';
 import { startChild, type StackProcess, type ChildSpec, type Facts } from '../stack/child.ts';
 
-/** One process that is kept running. */
+/** One process that is restarted whenever it ends. */
 export interface KeptRunning {
   /** Undefined while it is down. */
   child: StackProcess | undefined;
-  /** Of its latest start. */
+  /** Facts of the latest start. */
   facts: Facts;
-  /** How often it was up. */
+  /** Number of starts. */
   starts: number;
   stop: () => Promise<void>;
 }
 
 const RESTART_MS = 50;
 
-/** Starts a process, and again whenever it ends, at once: waiting longer each time would make the cycles long. */
+/**
+ * Starts a process, and restarts it at once whenever it ends.
+ *
+ * A growing wait would make the cycles long.
+ */
 export async function keepRunning(
   spec: ChildSpec,
   {

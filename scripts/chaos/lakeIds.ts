@@ -12,11 +12,11 @@ import type { LakeIds } from '../demo/verify.ts';
 import type { QueryClient } from '../queryClient.ts';
 import { CLOCK_JUMP_MS } from './plan.ts';
 
-/** One tenant's tables as one way of reading the lake shows them. */
+/** One tenant's tables, as one reader sees them. */
 export interface TenantRows {
   events: LakeIds;
   quarantine: LakeIds;
-  /** Event ids in rows that name another tenant than their folder does. */
+  /** Event ids in rows of another tenant than their folder's. */
   strangers: string[];
 }
 
@@ -27,7 +27,7 @@ export interface LakeReader {
 
 const PAGE = 5_000;
 
-/** Reads through the query server, which resolves a snapshot of the log. */
+/** A reader through the query server, which resolves a snapshot of the log. */
 export function snapshotReader(client: QueryClient, tokenOf: (tenantId: string) => string): LakeReader {
   return {
     name: 'the query server',
@@ -55,8 +55,9 @@ export function snapshotReader(client: QueryClient, tokenOf: (tenantId: string) 
 }
 
 /**
- * Reads with a bare `read_parquet` over the folders: no log, no snapshot, nothing of ours. A lake in S3 is copied first, as
- * it is, because DuckDB's S3 extension is a download.
+ * A reader with a bare `read_parquet` over the folders, without any log.
+ *
+ * A lake in S3 is copied first, because DuckDB's S3 extension is a download.
  */
 export function globReader(options: { lakeUrl: string; storage: Storage; copyTo: string }): LakeReader {
   const local = options.lakeUrl.startsWith('file:');
@@ -91,14 +92,17 @@ export function globReader(options: { lakeUrl: string; storage: Storage; copyTo:
 }
 
 /**
- * What compactions leave in the folders for vacuum: files they replaced, and files they never committed. `by any clock`: also
- * what a compaction whose clock was ahead says to have replaced in the future; nothing may be written to the table afterwards.
+ * Files that compactions leave in the folders for vacuum.
+ *
+ * They are replaced files, and files that were never committed. `by any clock` includes files that a clock ahead
+ * replaced in the future. Nothing may write to the table afterwards.
  */
 export type LeftOvers = 'nothing' | 'replaced' | 'replaced and orphans' | 'all, by any clock';
 
 /**
- * Deletes what compactions left, so that a bare glob counts right again. Only where nothing writes: the grace time that
- * readers have is cut to nothing. An orphan that no compaction can have left is a flush's: it stays, for the glob to find.
+ * Deletes the files that compactions left, so that a bare glob counts right.
+ *
+ * Nothing may write or read, because the grace time is zero. An orphan of a flush stays, for the glob to find.
  */
 export async function vacuumTenant(
   storage: Storage,
@@ -116,7 +120,7 @@ export async function vacuumTenant(
   }
 }
 
-/** Makes a folder hold exactly a tenant's data files. Objects never change, so what is there already is right. */
+/** Copies exactly a tenant's data files to a folder; existing copies stay, because objects never change. */
 async function mirror(storage: Storage, tenantId: string, folder: string): Promise<void> {
   for (const name of TABLE_NAMES) {
     const root = tableRoot(name, tenantId);

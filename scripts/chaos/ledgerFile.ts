@@ -2,22 +2,24 @@ import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import type { Verdict } from '../../schemas/envelope.ts';
 import { createLedger, type Ledger } from '../load/ledger.ts';
 
-/** A ledger that outlives this process, and that remembers which events were refused. */
+/** A ledger that outlives this process, and records rejected events. */
 export interface ChaosLedger extends Ledger {
-  /** Events that a verdict named, by id. */
+  /** Events that a verdict rejected, by id. */
   readonly refusedIds: ReadonlyMap<string, { tenantId: string; code: Verdict['code'] }>;
-  /** Sound events whose answer never came, by id, with the tenant they were sent for. */
+  /** Valid events without an answer, with their tenants by id. */
   readonly unknownIds: ReadonlyMap<string, string>;
-  /** Every event ever sent, by id, with the tenant it was sent for. */
+  /** All sent events, with their tenants by id. */
   readonly sentIds: ReadonlyMap<string, string>;
-  /** When the answer was heard by which an event was acknowledged, by id, in milliseconds since 1970. */
+  /** Times of the answers to acknowledged events by id, in milliseconds since 1970. */
   readonly acknowledgedMs: ReadonlyMap<string, number>;
   close: () => void;
 }
 
 /**
- * Opens a ledger on a file of JSON lines: `send` with the event ids of a batch, on disk before its first byte is sent;
- * `answer` and `gave up` when that is known. So the file never knows less than the receiver was told.
+ * Opens a ledger on a file of JSON lines.
+ *
+ * A `send` line with a batch's event ids is on disk before the first byte is sent. `answer` and `gave up` follow. So
+ * the file never knows less than the receiver.
  */
 export function openLedgerFile(path: string): ChaosLedger {
   const file = openSync(path, 'a');

@@ -14,9 +14,9 @@ export interface LoadOptions {
   ledger: ChaosLedger;
   shops: readonly Shop[];
   cycle: Cycle;
-  /** Batches acknowledged in earlier cycles, to be sent again; this load's own are added. */
+  /** Acknowledged batches of earlier cycles to send again; the load adds its own. */
   acknowledged: SentBatch[];
-  /** Ends the load; what is under way is still sent until it is answered or given up. */
+  /** Ends the load; batches under way are still finished. */
   signal: AbortSignal;
 }
 
@@ -24,15 +24,17 @@ const EVENTS_PER_SECOND = 400;
 const BAD_SHARE = 0.06;
 const BATCH_EVENTS = 8;
 const CONNECTIONS = 16;
-/** Shorter than most faults, so that a try that fell into one ends and the next one gets through. */
+/** Timeout of a try, shorter than most faults, so that a later try succeeds. */
 const TIMEOUT_MS = 2_500;
 const PACE = 0.02;
 const RESEND_AFTER_MS = 2_000;
 const REMEMBERED = 300;
 
 /**
- * Plays shops with bad events among the good until told to stop, and sends a part of what was acknowledged again, as
- * senders do that did not hear of it. Resolves when every batch is answered or given up.
+ * Plays shops with some invalid events until the signal aborts.
+ *
+ * Some acknowledged batches are sent again, as by senders that lost the answer. Resolves when every batch is answered
+ * or given up.
  */
 export async function playLoad(options: LoadOptions): Promise<void> {
   const { cycle, ledger, signal, acknowledged } = options;

@@ -30,7 +30,7 @@ read_parquet. Ends with 1 and the evidence when an event is lost, stored twice, 
 As root, lake, stream and work folder are put on small tmpfs disks that can be full; otherwise that is not run.
 `;
 
-/** Megabytes; a tmpfs takes memory only for what it holds. */
+/** Size in megabytes; a tmpfs takes memory only for its contents. */
 const DISKS: Record<Disk, { folder: string; megabytes: number }> = {
   work: { folder: 'work', megabytes: 512 },
   lake: { folder: 'lake', megabytes: 4_096 },
@@ -109,7 +109,7 @@ const chaos = command({
   },
 });
 
-/** It is removed after a run without faults. */
+/** Rejects a folder with contents, because a run without findings removes the folder. */
 async function mustBeEmpty(folder: string): Promise<void> {
   const names = existsSync(folder) ? await readdir(folder) : [];
   if (names.length > 0) throw new UsageError(`--dir ${folder} is not empty: name a new folder`);

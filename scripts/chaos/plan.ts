@@ -3,14 +3,14 @@ import { FLUSH_STEPS, type FlushStep } from '../../processor/failpoint.ts';
 import { createRandom, shuffled, type Random } from '../shop/random.ts';
 import { LINK_MODES, type LinkMode } from './proxy.ts';
 
-/** Processes that faults befall; `processor` is the owner of the shard a sign was about, else one of the two. */
+/** Targets of faults; `processor` is the owner of an event's shard, else one of the two. */
 export type Target = 'ingest' | 'nats' | 'processor' | 'lake' | 's3';
 
-/** What can be seen of the services' work from outside, at the stream server. */
+/** Steps of the services that show at the stream server. */
 export const STEP_EVENTS = ['publish', 'lease', 'intent', 'acknowledge'] as const;
 export type StepEvent = (typeof STEP_EVENTS)[number];
 
-/** When a fault begins: some time after the load, or at the nth sign of a step. */
+/** Start of a fault: a time after the load's start, or the nth event of a step. */
 export type Moment = { afterMs: number } | { sign: StepEvent; count: number };
 
 export const LINKS = [
@@ -46,21 +46,21 @@ export interface Cycle {
   faults: ChaosFault[];
   /** Seed of the load. */
   loadSeed: number;
-  /** A sender gives a batch up after this time; then its outcome is unknown. */
+  /** Time after which a sender gives a batch up, with unknown outcome. */
   giveUpMs: number;
-  /** Part of the acknowledged batches that are sent again, as by senders that lost the answer. */
+  /** Share of acknowledged batches to send again. */
   resendShare: number;
 }
 
-/** Longer than a lease lasts (fleet.ts), so that another processor has taken over meanwhile. */
+/** Longer than a lease (fleet.ts), so that another processor has taken over. */
 export const PAST_THE_LEASE_MS = { least: 2_600, most: 4_500 };
 const LOAD_MS = 1_500;
-/** How far off a clock is set. */
+/** Range of a clock's shift. */
 export const CLOCK_JUMP_MS = { least: 60_000, most: 7_200_000 };
 const PATIENT_MS = 60_000;
 const IMPATIENT_MS = 700;
 
-/** What the name of a fault says: `kill processor at intent`, `link ingest-nats deaf`. The keys of the result's `faults`. */
+/** Name of a fault, such as `kill processor at intent`: a key of the result's `faults`. */
 export function faultName(fault: ChaosFault): string {
   switch (fault.kind) {
     case 'kill':
@@ -84,15 +84,16 @@ export function faultName(fault: ChaosFault): string {
 
 export interface Plan {
   cycles: Cycle[];
-  /** Kinds of faults that cannot be done here, with the reason. */
+  /** Kinds of faults that cannot run here, with the reasons. */
   notRun: Map<string, string>;
 }
 
 /**
- * Pure: the cycles of a run. Every kind of fault is a card; the deck is shuffled and dealt, one or two cards a cycle, and
- * shuffled again when it is used up, so that a run of some dozen cycles has met every kind, in combinations that the seed
- * chooses.
- * @param obstacle why a fault cannot be done here; undefined where it can
+ * Plan the cycles of a run. Pure.
+ *
+ * Each kind of fault is a card. The shuffled deck deals one or two cards per cycle, and is shuffled again when it is
+ * empty. So a run of a few dozen cycles has every kind, in combinations of the seed.
+ * @param obstacle reason why a fault cannot run here; undefined if it can
  */
 export function planCycles(seed: number, count: number, obstacle: (fault: ChaosFault) => string | undefined): Plan {
   const random = createRandom(seed);
@@ -122,14 +123,18 @@ export function planCycles(seed: number, count: number, obstacle: (fault: ChaosF
   return { cycles, notRun };
 }
 
-/** Pure: the cycles of the negative control. Owners die in the middle of a window, which is when an early ack loses it. */
+/**
+ * Plan the cycles of the negative control. Pure.
+ *
+ * Owners die within a window, which is when an early acknowledgement loses events.
+ */
 export function planNegativeControl(seed: number, count: number): Plan {
   const { cycles } = planCycles(seed, count, () => undefined);
   const faults: ChaosFault[] = [{ kind: 'die', step: 'before-upload', count: 1 }];
   return { cycles: cycles.map((cycle) => ({ ...cycle, faults })), notRun: new Map() };
 }
 
-/** One fault of every kind, with the numbers that belong to it. */
+/** One fault of every kind, with its numbers. */
 function deck(random: Random): ChaosFault[] {
   const after = (): Moment => ({ afterMs: random.between(50, LOAD_MS) });
   const at = (sign: StepEvent): Moment => ({ sign, count: random.between(1, 6) });

@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 /**
- * What a proxy does to the bytes that pass:
+ * Effects of a proxy on the bytes that pass.
  *
- * - `pass`: nothing.
- * - `black-hole`: nothing comes through, either way, and nobody is told; as when a cable is pulled.
- * - `drop-responses`: what the client says arrives, what the server answers does not: the work is done and nobody hears of it.
+ * - `pass`: none.
+ * - `black-hole`: nothing passes either way, and no side is told, as with a cut cable.
+ * - `drop-responses`: requests arrive, answers do not.
  * - `reset`: every connection breaks, and every new one at once.
- * - `delay`: everything comes late, in order.
+ * - `delay`: everything arrives late, in order.
  */
 export const LINK_MODES = ['black-hole', 'drop-responses', 'reset', 'delay'] as const;
 export type LinkMode = (typeof LINK_MODES)[number];
@@ -17,7 +17,7 @@ export interface Proxy {
   readonly port: number;
   /** Disturbs every connection, present and future, until `restore`. */
   disturb: (mode: LinkMode) => void;
-  /** Lets bytes pass again. Connections that were cut off break now, except delayed ones, which catch up. */
+  /** Lets bytes pass again; cut connections break, and delayed ones catch up. */
   restore: () => void;
   close: () => Promise<void>;
 }
@@ -29,7 +29,7 @@ interface Pair {
   server: Socket;
 }
 
-/** A TCP proxy on a free port of loopback that can be a bad network. */
+/** Starts a TCP proxy on a free loopback port that can act as a bad network. */
 export async function startProxy(target: { host: string; port: number }): Promise<Proxy> {
   let mode: LinkMode | 'pass' = 'pass';
   const pairs = new Set<Pair>();
@@ -53,7 +53,7 @@ export async function startProxy(target: { host: string; port: number }): Promis
     pair.server.destroy();
   };
 
-  /** Passes bytes on, late while delayed; what comes while the way is shut is gone, and so is the connection later. */
+  /** Forwards bytes, late while delayed; bytes of a cut connection are lost. */
   function forward(from: Socket, to: Socket, isOpen: () => boolean): void {
     let lastDueMs = 0;
     from.on('data', (chunk) => {

@@ -5,7 +5,7 @@ import { FINDINGS, type Finding } from './verify.ts';
 /** The last line of a run. */
 export interface ChaosSummary {
   cycles: number;
-  /** Events that were acknowledged, each counted once. */
+  /** Acknowledged events, each counted once. */
   acked: number;
   /** Rows of events. */
   stored: number;
@@ -13,17 +13,17 @@ export interface ChaosSummary {
   duplicated: number;
   wrongTenant: number;
   rejectedStored: number;
-  /** What `spor reconcile` has against a tenant's days. */
+  /** Findings of `spor reconcile` about a tenant's days. */
   unbalanced: number;
-  /** Events that were not in the lake when it said that all was in that had been acknowledged until then. */
+  /** Events missing in the lake although a mark of completeness covered them. */
   claimed: number;
-  /** How often that was tried. */
+  /** Number of tried marks. */
   marks: number;
-  /** Sound events whose sender never heard an answer. */
+  /** Valid events without an answer. */
   unknown: number;
-  /** From the end of the faults of a cycle until everything sent was committed, and read back right both ways. */
+  /** Longest time from the end of a cycle's faults until all events are committed and read. */
   recoverySecondsMax: number;
-  /** How often each kind was done; `not run` are kinds that could not be. */
+  /** Number of faults by kind; `not run` has the kinds that could not run. */
   faults: Record<string, number>;
 }
 
@@ -56,12 +56,12 @@ export function summarizeChaos(outcome: ChaosOutcome): ChaosSummary {
   };
 }
 
-/** What tells findings of a kind apart. */
+/** Name that distinguishes findings of one kind. */
 function nameOf({ kind, eventId, tenantId, detail }: Finding): string {
   return kind === 'unbalanced' ? `${tenantId} ${detail}` : eventId;
 }
 
-/** What went wrong, in words: which cycle, which faults, which events, where they lie in the stream. */
+/** Describes findings: cycle, faults, events and their places in the stream. */
 export function evidence(outcome: ChaosOutcome, seed: number): string {
   const { findings, stuck, ledger, notRun, faults } = outcome;
   const lines = [...notRun].filter(([name]) => !faults.has(name)).map(([name, why]) => `not run: ${name}: ${why}`);

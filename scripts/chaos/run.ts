@@ -31,39 +31,39 @@ export interface ChaosOptions {
   plan: Plan;
   dir: string;
   disks: Partial<Record<Disk, SmallDisk>>;
-  /** Acknowledge before the commit, to see that losses are found. */
+  /** Whether to acknowledge before the commit, to see that losses are found. */
   negativeControl: boolean;
-  /** Sends a signal to the S3 service, where the lake is in one; false where it is down. */
+  /** Sends a signal to the S3 service, if it holds the lake; false while it is down. */
   signalS3?: (signal: NodeJS.Signals) => Promise<boolean>;
   signal: AbortSignal;
   log: (line: string) => void;
 }
 
-/** What a run found out. */
+/** Result of a run. */
 export interface ChaosOutcome {
-  /** Cycles that were played to their end. */
+  /** Number of complete cycles. */
   cycles: number;
   ledger: ChaosLedger;
-  /** Rows of events by tenant, as the query server last saw them. */
+  /** Rows of events by tenant, as the query server last reported them. */
   stored: ReadonlyMap<string, number>;
-  /** How often a mark of completeness was tried. */
+  /** Number of tried marks of completeness. */
   marks: number;
-  /** What is not as promised; empty when all is well. */
+  /** Broken promises; empty for a good run. */
   findings: { cycle: number; faults: string[]; findings: Finding[] }[];
-  /** Why a cycle did not recover. */
+  /** Reason why a cycle did not recover. */
   stuck?: { cycle: number; faults: string[]; why: string };
   recoverySecondsMax: number;
-  /** How often each kind of fault was done. */
+  /** Number of faults by kind. */
   faults: Map<string, number>;
   notRun: Map<string, string>;
 }
 
 const LEAST_LOAD_MS = 1_200;
-/** The load goes on for this long after the faults, into what follows them. */
+/** Time that the load continues after the faults. */
 const AFTER_LOAD_MS = 500;
 const RECOVERY_MS = 90_000;
 
-/** Plays the cycles until one shows a fault or all are done. */
+/** Plays cycles until one has a finding, or all are done. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
   const { fleet, plan, dir, log } = options;
   const access = await grantAccess({
@@ -77,16 +77,16 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
   const storage = await openStorage(config.lakeUrl, config);
   const ledger = openLedgerFile(join(dir, 'ledger.ndjson'));
   const ended = new AbortController();
-  const books = await AuditChecker.open({ connection, storage, workDir: join(dir, 'books'), ledger });
+  const auditChecker = await AuditChecker.open({ connection, storage, workDir: join(dir, 'audit'), ledger });
   const early = options.negativeControl ? keepAcknowledging(connection, ended.signal) : undefined;
   try {
-    const run = new Run(options, { access, connection, storage, lakeUrl: config.lakeUrl, ledger, books });
+    const run = new Run(options, { access, connection, storage, lakeUrl: config.lakeUrl, ledger, auditChecker });
     await run.play();
     return run.outcome;
   } finally {
     ended.abort();
     await early;
-    await books.close();
+    await auditChecker.close();
     storage.close();
     ledger.close();
     await connection.close();
@@ -94,7 +94,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
   }
 }
 
-/** Goes on after what the faults do to it. */
+/** Acknowledges early, and restarts after faults. */
 async function keepAcknowledging(connection: NatsConnection, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) await acknowledgeEarly(connection, signal).catch(() => delay(50, signal));
 }
@@ -105,30 +105,30 @@ interface RunDependencies {
   storage: Storage;
   lakeUrl: string;
   ledger: ChaosLedger;
-  books: AuditChecker;
+  auditChecker: AuditChecker;
 }
 
 class Run {
   readonly #options: ChaosOptions;
-  readonly #means: RunDependencies;
-  readonly #arena: Omit<ChaosContext, 'random' | 'tenants'>;
+  readonly #dependencies: RunDependencies;
+  readonly #context: Omit<ChaosContext, 'random' | 'tenants'>;
   readonly #checker: Checker;
   readonly #acknowledged: SentBatch[] = [];
   readonly outcome: ChaosOutcome;
 
-  constructor(options: ChaosOptions, means: RunDependencies) {
+  constructor(options: ChaosOptions, dependencies: RunDependencies) {
     const { fleet, dir, disks } = options;
-    const { connection, access, storage, lakeUrl, ledger, books } = means;
+    const { connection, access, storage, lakeUrl, ledger, auditChecker } = dependencies;
     this.#options = options;
-    this.#means = means;
+    this.#dependencies = dependencies;
     const { signalS3 } = options;
-    this.#arena = { fleet, stepEvents: watchStepEvents(connection), disks, dir, ...(signalS3 ? { signalS3 } : {}) };
+    this.#context = { fleet, stepEvents: watchStepEvents(connection), disks, dir, ...(signalS3 ? { signalS3 } : {}) };
     this.#checker = new Checker({
       snapshot: snapshotReader(createQueryClient(fleet.queryUrl), access.tokenOf),
       glob: globReader({ lakeUrl, storage, copyTo: join(dir, 'lake-copy') }),
       storage,
       ledger,
-      books,
+      auditChecker,
     });
     this.outcome = {
       cycles: 0,
@@ -151,12 +151,12 @@ class Run {
       if (!(await this.#cycle(cycle))) return this.#keepEvidence();
       this.outcome.cycles++;
     }
-    // Once more all of it: what a later cycle did to the tables of an earlier one.
+    // A last comparison of all tenants finds the effects of later cycles on earlier tables.
     const last = cycles[this.outcome.cycles - 1];
     if (!last) return;
     const tenants = allShops(this.outcome.cycles).map(({ tenantId }) => tenantId);
-    // Processors have compacted what is older than some minutes, and were killed in the middle of it. What that left can
-    // only be taken out of a bare glob's sight once nobody goes on compacting.
+    // Processors have compacted older files, and died in it. Their leftovers can be removed only when all of them have
+    // stopped.
     await Promise.all(PROCESSORS.map((name) => this.#options.fleet.retire(name)));
     const { findings } = await this.#checker.compareWhenClean(tenants, 'all, by any clock');
     if (findings.length === 0) return;
@@ -164,10 +164,10 @@ class Run {
     await this.#keepEvidence();
   }
 
-  /** False when it showed a fault. */
+  /** Plays a cycle; false if it has a finding. */
   async #cycle(cycle: Cycle): Promise<boolean> {
     const { fleet, log } = this.#options;
-    const { access, connection, ledger, books } = this.#means;
+    const { access, connection, ledger, auditChecker } = this.#dependencies;
     const faults = cycle.faults.map(faultName);
     const shops = shopsOf(cycle.number);
     const tenants = shops.map(({ tenantId }) => tenantId);
@@ -183,18 +183,18 @@ class Run {
       acknowledged: this.#acknowledged,
       signal: loadEnds.signal,
     });
-    // The negative control acknowledges what is not committed: there is nothing to be said of marks.
+    // The negative control acknowledges uncommitted events, so marks prove nothing.
     const watched = this.#options.negativeControl ? [] : tenants;
-    const marks = books.watchMarks(watched, loadEnds.signal);
+    const marks = auditChecker.watchMarks(watched, loadEnds.signal);
     let injected: Injected[];
     let claims: Finding[];
     try {
-      injected = await this.#inject(cycle, { ...this.#arena, random, tenants });
+      injected = await this.#inject(cycle, { ...this.#context, random, tenants });
     } finally {
       loadEnds.abort();
       await load; // it writes to the ledger until its last answer
       claims = await marks;
-      this.outcome.marks = books.marks;
+      this.outcome.marks = auditChecker.marks;
     }
     let overMs = startedMs + LEAST_LOAD_MS;
     for (const [index, result] of injected.entries()) {
@@ -227,23 +227,23 @@ class Run {
     return false;
   }
 
-  /** Does the faults of a cycle at the same time, and leaves the load some time before and after them. */
-  async #inject({ faults }: Cycle, arena: ChaosContext): Promise<Injected[]> {
+  /** Injects the faults of a cycle at the same time, with load before and after them. */
+  async #inject({ faults }: Cycle, context: ChaosContext): Promise<Injected[]> {
     const least = delay(LEAST_LOAD_MS);
-    const injected = await Promise.all(faults.map((fault) => inject(fault, arena)));
+    const injected = await Promise.all(faults.map((fault) => inject(fault, context)));
     await least;
     await delay(AFTER_LOAD_MS);
     return injected;
   }
 
-  /** The lake may lie on a disk that goes with this run. */
+  /** Copies the lake, whose disk may end with this run. */
   async #keepEvidence(): Promise<void> {
     const { dir, disks } = this.#options;
     if (disks.lake) await cp(join(dir, 'lake'), join(dir, 'lake-at-failure'), { recursive: true });
   }
 }
 
-/** Only a compaction that dies between its upload and its commit leaves a file that is in no table. */
+/** Leftovers of a cycle: only a compaction that dies before its commit leaves an orphan. */
 function leftOversOf({ faults }: Cycle): LeftOvers {
   const steps = faults.flatMap((fault) => (fault.kind === 'compaction' ? [fault.step] : []));
   if (steps.length === 0) return 'nothing';

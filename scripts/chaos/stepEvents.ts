@@ -2,7 +2,7 @@ import type { NatsConnection } from '../../stream/nats.ts';
 import { delay } from '../../runtime/retry.ts';
 import type { StepEvent } from './plan.ts';
 
-/** Where each step shows: the subjects on which it is written (schemas/subjects.ts, processor/shards, processor/commit). */
+/** Subjects on which each step shows (schemas/subjects.ts, processor/shards, processor/commit). */
 const SUBJECTS: Record<StepEvent, string> = {
   publish: 'events.>',
   lease: '$KV.spor_leases.shard.*',
@@ -11,15 +11,16 @@ const SUBJECTS: Record<StepEvent, string> = {
 };
 
 export interface StepEvents {
-  /** Waits for the nth sign of a step from now on; undefined when it does not come in time. */
+  /** Waits for the nth event of a step from now on; undefined after the time. */
   next: (sign: StepEvent, count: number, withinMs: number) => Promise<{ shard: number } | undefined>;
-  /** Pid of the processor that was last seen to take or keep a shard. */
+  /** Pid of the last processor to claim or renew a shard's lease. */
   ownerPid: (shard: number) => number | undefined;
 }
 
 /**
- * Watches the services at work from outside: every step that matters writes to the stream server, and a plain subscription
- * hears of it in the same moment as the server does.
+ * Watches the services' steps at the stream server.
+ *
+ * Every step that matters writes there, and a plain subscription sees the write at once.
  */
 export function watchStepEvents(connection: NatsConnection): StepEvents {
   const owners = new Map<number, number>();

@@ -4,24 +4,26 @@ import type { TenantRows } from './lakeIds.ts';
 
 export const FINDINGS = ['lost', 'duplicated', 'wrongTenant', 'rejectedStored', 'unbalanced', 'claimed'] as const;
 
-/** One event that is not as promised. */
+/** One event that breaks a promise. */
 export interface Finding {
   kind: (typeof FINDINGS)[number];
   eventId: string;
   /** The tenant whose tables were read. */
   tenantId: string;
-  /** Which way of reading shows it. */
+  /** Reader that shows it. */
   reader: string;
   detail: string;
-  /** Of its acknowledgement, where it had one. */
+  /** Receipt of the acknowledgement, if any. */
   receiptId?: string;
 }
 
 type Known = Pick<ChaosLedger, 'accepted' | 'refusedIds' | 'unknownIds' | 'sentIds'>;
 
 /**
- * Pure: how a tenant's rows differ from the ledger. Acknowledged events are to be in `events` once, refused ones in the
- * quarantine and not in `events`; what nobody heard an answer to may be in `events` once or not at all.
+ * Compare a tenant's rows with the ledger. Pure.
+ *
+ * Acknowledged events must be in `events` once. Rejected ones must be in the quarantine and not in `events`. Events
+ * without an answer may be in `events` once or not at all.
  */
 export function findFaults(
   tenantId: string,

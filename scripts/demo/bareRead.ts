@@ -10,21 +10,23 @@ import { dataGlob } from './dataGlob.ts';
 import { findLakeFiles, readIds, type LakeFiles } from './lakeFiles.ts';
 import { compare, type IdComparison } from './verify.ts';
 
-/** What a bare read of the lake's files finds. */
+/** Result of a bare read of the lake's files. */
 export interface BareRead {
   files: LakeFiles;
-  /** In the order of the tenants asked for. */
+  /** Comparisons in the order of the given tenants. */
   comparisons: IdComparison[];
 }
 
-/** An owner that lost its shard deletes what it has uploaded in vain; on a busy machine that may take it a while. */
+/** Time for an owner that lost its shard to delete its unused uploads. */
 const CLEAN_UP_MS = 30_000;
 const LOOK_MS = 200;
 
 /**
- * Compares the ledger with a bare `read_parquet` over the files, once all is committed (`allCommitted`). Files of an owner
- * that lost its shard show every event of theirs twice until they are deleted: such a look is repeated for a while.
- * @param since only rows received at or after this time
+ * Compares the ledger with a bare `read_parquet`, once all is committed (`allCommitted`).
+ *
+ * Uploads of an owner that lost its shard duplicate their events until they are deleted, so such a read is repeated for
+ * a while.
+ * @param since counts only rows received at or after this time
  */
 export async function compareBare(
   stack: Stack,

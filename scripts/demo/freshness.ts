@@ -4,27 +4,28 @@ import type { SentBatch } from '../load/ledger.ts';
 import type { QueryClient } from '../queryClient.ts';
 
 export interface Freshness {
-  /** To be told of each 202. */
+  /** Call for each 202. */
   accepted: (batch: SentBatch, atMs: number) => void;
-  /** Waits until every sample has been seen, or the time is up. @throws Error when asking failed */
+  /** Waits until every sample was seen, or the time is up. @throws Error if a question failed */
   settle: (withinMs: number, signal: AbortSignal) => Promise<void>;
-  /** Ends the asking. */
+  /** Stops the questions. */
   stop: () => Promise<void>;
-  /** Milliseconds from reading the 202 to an answer that holds the event, sorted. */
+  /** Milliseconds from each 202 to an answer with the event, sorted. */
   readonly measured: readonly number[];
-  /** Samples that no answer held in time. */
+  /** Number of samples that no answer held in time. */
   readonly unseen: number;
 }
 
 const SAMPLE_EVERY_MS = 40;
 const MOST_ASKED_AT_ONCE = 200;
-/** Between rounds of asking, so that the asking does not slow down what it measures. */
+/** Pause between questions, which would otherwise slow down the measured system. */
 const PAUSE_MS = 50;
 
 /**
- * Measures how long an acknowledged event takes to be queryable, as a user would: of the accepted events one is sampled
- * every 40 ms, and the query server is asked for all samples not seen yet, over and over. The time of an event ends when
- * the first answer that holds it has been read, so that it includes the asking.
+ * Measures the time until an acknowledged event is queryable.
+ *
+ * An accepted event is sampled every 40 ms, and the query server is asked for all unseen samples again and again. The
+ * time of an event ends when the first answer with it has been read, so the question is included.
  */
 export function measureFreshness(options: { client: QueryClient; tokenOf: (tenantId: string) => string }): Freshness {
   const waiting = new Map<string, Map<string, number>>();
@@ -84,7 +85,7 @@ export function measureFreshness(options: { client: QueryClient; tokenOf: (tenan
   };
 }
 
-/** The value below which a part `q` of sorted numbers lies (nearest rank); 0 of none. */
+/** The value below which a share `q` of sorted numbers lies (nearest rank); 0 without numbers. */
 export function quantile(sorted: readonly number[], q: number): number {
   return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? 0;
 }

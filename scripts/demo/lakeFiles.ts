@@ -5,17 +5,18 @@ import { literal } from '../../lake/duckdb/sqlText.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import type { LakeIds } from './verify.ts';
 
-/** The lake's data files as anybody's reader would find them: plain files in plain folders. */
+/** The lake's data files as plain files in plain folders. */
 export interface LakeFiles {
-  /** Folder that holds `events/tenant=…`. */
+  /** Folder with `events/tenant=…`. */
   folder: string;
   count: number;
   bytes: number;
 }
 
 /**
- * The data files of a lake in a folder, where they are; those of a lake in S3 after copying them into `copyTo`, because
- * DuckDB's S3 extension is a download that not every machine can make.
+ * Data files of a lake in a folder, or local copies of a lake in S3.
+ *
+ * DuckDB's S3 extension is a download that some machines cannot make.
  */
 export async function findLakeFiles(lakeUrl: string, storage: Storage, copyTo: string): Promise<LakeFiles> {
   const local = lakeUrl.startsWith('file:');
@@ -34,8 +35,8 @@ export async function findLakeFiles(lakeUrl: string, storage: Storage, copyTo: s
 }
 
 /**
- * Reads a tenant's event ids with a bare `read_parquet` over the files: no log, no snapshot, nothing of ours.
- * @param since only rows received at or after this time
+ * Event ids of a tenant by a bare `read_parquet`, without any log.
+ * @param since counts only rows received at or after this time
  */
 export async function readIds(glob: string, since: Date): Promise<LakeIds> {
   const instance = await DuckDBInstance.create(':memory:');

@@ -71,7 +71,7 @@ const demo = command({
         await stack.stop();
       }
     } catch (error) {
-      // What fails because everything is being stopped is not the reason.
+      // Errors that follow from a stop are not its reason.
       const stopped = [signal, crash.signal].find(({ aborted }) => aborted);
       const cause: unknown = stopped ? stopped.reason : error;
       if (!(cause instanceof InterruptedError)) throw cause;
@@ -84,7 +84,7 @@ const demo = command({
   },
 });
 
-/** Waits for Ctrl-C; anything else that ends the wait is thrown. */
+/** Waits for Ctrl-C; throws any other reason for the end. */
 async function kept(
   stack: Stack,
   { ended, log, operatorToken }: { ended: AbortSignal; log: (line: string) => void; operatorToken: string },

@@ -1,4 +1,8 @@
-/** A question people ask of their shop, as SQL for one tenant; answers of several tenants are shown under each other. */
+/**
+ * A question about a shop, as SQL for one tenant.
+ *
+ * The answers of several tenants are shown below each other.
+ */
 export interface Question {
   title: string;
   sql: string;

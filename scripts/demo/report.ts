@@ -5,7 +5,7 @@ import { dataGlob } from './dataGlob.ts';
 import { number } from '../load/progress.ts';
 import type { DemoOutcome } from './run.ts';
 
-/** The figures of a demo, as `--json` prints them. */
+/** The figures of a demo, printed by `--json`. */
 export interface DemoSummary {
   accepted: number;
   stored: number;
@@ -27,7 +27,7 @@ export function summarizeDemo({ ledger, tenants, files, freshness, sendingSecond
     stored: total(({ comparison }) => comparison.stored),
     rejected: ledger.counts.refused,
     quarantined: total(({ quarantined }) => [...quarantined.values()].reduce((sum, count) => sum + count, 0)),
-    // What either way of reading finds wrong counts.
+    // A fault counts if either reader finds it.
     duplicated: total(({ comparison, bareComparison }) => union(comparison.duplicated, bareComparison.duplicated)),
     lost: total(({ comparison, bareComparison }) => union(comparison.lost, bareComparison.lost)),
     eventsPerSecond: Math.round(ledger.counts.accepted / Math.max(sendingSeconds, 0.001)),
@@ -41,7 +41,7 @@ function union(a: string[], b: string[]): number {
   return new Set([...a, ...b]).size;
 }
 
-/** The report a person reads. */
+/** The demo's report for people. */
 export function formatDemoReport(outcome: DemoOutcome, place: { lakeUrl: string; dir: string }): string {
   const { ledger, freshness, tenants, answers, files } = outcome;
   const figures = summarizeDemo(outcome);

@@ -18,46 +18,46 @@ import { compare, faultsOf, quarantineFaults, type IdComparison } from './verify
 
 export interface DemoOptions {
   seconds: number;
-  /** Events a second, on average. */
+  /** Mean events per second. */
   rate: number;
   seed: number;
   signal: AbortSignal;
   log: (line: string) => void;
 }
 
-/** What the lake has of one tenant. */
+/** State of the lake for one tenant. */
 export interface TenantOutcome {
   tenantId: string;
   rowsByType: Map<string, number>;
   quarantined: Map<string, number>;
-  /** With what the query server answers. */
+  /** Comparison with the query server's answers. */
   comparison: IdComparison;
-  /** With what a bare read of the files finds. */
+  /** Comparison with a bare read of the files. */
   bareComparison: IdComparison;
 }
 
-/** Everything a demo found out. */
+/** Result of a demo. */
 export interface DemoOutcome {
   ledger: Ledger;
-  /** For looking around while the stack is kept running. */
+  /** Token for use while the stack is kept running. */
   operatorToken: string;
-  /** From the first POST to the last answer. */
+  /** Time from the first POST to the last answer. */
   sendingSeconds: number;
   freshness: Pick<Freshness, 'measured' | 'unseen'>;
   tenants: TenantOutcome[];
   answers: { question: Question; byTenant: { tenantId: string; answer: RowsAnswer }[] }[];
   files: LakeFiles;
-  /** One sentence for everything that is not as promised; empty when all is well. */
+  /** One sentence per broken promise; empty for a good run. */
   faults: string[];
 }
 
-/** How much simulated time is played: the visits of some hours in some seconds, up to the moment of the start. */
+/** Simulated time of a play: some hours up to now, in some seconds. */
 const SIMULATED_MS = 6 * 3_600_000;
 const BATCH_EVENTS = 20;
 const CONNECTIONS = 32;
 const SETTLE_MS = 60_000;
 
-/** Plays the shops against a running stack, waits for the lake to have caught up, and checks all of it. */
+/** Plays the shops against a running stack, waits for the lake, and checks all events. */
 export async function runDemo(stack: Stack, options: DemoOptions): Promise<DemoOutcome> {
   const { signal, log } = options;
   const replicas = Number(stack.env.NATS_REPLICAS ?? 1);
@@ -150,7 +150,7 @@ async function ask(client: QueryClient, access: ShopAccess): Promise<DemoOutcome
   return answers;
 }
 
-/** What went otherwise than the simulation expects before the lake was even asked. */
+/** Faults of sending: answers that the simulation did not expect. */
 function sendingFaults({ counts, surprises, failures }: Ledger, { unseen }: Freshness): string[] {
   const faults: string[] = [];
   const [first] = surprises;
@@ -167,7 +167,7 @@ function sendingFaults({ counts, surprises, failures }: Ledger, { unseen }: Fres
   return faults;
 }
 
-/** Waits until all is committed, which files show and live answers do not; says so where that takes too long. */
+/** Waits until all is committed, because files lack what live answers show; reports a timeout. */
 async function backlogFaults(stack: Stack, signal: AbortSignal): Promise<string[]> {
   const connection = await openStream(stack.natsUrl, 'NATS_URL');
   try {

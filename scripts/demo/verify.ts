@@ -1,24 +1,25 @@
 import type { Ledger } from '../load/ledger.ts';
 
-/** Rows by event id, as one way of reading the lake found them. */
+/** Rows by event id, from one reader of the lake. */
 export type LakeIds = ReadonlyMap<string, number>;
 
-/** How a tenant's stored events compare with what was acknowledged. */
+/** Comparison of a tenant's stored and acknowledged events. */
 export interface IdComparison {
   tenantId: string;
-  /** Rows. */
+  /** Number of rows. */
   stored: number;
-  /** Acknowledged, but in no row. */
+  /** Acknowledged ids without a row. */
   lost: string[];
   /** Ids in more than one row. */
   duplicated: string[];
-  /** In a row, but never acknowledged to this tenant: refused, another tenant's, or never sent. */
+  /** Ids with a row that this tenant was never acknowledged: rejected, another tenant's, or never sent. */
   foreign: string[];
 }
 
 /**
- * Compares a tenant's rows with the ledger, id by id. Events whose answer never came (`unknown`) may be stored or not, but
- * once at most.
+ * Compares a tenant's rows with the ledger, by id.
+ *
+ * Events without an answer (`unknown`) may be stored once or not at all.
  */
 export function compare(tenantId: string, ledger: Pick<Ledger, 'accepted' | 'unknown'>, stored: LakeIds): IdComparison {
   const lost: string[] = [];
@@ -34,7 +35,7 @@ export function compare(tenantId: string, ledger: Pick<Ledger, 'accepted' | 'unk
   return { tenantId, stored: rows, lost, duplicated, foreign };
 }
 
-/** One sentence per way in which the lake differs from the ledger; none when all is well. */
+/** One sentence per kind of difference between lake and ledger. */
 export function faultsOf(reader: string, { tenantId, lost, duplicated, foreign }: IdComparison): string[] {
   const say = (ids: string[], what: string): string[] =>
     ids.length === 0 ? [] : [`${ids.length} events of ${tenantId} ${what}, read by ${reader}, for instance ${ids[0]}`];
@@ -45,7 +46,7 @@ export function faultsOf(reader: string, { tenantId, lost, duplicated, foreign }
   ];
 }
 
-/** Differences between refused events by code and the quarantine's rows by code. */
+/** Differences between rejected events and rows of the quarantine, by code. */
 export function quarantineFaults(
   tenantId: string,
   refused: ReadonlyMap<string, number>,

@@ -1,8 +1,8 @@
-/** Durations in milliseconds, counted in buckets 2 % apart: bounded memory for any number of them. */
+/** Durations in milliseconds, in buckets 2 % apart, which bounds the memory. */
 export interface Latencies {
   add: (ms: number) => void;
   readonly count: number;
-  /** The duration below which a part `q` of them lies, within 2 %; undefined while there are none. */
+  /** The duration below which a share `q` lies, within 2 %; undefined without durations. */
   quantile: (q: number) => number | undefined;
 }
 

@@ -2,30 +2,30 @@ import type { Verdict } from '../../schemas/envelope.ts';
 import type { ShopEvent } from '../shop/session.ts';
 import { createLatencies, type Latencies } from './latencies.ts';
 
-/** Events of one POST: one key, so one tenant and segment. */
+/** Events of one POST, of one key and so of one tenant and segment. */
 export interface SentBatch {
   tenantId: string;
   segmentId: string;
   events: ShopEvent[];
 }
 
-/** What the Event Receiver said to a batch. */
+/** The Event Receiver's answer to a batch. */
 export interface SendAnswer {
-  /** 202, or 400 where every event was refused. */
+  /** 202, or 400 if every event was rejected. */
   status: number;
   receiptId?: string;
-  /** Events it says it has taken. */
+  /** Number of accepted events in the answer. */
   accepted: number;
   rejected: Verdict[];
 }
 
-/** An acknowledged event: where it must be found. */
+/** An acknowledged event, with its tenant. */
 interface Acknowledged {
   tenantId: string;
   receiptId: string;
 }
 
-/** A verdict other than the simulation's own. */
+/** A verdict that the simulation did not expect. */
 interface Surprise {
   eventId: string | undefined;
   expected: string;
@@ -36,13 +36,15 @@ interface Surprise {
 const MAX_SURPRISES = 100;
 
 /**
- * What was sent and what was promised for it. An event is `accepted` when a 202 counted it, `refused` when a verdict named
- * it; events of batches given up are `unknown`: they may have been stored before their answer was lost.
+ * Sent events with their outcomes.
+ *
+ * An event is `accepted` if a 202 counts it, and `refused` if a verdict names it. Events of batches given up are
+ * `unknown`, because they may be stored without an answer.
  */
 export interface Ledger {
   readonly accepted: ReadonlyMap<string, Acknowledged>;
   readonly unknown: ReadonlySet<string>;
-  /** Number of refused events by tenant and code. */
+  /** Number of rejected events by tenant and code. */
   readonly refused: ReadonlyMap<string, ReadonlyMap<string, number>>;
   readonly surprises: readonly Surprise[];
   readonly counts: {
@@ -54,9 +56,9 @@ export interface Ledger {
     posts: number;
     resends: number;
   };
-  /** From the first byte of a POST to its answer, of POSTs that were answered by 202 or 400. */
+  /** Times from the first byte of a POST to its answer, for 202 and 400. */
   readonly latencies: Latencies;
-  /** When the first POST began and the last answer came, in Unix milliseconds. */
+  /** Times of the first POST and the last answer, in Unix milliseconds. */
   readonly firstMs: number | undefined;
   readonly lastMs: number | undefined;
 
@@ -64,7 +66,7 @@ export interface Ledger {
   resending: () => void;
   answered: (batch: SentBatch, answer: SendAnswer, tookMs: number) => void;
   gaveUp: (batch: SentBatch, reason: string) => void;
-  /** Why batches were given up, with how many. */
+  /** Reasons why batches were given up, with their numbers. */
   readonly failures: ReadonlyMap<string, number>;
 }
 

@@ -32,7 +32,7 @@ and broken connections, with the same event ids, no sooner than Retry-After says
   --json               the result as JSON on standard output
 `;
 
-/** Visits of seconds instead of minutes: the rate is reached soon, and few visits are under way at once. */
+/** Pace of visits that last seconds, so that the rate is reached soon. */
 const HURRIED = 0.02;
 
 const load = command({
@@ -95,8 +95,10 @@ async function keysFor(
 }
 
 /**
- * What is played when. At a given rate, events happen as they are sent. As fast as possible, they happened in the last
- * day, so that simulated time has room to run ahead.
+ * Simulated times of a play.
+ *
+ * At a given rate, events happen as they are sent. As fast as possible, they happened in the last day, so that
+ * simulated time can run ahead.
  */
 function schedule({
   rate,

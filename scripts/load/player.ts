@@ -8,22 +8,27 @@ export interface PlayOptions {
   sender: Sender;
   /** Most events in a POST. */
   batchEvents: number;
-  /** Most POSTs under way at once; a slower receiver slows the play down. */
+  /** Most POSTs under way at once, so that a slow receiver slows the play down. */
   connections: number;
   /**
-   * When simulated time `startMs` is played, and how many simulated milliseconds pass in a real one. Absent: as fast as the
-   * receiver answers.
+   * Real start of simulated time `startMs`, and simulated milliseconds per real one.
+   *
+   * Absent: as fast as the receiver answers.
    */
   clock?: { startMs: number; speed: number };
-  /** An incomplete batch is sent after this time. */
+  /** Time after which an incomplete batch is sent. */
   lingerMs?: number;
-  /** Ends the play early; what is under way is still waited for. */
+  /** Ends the play early; POSTs under way are still awaited. */
   signal?: AbortSignal;
 }
 
 const TICK_MS = 10;
 
-/** Plays events to the receiver at their own times; resolves when every batch is acknowledged, refused or given up. */
+/**
+ * Plays events to the receiver at their own times.
+ *
+ * Resolves when every batch is acknowledged, rejected or given up.
+ */
 export async function play(options: PlayOptions): Promise<void> {
   const { clock, sender, signal, lingerMs = 100 } = options;
   const open = new Map<string, { batch: SentBatch; sinceMs: number }>();
@@ -50,7 +55,7 @@ export async function play(options: PlayOptions): Promise<void> {
   for (const key of open.keys()) await dispatch(key);
   await Promise.all(underWay);
 
-  /** Waits for an event's moment, sending what has lingered meanwhile. */
+  /** Waits for an event's time, and sends batches that have waited long enough. */
   async function until(atMs: number, { startMs, speed }: { startMs: number; speed: number }): Promise<void> {
     const dueMs = startedMs + (atMs - startMs) / speed;
     while (!signal?.aborted) {

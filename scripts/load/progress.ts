@@ -4,7 +4,7 @@ const BAR = 20;
 const REWRITE_MS = 100;
 const LINE_MS = 2_000;
 
-/** Shows how a play goes: one line rewritten in a terminal, a line every two seconds elsewhere. */
+/** Shows the progress of a play: one rewritten line in a terminal, else a line every two seconds. */
 export function showProgress(ledger: Ledger, seconds: number, stream: NodeJS.WriteStream): { stop: () => void } {
   const startedMs = Date.now();
   const line = (): string => {
@@ -25,7 +25,7 @@ export function showProgress(ledger: Ledger, seconds: number, stream: NodeJS.Wri
   };
 }
 
-/** `12,345` */
+/** A number such as `12,345`. */
 export function number(value: number): string {
   return value.toLocaleString('en-US');
 }

@@ -12,17 +12,21 @@ export interface SenderOptions {
   keyOf: (tenantId: string, segmentId: string) => string;
   ledger: Ledger;
   connections: number;
-  /** A try without an answer counts as failed after this time. */
+  /** Time after which a try without an answer counts as failed. */
   timeoutMs?: number;
-  /** A batch is given up when this much time has passed since its first try. */
+  /** Time since its first try after which a batch is given up. */
   giveUpMs?: number;
   signal?: AbortSignal;
-  /** Told of each 202 as soon as its last byte is read. */
+  /** Called for each 202, once its last byte is read. */
   onAccepted?: (batch: SentBatch, answer: SendAnswer, atMs: number) => void;
 }
 
 export interface Sender {
-  /** Sends until acknowledged, refused for good, or given up; the ledger says which. Never throws. */
+  /**
+   * Sends until the batch is acknowledged, rejected for good, or given up, as the ledger records.
+   *
+   * Never throws.
+   */
   send: (batch: SentBatch) => Promise<void>;
   close: () => void;
 }
@@ -36,8 +40,10 @@ interface Reply {
 const BACKOFF = { firstMs: 100, maxMs: 3_000 };
 
 /**
- * Sends batches as a patient SDK does: the same event ids on every try, again after connection errors, timeouts, 429 and
- * 5xx, no sooner than Retry-After says.
+ * Creates a sender that retries like an SDK.
+ *
+ * Every try has the same event ids. Connection errors, timeouts, 429 and 5xx are tried again, no sooner than
+ * Retry-After allows.
  */
 export function createSender(options: SenderOptions): Sender {
   const target = new URL('/api/events', options.url);
@@ -76,7 +82,7 @@ export function createSender(options: SenderOptions): Sender {
     });
   };
 
-  /** The outcome of one try: an answer, or why to try again, or why not to. */
+  /** The outcome of one try: an answer, a reason to retry, or a reason to stop. */
   const attempt = async (
     batch: SentBatch,
   ): Promise<{ answer: SendAnswer } | { again: string; waitMs?: number } | { over: string }> => {
@@ -121,7 +127,7 @@ export function createSender(options: SenderOptions): Sender {
   };
 }
 
-/** The verdicts of a 202, or of a 400 that refuses every event; undefined for any other reply. */
+/** The verdicts of a 202, or of a 400 that rejects every event; undefined for other replies. */
 function readAnswer({ status, body }: Reply): SendAnswer | undefined {
   if (status !== 202 && status !== 400) return undefined;
   let value: { receiptId?: string; accepted?: number; rejected?: Verdict[] };
@@ -131,7 +137,7 @@ function readAnswer({ status, body }: Reply): SendAnswer | undefined {
     return undefined; // not from our receiver: a proxy's own page
   }
   const { rejected = [], accepted = 0, receiptId } = value;
-  // A 400 without a verdict for each event is about the request as a whole.
+  // A 400 without a verdict for each event concerns the whole request.
   if (status === 400 && (rejected.length === 0 || rejected.some(({ index }) => index === null))) return undefined;
   return { status, ...(receiptId === undefined ? {} : { receiptId }), accepted, rejected };
 }

@@ -9,11 +9,11 @@ export function covers(allowed: readonly string[], path: string): boolean {
   });
 }
 
-/** The room of a file: the one with the longest path that holds it; undefined where none does. */
+/** The room of a file: the one with the longest matching path; undefined if none matches. */
 export function roomOf(file: string, rooms: readonly Room[] = ROOMS): Room | undefined {
   const holding = rooms.filter(({ path }) => file.startsWith(`${path}/`));
   const [room] = holding.sort((one, other) => other.path.length - one.path.length);
-  // A folder below a room with sub-rooms is a room of its own, or a mistake.
+  // A folder below a room with sub-rooms must be a room itself.
   const strict = room !== undefined && rooms.some(({ path }) => path.startsWith(`${room.path}/`));
   return strict && file.slice(room.path.length + 1).includes('/') ? undefined : room;
 }

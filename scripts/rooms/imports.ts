@@ -12,7 +12,7 @@ const RELATIVE_IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*'(\.{1,2}\/[^']+)'/g;
 
 const OTHERS_WORK = /(^|\/)(node_modules|dist|bin|obj|artifacts|test|generated|Generated)\//;
 
-/** Code files below folders of the repository, without tests, generated ones and what is installed or built. */
+/** Code files below folders, without tests, generated files, dependencies and builds. */
 export async function codeFiles(
   root: string,
   folders: readonly string[],
@@ -31,7 +31,7 @@ export function linesOf(root: string, file: string): number {
   return readFileSync(join(root, file), 'utf8').split('\n').length;
 }
 
-/** The imports between the repository's own files, `import()` and types among them. */
+/** The imports between the repository's own files, with `import()` and types. */
 export function importsOf(root: string, file: string): Import[] {
   const text = readFileSync(join(root, file), 'utf8');
   return [...text.matchAll(RELATIVE_IMPORT)].map(([, path]) => ({

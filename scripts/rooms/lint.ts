@@ -1,18 +1,20 @@
 import { covers } from './arrows.ts';
 import { ROOMS, type Room } from './rooms.ts';
 
-/** What must not be imported in a room, as an override of the linter's configuration. */
+/** Forbidden imports of a room, as an override of the linter's configuration. */
 export interface LintOverride {
   files: string[];
   rules: Record<string, unknown>;
 }
 
-/** Rules that are made from the list of rooms. */
+/** Rules that the list of rooms generates. */
 export const ROOM_RULES = ['no-restricted-imports', 'typescript/no-restricted-imports'] as const;
 
 /**
- * One override a room. Patterns match the text of an import: they show a mistake where it is typed. That no import goes
- * round them is for test/architecture.test.ts to say, which follows each to its file.
+ * One lint override per room.
+ *
+ * Patterns match the text of an import, and show a mistake at its line. test/architecture.test.ts follows each import
+ * to its file, and so finds imports that patterns miss.
  */
 export function lintOverrides(rooms: readonly Room[] = ROOMS): LintOverride[] {
   return rooms.filter(({ path }) => path !== 'scripts').map((room) => overrideOf(room, rooms));
@@ -31,7 +33,7 @@ function overrideOf(room: Room, rooms: readonly Room[]): LintOverride {
   };
 }
 
-/** Patterns of the folders that a room must not import from. */
+/** Patterns of the folders from which a room must not import. */
 function foreignFolders({ path, imports, typesOnly }: Room, rooms: readonly Room[]): string[] {
   const others = rooms.filter((other) => other.path !== path && (typesOnly || !covers(imports, other.path)));
   const tops = new Set(others.map(({ path: other }) => other.split('/')[0]!));
@@ -46,7 +48,11 @@ function foreignFolders({ path, imports, typesOnly }: Room, rooms: readonly Room
   return patterns;
 }
 
-/** An import between sub-rooms of one room leaves the room's own name out, as in `../delta/*`. */
+/**
+ * Pattern of imports from a room.
+ *
+ * An import between sub-rooms of one room leaves the room's own name out, as in `../delta/*`.
+ */
 function patternOf({ path }: Room): string {
   return `**/${path.split('/').slice(1).join('/')}/**`;
 }

@@ -6,7 +6,7 @@ import { picture } from './picture.ts';
 const START = '<!-- rooms:start -->';
 const END = '<!-- rooms:end -->';
 
-/** Files that hold something made from the list of rooms, each with how it is made from what it holds now. */
+/** Files with parts that the list of rooms generates, and their generators. */
 const OUTPUTS: Record<string, (now: string) => string> = {
   '.oxlintrc.json': withOverrides,
   'README.md': (now) => withPicture(now, picture(1)),

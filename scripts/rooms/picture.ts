@@ -22,7 +22,7 @@ function line({ path, holds, imports, typesOnly }: Room, top: Room): string {
   return `${text} → ${typesOnly ? 'types of ' : ''}${shortNames(imports, top).join(' ')}`;
 }
 
-/** Sub-rooms of the same room go by their own names, those of another one stand in braces behind it. */
+/** Names of imported rooms: own sub-rooms by name, others in braces after their room. */
 function shortNames(imports: readonly string[], { path }: Room): string[] {
   const names: string[] = [];
   const others = new Map<string, string[]>();

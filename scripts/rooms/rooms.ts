@@ -1,17 +1,18 @@
 /**
- * A folder of code and what its files may import. Names of other rooms:
- * `lake` are the files directly in that folder, `lake/*` are those of its sub-rooms as well.
+ * A folder of code with its allowed imports.
+ *
+ * `lake` means the files directly in that folder, and `lake/*` includes those of its sub-rooms.
  */
 export interface Room {
   /** Folder from the root of the repository, such as `lake/delta`. */
   path: string;
-  /** What it holds, for the picture of the rooms. */
+  /** Contents of the room, for the picture. */
   holds: string;
-  /** Rooms it may import from, besides itself. */
+  /** Rooms from which it may import, besides itself. */
   imports: readonly string[];
-  /** npm packages it must not import, as patterns. */
+  /** Patterns of npm packages that it must not import. */
   forbidden?: readonly string[];
-  /** It runs in a browser: it imports types only, and nothing of Node. */
+  /** Whether it runs in a browser, and so imports types only, and nothing of Node. */
   typesOnly?: boolean;
 }
 
@@ -19,7 +20,7 @@ const STREAM_CLIENT = '@nats-io/*';
 const DUCKDB = '@duckdb/*';
 const S3_CLIENT = '@aws-sdk/*';
 
-/** Every room with its allowed arrows, from the ground up: a room imports only from rooms above it in this list. */
+/** All rooms with their allowed arrows; a room imports only from earlier ones. */
 export const ROOMS: readonly Room[] = [
   {
     path: 'schemas',

@@ -12,24 +12,26 @@ import type { S3Config } from '../../lake/storage/s3.ts';
 import { isFree } from '../freePort.ts';
 
 export interface TestS3 {
-  /** A bucket made for the test. */
+  /** A bucket for the test. */
   bucket: string;
   config: S3Config;
-  /** The same as environment variables for a process of ours. */
+  /** The same settings as environment variables. */
   env: Record<string, string>;
-  /** Sends a signal to the gateway, the part that clients speak to; killed, it is started again. False while it is down. */
+  /** Sends a signal to the gateway, which is restarted when killed; false while it is down. */
   signal(name: NodeJS.Signals): Promise<boolean>;
   stop(): Promise<void>;
 }
 
 const ACCESS = { accessKeyId: 'SPORTEST', secretAccessKey: 'spor-test-secret' };
 const BUCKET = 'spor-test';
-/** Below Linux's range of ephemeral ports, so that no outgoing connection takes one meanwhile. */
+/** Range of ports, below those of Linux's outgoing connections. */
 const PORTS = { first: 20_000, last: 31_900, each: 100 };
 
 /**
- * A real S3 server (Ceph's gateway, objects in memory) on loopback, with one bucket; or the reason why this machine cannot
- * run one. The server's programs come from Debian's packages, once, into a cache folder (`SPOR_CACHE_DIR`).
+ * Starts a real S3 server on loopback with one bucket, or says why it cannot.
+ *
+ * The server is Ceph's gateway with objects in memory. Its programs come from Debian's packages once, into a cache
+ * folder (`SPOR_CACHE_DIR`).
  */
 export async function startS3(): Promise<TestS3 | { unavailable: string }> {
   const unavailable = obstacle();
@@ -105,20 +107,24 @@ async function launch(root: string, data: string, port: number): Promise<ChildPr
   throw new Error(`the S3 server did not start: ${stderr}`);
 }
 
-/** Gateway first: it hangs when its store goes away before it. Killed, since a graceful end takes seconds and keeps nothing. */
+/**
+ * Kills the gateway first, because it hangs after its store has ended.
+ *
+ * A graceful end takes seconds and keeps nothing.
+ */
 async function stop(server: ChildProcess, pids: string): Promise<void> {
   const exited = server.exitCode === null && server.signalCode === null ? once(server, 'exit') : undefined;
   await writeFile(join(pids, 'stopping'), '').catch(() => undefined); // where it has not begun, there is no folder yet
   for (const name of ['rgw', 'osd', 'mon']) await ended(await pidOf(pids, name));
-  // It may have been about to be started again.
+  // The script may have been about to restart the gateway.
   await ended(await pidOf(pids, 'rgw'));
-  // The script waits for the three; killed last, for when it had not started them yet.
+  // The script waits for the three servers; the kill covers a stop before their start.
   const rest = setTimeout(() => server.kill('SIGKILL'), 2_000);
   await exited;
   clearTimeout(rest);
 }
 
-/** 0 where it does not run yet. */
+/** Pid of a server; 0 while it does not run. */
 async function pidOf(pids: string, name: string): Promise<number> {
   return Number(await readFile(join(pids, `${name}.pid`), 'utf8').catch(() => '0'));
 }

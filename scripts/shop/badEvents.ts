@@ -2,7 +2,7 @@ import type { EventErrorCode } from '../../schemas/errors.ts';
 import { LIMITS } from '../../schemas/limits.ts';
 import { DAY_MS } from '../../runtime/units.ts';
 
-/** Fields every well-formed event of the moment would have. */
+/** Fields of every well-formed event at this moment. */
 export interface CommonFields {
   eventId: string;
   timestamp: string;
@@ -10,8 +10,9 @@ export interface CommonFields {
 }
 
 /**
- * One way to get each verdict of the Event Receiver, as the JSON text a sender might send. Exhaustive by type: a new code
- * is a new entry here. Times far off lie by a year, so that they are refused whenever they are sent.
+ * One rejected event per code of the Event Receiver, as JSON text.
+ *
+ * The type makes the list exhaustive. Times differ by a year from now, so that they are rejected at any time.
  */
 const FAULTS: Record<EventErrorCode, (common: CommonFields) => string> = {
   event_not_object: () => '"a text where an event should be"',
@@ -23,7 +24,7 @@ const FAULTS: Record<EventErrorCode, (common: CommonFields) => string> = {
     json({ ...common, type: 'ProductClicked', productId: 'SKU-10001', price: 99, currency: 'kr.' }),
   field_range: (common) => json({ ...common, type: 'ProductAddedToCart', productId: 'SKU-10001', quantity: 0 }),
   text_invalid: (common) => json({ ...search(common), phrase: 'shoes\u0000' }),
-  // JSON allows any number of digits; this one is infinite to every reader of doubles.
+  // JSON allows any number of digits; every reader of doubles takes this one as infinite.
   number_invalid: (common) =>
     json({ ...search(common), properties: { score: 0 } }).replace('"score":0', '"score":1e400'),
   nesting_too_deep: (common) => json({ ...search(common), properties: nested(LIMITS.propertiesDepth + 4) }),
@@ -34,7 +35,7 @@ const FAULTS: Record<EventErrorCode, (common: CommonFields) => string> = {
 
 export const FAULT_CODES = Object.keys(FAULTS) as EventErrorCode[];
 
-/** JSON text of an event that is refused with this code. */
+/** JSON text of an event that is rejected with this code. */
 export function badEvent(code: EventErrorCode, common: CommonFields): string {
   return FAULTS[code](common);
 }

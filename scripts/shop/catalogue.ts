@@ -1,12 +1,12 @@
 import { shuffled, zipf, type Random } from './random.ts';
 
-/** What a shop sells, given as words from which its products and phrases are made. */
+/** Words from which a shop's products and phrases are made. */
 export interface Assortment {
   brands: readonly string[];
   colours: readonly string[];
-  /** Category id to what it holds: product nouns, and the prices between which they sell, in whole currency units. */
+  /** Product nouns and price range of each category, in whole currency units. */
   categories: Record<string, { nouns: readonly string[]; price: readonly [low: number, high: number] }>;
-  /** Phrases that match nothing here. */
+  /** Phrases without matching products. */
   missing: readonly string[];
 }
 
@@ -17,10 +17,10 @@ export interface Product {
   noun: string;
   brand: string;
   colour: string;
-  /** In hundredths of the currency, so that sums are exact. */
+  /** Price in hundredths of the currency, so that sums are exact. */
   priceCents: number;
   variantIds: string[];
-  /** Chance that somebody who looks at it clicks it. */
+  /** Chance that a viewer clicks it. */
   appeal: number;
 }
 
@@ -30,10 +30,10 @@ export interface Catalogue {
   /** Most searched first. */
   phrases: string[];
   categories: string[];
-  /** A phrase somebody searches: few of them often, most of them seldom. */
+  /** A random phrase: a few are frequent, most are rare. */
   pickPhrase: (random: Random) => string;
   pickCategory: (random: Random) => string;
-  /** All products that match a phrase, best first. */
+  /** All matching products, best first. */
   search: (phrase: string) => Product[];
   /** Products of a category, most popular first. */
   list: (category: string) => Product[];
@@ -41,7 +41,7 @@ export interface Catalogue {
 
 const SIZES = ['s', 'm', 'l'];
 
-/** Makes a shop's catalogue; the same assortment and generator give the same one. */
+/** Creates a shop's catalogue; the same assortment and generator give the same one. */
 export function createCatalogue(assortment: Assortment, random: Random): Catalogue {
   const drafts = Object.entries(assortment.categories).flatMap(([category, { nouns, price }]) =>
     nouns.flatMap((noun) =>
@@ -75,7 +75,7 @@ export function createCatalogue(assortment: Assortment, random: Random): Catalog
       random,
     ),
   ];
-  // Phrases without results are searched about as often as the shop's middling ones.
+  // Phrases without results are about as frequent as average ones.
   assortment.missing.forEach((phrase, index) => phrases.splice(6 + index * 5, 0, phrase));
 
   const categories = Object.keys(assortment.categories);
@@ -100,7 +100,7 @@ function matches(product: Product, phrase: string): boolean {
   return word === '' || word === product.brand.toLowerCase() || word === product.colour;
 }
 
-/** A price such shops use: 249.00, 79.95. */
+/** A typical price: 249.00, 79.95. */
 function priceWithin([low, high]: readonly [number, number], random: Random): number {
   const units = Math.round(low * (high / low) ** random.next());
   return units * 100 - (random.chance(0.5) ? 5 : 0);

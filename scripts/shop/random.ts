@@ -1,4 +1,4 @@
-/** A reproducible source of randomness: the same seed and calls give the same numbers on every machine. */
+/** A reproducible random generator: a seed gives the same numbers on every machine. */
 export interface Random {
   /** 32 random bits as an unsigned integer. */
   bits: () => number;
@@ -10,7 +10,7 @@ export interface Random {
   pick: <T>(items: readonly T[]) => T;
   /** Exponentially distributed with the given mean. */
   exponential: (mean: number) => number;
-  /** An independent generator; the same label gives the same one, however many numbers were drawn before. */
+  /** An independent generator, decided by seed and label only. */
   fork: (label: string) => Random;
 }
 
@@ -43,8 +43,9 @@ export function createRandom(seed: number): Random {
 }
 
 /**
- * A sampler of ranks 0…count-1 where rank r has weight 1/(r+1)^exponent (Zipf's law): few products sell much, few phrases
- * are searched often.
+ * A sampler of ranks 0…count-1 with weights 1/(r+1)^exponent (Zipf's law).
+ *
+ * A few products sell most, and a few phrases are searched most.
  */
 export function zipf(count: number, exponent: number): (random: Random) => number {
   const cumulative = new Float64Array(count);

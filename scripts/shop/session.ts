@@ -6,7 +6,8 @@ import type { Shop } from './shops.ts';
 import { uuid7 } from './uuid7.ts';
 
 /**
- * What truly caused an event, whether or not the event says so: the ground truth against which attribution is measured.
+ * The true cause of an event, against which attribution is measured.
+ *
  * All ids are event ids.
  */
 export type Truth =
@@ -16,17 +17,17 @@ export type Truth =
   | { kind: 'order'; lines: { cart: string; click: string; search?: string; list?: string }[] }
   | { kind: 'bad' };
 
-/** One simulated event: the JSON text a shop would send, and what is known of it. */
+/** One simulated event: its JSON text and its facts. */
 export interface ShopEvent {
   tenantId: string;
   segmentId: string;
-  /** When it happens, in simulated Unix milliseconds; the event's timestamp. */
+  /** Time of the event in simulated Unix milliseconds. */
   atMs: number;
-  /** Absent where the event is no object. */
+  /** Absent if the event is no object. */
   eventId?: string;
   type: string;
   json: string;
-  /** The verdict the Event Receiver must give. */
+  /** Verdict that the Event Receiver must give. */
   expected: 'accepted' | EventErrorCode;
   truth: Truth;
 }
@@ -36,37 +37,37 @@ export interface SessionContext {
   catalogue: Catalogue;
   segmentId: string;
   random: Random;
-  /** Who visits; signed-in customers have a user id. */
+  /** The visitor; signed-in customers have a user id. */
   visitor: { anonymousId: string; userId?: string };
   startMs: number;
-  /** Multiplies the pauses between a visitor's actions; 1 is life-like. */
+  /** Factor on the pauses between a visitor's actions; 1 is realistic. */
   pace: number;
-  /** Part of the events that are followed by a faulty one. */
+  /** Share of events that an invalid one follows. */
   badShare: number;
   nextFault: () => EventErrorCode;
 }
 
-/** How visitors behave; typical of webshops, chosen so that every part of the funnel shows in a short run. */
+/** Behaviour of visitors, chosen so that a short run shows the whole funnel. */
 const BEHAVIOUR = {
-  /** An intent begins with a search rather than with a category list. */
+  /** Chance that an intent begins with a search rather than a category list. */
   searches: 0.65,
-  /** A visitor goes on to another intent. */
+  /** Chance of a further intent. */
   goesOn: 0.6,
-  /** How fast attention falls with the position: the chance to look at position p is p^-attention. */
+  /** Decline of attention: the chance to look at position p is p^-attention. */
   attention: 0.85,
-  /** Positions looked at, at most. */
+  /** Last position that anyone looks at. */
   pageSize: 24,
   /** Most clicks on one list. */
   maxClicks: 3,
-  /** A clicked product goes into the cart. */
+  /** Chance that a clicked product goes into the cart. */
   addsToCart: 0.16,
-  /** A visit with something in the cart ends in an order. */
+  /** Chance that a visit with a cart ends in an order. */
   orders: 0.42,
-  /** Fields that say what led to an event are there this often: shops forget them on the way to the checkout. */
+  /** Chances of the fields that name a cause; shops omit them more often near the checkout. */
   clickSaysWhy: 0.97,
   cartSaysWhy: 0.85,
   lineSaysWhy: 0.7,
-  /** Pauses between actions, in seconds on average. */
+  /** Mean pauses between actions in seconds. */
   pauseSeconds: 18,
 } as const;
 
@@ -78,7 +79,7 @@ interface CartLine {
   searchId: string | undefined;
 }
 
-/** Where a click comes from: a search or a category list. */
+/** Source of a click: a search or a category list. */
 interface Origin {
   truth: { search?: string; list?: string };
   searchId?: string;
@@ -86,9 +87,10 @@ interface Origin {
 }
 
 /**
- * One visit as the list of its events, in order. A visit is a chain of intents; each is a search or a category list,
- * looked through from the top with falling attention; clicked products may go into the cart, and the cart may become an
- * order at the end.
+ * One visit as a list of its events, in order.
+ *
+ * A visit is a chain of intents. Each is a search or a category list, viewed from the top with falling attention.
+ * Clicked products may go into the cart, and the cart may become an order.
  */
 export function visit(context: SessionContext): ShopEvent[] {
   const { random, shop, catalogue } = context;
@@ -210,7 +212,7 @@ export function visit(context: SessionContext): ShopEvent[] {
   }
 }
 
-/** Products clicked on one page of results: position-biased, each by its appeal. */
+/** Clicks on one page of results, by position and appeal. */
 function clicks(shown: Product[], random: Random): { product: Product; position: number }[] {
   const out: { product: Product; position: number }[] = [];
   for (const [index, product] of shown.entries()) {
@@ -218,7 +220,7 @@ function clicks(shown: Product[], random: Random): { product: Product; position:
     const seen = random.chance((index + 1) ** -BEHAVIOUR.attention);
     if (seen && random.chance(product.appeal)) out.push({ product, position: index + 1 });
   }
-  // People come back to a list in another order than they read it.
+  // Visitors return to a list in another order than they read it.
   return out.length > 1 && random.chance(0.2) ? shuffled(out, random) : out;
 }
 

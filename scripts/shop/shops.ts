@@ -1,21 +1,21 @@
 import type { Assortment } from './catalogue.ts';
 
-/** One simulated webshop: a tenant of Spor with one or more segments. */
+/** One simulated webshop: a tenant with one or more segments. */
 export interface Shop {
   tenantId: string;
-  /** Segment ids and their part of the visits; the parts sum to 1. */
+  /** Segment ids with their shares of the visits; the shares sum to 1. */
   segments: readonly { segmentId: string; share: number }[];
   origin: string;
   locale: string;
   currency: string;
-  /** Part of the events of all shops together. */
+  /** Share of the events of all shops. */
   share: number;
-  /** In whole currency units; free above `freeFrom`. */
+  /** Shipping in whole currency units; free above `freeFrom`. */
   shipping: { price: number; freeFrom: number };
   assortment: Assortment;
 }
 
-/** Sports and outdoor, Denmark: the larger of the two, with a web shop and an app. */
+/** Sports and outdoor, Denmark: the larger shop, with web and app. */
 const DEMO_SHOP: Shop = {
   tenantId: 'demo-shop',
   segments: [
@@ -61,5 +61,5 @@ const NORDIC_OUTLET: Shop = {
   },
 };
 
-/** The shops the demo plays: two tenants, two currencies, two catalogues. */
+/** The shops of the demo: two tenants, two currencies, two catalogues. */
 export const SHOPS: readonly Shop[] = [DEMO_SHOP, NORDIC_OUTLET];

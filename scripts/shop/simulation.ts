@@ -5,29 +5,30 @@ import { visit, type ShopEvent } from './session.ts';
 import { SHOPS, type Shop } from './shops.ts';
 
 export interface SimulationOptions {
-  /** The same seed, start and rate give the same events to the byte. */
+  /** Seed; the same seed, start and rate give the same bytes. */
   seed: number;
   /** Simulated time of the first visit, in Unix milliseconds. */
   startMs: number;
-  /** No event happens after it. */
+  /** Latest time of an event. */
   untilMs: number;
-  /** Events of all shops together per simulated second, on average. */
+  /** Mean events of all shops per simulated second. */
   eventsPerSecond: number;
-  /** Part of the events that are followed by a faulty one; 0.01 by default. */
+  /** Share of events that an invalid one follows; 0.01 by default. */
   badShare?: number;
-  /** Multiplies the pauses between a visitor's actions: below 1, visits are shorter and fewer are under way at once. */
+  /** Factor on the pauses between actions; below 1, visits are shorter and fewer overlap. */
   pace?: number;
   shops?: readonly Shop[];
 }
 
-/** Events of a visit on average, as measured with session.ts's BEHAVIOUR. */
+/** Mean events of a visit with BEHAVIOUR of session.ts (docs/performance.md, "Simulation"). */
 const EVENTS_PER_VISIT = 4.12;
 const VISITORS = 5_000;
 const visitorRank = zipf(VISITORS, 0.6);
 
 /**
- * A webshop day: the events of all shops in order of time. A pure function of its options; nothing is read from clock or
- * network. Visits begin at random (Poisson) moments; those under way at once are held in a heap, nothing else is.
+ * The events of all shops in order of time. Pure: no clock, no network.
+ *
+ * Visits begin at random (Poisson) times. Memory holds only the visits under way, in a heap.
  */
 export function* simulate(options: SimulationOptions): Generator<ShopEvent, void, undefined> {
   const random = createRandom(options.seed);
@@ -75,14 +76,18 @@ function chooseSegment(shop: Shop, random: Random): string {
   return (shop.segments.find(({ share }) => (target -= share) < 0) ?? shop.segments.at(-1)!).segmentId;
 }
 
-/** Some visitors come often; a third of them are signed in. */
+/** A visitor; some come often, and a third of those are signed in. */
 function chooseVisitor(shop: Shop, random: Random): { anonymousId: string; userId?: string } {
   const rank = visitorRank(random);
   const anonymousId = `a-${shop.tenantId}-${rank}`;
   return rank % 3 === 0 ? { anonymousId, userId: `customer-${rank}` } : { anonymousId };
 }
 
-/** Visits under way, ordered by the time of their next event; a visit keeps its own order. */
+/**
+ * Visits under way, ordered by the time of their next event.
+ *
+ * A visit keeps its own order.
+ */
 function createHeap(): { push: (events: ShopEvent[]) => void; popBefore: (limitMs: number) => ShopEvent | undefined } {
   const heap: { events: ShopEvent[]; next: number; order: number }[] = [];
   let pushed = 0;

@@ -3,20 +3,20 @@ import { closeSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-/** What a process says of itself when it is ready, such as its port. */
+/** Facts that a process reports when it is ready, such as its port. */
 export type Facts = Record<string, string | number>;
 
 export interface ChildSpec {
   name: string;
-  /** The program: a module that sends `{ready: facts}` over IPC and stops when the channel is lost (runtime/process.ts). */
+  /** The program, which sends `{ready: facts}` over IPC and stops with the channel (runtime/process.ts). */
   program: URL;
-  /** Its arguments and variables; `before` are the facts of the run before, for a restart on the same port. */
+  /** Arguments and variables; `before` has the facts of the last run, to keep its port. */
   launch: (before: Facts | undefined) => { args?: string[]; env: Record<string, string> };
-  /** Its stderr and stdout are appended here. */
+  /** File to which stderr and stdout are appended. */
   logFile: string;
   /** Longest time until it is ready. */
   readyMs: number;
-  /** Longest time from SIGTERM to its end; then SIGKILL. */
+  /** Longest time from SIGTERM to its end; SIGKILL follows. */
   stopMs: number;
 }
 
@@ -28,17 +28,18 @@ export interface Exit {
 export interface StackProcess {
   readonly pid: number;
   readonly facts: Facts;
-  /** Resolves when the process has ended, for whatever reason. */
+  /** Resolves when the process has ended for any reason. */
   readonly exited: Promise<Exit>;
   send: (message: Record<string, unknown>) => void;
-  /** SIGTERM, then SIGKILL when it takes too long; resolves when it has ended. */
+  /** Sends SIGTERM, then SIGKILL after a timeout; resolves when the process has ended. */
   stop: () => Promise<void>;
 }
 
 /**
- * Starts a program as a process of its own and waits until it is ready. It is in a process group of its own, so that
- * Ctrl-C in a terminal reaches the supervisor only, which then stops all in order.
- * @throws Error with the last lines of its log when it ends or is silent too long; it is not running then.
+ * Starts a program as a separate process, and waits until it is ready.
+ *
+ * The process has its own group. So Ctrl-C in a terminal reaches only the supervisor, which stops all in order.
+ * @throws Error with the end of its log, if it ends or is silent too long; it has ended then
  */
 export async function startChild(spec: ChildSpec, before?: Facts): Promise<StackProcess> {
   const { args = [], env } = spec.launch(before);
@@ -68,7 +69,7 @@ export async function startChild(spec: ChildSpec, before?: Facts): Promise<Stack
   throw new Error(`${spec.name} ${outcome.failure}. Its last log lines (${spec.logFile}):\n${lines}`);
 }
 
-/** `ended with code 1`, `was killed by SIGKILL` */
+/** Description such as `ended with code 1` or `was killed by SIGKILL`. */
 export function describeExit({ code, signal }: Exit): string {
   return signal === null ? `ended with code ${code}` : `was killed by ${signal}`;
 }
@@ -101,7 +102,7 @@ async function stopChild(child: ChildProcess, exited: Promise<Exit>, stopMs: num
 const TAIL_BYTES = 8_192;
 const TAIL_LINES = 15;
 
-/** The last lines of a log, indented; pino's JSON lines are shortened to level, message and error. */
+/** The last lines of a log, indented; pino's JSON is cut to level, message and error. */
 export async function lastLines(file: string): Promise<string> {
   const handle = await open(file, 'r');
   try {

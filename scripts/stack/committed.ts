@@ -7,9 +7,10 @@ import { readShards } from '../../stream/shardStatus.ts';
 const POLL_MS = 50;
 
 /**
- * Waits until everything in the streams is committed and acknowledged. Readers of the lake's files must wait for this: a
- * live answer of the query server holds events that no file has yet.
- * @returns what is not committed yet when the time is up or the signal given; undefined when all is
+ * Waits until everything in the streams is committed and acknowledged.
+ *
+ * Readers of files must wait for this, because live answers of the query server hold events that no file has yet.
+ * @returns the uncommitted rest when the time is up or the signal aborts; undefined if there is none
  */
 export async function allCommitted(
   connection: NatsConnection,
@@ -17,8 +18,8 @@ export async function allCommitted(
 ): Promise<string | undefined> {
   const deadline = performance.now() + withinMs;
   for (;;) {
-    const behind = await describeBacklog(connection);
-    if (behind === undefined || performance.now() > deadline || signal?.aborted) return behind;
+    const backlog = await describeBacklog(connection);
+    if (backlog === undefined || performance.now() > deadline || signal?.aborted) return backlog;
     await delay(POLL_MS, signal);
   }
 }
@@ -27,11 +28,11 @@ async function describeBacklog(connection: NatsConnection): Promise<string | und
   try {
     const { length } = await listShards(await jetstreamManager(connection));
     if (length === 0) return 'there are no streams';
-    const behind = (await readShards(connection, length, Date.now())).filter(
+    const backlog = (await readShards(connection, length, Date.now())).filter(
       ({ lagMessages, stream }) => lagMessages > 0 || !stream,
     );
-    if (behind.length === 0) return undefined;
-    return behind
+    if (backlog.length === 0) return undefined;
+    return backlog
       .map(
         ({ shard, lagMessages, owner }) => `shard ${shard} is ${lagMessages} messages behind, owner ${owner ?? 'none'}`,
       )

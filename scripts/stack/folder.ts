@@ -2,7 +2,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isAlive } from '../../runtime/isAlive.ts';
 
-/** A stack's own folder, ours until released. */
+/** A folder that one stack owns until it is released. */
 export interface StackFolder {
   /** Absolute. */
   path: string;
@@ -29,8 +29,8 @@ export async function claimNewFolder(parent: string, name: string): Promise<Stac
 }
 
 /**
- * Takes a folder, creating it where there is none, so that no two stacks write to the same stores.
- * @throws Error naming the process that has it.
+ * Claims a folder, or creates it, so that no two stacks write to the same stores.
+ * @throws Error with the process that has claimed it
  */
 export async function claimFolder(folder: string): Promise<StackFolder> {
   const path = resolve(folder);

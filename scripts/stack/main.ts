@@ -24,7 +24,7 @@ Ports: NATS_PORT (4222), INGEST_PORT (4001), LAKE_PORT (4002), PROCESSOR_PORT (4
 S3_… and AWS_… settings puts the lake into S3.
 `;
 
-/** What a person needs to send and to ask; kept beside the stack's data, because secrets are stored as hashes only. */
+/** Secrets for a person to send and query, stored beside the data, because Spor keeps only hashes. */
 interface Secrets {
   SPOR_KEY: string;
   SPOR_TOKEN: string;
@@ -82,7 +82,7 @@ const [SHOP] = SHOPS;
 const TENANT = SHOP!.tenantId;
 const SEGMENT = SHOP!.segments[0]!.segmentId;
 
-/** Those of the last start where they still work, else new ones. */
+/** The secrets of the last start if they still work, else new ones. */
 async function secretsOf(stack: Stack, envFile: string): Promise<Secrets> {
   const replicas = Number(stack.env.NATS_REPLICAS ?? 1);
   const before = parseEnvFile(await readFile(envFile, 'utf8').catch(() => '')); // absent at the first start
@@ -107,7 +107,7 @@ async function secretsOf(stack: Stack, envFile: string): Promise<Secrets> {
   };
 }
 
-/** Readable by its owner only, and never half written: other processes read it. */
+/** Writes a file atomically that only its owner can read. */
 async function writeEnv(file: string, env: Record<string, string>): Promise<void> {
   const lines = Object.entries(env).map(([name, value]) => `${name}=${value}\n`);
   await writeFile(`${file}.new`, `# Written by "npm run up"; read by "npx spor".\n${lines.join('')}`, { mode: 0o600 });

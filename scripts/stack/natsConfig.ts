@@ -2,15 +2,17 @@ export interface NatsConfig {
   /** -1: any free port. */
   port: number;
   storeDir: string;
-  /** Where nats-server writes the ports it listens on. */
+  /** Folder for the file with nats-server's ports. */
   portsDir: string;
-  /** HTTP monitoring on this port of loopback; absent: none. */
+  /** Loopback port of HTTP monitoring; absent: none. */
   monitorPort?: number;
 }
 
 /**
- * The configuration of a nats-server for one machine. `sync_interval: always` is what makes an acknowledgement mean "on
- * disk": the default syncs every two minutes and acknowledges at once.
+ * The configuration of a nats-server for one machine.
+ *
+ * `sync_interval: always` lets an acknowledgement mean "on disk". The default acknowledges at once and syncs every two
+ * minutes.
  */
 export function natsConfig({ port, storeDir, portsDir, monitorPort }: NatsConfig): string {
   const lines = [

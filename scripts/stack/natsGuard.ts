@@ -1,9 +1,10 @@
 /**
- * Runs nats-server for the supervisor and ends with it, however the supervisor ends. nats-server knows nothing of IPC
- * channels, so this small process stands in between: it holds the channel, and when the channel is lost (the supervisor
- * was killed) it lets the services finish first, then stops the server.
+ * Runs nats-server for the supervisor, and ends with it, however it ends.
  *
- * Arguments: the nats-server binary, its config file, the folder its ports file goes to, the port (-1: any free one).
+ * nats-server has no IPC channel, so this process holds the channel. A lost channel means that the supervisor was
+ * killed. Then the services may finish first, and the server stops last.
+ *
+ * Arguments: the nats-server binary, its config file, the folder of its ports file, the port (-1: any free one).
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
@@ -14,12 +15,12 @@ import { isAlive } from '../../runtime/isAlive.ts';
 
 const READY_MS = 15_000;
 const STOP_MS = 10_000;
-/** How long services are waited for when the supervisor is gone; they stop by the same sign, with a deadline of their own. */
+/** Longest wait for the services, which stop with the same channel and have their own deadline. */
 const COMPANIONS_MS = 20_000;
 
 const [binary = '', config = '', portsDir = '', wantedPort = ''] = process.argv.slice(2);
 
-/** Pids of the services that use the server, kept up to date by the supervisor. */
+/** Pids of the services that use the server, sent by the supervisor. */
 let companions: number[] = [];
 process.on('message', (message: { companions?: number[] }) => {
   if (message.companions) companions = message.companions;
@@ -43,7 +44,7 @@ await runProcess('nats-guard', async ({ resources, ready, fail }) => {
   ready({ port, serverPid: server.pid! });
 });
 
-/** nats-server writes its ports file once it serves. */
+/** The port from nats-server's ports file, which exists once it serves. */
 async function listeningPort(file: string, server: ChildProcess): Promise<number> {
   const deadline = Date.now() + READY_MS;
   while (Date.now() < deadline && server.exitCode === null) {

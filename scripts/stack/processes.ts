@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive } from '../../runtime/isAlive.ts';
 
-/** Ends a process that is not a child of ours and waits until it is gone. */
+/** Ends a process that is no child of this one, and waits until it is gone. */
 export async function killStray(pid: number): Promise<void> {
   while (isAlive(pid)) {
     try {
@@ -14,7 +14,7 @@ export async function killStray(pid: number): Promise<void> {
   }
 }
 
-/** Processes that a process has started and that have not ended, on Linux (proc(5)). */
+/** Running children of a process, on Linux (proc(5)). */
 export function childrenOf(pid: number): number[] {
   const threads = `/proc/${pid}/task`;
   return (unlessGone(() => readdirSync(threads)) ?? [])
@@ -23,7 +23,7 @@ export function childrenOf(pid: number): number[] {
     .map(Number);
 }
 
-/** What reading in /proc gives; undefined when the process has ended. */
+/** Result of a read in /proc; undefined if the process has ended. */
 export function unlessGone<T>(read: () => T): T | undefined {
   try {
     return read();

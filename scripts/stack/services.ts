@@ -5,14 +5,14 @@ import type { ChildSpec } from './child.ts';
 import { natsConfig } from './natsConfig.ts';
 
 export interface StackSettings {
-  /** The stack's own folder. */
+  /** Folder of the stack. */
   dir: string;
   env: Record<string, string | undefined>;
   ports: 'free' | 'usual';
   log: (line: string) => void;
 }
 
-/** A service of ours: its folder, and the variables that say where it serves. */
+/** A service: its folder, and the variables of its address. */
 interface Service {
   name: string;
   folder: 'ingest' | 'processor' | 'query';
@@ -27,17 +27,14 @@ const SERVICES: readonly Service[] = [
   { name: 'lake', folder: 'query', portVariable: 'LAKE_PORT', usualPort: 4002 },
 ];
 
-/**
- * nats-server's GOMEMLIMIT where none is set. Go lets garbage grow to as much as is in use: under load the server took 650 to
- * 744 MiB and rising, with a limit of 400 MiB 412 and flat, for the same throughput.
- */
+/** Default of nats-server's GOMEMLIMIT, which bounds Go's garbage (docs/performance.md, "Memory"). */
 const NATS_MEMORY = '512MiB';
 const READY_MS = 60_000;
 const STOP_MS = 25_000;
-/** Shorter than STOP_MS, so that a service that cannot drain says so itself before it is killed. */
+/** Deadline of a drain, shorter than STOP_MS, so that the service reports it before a kill. */
 const SHUTDOWN_SECONDS = '20';
 
-/** nats-server under its guard; the port of its first start is kept for every later one. */
+/** nats-server under its guard; later starts keep the port of the first. */
 export async function natsSpec({ dir, env, ports, log }: StackSettings): Promise<ChildSpec> {
   const binary = await findNatsServer({ log, env });
   const folder = join(dir, 'nats');
@@ -58,7 +55,7 @@ export async function natsSpec({ dir, env, ports, log }: StackSettings): Promise
   };
 }
 
-/** Our services in order of starting, with as many processors as wanted. */
+/** The services in order of start, with the given number of processors. */
 export function serviceSpecs(
   { dir, env, ports }: StackSettings,
   stores: { natsUrl: string; lakeUrl: string; processors: number },

@@ -5,10 +5,10 @@ import { natsSpec, serviceSpecs, type StackSettings } from './services.ts';
 import { supervise, type Supervised } from './supervise.ts';
 
 export interface StackOptions extends StackSettings {
-  /** Start again what ends by itself; otherwise `onCrash` is told. */
+  /** Whether to restart processes that end; otherwise `onCrash` is called. */
   restart: boolean;
   onCrash?: (name: string, reason: string) => void;
-  /** How many processors share the shards; 1 by default. */
+  /** Number of processors that share the shards; 1 by default. */
   processors?: number;
 }
 
@@ -18,17 +18,17 @@ export interface Stack {
   processorUrl: string;
   natsUrl: string;
   lakeUrl: string;
-  /** The stack's own folder, with its logs in `logs`. */
+  /** Folder of the stack, with its logs in `logs`. */
   dir: string;
-  /** What a client such as the command line needs to know; holds secrets where S3 credentials were given. */
+  /** Variables for clients such as the command line; S3 credentials are among them. */
   env: Record<string, string>;
-  /** Pids at this moment; a process that is being restarted is left out. */
+  /** Current pids, without processes that are restarting. */
   processes: () => { name: string; pid: number }[];
-  /** Stops everything in reverse order of starting. */
+  /** Stops everything in reverse order of start. */
   stop: () => Promise<void>;
 }
 
-/** Variables that clients of the stack need as much as its services. */
+/** Variables that clients of the stack need as well as its services. */
 const SHARED = [
   'SPOR_SHARDS',
   'NATS_REPLICAS',
@@ -41,11 +41,12 @@ const SHARED = [
 ];
 
 /**
- * Starts nats-server, ingest, processor and the lake's query server as processes of their own on this machine, and
- * resolves when all of them are ready. Nothing of it outlives this process: services stop when their IPC channel is lost,
- * and nats-server is held by a guard that does (stack/natsGuard.ts). Only killing the guard and this process in the same
- * moment leaves a nats-server behind.
- * @throws Error saying which process failed, with its last words; nothing is left running then.
+ * Starts nats-server, ingest, processor and the query server as local processes.
+ *
+ * Resolves when all are ready. Nothing outlives this process: services stop with their IPC channel, and so does the
+ * guard of nats-server (natsGuard.ts). Only a kill of guard and supervisor at the same moment leaves a nats-server
+ * running.
+ * @throws Error with the failed process and the end of its log; all processes have ended then
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { dir, env, log, restart } = options;
@@ -66,7 +67,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         tellGuard = () => guard.send({ companions: services().flatMap(({ pid }) => pid ?? []) });
         tellGuard();
       },
-      // When the guard was killed, the server it held may still run, with the store open.
+      // A killed guard may leave its server running, with the store open.
       onEnd: (facts) => killStray(Number(facts.serverPid)),
     });
     running.push(nats);
@@ -103,7 +104,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-/** Clients of the stack may run in another folder. */
+/** The address with an absolute path, because clients may run in another folder. */
 function absolute(lakeUrl: string): string {
   return lakeUrl.startsWith('file:')
     ? `file:${resolve(lakeUrl.slice('file:'.length).replace(/^\/\/(?=\/)/, ''))}`

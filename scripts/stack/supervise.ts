@@ -10,13 +10,13 @@ import {
 } from './child.ts';
 
 export interface SuperviseOptions {
-  /** Start it again when it ends by itself; otherwise `onCrash` is told. */
+  /** Whether to restart it when it ends; otherwise `onCrash` is called. */
   restart: boolean;
   log: (line: string) => void;
   onCrash: (name: string, reason: string) => void;
-  /** After each start, the first included. */
+  /** Called after each start, the first included. */
   onStart?: (child: StackProcess) => void;
-  /** After each unexpected end, before a restart. */
+  /** Called after each unexpected end, before a restart. */
   onEnd?: (facts: Facts) => Promise<void>;
 }
 
@@ -24,20 +24,22 @@ export interface Supervised {
   readonly name: string;
   /** Undefined while it is down. */
   readonly pid: number | undefined;
-  /** Of its latest start. */
+  /** Facts of the latest start. */
   readonly facts: Facts;
   stop: () => Promise<void>;
 }
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 15_000;
-/** A run as long as this counts as a good one: the next failure starts with a short wait again. */
+/** Length of a good run, after which the next failure waits briefly again. */
 const GOOD_RUN_MS = 60_000;
 
 /**
- * Starts a child and watches it. Its states: *up* until it ends; *waiting* before the next start, twice as long each time;
- * *starting*; and *stopped* for good once `stop` is called, from any of them.
- * @throws Error when the first start fails.
+ * Starts a child and watches it.
+ *
+ * Its states are *up* until it ends, *waiting* before the next start, *starting*, and *stopped*. Each wait is twice as
+ * long as the last. `stop` leads from any state to *stopped*, for good.
+ * @throws Error if the first start fails
  */
 export async function supervise(spec: ChildSpec, options: SuperviseOptions): Promise<Supervised> {
   const stopping = new AbortController();
