@@ -132,9 +132,8 @@ async function writePart(
   });
   const { files, erased } = await preparation.run();
   duplicates.commit();
-  const { eventsFile, batchesFile, rejectedFile } = preparation.window;
-  for (const file of [eventsFile, batchesFile, rejectedFile]) await rm(file, { force: true });
-  const { firstSequence, lastSequence } = closed;
+  for (const file of Object.values(preparation.window.files)) await rm(file, { force: true });
+  const { firstSequence, lastSequence } = closed.span;
   return { files: files.map((file) => ({ ...file, firstSequence, lastSequence })), erased };
 }
 

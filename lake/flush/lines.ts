@@ -2,37 +2,17 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Column } from '../../schemas/columns.ts';
 import type { Registry } from '../../schemas/registry.ts';
-import { formatRanges, parseRanges, type DayShare } from '../counts/dayCounts.ts';
+import { formatRanges, parseRanges } from '../counts/dayCounts.ts';
 import type { ErasureList } from '../erasure/list.ts';
 import type { Duplicates, IdRun, StoredIds } from '../dedupe/duplicates.ts';
 import { PROCESSOR_CODES, type ProcessorCode } from '../window/rejected.ts';
-import type { ClosedWindow, LineRun } from '../window/window.ts';
+import type { ClosedWindow, LineRun } from '../window/closedWindow.ts';
+import type { FlushOutcome } from './outcome.ts';
 import { EngineError, type EngineSession } from '../duckdb/engine.ts';
 import type { SqlRow } from '../duckdb/sqlEngine.ts';
 import { readUuidLines } from './idLines.ts';
 import * as sql from './sql.ts';
 import { utcDay } from '../../runtime/units.ts';
-
-/** What became of a tenant's share of a window: accepted = stored + duplicate + unstorable + erased. */
-export interface FlushOutcome {
-  accepted: number;
-  stored: number;
-  duplicate: number;
-  /** Accepted events that could not become rows and are in the quarantine. */
-  unstorable: number;
-  /** Rows for the quarantine table, of which `erasedRows` are left out. */
-  quarantined: number;
-  /** Accepted events of those who are erased, and refused ones. */
-  erased: number;
-  erasedRows: number;
-  /** Their positions in the sender's batch by receipt, as those of duplicates. */
-  erasedEvents: Record<string, string>;
-  erasedRejected: Record<string, string>;
-  /** Positions of duplicates in the sender's batch by receipt, as formatRanges writes them, where there are any. */
-  duplicates: Record<string, string>;
-  /** The counts by UTC date of receipt. */
-  days: Map<string, DayShare & { duplicate: number; erased: number; erasedRows: number }>;
-}
 
 export interface WriteOptions {
   registry: Registry;
@@ -85,14 +65,14 @@ export interface Part {
 
 /** Cuts a window between messages, in the order of the stream, into parts of about as many lines each. */
 export function splitRuns(window: ClosedWindow, parts: number): Part[] {
-  const size = Math.max(1, Math.ceil(window.lines / parts));
+  const size = Math.max(1, Math.ceil(window.lines.events / parts));
   const cuts: number[] = [0];
   let before = 0;
   for (const run of inStreamOrder(window.runs)) {
     if (before >= size * cuts.length) cuts.push(run.firstBatch);
     before += run.lines;
   }
-  return cuts.map((from, index) => partOf(window, { from, to: cuts[index + 1] ?? window.batches }));
+  return cuts.map((from, index) => partOf(window, { from, to: cuts[index + 1] ?? window.lines.batches }));
 }
 
 function partOf(window: ClosedWindow, batches: sql.BatchRange): Part {
@@ -210,8 +190,7 @@ export async function judgePart(
     first,
     count: lines,
   }));
-  const { receivedMs, redrivenMs } = window;
-  return duplicates.judge({ ids, allUuids, runs, receivedMs, redrivenMs }, stored);
+  return duplicates.judge({ ids, allUuids, runs, ...window.times }, stored);
 }
 
 /** Removes duplicates from the session's `line` table, and counts them. */
@@ -225,9 +204,9 @@ export async function dropDuplicates(
   for (const row of await session.run(sql.selectReceipts(file))) {
     const outcome = outcomes.get(String(row.tenant_id))!;
     const rows = Number(row.rows);
-    outcome.duplicate += rows;
+    outcome.counts.duplicate += rows;
     outcome.days.get(utcDay(Number(row.received_ms)))!.duplicate += rows;
-    outcome.duplicates[String(row.receipt_id)] = formatRanges(parseRanges(String(row.indexes)));
+    outcome.positions.duplicates[String(row.receipt_id)] = formatRanges(parseRanges(String(row.indexes)));
   }
   await session.run(sql.deleteLines(file));
 }

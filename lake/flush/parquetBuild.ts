@@ -3,7 +3,7 @@ import { findUnreadable, quarantineUnstorable } from './unstorable.ts';
 import { UnstorableLinesError, type WriteOptions } from './lines.ts';
 import { writeWindow, type WrittenWindow } from './parquetWriter.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { ClosedWindow } from '../window/window.ts';
+import type { ClosedWindow } from '../window/closedWindow.ts';
 
 export interface ParquetBuildOptions extends Omit<WriteOptions, 'parts'> {
   log: Logger;

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { fileStats, type CopyStats, type FileStats } from '../delta/stats.ts';
 import type { TableName } from '../layout/tables.ts';
 import type { Source } from '../../stream/message.ts';
-import type { ClosedWindow } from '../window/window.ts';
+import type { ClosedWindow } from '../window/closedWindow.ts';
 import type { EngineSession } from '../duckdb/engine.ts';
 import type { SqlRow } from '../duckdb/sqlEngine.ts';
 import { dropErased, type ErasedPlace } from './erased.ts';
@@ -15,10 +15,10 @@ import {
   windowPartitions,
   placesOf,
   splitRuns,
-  type FlushOutcome,
   type Part,
   type WriteOptions,
 } from './lines.ts';
+import { beginOutcome, type FlushOutcome } from './outcome.ts';
 import * as sql from './sql.ts';
 import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
@@ -49,24 +49,17 @@ export interface WrittenWindow {
  */
 export async function writeWindow(window: ClosedWindow, options: WriteOptions): Promise<WrittenWindow> {
   const { session, registry, duplicates, extra, parts, ephemeral = false } = options;
-  const outcomes = new Map<string, FlushOutcome>();
-  for (const [tenantId, share] of window.tenants) {
-    const days = new Map(
-      [...share.days].map(([day, counts]) => [day, { ...counts, duplicate: 0, erased: 0, erasedRows: 0 }]),
-    );
-    const none = { stored: 0, duplicate: 0, erased: 0, erasedRows: 0 };
-    outcomes.set(tenantId, { ...share, ...none, duplicates: {}, erasedEvents: {}, erasedRejected: {}, days });
-  }
+  const outcomes = new Map([...window.tenants].map(([tenantId, share]) => [tenantId, beginOutcome(share)]));
   const files: WrittenFile[] = [];
   const erased: ErasedPlace[] = [];
   const events = sql.eventsSql(registry, extra);
-  const quarantine = sql.quarantineSql(window.rejectedLineBytes, extra);
+  const quarantine = sql.quarantineSql(window.lines.rejectedLineBytes, extra);
   const folder = join(window.dir, 'parquet');
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const writer = new ParquetWriter({ session, window, folder, ephemeral });
   duplicates.begin();
-  await session.run(sql.createBatchTable(window.batchesFile));
+  await session.run(sql.createBatchTable(window.files.batches));
   for (const part of splitRuns(window, parts)) {
     const line = { ...options, outcomes, writer };
     if (part.lines > 0) {
@@ -74,8 +67,8 @@ export async function writeWindow(window: ClosedWindow, options: WriteOptions): 
       files.push(...written.files);
       erased.push(...written.erased);
     }
-    if (window.rejected > 0) {
-      await session.run(sql.createLineTable(window.rejectedFile, quarantine, part.batches));
+    if (window.lines.rejected > 0) {
+      await session.run(sql.createLineTable(window.files.rejected, quarantine, part.batches));
       erased.push(...(await dropErased(window, quarantine, line)));
       files.push(...(await writer.write(quarantine, await windowPartitions(session, quarantine))));
     }
@@ -95,7 +88,7 @@ async function writeEvents(
   options: WriteOptions & { table: sql.TableSql; outcomes: Map<string, FlushOutcome>; writer: ParquetWriter },
 ): Promise<Omit<WrittenWindow, 'outcomes'>> {
   const { session, duplicates, erasures, table, outcomes, writer } = options;
-  await session.run(sql.createLineTable(window.eventsFile, table, part.batches));
+  await session.run(sql.createLineTable(window.files.events, table, part.batches));
   const partitions = await inspectPart(part, options);
   const ids = join(window.dir, 'ids.csv');
   await session.run(sql.copyIds(ids));
@@ -239,31 +232,35 @@ async function verify(
     const rows = new Map(counted.map((row) => [String(row.file_name), Number(row.num_rows)]));
     for (const file of files) expectSame(`rows in ${file.localFile}`, rows.get(file.localFile), file.rows);
   }
-  for (const [tenantId, outcome] of outcomes) {
+  for (const [tenantId, { counts }] of outcomes) {
     const own = files.filter(({ source }) => source.tenantId === tenantId);
-    outcome.stored = sum(
+    counts.stored = sum(
       own.filter(({ table }) => table === 'events'),
       'rows',
     );
     expectSame(
       `events of ${tenantId}`,
-      outcome.stored + outcome.duplicate + outcome.unstorable + outcome.erased,
-      outcome.accepted,
+      counts.stored + counts.duplicate + counts.unstorable + counts.erased,
+      counts.accepted,
     );
     expectSame(
       `quarantine rows of ${tenantId}`,
       sum(
         own.filter(({ table }) => table === 'quarantine'),
         'rows',
-      ) + outcome.erasedRows,
-      outcome.quarantined,
+      ) + counts.erasedRows,
+      counts.quarantined,
     );
   }
-  const all = (count: 'duplicate' | 'erased' | 'erasedRows'): number => sum([...outcomes.values()], count);
+  const all = (count: 'duplicate' | 'erased' | 'erasedRows'): number =>
+    sum(
+      [...outcomes.values()].map(({ counts }) => counts),
+      count,
+    );
   expectSame(
     'rows in all',
     sum(files, 'rows') + all('duplicate') + all('erased') + all('erasedRows'),
-    window.lines + window.rejected,
+    window.lines.events + window.lines.rejected,
   );
 }
 

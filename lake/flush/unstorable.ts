@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Registry } from '../../schemas/registry.ts';
 import { dayShare } from '../counts/dayCounts.ts';
 import { rejectedRow } from '../window/rejected.ts';
-import type { ClosedWindow, LineRun } from '../window/window.ts';
+import type { ClosedWindow, LineRun, TenantShare } from '../window/closedWindow.ts';
 import { EngineError, type EngineSession } from '../duckdb/engine.ts';
 import * as sql from './sql.ts';
 import { UnstorableLinesError, type UnstorableLine } from './lines.ts';
@@ -19,7 +19,7 @@ export async function findUnreadable(
   window: ClosedWindow,
   { session, registry }: { session: EngineSession; registry: Registry },
 ): Promise<UnstorableLinesError | undefined> {
-  const lines = splitLines(await readFile(window.eventsFile));
+  const lines = splitLines(await readFile(window.files.events));
   const probe = join(window.dir, 'probe.ndjson');
   const table = sql.eventsSql(registry);
   const found: UnstorableLine[] = [];
@@ -28,7 +28,7 @@ export async function findUnreadable(
     const fault = await failure(async () => {
       await writeFile(probe, Buffer.concat(probed));
       // The process may have died with its tables on the last probe.
-      await session.run(sql.createBatchTable(window.batchesFile));
+      await session.run(sql.createBatchTable(window.files.batches));
       const [counted] = await session.run(sql.tryLines(probe, table));
       const batchSum = probed.reduce((sum, line) => sum + batchOf(line), 0);
       if (Number(counted?.lines) === probed.length && Number(counted?.batch_sum) === batchSum) return;
@@ -68,20 +68,16 @@ export async function quarantineUnstorable(
   window: ClosedWindow,
   unstorable: readonly UnstorableLine[],
 ): Promise<ClosedWindow> {
-  const lines = splitLines(await readFile(window.eventsFile));
+  const lines = splitLines(await readFile(window.files.events));
   const reasons = new Map(unstorable.map((one) => [one.line, one]));
   const rejected: string[] = [];
-  const next: ClosedWindow = {
-    ...window,
-    lines: lines.length - reasons.size,
-    runs: [],
-    tenants: new Map([...window.tenants].map(([tenant, share]) => [tenant, structuredClone(share)])),
-  };
-  const days = await daysOfBatches(window.batchesFile);
+  const runs: LineRun[] = [];
+  const tenants = new Map<string, TenantShare>(structuredClone(window.tenants));
+  const days = await daysOfBatches(window.files.batches);
   let kept = 0;
   for (const run of window.runs) {
     const { tenantId } = window.sources[run.source]!;
-    const share = next.tenants.get(tenantId)!;
+    const share = tenants.get(tenantId)!;
     const moved: LineRun = { ...run, firstLine: kept };
     for (let line = run.firstLine; line < run.firstLine + run.lines; line++) {
       const reason = reasons.get(line);
@@ -100,20 +96,23 @@ export async function quarantineUnstorable(
       rejected.push(`${JSON.stringify(quarantineRow(lines[line]!, reason))}\n`);
     }
     moved.lines = kept - moved.firstLine;
-    if (moved.lines > 0) next.runs.push(moved);
+    if (moved.lines > 0) runs.push(moved);
   }
-  next.rejected += rejected.length;
-  next.rejectedLineBytes = rejected.reduce(
-    (most, line) => Math.max(most, Buffer.byteLength(line)),
-    next.rejectedLineBytes,
-  );
   // New files, so that an attempt that fails half-way can be made again.
-  next.rejectedFile = `${window.rejectedFile}.next`;
-  next.eventsFile = `${window.eventsFile}.next`;
-  await copyFile(window.rejectedFile, next.rejectedFile);
-  await appendFile(next.rejectedFile, rejected.join(''));
-  await writeFile(next.eventsFile, Buffer.concat(lines.filter((_, index) => !reasons.has(index))));
-  return next;
+  const files = { ...window.files, rejected: `${window.files.rejected}.next`, events: `${window.files.events}.next` };
+  await copyFile(window.files.rejected, files.rejected);
+  await appendFile(files.rejected, rejected.join(''));
+  await writeFile(files.events, Buffer.concat(lines.filter((_, index) => !reasons.has(index))));
+  const counts = {
+    ...window.lines,
+    events: lines.length - reasons.size,
+    rejected: window.lines.rejected + rejected.length,
+    rejectedLineBytes: rejected.reduce(
+      (most, line) => Math.max(most, Buffer.byteLength(line)),
+      window.lines.rejectedLineBytes,
+    ),
+  };
+  return { ...window, files, lines: counts, runs, tenants };
 }
 
 /** UTC dates of receipt by batch number. */

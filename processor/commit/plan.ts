@@ -1,9 +1,9 @@
 import type { AcceptedByDay, QuarantinedByDay } from '../../lake/counts/dayCounts.ts';
 import type { NewFile } from '../../lake/delta/commits.ts';
-import type { FlushOutcome } from '../../lake/flush/lines.ts';
+import type { FlushOutcome } from '../../lake/flush/outcome.ts';
 import type { WrittenWindow } from '../../lake/flush/parquetWriter.ts';
 import { newFilePath, type TableName } from '../../lake/layout/tables.ts';
-import type { ClosedWindow } from '../../lake/window/window.ts';
+import type { ClosedWindow } from '../../lake/window/closedWindow.ts';
 
 /** One table's part of a flush. Paths are chosen once: retries upload and commit the same files. */
 export interface TableCommit {
@@ -24,12 +24,12 @@ export function planCommits(
   window: ClosedWindow,
   { files, outcomes }: Omit<WrittenWindow, 'erased'>,
 ): TableCommit[] {
-  const { firstSequence, lastSequence } = window;
+  const { firstSequence, lastSequence, lastStoredMs } = window.span;
   const from = { stream, firstSequence, lastSequence };
-  const acknowledgedBefore = new Date(window.lastStoredMs).toISOString();
+  const acknowledgedBefore = new Date(lastStoredMs).toISOString();
   const commits: TableCommit[] = [];
   for (const [tenantId, outcome] of outcomes) {
-    const { accepted, stored, duplicate, unstorable, quarantined, duplicates } = outcome;
+    const { accepted, stored, duplicate, unstorable, quarantined } = outcome.counts;
     const commit = (name: TableName, counts: Record<string, unknown>): void => {
       const own = files.filter(({ table, source }) => table === name && source.tenantId === tenantId);
       const info = { ...from, acknowledgedBefore, ...counts };
@@ -37,7 +37,7 @@ export function planCommits(
       commits.push({ name, tenantId, files: own.map((file) => newFile(file, from)), info, first });
     };
     const { acceptedByDay, quarantinedByDay } = countsByDay(outcome);
-    const { erasedEvents, erasedRejected } = outcome;
+    const { duplicates, erasedEvents, erasedRejected } = outcome.positions;
     const counts = { accepted, stored, duplicate, setAside: unstorable };
     if (accepted > 0) commit('events', { ...counts, days: acceptedByDay, duplicates, ...erasedOf(erasedEvents) });
     if (quarantined > 0) commit('quarantine', { quarantined, days: quarantinedByDay, ...erasedOf(erasedRejected) });

@@ -20,7 +20,8 @@ import type { FlushReport } from '../metrics.ts';
 import type { EngineSession } from '../../lake/duckdb/engine.ts';
 import { ParquetBuild } from '../../lake/flush/parquetBuild.ts';
 import type { WrittenWindow } from '../../lake/flush/parquetWriter.ts';
-import type { ClosedWindow, Window, WindowLimits } from '../../lake/window/window.ts';
+import type { ClosedWindow } from '../../lake/window/closedWindow.ts';
+import type { Window, WindowLimits } from '../../lake/window/window.ts';
 import type { ShardContext } from './context.ts';
 import type { OwnerSteps } from './ownerSteps.ts';
 import type { OwnedShard } from './takeOver.ts';
@@ -83,7 +84,8 @@ export class Flusher {
   async build(window: Window): Promise<BuiltWindow> {
     const startedAt = performance.now();
     const closed = await this.#closeWindow(window);
-    const log = this.#options.log.child({ firstSequence: closed.firstSequence, lastSequence: closed.lastSequence });
+    const { firstSequence, lastSequence } = closed.span;
+    const log = this.#options.log.child({ firstSequence, lastSequence });
     const built = await this.#buildParquet(closed, log);
     return { ...built, closed, log, startedAt, writeMs: performance.now() - startedAt };
   }
@@ -100,13 +102,13 @@ export class Flusher {
     const commits = planCommits(stream.name, window, written);
     const persist: OwnerSteps['retryWhileOwned'] = (step, task) => steps.retryWhileOwned(step, task);
     const options = { storage: lake.storage, tables, intents, epoch: lease.epoch, reach, persist };
-    const commit = new WindowCommit(commits, window.lastSequence, options);
+    const commit = new WindowCommit(commits, window.span.lastSequence, options);
     await commit.uploadFiles();
     await commit.commitTables();
     const committedMs = Date.now();
     for (const { tenantId } of commits) onCommitted(tenantId);
     this.#duplicates.commit(ids);
-    await this.#acknowledge(closed.lastSequence);
+    await this.#acknowledge(closed.span.lastSequence);
     this.#resize(1.05);
     this.#report(reportOf(built, { commits: commits.length, committedMs }), built.log);
   }
@@ -178,14 +180,14 @@ function reportOf(
   { closed, written, startedAt, writeMs }: BuiltWindow,
   { commits, committedMs }: { commits: number; committedMs: number },
 ): FlushReport {
-  const { messages, bytes, receivedMs } = closed;
-  const counts = { stored: 0, duplicate: 0, quarantined: 0 };
-  for (const outcome of written.outcomes.values()) {
-    counts.stored += outcome.stored;
-    counts.duplicate += outcome.duplicate;
-    counts.quarantined += outcome.quarantined;
+  const { messages, bytes } = closed.span;
+  const sums = { stored: 0, duplicate: 0, quarantined: 0 };
+  for (const { counts } of written.outcomes.values()) {
+    sums.stored += counts.stored;
+    sums.duplicate += counts.duplicate;
+    sums.quarantined += counts.quarantined;
   }
   const totalMs = performance.now() - startedAt;
-  const oldestMs = Math.max(0, committedMs - Math.min(committedMs, receivedMs.min));
-  return { messages, bytes, files: written.files.length, ...counts, commits, writeMs, totalMs, oldestMs };
+  const oldestMs = Math.max(0, committedMs - Math.min(committedMs, closed.times.receivedMs.min));
+  return { messages, bytes, files: written.files.length, ...sums, commits, writeMs, totalMs, oldestMs };
 }

@@ -183,10 +183,10 @@ export class TenantTail {
       });
       const { files } = await preparation.run();
       this.#duplicates.commit();
-      this.#last = closed.lastSequence;
+      this.#last = closed.span.lastSequence;
       this.#increments.push({
-        last: closed.lastSequence,
-        bytes: closed.bytes,
+        last: closed.span.lastSequence,
+        bytes: closed.span.bytes,
         dir: closed.dir,
         files,
         readers: 0,

@@ -8,8 +8,9 @@ import { LostShardError, type FilesByTable } from '../../processor/commit/intent
 import { planCommits, type TableCommit } from '../../processor/commit/plan.ts';
 import { recover } from '../../processor/commit/recover.ts';
 import { Tables } from '../../processor/commit/tables.ts';
-import type { WrittenFile, WrittenWindow } from '../../lake/flush/parquetWriter.ts';
-import type { ClosedWindow } from '../../lake/window/window.ts';
+import type { FlushOutcome } from '../../lake/flush/outcome.ts';
+import type { WrittenFile } from '../../lake/flush/parquetWriter.ts';
+import type { ClosedWindow } from '../../lake/window/closedWindow.ts';
 import { openTable, TxnConflictError } from '../../lake/delta/table.ts';
 import { vacuum } from '../../lake/maintenance/vacuum.ts';
 import { openTables } from '../../lake/layout/openTables.ts';
@@ -31,24 +32,14 @@ afterEach(() => rm(dir, { recursive: true, force: true }));
 
 const aWindow = (firstSequence: number, lastSequence: number): ClosedWindow => ({
   dir,
-  eventsFile: '',
-  batchesFile: '',
-  rejectedFile: '',
-  firstSequence,
-  lastSequence,
-  messages: 1,
-  bytes: 1,
-  batches: 1,
-  lines: 1,
-  rejected: 0,
-  rejectedLineBytes: 0,
+  files: { events: '', batches: '', rejected: '' },
+  span: { firstSequence, lastSequence, messages: 1, bytes: 1, lastStoredMs: 0 },
+  lines: { batches: 1, events: 1, rejected: 0, rejectedLineBytes: 0 },
+  times: { receivedMs: { min: 0, max: 0 }, redrivenMs: new Map() },
   sources: [],
   runs: [],
   tenants: new Map(),
   quarantineStored: new Map(),
-  receivedMs: { min: 0, max: 0 },
-  lastStoredMs: 0,
-  redrivenMs: new Map(),
 });
 
 let made = 0;
@@ -60,19 +51,13 @@ async function aFile(table: TableName, tenantId: string): Promise<WrittenFile> {
   return { table, source: { tenantId, segmentId: 'web' }, date: '2026-11-23', localFile, bytes: 20, rows: 1, stats };
 }
 
-const outcome = (over: Partial<WrittenWindow['outcomes'] extends Map<string, infer O> ? O : never> = {}) => ({
-  accepted: 1,
-  stored: 1,
-  duplicate: 0,
-  unstorable: 0,
-  quarantined: 0,
-  duplicates: {},
-  erased: 0,
-  erasedRows: 0,
-  erasedEvents: {},
-  erasedRejected: {},
+const outcome = (
+  counts: Partial<FlushOutcome['counts']> = {},
+  duplicates: FlushOutcome['positions']['duplicates'] = {},
+): FlushOutcome => ({
+  counts: { accepted: 1, stored: 1, duplicate: 0, unstorable: 0, quarantined: 0, erased: 0, erasedRows: 0, ...counts },
+  positions: { duplicates, erasedEvents: {}, erasedRejected: {} },
   days: new Map(),
-  ...over,
 });
 
 /** A storage that writes down what is done to it. */
@@ -119,11 +104,11 @@ function options(effects: string[], over: Partial<CommitOptions> = {}): CommitOp
 }
 
 async function commitWindow(
-  { lastSequence }: ClosedWindow,
+  { span }: ClosedWindow,
   commits: readonly TableCommit[],
   own: CommitOptions,
 ): Promise<void> {
-  const commit = new WindowCommit(commits, lastSequence, own);
+  const commit = new WindowCommit(commits, span.lastSequence, own);
   await commit.uploadFiles();
   await commit.commitTables();
 }
@@ -175,7 +160,7 @@ test('events that are set aside are in the quarantine before the events table sa
 
 test('a window of nothing but duplicates is committed too, with their number', async () => {
   const window = aWindow(1, 9);
-  const outcomes = new Map([['t1', outcome({ stored: 0, duplicate: 1, duplicates: { r: '0' } })]]);
+  const outcomes = new Map([['t1', outcome({ stored: 0, duplicate: 1 }, { r: '0' })]]);
   await commitWindow(window, planCommits('EVENTS_0', window, { files: [], outcomes }), options([]));
   const { txns, files } = await tableOf('events', 't1').snapshot();
   expect([txns.get(APP_ID), files.size]).toEqual([9, 0]);

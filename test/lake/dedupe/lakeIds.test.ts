@@ -7,7 +7,7 @@ import { Duplicates } from '../../../lake/dedupe/duplicates.ts';
 import { lakeIds, newestIdFiles } from '../../../lake/dedupe/lakeIds.ts';
 import { Engine, type EngineSession } from '../../../lake/duckdb/engine.ts';
 import { writeWindow } from '../../../lake/flush/parquetWriter.ts';
-import type { ClosedWindow } from '../../../lake/window/window.ts';
+import type { ClosedWindow } from '../../../lake/window/closedWindow.ts';
 import { openTable, type Table } from '../../../lake/delta/table.ts';
 import { openLocalStorage } from '../../../lake/storage/local.ts';
 import type { Storage } from '../../../lake/storage/storage.ts';
@@ -86,7 +86,7 @@ async function writeAndCommit(
     });
   }
   duplicates.commit();
-  const { stored: rows, duplicate } = written.outcomes.get('shop')!;
+  const { stored: rows, duplicate } = written.outcomes.get('shop')!.counts;
   return { stored: rows, duplicate };
 }
 
@@ -124,7 +124,7 @@ test('a window is cut into as many parts as asked, with the same result', async 
       erasures: new Map(),
       parts,
     });
-    expect(outcomes.get('shop')).toMatchObject({ accepted: 350, stored: 300, duplicate: 50 });
+    expect(outcomes.get('shop')?.counts).toMatchObject({ accepted: 350, stored: 300, duplicate: 50 });
     expect(files).toHaveLength(parts);
     expect(files.reduce((sum, { rows }) => sum + rows, 0)).toBe(300);
   }

@@ -8,7 +8,7 @@ import { Engine, type EngineSession } from '../../../lake/duckdb/engine.ts';
 import { literal } from '../../../lake/duckdb/sqlText.ts';
 import { ParquetBuild } from '../../../lake/flush/parquetBuild.ts';
 import { groupPartitions, writeWindow, type WrittenWindow } from '../../../lake/flush/parquetWriter.ts';
-import type { ClosedWindow, LineRun } from '../../../lake/window/window.ts';
+import type { ClosedWindow, LineRun } from '../../../lake/window/closedWindow.ts';
 import { createLog } from '../../../runtime/log.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
 import { anEvent, type TestEvent } from '../../support/messages.ts';
@@ -53,7 +53,7 @@ function windowOf(sent: readonly Sent[]): Promise<ClosedWindow> {
 
 /** The same window with its runs in another order in the file, as one that was written several times has them. */
 async function reordered(window: ClosedWindow, order: readonly number[]): Promise<ClosedWindow> {
-  const lines = (await readFile(window.eventsFile, 'utf8')).split('\n');
+  const lines = (await readFile(window.files.events, 'utf8')).split('\n');
   const runs: LineRun[] = [];
   const moved: string[] = [];
   for (const { run } of window.runs
@@ -62,9 +62,9 @@ async function reordered(window: ClosedWindow, order: readonly number[]): Promis
     runs.push({ ...run, firstLine: moved.length });
     moved.push(...lines.slice(run.firstLine, run.firstLine + run.lines));
   }
-  const eventsFile = `${window.eventsFile}.reordered`;
-  await writeFile(eventsFile, moved.map((line) => `${line}\n`).join(''));
-  return { ...window, eventsFile, runs };
+  const events = `${window.files.events}.reordered`;
+  await writeFile(events, moved.map((line) => `${line}\n`).join(''));
+  return { ...window, files: { ...window.files, events }, runs };
 }
 
 function write(window: ClosedWindow, parts = 1): Promise<WrittenWindow> {

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { StreamMessage } from '../../../stream/message.ts';
-import type { ClosedWindow, Window, WindowLimits } from '../../../lake/window/window.ts';
+import type { ClosedWindow } from '../../../lake/window/closedWindow.ts';
+import type { Window, WindowLimits } from '../../../lake/window/window.ts';
 import { anEvent, type TestPost } from '../../support/messages.ts';
 import { NOTHING_STORED, shopMessage, shopWindow } from '../../support/windows.ts';
 
@@ -42,9 +43,9 @@ test('batches are numbered through the window and lines keep every byte behind t
       const closed: ClosedWindow = await window.close();
       const batches = sent.flat();
       const expected = batches.flatMap(({ events }, b) => events.map((event, i) => ({ b, i, v: 1, ...event })));
-      expect(await linesOf(closed.eventsFile)).toEqual(expected);
-      expect(closed.lines).toBe(expected.length);
-      expect((await linesOf(closed.batchesFile)).map(({ b }) => b)).toEqual(batches.map((_, b) => b));
+      expect(await linesOf(closed.files.events)).toEqual(expected);
+      expect(closed.lines.events).toBe(expected.length);
+      expect((await linesOf(closed.files.batches)).map(({ b }) => b)).toEqual(batches.map((_, b) => b));
       expect(closed.tenants.get('shop')?.accepted).toBe(expected.length);
     }),
     { numRuns: 50 },
@@ -59,12 +60,12 @@ test('what a table has already is left out, for each table by itself', async () 
   window.add(message(6), { events: 6, quarantine: 5 });
   window.add(message(7), { events: 6, quarantine: 7 });
   const closed = await window.close();
-  expect([closed.firstSequence, closed.lastSequence, closed.messages]).toEqual([5, 7, 3]);
+  expect([closed.span.firstSequence, closed.span.lastSequence, closed.span.messages]).toEqual([5, 7, 3]);
   const receipts = new Map(
-    (await linesOf(closed.batchesFile)).map(({ b, receipt_id }) => [b, String(receipt_id).split('-')[2]]),
+    (await linesOf(closed.files.batches)).map(({ b, receipt_id }) => [b, String(receipt_id).split('-')[2]]),
   );
-  expect((await linesOf(closed.eventsFile)).map(({ b }) => receipts.get(b))).toEqual(['7']);
-  expect((await linesOf(closed.rejectedFile)).map(({ b }) => receipts.get(b))).toEqual(['6']);
+  expect((await linesOf(closed.files.events)).map(({ b }) => receipts.get(b))).toEqual(['7']);
+  expect((await linesOf(closed.files.rejected)).map(({ b }) => receipts.get(b))).toEqual(['6']);
 });
 
 test('it is full by bytes or messages and due by age', () => {
@@ -110,10 +111,10 @@ test('whatever bytes a message holds, it is stored or kept whole, and the messag
       window.add({ ...good, sequence: 2, data: new Uint8Array(data) }, NOTHING_STORED);
       window.add({ ...good, sequence: 3 }, NOTHING_STORED);
       const closed = await window.close();
-      const lines = (await readFile(closed.eventsFile, 'utf8')).split('\n').filter(Boolean);
-      const rejected = await linesOf(closed.rejectedFile);
-      expect(closed.lines).toBe(lines.length);
-      expect(closed.rejected).toBe(rejected.length);
+      const lines = (await readFile(closed.files.events, 'utf8')).split('\n').filter(Boolean);
+      const rejected = await linesOf(closed.files.rejected);
+      expect(closed.lines.events).toBe(lines.length);
+      expect(closed.lines.rejected).toBe(rejected.length);
       const behind = (line: string): string => line.replace(/^\{"b":\d+/, '');
       const original = Buffer.from(good.data).toString().split('\n').slice(1).filter(Boolean).map(behind);
       expect(lines.slice(0, 2).map(behind)).toEqual(original);

@@ -1,0 +1,83 @@
+import type { BatchHeader } from '../../schemas/envelope.ts';
+import type { DayShare } from '../counts/dayCounts.ts';
+import type { Source, StreamMessage } from '../../stream/message.ts';
+import type { ClosedWindow, LineRun, TenantShare } from './closedWindow.ts';
+
+/** The contents of a window's files, counted while they are written. */
+export class WindowContents {
+  readonly span = { firstSequence: 0, lastSequence: 0, messages: 0, bytes: 0, lastStoredMs: 0 };
+  readonly lines = { batches: 0, events: 0, rejected: 0, rejectedLineBytes: 0 };
+  readonly quarantineStored = new Map<string, number>();
+  readonly #receivedMs = { min: Infinity, max: -Infinity };
+  readonly #redrivenMs = new Map<string, number>();
+  readonly #sources: Source[] = [];
+  readonly #sourceNumbers = new Map<string, number>();
+  readonly #runs: LineRun[] = [];
+  readonly #tenants = new Map<string, TenantShare>();
+  #linesWritten = 0;
+
+  /** Tenants and segments it has something of. */
+  get sources(): number {
+    return this.#sources.length;
+  }
+
+  /** Counts a message, whether it brings lines or not. */
+  addMessage({ sequence, timeMs, data }: StreamMessage): void {
+    const { span } = this;
+    if (span.messages++ === 0) span.firstSequence = sequence;
+    span.lastSequence = sequence;
+    span.lastStoredMs = timeMs;
+    span.bytes += data.length;
+  }
+
+  /** Takes the next lines of the events file. */
+  addRun(run: Omit<LineRun, 'firstLine'>): void {
+    this.#runs.push({ firstLine: this.#linesWritten, ...run });
+    this.#linesWritten += run.lines;
+  }
+
+  /** Takes the times of a batch. */
+  addTimes({ timeMs }: StreamMessage, tenantId: string, { receivedAt, redrivenFrom }: BatchHeader): void {
+    const range = this.#receivedMs;
+    const receivedMs = Date.parse(receivedAt);
+    // A redriven batch may have been received weeks ago: the window's range is of what came now.
+    const cameMs = redrivenFrom === undefined ? receivedMs : timeMs;
+    range.min = Math.min(range.min, cameMs);
+    range.max = Math.max(range.max, cameMs);
+    if (redrivenFrom === undefined) return;
+    this.#redrivenMs.set(tenantId, Math.min(this.#redrivenMs.get(tenantId) ?? Infinity, receivedMs));
+  }
+
+  /** The number of a tenant and segment. */
+  sourceNumber(source: Source): number {
+    const key = `${source.tenantId}/${source.segmentId}`;
+    const known = this.#sourceNumbers.get(key);
+    if (known !== undefined) return known;
+    this.#sourceNumbers.set(key, this.#sources.length);
+    return this.#sources.push(source) - 1;
+  }
+
+  /** The share of a tenant, made where there is none yet. */
+  share(tenantId: string): TenantShare {
+    const known = this.#tenants.get(tenantId);
+    if (known) return known;
+    const share = { accepted: 0, unstorable: 0, quarantined: 0, days: new Map<string, DayShare>() };
+    this.#tenants.set(tenantId, share);
+    return share;
+  }
+
+  /** The contents as they are; nothing may be added afterwards. */
+  close({ dir, files }: Pick<ClosedWindow, 'dir' | 'files'>): ClosedWindow {
+    return {
+      dir,
+      files,
+      span: this.span,
+      lines: this.lines,
+      times: { receivedMs: this.#receivedMs, redrivenMs: this.#redrivenMs },
+      sources: this.#sources,
+      runs: this.#runs,
+      tenants: this.#tenants,
+      quarantineStored: this.quarantineStored,
+    };
+  }
+}
