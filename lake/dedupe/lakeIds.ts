@@ -44,7 +44,7 @@ export function lakeIds(session: SqlSession, source: IdFiles, where = 'true'): S
           `SELECT string_agg(hex, '') AS hex FROM (
              SELECT DISTINCT ${hexId('event_id')} AS hex FROM read_parquet(${list}) WHERE ${since(sinceMs)}
            ) WHERE hex IN (
-             SELECT ${hexId('line."eventId"')} FROM line JOIN batch ON line.b = batch.b WHERE batch.tenant_id = ${literal(tenantId)}
+             SELECT ${hexId('line."eventId"')} FROM line JOIN batch ON line.batch_number = batch.batch_number WHERE batch.tenant_id = ${literal(tenantId)}
            )`,
         );
         return typeof row?.hex === 'string' ? row.hex : '';

@@ -82,7 +82,14 @@ export async function dropErased(
     const positions = parseRanges(String(row.indexes));
     receipts[receiptId] = formatRanges([...parseRanges(receipts[receiptId] ?? ''), ...positions]);
     const date = utcDay(Number(row.day) * DAY_MS);
-    places.push({ table: table.name, source: window.sources[Number(row.s)]!, date, receiptId, receivedDay, positions });
+    places.push({
+      table: table.name,
+      source: window.sources[Number(row.source_number)]!,
+      date,
+      receiptId,
+      receivedDay,
+      positions,
+    });
   }
   await session.run(sql.deleteLines(file));
   return places;

@@ -134,8 +134,8 @@ export async function windowPartitions(session: EngineSession, table: sql.TableS
   return (await session.run(sql.selectPartitions(table))).map(toPartition);
 }
 
-function toPartition({ s, day, rows }: SqlRow): sql.WindowPartition {
-  return { s: Number(s), day: Number(day), rows: Number(rows) };
+function toPartition({ source_number: source, day, rows }: SqlRow): sql.WindowPartition {
+  return { source: Number(source), day: Number(day), rows: Number(rows) };
 }
 
 /** The ids of lines, 16 bytes each. */

@@ -124,7 +124,7 @@ const PARTITIONS_A_COPY = 16;
 export function groupPartitions(partitions: readonly sql.WindowPartition[]): sql.WindowPartition[][] {
   const groups: sql.WindowPartition[][] = [];
   let rows = Infinity;
-  for (const own of Map.groupBy(partitions, ({ s }) => s).values()) {
+  for (const own of Map.groupBy(partitions, ({ source }) => source).values()) {
     const more = sum(own, 'rows');
     const open = groups.at(-1);
     if (open && rows + more <= ROWS_A_COPY && open.length + own.length <= PARTITIONS_A_COPY) {
@@ -161,8 +161,8 @@ class ParquetWriter {
     const files = copied.flatMap((rows, index) => {
       const [first, ...others] = groups[index]!;
       return rows.map(copyStats).map((copy) => {
-        const { s, day } = others.length > 0 ? copy.partition_keys : first!;
-        return this.#file(table, copy, { s: Number(s), day: Number(day) });
+        const { source_number: source, day } = copy.partition_keys;
+        return this.#file(table, copy, others.length > 0 ? { source: Number(source), day: Number(day) } : first!);
       });
     });
     expectSame(`rows of ${table.name}`, sum(files, 'rows'), sum(partitions, 'rows'));
@@ -176,15 +176,16 @@ class ParquetWriter {
   ): string {
     const { folder, ephemeral } = this.#options;
     const path = join(folder, `${this.#copies++}${partitions.length > 1 ? '' : '.parquet'}`);
-    const sources = new Set(partitions.map(({ s }) => s));
+    const sources = new Set(partitions.map(({ source }) => source));
     const at = places && sql.joinRanges([...sources].flatMap((source) => places.get(source)!));
     return sql.copyRows(table, { path, partitions, ephemeral, ...(at ? { places: at } : {}) });
   }
 
-  #file(table: sql.TableSql, copy: CopyStats, { s, day }: { s: number; day: number }): WrittenFile {
+  #file(table: sql.TableSql, copy: CopyStats, place: Pick<sql.WindowPartition, 'source' | 'day'>): WrittenFile {
     const { sources } = this.#options.window;
-    const source = sources[s];
-    if (!source) throw new Error(`rows name source ${s} of ${sources.length}`);
+    const { day } = place;
+    const source = sources[place.source];
+    if (!source) throw new Error(`rows name source ${place.source} of ${sources.length}`);
     const stats = fileStats(copy, table.columns);
     checkBounds(copy, { ...source, day, ...timesOf(stats, TIME[table.name]) });
     return {

@@ -102,12 +102,12 @@ export interface BatchRange {
 }
 
 /**
- * Makes the table `batch` from a window's batches file; `s` numbers the batch's tenant and segment, `sequence` is that of its
- * message.
+ * Makes the table `batch` from a window's batches file; `source_number` is of the batch's tenant and segment, `sequence`
+ * that of its message.
  */
 export function createBatchTable(file: string): string {
   const own = [
-    { name: 's', type: 'integer' },
+    { name: 'source_number', type: 'integer' },
     { name: 'sequence', type: 'long' },
   ] as const;
   const fields = [...BATCH_COLUMNS, ...own].map((field) =>
@@ -115,26 +115,33 @@ export function createBatchTable(file: string): string {
   );
   // sentAt is kept as the sender gave it; what is no time becomes null instead of failing the window.
   return `CREATE OR REPLACE TEMP TABLE batch AS
-    SELECT * REPLACE (TRY_CAST(sent_at AS TIMESTAMPTZ) AS sent_at)
+    SELECT b AS batch_number, * EXCLUDE (b) REPLACE (TRY_CAST(sent_at AS TIMESTAMPTZ) AS sent_at)
     FROM ${readJson(file, { fields, maxLineBytes: BATCH_LINE_BYTES })}`;
 }
 
-/** Makes the table `line` from a file of lines; its row ids count the lines in the file's order. */
+/**
+ * Makes the table `line` from a file of lines; its row ids count the lines in the file's order. Columns have the names of
+ * the lines' keys (schemas/envelope.ts), but for `b`.
+ */
 export function createLineTable(
   file: string,
   table: Pick<TableSql, 'fields' | 'maxLineBytes'>,
   range: BatchRange,
 ): string {
   return `CREATE OR REPLACE TEMP TABLE line AS
-    SELECT * FROM ${readJson(file, table)} WHERE b >= ${range.from} AND b < ${range.to}`;
+    ${selectJsonLines(file, table)} WHERE b >= ${range.from} AND b < ${range.to}`;
 }
 
 /** Computes every column of every line, storing nothing; counts the lines and sums their batch numbers. */
 export function tryLines(file: string, table: TableSql): string {
   const columns = table.columns.map(({ sql, name }) => `${sql} AS ${identifier(name)}`).join(', ');
-  return `SELECT count(*) AS lines, coalesce(sum(line_b), 0) AS batch_sum, count(COLUMNS(* EXCLUDE (line_b))) FROM (
-    SELECT line.b AS line_b, ${columns}, ${table.day} AS day
-    FROM ${readJson(file, table)} line JOIN batch ON line.b = batch.b)`;
+  return `SELECT count(*) AS lines, coalesce(sum(line_batch), 0) AS batch_sum, count(COLUMNS(* EXCLUDE (line_batch))) FROM (
+    SELECT line.batch_number AS line_batch, ${columns}, ${table.day} AS day
+    FROM (${selectJsonLines(file, table)}) line JOIN batch ON line.batch_number = batch.batch_number)`;
+}
+
+function selectJsonLines(file: string, table: Pick<TableSql, 'fields' | 'maxLineBytes'>): string {
+  return `SELECT b AS batch_number, * EXCLUDE (b) FROM ${readJson(file, table)}`;
 }
 
 function readJson(file: string, { fields, maxLineBytes }: Pick<TableSql, 'fields' | 'maxLineBytes'>): string {
@@ -152,10 +159,10 @@ export function copyIds(target: string): string {
  * without an id, which the receiver lets none pass, is like no other.
  */
 export function selectIds(): string {
-  return `SELECT string_agg(coalesce(uuid, md5(lower(id)), md5(concat(b, ':', row))), '' ORDER BY row) AS hex,
+  return `SELECT string_agg(coalesce(uuid, md5(lower(id)), md5(concat(batch_number, ':', row))), '' ORDER BY row) AS hex,
       bool_and(uuid IS NOT NULL) AS all_uuids
     FROM (
-      SELECT line.rowid AS row, line.b AS b, line."eventId" AS id, ${uuidHex('line."eventId"')} AS uuid FROM line)`;
+      SELECT line.rowid AS row, line.batch_number, line."eventId" AS id, ${uuidHex('line."eventId"')} AS uuid FROM line)`;
 }
 
 /**
@@ -165,7 +172,7 @@ export function selectIds(): string {
 export function selectUnstorable(registry: Registry, table: TableSql): string {
   return `SELECT line.rowid AS line,
       CASE WHEN ${isKnown(registry)} THEN 'event_unreadable' ELSE 'schema_unknown' END AS code
-    FROM line JOIN batch ON line.b = batch.b
+    FROM line JOIN batch ON line.batch_number = batch.batch_number
     WHERE (${isKnown(registry)} AND ${isStorableDay(table)}) IS NOT TRUE ORDER BY 1`;
 }
 
@@ -180,7 +187,8 @@ function isStorableDay({ day }: TableSql): string {
 
 /** The rows of one source and UTC day, in days since 1970, which become a file of their own. */
 export interface WindowPartition {
-  s: number;
+  /** Index into the window's sources. */
+  source: number;
   day: number;
   rows: number;
 }
@@ -200,12 +208,15 @@ export function selectPartitions(table: TableSql): string {
  * lies about its own would show, and how many are of a known type.
  */
 export function inspectPartitions(registry: Registry, table: TableSql): string {
-  return partitionsWith(table, `, sum(line.b) AS batch_sum, count(*) FILTER (${isKnown(registry)}) AS known`);
+  return partitionsWith(
+    table,
+    `, sum(line.batch_number) AS batch_sum, count(*) FILTER (${isKnown(registry)}) AS known`,
+  );
 }
 
 function partitionsWith({ day }: TableSql, sums: string): string {
-  return `SELECT batch.s AS s, coalesce(${day}, -1) AS day, count(*) AS rows${sums}
-    FROM line JOIN batch ON line.b = batch.b GROUP BY ALL ORDER BY ALL`;
+  return `SELECT batch.source_number, coalesce(${day}, -1) AS day, count(*) AS rows${sums}
+    FROM line JOIN batch ON line.batch_number = batch.batch_number GROUP BY ALL ORDER BY ALL`;
 }
 
 /**
@@ -213,16 +224,16 @@ function partitionsWith({ day }: TableSql, sums: string): string {
  * a day, apart by day, and the source number.
  */
 export function selectReceipts(linesFile: string, position = 'line.i', day?: string): string {
-  const places = day === undefined ? '' : `batch.s AS s, ${day} AS day,`;
+  const places = day === undefined ? '' : `batch.source_number, ${day} AS day,`;
   return `SELECT batch.tenant_id AS tenant_id, batch.receipt_id AS receipt_id, epoch_ms(batch.received_at) AS received_ms,
       ${places} count(*) AS rows, coalesce(string_agg(${position}::VARCHAR, ','), '') AS indexes
-    FROM line JOIN batch ON line.b = batch.b WHERE line.rowid IN (SELECT line FROM ${readLineNumbers(linesFile)})
+    FROM line JOIN batch ON line.batch_number = batch.batch_number WHERE line.rowid IN (SELECT line FROM ${readLineNumbers(linesFile)})
     GROUP BY ALL ORDER BY ALL`;
 }
 
 /** Row ids of the lines for which a condition on `line` and `batch` holds. */
 export function selectLines(condition: string): string {
-  return `SELECT line.rowid AS line FROM line JOIN batch ON line.b = batch.b WHERE ${condition} ORDER BY 1`;
+  return `SELECT line.rowid AS line FROM line JOIN batch ON line.batch_number = batch.batch_number WHERE ${condition} ORDER BY 1`;
 }
 
 /** Removes the given lines from `line`. */
@@ -277,7 +288,7 @@ export function copyRows(table: TableSql, target: CopyTarget): string {
       ? [allRows(table, target)]
       : table.branches.map((branch) => branchRows(table, branch, target));
   const form = parquetCopyOptions({ profile: 'zstd', age: ephemeral ? 'ephemeral' : 'fresh' });
-  const options = `${form}, RETURN_STATS${partitions.length > 1 ? ', PARTITION_BY (s, day)' : ''}`;
+  const options = `${form}, RETURN_STATS${partitions.length > 1 ? ', PARTITION_BY (source_number, day)' : ''}`;
   return `COPY (${selects.map((select) => `(${select})`).join(' UNION ALL ')}) TO ${literal(path)} (${options})`;
 }
 
@@ -302,21 +313,21 @@ function branchRows(table: TableSql, { where, orderBy, columns }: Branch, target
 function partitionColumns({ day }: TableSql, { partitions }: CopyTarget): { name: string; sql: string }[] {
   if (partitions.length === 1) return [];
   return [
-    { name: 's', sql: 'batch.s' },
+    { name: 'source_number', sql: 'batch.source_number' },
     { name: 'day', sql: day },
   ];
 }
 
 /** Sorted input keeps PARTITION_BY on one partition for long. */
 function orderOf(orderBy: string, { partitions }: CopyTarget): string {
-  return partitions.length === 1 ? orderBy : `s, day, ${orderBy}`;
+  return partitions.length === 1 ? orderBy : `source_number, day, ${orderBy}`;
 }
 
 function rowsOf({ partitions, places }: CopyTarget): string {
-  const conditions = [`batch.s BETWEEN ${partitions[0]!.s} AND ${partitions.at(-1)!.s}`];
+  const conditions = [`batch.source_number BETWEEN ${partitions[0]!.source} AND ${partitions.at(-1)!.source}`];
   const ranges = places?.map(({ from, to }) => `line.rowid BETWEEN ${from} AND ${to - 1}`);
   if (ranges) conditions.push(`(${ranges.join(' OR ')})`);
-  return `line JOIN batch ON line.b = batch.b WHERE ${conditions.join(' AND ')}`;
+  return `line JOIN batch ON line.batch_number = batch.batch_number WHERE ${conditions.join(' AND ')}`;
 }
 
 /** Counts the rows of finished files from their own footers. */

@@ -180,7 +180,7 @@ export class Window {
     this.#contents.addTimes(message, at.tenantId, batch);
     this.#batches.appendJson({
       b: this.#contents.lines.batches++,
-      s: at.source,
+      source_number: at.source,
       sequence: message.sequence,
       tenant_id: at.tenantId,
       segment_id: at.segmentId,

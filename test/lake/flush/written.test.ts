@@ -178,22 +178,27 @@ test('an event that cannot become a row is found and set aside, wherever in the 
 });
 
 test('partitions are written in groups of whole sources, all of them once, none larger than it must be', () => {
-  const partition = fc.record({ s: fc.nat(40), day: fc.nat(3), rows: fc.integer({ min: 1, max: 6_000 }) });
+  const partition = fc.record({ source: fc.nat(40), day: fc.nat(3), rows: fc.integer({ min: 1, max: 6_000 }) });
   fc.assert(
-    fc.property(fc.uniqueArray(partition, { selector: ({ s, day }) => `${s}/${day}`, maxLength: 80 }), (given) => {
-      const partitions = given.toSorted((a, b) => a.s - b.s || a.day - b.day);
-      const groups = groupPartitions(partitions);
-      expect(groups.flat()).toEqual(partitions);
-      const rowsOfGroup = (group: typeof partitions): number => group.reduce((sum, { rows }) => sum + rows, 0);
-      for (const [index, group] of groups.entries()) {
-        const sources = new Set(group.map(({ s }) => s));
-        expect(groups.some((other, at) => at !== index && other.some(({ s }) => sources.has(s)))).toBe(false);
-        expect(sources.size === 1 || (rowsOfGroup(group) <= 8_000 && group.length <= 16)).toBe(true);
-        const next = groups[index + 1] ?? [];
-        const more = next.filter(({ s }) => s === next[0]!.s);
-        const both = [...group, ...more];
-        expect(more.length === 0 || rowsOfGroup(both) > 8_000 || both.length > 16).toBe(true);
-      }
-    }),
+    fc.property(
+      fc.uniqueArray(partition, { selector: ({ source, day }) => `${source}/${day}`, maxLength: 80 }),
+      (given) => {
+        const partitions = given.toSorted((a, b) => a.source - b.source || a.day - b.day);
+        const groups = groupPartitions(partitions);
+        expect(groups.flat()).toEqual(partitions);
+        const rowsOfGroup = (group: typeof partitions): number => group.reduce((sum, { rows }) => sum + rows, 0);
+        for (const [index, group] of groups.entries()) {
+          const sources = new Set(group.map(({ source }) => source));
+          expect(groups.some((other, at) => at !== index && other.some(({ source }) => sources.has(source)))).toBe(
+            false,
+          );
+          expect(sources.size === 1 || (rowsOfGroup(group) <= 8_000 && group.length <= 16)).toBe(true);
+          const next = groups[index + 1] ?? [];
+          const more = next.filter(({ source }) => source === next[0]!.source);
+          const both = [...group, ...more];
+          expect(more.length === 0 || rowsOfGroup(both) > 8_000 || both.length > 16).toBe(true);
+        }
+      },
+    ),
   );
 });
