@@ -68,7 +68,7 @@ export function sumDays(
         fromStream: count('accepted'),
         stored: count('stored'),
         duplicate: said.duplicate ?? 0,
-        quarantined: count('aside'),
+        quarantined: count('unstorable'),
         erased: said.erased ?? 0,
         expired: said.expired ?? 0,
         pending: count('pending'),

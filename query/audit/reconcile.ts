@@ -273,7 +273,7 @@ async function findDifferences(
 /** A batch's row of selectDifferences in words; it may have several faults. */
 function differencesOf(row: SqlRow): Difference[] {
   const count = (name: string): number => Number(row[name]);
-  const found = `${count('accepted')} accepted, ${count('n')} rows, ${count('duplicate')} duplicate, ${count('aside')} unstorable, ${count('erased')} erased`;
+  const found = `${count('accepted')} accepted, ${count('stored_rows')} rows, ${count('duplicate')} duplicate, ${count('unstorable_rows')} unstorable, ${count('erased')} erased`;
   const at = { date: String(row.day), receiptId: String(row.r) };
   const differences: Difference[] = [];
   const add = (kind: Difference['kind'], table: TableName, events: number, message: string): void => {
@@ -287,7 +287,7 @@ function differencesOf(row: SqlRow): Difference[] {
     -count('lacking'),
     row.held ? `more rows than events: ${found}` : 'the stream has no such batch',
   );
-  const refused = `${count('refused')} rejected, ${count('q')} rows`;
+  const refused = `${count('refused')} rejected, ${count('refused_rows')} rows`;
   add('missing', 'quarantine', count('refused_lacking'), `rejected events are missing: ${refused}`);
   add('unexpected', 'quarantine', -count('refused_lacking'), `more rows than rejected events: ${refused}`);
   return differences;

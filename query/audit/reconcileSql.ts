@@ -41,15 +41,16 @@ export function loadStatements(files: {
      FROM ${json(named, { r: 'VARCHAR', duplicate: 'BIGINT', erased: 'BIGINT', refusedErased: 'BIGINT' })} GROUP BY r`,
     `CREATE OR REPLACE TEMP TABLE commits AS SELECT * FROM ${json(commits, COMMIT_COLUMNS)}`,
     `CREATE OR REPLACE TEMP TABLE stored AS
-     SELECT receipt_id AS r, ${day} AS day, count(*) AS n, count(DISTINCT receipt_index) AS d, max(receipt_index) AS top
+     SELECT receipt_id AS r, ${day} AS day, count(*) AS stored_rows, count(DISTINCT receipt_index) AS stored_events,
+       max(receipt_index) AS last_index
      FROM ${read(rows.events, base)} WHERE ${within} GROUP BY ALL`,
     `CREATE OR REPLACE TEMP TABLE kept AS
      SELECT receipt_id AS r, ${day} AS day,
-       count(*) FILTER (code IN ${SET_ASIDE}) AS aside,
-       count(DISTINCT receipt_index) FILTER (code IN ${SET_ASIDE}) AS aside_d,
-       count(*) FILTER (code NOT IN ${SET_ASIDE}) AS refused,
-       count(DISTINCT coalesce(receipt_index, -1)) FILTER (code NOT IN ${SET_ASIDE}) AS refused_d,
-       max(receipt_index) AS top
+       count(*) FILTER (code IN ${SET_ASIDE}) AS unstorable_rows,
+       count(DISTINCT receipt_index) FILTER (code IN ${SET_ASIDE}) AS unstorable_events,
+       count(*) FILTER (code NOT IN ${SET_ASIDE}) AS refused_rows,
+       count(DISTINCT coalesce(receipt_index, -1)) FILTER (code NOT IN ${SET_ASIDE}) AS refused_events,
+       max(receipt_index) AS last_index
      FROM ${read(rows.quarantine, `${base}, code`)} WHERE ${within} GROUP BY ALL`,
     // One row for each batch that anything is known of.
     `CREATE OR REPLACE TEMP TABLE batches AS
@@ -57,10 +58,10 @@ export function loadStatements(files: {
        expected.r IS NOT NULL AS held,
        coalesce(expected.accepted, 0) AS accepted, coalesce(expected.pending, 0) AS pending,
        coalesce(expected.refused, 0) AS refused, coalesce(expected.refusedPending, 0) AS refused_pending,
-       coalesce(stored.n, 0) AS n, coalesce(stored.d, 0) AS d,
-       coalesce(kept.aside, 0) AS aside, coalesce(kept.aside_d, 0) AS aside_d,
-       coalesce(kept.refused, 0) AS q, coalesce(kept.refused_d, 0) AS q_d,
-       greatest(coalesce(stored.top, -1), coalesce(kept.top, -1)) AS top,
+       coalesce(stored_rows, 0) AS stored_rows, coalesce(stored_events, 0) AS stored_events,
+       coalesce(unstorable_rows, 0) AS unstorable_rows, coalesce(unstorable_events, 0) AS unstorable_events,
+       coalesce(refused_rows, 0) AS refused_rows, coalesce(refused_events, 0) AS refused_events,
+       greatest(coalesce(stored.last_index, -1), coalesce(kept.last_index, -1)) AS last_index,
        coalesce(named.duplicate, 0) AS duplicate, coalesce(named.erased, 0) AS erased,
        coalesce(named.refused_erased, 0) AS refused_erased
      FROM expected FULL JOIN stored ON expected.r = stored.r AND expected.day = stored.day
@@ -80,7 +81,8 @@ const COMMIT_COLUMNS = {
 
 /** Sums by day of what was found. */
 export const SELECT_DAYS = `SELECT day, sum(accepted) AS accepted, sum(pending) AS pending, sum(refused) AS refused,
-  sum(refused_pending) AS refused_pending, sum(n) AS stored, sum(aside) AS aside, sum(q) AS kept
+  sum(refused_pending) AS refused_pending, sum(stored_rows) AS stored, sum(unstorable_rows) AS unstorable,
+  sum(refused_rows) AS kept
   FROM batches GROUP BY day ORDER BY day`;
 
 /** What a comparison needs to know of the stream and of days whose time was over. */
@@ -96,21 +98,24 @@ export interface HeldEvents {
 
 /**
  * Batches that do not add up. What was erased from the quarantine may be an accepted event that had been set aside: as many
- * of these are taken for such as accepted events are wanting, and whatever is wanting beyond shows as a refused one.
+ * of these are taken for such as accepted events are missing, and whatever is missing beyond shows as a rejected one.
  */
 export function selectDifferences({ epoch, from, quarantineFrom, expired }: HeldEvents, limit: number): string {
   return `WITH placed AS (
       SELECT *, split_part(r, '-', 1) = ${literal(epoch)} AS of_stream, base36(split_part(r, '-', 3)) AS seq,
-        accepted - pending - duplicate - erased - d - aside_d AS wanting FROM batches),
-    attributed AS (SELECT *, least(refused_erased, greatest(wanting, 0)) AS aside_erased FROM placed),
+        accepted - pending - duplicate - erased - stored_events - unstorable_events AS missing
+      FROM batches),
+    attributed AS (SELECT *, least(refused_erased, greatest(missing, 0)) AS unstorable_erased FROM placed),
     judged AS (
-      SELECT *, (n - d) + (aside - aside_d) + (q - q_d) AS doubled,
+      SELECT *,
+        (stored_rows - stored_events) + (unstorable_rows - unstorable_events) + (refused_rows - refused_events) AS doubled,
         CASE WHEN of_stream AND seq >= ${from} AND NOT ${isOneOf('day', expired.events)}
-          THEN wanting - aside_erased ELSE 0 END AS lacking,
+          THEN missing - unstorable_erased ELSE 0 END AS lacking,
         CASE WHEN of_stream AND seq >= ${quarantineFrom} AND NOT ${isOneOf('day', expired.quarantine)}
-          THEN refused - refused_pending - (refused_erased - aside_erased) - q_d ELSE 0 END AS refused_lacking
+          THEN refused - refused_pending - (refused_erased - unstorable_erased) - refused_events ELSE 0 END AS refused_lacking
       FROM attributed)
-    SELECT r, day, held, accepted, n, aside, q, duplicate, erased, refused, doubled, lacking, refused_lacking,
+    SELECT r, day, held, accepted, stored_rows, unstorable_rows, refused_rows, duplicate, erased, refused, doubled,
+      lacking, refused_lacking,
       count(*) OVER () AS total
     FROM judged WHERE doubled > 0 OR lacking <> 0 OR refused_lacking <> 0 ORDER BY day, seq, r LIMIT ${limit}`;
 }
@@ -124,10 +129,11 @@ export function selectCommits({ expired }: HeldEvents, limit: number): string {
       SELECT *, split_part(r, '-', 1) AS of_epoch, base36(split_part(r, '-', 3)) AS seq FROM batches),
     compared AS (
       SELECT commits.version, commits.first, commits.last, commits.day, any_value(commits.stored) AS expected,
-        coalesce(sum(p.d + p.erased), 0) AS found,
-        list(p.r) FILTER (p.top + 1 > p.d + p.aside_d + p.q_d + p.duplicate + p.erased + p.refused_erased) AS gaps
-      FROM commits LEFT JOIN placed p ON p.of_epoch = commits.epoch AND p.day = commits.day
-        AND p.seq BETWEEN commits.first AND commits.last
+        coalesce(sum(placed.stored_events + placed.erased), 0) AS found,
+        list(placed.r) FILTER (placed.last_index + 1 > placed.stored_events + placed.unstorable_events
+          + placed.refused_events + placed.duplicate + placed.erased + placed.refused_erased) AS gaps
+      FROM commits LEFT JOIN placed ON placed.of_epoch = commits.epoch AND placed.day = commits.day
+        AND placed.seq BETWEEN commits.first AND commits.last
       WHERE NOT ${isOneOf('commits.day', expired.events)}
       GROUP BY ALL)
     SELECT version, first, last, day, expected, found, array_to_string(gaps[1:20], ' ') AS gaps
