@@ -32,7 +32,7 @@ export interface Api {
   open(path: string, query: Record<string, string | undefined>, signal: AbortSignal): Promise<Response>;
 }
 
-/** Most questions at once, because a view asks a dozen and must not delay other readers. */
+/** Most questions at once: a view asks a dozen, and others wait. */
 const QUESTIONS_AT_ONCE = 2;
 
 /**

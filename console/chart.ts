@@ -80,7 +80,7 @@ function legendItem(label: string, index: number, of: number): HTMLElement {
   return h('li', {}, mark, label);
 }
 
-/** Draws when the element is on the page, and again when its width or the theme changes. */
+/** Draws once the element is shown, and again when width or theme change. */
 function draw(
   canvas: HTMLElement,
   readout: HTMLElement,

@@ -27,7 +27,7 @@ export interface DataTableOptions<Row> {
 
 const MOST_ROWS = 50;
 
-/** A table that scrolls sideways if it is too wide, also by keyboard. */
+/** A table that scrolls sideways where needed, also by keyboard. */
 export function dataTable<Row>(options: DataTableOptions<Row>): HTMLElement {
   const { caption, captionHidden = true, columns, rows, most = MOST_ROWS } = options;
   const longest = columns.map((column) =>

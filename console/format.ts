@@ -22,7 +22,7 @@ const MOMENTS: Record<'time' | 'minute' | 'moment', Intl.DateTimeFormat> = {
 /** The viewer's time zone, such as `Europe/Copenhagen`. */
 export const ZONE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-/** A number from the server, where decimals are text to keep all digits. */
+/** A number from the server, where decimals are text without loss. */
 export function numberOf(value: unknown): number | undefined {
   const number = typeof value === 'string' || typeof value === 'bigint' ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
@@ -34,7 +34,7 @@ export function count(value: unknown): string {
   return number === undefined ? NOTHING : WHOLE.format(number);
 }
 
-/** A moment in the viewer's zone, with the year unless it is this year. */
+/** A moment in the viewer's zone; another year than this is named. */
 export function when(value: unknown, how: keyof typeof MOMENTS = 'moment'): string {
   const ms = typeof value === 'number' ? value : Date.parse(String(value));
   if (Number.isNaN(ms)) return NOTHING;

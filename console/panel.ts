@@ -12,7 +12,7 @@ export interface PanelOptions {
   everyMs?: number | undefined;
 }
 
-/** A titled part of a view that fetches its own content and shows progress and failure. */
+/** A titled part of a view that fetches its content and shows failures. */
 export function panel({ title, note, load, signal, everyMs }: PanelOptions): HTMLElement {
   const heading = newId('panel');
   const body = h('div', { class: 'panel-body' }, h('p', { class: 'quiet' }, 'Loading …'));

@@ -5,7 +5,7 @@ import { daysOfRange, nextDay } from './viewState.ts';
 
 export type ReportRow = Record<string, unknown>;
 
-/** Requested reports of a page by name, because two panels may show the same one. */
+/** Requested reports of a page by name; two panels may share one. */
 const asked = new WeakMap<Page, Map<string, Promise<ReportRow[]>>>();
 
 /** Rows of a report over the page's tenant, segment and days (`GET /api/reports/{name}`). */

@@ -152,7 +152,7 @@ function controlOf(element: Element | null): string | undefined {
   return element?.closest('label')?.firstChild?.textContent ?? undefined;
 }
 
-/** Moves the focus by hand, because an anchor would replace the view's address. */
+/** Moves the focus by hand: an anchor would replace the view's address. */
 function skip(event: Event, main: HTMLElement): void {
   event.preventDefault();
   main.focus();

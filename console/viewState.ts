@@ -1,4 +1,4 @@
-/** The state of the page, kept in the address so that a view can be shared. */
+/** The state of the page, held in its address for sharing. */
 export interface ViewState {
   view: ViewName;
   /** Tenant that an operator chose; a tenant's token has its own. */

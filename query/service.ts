@@ -39,12 +39,17 @@ import { HOUR_MS } from '../runtime/units.ts';
 const STORAGE_CHECK_MS = 5_000;
 const STOP_DEADLINE_MS = 15_000;
 const UNSENT = { perTenant: 8, total: 32 };
-/** While tokens cannot be followed for longer than this, a revoked one may still be taken: get no more requests. */
+/**
+ * Longest loss of the token watch before the server is not ready.
+ *
+ * A revoked token may still work until then.
+ */
 const TOKENS_STALE_MS = 30_000;
 
 /**
- * Starts the query server: HTTP first, so that it can say what it waits for; then storage and tokens. Resolves when
- * queries are answered.
+ * Starts the query server: HTTP, then storage and tokens.
+ *
+ * HTTP comes first, so that it can report what is missing. Resolves when queries are answered.
  */
 export async function startQueryService(options: {
   config: QueryServerConfig;
@@ -129,7 +134,7 @@ function tokensFault(tokens: SecretWatch<TokenRecord> | undefined): string | und
   return stale ? 'changes of read tokens cannot be followed: the stream server does not answer' : undefined;
 }
 
-/** Asks the storage now and then whether it answers; returns the last fault. */
+/** Checks at intervals whether the storage answers; returns the last fault. */
 function watchStorage(
   storage: Storage,
   { log, resources }: { log: Logger; resources: Resources },

@@ -21,7 +21,7 @@ export interface ShopAccess {
   operatorToken?: string;
 }
 
-/** Creates a key for each segment and a read token for each tenant of the shops. */
+/** Creates a key per segment and a read token per tenant. */
 export async function grantAccess(options: {
   natsUrl: string;
   replicas: number;

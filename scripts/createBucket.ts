@@ -1,5 +1,5 @@
 /**
- * Creates the bucket of LAKE_URL if it does not exist, for docker-compose.yml.
+ * Creates the bucket of LAKE_URL, for docker-compose.yml.
  *
  * Waits for the store to start.
  */

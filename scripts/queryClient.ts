@@ -17,7 +17,7 @@ export interface QueryClient {
 const PATIENCE_MS = 30_000;
 const AWAY_MS = 200;
 
-/** Creates a client of the query server that retries while it is busy or unavailable. */
+/** Creates a client of the query server that retries. */
 export function createQueryClient(baseUrl: string): QueryClient {
   const url = new URL('/api/query', baseUrl);
   return {

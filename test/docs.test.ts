@@ -69,8 +69,10 @@ function pathsIn(text: string): string[] {
 }
 
 /**
- * Whether a path named in `file` exists, seen from the root, the file's folder or a folder above it.
- * A page may name a file without its folder, as in "`revenue.sql` is an example".
+ * Whether a path named in `file` exists.
+ *
+ * The path starts at the root, the file's folder or a folder above it. A page may name a file without its folder, as in
+ * "`revenue.sql` is an example".
  */
 function exists(path: string, file: string): boolean {
   const from = ['.', ...ancestors(file)].map((folder) => posix.join(folder, path).replace(/\/$/, ''));

@@ -9,7 +9,7 @@ import { keyForm, tokenForm } from './secretForms.ts';
 
 export type SecretRow<T> = T & { id: string; state: string };
 
-/** Keys of the tenant, and for operators its tokens, with forms to create and revoke them. */
+/** Keys of the tenant, and for operators its tokens, with forms. */
 export function accessView(page: Page): HTMLElement {
   const { session, tenantId, signal } = page;
   const operator = session.role === 'operator';

@@ -10,7 +10,7 @@ import { inSegment } from './overview.ts';
 const MOST_SHOWN = 200;
 const FIRST_SHOWN = 25;
 
-/** Rejected events with the reason and their text, and how to redrive them. */
+/** Rejected events with reason and text, and how to redrive them. */
 export function quarantineView(page: Page): HTMLElement {
   const { state, signal, go } = page;
   const { code } = state;

@@ -11,7 +11,7 @@ export type DayCounts = Partial<
 >;
 
 /**
- * Counts of the events that one log entry, or several folded into one, added or removed.
+ * Counts of events that one log entry, or folded ones, added or removed.
  *
  * The fields are those of `commitInfo`: `days` has counts by UTC date of receipt. `duplicates` and `erased` have
  * positions by receipt, as formatRanges writes them. A commit that removes rows on purpose must count them: as `erased`
@@ -20,9 +20,9 @@ export type DayCounts = Partial<
 export interface CommitCounts {
   /** Version of the entry; the last version of folded entries. */
   version: number;
-  /** The stream of a flush, and the first and last of its messages. */
+  /** The stream of a flush, and the range of its messages. */
   flush?: { appId: string; firstSequence: number; lastSequence: number };
-  /** Whether several commits were folded, whose sequences can no longer be told apart. */
+  /** Whether several commits were folded, so that sequences are merged. */
   folded: boolean;
   days: Record<string, DayCounts>;
   duplicates: Record<string, string>;
@@ -30,7 +30,7 @@ export interface CommitCounts {
 }
 
 const READS_AT_ONCE = 32;
-/** A cleanup runs once an hour, so a second try rarely meets another one. */
+/** A cleanup runs once an hour, so few tries are enough. */
 const MAX_TRIES = 3;
 
 /** The counts of a log entry; undefined if it neither adds nor removes events. */
@@ -66,7 +66,7 @@ interface Place {
 }
 
 /**
- * Reads the counts of a table in the order of its log, folded entries first.
+ * Reads a table's counts in the order of its log, folded ones first.
  * @param sinceMs leaves out entries written before this time (milliseconds since 1970), but never folded ones
  * @throws LakeError storage_unavailable, table_corrupt
  */
@@ -86,7 +86,7 @@ export function positionsOf(named: Record<string, string>, receiptId: string): n
 }
 
 /**
- * Folds the counts of entries before a version, before a cleanup deletes them.
+ * Folds the counts of entries before a version, ahead of a cleanup.
  * @throws LakeError storage_unavailable, table_corrupt: then the entries must stay
  */
 export async function foldCountsBefore(storage: Storage, root: string, version: number): Promise<void> {
@@ -116,7 +116,7 @@ async function afterCleaning<T>(task: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The files of folded counts that together hold each deleted entry once, in order. */
+/** The fold files that together hold each deleted entry once, in order. */
 export async function listFolds(storage: Storage, root: string): Promise<Place[]> {
   const folds: (Place & { after: number })[] = [];
   for await (const { path, modified } of storage.list(foldPath(root, ''))) {

@@ -18,7 +18,7 @@ export interface IdsToJudge {
   runs: readonly IdRun[];
   /** Whether every id is a UUID; otherwise the bounds of files do not help. */
   allUuids: boolean;
-  /** Times of receipt of the first and the last id, in milliseconds since 1970. */
+  /** First and last time of receipt, in milliseconds since 1970. */
   receivedMs: { min: number; max: number };
   /** Time of receipt of each tenant's first redriven event; resends count from one window before. */
   redrivenMs?: ReadonlyMap<string, number>;
@@ -28,16 +28,16 @@ export interface IdsToJudge {
 export interface StoredIds {
   /** The tenant's live data files. */
   files(tenantId: string): Promise<IdFile[]>;
-  /** Every id in these files received at or after a time, by hour since 1970. */
+  /** Every id in these files received since a time, by hour since 1970. */
   read(tenantId: string, files: readonly IdFile[], sinceMs: number): Promise<{ hour: number; hex: string }[]>;
-  /** The judged ids of the tenant that are in these files, received at or after a time. */
+  /** Judged ids of the tenant in these files, received since a time. */
   find(tenantId: string, files: readonly IdFile[], sinceMs: number): Promise<string>;
 }
 
 export interface DuplicatesOptions {
   /** Bound on the memory for ids, in bytes. */
   maxBytes: number;
-  /** How long after the first receipt a resend is recognised, in milliseconds. */
+  /** Time after the first receipt in which a resend is recognised, in milliseconds. */
   windowMs: number;
 }
 
@@ -100,7 +100,7 @@ export class Duplicates {
     return this.#known.bytes;
   }
 
-  /** Begins to judge a window, and drops the ids of a failed attempt. */
+  /** Begins to judge a window, without the ids of a failed attempt. */
   begin(): void {
     for (const { ids } of this.#pending) {
       for (let at = 0; at < ids.length; at += ID_WORDS) this.#known.takeBack(ids, at);
@@ -108,7 +108,7 @@ export class Duplicates {
     this.#pending = [];
   }
 
-  /** Indexes of ids that are stored already or came earlier in this window, ascending. */
+  /** Indexes of ids stored already or seen in this window, ascending. */
   async judge(batch: IdsToJudge, stored: StoredIds): Promise<number[]> {
     const sinceMs = batch.receivedMs.min - this.#options.windowMs;
     const hour = Math.floor(batch.receivedMs.max / HOUR_MS);
@@ -241,7 +241,7 @@ export class Duplicates {
     this.#hours.set(hour, (this.#hours.get(hour) ?? 0) + ids);
   }
 
-  /** Evicts whole hours, oldest first, until a quarter of the memory is free. */
+  /** Evicts the oldest hours until a quarter of the memory is free. */
   #forgetOldest(): void {
     let left = [...this.#hours.values()].reduce((sum, count) => sum + count, 0);
     const target = (left * 0.75 * this.#options.maxBytes) / this.#known.bytes;
@@ -327,7 +327,7 @@ function filesToRead(
   return near.length === 0 ? near : filesThatMayHold(ids.sort(), near, sinceMs);
 }
 
-/** Groups of files of at most so many rows, with at least one file each. */
+/** Groups of at least one file, within a number of rows. */
 function groups(files: readonly IdFile[]): IdFile[][] {
   const result: IdFile[][] = [];
   let rows = Infinity;

@@ -19,14 +19,14 @@ interface Segment {
 }
 
 /**
- * A set of 128-bit ids with their hours, in typed arrays (docs/performance.md, "Memory").
+ * A set of 128-bit ids with hours (docs/performance.md, "Memory").
  *
  * Each segment is rebuilt by itself, and drops ids of hours before `forget`. So neither growth nor eviction stops the
  * process for long.
  */
 export class IdSet {
   readonly #segments: Segment[];
-  /** Hours are kept as 16 bits, relative to an origin well before the first hour. */
+  /** Start of the hours' 16 bits, well before the first hour. */
   #origin: number | undefined;
   #forgotten = 0;
   #slots = 0;
@@ -112,7 +112,7 @@ function emptySegment(slots: number): Segment {
   return { words: new Uint32Array(slots * ID_WORDS), hours: new Uint16Array(slots), used: 0 };
 }
 
-/** Copies word by word, faster than subarray and set (docs/performance.md, "Memory"). */
+/** Copies word by word, the fastest way (docs/performance.md, "Memory"). */
 function copyId(from: Uint32Array, at: number, to: Uint32Array, position: number): void {
   to[position] = from[at]!;
   to[position + 1] = from[at + 1]!;

@@ -16,7 +16,7 @@ export interface IdFiles {
 }
 
 /**
- * A tenant's ids in the lake, read by DuckDB from one column of the data files.
+ * A tenant's ids in the lake, read from its data files by DuckDB.
  *
  * The session's table `line` holds the judged events, joined by `batch`.
  * @param where SQL condition on the rows of the files that count
@@ -53,7 +53,7 @@ export function lakeIds(session: SqlSession, source: IdFiles, where = 'true'): S
 }
 
 /**
- * The files of a tenant's newest version, copied if they have no local path.
+ * The newest version's files, copied if they have no local path.
  * @param dir folder for the copies, which this function creates and empties
  */
 export function newestIdFiles(storage: Storage, table: (tenantId: string) => Table, dir: string): IdFiles {

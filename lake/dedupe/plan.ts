@@ -1,6 +1,6 @@
 import type { AddFile } from '../delta/actions.ts';
 
-/** Event ids and receipt times of a data file, as the log bounds them. */
+/** Bounds of a data file's event ids and receipt times. */
 export interface IdFile {
   /** Relative to the table's root. */
   path: string;
@@ -31,7 +31,7 @@ export function idFile({ path, stats }: Pick<AddFile, 'path' | 'stats'>): IdFile
 }
 
 /**
- * The files that may hold one of these ids, received at or after `sinceMs`.
+ * The files that may hold one of these ids, received since a time.
  *
  * An id with a time, such as UUID version 7, lies within the bounds of few files. A random id lies within those of
  * nearly all.
@@ -47,10 +47,10 @@ export function filesThatMayHold(ids: readonly string[], files: readonly IdFile[
 }
 
 /**
- * Whether an id may be stored between two bounds of text, in small or capital letters.
+ * Whether an id may be stored between two bounds of text.
  *
- * Ids are stored as sent. `first` is the least id that is not below `minId`. Ids below it cannot match, because the
- * form in small letters is the greatest.
+ * Ids are stored as sent, in small or capital letters. `first` is the least id that is not below `minId`. Ids below it
+ * cannot match, because the form in small letters is the greatest.
  *
  * Capital letters sort between digits and small letters. After the prefix that both bounds share, an id in capitals
  * fits in two cases. In one, the lower bound continues with a digit and the upper bound with a small letter. In the

@@ -27,7 +27,7 @@ export interface EraseOptions {
   withLinked: boolean;
   /** Whether only to report the rows to erase, without any change. */
   dryRun: boolean;
-  /** Whether to reject ids of which the lake has no row and no erasure. */
+  /** Whether to reject ids that neither a table nor the list has. */
   refuseMissing?: boolean;
   /** Name of the person responsible, for the report. */
   by: string;
@@ -48,7 +48,7 @@ export interface ErasureReport {
   startedAt: string;
   finishedAt: string;
   ids: ErasedId[];
-  /** Anonymous ids linked to the users by events with both ids and consent, and whether they were erased. */
+  /** Anonymous ids linked to the users by consent, and whether they were erased. */
   linked: { ids: number; erased: boolean };
   /** Length of the tenant's list of erasures, which every later commit respects. */
   list: number;
@@ -59,7 +59,7 @@ export interface ErasureReport {
   vacuumAfter: string;
 }
 
-/** A stored report, with the SHA-256 of its JSON text without this field. */
+/** A stored report with the SHA-256 of its other fields. */
 export type SignedReport = ErasureReport & { sha256: string };
 
 /**
@@ -167,7 +167,7 @@ async function missingIds(
   });
 }
 
-/** Anonymous ids in events that also carry one of the users, with consent to personalization. */
+/** Anonymous ids of events with one of the users and consent. */
 async function findLinked(
   session: SqlSession,
   { storage, tables, tenantId, users, anonymous, workDir }: EraseOptions,

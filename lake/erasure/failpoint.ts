@@ -1,7 +1,7 @@
 import type { Reach } from '../../runtime/failpoint.ts';
 
 /**
- * Steps of an erasure at which a test may kill this process, in order.
+ * Steps of an erasure at which a test may kill the process.
  *
  * The steps of files occur for every table.
  */

@@ -13,7 +13,7 @@ export interface ErasedId {
   hash: string;
 }
 
-/** A tenant's list of erasures, which only grows, one entry at a time. */
+/** A tenant's list of erasures, to which entries are only added. */
 export interface ErasureList {
   /** Number of entries. */
   version: number;

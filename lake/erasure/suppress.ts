@@ -31,7 +31,7 @@ function isOneOf(hash: string, ids: readonly ErasedId[], kind: ErasedId['kind'])
   return hashes.length === 0 ? 'false' : `${hash} IN (${hashes.join(', ')})`;
 }
 
-/** The hash of an id in SQL, equal to that of hashOf in list.ts. */
+/** The hash of an id in SQL, equal to hashOf of list.ts. */
 function hashSql(tenantId: string, id: string): string {
   return `sha256(${literal(`${tenantId}/`)} || ${id})`;
 }

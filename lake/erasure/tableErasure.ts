@@ -36,7 +36,7 @@ export interface TableErasure {
   rowsAfter: number;
   /** Erased rows; in a dry run, rows to erase. */
   erased: number;
-  /** Version whose files were all read, and hold no row of the person. */
+  /** Version whose files were all read and are clean. */
   verified: { version: number; files: number; rows: number; found: number };
 }
 
@@ -184,7 +184,7 @@ async function write(
   return { file: { path, size: copied.file_size_bytes, rows, partitionValues, stats, ...tags }, target };
 }
 
-/** Counts erased rows by day of receipt and by receipt (lake/counts/commits.ts). */
+/** Counts erased rows by day and by receipt (lake/counts/commits.ts). */
 async function count(
   session: SqlSession,
   { local, condition, into }: { local: string; condition: string; into: Erased },

@@ -3,12 +3,12 @@ import type { Table } from '../delta/table.ts';
 
 /** Least number of commits between two checkpoints of a table. */
 const EVERY_COMMITS = 20;
-/** Rows of a checkpoint per commit to wait, so that a large checkpoint is written less often. */
+/** Rows per commit to wait, so that large checkpoints are rare. */
 const ROWS_PER_COMMIT = 20;
 /** Most entries to read when a table is opened. */
 const AT_MOST_COMMITS = 1_000;
 
-/** Decide whether a checkpoint is due, by commits since the last and rows. Pure. */
+/** Decide whether a checkpoint is due, by new commits and rows. Pure. */
 export function checkpointDue({ commits, rows }: { commits: number; rows: number }): boolean {
   return commits >= Math.min(AT_MOST_COMMITS, Math.max(EVERY_COMMITS, rows / ROWS_PER_COMMIT));
 }

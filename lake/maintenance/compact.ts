@@ -51,7 +51,7 @@ export interface Compacted {
 }
 
 const DOWNLOADS_AT_ONCE = 8;
-/** Stands for the stream in names of files with rows of several streams. */
+/** Stands for the stream in file names with rows of several. */
 const SEVERAL_STREAMS = 'several';
 
 /**
@@ -207,7 +207,7 @@ function statsOf(stats: string | undefined): Partial<FileStats> | undefined {
   return stats === undefined ? undefined : (JSON.parse(stats) as Partial<FileStats>);
 }
 
-/** The messages of a compacted file's rows, if they are of one stream. */
+/** The messages of a compacted file's rows, if of one stream. */
 function sourceOf(files: readonly AddFile[]): FileSource {
   const sources = files.map(({ path }) => parseFileName(path));
   const stream = sources[0]?.stream;

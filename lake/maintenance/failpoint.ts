@@ -1,6 +1,6 @@
 import type { Reach } from '../../runtime/failpoint.ts';
 
-/** Steps of a compaction at which a test may kill this process, in order. */
+/** Steps of a compaction at which a test may kill the process. */
 export const COMPACTION_STEPS = [
   'inputs-ready',
   'written',

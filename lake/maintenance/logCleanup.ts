@@ -10,7 +10,7 @@ import { foldCountsBefore } from '../counts/commits.ts';
 import { entryVersion } from '../delta/log.ts';
 import type { Storage } from '../storage/storage.ts';
 
-/** A writer that was stopped in a commit must find that its version is taken. */
+/** A writer stopped in a commit must find its version taken. */
 const MIN_LOG_RETENTION_MS = 3_600_000;
 
 /** A file of the log that belongs to a version. */
@@ -27,7 +27,7 @@ export interface LogFile {
 export interface LogCleanupPlan {
   /** First version of the log after the cleanup. */
   checkpoint: number;
-  /** Oldest first, so that the rest is one unbroken log at any time. */
+  /** Oldest first, so that the log has no gap at any time. */
   paths: string[];
 }
 
@@ -85,7 +85,7 @@ export async function cleanLog(
   return { deletedFiles: plan.paths.length, startsAt: plan.checkpoint };
 }
 
-/** Restores the hint if its writer died, or if a race set it back. */
+/** Restores the hint after a killed writer or a race. */
 async function repairHint(
   storage: Storage,
   root: string,

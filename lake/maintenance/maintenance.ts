@@ -23,12 +23,16 @@ import { vacuum } from './vacuum.ts';
 
 export interface MaintenanceOptions {
   storage: Storage;
-  /** A tenant's table, best the instance that the caller commits with, so that each log is read once. */
+  /**
+   * A tenant's table, best the instance that the caller commits with.
+   *
+   * Then each log is read once.
+   */
   table: (name: TableName, tenantId: string) => Table;
   /** DuckDB for the sorts, bounded by its memory limit; flushes need another one. */
   engine: SqlEngine;
   checkpoints: CheckpointFormat;
-  /** Scratch folder for copies of files, new files, and sorts that exceed memory. */
+  /** Scratch folder for copies, new files and large sorts. */
   workDir: string;
   log: Logger;
   metrics?: Registry;
@@ -65,9 +69,10 @@ export interface Maintenance {
    */
   run(tenantId: string, signal?: AbortSignal): Promise<TableReport[]>;
   /**
-   * Maintains the tenants in turn until the signal aborts, a few jobs each.
+   * Maintains the tenants in turn until the signal aborts.
    *
-   * A large tenant so delays no other. Failures are logged and tried again in the next round; nothing is thrown.
+   * Each turn has a few jobs, so a large tenant delays no other. Failures are logged and tried again in the next round;
+   * nothing is thrown.
    */
   keepUp(tenants: () => readonly string[], signal: AbortSignal): Promise<void>;
 }
@@ -81,7 +86,11 @@ const IDLE_MS = 1_000;
 const SHUN_MS = 3_600_000;
 const CLEAN_LOG_EVERY_MS = 3_600_000;
 const VACUUM_EVERY_MS = 24 * 3_600_000;
-/** Delay of the first log cleanup and vacuum, so that a starting processor catches up first. */
+/**
+ * Delay of the first log cleanup and vacuum.
+ *
+ * A starting processor catches up first.
+ */
 const FIRST_CLEANUP_MS = 600_000;
 
 /**
@@ -101,7 +110,11 @@ class TableMaintenance implements Maintenance {
   readonly #counters: ReturnType<typeof createCounters>;
   /** Next check and last seen version of each table, by root. */
   readonly #looks = new Map<string, { atMs: number; everyMs: number; version: number }>();
-  /** Failed jobs, with the time of their next try, so that other jobs come first. */
+  /**
+   * Failed jobs with the time of their next try.
+   *
+   * Other jobs come first until then.
+   */
   readonly #shunned = new Map<string, number>();
   /** Time of each table's last log cleanup and vacuum, by root. */
   readonly #cleaned = new Map<string, number>();
@@ -204,7 +217,7 @@ class TableMaintenance implements Maintenance {
     return files;
   }
 
-  /** Runs jobs and plans again after each round, because merged files may merge again. */
+  /** Runs jobs and plans again, because merged files may merge again. */
   async #compact(
     name: TableName,
     table: Table,

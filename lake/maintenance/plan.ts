@@ -21,7 +21,7 @@ import { DAY_MS, MIB } from '../../runtime/units.ts';
 export interface CompactionOptions {
   /** Size from which a file is finished. */
   finishedBytes: number;
-  /** Approximate bound on the bytes a job reads, and so on the file it writes. */
+  /** Approximate bound on the bytes of a job and of its file. */
   jobBytes: number;
   /** Approximate bound on the files a job reads. */
   jobFiles: number;
@@ -29,9 +29,17 @@ export interface CompactionOptions {
   openFiles: number;
   /** Time after midnight UTC at which a day is closed. */
   closedAfterMs: number;
-  /** Time after midnight UTC at which a day is sealed, later than the receiver accepts its events. */
+  /**
+   * Time after midnight UTC at which a day is sealed.
+   *
+   * The receiver accepts none of its events by then.
+   */
   sealedAfterMs: number;
-  /** Age below which files are not merged, so that late events do not each cause a job. */
+  /**
+   * Age below which files are not merged.
+   *
+   * Otherwise each late event would cause a job.
+   */
   settledAfterMs?: number;
 }
 
@@ -55,11 +63,15 @@ export interface CompactionJob {
   bytes: number;
 }
 
-/** A larger file of a closed day is rewritten if the smaller ones reach this fraction of it. */
+/**
+ * A larger file is rewritten if smaller ones reach this fraction of it.
+ *
+ * The rule is for closed days.
+ */
 const WORTH_REWRITING = 4;
 const KIND_FACTOR = 8;
 
-/** Plan the jobs of a table, closed days first, then most files first. Pure. */
+/** Plan the jobs of a table: closed days first, then most files. Pure. */
 export function planCompaction(
   snapshot: Snapshot,
   now: number,
@@ -78,7 +90,7 @@ export function planCompaction(
   return jobs.sort((a, b) => rank(a) - rank(b) || b.files.length - a.files.length);
 }
 
-/** The state of a date's partitions at a time in milliseconds since 1970. Pure. */
+/** The state of a date's partitions, at a time in milliseconds since 1970. Pure. */
 export function partitionState(
   date: string,
   now: number,
@@ -125,7 +137,7 @@ function choose(files: AddFile[], state: PartitionState, { openFiles }: Compacti
   return [...kinds.values()].filter((kind) => kind.length >= openFiles);
 }
 
-/** All files up to the largest one that is worth a rewrite with the smaller ones. */
+/** All files up to the largest one worth a rewrite. */
 function worthMerging(files: AddFile[]): AddFile[] {
   const bySize = files.toSorted((a, b) => a.size - b.size);
   let smaller = bytesOf(bySize);
@@ -137,7 +149,7 @@ function worthMerging(files: AddFile[]): AddFile[] {
 }
 
 /**
- * Even shares within a job's limits, in order of arrival, so that each covers its own time.
+ * Even shares within a job's limits, in order of arrival.
  *
  * A single file stays as it is, because a job would only copy it.
  */

@@ -13,11 +13,19 @@ const CLOCK_SKEW_MS = 900_000;
 const DELETED_AT_ONCE = 500;
 
 export interface VacuumOptions {
-  /** Time that a file stays after its removal from the table, or after an upload without a commit. */
+  /**
+   * Time that an unused file stays.
+   *
+   * A file is unused after its removal from the table, or after an upload without a commit.
+   */
   graceMs: number;
   /** Whether only to report the files to delete. */
   dryRun?: boolean;
-  /** Whether to allow less than MIN_GRACE_MS, safe only while nothing reads or writes the table. */
+  /**
+   * Whether to allow less than MIN_GRACE_MS.
+   *
+   * That is safe only while nothing reads or writes the table.
+   */
   force?: boolean;
   now?: number;
   signal?: AbortSignal;
@@ -29,7 +37,7 @@ interface DoomedFile {
   bytes: number;
   /** Time since which no table has the file, in milliseconds since 1970. */
   unusedSinceMs: number;
-  /** Removed by a commit, or never in the table as far as the log tells. */
+  /** Removed by a commit, or never in the table. */
   why: 'removed' | 'orphan';
 }
 

@@ -16,7 +16,7 @@ export interface SecretAccess {
 
 const BACKOFF = { firstMs: 100, maxMs: 2_000, attempts: Infinity };
 
-/** Watches both buckets, and retries until the stream server answers or the connection closes. */
+/** Watches both buckets, with retries until the connection closes. */
 export async function openSecretAccess(options: {
   connection: NatsConnection;
   replicas: number;

@@ -68,7 +68,7 @@ export function createSecrets<T extends SecretRecord>(
 }
 
 /**
- * Waits for the watch, so that a list right after a change shows the change.
+ * Waits for the watch, so that the next list shows the change.
  *
  * A slow watch is no error: the list then shows the change later.
  */

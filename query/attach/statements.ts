@@ -21,7 +21,7 @@ export interface Attachment {
 }
 
 /**
- * Statements for all relations of queries, and for the marts in the schema `marts`.
+ * Statements for all relations of queries, and for the marts.
  *
  * They read the files of one version, so later rows need a new call.
  * @throws LakeError storage_unavailable, table_corrupt

@@ -23,7 +23,7 @@ import type { AnswerFacts } from '../sandbox/writeAnswer.ts';
 export interface QueryRequest extends Scope {
   tenantId: string;
   sql: string;
-  /** Parameters of a report, whose statement contains its own views (query/insight/reports.ts). */
+  /** Parameters of a report; its statement contains its own views (query/insight/reports.ts). */
   report?: SqlParameters;
   asOf?: AsOf;
   signal?: AbortSignal;
@@ -31,7 +31,7 @@ export interface QueryRequest extends Scope {
 
 /** Version and files that an answer read. */
 export interface AnswerSnapshot {
-  /** Version of the events table, or of the quarantine if only that was read; -1: no such table yet. */
+  /** Version of the events table, or of the quarantine if read alone. -1: no such table yet. */
   version: number;
   /** Number of committed files that were read. */
   files: number;
@@ -68,7 +68,7 @@ export interface Queries {
    * @throws LakeError
    */
   run(request: QueryRequest): Promise<QueryAnswer>;
-  /** The same as `run`, with the answer in a file (query/formats/formats.ts has its form). */
+  /** The same as `run`, with a file as the answer (query/formats/formats.ts). */
   answer(request: QueryRequest & { format: AnswerFormat; maxRows?: number | undefined }): Promise<FileAnswer>;
   close(): Promise<void>;
 }

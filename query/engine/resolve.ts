@@ -37,7 +37,7 @@ export interface Resolved {
 }
 
 /**
- * Chooses the version of each required table, and reads the live tail after it.
+ * Chooses the version of each table, and reads the live tail.
  * @throws LakeError tail_unavailable, version_unknown, version_gone, version_ambiguous
  */
 export async function resolve(

@@ -62,14 +62,14 @@ export async function openSources(
   }
 }
 
-/** Maps a missing file of an old version to version_gone, because vacuum deleted it. */
+/** Maps a missing file to version_gone, because vacuum deleted it. */
 function asGone(error: unknown, version: number): unknown {
   if (!(error instanceof LakeError) || error.code !== 'table_corrupt') return error;
   const message = `Version ${version} can no longer be read: vacuum has deleted files of it.`;
   return new LakeError('version_gone', message, { cause: error });
 }
 
-/** Paths of the live tail's files with rows of a table within the scope. */
+/** Paths of the live tail's files with rows within the scope. */
 function tailPaths({ files }: HeldTail, table: TableName, scope: Scope): string[] {
   return files
     .filter((file) => file.table === table && inScope({ segment: file.source.segmentId, date: file.date }, scope))

@@ -7,11 +7,11 @@ import { TABLE_NAMES, type TableName } from '../../lake/layout/tables.ts';
 import { SEQUENCE_COLUMN } from '../tail/tenantTail.ts';
 import type { CheckedSql } from '../sandbox/sqlCheck.ts';
 
-/** Local files with the same columns, which DuckDB can read as one relation. */
+/** Local files with the same columns, readable as one relation. */
 export interface FileGroup {
   /** Absolute paths that end in `segment=<s>/date=<d>/<name>.parquet`. */
   paths: readonly string[];
-  /** Whether the columns are unknown, so that every file must be opened to learn them. */
+  /** Whether the columns are unknown until every file is opened. */
   mixed: boolean;
 }
 
@@ -35,7 +35,7 @@ export interface NeededViews {
 export interface ViewCatalog {
   /** The views that a statement reads; all views if it lists relations. */
   requiredViews(sql: CheckedSql): NeededViews;
-  /** Tables and macros of a statement that contains its own views, such as a report. */
+  /** Tables and macros of a statement with its own views. */
   requiredTables(sql: CheckedSql): NeededViews;
 }
 
@@ -103,7 +103,7 @@ function groupRelation({ paths, mixed }: FileGroup): string {
   return `SELECT * FROM read_parquet([${paths.map(literal).join(', ')}], ${options})`;
 }
 
-/** The rows of the live tail, whose files are in no partition's folder. */
+/** The rows of the live tail, whose files have no partitions. */
 function tailRelation(time: string, { paths, above }: NonNullable<TableFiles['tail']>): string {
   const partition = `segment_id AS segment, CAST(${time} AT TIME ZONE 'UTC' AS DATE) AS date`;
   const files = `read_parquet([${paths.map(literal).join(', ')}], hive_partitioning = false)`;

@@ -70,7 +70,7 @@ const DECIMAL_DIGITS = 38;
 const NANOS_PER_MICRO = 1_000n;
 
 /**
- * The Arrow type of a DuckDB type, equal to that of DuckDB's own export.
+ * The Arrow type of a DuckDB type, as DuckDB exports it.
  *
  * Enums, UUIDs and types that Arrow lacks are text, as in JSON (values.ts).
  */

@@ -27,7 +27,7 @@ const LIBRARIES: Record<string, string> = {
 };
 
 /**
- * Reads every file that the console's page may load, by its path below `/console/`.
+ * Reads every file of the console by its path below `/console/`.
  *
  * Node strips the types from TypeScript and keeps all lines in place, so there is no build step and no source map.
  */

@@ -58,13 +58,13 @@ export interface TokenRoute extends RouteAddress, WithParameters {
 }
 
 /**
- * A route that needs a read token, or an operator's token and a tenant.
+ * A route that needs a tenant by token or by an operator.
  *
  * Without one the answer is 401. Requests are rejected while the server stops.
  */
 export interface ReaderRoute extends RouteAddress, WithParameters {
   access: 'reader';
-  /** Whether an operator may name an unknown tenant, because the route makes it known. */
+  /** Whether an operator may name a tenant that the route creates. */
   createsTenant?: true;
   handle(call: ReaderCall): Promise<Reply> | Reply;
 }
@@ -101,7 +101,7 @@ export interface Reply {
   /** Names in small letters. A body needs `content-type`; an absent `cache-control` means `no-store`. */
   headers: Record<string, string>;
   /**
-   * Text, bytes, or pieces that are produced as fast as the caller reads them.
+   * Text, bytes, or pieces produced as fast as the caller reads.
    *
    * An error before the first piece becomes an error answer. A later one breaks the connection, so that no caller takes
    * half an answer for a whole one. Release resources in the generator's `finally`, which also runs when the caller

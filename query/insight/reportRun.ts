@@ -16,10 +16,10 @@ import { LakeError } from '../../lake/errors.ts';
 import { DAYS_AROUND, findReport, renderReport, type Report, type ReportParameter } from './reports.ts';
 import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
-/** A request for a report, with texts of a command line or a URL. */
+/** A request for a report, with texts as given. */
 export interface ReportRequest {
   name: string;
-  /** `2026-11-01` (the start of that UTC day) or an RFC 3339 time with a zone. */
+  /** Start: `2026-11-01` (UTC) or an RFC 3339 time with a zone. */
   from: string;
   /** End of the period, exclusive, in the same forms. */
   to: string;
@@ -87,7 +87,9 @@ export function bindReport(request: ReportRequest, registry: Registry = createRe
 }
 
 /**
- * Runs a report over `events_all` and `quarantine_all` of a connection with the macros.
+ * Runs a report on a connection with the macros.
+ *
+ * The connection has `events_all` and `quarantine_all`.
  * @returns a result with all rows
  */
 export function runReport(
@@ -156,7 +158,7 @@ function dateValue(ms: number): DuckDBDateValue {
   return new DuckDBDateValue(Math.floor(ms / DAY_MS));
 }
 
-/** The UTC date of a moment as a partition's value, at most 9999-12-31. */
+/** The UTC date of a moment as a partition's value, until 9999-12-31. */
 function isoDate(ms: number): string {
   const within = Math.min(Math.max(ms, FIRST_DATE_MS), LAST_DATE_MS);
   return utcDay(within);

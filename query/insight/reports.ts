@@ -25,7 +25,7 @@ export interface Report {
   period: string;
   /** Meaning of the segment; undefined: the report takes none. */
   segment: string | undefined;
-  /** Whether the report reads all stored events instead of the period and the days around it. */
+  /** Whether the report reads all stored events, not only its days. */
   allHistory: boolean;
   columns: { name: string; description: string }[];
   /** Which values are NULL, and which are 0. */
@@ -74,7 +74,7 @@ function reportNames(): string[] {
 }
 
 /**
- * One SELECT statement of a report over `events_all` and `quarantine_all`, with the macros created.
+ * One SELECT statement of a report over `events_all` and `quarantine_all`.
  *
  * The period is $from and $to (TIMESTAMPTZ, $to exclusive). $before is as long before $from as $to is after it.
  * $scan_from and $scan_to (DATE) are the days to read. $segment is VARCHAR or NULL. The report has parameters of its
@@ -85,7 +85,7 @@ export function renderReport({ name, allHistory }: Report, registry: Registry): 
   return withViews(readReport(name).sql, { allHistory }, registry);
 }
 
-/** A statement with its views as CTEs that read the days from `$scan_from` to `$scan_to`. */
+/** A statement with its views as CTEs over the days to read. */
 export function withViews(sql: string, { allHistory }: { allHistory: boolean }, registry: Registry): string {
   const body = expandSql(sql, registry);
   const ctes = viewsReadBy(body, insightViews(registry)).map((view) => asCte(view, allHistory));

@@ -10,7 +10,7 @@ const TITLES: Record<string, string> = {
   quality: 'Quality of the data',
 };
 
-/** Text of docs/reports.md, from the comments of reports, views and macros. */
+/** Text of docs/reports.md, from comments of SQL files. */
 export function reportsPage(registry: Registry): string {
   const reports = listReports();
   const groups = Object.keys(TITLES).map((group) => {

@@ -9,7 +9,7 @@ import { parseSqlFile, readSqlFile, type SqlFile } from './sqlFile.ts';
 export interface InsightView {
   name: string;
   sql: string;
-  /** Meaning of a row, and the rules behind it. */
+  /** Meaning of a row, and its rules. */
   description: string;
 }
 
@@ -71,10 +71,10 @@ export function insightViews(registry: Registry): InsightView[] {
 }
 
 /**
- * The views that a statement reads, directly or through others, in order of creation.
+ * The views that a statement reads, in order of creation.
  *
- * A name counts if it follows FROM or JOIN. So the result may include a view that a local name hides, but it lacks
- * none.
+ * Views that it reads through others are included. A name counts if it follows FROM or JOIN. So the result may include
+ * a view that a local name hides, but it lacks none.
  */
 export function viewsReadBy(sql: string, views: readonly InsightView[]): InsightView[] {
   const wanted = new Set<string>();

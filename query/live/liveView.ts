@@ -13,7 +13,7 @@ export type LiveNews =
   | { news: 'events'; events: LiveEvent[] }
   /** Number of events above the rate that a view shows. */
   | { news: 'skipped'; events: number }
-  /** Number of messages left out because the view had too large a backlog. */
+  /** Number of messages left out of a view with a large backlog. */
   | { news: 'behind'; messages: number }
   | { news: 'beat' }
   | { news: 'end'; code: string; message: string };
@@ -32,7 +32,9 @@ export interface LiveRequest {
 
 export interface LiveViews {
   /**
-   * News of a tenant's events from now on, until the caller leaves or the token ends.
+   * News of a tenant's events from now on.
+   *
+   * They end when the caller leaves, or the token ends.
    * @throws LakeError too_many_viewers; StreamUnavailableError
    */
   open(request: LiveRequest): AsyncIterable<LiveNews>;
@@ -157,7 +159,7 @@ interface Allowance {
 interface Clock {
   /** Resolves at the next second, or when the signal fires. */
   tick(): Promise<'tick'>;
-  /** Whether a second, or the time of a heartbeat, has passed since the last check. */
+  /** Whether a second or a heartbeat's time has passed since the last check. */
   checkIsDue(): boolean;
   beatIsDue(): boolean;
   /** Events that may still be shown in this second. */

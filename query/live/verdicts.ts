@@ -4,7 +4,7 @@ import { formatReceipt } from '../../schemas/receipt.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { parseSubject } from '../../schemas/subjects.ts';
 
-/** Outcome of one event at the receiver, as the live view shows it. */
+/** Outcome of one event at the receiver, for the live view. */
 export interface LiveEvent {
   outcome: 'accepted' | 'rejected';
   receivedAt: string;
@@ -15,7 +15,7 @@ export interface LiveEvent {
   index: number | null;
   type?: string;
   eventId?: string;
-  /** Error code, JSON pointer to the fault and explanation, for a rejected event. */
+  /** Error code, JSON pointer and explanation of a rejected event. */
   code?: string;
   path?: string;
   message?: string;
@@ -25,7 +25,7 @@ export interface LiveEvent {
   raw?: string;
 }
 
-/** Events of a message up to a limit, and the number left out. */
+/** Events of a message up to a limit, and the rest's number. */
 export interface LiveEvents {
   events: LiveEvent[];
   left: number;

@@ -7,7 +7,7 @@ import type { Slots } from '../engine/slots.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { createMartRefresher } from './martRefresher.ts';
 
-/** Delay of the first refresh, so that a starting process is ready first. */
+/** Delay of the first refresh after a start. */
 const FIRST_AFTER_MS = 60_000;
 
 /** Refreshes marts until the process stops. Each refresh takes a query's slot. */

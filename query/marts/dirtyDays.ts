@@ -37,7 +37,9 @@ export async function eventChanges(
 }
 
 /**
- * Choose the days of a daily mart to build again, among those with events or a partition. Pure.
+ * Choose the days of a daily mart to build again. Pure.
+ *
+ * Candidates are days with events or a partition.
  * @param orderDays days with orders that were sent again on days with added rows
  */
 export function dirtyDays(

@@ -9,7 +9,7 @@ import { withViews } from '../insight/reports.ts';
 import { readFields, readSqlFile } from '../insight/sqlFile.ts';
 
 /**
- * A table derived from a tenant's events, in a Delta table for services that read files.
+ * A table derived from a tenant's events, for services that read files.
  *
  * A daily mart has a partition per UTC day, from the events of that day and the days around it. When events are added
  * to a day or removed from it, all partitions that read the day are built again. A summary has one state for all days,

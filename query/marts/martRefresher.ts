@@ -31,9 +31,10 @@ export interface MartRefresher {
   /** Refreshes the marts of one tenant and deletes their unused files. @throws LakeError */
   refresh(tenantId: string, signal?: AbortSignal): Promise<MartReport[]>;
   /**
-   * Refreshes the tenants in turn, at most once per `everyMs`, until the signal aborts.
+   * Refreshes the tenants in turn until the signal aborts.
    *
-   * Failures are logged and tried again in the next round; nothing is thrown.
+   * A round begins at most once per `everyMs`. Failures are logged and tried again in the next round; nothing is
+   * thrown.
    */
   keepUp(
     options: { everyMs: number; firstAfterMs?: number; tenantIds?: readonly string[]; onTenant?: OnTenant },

@@ -54,7 +54,7 @@ interface Refreshed {
 const UPLOADS_AT_ONCE = 8;
 
 /**
- * Refreshes the marts of a tenant to the newest version of its events.
+ * Refreshes a tenant's marts to the newest version of its events.
  *
  * Only changed days are read. Each commit names its source version (`txn`). So a killed or concurrent refresh leaves
  * every mart at one version, and the next refresh continues from there.
@@ -79,7 +79,7 @@ export async function refreshMarts(
   return reports;
 }
 
-/** One refresh of one tenant, with all marts from the same version of the events. */
+/** One refresh of one tenant, from one version of the events. */
 class Refresh {
   readonly snapshot: Snapshot;
   readonly #options: MartsOptions;

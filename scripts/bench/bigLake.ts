@@ -17,7 +17,7 @@ import { DAY_MS, utcDay } from '../../runtime/units.ts';
 export interface BigLake {
   /** The lake's folder. */
   lake: string;
-  /** One sorted Parquet file with the first tenant's rows, the best layout there is. */
+  /** One sorted Parquet file with the first tenant's rows. */
   plain: string;
   tenants: readonly string[];
   /** First date, and the date after the last. */
@@ -35,7 +35,7 @@ const MEMORY = '4GiB';
 const APP_ID = 'bench@2026-10-01T00:00:00Z';
 
 /**
- * Creates a compacted lake of about so many events once, and keeps it in a folder.
+ * Creates a compacted lake once, and keeps it in a folder.
  *
  * The layout is that of the processor and of compaction. Each file is made by itself, which bounds the memory.
  */

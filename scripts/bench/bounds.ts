@@ -19,7 +19,7 @@ const SLOW = 200;
 const KEPT_REACH = 0.9;
 const RECOVERY_REACH_SECONDS = 10;
 const P99_REACH = 1.5;
-/** Pairs of runs, because the same p99 differs by half between two runs. */
+/** Pairs of runs; one p99 differs by half from the next. */
 const IDLE_CONNECTION_ROUNDS = 5;
 /** Growth over a run that counts as none. */
 const FLAT = 0.05;
@@ -34,7 +34,7 @@ const LOOK_MS = 1_000;
 const QUIET_MS = 250;
 const QUIET_IN_A_ROW = 5;
 
-/** Bounds small enough that one machine meets them, and trims the stream more than once. */
+/** Bounds that one machine meets, with several trims of the stream. */
 const BOUNDS = {
   LOG_LEVEL: 'warn',
   INGEST_MAX_IN_FLIGHT_BYTES: String(16 * 2 ** 20),
@@ -42,7 +42,7 @@ const BOUNDS = {
   DEDUPE_MAX_BYTES: String(64 * 2 ** 20),
 };
 
-/** Bounds of a soak, small enough to be full in the first quarter of the time. */
+/** Bounds of a soak, met in the first quarter of the time. */
 const SOAK_BOUNDS = { STREAM_MAX_BYTES: String(512 * 2 ** 20), COMPACT_AFTER_SECONDS: '120' };
 
 interface BenchStack {
@@ -163,7 +163,7 @@ async function peakOf(bench: BenchStack, log: BenchOptions['log']): Promise<numb
 }
 
 /**
- * Events per second from the start of a load until all events are in the lake.
+ * Events per second from a load's start until its last commit.
  *
  * Events in the stream are work still to do, so the time includes them.
  */

@@ -14,7 +14,7 @@ import { secretHash, type KeyRecord } from '../../schemas/keys.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 
 /**
- * The Event Receiver with a stream that confirms at once and stores nothing.
+ * The Event Receiver with a stream that stores nothing.
  *
  * Its rate is the limit of the real receiver: reading, parsing, validating and answering alone. It takes the keys in
  * BENCH_KEYS.

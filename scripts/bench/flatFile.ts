@@ -16,7 +16,7 @@ const READ_AHEAD_BYTES = 64 * 1_048_576;
 const CHUNK_BYTES = 1_048_576;
 
 /**
- * Writes a stream's events into one file of newline-delimited JSON, with every column in each line.
+ * Writes a stream's events into one file of newline-delimited JSON.
  *
  * A user of DuckDB alone would load such a file.
  * @returns the number of events
@@ -73,7 +73,7 @@ interface FlatFileOptions {
   file: string;
 }
 
-/** SQL that copies such a file with DuckDB alone to the lake's columns, order and codec. */
+/** SQL of DuckDB alone from such a file to the lake's form. */
 export function copyFlatFile(registry: Registry, file: string, target: string): string {
   const fields = [...lineFields(registry), ...BATCH_COLUMNS].filter(({ name }) => name !== 'b');
   const types = fields.map(({ name, type }) => `${literal(name)}: ${literal(duckdbType(type))}`).join(', ');

@@ -3,7 +3,7 @@ import { lowerPriority } from '../../runtime/niceness.ts';
 import { delay } from '../../runtime/retry.ts';
 import { runProcess } from '../../runtime/process.ts';
 
-/** Time over which connections open evenly, because opening at once would be a load of its own. */
+/** Time over which connections open, so that opening is no load. */
 const COME_WITHIN_MS = 12_000;
 const TICK_MS = 20;
 /** Longest random wait before a closed connection opens again. */
@@ -12,7 +12,7 @@ const AGAIN_WITHIN_MS = 4_000;
 const NICENESS = 5;
 
 /**
- * Holds connections to a receiver, like silent browsers and senders on slow lines.
+ * Holds connections to a receiver, like silent and slow clients.
  *
  * HOLD_IDLE connections send nothing, and HOLD_SLOW send a body a few bytes at a time. The receiver closes connections
  * that are silent for ten seconds.

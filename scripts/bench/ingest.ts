@@ -127,7 +127,7 @@ function compared(name: string, reach: number, { ratio, a, b }: Pairs): Result {
 }
 
 /**
- * Measures two loads in turn, so that a drift of the machine meets both.
+ * Measures two loads in turn, so that drift meets both.
  *
  * Each ratio is that of neighbours.
  */

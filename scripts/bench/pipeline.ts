@@ -94,7 +94,7 @@ interface PipelineRun {
   text: string;
 }
 
-/** Runs a load, and measures the time until all of it is committed. */
+/** Runs a load until all of it is committed. */
 async function run(stack: Stack, load: Load): Promise<PipelineRun> {
   const before = { accepted: await eventsAccepted(stack), use: processUse(stack.processes()) };
   const startedMs = performance.now();
@@ -127,7 +127,7 @@ async function sampleLag(stack: Stack, into: number[], signal: AbortSignal): Pro
   }
 }
 
-/** Time from a 202 to the first SQL answer with the event, beside a steady load. */
+/** Time from a 202 to the first answer with the event. */
 async function freshness(stack: Stack, options: BenchOptions, load: Load, tenantId: string): Promise<Result> {
   const token = await createToken(stack.natsUrl, tenantId);
   const client = createQueryClient(stack.queryUrl);

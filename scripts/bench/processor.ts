@@ -32,7 +32,7 @@ const CASES = [
   { tenants: 100, reach: 0.5 },
 ];
 const STREAM = 'EVENTS_0';
-/** One shard, so that the processor writes Parquet with one thread, like the plain COPY. */
+/** One shard, for one Parquet thread like the plain COPY. */
 const SHARED = { SPOR_SHARDS: '1' };
 /** Enough memory for the plain COPY to sort without disk. */
 const COPY_MEMORY = '6GiB';
@@ -42,7 +42,7 @@ const PATIENCE_MS = 120_000;
 const OWNERS_BUCKETS = [PROGRESS_BUCKET, INTENTS_BUCKET];
 
 /**
- * Stream to committed Parquet, against DuckDB's COPY of the same events from one file.
+ * Stream to committed Parquet, against DuckDB's COPY of one file.
  *
  * Both run in new processes.
  */
@@ -135,7 +135,7 @@ interface Run {
   lastSequence: number;
 }
 
-/** Seconds from the start of a processor's work to its acknowledgement of the last message. */
+/** Seconds from a processor's start to its last acknowledgement. */
 async function timeProcessor(natsUrl: string, connection: NatsConnection, run: Run): Promise<number> {
   const { options, lake, created, lastSequence } = run;
   const kvm = new Kvm(connection);

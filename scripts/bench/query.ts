@@ -31,7 +31,7 @@ const MOST_SHARE = 0.02;
 /** Reports in the quick version. */
 const QUICK_REPORTS = 1;
 
-/** Reports over a large lake, against plain DuckDB over one sorted Parquet file. */
+/** Reports over a large lake, against plain DuckDB over one file. */
 export async function benchQuery(options: BenchOptions): Promise<Result[]> {
   const registry = createRegistry();
   const events = options.events ?? (options.quick ? QUICK_EVENTS : EVENTS);
@@ -166,7 +166,7 @@ async function timed<T>(task: () => Promise<T>): Promise<{ value: T; seconds: nu
   return { value, seconds: (performance.now() - startedMs) / 1000 };
 }
 
-/** Bytes that this process has read from files, from disk or page cache (proc(5), rchar). */
+/** Bytes that this process has read from files (proc(5), rchar). */
 function bytesRead(): number {
   return Number(/^rchar: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]);
 }

@@ -43,7 +43,7 @@ export async function machine(): Promise<Machine> {
 
 const PAGE = new URL('../../docs/benchmarks.md', import.meta.url);
 
-/** Writes one section of docs/benchmarks.md, and keeps the others and the introduction. */
+/** Writes one section of docs/benchmarks.md, and keeps the rest. */
 export async function writeSection(
   bench: string,
   command: string,

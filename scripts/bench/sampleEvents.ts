@@ -4,12 +4,12 @@ import { simulate } from '../shop/simulation.ts';
 import { uuid7 } from '../shop/uuid7.ts';
 import { EVENT_ID } from './wrk.ts';
 
-/** Number of samples, so that a file of the lake holds few repeats, which compress too well. */
+/** Number of samples: few repeats, which would compress too well. */
 const SAMPLES = 60_000;
 const SPAN_MS = 60_000;
 
 /**
- * Events of the simulated webshop as JSON texts, with EVENT_ID for their ids.
+ * Events of the simulated webshop, with EVENT_ID for their ids.
  *
  * All are valid and have realistic shapes. They lack a context, which makes them 370 bytes, the size of the targets.
  */

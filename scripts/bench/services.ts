@@ -16,7 +16,7 @@ export interface BenchOptions {
   seconds: number;
   /** Number of measurements of each pair. */
   rounds: number;
-  /** Whether to use a fraction of the data, which proves only that the bench runs. */
+  /** Whether to use little data, as proof that the bench runs. */
   quick: boolean;
   /** A folder for data that later runs use again. */
   keep: string;

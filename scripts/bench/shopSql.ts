@@ -20,7 +20,7 @@ const PHRASES = 5_000;
 const PRODUCTS = 20_000;
 
 /**
- * SQL that generates a day's events in order, fast enough for a hundred million.
+ * SQL that generates a day's events in order, quickly.
  *
  * Each session searches, perhaps twice, clicks up to three results, and may add one to the cart and order it. The same
  * day always gives the same rows.

@@ -38,7 +38,7 @@ function note(courses: Map<number, ProcessSamples>, use: ProcessUse, at: number)
   course.fileDescriptors.push(use.fileDescriptors);
 }
 
-/** Whether a process ran for less than half of the time, so that growth means nothing. */
+/** Whether a process ran too briefly for its growth to count. */
 function isBrief(course: ProcessSamples, courses: readonly ProcessSamples[]): boolean {
   return livedSeconds(course) < Math.max(...courses.map(livedSeconds)) / 2;
 }
@@ -48,7 +48,7 @@ function livedSeconds({ atSeconds }: ProcessSamples): number {
 }
 
 /**
- * Growth of values over the last three quarters of the time, as a share of their mean.
+ * Growth over the last three quarters, as a share of the mean.
  *
  * The growth is that of the best line. The first quarter is the warm-up.
  */

@@ -17,7 +17,7 @@ export interface Load {
   seconds: number;
   /** Target rate of requests; absent: as many as possible. */
   requestsPerSecond?: number;
-  /** Whether to count answers by status, at some cost of the generator's speed. */
+  /** Whether to count answers by status, which slows the generator. */
   countAnswers?: boolean;
 }
 
@@ -39,7 +39,7 @@ export interface LoadResult {
 export const EVENT_ID = '@@event-id@@';
 
 /**
- * Loads a receiver with wrk (https://github.com/wg/wrk), with a new id for every event.
+ * Loads a receiver with wrk (https://github.com/wg/wrk), with new ids.
  * @throws Error with advice how to install wrk
  */
 export async function wrk(load: Load): Promise<LoadResult> {

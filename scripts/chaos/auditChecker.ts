@@ -93,7 +93,7 @@ export class AuditChecker {
     });
   }
 
-  /** Tries marks until the signal aborts, because faults must not make them too optimistic. */
+  /** Tries marks until the signal aborts, also during faults. */
   async watchMarks(tenants: readonly string[], signal: AbortSignal): Promise<Finding[]> {
     const findings: Finding[] = [];
     while (!signal.aborted) {

@@ -14,9 +14,9 @@ export interface CheckerOptions {
   auditChecker: AuditChecker;
 }
 
-/** Several times the duration of a start, a takeover and a window of a processor. */
+/** Several times a processor's start, takeover and first window. */
 const QUIET_MS = 6_000;
-/** Time for the next owner to delete uploads of a dead one, which a bare glob sees. */
+/** Time for the next owner to delete a dead one's uploads. */
 const CLEAN_UP_MS = 60_000;
 const LOOK_MS = 200;
 const TENANTS_AT_ONCE = 4;
@@ -72,7 +72,7 @@ export class Checker {
     return findings;
   }
 
-  /** Waits until no further row arrives, for runs in which an acknowledgement proves nothing. */
+  /** Waits for quiet, where an acknowledgement proves nothing. */
   async quiet(tenants: readonly string[]): Promise<void> {
     const rows = async (): Promise<number> => {
       const read = await Promise.all(tenants.map((tenantId) => this.#options.snapshot.read(tenantId)));

@@ -1,5 +1,5 @@
 /**
- * Compacts the tables of some tenants once, and dies at the armed step.
+ * Compacts some tenants' tables once, and dies at a step.
  *
  * A processor killed in a compaction leaves the same state, while others flush. Thresholds are far lower than the
  * processor's. Exit code 0 means that there was nothing to compact.
@@ -21,7 +21,7 @@ import { armFailPoint, parseFailPoint } from '../../runtime/failpoint.ts';
 import { createLog } from '../../runtime/log.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 
-/** Files of a kind that are enough for a compaction in a short run. */
+/** Files of a kind that suffice in a short run. */
 const OPEN_FILES = 3;
 
 process.once('disconnect', () => process.exit(1));

@@ -140,7 +140,7 @@ async function within(ms: number, condition: () => boolean): Promise<boolean> {
   return false;
 }
 
-/** Whether a signal has stopped a process (proc(5), the state after the name in brackets). */
+/** Whether a signal has stopped a process (proc(5), the state). */
 function isStopped(pid: number): boolean {
   try {
     return /\) T /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));

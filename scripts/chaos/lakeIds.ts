@@ -27,7 +27,7 @@ export interface LakeReader {
 
 const PAGE = 5_000;
 
-/** A reader through the query server, which resolves a snapshot of the log. */
+/** A reader through the query server and its snapshot. */
 export function snapshotReader(client: QueryClient, tokenOf: (tenantId: string) => string): LakeReader {
   return {
     name: 'the query server',
@@ -100,7 +100,7 @@ export function globReader(options: { lakeUrl: string; storage: Storage; copyTo:
 export type LeftOvers = 'nothing' | 'replaced' | 'replaced and orphans' | 'all, by any clock';
 
 /**
- * Deletes the files that compactions left, so that a bare glob counts right.
+ * Deletes leftovers of compactions, so that a bare glob counts right.
  *
  * Nothing may write or read, because the grace time is zero. An orphan of a flush stays, for the glob to find.
  */

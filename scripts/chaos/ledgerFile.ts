@@ -10,7 +10,7 @@ export interface ChaosLedger extends Ledger {
   readonly unknownIds: ReadonlyMap<string, string>;
   /** All sent events, with their tenants by id. */
   readonly sentIds: ReadonlyMap<string, string>;
-  /** Times of the answers to acknowledged events by id, in milliseconds since 1970. */
+  /** Times of acknowledgements by id, in milliseconds since 1970. */
   readonly acknowledgedMs: ReadonlyMap<string, number>;
   close: () => void;
 }

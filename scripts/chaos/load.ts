@@ -24,7 +24,7 @@ const EVENTS_PER_SECOND = 400;
 const BAD_SHARE = 0.06;
 const BATCH_EVENTS = 8;
 const CONNECTIONS = 16;
-/** Timeout of a try, shorter than most faults, so that a later try succeeds. */
+/** Timeout of a try, shorter than most faults. */
 const TIMEOUT_MS = 2_500;
 const PACE = 0.02;
 const RESEND_AFTER_MS = 2_000;

@@ -109,7 +109,7 @@ const chaos = command({
   },
 });
 
-/** Rejects a folder with contents, because a run without findings removes the folder. */
+/** Rejects a folder with contents, because it may be removed. */
 async function mustBeEmpty(folder: string): Promise<void> {
   const names = existsSync(folder) ? await readdir(folder) : [];
   if (names.length > 0) throw new UsageError(`--dir ${folder} is not empty: name a new folder`);

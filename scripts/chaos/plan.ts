@@ -31,7 +31,7 @@ export type ChaosFault =
   | { kind: 'kill'; target: Target | 'everything'; at: Moment }
   /** A processor kills itself at a step of a flush. */
   | { kind: 'die'; step: FlushStep; count: number }
-  /** A processor stops itself at a step of a flush, past its lease, and goes on. */
+  /** A processor stops itself at a step, past its lease. */
   | { kind: 'expire-lease'; step: FlushStep; count: number; forMs: number }
   /** A compaction kills its process at a step. */
   | { kind: 'compaction'; step: CompactionStep }
@@ -52,7 +52,7 @@ export interface Cycle {
   resendShare: number;
 }
 
-/** Longer than a lease (fleet.ts), so that another processor has taken over. */
+/** Longer than a lease (fleet.ts), so that a takeover happens. */
 export const PAST_THE_LEASE_MS = { least: 2_600, most: 4_500 };
 const LOAD_MS = 1_500;
 /** Range of a clock's shift. */

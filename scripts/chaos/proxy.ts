@@ -29,7 +29,7 @@ interface Pair {
   server: Socket;
 }
 
-/** Starts a TCP proxy on a free loopback port that can act as a bad network. */
+/** Starts a TCP proxy on loopback that acts as a bad network. */
 export async function startProxy(target: { host: string; port: number }): Promise<Proxy> {
   let mode: LinkMode | 'pass' = 'pass';
   const pairs = new Set<Pair>();

@@ -21,7 +21,7 @@ export interface ChaosSummary {
   marks: number;
   /** Valid events without an answer. */
   unknown: number;
-  /** Longest time from the end of a cycle's faults until all events are committed and read. */
+  /** Longest time from the end of faults to full recovery. */
   recoverySecondsMax: number;
   /** Number of faults by kind; `not run` has the kinds that could not run. */
   faults: Record<string, number>;

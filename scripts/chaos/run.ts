@@ -227,7 +227,7 @@ class Run {
     return false;
   }
 
-  /** Injects the faults of a cycle at the same time, with load before and after them. */
+  /** Injects the faults of a cycle at once, under load. */
   async #inject({ faults }: Cycle, context: ChaosContext): Promise<Injected[]> {
     const least = delay(LEAST_LOAD_MS);
     const injected = await Promise.all(faults.map((fault) => inject(fault, context)));

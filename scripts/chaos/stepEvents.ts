@@ -2,7 +2,7 @@ import type { NatsConnection } from '../../stream/nats.ts';
 import { delay } from '../../runtime/retry.ts';
 import type { StepEvent } from './plan.ts';
 
-/** Subjects on which each step shows (schemas/subjects.ts, processor/shards, processor/commit). */
+/** Subjects on which each step shows (schemas/subjects.ts, processor). */
 const SUBJECTS: Record<StepEvent, string> = {
   publish: 'events.>',
   lease: '$KV.spor_leases.shard.*',

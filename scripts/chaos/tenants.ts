@@ -8,7 +8,7 @@ const TENANTS = SHARDS + 1;
 /** Cycles of a group of tenants; new tenants keep the comparisons fast. */
 export const CYCLES_EACH = 10;
 
-/** The shops of a cycle, with new tables under faults and short histories. */
+/** The shops of a cycle, with new tables and short histories. */
 export function shopsOf(cycle: number): readonly Shop[] {
   const group = Math.floor(cycle / CYCLES_EACH);
   return Array.from({ length: TENANTS }, (_, index) => {

@@ -17,7 +17,7 @@ export interface BareRead {
   comparisons: IdComparison[];
 }
 
-/** Time for an owner that lost its shard to delete its unused uploads. */
+/** Time for a former owner to delete its unused uploads. */
 const CLEAN_UP_MS = 30_000;
 const LOOK_MS = 200;
 

@@ -85,7 +85,11 @@ export function measureFreshness(options: { client: QueryClient; tokenOf: (tenan
   };
 }
 
-/** The value below which a share `q` of sorted numbers lies (nearest rank); 0 without numbers. */
+/**
+ * The value at quantile `q` of sorted numbers; 0 without numbers.
+ *
+ * The rank is the nearest one.
+ */
 export function quantile(sorted: readonly number[], q: number): number {
   return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? 0;
 }

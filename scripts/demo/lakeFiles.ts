@@ -14,7 +14,7 @@ export interface LakeFiles {
 }
 
 /**
- * Data files of a lake in a folder, or local copies of a lake in S3.
+ * Data files of a lake in a folder, or copies from S3.
  *
  * DuckDB's S3 extension is a download that some machines cannot make.
  */

@@ -2,7 +2,7 @@ import { literal } from '../../lake/duckdb/sqlText.ts';
 import type { QueryClient } from '../queryClient.ts';
 import type { LakeIds } from './verify.ts';
 
-/** The query server's counts of one tenant, of rows received since a moment. */
+/** The query server's counts of one tenant since a moment. */
 export interface LakeRows {
   /** Rows of the events table by type. */
   byType: () => Promise<Map<string, number>>;

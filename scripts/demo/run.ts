@@ -57,7 +57,7 @@ const BATCH_EVENTS = 20;
 const CONNECTIONS = 32;
 const SETTLE_MS = 60_000;
 
-/** Plays the shops against a running stack, waits for the lake, and checks all events. */
+/** Plays the shops against a running stack, and checks all events. */
 export async function runDemo(stack: Stack, options: DemoOptions): Promise<DemoOutcome> {
   const { signal, log } = options;
   const replicas = Number(stack.env.NATS_REPLICAS ?? 1);

@@ -2,7 +2,7 @@ import type { Verdict } from '../../schemas/envelope.ts';
 import type { ShopEvent } from '../shop/session.ts';
 import { createLatencies, type Latencies } from './latencies.ts';
 
-/** Events of one POST, of one key and so of one tenant and segment. */
+/** Events of one POST, with one key. */
 export interface SentBatch {
   tenantId: string;
   segmentId: string;
@@ -56,7 +56,7 @@ export interface Ledger {
     posts: number;
     resends: number;
   };
-  /** Times from the first byte of a POST to its answer, for 202 and 400. */
+  /** Times from a POST's first byte to its 202 or 400. */
   readonly latencies: Latencies;
   /** Times of the first POST and the last answer, in Unix milliseconds. */
   readonly firstMs: number | undefined;

@@ -32,7 +32,7 @@ and broken connections, with the same event ids, no sooner than Retry-After says
   --json               the result as JSON on standard output
 `;
 
-/** Pace of visits that last seconds, so that the rate is reached soon. */
+/** Pace of visits of seconds, to reach the rate soon. */
 const HURRIED = 0.02;
 
 const load = command({

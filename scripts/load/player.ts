@@ -8,7 +8,7 @@ export interface PlayOptions {
   sender: Sender;
   /** Most events in a POST. */
   batchEvents: number;
-  /** Most POSTs under way at once, so that a slow receiver slows the play down. */
+  /** Most POSTs under way at once; a slow receiver slows the play. */
   connections: number;
   /**
    * Real start of simulated time `startMs`, and simulated milliseconds per real one.
@@ -55,7 +55,7 @@ export async function play(options: PlayOptions): Promise<void> {
   for (const key of open.keys()) await dispatch(key);
   await Promise.all(underWay);
 
-  /** Waits for an event's time, and sends batches that have waited long enough. */
+  /** Waits for an event's time, and sends batches meanwhile. */
   async function until(atMs: number, { startMs, speed }: { startMs: number; speed: number }): Promise<void> {
     const dueMs = startedMs + (atMs - startMs) / speed;
     while (!signal?.aborted) {

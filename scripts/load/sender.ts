@@ -23,7 +23,7 @@ export interface SenderOptions {
 
 export interface Sender {
   /**
-   * Sends until the batch is acknowledged, rejected for good, or given up, as the ledger records.
+   * Sends until the outcome is known or the batch given up.
    *
    * Never throws.
    */
@@ -127,7 +127,7 @@ export function createSender(options: SenderOptions): Sender {
   };
 }
 
-/** The verdicts of a 202, or of a 400 that rejects every event; undefined for other replies. */
+/** The verdicts of a 202, or of a 400 for all events; undefined for other replies. */
 function readAnswer({ status, body }: Reply): SendAnswer | undefined {
   if (status !== 202 && status !== 400) return undefined;
   let value: { receiptId?: string; accepted?: number; rejected?: Verdict[] };

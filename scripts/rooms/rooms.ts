@@ -12,7 +12,7 @@ export interface Room {
   imports: readonly string[];
   /** Patterns of npm packages that it must not import. */
   forbidden?: readonly string[];
-  /** Whether it runs in a browser, and so imports types only, and nothing of Node. */
+  /** Whether it runs in a browser, and imports types only. */
   typesOnly?: boolean;
 }
 

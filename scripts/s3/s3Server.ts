@@ -28,7 +28,7 @@ const BUCKET = 'spor-test';
 const PORTS = { first: 20_000, last: 31_900, each: 100 };
 
 /**
- * Starts a real S3 server on loopback with one bucket, or says why it cannot.
+ * Starts a real S3 server with a bucket, or says why not.
  *
  * The server is Ceph's gateway with objects in memory. Its programs come from Debian's packages once, into a cache
  * folder (`SPOR_CACHE_DIR`).

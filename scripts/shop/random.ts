@@ -14,7 +14,11 @@ export interface Random {
   fork: (label: string) => Random;
 }
 
-/** xoshiro128** (Blackman and Vigna, https://prng.di.unimi.it), its state filled from the seed by SplitMix32. */
+/**
+ * Creates the generator xoshiro128** (Blackman and Vigna, https://prng.di.unimi.it).
+ *
+ * SplitMix32 fills its state from the seed.
+ */
 export function createRandom(seed: number): Random {
   const split = splitMix32(seed);
   const state = new Uint32Array([split(), split(), split(), split()]);
@@ -43,7 +47,7 @@ export function createRandom(seed: number): Random {
 }
 
 /**
- * A sampler of ranks 0…count-1 with weights 1/(r+1)^exponent (Zipf's law).
+ * A sampler of ranks by Zipf's law: weights 1/(r+1)^exponent.
  *
  * A few products sell most, and a few phrases are searched most.
  */

@@ -47,9 +47,9 @@ export interface SessionContext {
   nextFault: () => EventErrorCode;
 }
 
-/** Behaviour of visitors, chosen so that a short run shows the whole funnel. */
+/** Behaviour of visitors, with the whole funnel in a short run. */
 const BEHAVIOUR = {
-  /** Chance that an intent begins with a search rather than a category list. */
+  /** Chance that an intent begins with a search, not a list. */
   searches: 0.65,
   /** Chance of a further intent. */
   goesOn: 0.6,

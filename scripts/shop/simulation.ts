@@ -20,7 +20,7 @@ export interface SimulationOptions {
   shops?: readonly Shop[];
 }
 
-/** Mean events of a visit with BEHAVIOUR of session.ts (docs/performance.md, "Simulation"). */
+/** Mean events of a visit (docs/performance.md, "Simulation"). */
 const EVENTS_PER_VISIT = 4.12;
 const VISITORS = 5_000;
 const visitorRank = zipf(VISITORS, 0.6);

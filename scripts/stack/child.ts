@@ -3,7 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-/** Facts that a process reports when it is ready, such as its port. */
+/** Facts that a ready process reports, such as its port. */
 export type Facts = Record<string, string | number>;
 
 export interface ChildSpec {
@@ -36,7 +36,7 @@ export interface StackProcess {
 }
 
 /**
- * Starts a program as a separate process, and waits until it is ready.
+ * Starts a program as a process, and waits until it is ready.
  *
  * The process has its own group. So Ctrl-C in a terminal reaches only the supervisor, which stops all in order.
  * @throws Error with the end of its log, if it ends or is silent too long; it has ended then

@@ -29,7 +29,7 @@ export async function claimNewFolder(parent: string, name: string): Promise<Stac
 }
 
 /**
- * Claims a folder, or creates it, so that no two stacks write to the same stores.
+ * Claims a folder, so that no two stacks share their stores.
  * @throws Error with the process that has claimed it
  */
 export async function claimFolder(folder: string): Promise<StackFolder> {

@@ -24,7 +24,7 @@ Ports: NATS_PORT (4222), INGEST_PORT (4001), LAKE_PORT (4002), PROCESSOR_PORT (4
 S3_… and AWS_… settings puts the lake into S3.
 `;
 
-/** Secrets for a person to send and query, stored beside the data, because Spor keeps only hashes. */
+/** Secrets for a person, kept because Spor stores only hashes. */
 interface Secrets {
   SPOR_KEY: string;
   SPOR_TOKEN: string;
@@ -82,7 +82,7 @@ const [SHOP] = SHOPS;
 const TENANT = SHOP!.tenantId;
 const SEGMENT = SHOP!.segments[0]!.segmentId;
 
-/** The secrets of the last start if they still work, else new ones. */
+/** The last start's secrets if they work, else new ones. */
 async function secretsOf(stack: Stack, envFile: string): Promise<Secrets> {
   const replicas = Number(stack.env.NATS_REPLICAS ?? 1);
   const before = parseEnvFile(await readFile(envFile, 'utf8').catch(() => '')); // absent at the first start

@@ -15,7 +15,7 @@ import { isAlive } from '../../runtime/isAlive.ts';
 
 const READY_MS = 15_000;
 const STOP_MS = 10_000;
-/** Longest wait for the services, which stop with the same channel and have their own deadline. */
+/** Longest wait for the services, which have their own deadline. */
 const COMPANIONS_MS = 20_000;
 
 const [binary = '', config = '', portsDir = '', wantedPort = ''] = process.argv.slice(2);

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive } from '../../runtime/isAlive.ts';
 
-/** Ends a process that is no child of this one, and waits until it is gone. */
+/** Ends a process that is no child of this one, and waits. */
 export async function killStray(pid: number): Promise<void> {
   while (isAlive(pid)) {
     try {

@@ -31,7 +31,7 @@ const SERVICES: readonly Service[] = [
 const NATS_MEMORY = '512MiB';
 const READY_MS = 60_000;
 const STOP_MS = 25_000;
-/** Deadline of a drain, shorter than STOP_MS, so that the service reports it before a kill. */
+/** Deadline of a drain, shorter than STOP_MS to be reported. */
 const SHUTDOWN_SECONDS = '20';
 
 /** nats-server under its guard; later starts keep the port of the first. */

@@ -104,7 +104,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-/** The address with an absolute path, because clients may run in another folder. */
+/** The address with an absolute path, for clients elsewhere. */
 function absolute(lakeUrl: string): string {
   return lakeUrl.startsWith('file:')
     ? `file:${resolve(lakeUrl.slice('file:'.length).replace(/^\/\/(?=\/)/, ''))}`

@@ -31,7 +31,7 @@ export interface Supervised {
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 15_000;
-/** Length of a good run, after which the next failure waits briefly again. */
+/** Length of a good run, after which waits begin short again. */
 const GOOD_RUN_MS = 60_000;
 
 /**

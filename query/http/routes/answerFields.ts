@@ -48,7 +48,7 @@ export function acceptedFormat(header: string | undefined): AnswerFormat {
 }
 
 /**
- * The state to read, from `snapshot` and `version` of an address or a body.
+ * The state to read, from the fields `snapshot` and `version`.
  * @throws LakeError with the code `wrong`
  */
 export function checkAsOf(snapshot: unknown, version: unknown, wrong: WrongField): AsOf {

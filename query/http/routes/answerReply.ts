@@ -44,7 +44,7 @@ export async function answerReply(
 }
 
 /**
- * Sends an answer's file as the caller reads it, then removes the file.
+ * Sends an answer's file, then removes it.
  *
  * Formats other than JSON have their facts in headers: `spor-rows`, `spor-truncated`, `spor-snapshot` (JSON), and one
  * `spor-…` for each extra fact.
