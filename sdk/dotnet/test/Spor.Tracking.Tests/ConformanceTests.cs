@@ -230,7 +230,7 @@ internal sealed class ConformanceRun : IAsyncDisposable
         if (stage.Options.SpoolDirectory is { } folder && closed)
         {
             using var successor = new SpoolQueue(new SpoolSettings(folder, 1 << 20, "0000000000000000", true), new SpoolReports(), stage.Time);
-            successor.Adopt();
+            successor.RecoverOrphans();
             var batch = new List<QueuedEvent>();
             successor.Peek(batch, int.MaxValue, int.MaxValue);
             return [.. batch.Select(queued => Name(Encoding.UTF8.GetString(queued.Json)))];

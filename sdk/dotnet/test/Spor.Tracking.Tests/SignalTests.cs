@@ -26,7 +26,7 @@ public sealed class SignalTests
         for (var call = 1; call <= Calls; call++)
         {
             signal.Set();
-            SpinWait.SpinUntil(() => signal.IsQuiet);
+            SpinWait.SpinUntil(() => signal.IsIdle);
             Assert.Equal(call, Volatile.Read(ref done));
         }
 

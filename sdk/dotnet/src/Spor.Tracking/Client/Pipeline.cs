@@ -35,7 +35,7 @@ internal sealed class Pipeline
     private readonly CancellationTokenSource abort = new();
 
     private ITimer? flushTimer;
-    private ITimer? adoptTimer;
+    private ITimer? orphanTimer;
     private Task running = Task.CompletedTask;
     private volatile bool closed;
 
@@ -59,17 +59,17 @@ internal sealed class Pipeline
         var backoff = new Backoff(options.RetryDelay, options.MaxRetryDelay, options.MaxRetryAfter, services.Random ?? CreateRandom());
         delivery = new Delivery(queue, counts, notifier, backoff, options, time, logger);
         var receiver = new HttpReceiver(options, createClient, time);
-        sender = new Sender(queue, () => pump!.MoveInAsync(), receiver, delivery, options, metrics, time, logger);
+        sender = new Sender(queue, () => pump!.DrainBufferAsync(), receiver, delivery, options, metrics, time, logger);
         intake = new Intake(options.MaxQueueEvents, pumpSignal, OnIntakeOverflow);
         pump = new Pump(intake, queue, sender, counts, options, pumpSignal, logger);
     }
 
     /// <summary>Whether nothing moves. The order matters: each part wakes only those after it.</summary>
-    public bool IsQuiet(bool requestWaits) =>
-        (closed || (pump.IsQuiet && (requestWaits || sender.IsQuiet))) && notifier.IsIdle;
+    public bool IsIdle(bool requestWaits) =>
+        (closed || (pump.IsIdle && (requestWaits || sender.IsIdle))) && notifier.IsIdle;
 
-    /// <param name="adoptInterval">How often to look for events of processes that have ended.</param>
-    public void Start(TimeSpan adoptInterval)
+    /// <param name="orphanInterval">How often to look for events of processes that have ended.</param>
+    public void Start(TimeSpan orphanInterval)
     {
         // The loops outlive the request that happens to create the client: they must not carry its context along.
         using (ExecutionContext.SuppressFlow())
@@ -79,8 +79,8 @@ internal sealed class Pipeline
                 static state => ((Pump)state!).Tick(), pump, options.FlushInterval, options.FlushInterval);
             if (spooled is not null)
             {
-                adoptTimer = time.CreateTimer(_ => pump.Adopt(spooled.Adopt), null, adoptInterval, adoptInterval);
-                pump.Adopt(spooled.Adopt);
+                orphanTimer = time.CreateTimer(_ => pump.RecoverOrphans(spooled.RecoverOrphans), null, orphanInterval, orphanInterval);
+                pump.RecoverOrphans(spooled.RecoverOrphans);
             }
         }
 
@@ -133,7 +133,7 @@ internal sealed class Pipeline
     public async Task CloseAsync()
     {
         flushTimer?.Dispose();
-        adoptTimer?.Dispose();
+        orphanTimer?.Dispose();
         intake.Close();
         using (time.CreateTimer(static state => ((CancellationTokenSource)state!).Cancel(), abort, options.ShutdownTimeout, Timeout.InfiniteTimeSpan))
         {

@@ -136,7 +136,7 @@ public class TrackingClient : IAsyncDisposable, IDisposable
 
     /// <summary>Whether nothing moves until an event, a flush, a timer or an answer comes.</summary>
     /// <param name="requestWaits">Whether a request waits for its answer.</param>
-    internal bool IsQuiet(bool requestWaits) => pipeline.IsQuiet(requestWaits);
+    internal bool IsIdle(bool requestWaits) => pipeline.IsIdle(requestWaits);
 
     /// <summary>Takes out what waits in memory, for tests to look at.</summary>
     internal List<QueuedEvent> TakeUnsaved() => pipeline.TakeUnsaved();

@@ -35,16 +35,16 @@ internal sealed class Pump(
     private bool ended;
 
     /// <summary>Whether the pump has nothing to do until it is woken.</summary>
-    public bool IsQuiet => signal.IsQuiet || Volatile.Read(ref ended);
+    public bool IsIdle => signal.IsIdle || Volatile.Read(ref ended);
 
     /// <summary>Completes when every event tracked before is on disk (true) or cannot be (false).</summary>
-    public Task<bool> PersistAsync() => AskAsync(flush: false);
+    public Task<bool> PersistAsync() => RequestCycleAsync(flush: false);
 
     /// <summary>Completes when every event tracked before has its answer (true) or has to wait (false).</summary>
-    public Task<bool> FlushAsync() => AskAsync(flush: true);
+    public Task<bool> FlushAsync() => RequestCycleAsync(flush: true);
 
     /// <summary>Completes when every event tracked before is in the queue.</summary>
-    public Task MoveInAsync() => intake.Count > 0 ? PersistAsync() : Task.CompletedTask;
+    public Task DrainBufferAsync() => intake.Count > 0 ? PersistAsync() : Task.CompletedTask;
 
     /// <summary>The flush interval has passed.</summary>
     public void Tick()
@@ -58,11 +58,11 @@ internal sealed class Pump(
     }
 
     /// <summary>Asks the pump to look for events that processes left behind; the function gives how many it took over.</summary>
-    public void Adopt(Func<int> adoptLeft)
+    public void RecoverOrphans(Func<int> recoverOrphans)
     {
         lock (gate)
         {
-            adopt = adoptLeft;
+            adopt = recoverOrphans;
         }
 
         signal.Set();
@@ -99,7 +99,7 @@ internal sealed class Pump(
 
     public void Dispose() => serializer.Dispose();
 
-    private Task<bool> AskAsync(bool flush)
+    private Task<bool> RequestCycleAsync(bool flush)
     {
         var ask = new Ask(flush);
         lock (gate)
@@ -119,20 +119,20 @@ internal sealed class Pump(
     private void Cycle()
     {
         List<Ask> asks;
-        Func<int>? adoptLeft;
+        Func<int>? recoverOrphans;
         bool isDue;
         bool isClosing;
         lock (gate)
         {
             (asks, asked) = (asked, []);
-            (adoptLeft, adopt) = (adopt, null);
+            (recoverOrphans, adopt) = (adopt, null);
             (isDue, due) = (due, false);
             isClosing = closing;
         }
 
         try
         {
-            Carry(asks, adoptLeft, isDue, isClosing);
+            Carry(asks, recoverOrphans, isDue, isClosing);
         }
         finally
         {
@@ -145,9 +145,9 @@ internal sealed class Pump(
         }
     }
 
-    private void Carry(List<Ask> asks, Func<int>? adoptLeft, bool isDue, bool isClosing)
+    private void Carry(List<Ask> asks, Func<int>? recoverOrphans, bool isDue, bool isClosing)
     {
-        if (adoptLeft is not null && adoptLeft() > 0)
+        if (recoverOrphans is not null && recoverOrphans() > 0)
         {
             isDue = true;
         }

@@ -37,7 +37,7 @@ internal sealed class Sender(
     private bool ended;
 
     /// <summary>Whether the sender has nothing to do until it is woken.</summary>
-    public bool IsQuiet => signal.IsQuiet || Volatile.Read(ref ended);
+    public bool IsIdle => signal.IsIdle || Volatile.Read(ref ended);
 
     /// <summary>Something waits; <paramref name="isDue"/>: as long as it may.</summary>
     public void Wake(bool isDue)

@@ -18,7 +18,7 @@ internal sealed class Signal
     /// In this order: a loop that wakes leaves its place before it clears the flag. The other way round its old place and its
     /// new flag, read one after the other, look like rest.
     /// </remarks>
-    public bool IsQuiet => Volatile.Read(ref isSet) == 0 && parked;
+    public bool IsIdle => Volatile.Read(ref isSet) == 0 && parked;
 
     public void Set()
     {

@@ -35,10 +35,10 @@ internal sealed class SpooledQueue(SpoolQueue spool, MemoryQueue memory, Action<
     }
 
     /// <summary>Takes over what processes that have ended left on disk. Gives how many events.</summary>
-    public int Adopt()
+    public int RecoverOrphans()
     {
         var events = 0;
-        Try(() => events = spool.Adopt());
+        Try(() => events = spool.RecoverOrphans());
         return events;
     }
 

@@ -18,7 +18,7 @@ internal sealed class SpoolQueue : IEventQueue
     private readonly SpoolSettings settings;
     private readonly SpoolReports reports;
     private readonly SpoolWriter writer;
-    private readonly SpoolAdoption adoption;
+    private readonly SpoolOrphans orphans;
     private readonly SpoolFiles files;
     private readonly List<SpoolFile.Line> flight = [];
     private readonly MemoryStream buffer = new();
@@ -29,7 +29,7 @@ internal sealed class SpoolQueue : IEventQueue
         this.settings = settings;
         this.reports = reports;
         writer = new SpoolWriter(settings, reports, time);
-        adoption = new SpoolAdoption(settings, reports);
+        orphans = new SpoolOrphans(settings, reports);
         files = new SpoolFiles(writer, reports);
     }
 
@@ -167,7 +167,7 @@ internal sealed class SpoolQueue : IEventQueue
     /// </summary>
     /// <returns>Events taken over.</returns>
     /// <exception cref="IOException">The spool directory cannot be used.</exception>
-    public int Adopt()
+    public int RecoverOrphans()
     {
         var own = writer.EnsureFolder();
         var events = 0;
@@ -176,7 +176,7 @@ internal sealed class SpoolQueue : IEventQueue
             return events;
         }
 
-        foreach (var folder in adoption.FindFolders(own))
+        foreach (var folder in orphans.FindFolders(own))
         {
             events += TakeOver(folder);
         }
@@ -203,7 +203,7 @@ internal sealed class SpoolQueue : IEventQueue
     private int TakeOver(SpoolFolder folder)
     {
         List<SpoolFile> recovered = [];
-        if (!reports.Attempt(() => recovered = adoption.RecoverFiles(folder, nextSequence)))
+        if (!reports.Attempt(() => recovered = orphans.RecoverFiles(folder, nextSequence)))
         {
             folder.Dispose();
             return 0;

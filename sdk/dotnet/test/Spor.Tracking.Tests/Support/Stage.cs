@@ -134,7 +134,7 @@ internal sealed class Stage : IAsyncDisposable
     private void AwaitQuiet()
     {
         var watch = Stopwatch.StartNew();
-        while (!Client.IsQuiet(Receiver.IsAsked))
+        while (!Client.IsIdle(Receiver.IsAsked))
         {
             if (watch.Elapsed > Patience)
             {

@@ -4,7 +4,7 @@ using System.IO;
 namespace Spor.Tracking;
 
 /// <summary>Finds the folders of processes that have ended and takes them over.</summary>
-internal sealed class SpoolAdoption(SpoolSettings settings, SpoolReports reports)
+internal sealed class SpoolOrphans(SpoolSettings settings, SpoolReports reports)
 {
     private readonly HashSet<string> toldForeign = [];
 
