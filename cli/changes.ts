@@ -1,6 +1,6 @@
 import { listChanges, type ListedChanges } from '../lake/delta/changeList.ts';
 import { LakeError } from '../lake/errors.ts';
-import { openTables } from '../lake/layout/openTables.ts';
+import { createTableCache } from '../lake/layout/tableCache.ts';
 import { readableTable } from '../query/marts/readable.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
@@ -31,7 +31,7 @@ export const changesCommand = command({
     const listed = await withStorage(context, async (storage) => {
       try {
         const registry = createRegistry();
-        const lake = { storage, registry, tables: openTables(storage, registry) };
+        const lake = { storage, registry, tables: createTableCache(storage, registry) };
         const table = readableTable(values.table ?? 'events', { tenantId, segmentIds: [] }, lake);
         return await listChanges(storage, table, { since, segmentIds: [] });
       } catch (error) {

@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import { IdsMissing, namesOf } from '../lake/erasure/missing.ts';
 import { MAINTENANCE_SETTINGS } from '../lake/maintenance/settings.ts';
 import { martSpecs } from '../query/marts/mart.ts';
-import { openTables } from '../lake/layout/openTables.ts';
+import { createTableCache } from '../lake/layout/tableCache.ts';
 import { readConfig } from '../runtime/config.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
@@ -66,7 +66,7 @@ Exit code 1, and nothing is changed, where the lake has no row of one of the ids
       withScratch((workDir) =>
         eraseFromLake({
           storage,
-          tables: openTables(storage, registry),
+          tables: createTableCache(storage, registry),
           tenantId,
           derived: martSpecs(registry, tenantId),
           users,

@@ -1,4 +1,4 @@
-import { openTable } from '../lake/delta/table.ts';
+import { deltaTable } from '../lake/delta/table.ts';
 import { filesInScope } from '../lake/files/prune.ts';
 import { TABLE_NAMES, tableSpec, type TableName } from '../lake/layout/tables.ts';
 import { createRegistry } from '../schemas/registry.ts';
@@ -42,7 +42,7 @@ export const filesCommand = command({
     await requireTenants(context, [tenantId]);
     const listed = await withStorage(context, async (storage) => {
       const { root, ...spec } = tableSpec(table, tenantId, createRegistry());
-      const snapshot = await openTable(storage, { root, ...spec }).snapshot();
+      const snapshot = await deltaTable(storage, { root, ...spec }).snapshot();
       const found = filesInScope(snapshot, scope).map(({ path, size, partitionValues, stats }) => ({
         file: storage.localPath(`${root}/${path}`) ?? `${storage.url.replace(/\/$/, '')}/${root}/${path}`,
         segment: partitionValues.segment,

@@ -11,8 +11,8 @@ export function withAudit<T>(context: Context, task: (audit: Audit) => Promise<T
   return withLocalFiles(context, {}, ({ storage, localFiles }) =>
     withStream(context, async (connection, { replicas }) => {
       const { createAudit } = await import('../query/audit/audit.ts');
-      const { openTables } = await import('../lake/layout/openTables.ts');
-      const tables = openTables(storage, createRegistry());
+      const { createTableCache } = await import('../lake/layout/tableCache.ts');
+      const tables = createTableCache(storage, createRegistry());
       const options = { storage, tables, localFiles, replicas, memoryMb: MEMORY_MB };
       const audit = createAudit({ ...options, connection: () => connection });
       try {

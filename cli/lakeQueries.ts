@@ -23,12 +23,12 @@ export function withLakeQueries<T>(
   const options = { defaults: LIMITS, overrides: limits };
   return withLocalFiles(context, options, async ({ storage, localFiles, config }) => {
     const { queryLimits } = await import('../query/engine/open.ts');
-    const { createQueries } = await import('../query/engine/query.ts');
-    const { openTables } = await import('../lake/layout/openTables.ts');
+    const { openQueries } = await import('../query/engine/query.ts');
+    const { createTableCache } = await import('../lake/layout/tableCache.ts');
     const registry = createRegistry();
-    const queries = await createQueries({
+    const queries = await openQueries({
       storage,
-      tables: openTables(storage, registry),
+      tables: createTableCache(storage, registry),
       localFiles,
       registry,
       limits: queryLimits(config),

@@ -22,9 +22,9 @@ export const replayUndoCommand = command({
   async run(values, _, context) {
     const tenantId = requiredId('--tenant', values.tenant);
     await requireTenants(context, [tenantId]);
-    const { openTables } = await import('../lake/layout/openTables.ts');
+    const { createTableCache } = await import('../lake/layout/tableCache.ts');
     const { id, undone } = await withStorage(context, (storage) => {
-      const table = openTables(storage, createRegistry());
+      const table = createTableCache(storage, createRegistry());
       return undo(
         storage,
         TABLE_NAMES.map((name) => table(name, tenantId)),

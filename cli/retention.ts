@@ -1,6 +1,6 @@
 import { listTenants } from '../lake/layout/tenants.ts';
 import { retentionDays, setRetention } from '../lake/maintenance/retention.ts';
-import { openTables } from '../lake/layout/openTables.ts';
+import { createTableCache } from '../lake/layout/tableCache.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { command, EXIT, group, UsageError } from './command.ts';
 import { numberOption } from './number.ts';
@@ -24,7 +24,7 @@ deletes the files.
     const days = values.days === undefined ? undefined : numberOption('--days', values.days, { min: 1, max: 36_500 });
     await requireTenants(context, [tenantId]);
     await withStorage(context, (storage) =>
-      setRetention(openTables(storage, createRegistry())('events', tenantId), days),
+      setRetention(createTableCache(storage, createRegistry())('events', tenantId), days),
     );
     const text = `events of ${tenantId} are kept ${days === undefined ? 'for ever' : `for ${days} days`}`;
     context.out(values.json ? `${JSON.stringify({ tenantId, days: days ?? null })}\n` : `${text}\n`);
@@ -39,7 +39,7 @@ const show = command({
     const wanted = tenant === undefined ? undefined : [requiredId('--tenant', tenant)];
     await requireTenants(context, wanted ?? []);
     const found = await withStorage(context, async (storage) => {
-      const tables = openTables(storage, createRegistry());
+      const tables = createTableCache(storage, createRegistry());
       const rows: { tenantId: string; days: number | null }[] = [];
       for (const tenantId of wanted ?? (await listTenants(storage))) {
         rows.push({ tenantId, days: retentionDays(await tables('events', tenantId).snapshot()) ?? null });

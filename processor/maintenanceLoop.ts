@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { duckdbCheckpoints } from '../lake/delta/checkpointParquet.ts';
 import { Engine } from '../lake/duckdb/engine.ts';
-import { createMaintenance, type Maintenance } from '../lake/maintenance/maintenance.ts';
+import { openMaintenance, type Maintenance } from '../lake/maintenance/maintenance.ts';
 import { COMPACTION } from '../lake/maintenance/plan.ts';
 import { listTenants } from '../lake/layout/tenants.ts';
-import type { OpenTables } from '../lake/layout/openTables.ts';
+import type { TableCache } from '../lake/layout/tableCache.ts';
 import type { Storage } from '../lake/storage/storage.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { MetricsRegistry } from '../runtime/metrics.ts';
@@ -17,7 +17,7 @@ export interface MaintenanceLoopOptions {
   config: ProcessorConfig;
   storage: Storage;
   /** The instances that flushes commit with. */
-  tables: OpenTables;
+  tables: TableCache;
   /** Folder for unfinished files. */
   dir: string;
   log: Logger;
@@ -60,7 +60,7 @@ export class MaintenanceLoop {
     const dir = join(options.dir, 'maintenance');
     const memory = `${config.maintenanceMemoryMb}MiB`;
     const engine = new Engine({ dir, memory, threads: 1, niceness: NICENESS, log });
-    const maintenance = await createMaintenance({
+    const maintenance = await openMaintenance({
       storage,
       table: tables,
       engine,

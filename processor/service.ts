@@ -3,7 +3,7 @@ import { availableParallelism, hostname } from 'node:os';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { duckdbCheckpoints } from '../lake/delta/checkpointParquet.ts';
 import { Engine } from '../lake/duckdb/engine.ts';
-import { openTables } from '../lake/layout/openTables.ts';
+import { createTableCache } from '../lake/layout/tableCache.ts';
 import { openStorage } from '../lake/storage/open.ts';
 import { probeStorage } from '../lake/storage/probe.ts';
 import { armFailPoint } from '../runtime/failpoint.ts';
@@ -72,7 +72,7 @@ export async function startProcessor({
   await engine.start();
   const storage = resources.add('storage', await openStorage(config.lakeUrl, config), (opened) => opened.close());
   await probeStorage(storage);
-  const tables = openTables(storage, registry, duckdbCheckpoints(engine));
+  const tables = createTableCache(storage, registry, duckdbCheckpoints(engine));
 
   state.notReady = () => 'waiting for the stream server';
   const waitFor: WaitFor = (what, task) => {

@@ -120,8 +120,10 @@ export async function startQueryService(options: {
   const connection = await connectNats({ url: config.natsUrl, name: 'spor-lake', log });
   state.connection = resources.add('stream server', connection, (open) => open.close());
   state.access = await openSecretAccess({ connection, replicas: config.replicas, resources, log });
-  if (config.martsSeconds > 0)
-    startMartRefreshes({ storage, registry, localFiles, config, dir, slots, log, resources });
+  if (config.martsSeconds > 0) {
+    const stopRefreshes = startMartRefreshes({ storage, registry, localFiles, config, dir, slots, log });
+    resources.add('marts', stopRefreshes, (stop) => stop());
+  }
   // Added last, so ended first: views end by themselves only with their token.
   resources.add('live views', live, (open) => open.close());
   return { port: server.port };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { DuplicatesOptions } from '../../lake/dedupe/duplicates.ts';
 import type { AddFile } from '../../lake/delta/actions.ts';
 import type { Snapshot } from '../../lake/delta/snapshot.ts';
-import { openTable, TxnConflictError, type Table } from '../../lake/delta/table.ts';
+import { deltaTable, TxnConflictError, type Table } from '../../lake/delta/table.ts';
 import type { EngineSession } from '../../lake/duckdb/engine.ts';
 import { firstKeptDate, retentionDays } from '../../lake/maintenance/retention.ts';
 import { filesInScope } from '../../lake/files/prune.ts';
@@ -89,8 +89,8 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
 async function replayOnce(options: ReplayOptions): Promise<ReplayReport> {
   const { storage, registry, tenantId, from, to, session } = options;
   const tables = {
-    events: openTable(storage, tableSpec('events', tenantId, registry)),
-    quarantine: openTable(storage, tableSpec('quarantine', tenantId, registry)),
+    events: deltaTable(storage, tableSpec('events', tenantId, registry)),
+    quarantine: deltaTable(storage, tableSpec('quarantine', tenantId, registry)),
   };
   const { streams, stream, held } = await openHeld(options);
   const { appId } = held;

@@ -66,7 +66,7 @@ export interface Table {
   tombstones(): Promise<Map<string, RemoveFile>>;
 }
 
-export interface OpenTableOptions {
+export interface DeltaTableOptions {
   /** Format of checkpoints; default: DuckDB in this process. */
   checkpoints?: CheckpointFormat;
 }
@@ -90,7 +90,7 @@ const PAUSED_MS = 600_000;
 const MAX_TRIES = 1_000;
 
 /** A table of the lake, read on first use. Concurrent calls are safe. */
-export function openTable(storage: Storage, spec: TableSpec, options: OpenTableOptions = {}): Table {
+export function deltaTable(storage: Storage, spec: TableSpec, options: DeltaTableOptions = {}): Table {
   return new DeltaTable(storage, spec, options.checkpoints ?? IN_PROCESS);
 }
 

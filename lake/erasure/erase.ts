@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { cleanSinceId, ERASURES_ID } from '../delta/guards.ts';
-import { openTable, type Table, type TableSpec } from '../delta/table.ts';
+import { deltaTable, type Table, type TableSpec } from '../delta/table.ts';
 import { openDuckdb } from '../duckdb/duckdb.ts';
 import { listDerivedTables } from '../layout/derivedTables.ts';
-import type { OpenTables } from '../layout/openTables.ts';
+import type { TableCache } from '../layout/tableCache.ts';
 import type { SqlSession } from '../duckdb/sqlEngine.ts';
 import { literal } from '../duckdb/sqlText.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -17,7 +17,7 @@ import { eraseFromTable, type TableErasure } from './tableErasure.ts';
 
 export interface EraseOptions {
   storage: Storage;
-  tables: OpenTables;
+  tables: TableCache;
   tenantId: string;
   /** The tenant's derived tables that a refresh can create, existing or not. */
   derived: readonly TableSpec[];
@@ -115,7 +115,7 @@ export async function erase(
     for (const spec of dryRun ? [] : derived) {
       const version = erasures[TABLE_NAMES.indexOf('events')]!.verified.version;
       const info = { operation: 'ERASURE MARK' };
-      const table = existing.find(({ spec: { root } }) => root === spec.root) ?? openTable(storage, spec);
+      const table = existing.find(({ spec: { root } }) => root === spec.root) ?? deltaTable(storage, spec);
       await table.raise({ id: cleanSinceId(metaData!.id), version, info });
     }
     reach('marts-marked');

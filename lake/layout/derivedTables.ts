@@ -1,4 +1,4 @@
-import { openTable, type Table } from '../delta/table.ts';
+import { deltaTable, type Table } from '../delta/table.ts';
 import type { Storage } from '../storage/storage.ts';
 
 /**
@@ -13,7 +13,7 @@ export async function listDerivedTables(storage: Storage, tenantId: string): Pro
     const first = await storage.list(prefix, after)[Symbol.asyncIterator]().next();
     if (first.done) return tables;
     const name = first.value.path.slice(prefix.length).split('/')[0]!;
-    tables.push(openTable(storage, { root: `${prefix}${name}`, columns: [], partitionColumns: [] }));
+    tables.push(deltaTable(storage, { root: `${prefix}${name}`, columns: [], partitionColumns: [] }));
     after = `${prefix}${name}/\u007f`;
   }
 }

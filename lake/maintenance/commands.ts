@@ -3,11 +3,11 @@ import type { Logger } from '../../runtime/log.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { duckdbCheckpoints } from '../delta/checkpointParquet.ts';
 import { openDuckdb } from '../duckdb/duckdb.ts';
-import { openTables } from '../layout/openTables.ts';
+import { createTableCache } from '../layout/tableCache.ts';
 import type { Storage } from '../storage/storage.ts';
 import { TABLE_NAMES } from '../layout/tables.ts';
 import { listDerivedTables } from '../layout/derivedTables.ts';
-import { createMaintenance, type TableReport } from './maintenance.ts';
+import { openMaintenance, type TableReport } from './maintenance.ts';
 import { listTenants } from '../layout/tenants.ts';
 import { vacuum, type VacuumOptions, type VacuumReport } from './vacuum.ts';
 
@@ -36,9 +36,9 @@ export async function compactLake(options: CompactLakeOptions): Promise<TableRep
   const spillDir = join(workDir, 'spill');
   const engine = openDuckdb({ memory: `${memoryMb}MiB`, threads, spillDir });
   try {
-    const maintenance = await createMaintenance({
+    const maintenance = await openMaintenance({
       storage,
-      table: openTables(storage, registry),
+      table: createTableCache(storage, registry),
       engine,
       checkpoints: duckdbCheckpoints(),
       workDir,
@@ -70,7 +70,7 @@ export interface VacuumLakeOptions extends LakeAccess, Omit<VacuumOptions, 'sign
  */
 export async function vacuumLake(options: VacuumLakeOptions): Promise<VacuumReport[]> {
   const { storage, registry, tenantIds, onTable } = options;
-  const table = openTables(storage, registry);
+  const table = createTableCache(storage, registry);
   const reports: VacuumReport[] = [];
   for (const tenantId of tenantIds ?? (await listTenants(storage))) {
     const tables = TABLE_NAMES.map((name) => table(name, tenantId));

@@ -98,7 +98,7 @@ const FIRST_CLEANUP_MS = 600_000;
  *
  * Any number of processes may maintain the same table, because commits decide conflicts.
  */
-export async function createMaintenance(options: MaintenanceOptions): Promise<Maintenance> {
+export async function openMaintenance(options: MaintenanceOptions): Promise<Maintenance> {
   await mkdir(options.workDir, { recursive: true });
   await removeScratch(options.workDir);
   return new TableMaintenance(options);

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { ConfigError } from '../../runtime/config.ts';
 import { openLocalStorage } from './local.ts';
-import { openS3Storage, type S3Config } from './s3.ts';
+import { createS3Storage, type S3Config } from './s3.ts';
 import type { Storage } from './storage.ts';
 
 /**
@@ -18,7 +18,7 @@ export async function openStorage(url: string, s3: S3Config): Promise<Storage> {
   if (scheme === 's3' && rest?.startsWith('//')) {
     const [bucket = '', ...prefix] = rest.slice(2).replace(/\/+$/, '').split('/');
     if (/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket))
-      return openS3Storage({ bucket, prefix: prefix.join('/') }, s3);
+      return createS3Storage({ bucket, prefix: prefix.join('/') }, s3);
   }
   throw new ConfigError([`LAKE_URL=${url} is neither file:<folder> nor s3://<bucket>/<prefix>`]);
 }

@@ -38,7 +38,7 @@ const nothing = (): void => {};
 const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 /** A lake in an existing S3 bucket, below a prefix. */
-export function openS3Storage(location: { bucket: string; prefix: string }, config: S3Config): Storage {
+export function createS3Storage(location: { bucket: string; prefix: string }, config: S3Config): Storage {
   const client = new S3Client({
     region: config.s3Region,
     ...(config.s3Endpoint === '' ? {} : { endpoint: config.s3Endpoint }),

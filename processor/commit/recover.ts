@@ -1,12 +1,12 @@
 import type { Snapshot } from '../../lake/delta/snapshot.ts';
-import type { OpenTables } from '../../lake/layout/openTables.ts';
+import type { TableCache } from '../../lake/layout/tableCache.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { TABLE_NAMES, type TableName } from '../../lake/layout/tables.ts';
 import type { FilesByTable, Intent } from './intents.ts';
 
 export interface RecoverOptions {
   storage: Storage;
-  tables: OpenTables;
+  tables: TableCache;
   /** The new owner's. */
   epoch: number;
 }

@@ -1,7 +1,7 @@
 import { ERASURES_ID } from '../../lake/delta/guards.ts';
 import type { Table } from '../../lake/delta/table.ts';
 import { NO_ERASURES, readErasures, type ErasureList } from '../../lake/erasure/list.ts';
-import type { OpenTables } from '../../lake/layout/openTables.ts';
+import type { TableCache } from '../../lake/layout/tableCache.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { TABLE_NAMES, type TableName } from '../../lake/layout/tables.ts';
 import type { Stored } from '../../lake/window/window.ts';
@@ -12,7 +12,7 @@ import type { Stored } from '../../lake/window/window.ts';
  */
 export class Tables {
   readonly #storage: Storage;
-  readonly #tables: OpenTables;
+  readonly #tables: TableCache;
   /** Identity of the stream: its name and creation time. */
   readonly appId: string;
   readonly #stored = new Map<string, Stored>();
@@ -21,7 +21,7 @@ export class Tables {
 
   readonly #erasures = new Map<string, ErasureList>();
 
-  constructor(storage: Storage, tables: OpenTables, appId: string) {
+  constructor(storage: Storage, tables: TableCache, appId: string) {
     this.#storage = storage;
     this.#tables = tables;
     this.appId = appId;

@@ -1,7 +1,7 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { DuplicatesOptions } from '../../lake/dedupe/duplicates.ts';
 import type { Engine } from '../../lake/duckdb/engine.ts';
-import type { OpenTables } from '../../lake/layout/openTables.ts';
+import type { TableCache } from '../../lake/layout/tableCache.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import type { WindowLimits } from '../../lake/window/window.ts';
 import type { Logger } from '../../runtime/log.ts';
@@ -22,7 +22,7 @@ export interface StreamAccess {
 /** The lake, as the work on every shard writes it. */
 export interface LakeAccess {
   storage: Storage;
-  tables: OpenTables;
+  tables: TableCache;
   engine: Engine;
   /** Of the windows that DuckDB writes at once. */
   buildPermits: Semaphore;

@@ -1,11 +1,11 @@
 import type { Registry } from '../../schemas/registry.ts';
-import { openTable } from '../../lake/delta/table.ts';
+import { deltaTable } from '../../lake/delta/table.ts';
 import { insightMacros, insightViews } from '../insight/views.ts';
 import { martView } from '../marts/sources.ts';
 import { listMarts, martSpec } from '../marts/mart.ts';
 import { filesInScope, type Scope } from '../../lake/files/prune.ts';
 import { fileGroups } from '../engine/sources.ts';
-import { openCatalog, type TableFiles } from '../engine/views.ts';
+import { createCatalog, type TableFiles } from '../engine/views.ts';
 import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { TABLE_NAMES, tableSpec, type TableName } from '../../lake/layout/tables.ts';
@@ -36,7 +36,7 @@ export async function attachment(
   let files = 0;
   for (const name of TABLE_NAMES) {
     const spec = tableSpec(name, tenantId, registry);
-    const snapshot = await openTable(storage, spec).snapshot();
+    const snapshot = await deltaTable(storage, spec).snapshot();
     const found = filesInScope(snapshot, scope);
     const addresses = new Map(found.map(({ path }) => [path, addressOf(storage, `${spec.root}/${path}`)]));
     tables[name] = { groups: fileGroups(found, addresses) };
@@ -44,7 +44,7 @@ export async function attachment(
     if (name === 'events') version = snapshot.version;
   }
   const functions = new Set(insightMacros().map(({ name }) => name));
-  const everything = openCatalog(registry).requiredViews({ tables: new Set(), functions, catalog: true });
+  const everything = createCatalog(registry).requiredViews({ tables: new Set(), functions, catalog: true });
   const comments = insightViews(registry).map(
     ({ name, description }) => `COMMENT ON VIEW ${identifier(name)} IS ${literal(description)}`,
   );
@@ -56,7 +56,7 @@ export async function attachment(
 async function martStatements(storage: Storage, registry: Registry, tenantId: string): Promise<string[]> {
   const statements: string[] = [];
   for (const mart of listMarts(registry)) {
-    const table = openTable(storage, martSpec(mart, tenantId));
+    const table = deltaTable(storage, martSpec(mart, tenantId));
     const { files, version } = await table.snapshot();
     if (version < 0) continue;
     const addresses = [...files.keys()].map((path) => addressOf(storage, `${table.spec.root}/${path}`));

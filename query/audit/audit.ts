@@ -3,7 +3,7 @@ import { StreamUnavailableError } from '../../stream/errors.ts';
 import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
-import type { OpenTables } from '../../lake/layout/openTables.ts';
+import type { TableCache } from '../../lake/layout/tableCache.ts';
 import { completenessOf, type Completeness } from './completeness.ts';
 import type { Days } from './expected.ts';
 import { reconcile, type Reconciliation } from './reconcile.ts';
@@ -26,7 +26,7 @@ export interface Audit {
 
 export interface AuditOptions {
   storage: Storage;
-  tables: OpenTables;
+  tables: TableCache;
   localFiles: LocalFiles;
   /** Undefined while the stream server has not been reached. */
   connection: () => NatsConnection | undefined;

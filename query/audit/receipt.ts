@@ -4,7 +4,7 @@ import { streamName } from '../../schemas/subjects.ts';
 import type { Snapshot } from '../../lake/delta/snapshot.ts';
 import { LakeError } from '../../lake/errors.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
-import type { OpenTables } from '../../lake/layout/openTables.ts';
+import type { TableCache } from '../../lake/layout/tableCache.ts';
 import { TABLE_NAMES, tableRoot, type TableName } from '../../lake/layout/tables.ts';
 import { MalformedMessageError, parseMessage, type StreamMessage } from '../../stream/message.ts';
 import { positionsOf, readCommitCounts, type CommitCounts } from '../../lake/counts/commits.ts';
@@ -61,7 +61,7 @@ export interface ReceiptAnswer {
 
 export interface ReceiptSources extends RowReading {
   storage: Storage;
-  tables: OpenTables;
+  tables: TableCache;
   streams: ShardStreams;
 }
 

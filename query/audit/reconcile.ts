@@ -9,7 +9,7 @@ import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import type { SqlRow, SqlSession } from '../../lake/duckdb/sqlEngine.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
-import type { OpenTables } from '../../lake/layout/openTables.ts';
+import type { TableCache } from '../../lake/layout/tableCache.ts';
 import { tableRoot, type TableName } from '../../lake/layout/tables.ts';
 import { parseRanges } from '../../lake/counts/dayCounts.ts';
 import { readCommitCounts, type CommitCounts } from '../../lake/counts/commits.ts';
@@ -55,7 +55,7 @@ export interface Reconciliation {
 
 export interface ReconcileSources {
   storage: Storage;
-  tables: OpenTables;
+  tables: TableCache;
   localFiles: LocalFiles;
   streams: ShardStreams;
   memoryMb: number;

@@ -3,13 +3,13 @@ import type { Registry } from '../../schemas/registry.ts';
 import { openStorage } from '../../lake/storage/open.ts';
 import type { S3Config } from '../../lake/storage/s3.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
-import { openTables, type OpenTables } from '../../lake/layout/openTables.ts';
+import { createTableCache, type TableCache } from '../../lake/layout/tableCache.ts';
 import type { LiveTail } from '../tail/liveTail.ts';
 import { openFileCache } from '../../lake/files/fileCache.ts';
 import type { Executor } from '../sandbox/executor.ts';
 import type { SandboxLimits } from '../sandbox/sandbox.ts';
 import { lakeFolderFiles, type LocalFiles } from '../../lake/files/localFiles.ts';
-import { createQueries, type Queries } from './query.ts';
+import { openQueries, type Queries } from './query.ts';
 
 export interface LakeQueriesConfig extends S3Config {
   lakeUrl: string;
@@ -31,11 +31,11 @@ export async function openLakeQueries(
   config: LakeQueriesConfig,
   registry: Registry,
   more: { openTail?: (localFiles: LocalFiles, storage: Storage) => LiveTail; executor?: Executor; dir?: string } = {},
-): Promise<{ storage: Storage; tables: OpenTables; localFiles: LocalFiles; queries: Queries }> {
+): Promise<{ storage: Storage; tables: TableCache; localFiles: LocalFiles; queries: Queries }> {
   const storage = await openStorage(config.lakeUrl, config);
-  const tables = openTables(storage, registry);
+  const tables = createTableCache(storage, registry);
   const localFiles = await openLocalFiles(storage, config);
-  const queries = await createQueries({
+  const queries = await openQueries({
     storage,
     tables,
     registry,

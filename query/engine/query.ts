@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Registry } from '../../schemas/registry.ts';
 import type { Table } from '../../lake/delta/table.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
-import type { OpenTables } from '../../lake/layout/openTables.ts';
+import type { TableCache } from '../../lake/layout/tableCache.ts';
 import type { TableName } from '../../lake/layout/tables.ts';
 import type { LiveTail } from '../tail/liveTail.ts';
 import { inProcess, type Executor } from '../sandbox/executor.ts';
@@ -17,7 +17,7 @@ import type { SqlParameters } from '../sandbox/rowStream.ts';
 import type { SandboxLimits } from '../sandbox/sandbox.ts';
 import { openSources } from './sources.ts';
 import type { Json } from '../formats/values.ts';
-import { openCatalog } from './views.ts';
+import { createCatalog } from './views.ts';
 import type { AnswerFacts } from '../sandbox/writeAnswer.ts';
 
 export interface QueryRequest extends Scope {
@@ -78,9 +78,9 @@ export interface Queries {
  *
  * Any number may run at once; the caller bounds them.
  */
-export async function createQueries(options: {
+export async function openQueries(options: {
   storage: Storage;
-  tables: OpenTables;
+  tables: TableCache;
   registry: Registry;
   localFiles: LocalFiles;
   limits: SandboxLimits;
@@ -94,7 +94,7 @@ export async function createQueries(options: {
   const { storage, tables, registry, localFiles, limits, live, executor = inProcess() } = options;
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'spor-answers-')));
   await mkdir(dir, { recursive: true });
-  const catalog = openCatalog(registry);
+  const catalog = createCatalog(registry);
 
   const tablesOf = (tenantId: string): Record<TableName, Table> => ({
     events: tables('events', tenantId),

@@ -53,7 +53,7 @@ const BASE: Record<TableName, string> = { events: 'events_all', quarantine: 'qua
  * The views of query/insight read `events_all` and `quarantine_all`. A statement gets only the views it names, and
  * those they read, because each view costs time.
  */
-export function openCatalog(registry: Registry): ViewCatalog {
+export function createCatalog(registry: Registry): ViewCatalog {
   const views = insightViews(registry);
   const macros = insightMacros();
   const columns = { events: eventColumns(registry), quarantine: QUARANTINE_COLUMNS };

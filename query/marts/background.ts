@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import type { Logger } from '../../runtime/log.ts';
-import type { Resources } from '../../runtime/resources.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import type { Slots } from '../engine/slots.ts';
@@ -10,7 +9,7 @@ import { createMartRefresher } from './martRefresher.ts';
 /** Delay of the first refresh after a start. */
 const FIRST_AFTER_MS = 60_000;
 
-/** Refreshes marts until the process stops. Each refresh takes a query's slot. */
+/** Starts to refresh marts, and returns the function that stops. Each refresh takes a query's slot. */
 export function startMartRefreshes(options: {
   storage: Storage;
   registry: Registry;
@@ -20,9 +19,8 @@ export function startMartRefreshes(options: {
   dir: string;
   slots: Slots;
   log: Logger;
-  resources: Resources;
-}): void {
-  const { config, dir, slots, resources, ...lake } = options;
+}): () => Promise<void> {
+  const { config, dir, slots, ...lake } = options;
   const refresher = createMartRefresher({
     ...lake,
     workDir: join(dir, 'marts'),
@@ -31,12 +29,9 @@ export function startMartRefreshes(options: {
     turn: (tenantId, signal) => slots.acquire(tenantId, signal),
   });
   const stop = new AbortController();
-  const refreshing = refresher.keepUp(
-    { everyMs: config.martsSeconds * 1_000, firstAfterMs: FIRST_AFTER_MS },
-    stop.signal,
-  );
-  resources.add('marts', stop, async () => {
+  const running = refresher.keepUp({ everyMs: config.martsSeconds * 1_000, firstAfterMs: FIRST_AFTER_MS }, stop.signal);
+  return async () => {
     stop.abort();
-    await refreshing;
-  });
+    await running;
+  };
 }

@@ -3,7 +3,7 @@ import type { Logger } from '../../runtime/log.ts';
 import { delay } from '../../runtime/retry.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { duckdbCheckpoints } from '../../lake/delta/checkpointParquet.ts';
-import { openTable } from '../../lake/delta/table.ts';
+import { deltaTable } from '../../lake/delta/table.ts';
 import { Engine } from '../../lake/duckdb/engine.ts';
 import { cleanLog } from '../../lake/maintenance/logCleanup.ts';
 import { listTenants } from '../../lake/layout/tenants.ts';
@@ -67,7 +67,7 @@ export function createMartRefresher(options: MartRefresherOptions): MartRefreshe
     if (Date.now() - (tidied.get(tenantId) ?? startedAt) < TIDY_EVERY_MS) return;
     tidied.set(tenantId, Date.now());
     for (const mart of listMarts(registry)) {
-      const table = openTable(storage, martSpec(mart, tenantId));
+      const table = deltaTable(storage, martSpec(mart, tenantId));
       await cleanLog(storage, table.spec.root, { retentionMs: LOG_RETENTION_MS, checkpoints: duckdbCheckpoints() });
       await vacuum(storage, table, { graceMs: GRACE_MS, ...(signal ? { signal } : {}) });
     }

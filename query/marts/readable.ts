@@ -1,7 +1,7 @@
 import type { Registry } from '../../schemas/registry.ts';
-import { openTable, type Table } from '../../lake/delta/table.ts';
+import { deltaTable, type Table } from '../../lake/delta/table.ts';
 import { LakeError } from '../../lake/errors.ts';
-import type { OpenTables } from '../../lake/layout/openTables.ts';
+import type { TableCache } from '../../lake/layout/tableCache.ts';
 import { TABLE_NAMES } from '../../lake/layout/tables.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { listMarts, martSpec } from './mart.ts';
@@ -15,7 +15,7 @@ import { listMarts, martSpec } from './mart.ts';
 export function readableTable(
   name: string,
   { tenantId, segmentIds }: { tenantId: string; segmentIds: readonly string[] },
-  { storage, tables, registry }: { storage: Storage; tables: OpenTables; registry: Registry },
+  { storage, tables, registry }: { storage: Storage; tables: TableCache; registry: Registry },
 ): Table {
   const table = TABLE_NAMES.find((known) => known === name);
   if (table) return tables(table, tenantId);
@@ -34,5 +34,5 @@ export function readableTable(
       `${name} covers the whole tenant, but this token reads only ${segmentIds.join(', ')}.`,
     );
   }
-  return openTable(storage, martSpec(mart, tenantId));
+  return deltaTable(storage, martSpec(mart, tenantId));
 }

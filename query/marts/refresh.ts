@@ -3,10 +3,10 @@ import type { Logger } from '../../runtime/log.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import type { AddFile } from '../../lake/delta/actions.ts';
 import type { Snapshot } from '../../lake/delta/snapshot.ts';
-import { openTable, TxnConflictError, type Table } from '../../lake/delta/table.ts';
+import { deltaTable, TxnConflictError, type Table } from '../../lake/delta/table.ts';
 import { maybeCheckpoint } from '../../lake/maintenance/checkpoints.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
-import { openCatalog, type ViewCatalog } from '../engine/views.ts';
+import { createCatalog, type ViewCatalog } from '../engine/views.ts';
 import type { SqlEngine } from '../../lake/duckdb/sqlEngine.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { tableSpec } from '../../lake/layout/tables.ts';
@@ -68,13 +68,13 @@ export async function refreshMarts(
   const { storage, registry, workDir } = options;
   await rm(workDir, { recursive: true, force: true });
   await mkdir(workDir, { recursive: true });
-  const events = openTable(storage, tableSpec('events', tenantId, registry));
+  const events = deltaTable(storage, tableSpec('events', tenantId, registry));
   const refresh = new Refresh(options, events, await events.snapshot());
   const reports: MartReport[] = [];
   if (refresh.snapshot.version < 0) return reports;
   for (const mart of listMarts(registry)) {
     signal?.throwIfAborted();
-    reports.push(await refresh.mart(mart, openTable(storage, martSpec(mart, tenantId))));
+    reports.push(await refresh.mart(mart, deltaTable(storage, martSpec(mart, tenantId))));
   }
   return reports;
 }
@@ -93,7 +93,7 @@ class Refresh {
   constructor(options: MartsOptions, events: Table, snapshot: Snapshot) {
     this.#options = options;
     this.snapshot = snapshot;
-    this.#catalog = openCatalog(options.registry);
+    this.#catalog = createCatalog(options.registry);
     this.#source = { ...options, root: events.spec.root, snapshot, catalog: this.#catalog };
   }
 

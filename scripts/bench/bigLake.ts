@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copyStats, fileStats } from '../../lake/delta/stats.ts';
-import { openTable } from '../../lake/delta/table.ts';
+import { deltaTable } from '../../lake/delta/table.ts';
 import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
 import { parquetCopyOptions } from '../../lake/duckdb/parquet.ts';
 import type { SqlSession } from '../../lake/duckdb/sqlEngine.ts';
@@ -78,7 +78,7 @@ async function writeTenant(
   { tenantId, sessionsPerDay, registry }: { tenantId: string; sessionsPerDay: number; registry: Registry },
 ): Promise<number> {
   const storage = await openLocalStorage(lake);
-  const table = openTable(storage, tableSpec('events', tenantId, registry));
+  const table = deltaTable(storage, tableSpec('events', tenantId, registry));
   const columns = eventColumns(registry);
   const options = parquetCopyOptions({ profile: 'zstd', age: 'compacted' });
   let rows = 0;

@@ -4,7 +4,7 @@ import { startStack, type Stack } from '../stack/stack.ts';
 import { lakeContents } from './lakeContents.ts';
 import { mean, round, spread, type Result } from './report.ts';
 import { sampleEvents } from './sampleEvents.ts';
-import { createKeys, keyKnown, PROGRAMS, startService, tenantIds, type BenchOptions } from './services.ts';
+import { issueKeys, keyKnown, PROGRAMS, startService, tenantIds, type BenchOptions } from './services.ts';
 import { drained, eventsAccepted } from './stackState.ts';
 import { memoryText, maxGrowth, watchProcesses, type ProcessSamples } from './watchProcesses.ts';
 import { wrk, type Load, type LoadResult } from './wrk.ts';
@@ -91,7 +91,7 @@ async function withStack(
   const env = { ...process.env, ...BOUNDS, ...bounds };
   const stack = await startStack({ dir, ports: 'free', restart: false, log, env });
   try {
-    const keys = await createKeys(stack.natsUrl, tenantIds(TENANTS));
+    const keys = await issueKeys(stack.natsUrl, tenantIds(TENANTS));
     await keyKnown(stack.ingestUrl, keys.at(-1)!);
     const { seconds } = options;
     const events = sampleEvents();

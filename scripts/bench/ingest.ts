@@ -7,7 +7,7 @@ import { spread, type Result } from './report.ts';
 import { sampleEvents } from './sampleEvents.ts';
 import {
   connectBench,
-  createKeys,
+  issueKeys,
   PROGRAMS,
   startService,
   streamMaxBytes,
@@ -38,7 +38,7 @@ export async function benchIngest(options: BenchOptions): Promise<Result[]> {
     const nats = await startChild(await natsSpec(settings));
     running.push(nats);
     const natsUrl = `nats://127.0.0.1:${nats.facts.port}`;
-    const keys = await createKeys(natsUrl, tenantIds(options.quick ? 20 : TENANTS));
+    const keys = await issueKeys(natsUrl, tenantIds(options.quick ? 20 : TENANTS));
     const real = await startService('ingest', PROGRAMS.ingest, options, {
       NATS_URL: natsUrl,
       SPOR_SHARDS: String(SHARDS),

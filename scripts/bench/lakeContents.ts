@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { openTable } from '../../lake/delta/table.ts';
+import { deltaTable } from '../../lake/delta/table.ts';
 import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
 import { listTenants } from '../../lake/layout/tenants.ts';
 import { literal } from '../../lake/duckdb/sqlText.ts';
@@ -45,7 +45,7 @@ async function liveFiles(lake: string): Promise<{ path: string; size: number }[]
   const storage = await openLocalStorage(lake);
   try {
     const tenants = await listTenants(storage);
-    const tables = tenants.map((tenantId) => openTable(storage, tableSpec('events', tenantId, registry)));
+    const tables = tenants.map((tenantId) => deltaTable(storage, tableSpec('events', tenantId, registry)));
     const snapshots = await Promise.all(tables.map(async (table) => ({ table, live: await table.snapshot() })));
     return snapshots.flatMap(({ table, live }) =>
       [...live.files.values()].map(({ path, size }) => ({ path: join(lake, table.spec.root, path), size })),

@@ -16,7 +16,7 @@ import { round, spread, type Result } from './report.ts';
 import { sampleEvents } from './sampleEvents.ts';
 import {
   connectBench,
-  createKeys,
+  issueKeys,
   PROGRAMS,
   SILENT,
   startService,
@@ -108,7 +108,7 @@ async function measure(options: BenchOptions, { tenants, reach }: Case): Promise
 
 /** Fills the stream through a real Event Receiver. */
 async function fill(natsUrl: string, options: BenchOptions, tenants: number): Promise<void> {
-  const keys = await createKeys(natsUrl, tenantIds(tenants));
+  const keys = await issueKeys(natsUrl, tenantIds(tenants));
   const receiver = await startService('ingest', PROGRAMS.ingest, options, {
     ...SHARED,
     NATS_URL: natsUrl,

@@ -49,7 +49,7 @@ export function tenantIds(count: number): string[] {
 }
 
 /** An instrumentation key for each tenant's segment `web`. */
-export async function createKeys(natsUrl: string, tenants: readonly string[]): Promise<string[]> {
+export async function issueKeys(natsUrl: string, tenants: readonly string[]): Promise<string[]> {
   const connection = await connectBench(natsUrl);
   const store = await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, 1);
   const createdAt = new Date().toISOString();
@@ -66,7 +66,7 @@ export async function createKeys(natsUrl: string, tenants: readonly string[]): P
 }
 
 /** A read token of a tenant. */
-export async function createToken(natsUrl: string, tenantId: string): Promise<string> {
+export async function issueToken(natsUrl: string, tenantId: string): Promise<string> {
   const connection = await connectBench(natsUrl);
   const store = await openSecretStore<TokenRecord>(connection, TOKENS_BUCKET, 1);
   const token = newSecret('rt');

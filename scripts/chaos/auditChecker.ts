@@ -1,7 +1,7 @@
 import { createAudit, type Audit } from '../../query/audit/audit.ts';
 import { rowsOfEvents, type RowReading } from '../../query/audit/rows.ts';
-import { openTable } from '../../lake/delta/table.ts';
-import { openTables } from '../../lake/layout/openTables.ts';
+import { deltaTable } from '../../lake/delta/table.ts';
+import { createTableCache } from '../../lake/layout/tableCache.ts';
 import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
 import { StreamUnavailableError } from '../../stream/errors.ts';
 import { LakeError } from '../../lake/errors.ts';
@@ -51,7 +51,7 @@ export class AuditChecker {
     this.#reading = { ...reading, engine: this.#engine };
     this.#audit = createAudit({
       storage,
-      tables: openTables(storage, this.#registry),
+      tables: createTableCache(storage, this.#registry),
       ...reading,
       replicas: 1,
       connection: () => connection,
@@ -121,7 +121,7 @@ export class AuditChecker {
       .map(([id]) => id);
     if (promised.length === 0) return [];
     this.marks++;
-    const snapshot = await openTable(storage, tableSpec('events', tenantId, this.#registry)).snapshot();
+    const snapshot = await deltaTable(storage, tableSpec('events', tenantId, this.#registry)).snapshot();
     const rows = await rowsOfEvents(this.#reading, { name: 'events', tenantId, snapshot }, promised);
     const there = new Set(rows.map(({ eventId }) => eventId));
     return promised

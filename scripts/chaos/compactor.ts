@@ -9,10 +9,10 @@
 import { join } from 'node:path';
 import { LAKE_SETTINGS } from '../../lake/config.ts';
 import { duckdbCheckpoints } from '../../lake/delta/checkpointParquet.ts';
-import { openTable } from '../../lake/delta/table.ts';
+import { deltaTable } from '../../lake/delta/table.ts';
 import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
 import { COMPACTION_STEPS } from '../../lake/maintenance/failpoint.ts';
-import { createMaintenance } from '../../lake/maintenance/maintenance.ts';
+import { openMaintenance } from '../../lake/maintenance/maintenance.ts';
 import { COMPACTION } from '../../lake/maintenance/plan.ts';
 import { openStorage } from '../../lake/storage/open.ts';
 import { tableSpec } from '../../lake/layout/tables.ts';
@@ -33,9 +33,9 @@ const storage = await openStorage(config.lakeUrl, config);
 const engine = openDuckdb({ memory: '512MiB', threads: 1, spillDir: join(workDir, 'spill') });
 const registry = createRegistry();
 const checkpoints = duckdbCheckpoints();
-const maintenance = await createMaintenance({
+const maintenance = await openMaintenance({
   storage,
-  table: (name, tenantId) => openTable(storage, tableSpec(name, tenantId, registry), { checkpoints }),
+  table: (name, tenantId) => deltaTable(storage, tableSpec(name, tenantId, registry), { checkpoints }),
   engine,
   checkpoints,
   workDir,

@@ -2,7 +2,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { literal } from '../../lake/duckdb/sqlText.ts';
-import { openTable } from '../../lake/delta/table.ts';
+import { deltaTable } from '../../lake/delta/table.ts';
 import { vacuum } from '../../lake/maintenance/vacuum.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { TABLE_NAMES, tableRoot, tableSpec, type TableName } from '../../lake/layout/tables.ts';
@@ -113,7 +113,7 @@ export async function vacuumTenant(
   const aheadMs = leftOvers === 'all, by any clock' ? CLOCK_JUMP_MS.most : 1;
   const options = { graceMs: 0, force: true, now: Date.now() + aheadMs };
   for (const name of TABLE_NAMES) {
-    const table = openTable(storage, tableSpec(name, tenantId, registry));
+    const table = deltaTable(storage, tableSpec(name, tenantId, registry));
     const { doomed } = await vacuum(storage, table, { ...options, dryRun: true });
     const strange = leftOvers === 'replaced' && doomed.some(({ why }) => why === 'orphan');
     if (doomed.length > 0 && !strange) await vacuum(storage, table, options);

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openTables } from '../../lake/layout/openTables.ts';
+import { createTableCache } from '../../lake/layout/tableCache.ts';
 import { lakeFolderFiles } from '../../lake/files/localFiles.ts';
-import { createQueries, type Queries } from '../../query/engine/query.ts';
+import { openQueries, type Queries } from '../../query/engine/query.ts';
 import { openSecretStore } from '../../stream/secretStore.ts';
 import { newSecret, secretHash, type KeyRecord } from '../../schemas/keys.ts';
 import { KEYS_BUCKET } from '../../stream/buckets.ts';
@@ -28,9 +28,9 @@ const children: ChildProcess[] = [];
 beforeAll(async () => {
   bench = await startTestPipeline();
   dir = await mkdtemp(join(tmpdir(), 'spor-test-schemas-'));
-  queries = await createQueries({
+  queries = await openQueries({
     storage: bench.storage,
-    tables: openTables(bench.storage, createRegistry()),
+    tables: createTableCache(bench.storage, createRegistry()),
     registry: createRegistry(),
     localFiles: lakeFolderFiles(bench.storage),
     limits: { memoryMb: 512, threads: 1, timeoutMs: 30_000, maxRows: 100, maxBytes: 1 << 20 },

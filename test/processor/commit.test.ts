@@ -11,9 +11,9 @@ import { Tables } from '../../processor/commit/tables.ts';
 import type { FlushOutcome } from '../../lake/flush/outcome.ts';
 import type { WrittenFile } from '../../lake/flush/parquetWriter.ts';
 import type { ClosedWindow } from '../../lake/window/closedWindow.ts';
-import { openTable, TxnConflictError } from '../../lake/delta/table.ts';
+import { deltaTable, TxnConflictError } from '../../lake/delta/table.ts';
 import { vacuum } from '../../lake/maintenance/vacuum.ts';
-import { openTables } from '../../lake/layout/openTables.ts';
+import { createTableCache } from '../../lake/layout/tableCache.ts';
 import { openLocalStorage } from '../../lake/storage/local.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { tableSpec, type TableName } from '../../lake/layout/tables.ts';
@@ -89,7 +89,7 @@ function options(effects: string[], over: Partial<CommitOptions> = {}): CommitOp
   const storage = recorded(lake, effects);
   return {
     storage,
-    tables: new Tables(storage, openTables(storage, registry), APP_ID),
+    tables: new Tables(storage, createTableCache(storage, registry), APP_ID),
     intents: {
       record: (files: FilesByTable) => {
         effects.push(`record ${Object.values(files).flat().length} files`);
@@ -113,7 +113,7 @@ async function commitWindow(
   await commit.commitTables();
 }
 
-const tableOf = (name: TableName, tenantId: string) => openTable(lake, tableSpec(name, tenantId, registry));
+const tableOf = (name: TableName, tenantId: string) => deltaTable(lake, tableSpec(name, tenantId, registry));
 
 test('paths are recorded before the first upload, files are complete before the first commit', async () => {
   const effects: string[] = [];
@@ -185,7 +185,7 @@ test('once fenced, the owner before commits nothing, and takes its files away', 
       if (step === 'uploading') {
         const left = await recover(
           { epoch: 7, appId: APP_ID, files: { 'events/tenant=t1': paths } },
-          { storage: lake, tables: openTables(lake, registry), epoch: 8 },
+          { storage: lake, tables: createTableCache(lake, registry), epoch: 8 },
         );
         deleted.push(left.files);
       }
@@ -219,7 +219,7 @@ test('an owner that was stopped for so long that its uploads were vacuumed canno
     return lake.putIfAbsent(path, body);
   };
   const second = aWindow(5, 9);
-  const late = options([], { storage: slow, tables: new Tables(slow, openTables(slow, registry), APP_ID) });
+  const late = options([], { storage: slow, tables: new Tables(slow, createTableCache(slow, registry), APP_ID) });
   await late.tables.load('t1');
   await expect(commitWindow(second, await commitsOf(second), late)).rejects.toThrow(/vacuumed/);
   expect(vacuumed).toBe(1);
@@ -242,7 +242,7 @@ test('what a compaction has replaced, however long ago, is not taken for uncommi
   await table.checkpoint();
   expect((await tableOf('events', 't1').snapshot()).tombstones.size).toBe(0);
   const intent = { epoch: 7, appId: APP_ID, files: { 'events/tenant=t1': [kept!.path, replaced!.path] } };
-  const left = await recover(intent, { storage: lake, tables: openTables(lake, registry), epoch: 8 });
+  const left = await recover(intent, { storage: lake, tables: createTableCache(lake, registry), epoch: 8 });
   expect(left.files).toEqual({});
   for (const { path } of [kept!, replaced!]) expect(existsSync(lake.localPath(`events/tenant=t1/${path}`)!)).toBe(true);
 });
@@ -287,7 +287,7 @@ test('what an owner left is deleted, what it had committed is kept', async () =>
   await expect(commitWindow(window, commits, options([], { persist }))).rejects.toThrow('killed');
   const left = await recover(
     { epoch: 7, appId: APP_ID, files: intent },
-    { storage: lake, tables: openTables(lake, registry), epoch: 8 },
+    { storage: lake, tables: createTableCache(lake, registry), epoch: 8 },
   );
   expect(Object.keys(left.files)).toEqual(['events/tenant=t2']);
   const found: string[] = [];
@@ -316,7 +316,7 @@ test('a commit whose answer was lost is found in the table and not made again', 
       return created;
     },
   };
-  lossy.tables = new Tables(lossy.storage, openTables(lossy.storage, registry), APP_ID);
+  lossy.tables = new Tables(lossy.storage, createTableCache(lossy.storage, registry), APP_ID);
   lossy.persist = async (_, task) => {
     try {
       return await task();

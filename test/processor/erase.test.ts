@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openTable } from '../../lake/delta/table.ts';
+import { deltaTable } from '../../lake/delta/table.ts';
 import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
 import type { SqlSession } from '../../lake/duckdb/sqlEngine.ts';
 import { literal } from '../../lake/duckdb/sqlText.ts';
@@ -62,7 +62,7 @@ async function addMart(): Promise<void> {
   const text = (name: string) => ({ name, type: 'string' as const });
   const columns = [text('user_id'), text('product_id'), { name: 'n', type: 'integer' as const }];
   const stats = { numRecords: 2, minValues: {}, maxValues: {}, nullCount: {} };
-  await openTable(bench.storage, { root, columns, partitionColumns: [] }).append({
+  await deltaTable(bench.storage, { root, columns, partitionColumns: [] }).append({
     files: [{ path: 'part-0.parquet', size: 1, rows: 2, partitionValues: {}, stats }],
     txn: { appId: 'marts', version: 1, expected: undefined },
     info: {},
@@ -150,7 +150,7 @@ test('a person leaves every table beside flushes, stays out whatever comes late,
   expect([again.list, ...new Set(again.tables.map(({ erased }) => erased))]).toEqual([1, 0]);
 
   const now = Date.now() + 1_000;
-  const mart = openTable(bench.storage, {
+  const mart = deltaTable(bench.storage, {
     root: `marts/tenant=${TENANT}/loyalty`,
     columns: [],
     partitionColumns: [],

@@ -6,7 +6,7 @@ import { duckdbType, type StructField } from '../../schemas/columnType.ts';
 import { createRegistry, type Registry } from '../../schemas/registry.ts';
 import { copyStats, fileStats } from '../../lake/delta/stats.ts';
 import type { NewFile } from '../../lake/delta/commits.ts';
-import { openTable, type TableSpec } from '../../lake/delta/table.ts';
+import { deltaTable, type TableSpec } from '../../lake/delta/table.ts';
 import { parquetCopyOptions, type ParquetOptions } from '../../lake/duckdb/parquet.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { newFilePath, tableSpec, type TableName } from '../../lake/layout/tables.ts';
@@ -79,7 +79,7 @@ export async function commitRows(
     );
     const { localPath, ...add } = file;
     await storage.upload(`${spec.root}/${file.path}`, localPath);
-    const table = openTable(storage, spec);
+    const table = deltaTable(storage, spec);
     const appId = options.appId ?? 'EVENTS_0@test';
     const before = (await table.snapshot()).txns.get(appId);
     await table.append({ files: [add], txn: { appId, version: (before ?? 0) + 1, expected: before }, info: {} });

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { openTable, type Table } from '../../lake/delta/table.ts';
+import { deltaTable, type Table } from '../../lake/delta/table.ts';
 import { openLocalStorage } from '../../lake/storage/local.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { tableSpec, type TableName } from '../../lake/layout/tables.ts';
@@ -70,7 +70,7 @@ export async function startTestPipeline(options: { maxBytes?: number } = {}): Pr
   const storage = await openLocalStorage(lakeDir);
   const registry = createRegistry();
   const running: TestProcessor[] = [];
-  const table = (name: TableName, tenantId: string): Table => openTable(storage, tableSpec(name, tenantId, registry));
+  const table = (name: TableName, tenantId: string): Table => deltaTable(storage, tableSpec(name, tenantId, registry));
 
   const query = async (sql: string): Promise<Record<string, unknown>[]> => {
     const instance = await DuckDBInstance.create(':memory:', { threads: '1' });

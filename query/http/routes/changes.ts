@@ -2,7 +2,7 @@ import type { Registry } from '../../../schemas/registry.ts';
 import { listChanges } from '../../../lake/delta/changeList.ts';
 import { LakeError } from '../../../lake/errors.ts';
 import { readableTable } from '../../marts/readable.ts';
-import type { OpenTables } from '../../../lake/layout/openTables.ts';
+import type { TableCache } from '../../../lake/layout/tableCache.ts';
 import type { Storage } from '../../../lake/storage/storage.ts';
 import { checkParameters } from '../parameters.ts';
 import { jsonReply, type Route } from '../route.ts';
@@ -14,7 +14,7 @@ const PARAMETERS = ['table', 'since'];
  *
  * Without `since` the answer lists all files. `table` is events (the default), quarantine, or the name of a mart.
  */
-export function changesRoute(lake: { storage: Storage; tables: OpenTables; registry: Registry }): Route {
+export function changesRoute(lake: { storage: Storage; tables: TableCache; registry: Registry }): Route {
   return {
     method: 'GET',
     path: '/api/changes',

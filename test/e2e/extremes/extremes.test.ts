@@ -5,7 +5,7 @@ import { compactLake } from '../../../lake/maintenance/commands.ts';
 import { listReports } from '../../../query/insight/reports.ts';
 import { insightViews } from '../../../query/insight/views.ts';
 import { listMarts, martSpec } from '../../../query/marts/mart.ts';
-import { openTable } from '../../../lake/delta/table.ts';
+import { deltaTable } from '../../../lake/delta/table.ts';
 import { FORMATS } from '../../../query/formats/formats.ts';
 import { createLog } from '../../../runtime/log.ts';
 import type { RedriveReport } from '../../../cli/redrive/redrive.ts';
@@ -164,7 +164,7 @@ async function marts(): Promise<void> {
   expectMoney(rows.revenue_daily!);
   for (const mart of listMarts(REGISTRY)) {
     const { root } = martSpec(mart, TENANT);
-    const { files } = await openTable(storage, martSpec(mart, TENANT)).snapshot();
+    const { files } = await deltaTable(storage, martSpec(mart, TENANT)).snapshot();
     let read = 0;
     for (const path of files.keys()) {
       const bytes = (await storage.get(`${root}/${path}`))!;

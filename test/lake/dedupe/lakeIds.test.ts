@@ -8,7 +8,7 @@ import { lakeIds, newestIdFiles } from '../../../lake/dedupe/lakeIds.ts';
 import { Engine, type EngineSession } from '../../../lake/duckdb/engine.ts';
 import { writeWindow } from '../../../lake/flush/parquetWriter.ts';
 import type { ClosedWindow } from '../../../lake/window/closedWindow.ts';
-import { openTable, type Table } from '../../../lake/delta/table.ts';
+import { deltaTable, type Table } from '../../../lake/delta/table.ts';
 import { openLocalStorage } from '../../../lake/storage/local.ts';
 import type { Storage } from '../../../lake/storage/storage.ts';
 import { tableSpec } from '../../../lake/layout/tables.ts';
@@ -48,7 +48,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-const table = (tenantId: string): Table => openTable(storage, tableSpec('events', tenantId, registry));
+const table = (tenantId: string): Table => deltaTable(storage, tableSpec('events', tenantId, registry));
 
 function windowOf(events: TestEvent[], receivedAt: Date): Promise<ClosedWindow> {
   const sequence = ++windows;

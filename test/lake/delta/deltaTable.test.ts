@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { AppendCommit, NewFile } from '../../../lake/delta/commits.ts';
-import { openTable, TxnConflictError, type Table, type TableSpec } from '../../../lake/delta/table.ts';
+import { deltaTable, TxnConflictError, type Table, type TableSpec } from '../../../lake/delta/table.ts';
 import { openLocalStorage } from '../../../lake/storage/local.ts';
 import { openStorage } from '../../../lake/storage/open.ts';
 import type { Storage } from '../../../lake/storage/storage.ts';
@@ -104,7 +104,7 @@ for (const driver of drivers) {
   describe.skipIf(driver.skip)(`concurrent writers: ${driver.name}`, () => {
     test('no commit is lost, whichever of several instances makes it', async () => {
       const storage = await driver.open();
-      const tables = Array.from({ length: 4 }, () => openTable(storage, SPEC));
+      const tables = Array.from({ length: 4 }, () => deltaTable(storage, SPEC));
       const versions = await Promise.all(
         tables.flatMap((table, writer) =>
           [0, 1].map(async (part) => {
@@ -120,7 +120,7 @@ for (const driver of drivers) {
       );
       const all = versions.flat().sort((a, b) => a - b);
       expect(all).toEqual(Array.from({ length: 48 }, (_, i) => i));
-      for (const table of [...tables, openTable(storage, SPEC)]) {
+      for (const table of [...tables, deltaTable(storage, SPEC)]) {
         const snapshot = await table.snapshot();
         expect(snapshot.version).toBe(47);
         expect(snapshot.files.size).toBe(48);
@@ -130,17 +130,17 @@ for (const driver of drivers) {
 
     test('of owners that planned on the same state exactly one commits; the others leave nothing', async () => {
       const storage = await driver.open();
-      await openTable(storage, SPEC).append(commit('first', 10, undefined));
+      await deltaTable(storage, SPEC).append(commit('first', 10, undefined));
       const tried = await Promise.allSettled(
         Array.from({ length: 8 }, (_, owner) =>
-          openTable(storage, SPEC).append(commit(`owner${owner}`, 20 + owner, 10)),
+          deltaTable(storage, SPEC).append(commit(`owner${owner}`, 20 + owner, 10)),
         ),
       );
       const won = tried.flatMap((result, owner) => (result.status === 'fulfilled' ? [owner] : []));
       expect(won).toHaveLength(1);
       const reasons = tried.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
       expect(reasons.every((reason) => reason instanceof TxnConflictError)).toBe(true);
-      const snapshot = await openTable(storage, SPEC).snapshot();
+      const snapshot = await deltaTable(storage, SPEC).snapshot();
       expect([...snapshot.files.keys()]).toEqual([file('first').path, file(`owner${won[0]}`).path]);
       expect(snapshot.txns.get(APP)).toBe(20 + won[0]!);
     });
@@ -150,13 +150,13 @@ for (const driver of drivers) {
 describe('append', () => {
   test('creates the table with its schema; an independent reader of the log sees the same', async () => {
     const storage = await newLake();
-    const table = openTable(storage, SPEC);
+    const table = deltaTable(storage, SPEC);
     expect((await table.snapshot()).version).toBe(-1);
     expect(await table.append(commit('a', 5, undefined))).toEqual({ version: 0 });
     expect(await table.append({ ...commit('b', 9, 5), files: [file('b', 7), file('100% #1?=æ ø', 1)] })).toEqual({
       version: 1,
     });
-    const snapshot = await openTable(storage, SPEC).snapshot();
+    const snapshot = await deltaTable(storage, SPEC).snapshot();
     const other = await independently(storage.localPath(SPEC.root)!);
     expect(other.version).toBe(snapshot.version);
     expect([...other.files.keys()]).toEqual([...snapshot.files.keys()]);
@@ -197,21 +197,21 @@ describe('append', () => {
 
   test('the same commit again changes nothing; a txn that went on, back or was never seen conflicts', async () => {
     const storage = await newLake();
-    const table = openTable(storage, SPEC);
+    const table = deltaTable(storage, SPEC);
     await table.append(commit('a', 5, undefined));
     expect(await table.append(commit('a', 5, undefined))).toEqual({ version: 0 });
     await expect(table.append(commit('b', 9, undefined))).rejects.toBeInstanceOf(TxnConflictError);
     await expect(table.append(commit('b', 9, 4))).rejects.toBeInstanceOf(TxnConflictError);
-    await expect(openTable(storage, SPEC).append(commit('b', 9, 6))).rejects.toMatchObject({ code: 'txn_conflict' });
+    await expect(deltaTable(storage, SPEC).append(commit('b', 9, 6))).rejects.toMatchObject({ code: 'txn_conflict' });
     expect((await table.snapshot()).version).toBe(0);
     expect((await table.snapshot()).files.size).toBe(1);
   });
 
   test('an instance that has not seen a commit its caller knows of reads it before it judges', async () => {
     const storage = await newLake();
-    const stale = openTable(storage, SPEC);
+    const stale = deltaTable(storage, SPEC);
     await stale.append(commit('a', 5, undefined));
-    await openTable(storage, SPEC).append(commit('b', 9, 5));
+    await deltaTable(storage, SPEC).append(commit('b', 9, 5));
     expect(await stale.append(commit('c', 12, 9))).toEqual({ version: 2 });
   });
 
@@ -223,8 +223,8 @@ describe('append', () => {
       if (path.endsWith('.json')) read.push(path.slice(-10));
       return get(path);
     };
-    const reader = openTable(storage, SPEC);
-    const writer = openTable(storage, SPEC);
+    const reader = deltaTable(storage, SPEC);
+    const writer = deltaTable(storage, SPEC);
     await writer.append(commit('a', 1, undefined));
     await writer.append(commit('b', 2, 1));
     expect(read).toEqual([]);
@@ -241,12 +241,12 @@ describe('append', () => {
 describe('fence', () => {
   test('an older owner cannot commit once a newer one has fenced, whether its commit was pending or comes later', async () => {
     const storage = await newLake();
-    const older = openTable(storage, SPEC);
-    const newer = openTable(storage, SPEC);
+    const older = deltaTable(storage, SPEC);
+    const newer = deltaTable(storage, SPEC);
     await older.append(commit('a', 5, undefined, { epoch: 1 }));
     expect(await newer.fence({ appId: APP, version: 2, info: {} })).toEqual({ version: 1 });
     await expect(older.append(commit('b', 9, 5, { epoch: 1 }))).rejects.toBeInstanceOf(TxnConflictError);
-    await expect(openTable(storage, SPEC).append(commit('b', 9, 5, { epoch: 1 }))).rejects.toBeInstanceOf(
+    await expect(deltaTable(storage, SPEC).append(commit('b', 9, 5, { epoch: 1 }))).rejects.toBeInstanceOf(
       TxnConflictError,
     );
     expect(await newer.append(commit('c', 9, 5, { epoch: 2 }))).toEqual({ version: 2 });
@@ -257,18 +257,18 @@ describe('fence', () => {
 
   test('a writer without an epoch conflicts with a fence that comes in between', async () => {
     const storage = await newLake();
-    const older = openTable(storage, SPEC);
+    const older = deltaTable(storage, SPEC);
     await older.append(commit('a', 5, undefined));
-    await openTable(storage, SPEC).fence({ appId: APP, version: 2, info: {} });
+    await deltaTable(storage, SPEC).fence({ appId: APP, version: 2, info: {} });
     await expect(older.append(commit('b', 9, 5))).rejects.toBeInstanceOf(TxnConflictError);
   });
 
   test('fencing again writes nothing, a lower epoch is refused, and a table that did not exist is fenced too', async () => {
     const storage = await newLake();
-    const table = openTable(storage, SPEC);
+    const table = deltaTable(storage, SPEC);
     expect(await table.fence({ appId: APP, version: 3, info: {} })).toEqual({ version: 0 });
     expect(await table.fence({ appId: APP, version: 3, info: {} })).toEqual({ version: 0 });
-    await expect(openTable(storage, SPEC).fence({ appId: APP, version: 2, info: {} })).rejects.toBeInstanceOf(
+    await expect(deltaTable(storage, SPEC).fence({ appId: APP, version: 2, info: {} })).rejects.toBeInstanceOf(
       TxnConflictError,
     );
     await expect(table.append(commit('late', 9, undefined, { epoch: 2 }))).rejects.toBeInstanceOf(TxnConflictError);
@@ -285,10 +285,10 @@ describe('schema', () => {
 
   test('a new column comes with the commit that first needs it; an older writer leaves it there', async () => {
     const storage = await newLake();
-    await openTable(storage, SPEC).append(commit('a', 1, undefined));
-    await openTable(storage, wider).append(commit('b', 2, 1));
-    await openTable(storage, wider).append(commit('c', 3, 2));
-    await openTable(storage, SPEC).append(commit('d', 4, 3));
+    await deltaTable(storage, SPEC).append(commit('a', 1, undefined));
+    await deltaTable(storage, wider).append(commit('b', 2, 1));
+    await deltaTable(storage, wider).append(commit('c', 3, 2));
+    await deltaTable(storage, SPEC).append(commit('d', 4, 3));
     const { schema } = await independently(storage.localPath(SPEC.root)!);
     const names = (schema as { fields: { name: string }[] }).fields.map((field) => field.name);
     expect(names).toEqual(['event_id', 'total', 'lines', 'segment', 'date', 'coupon']);
@@ -305,20 +305,20 @@ describe('schema', () => {
 
   test('a field added within a list of structs is merged; a changed type is refused', async () => {
     const storage = await newLake();
-    await openTable(storage, SPEC).append(commit('a', 1, undefined));
+    await deltaTable(storage, SPEC).append(commit('a', 1, undefined));
     const lines = { list: { struct: [{ name: 'quantity', type: 'integer' as const }] } };
     const nested: TableSpec = { ...SPEC, columns: [{ name: 'lines', type: lines }] };
-    await openTable(storage, nested).append(commit('b', 2, 1));
+    await deltaTable(storage, nested).append(commit('b', 2, 1));
     const { schema } = await independently(storage.localPath(SPEC.root)!);
     const field = (schema as { fields: { name: string; type: { elementType: { fields: { name: string }[] } } }[] })
       .fields[2]!;
     expect(field.type.elementType.fields.map(({ name }) => name)).toEqual(['product_id', 'quantity']);
 
     const changed: TableSpec = { ...SPEC, columns: [{ name: 'total', type: 'double' }] };
-    await expect(openTable(storage, changed).append(commit('c', 3, 2))).rejects.toMatchObject({
+    await expect(deltaTable(storage, changed).append(commit('c', 3, 2))).rejects.toMatchObject({
       code: 'table_schema_conflict',
     });
-    expect((await openTable(storage, SPEC).snapshot()).version).toBe(1);
+    expect((await deltaTable(storage, SPEC).snapshot()).version).toBe(1);
   });
 });
 
@@ -339,7 +339,7 @@ describe('tables of other tools', () => {
     const log = storage.localPath(`${SPEC.root}/_delta_log`)!;
     await mkdir(log, { recursive: true });
     for (const [name, lines] of Object.entries(entries)) await writeFile(join(log, name), lines.join('\n'));
-    return openTable(storage, SPEC);
+    return deltaTable(storage, SPEC);
   }
 
   const V0 = '00000000000000000000.json';

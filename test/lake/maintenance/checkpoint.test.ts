@@ -8,7 +8,7 @@ import { planRead } from '../../../lake/delta/log.ts';
 import type { Snapshot } from '../../../lake/delta/snapshot.ts';
 import { openDuckdb } from '../../../lake/duckdb/duckdb.ts';
 import type { NewFile } from '../../../lake/delta/commits.ts';
-import { openTable, type Table, type TableSpec } from '../../../lake/delta/table.ts';
+import { deltaTable, type Table, type TableSpec } from '../../../lake/delta/table.ts';
 import { maybeCheckpoint } from '../../../lake/maintenance/checkpoints.ts';
 import { cleanLog, planLogCleanup, type LogFile } from '../../../lake/maintenance/logCleanup.ts';
 import { openLocalStorage } from '../../../lake/storage/local.ts';
@@ -70,7 +70,7 @@ async function logNames(storage: Storage): Promise<string[]> {
 
 /** Ours through the checkpoint, ours from the JSON entries alone where they are all there, and the independent reader's. */
 async function expectSame(storage: Storage, expected: Snapshot): Promise<void> {
-  const opened = await openTable(storage, SPEC).snapshot();
+  const opened = await deltaTable(storage, SPEC).snapshot();
   const independent = await readState(folder(storage));
   expect(opened.checkpoint).toBe(independent.checkpoint);
   for (const state of [opened, independent]) expect(state.version).toBe(expected.version);
@@ -91,7 +91,7 @@ async function expectSame(storage: Storage, expected: Snapshot): Promise<void> {
 describe('checkpoints', () => {
   test('hold the same table, for us and for an independent reader, with odd paths, removes, and what came after', async () => {
     const storage = await newLake();
-    const table = openTable(storage, SPEC);
+    const table = deltaTable(storage, SPEC);
     await append(table, 1, 6);
     await table.fence({ appId: APP, version: 7, info: {} });
     await table.append({
@@ -116,7 +116,7 @@ describe('checkpoints', () => {
 
   test('pass tombstones on from one to the next, until they expire or the file is added again', async () => {
     const storage = await newLake();
-    const table = openTable(storage, SPEC);
+    const table = deltaTable(storage, SPEC);
     await append(table, 1, 5);
     await replace(table, [file('f1').path], 'm1');
     await table.checkpoint();
@@ -128,7 +128,7 @@ describe('checkpoints', () => {
     expect([...(await table.tombstones()).keys()].sort()).toEqual(removed);
     await table.checkpoint();
     expect((await table.snapshot()).tombstones.size).toBe(0);
-    const fresh = openTable(storage, SPEC);
+    const fresh = deltaTable(storage, SPEC);
     expect([...(await fresh.tombstones()).keys()].sort()).toEqual(removed);
     const state = await readState(folder(storage));
     expect([...state.removed.keys()].sort()).toEqual(removed);
@@ -145,19 +145,19 @@ describe('checkpoints', () => {
     } finally {
       Date.now = () => now;
     }
-    expect((await openTable(storage, SPEC).tombstones()).size).toBe(0);
+    expect((await deltaTable(storage, SPEC).tombstones()).size).toBe(0);
   });
 
   test('are written every 20 commits by whoever commits, and a failure does no harm', async () => {
     const storage = await newLake();
-    const table = openTable(storage, SPEC);
+    const table = deltaTable(storage, SPEC);
     const wrote: boolean[] = [];
     for (let version = 1; version <= 45; version++) {
       await append(table, version, version + 1);
       wrote.push(await maybeCheckpoint(table, SILENT));
     }
     expect(wrote.flatMap((one, index) => (one ? [index + 1] : []))).toEqual([20, 40]);
-    const failing = openTable(storage, SPEC, {
+    const failing = deltaTable(storage, SPEC, {
       checkpoints: { ...CHECKPOINTS, write: () => Promise.reject(new Error('disk full')) },
     });
     await failing.snapshot();
@@ -169,9 +169,9 @@ describe('checkpoints', () => {
 
   test('race with commits and with one another', async () => {
     const storage = await newLake();
-    await append(openTable(storage, SPEC), 1, 2);
+    await append(deltaTable(storage, SPEC), 1, 2);
     const committers = [0, 1].map(async (writer) => {
-      const table = openTable(storage, SPEC);
+      const table = deltaTable(storage, SPEC);
       for (let i = 0; i < 15; i++) {
         const txn = { appId: `EVENTS_${writer}@x`, version: i, expected: i === 0 ? undefined : i - 1 };
         await table.append({ files: [file(`w${writer}-${i}`)], txn, info: {} });
@@ -179,17 +179,17 @@ describe('checkpoints', () => {
       }
     });
     const others = [0, 1].map(async () => {
-      for (let i = 0; i < 4; i++) await openTable(storage, SPEC).checkpoint();
+      for (let i = 0; i < 4; i++) await deltaTable(storage, SPEC).checkpoint();
     });
     await Promise.all([...committers, ...others]);
-    const all = await openTable(storage, SPEC).snapshot();
+    const all = await deltaTable(storage, SPEC).snapshot();
     expect(all.files.size).toBe(31);
     await expectSame(storage, all);
   });
 
   test('the older of two writers at once does not leave its hint behind', async () => {
     const storage = await newLake();
-    const table = openTable(storage, SPEC);
+    const table = deltaTable(storage, SPEC);
     await append(table, 1, 2);
     let other: Promise<unknown> | undefined;
     // The other writer comes between this one's look at the hint and its change.
@@ -203,16 +203,16 @@ describe('checkpoints', () => {
         };
       },
     });
-    await openTable(late, SPEC).checkpoint();
+    await deltaTable(late, SPEC).checkpoint();
     const snapshot = await table.snapshot();
     expect(await readHint(storage, SPEC.root)).toBeUndefined();
     await expectSame(storage, snapshot);
-    expect((await openTable(storage, SPEC).snapshot()).checkpoint).toBe(snapshot.version);
+    expect((await deltaTable(storage, SPEC).snapshot()).checkpoint).toBe(snapshot.version);
   });
 
   test('a lost or misleading hint is no more than a detour', async () => {
     const storage = await newLake();
-    const table = openTable(storage, SPEC);
+    const table = deltaTable(storage, SPEC);
     await append(table, 1, 4);
     await table.checkpoint();
     await append(table, 4, 6);
@@ -246,7 +246,7 @@ describe('checkpoints', () => {
     ) TO '${join(log, '00000000000000000010.checkpoint.parquet')}' (FORMAT parquet)`);
     await session.close();
     await engine.close();
-    const snapshot = await openTable(storage, SPEC).snapshot();
+    const snapshot = await deltaTable(storage, SPEC).snapshot();
     expect(snapshot).toMatchObject({
       version: 10,
       checkpoint: 10,
@@ -257,7 +257,7 @@ describe('checkpoints', () => {
       { path: 'a b.parquet', partitionValues: { date: null }, size: 5, modificationTime: 7, dataChange: true },
     ]);
     await writeFile(join(log, '00000000000000000010.checkpoint.parquet'), 'PAR1 broken PAR1');
-    await expect(openTable(storage, SPEC).snapshot()).rejects.toMatchObject({ code: 'table_corrupt' });
+    await expect(deltaTable(storage, SPEC).snapshot()).rejects.toMatchObject({ code: 'table_corrupt' });
   });
 
   test('planRead begins with the newest checkpoint, unless the few entries after the snapshot are all there', () => {
@@ -294,8 +294,8 @@ describe('log cleanup', () => {
 
   test('deletes what is older than the retention and before the newest checkpoint of that age; all readers go on', async () => {
     const storage = await newLake();
-    const table = openTable(storage, SPEC);
-    const stale = openTable(storage, SPEC);
+    const table = deltaTable(storage, SPEC);
+    const stale = deltaTable(storage, SPEC);
     await append(table, 1, 6);
     await table.checkpoint();
     await stale.snapshot();
@@ -327,10 +327,10 @@ describe('log cleanup', () => {
 
   test('an owner whose checkpoint has been cleaned away begins with the newest one, and writes the next', async () => {
     const storage = await newLake();
-    const owner = openTable(storage, SPEC);
+    const owner = deltaTable(storage, SPEC);
     await append(owner, 1, 4);
     await owner.checkpoint();
-    const other = openTable(storage, SPEC);
+    const other = deltaTable(storage, SPEC);
     await replace(other, [file('f1').path], 'm1');
     await append(other, 4, 8);
     await other.checkpoint();
@@ -342,7 +342,7 @@ describe('log cleanup', () => {
     expect((await owner.snapshot()).checkpoint).toBe(7);
     await append(owner, 9, 10);
     expect(await owner.checkpoint()).toMatchObject({ version: 9 });
-    expect([...(await openTable(storage, SPEC).tombstones()).keys()]).toEqual([file('f1').path]);
+    expect([...(await deltaTable(storage, SPEC).tombstones()).keys()]).toEqual([file('f1').path]);
     await expectSame(storage, await other.snapshot());
   });
 
@@ -351,7 +351,7 @@ describe('log cleanup', () => {
     ['is made again where readers see it, when its version had been used and cleaned away', true],
   ])('a commit of a process that was stopped for long in the middle of it %s', async (_, cleaned) => {
     const storage = await newLake();
-    const other = openTable(storage, SPEC);
+    const other = deltaTable(storage, SPEC);
     await append(other, 1, 4);
     const now = performance.now.bind(performance);
     let stoppedOnce = false;
@@ -372,7 +372,7 @@ describe('log cleanup', () => {
         };
       },
     });
-    const zombie = openTable(stopped, SPEC);
+    const zombie = deltaTable(stopped, SPEC);
     await zombie.snapshot();
     performance.now = now;
     const txn = { appId: 'zombie', version: 1, expected: undefined };
@@ -383,7 +383,7 @@ describe('log cleanup', () => {
       performance.now = now;
     }
     expect(made.version).toBe(cleaned ? 10 : 3);
-    const snapshot = await openTable(storage, SPEC).snapshot();
+    const snapshot = await deltaTable(storage, SPEC).snapshot();
     expect(snapshot.version).toBe(made.version);
     expect(snapshot.files.has(file('z').path)).toBe(true);
     expect(snapshot.txns.get('zombie')).toBe(1);
@@ -392,7 +392,7 @@ describe('log cleanup', () => {
 
   test('mends a hint that was lost between two writes, and refuses a retention under an hour', async () => {
     const storage = await newLake();
-    const table = openTable(storage, SPEC);
+    const table = deltaTable(storage, SPEC);
     await append(table, 1, 4);
     await table.checkpoint();
     const hint = join(folder(storage), '_delta_log/_last_checkpoint');
@@ -436,7 +436,7 @@ describe('log cleanup', () => {
 
 test('a table with 10,000 commits opens in under a second', async () => {
   const storage = await newLake();
-  const table = openTable(storage, SPEC);
+  const table = deltaTable(storage, SPEC);
   await append(table, 1, 2);
   const first = (await table.snapshot()).files.values().next().value!;
   const columns = SPEC.columns.map(({ name }) => name);
@@ -461,13 +461,13 @@ test('a table with 10,000 commits opens in under a second', async () => {
   for (let version = 1; version <= 9_970;) {
     await Promise.all(Array.from({ length: Math.min(100, 9_971 - version) }, () => write(version++)));
   }
-  await openTable(storage, SPEC).checkpoint();
+  await deltaTable(storage, SPEC).checkpoint();
   for (let version = 9_971; version < 10_000; version++) await write(version);
   const times: { wall: number; cpu: number }[] = [];
   for (let round = 0; round < 4; round++) {
     const cpu = process.cpuUsage();
     const startedAt = performance.now();
-    const opened = await openTable(storage, SPEC).snapshot();
+    const opened = await deltaTable(storage, SPEC).snapshot();
     const { user, system } = process.cpuUsage(cpu);
     times.push({ wall: Math.round(performance.now() - startedAt), cpu: Math.round((user + system) / 1_000) });
     expect(opened).toMatchObject({ version: 9_999, checkpoint: 9_970 });

@@ -2,10 +2,10 @@ import { armFailPoint, parseFailPoint } from '../../../runtime/failpoint.ts';
 import { createLog } from '../../../runtime/log.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
 import { duckdbCheckpoints } from '../../../lake/delta/checkpointParquet.ts';
-import { openTable } from '../../../lake/delta/table.ts';
+import { deltaTable } from '../../../lake/delta/table.ts';
 import { openDuckdb } from '../../../lake/duckdb/duckdb.ts';
 import { COMPACTION_STEPS } from '../../../lake/maintenance/failpoint.ts';
-import { createMaintenance } from '../../../lake/maintenance/maintenance.ts';
+import { openMaintenance } from '../../../lake/maintenance/maintenance.ts';
 import { openLocalStorage } from '../../../lake/storage/local.ts';
 import { tableSpec } from '../../../lake/layout/tables.ts';
 
@@ -14,9 +14,9 @@ const [lake, workDir, tenantId, step] = process.argv.slice(2) as [string, string
 const storage = await openLocalStorage(lake);
 const registry = createRegistry();
 const engine = openDuckdb({ memory: '512MiB', threads: 1, spillDir: `${workDir}/spill` });
-const maintenance = await createMaintenance({
+const maintenance = await openMaintenance({
   storage,
-  table: (name, tenant) => openTable(storage, tableSpec(name, tenant, registry)),
+  table: (name, tenant) => deltaTable(storage, tableSpec(name, tenant, registry)),
   engine,
   checkpoints: duckdbCheckpoints(),
   workDir,

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { COLUMNS_TAG, columnsFingerprint } from '../../../lake/delta/schema.ts';
-import { openTable, type Table } from '../../../lake/delta/table.ts';
+import { deltaTable, type Table } from '../../../lake/delta/table.ts';
 import type { SqlEngine } from '../../../lake/duckdb/sqlEngine.ts';
 import { literal } from '../../../lake/duckdb/sqlText.ts';
 import { compact, type CompactOptions } from '../../../lake/maintenance/compact.ts';
@@ -119,7 +119,7 @@ describe('compaction', () => {
   test('gives files from before a column the column, and leaves files of a newer version alone', async () => {
     const lake = await newLake();
     const { columns } = lake.table().spec;
-    const older = openTable(lake.storage, {
+    const older = deltaTable(lake.storage, {
       ...lake.table().spec,
       columns: columns.filter(({ name }) => name !== 'phrase'),
     });
@@ -259,7 +259,7 @@ describe('compaction', () => {
     for (const arrives of [true, false]) {
       const table = lake.table('events', arrives ? 'arrives' : 'lost');
       await lake.add(table, day(3));
-      const own = openTable(failingAt(storage, arrives), table.spec);
+      const own = deltaTable(failingAt(storage, arrives), table.spec);
       const done = await compact(await onlyJob(table), options(lake, own)).catch((error: unknown) => error as Error);
       outcomes.push('outcome' in done ? done.outcome : done.message);
       expect((await table.snapshot()).files.size).toBe(arrives ? 1 : 3);

@@ -5,7 +5,7 @@ import { createLog } from '../../../runtime/log.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
 import { fileStats, copyStats } from '../../../lake/delta/stats.ts';
 import type { NewFile } from '../../../lake/delta/commits.ts';
-import { openTable, type Table } from '../../../lake/delta/table.ts';
+import { deltaTable, type Table } from '../../../lake/delta/table.ts';
 import { duckdbType } from '../../../schemas/columnType.ts';
 import { openDuckdb } from '../../../lake/duckdb/duckdb.ts';
 import type { SqlEngine, SqlRow } from '../../../lake/duckdb/sqlEngine.ts';
@@ -86,7 +86,7 @@ export async function createLake(open?: () => Promise<Storage>): Promise<TestLak
     workDir,
     storage,
     engine,
-    table: (name = 'events', tenantId = 'shop') => openTable(storage, tableSpec(name, tenantId, REGISTRY)),
+    table: (name = 'events', tenantId = 'shop') => deltaTable(storage, tableSpec(name, tenantId, REGISTRY)),
     add: async (table, contents, name = 'events') => {
       const tenantId = table.spec.root.split('=')[1]!;
       const added: NewFile[] = [];
@@ -96,7 +96,7 @@ export async function createLake(open?: () => Promise<Storage>): Promise<TestLak
       return added;
     },
     live: async (table) => {
-      const { files: live } = await openTable(storage, table.spec).snapshot();
+      const { files: live } = await deltaTable(storage, table.spec).snapshot();
       return Promise.all(
         [...live.keys()].map(async (path) => {
           const local = storage.localPath(`${table.spec.root}/${path}`);

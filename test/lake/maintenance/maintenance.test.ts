@@ -9,7 +9,7 @@ import type { Table } from '../../../lake/delta/table.ts';
 import { literal } from '../../../lake/duckdb/sqlText.ts';
 import { compactLake, vacuumLake } from '../../../lake/maintenance/commands.ts';
 import { COMPACTION_STEPS } from '../../../lake/maintenance/failpoint.ts';
-import { createMaintenance, type MaintenanceOptions } from '../../../lake/maintenance/maintenance.ts';
+import { openMaintenance, type MaintenanceOptions } from '../../../lake/maintenance/maintenance.ts';
 import { listTenants } from '../../../lake/layout/tenants.ts';
 import { vacuum } from '../../../lake/maintenance/vacuum.ts';
 import { openStorage } from '../../../lake/storage/open.ts';
@@ -84,7 +84,7 @@ describe('killed at a step', () => {
     const state = await readState(lake.storage.localPath(table.spec.root)!);
     expect(state.files.size).toBe(live.length);
 
-    const maintenance = await createMaintenance(options(lake));
+    const maintenance = await openMaintenance(options(lake));
     expect((await readdir(lake.workDir)).filter((name) => name.startsWith('compact-'))).toEqual([]);
     const [report] = await maintenance.run('shop');
     expect(report!.compacted.map(({ outcome }) => outcome)).toEqual(committed ? [] : ['committed']);
@@ -110,7 +110,7 @@ describe('maintenance', () => {
     await lake.add(quarantine, day(3), 'quarantine');
     const before = await rowsOf(lake, await lake.live(events));
     const metrics = new Registry();
-    const maintenance = await createMaintenance(options(lake, { metrics }));
+    const maintenance = await openMaintenance(options(lake, { metrics }));
     const [first, second] = await maintenance.run('shop');
     expect(first).toMatchObject({
       tenantId: 'shop',
@@ -142,7 +142,7 @@ describe('maintenance', () => {
     const tables = ['one', 'two'].map((tenantId) => lake.table('events', tenantId));
     let clock = Date.now();
     const now = (): number => clock;
-    const maintenance = await createMaintenance(
+    const maintenance = await openMaintenance(
       options(lake, { now, share: 0.5, logRetentionMs: 3_600_000, vacuumGraceMs: 3_600_000 }),
     );
     const stop = new AbortController();
@@ -182,7 +182,7 @@ describe('maintenance', () => {
     const bad = await lake.add(table, day(12, '2026-09-01'));
     await lake.add(table, day(3, '2026-09-02'));
     await lake.storage.delete([`${table.spec.root}/${bad[0]!.path}`]);
-    const maintenance = await createMaintenance(options(lake));
+    const maintenance = await openMaintenance(options(lake));
     const [report] = await maintenance.run('shop');
     expect(report!.compacted.map(({ outcome, date }) => [outcome, date])).toEqual([
       ['failed', '2026-09-01'],
@@ -248,14 +248,14 @@ test.skipIf(s3Why !== '')(`in S3: compaction, checkpoints, log cleanup and vacuu
     await lake.add(table, [{ rows: 20, from: '2026-09-10T00:00:00Z', seed: commit }]);
   }
   const before = await rowsOf(lake, await lake.live(table));
-  const maintenance = await createMaintenance(options(lake));
+  const maintenance = await openMaintenance(options(lake));
   const [report] = await maintenance.run('shop');
   expect(report).toMatchObject({ checkpointed: true, compacted: [{ outcome: 'committed', files: 21 }] });
   expect(await rowsOf(lake, await lake.live(table))).toEqual(before);
   const opened = await lake.table().snapshot();
   expect(opened).toMatchObject({ version: 21, checkpoint: 21 });
   expect(opened.files.size).toBe(1);
-  const later = await createMaintenance(options(lake, { now: () => Date.now() + 25 * 3_600_000 }));
+  const later = await openMaintenance(options(lake, { now: () => Date.now() + 25 * 3_600_000 }));
   expect((await later.run('shop'))[0]).toMatchObject({ logFilesDeleted: 21 });
   expect((await lake.table().snapshot()).files).toEqual(opened.files);
   expect((await lake.table().tombstones()).size).toBe(21);

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { duckdbCheckpoints } from '../../../lake/delta/checkpointParquet.ts';
-import { createMaintenance } from '../../../lake/maintenance/maintenance.ts';
+import { openMaintenance } from '../../../lake/maintenance/maintenance.ts';
 import { planExpiry } from '../../../lake/maintenance/retention.ts';
 import { vacuum } from '../../../lake/maintenance/vacuum.ts';
 import { runScript } from '../../support/runScript.ts';
@@ -34,7 +34,7 @@ test('days whose time is over leave events and quarantine in one commit each, an
 
   const { storage, engine, workDir, table } = lake;
   const options = { storage, engine, workDir, table, checkpoints: duckdbCheckpoints(), log: SILENT, share: 1 };
-  const maintenance = await createMaintenance({ ...options, logRetentionMs: DAY_MS, vacuumGraceMs: undefined });
+  const maintenance = await openMaintenance({ ...options, logRetentionMs: DAY_MS, vacuumGraceMs: undefined });
   const before = (await lake.table().snapshot()).version;
   const [report, refused] = await maintenance.run('shop');
   expect([report!.expiredFiles, refused!.expiredFiles]).toEqual([3, 1]);

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { duckdbCheckpoints } from '../../../lake/delta/checkpointParquet.ts';
 import type { NewFile } from '../../../lake/delta/commits.ts';
-import { openTable, TxnConflictError, type Table, type TableSpec } from '../../../lake/delta/table.ts';
+import { deltaTable, TxnConflictError, type Table, type TableSpec } from '../../../lake/delta/table.ts';
 import { cleanLog } from '../../../lake/maintenance/logCleanup.ts';
 import { planVacuum, vacuum } from '../../../lake/maintenance/vacuum.ts';
 import { openLocalStorage } from '../../../lake/storage/local.ts';
@@ -104,7 +104,7 @@ async function isRefused(commit: Promise<void>): Promise<boolean> {
 
 async function live(steps: readonly Step[]): Promise<void> {
   const { storage, upload } = await newLake();
-  let table = openTable(storage, SPEC);
+  let table = deltaTable(storage, SPEC);
   const book: Book = { unusedSince: new Map() };
   let pending: { file: NewFile; at: number }[] = [];
   const refusedAfterMs: number[] = [];
@@ -174,7 +174,7 @@ async function live(steps: readonly Step[]): Promise<void> {
         await cleanLog(storage, SPEC.root, { retentionMs: HOUR, checkpoints: duckdbCheckpoints() });
         break;
       case 'reopen':
-        table = openTable(storage, SPEC);
+        table = deltaTable(storage, SPEC);
         break;
       case 'pass':
         passHours(step.hours);
@@ -201,7 +201,7 @@ describe('vacuum', () => {
 
   test('says what it would delete, deletes just that, and leaves alone what is not a data file of ours', async () => {
     const { storage, upload } = await newLake();
-    const table = openTable(storage, SPEC);
+    const table = deltaTable(storage, SPEC);
     const odd = await upload("100%25+,'(=)");
     const [kept, removed] = [await upload('kept'), await upload('removed')];
     await table.append({
@@ -250,7 +250,7 @@ describe('vacuum', () => {
 
   test('refuses a grace time under an hour unless forced, and one beyond what tombstones tell', async () => {
     const { storage, upload } = await newLake();
-    const table = openTable(storage, SPEC);
+    const table = deltaTable(storage, SPEC);
     const file = await upload('f');
     await table.append({ files: [file], txn: { appId: 'app', version: 1, expected: undefined }, info: {} });
     const orphan = await upload('orphan');
@@ -268,14 +268,14 @@ describe('vacuum', () => {
     const { storage, upload } = await newLake();
     const file = await upload('first');
     passHours(500);
-    const report = await vacuum(storage, openTable(storage, SPEC), { graceMs: HOUR });
+    const report = await vacuum(storage, deltaTable(storage, SPEC), { graceMs: HOUR });
     expect(report).toMatchObject({ version: -1, deletedFiles: 0, doomed: [] });
     expect(isThere(storage, file.path)).toBe(true);
   });
 
   test('sees a file that is committed while it lists, and one that is brought back before it deletes', async () => {
     const { storage, upload } = await newLake();
-    const table = openTable(storage, SPEC);
+    const table = deltaTable(storage, SPEC);
     const [first, undone] = [await upload('first'), await upload('undone')];
     await table.append({ files: [first, undone], txn: { appId: 'app', version: 1, expected: undefined }, info: {} });
     const { files } = await table.snapshot();
@@ -294,7 +294,7 @@ describe('vacuum', () => {
       yield* list(prefix, startAfter);
       if (prefix !== `${SPEC.root}/` || listed) return;
       listed = true;
-      await openTable(storage, SPEC).replace({
+      await deltaTable(storage, SPEC).replace({
         remove: [],
         add: [late, undone],
         dataChange: true,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createAudit, type Audit } from '../../../query/audit/audit.ts';
 import { reconcile } from '../../../query/audit/reconcile.ts';
 import { ShardStreams } from '../../../stream/shardStreams.ts';
-import { openTables, type OpenTables } from '../../../lake/layout/openTables.ts';
+import { createTableCache, type TableCache } from '../../../lake/layout/tableCache.ts';
 import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
 import { Progress } from '../../../stream/progress.ts';
 import { formatReceipt, streamEpoch } from '../../../schemas/receipt.ts';
@@ -29,7 +29,7 @@ beforeAll(async () => {
   created = (await bench.manager.streams.info(streamName(SHARD))).created;
   accounts = createAudit({
     storage,
-    tables: openTables(storage, createRegistry()),
+    tables: createTableCache(storage, createRegistry()),
     localFiles: lakeFolderFiles(storage),
     replicas: 1,
     connection: () => connection,
@@ -129,7 +129,7 @@ test('committed messages without a row of their own are not missing, and neither
 
   // Each look has a message committed right after the tables were read.
   let looks = 0;
-  const tables: OpenTables = (name, tenantId) => {
+  const tables: TableCache = (name, tenantId) => {
     const real = bench.table(name, tenantId);
     return {
       ...real,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createAudit, type Audit } from '../../../query/audit/audit.ts';
 import { foldCountsBefore, readCommitCounts } from '../../../lake/counts/commits.ts';
-import { openTables } from '../../../lake/layout/openTables.ts';
+import { createTableCache } from '../../../lake/layout/tableCache.ts';
 import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
 import { formatReceipt, streamEpoch } from '../../../schemas/receipt.ts';
@@ -24,7 +24,7 @@ beforeAll(async () => {
   const { storage, connection } = bench;
   accounts = createAudit({
     storage,
-    tables: openTables(storage, createRegistry()),
+    tables: createTableCache(storage, createRegistry()),
     localFiles: lakeFolderFiles(storage),
     replicas: 1,
     connection: () => connection,

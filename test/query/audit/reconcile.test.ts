@@ -8,7 +8,7 @@ import type { Reconciliation } from '../../../query/audit/reconcile.ts';
 import { openDuckdb } from '../../../lake/duckdb/duckdb.ts';
 import { compactLake } from '../../../lake/maintenance/commands.ts';
 import { expire } from '../../../lake/maintenance/retention.ts';
-import { openTables } from '../../../lake/layout/openTables.ts';
+import { createTableCache } from '../../../lake/layout/tableCache.ts';
 import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
 import { createLog } from '../../../runtime/log.ts';
 import { formatReceipt, streamEpoch } from '../../../schemas/receipt.ts';
@@ -30,7 +30,7 @@ beforeAll(async () => {
   const { storage, connection } = bench;
   accounts = createAudit({
     storage,
-    tables: openTables(storage, createRegistry()),
+    tables: createTableCache(storage, createRegistry()),
     localFiles: lakeFolderFiles(storage),
     replicas: 1,
     connection: () => connection,

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openTables } from '../../../lake/layout/openTables.ts';
+import { createTableCache } from '../../../lake/layout/tableCache.ts';
 import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
-import { createQueries, type Queries, type QueryAnswer } from '../../../query/engine/query.ts';
+import { openQueries, type Queries, type QueryAnswer } from '../../../query/engine/query.ts';
 import type { SandboxLimits } from '../../../query/sandbox/sandbox.ts';
 import { openLocalStorage } from '../../../lake/storage/local.ts';
 import type { Storage } from '../../../lake/storage/storage.ts';
@@ -47,9 +47,9 @@ const order = {
 };
 
 async function open(limits: Partial<SandboxLimits> = {}): Promise<Queries> {
-  return createQueries({
+  return openQueries({
     storage,
-    tables: openTables(storage, REGISTRY),
+    tables: createTableCache(storage, REGISTRY),
     registry: REGISTRY,
     localFiles: lakeFolderFiles(storage),
     limits: { ...LIMITS, ...limits },

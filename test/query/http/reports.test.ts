@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { changesRoute } from '../../../query/http/routes/changes.ts';
 import { reportRoutes } from '../../../query/http/routes/reports.ts';
 import { startQueryServer, type QueryServer } from '../../../query/http/server.ts';
-import { openTable } from '../../../lake/delta/table.ts';
+import { deltaTable } from '../../../lake/delta/table.ts';
 import type { Report } from '../../../query/insight/reports.ts';
 import { QueryMetrics } from '../../../query/http/metrics.ts';
 import { openLakeQueries } from '../../../query/engine/open.ts';
@@ -208,7 +208,7 @@ describe('GET /api/changes', () => {
   });
 
   test('compactions are no changes, and what the log no longer holds is gone', async () => {
-    const table = openTable(storage, tableSpec('events', 'shop', REGISTRY));
+    const table = deltaTable(storage, tableSpec('events', 'shop', REGISTRY));
     const { files } = await table.snapshot();
     const [file] = files.values();
     const stats = { numRecords: 1, minValues: {}, maxValues: {}, nullCount: {} };

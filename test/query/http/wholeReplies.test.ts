@@ -10,9 +10,9 @@ import { answerReply } from '../../../query/http/routes/answerReply.ts';
 import { startQueryServer, type QueryServer } from '../../../query/http/server.ts';
 import { QueryMetrics } from '../../../query/http/metrics.ts';
 import { FORMATS, type AnswerFormat } from '../../../query/formats/formats.ts';
-import { openTables } from '../../../lake/layout/openTables.ts';
+import { createTableCache } from '../../../lake/layout/tableCache.ts';
 import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
-import { createQueries, type Queries } from '../../../query/engine/query.ts';
+import { openQueries, type Queries } from '../../../query/engine/query.ts';
 import { createSlots } from '../../../query/engine/slots.ts';
 import { createPendingAnswers } from '../../../query/engine/pendingAnswers.ts';
 import { WorkerPool } from '../../../query/sandbox/worker/pool.ts';
@@ -36,9 +36,9 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'spor-test-replies-'));
   const storage = await openLocalStorage(join(dir, 'lake'));
   const log = createLog('test', 'silent');
-  queries = await createQueries({
+  queries = await openQueries({
     storage,
-    tables: openTables(storage, REGISTRY),
+    tables: createTableCache(storage, REGISTRY),
     registry: REGISTRY,
     localFiles: lakeFolderFiles(storage),
     limits: LIMITS,

@@ -1,6 +1,6 @@
 import type { EraseOptions } from '../../../lake/erasure/erase.ts';
 import { martSpecs } from '../../../query/marts/mart.ts';
-import { openTables } from '../../../lake/layout/openTables.ts';
+import { createTableCache } from '../../../lake/layout/tableCache.ts';
 import type { Storage } from '../../../lake/storage/storage.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
 
@@ -10,7 +10,7 @@ const REGISTRY = createRegistry();
 export function erasureOptions(storage: Storage, workDir: string, users: readonly string[]): EraseOptions {
   return {
     storage,
-    tables: openTables(storage, REGISTRY),
+    tables: createTableCache(storage, REGISTRY),
     tenantId: 'demo-shop',
     derived: martSpecs(REGISTRY, 'demo-shop'),
     users,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { copyStats, fileStats } from '../../../lake/delta/stats.ts';
 import type { NewFile } from '../../../lake/delta/commits.ts';
-import { openTable, type Table } from '../../../lake/delta/table.ts';
+import { deltaTable, type Table } from '../../../lake/delta/table.ts';
 import { openDuckdb } from '../../../lake/duckdb/duckdb.ts';
 import { listMarts, martSpec } from '../../../query/marts/mart.ts';
 import { refreshMarts, type MartReport } from '../../../query/marts/refresh.ts';
@@ -20,7 +20,7 @@ import { REGISTRY } from '../../support/lakeFixture.ts';
 export const TENANT = 'demo-shop';
 
 export function eventsTable(storage: Storage): Table {
-  return openTable(storage, tableSpec('events', TENANT, REGISTRY));
+  return deltaTable(storage, tableSpec('events', TENANT, REGISTRY));
 }
 
 /** Writes events as the processor would: a file per segment and date. They are uploaded, and not yet part of the table. */
@@ -103,7 +103,7 @@ export async function martRows(storage: Storage): Promise<Record<string, Row[]>>
     const marts = listMarts(REGISTRY);
     const read = await Promise.all(
       marts.map(async ({ name }, index) => {
-        const table = openTable(storage, martSpec(marts[index]!, TENANT));
+        const table = deltaTable(storage, martSpec(marts[index]!, TENANT));
         return { name, table, snapshot: await table.snapshot() };
       }),
     );

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openTable } from '../../../lake/delta/table.ts';
+import { deltaTable } from '../../../lake/delta/table.ts';
 import { listMarts, martSpec, type Mart } from '../../../query/marts/mart.ts';
 import { openLocalStorage } from '../../../lake/storage/local.ts';
 import type { Storage } from '../../../lake/storage/storage.ts';
@@ -48,7 +48,7 @@ function narrowed(mart: Mart): Mart {
 }
 
 async function schemaOf(mart: Mart): Promise<string> {
-  return (await openTable(storage, martSpec(mart, TENANT)).snapshot()).metaData!.schemaString;
+  return (await deltaTable(storage, martSpec(mart, TENANT)).snapshot()).metaData!.schemaString;
 }
 
 test('a mart of an older version, whose sums were narrower, is made anew with sums that hold the largest orders', async () => {
@@ -60,7 +60,7 @@ test('a mart of an older version, whose sums were narrower, is made anew with su
     'interactions',
   ]);
   for (const mart of wide) {
-    const table = openTable(storage, martSpec(narrowed(mart), TENANT));
+    const table = deltaTable(storage, martSpec(narrowed(mart), TENANT));
     await table.append({ files: [], txn: { appId: 'older', version: 1, expected: undefined }, info: {} });
     expect(await schemaOf(mart)).not.toContain('decimal(38,4)');
   }
@@ -90,7 +90,7 @@ test('a mart of an older version, whose sums were narrower, is made anew with su
 
 test('a commit that leaves files of the table in place does not change the types of its columns', async () => {
   const mart = listMarts(REGISTRY).find(({ name }) => name === 'revenue_daily')!;
-  const table = openTable(storage, martSpec(narrowed(mart), TENANT));
+  const table = deltaTable(storage, martSpec(narrowed(mart), TENANT));
   const commit = { remove: [], add: [], dataChange: true, unusedSinceMs: Date.now(), overwriteSchema: true, info: {} };
   const txn = { appId: 'other', version: 1, expected: undefined };
   await expect(table.replace({ ...commit, txn })).rejects.toMatchObject({ code: 'table_schema_conflict' });

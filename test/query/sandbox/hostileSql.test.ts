@@ -2,9 +2,9 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openTables } from '../../../lake/layout/openTables.ts';
+import { createTableCache } from '../../../lake/layout/tableCache.ts';
 import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
-import { createQueries, type Queries } from '../../../query/engine/query.ts';
+import { openQueries, type Queries } from '../../../query/engine/query.ts';
 import { residentBytes } from '../../../query/sandbox/worker/residentBytes.ts';
 import { WorkerPool } from '../../../query/sandbox/worker/pool.ts';
 import { openLocalStorage } from '../../../lake/storage/local.ts';
@@ -29,9 +29,9 @@ beforeAll(async () => {
   const event = { type: 'Search', event_id: 'e-1', event_time: '2026-11-23T10:00:00Z', phrase: 'shoes' };
   await commitRows(storage, 'shop', [event]);
   await commitRows(storage, 'other', [{ ...event, event_id: 'secret' }]);
-  queries = await createQueries({
+  queries = await openQueries({
     storage,
-    tables: openTables(storage, REGISTRY),
+    tables: createTableCache(storage, REGISTRY),
     registry: REGISTRY,
     localFiles: lakeFolderFiles(storage),
     limits: LIMITS,

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readErasures } from '../../../lake/erasure/list.ts';
-import { openTables } from '../../../lake/layout/openTables.ts';
+import { createTableCache } from '../../../lake/layout/tableCache.ts';
 import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
-import { createQueries, type Queries, type QueryAnswer } from '../../../query/engine/query.ts';
+import { openQueries, type Queries, type QueryAnswer } from '../../../query/engine/query.ts';
 import type { AsOf } from '../../../query/engine/resolve.ts';
 import { LiveTail } from '../../../query/tail/liveTail.ts';
 import { ShardStreams } from '../../../stream/shardStreams.ts';
@@ -33,7 +33,7 @@ let bench: TestPipeline;
 let tail: LiveTail;
 let queries: Queries;
 
-async function openQueries(maxBytes = 64 << 20): Promise<{ tail: LiveTail; queries: Queries }> {
+async function openTailQueries(maxBytes = 64 << 20): Promise<{ tail: LiveTail; queries: Queries }> {
   const localFiles = lakeFolderFiles(bench.storage);
   const live = new LiveTail({
     connection: () => bench.connection,
@@ -46,17 +46,17 @@ async function openQueries(maxBytes = 64 << 20): Promise<{ tail: LiveTail; queri
     dedupeWindowMs: 86_400_000,
     log: createLog('test', 'silent'),
   });
-  const lake = { storage: bench.storage, tables: openTables(bench.storage, registry), registry, localFiles };
+  const lake = { storage: bench.storage, tables: createTableCache(bench.storage, registry), registry, localFiles };
   return {
     tail: live,
-    queries: await createQueries({ ...lake, limits: LIMITS, live }),
+    queries: await openQueries({ ...lake, limits: LIMITS, live }),
   };
 }
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'spor-test-tail-'));
   bench = await startTestPipeline();
-  ({ tail, queries } = await openQueries());
+  ({ tail, queries } = await openTailQueries());
 });
 afterAll(async () => {
   await queries?.close();
@@ -118,7 +118,7 @@ describe('before anything is committed', () => {
   });
 
   test('more than a query may read is cut, and that is said', async () => {
-    const small = await openQueries(20_000);
+    const small = await openTailQueries(20_000);
     const run = (asOf: AsOf): Promise<QueryAnswer> =>
       small.queries.run({ tenantId: 'large', segmentIds: [], sql: IDS, asOf });
     const batches = Array.from({ length: 5 }, () => events(50));

@@ -1,33 +1,33 @@
 import type { CheckpointFormat } from '../delta/checkpoint.ts';
-import { openTable, type Table } from '../delta/table.ts';
+import { deltaTable, type Table } from '../delta/table.ts';
 import type { Storage } from '../storage/storage.ts';
 import { tableSpec, type TableName } from './tables.ts';
 import type { Registry } from '../../schemas/registry.ts';
 
-/** Tables kept open with their snapshots in memory; others are opened again on use. */
-const OPEN_TABLES = 1_024;
+/** Tables whose snapshots stay in memory; others are read again on use. */
+const MAX_TABLES = 1_024;
 
 /**
  * A tenant's table, as one shared instance while memory allows.
  *
  * All users of the instance read the table's log once.
  */
-export type OpenTables = (name: TableName, tenantId: string) => Table;
+export type TableCache = (name: TableName, tenantId: string) => Table;
 
 /**
- * Creates the cache of open tables, without I/O.
+ * Creates the cache of open tables.
  * @param checkpoints absent: DuckDB in this process writes them
  */
-export function openTables(storage: Storage, registry: Registry, checkpoints?: CheckpointFormat): OpenTables {
+export function createTableCache(storage: Storage, registry: Registry, checkpoints?: CheckpointFormat): TableCache {
   const open = new Map<string, Table>();
   return (name, tenantId) => {
     const id = `${name}/${tenantId}`;
     const table =
-      open.get(id) ?? openTable(storage, tableSpec(name, tenantId, registry), checkpoints ? { checkpoints } : {});
+      open.get(id) ?? deltaTable(storage, tableSpec(name, tenantId, registry), checkpoints ? { checkpoints } : {});
     // A Map keeps the order of insertion, so its first entry is the least recently used.
     open.delete(id);
     open.set(id, table);
-    if (open.size > OPEN_TABLES) open.delete(open.keys().next().value!);
+    if (open.size > MAX_TABLES) open.delete(open.keys().next().value!);
     return table;
   };
 }

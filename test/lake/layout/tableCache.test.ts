@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openTables } from '../../../lake/layout/openTables.ts';
+import { createTableCache } from '../../../lake/layout/tableCache.ts';
 import { openLocalStorage } from '../../../lake/storage/local.ts';
 import { REGISTRY } from '../../support/lakeFixture.ts';
 
@@ -10,7 +10,7 @@ const KEPT = 1_024;
 
 test('a table is the same one for all who ask, until a thousand others were asked for since', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'spor-test-tables-'));
-  const tables = openTables(await openLocalStorage(dir), REGISTRY);
+  const tables = createTableCache(await openLocalStorage(dir), REGISTRY);
   const table = tables('events', 'shop');
   const other = tables('quarantine', 'shop');
   expect(other).not.toBe(table);
