@@ -7,25 +7,25 @@ import { ReceiverError } from '../../schemas/errors.ts';
 import { applyFix, type Fix } from './fix.ts';
 import type { QuarantinedRow } from './rows.ts';
 
-/** An event that ingest's rules accept now, as the stream carries it. */
+/** An event that the Event Receiver's rules accept now, ready for the stream. */
 export interface Candidate {
   row: QuarantinedRow;
-  /** Position in the refused batch. */
+  /** Position in the rejected batch. */
   index: number;
-  /** Lower case. */
+  /** In lower case. */
   eventId: string;
   skewMs: number;
-  /** As the sender gave it. */
+  /** The sender's own text. */
   sentAt: string | undefined;
-  /** End of its line (schemas/envelope.ts). */
+  /** End of its stream line (schemas/envelope.ts). */
   lineEnd: string;
 }
 
-/** A row, or one event of a whole body, that stays in the quarantine. */
+/** A row, or an event of a whole body, that stays in the quarantine. */
 export interface KeptEvent {
   row: QuarantinedRow;
   index: number | null;
-  /** `refused`: judged again, with the code of ingest; `skipped`: cannot be judged. */
+  /** `refused`: rejected again, with a new code; `skipped`: cannot be judged. */
   outcome: 'refused' | 'skipped';
   code: string;
   message: string;
@@ -34,17 +34,17 @@ export interface KeptEvent {
 export interface JudgeOptions {
   judge: Judge;
   fix: Fix | undefined;
-  /** Lets events in that were older than LIMITS.pastDays when they were received. */
+  /** Accept events that were older than LIMITS.pastDays at receipt. */
   acceptOld: boolean;
-  /** Gives an event without a valid id one derived from where it was refused, the same each time. */
+  /** Give events without a valid id one that is derived from their place. */
   newIds: boolean;
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /**
- * Judges a row again by ingest's own rules, as of the time it was received: what was too old or in the future then is so
- * still. A row that is a whole body may become several events.
+ * Judge a row again by the rules of the Event Receiver, as of its receipt.
+ * So an event that was too old or in the future is so still. A row of a whole body may become several events.
  */
 export function judgeAgain(row: QuarantinedRow, options: JudgeOptions): { candidates: Candidate[]; kept: KeptEvent[] } {
   const skipped = (message: string): { candidates: Candidate[]; kept: KeptEvent[] } => ({
@@ -122,7 +122,7 @@ function withEventId(event: unknown, origin: string): unknown {
   return { ...event, eventId: derivedId(origin) };
 }
 
-/** A UUID of version 8 (RFC 9562 §5.8) made of a hash. */
+/** Derive a UUID of version 8 (RFC 9562 §5.8) from a hash. */
 export function derivedId(origin: string): string {
   const bytes = createHash('sha256').update(`spor redrive ${origin}`).digest().subarray(0, 16);
   bytes[6] = 0x80 | (bytes[6]! & 0x0f);
@@ -131,7 +131,7 @@ export function derivedId(origin: string): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
-/** In lower case; undefined where there is no valid one. */
+/** Event id in lower case; undefined if it is invalid. */
 function eventIdOf(event: unknown): string | undefined {
   const { eventId } = (event ?? {}) as { eventId?: unknown };
   return typeof eventId === 'string' && UUID.test(eventId) ? eventId.toLowerCase() : undefined;

@@ -2,10 +2,10 @@ import { applyPatch, type Patch } from 'rfc6902';
 import { UsageError } from '../command.ts';
 import type { QuarantinedRow } from './rows.ts';
 
-/** What is to be changed in each event: a JSON Patch (RFC 6902), or an SQL expression over its row. */
+/** A change of each event: a JSON Patch (RFC 6902), or an SQL expression. */
 export type Fix = { patch: Patch } | { expression: string };
 
-/** A fixed event or body, or why there is none. */
+/** A fixed event or body, or the reason why there is none. */
 export type Fixed = { value: unknown } | { fault: string };
 
 const OPERATIONS: Record<string, 'value' | 'from' | undefined> = {
@@ -18,8 +18,8 @@ const OPERATIONS: Record<string, 'value' | 'from' | undefined> = {
 };
 
 /**
- * A fix as it stands on the command line: what begins with `[` or `{` is a JSON Patch, all else SQL.
- * @throws UsageError when it is meant as a patch and is none.
+ * Parse a fix of the command line. `[` or `{` begins a JSON Patch; other text is SQL.
+ * @throws UsageError for an invalid patch
  */
 export function parseFix(text: string): Fix {
   const trimmed = text.trim();
@@ -56,14 +56,14 @@ function isPointer(text: unknown): boolean {
   return typeof text === 'string' && (text === '' || text.startsWith('/'));
 }
 
-/** The row's event, or whole body, with the fix applied. The same row and fix always give the same. */
+/** Apply a fix to a row's event or body. The result is deterministic. */
 export function applyFix({ raw, fixed }: QuarantinedRow, fix: Fix | undefined): Fixed {
   if (fix && 'expression' in fix) {
     return fixed === null ? { fault: 'the SQL fails on it or returns null' } : parse(fixed, 'the result of the SQL');
   }
   const parsed = parse(raw, 'the raw text');
   if (!fix || 'fault' in parsed) return parsed;
-  // Within a list, so that a patch may replace the whole document (path "").
+  // In a list, so that a patch may replace the whole document (path "").
   const document = { value: parsed.value };
   const whole = fix.patch.map((operation) => ({
     ...operation,

@@ -14,17 +14,17 @@ const MESSAGE_BYTES = 256 * 1024;
 const ACK_MS = 10_000;
 const POLL_MS = 100;
 
-/** Where redriven events go. */
+/** Writer of redriven events. */
 export interface RedriveStream {
-  /** Publishes events of one refused batch; resolves when they are on disk. The same events again are stored once. */
+  /** Publish events of one rejected batch; durable when resolved. A repetition is stored once. */
   publish(candidates: readonly Candidate[]): Promise<void>;
-  /** Waits until what was published is in the lake; false when that has taken longer than allowed. */
+  /** Wait until the published events are in the lake; false after the time. */
   committed(withinMs: number): Promise<boolean>;
 }
 
 /**
- * Opens the stream of a tenant's shard.
- * @throws Error when it does not exist, or SPOR_SHARDS is not the number of shards.
+ * Open the stream of a tenant's shard.
+ * @throws Error if the stream does not exist, or SPOR_SHARDS is not the number of shards
  */
 export async function openRedriveStream(
   connection: NatsConnection,
@@ -65,7 +65,7 @@ async function sameStream(manager: JetStreamManager, name: string, created: stri
     throw new Error(`the stream ${name} was deleted or created again: redrive again`);
 }
 
-/** Messages of the format that receivers write; each batch stands for the refused one, with its facts. */
+/** Build messages in the receivers' format, with the facts of the rejected batches. */
 function messagesOf(candidates: readonly Candidate[], of: { tenantId: string; shard: number }): Message[] {
   const { row, skewMs, sentAt } = candidates[0]!;
   const { tenantId, shard } = of;
@@ -91,7 +91,7 @@ function messagesOf(candidates: readonly Candidate[], of: { tenantId: string; sh
   return messages;
 }
 
-/** As many events as make a message of the usual size. */
+/** Split events into messages of the usual size. */
 function parts(candidates: readonly Candidate[]): Candidate[][] {
   const result: Candidate[][] = [[]];
   let bytes = 0;
@@ -107,7 +107,7 @@ function parts(candidates: readonly Candidate[]): Candidate[][] {
   return result;
 }
 
-/** Its id is its content's: whoever redrives the same at the same time, or tries again, adds nothing. */
+/** Publish a message. Its id is a hash of its content, so that the stream drops repetitions. */
 async function send(client: JetStreamClient, stream: string, message: Message): Promise<number> {
   const fields = headers();
   const { subject, events } = message;

@@ -2,16 +2,16 @@ import { judgeAgain, type Candidate, type JudgeOptions, type KeptEvent } from '.
 import type { RedriveStream } from './publish.ts';
 import { readPage, redrivenPlaces, storedIds, type Ask, type QuarantinedRow, type RowFilter } from './rows.ts';
 
-/** What became of an event: in the lake through this call, there already, or still in the quarantine and why. */
+/** Outcome of an event: redriven, in the lake before, or still in the quarantine. */
 export type RedriveOutcome =
   | 'redriven'
-  /** Published, and no commit seen of it yet. */
+  /** Published, and not committed yet. */
   | 'published'
-  /** A dry run: it would be redriven. */
+  /** Would be redriven without the dry run. */
   | 'acceptable'
-  /** It was redriven before. */
+  /** Redriven by an earlier call. */
   | 'redrivenBefore'
-  /** The lake has an event with its id from elsewhere, for instance sent again by the shop. */
+  /** The lake has an event with its id, for instance a resend of the shop. */
   | 'storedAlready'
   | 'refused'
   | 'skipped';
@@ -21,26 +21,26 @@ export interface RedriveEvent {
   index: number | null;
   eventId: string | null;
   outcome: RedriveOutcome;
-  /** Why it is in the quarantine. */
+  /** Code in the quarantine. */
   code: string;
-  /** Where it stays there: ingest's code now, and what to do. */
+  /** For an event that stays: the new code, and what to do. */
   refusedWith?: string;
   message?: string;
 }
 
 export interface RedriveReport {
   counts: Record<RedriveOutcome, number>;
-  /** The first of them, EVENTS_LISTED at most. */
+  /** The first events, at most EVENTS_LISTED. */
   events: RedriveEvent[];
-  /** Whether there are more rows than were looked at. */
+  /** There are more rows than the limit. */
   more: boolean;
 }
 
 export interface RedriveOptions extends JudgeOptions {
   filter: RowFilter;
-  /** Most rows looked at. */
+  /** Limit of rows to read. */
   limit: number;
-  /** How long after a stored event a resend is known, as the processor has it. */
+  /** The processor's time within which resends are dropped. */
   dedupeMs: number;
   /** Absent: a dry run. */
   stream: RedriveStream | undefined;
@@ -51,12 +51,13 @@ const PAGE_ROWS = 1_000;
 const EVENTS_LISTED = 1_000;
 
 /**
- * Brings refused events into the stream again: reads a page of the quarantine, applies the fix, judges by ingest's rules,
- * leaves out what the lake has, publishes the rest.
+ * Redrive rejected events: fix, judge and publish them.
  *
- * Each comes into the lake exactly once, however often this is done, by several at a time, or ended half-way: an event
- * keeps its id, and the processor looks for the id in the lake from a window before the *original* receipt on. What is
- * checked here before publishing only spares work.
+ * A page of the quarantine is read and fixed. The Event Receiver's rules judge each event, and events that the lake has are
+ * skipped.
+ *
+ * Each event comes into the lake exactly once, also after repeated, concurrent and interrupted calls. It keeps its id, and
+ * the processor searches the lake for the id from a window before the *original* receipt on. The check here only saves work.
  */
 export async function redrive(ask: Ask, options: RedriveOptions): Promise<RedriveReport> {
   const report = newReport();
@@ -149,7 +150,7 @@ function note(
   });
 }
 
-/** The events of each refused batch together; a body's own sentAt is that of all its events. */
+/** Group events by rejected batch. The sentAt of a body is that of all its events. */
 function byBatch(candidates: readonly Candidate[]): Candidate[][] {
   return [...Map.groupBy(candidates, ({ row }) => row.receiptId).values()];
 }

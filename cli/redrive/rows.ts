@@ -5,7 +5,7 @@ import type { QueryAnswer } from '../../query/engine/query.ts';
 import type { Json } from '../../query/formats/values.ts';
 import { literal } from '../../lake/duckdb/sqlText.ts';
 
-/** One row of the quarantine table. Times are ISO 8601 in UTC. */
+/** A row of the quarantine table. Times are ISO 8601 in UTC. */
 export interface QuarantinedRow {
   receiptId: string;
   /** Position in the sender's batch; null: a whole body or message. */
@@ -22,11 +22,11 @@ export interface QuarantinedRow {
   keyId: string | null;
   userAgent: string | null;
   raw: string;
-  /** What a fix in SQL makes of `raw`; null where it fails or gives nothing. */
+  /** Result of a fix in SQL; null if it fails or is null. */
   fixed: string | null;
 }
 
-/** Which rows: the bounds of a command line. */
+/** Bounds of rows on a command line. */
 export interface RowFilter extends Pick<Scope, 'segmentIds' | 'from' | 'to'> {
   code?: string | undefined;
   eventId?: string | undefined;
@@ -37,11 +37,11 @@ export interface PageRequest extends RowFilter {
   limit: number;
   newestFirst?: boolean;
   after?: QuarantinedRow | undefined;
-  /** An SQL expression over a row, given as `fixed`. */
+  /** An SQL expression over a row, for `fixed`. */
   expression?: string | undefined;
 }
 
-/** One SQL statement over `quarantine_all` and `events_all` of one tenant. */
+/** Run an SQL statement over `quarantine_all` and `events_all` of a tenant. */
 export type Ask = (sql: string, scope: Scope) => Promise<QueryAnswer>;
 
 const COLUMNS = [
@@ -60,17 +60,17 @@ const COLUMNS = [
   'user_agent',
   'raw',
 ];
-/** Names a row, and puts rows in the order of receipt. */
+/** SQL expressions that name a row, and sort rows by receipt. */
 const KEY = ['received_at', 'receipt_id', 'coalesce(receipt_index, -1)'];
 const ALL_SEGMENTS: Scope = { segmentIds: [] };
 
-/** Rows in the order of receipt, those after a row of the page before; fewer than asked for where they are large. */
+/** Read the next page of rows, by receipt. Large rows make shorter pages. */
 export async function readPage(ask: Ask, request: PageRequest): Promise<{ rows: QuarantinedRow[]; more: boolean }> {
   const { limit, newestFirst, after, expression } = request;
   const direction = newestFirst ? 'DESC' : 'ASC';
   const conditions = [...filterConditions(request), ...(after ? [`(${KEY.join(', ')}) > (${keyOf(after)})`] : [])];
-  // TRY makes a fault of one row that row's own, and lets no function in that answers differently each time. The end of
-  // the line ends a comment in the expression.
+  // TRY keeps a fault within its row, and rejects functions that are not deterministic. The end of the line ends a comment
+  // in the expression.
   const fixed = expression === undefined ? 'NULL::VARCHAR' : `TRY(CAST((${expression}\n) AS VARCHAR))`;
   const answer = await ask(
     `SELECT ${COLUMNS.join(', ')}, ${fixed} AS fixed FROM quarantine_all
@@ -83,7 +83,7 @@ export async function readPage(ask: Ask, request: PageRequest): Promise<{ rows: 
   return { rows, more: answer.rows.length > limit || answer.truncated };
 }
 
-/** How many rows there are, by code and path. */
+/** Count rows by code and path. */
 export async function countByCode(
   ask: Ask,
   filter: RowFilter,
@@ -96,7 +96,7 @@ export async function countByCode(
   return answer.rows.map(([code, path, rows]) => ({ code: textOf(code), path: textOf(path), rows: Number(rows) }));
 }
 
-/** Where the events lie that were redriven from some receipts: `<receipt>/<index>`. */
+/** Find the places `<receipt>/<index>` of redriven events. */
 export async function redrivenPlaces(ask: Ask, receiptIds: readonly string[]): Promise<Set<string>> {
   if (receiptIds.length === 0) return new Set();
   const answer = await ask(
@@ -106,7 +106,7 @@ export async function redrivenPlaces(ask: Ask, receiptIds: readonly string[]): P
   return new Set(answer.rows.map(([receipt, index]) => `${textOf(receipt)}/${textOf(index)}`));
 }
 
-/** Which of some event ids, UUIDs in lower case, are in the lake, received at or after a time. */
+/** Find event ids (UUIDs in lower case) in the lake, received since a time. */
 export async function storedIds(ask: Ask, eventIds: readonly string[], sinceMs: number): Promise<Set<string>> {
   if (eventIds.length === 0) return new Set();
   const sorted = [...eventIds].sort();
@@ -118,7 +118,7 @@ export async function storedIds(ask: Ask, eventIds: readonly string[], sinceMs: 
   return new Set(answer.rows.map(([id]) => textOf(id)));
 }
 
-/** Files wholly without redriven events say so in the log; nearly all are. */
+/** Test by statistics whether a file may hold redriven events. */
 function mayHoldRedriven({ stats }: AddFile): boolean {
   const { numRecords, nullCount } = (stats === undefined ? {} : JSON.parse(stats)) as {
     numRecords?: number;

@@ -8,19 +8,19 @@ import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 import type { TableName } from '../../lake/layout/tables.ts';
 import type { Rebuilt, RebuiltFile } from './rebuild.ts';
 
-/** One partition as the lake has it and as the stream gives it. */
+/** A partition's files in the lake and from the stream. */
 export interface ReplayPartition {
   table: TableName;
   segment: string;
   date: string;
   live: readonly AddFile[];
   rebuilt: readonly RebuiltFile[];
-  /** What the stream holds of erased people, which was left out, and of it what no commit has counted yet. */
+  /** Omitted events of erased people, and those that no commit has counted. */
   erased: readonly ErasedPlace[];
   uncounted: readonly ErasedPlace[];
 }
 
-/** Rows and checksum of one side; the checksum is the sum of the rows' hashes, whatever their order. */
+/** Rows and checksum of one side. The checksum does not depend on order. */
 export interface Side {
   rows: number;
   checksum: string;
@@ -30,25 +30,25 @@ export interface PartitionComparison {
   table: TableName;
   segment: string;
   date: string;
-  /** Why the lake's files cannot be read, where they cannot; then its rows are those of the log, and nothing is compared. */
+  /** Fault of unreadable files of the lake. Their rows are those of the log, and nothing is compared. */
   unreadable?: string;
   lake: Side;
   stream: Side;
-  /** Rows, by receipt and position, that only the lake or only the stream has, or that differ. */
+  /** Rows by receipt and position: only in the lake, only in the stream, or different. */
   onlyInLake: number;
   onlyInStream: number;
   changed: number;
-  /** Events of erased people that no commit has counted yet, and rows of erased people that the lake still has. */
+  /** Uncounted events of erased people, and their rows in the lake. */
   erased: number;
   erasedInLake: number;
 }
 
-/** Whether swapping a partition would change anything. */
+/** Test whether a swap would change a partition. */
 export function differs({ unreadable, onlyInLake, onlyInStream, changed, ...rest }: PartitionComparison): boolean {
   return unreadable !== undefined || onlyInLake + onlyInStream + changed + rest.erased + rest.erasedInLake > 0;
 }
 
-/** The partitions of live and rebuilt files, and of what was left out, in order. */
+/** List the partitions of live and rebuilt files and omitted events, in order. */
 export function replayPartitions(
   live: Record<TableName, readonly AddFile[]>,
   { files: rebuilt, erased, uncounted }: Rebuilt & { uncounted: readonly ErasedPlace[] },
@@ -80,9 +80,9 @@ export function replayPartitions(
 }
 
 /**
- * Compares the rows of a partition, every column.
- * @param localFiles the live files on this machine; throws where one cannot be had
- * @throws UnknownColumnsError when a newer version has written some of them.
+ * Compare all columns of a partition's rows.
+ * @param localFiles the live files on this machine; throws if one is unreadable
+ * @throws UnknownColumnsError for columns of a newer version
  */
 export async function comparePartition(
   session: SqlSession,
@@ -161,7 +161,7 @@ function countOf(places: readonly ErasedPlace[]): number {
   return places.reduce((sum, { positions }) => sum + positions.length, 0);
 }
 
-/** A file that is gone, cut off or overwritten. */
+/** Test for the error of a missing, cut or overwritten file. */
 function isUnreadable(error: unknown): boolean {
   const message = error instanceof Error ? error.message : '';
   return /^(IO|Invalid Input|Serialization) Error|TProtocolException/.test(message);

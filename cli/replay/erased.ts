@@ -7,17 +7,17 @@ import type { ErasedLine, ErasedPlace } from '../../lake/flush/erased.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { TABLE_NAMES, tableRoot, type TableName } from '../../lake/layout/tables.ts';
 
-/** Who is erased, and which events commits have counted as erased, or as resends, already. */
+/** Erased people, and events that commits count as erased or resends. */
 export interface ErasedBefore {
   list: ErasureList;
-  /** Lines of ErasedLine; undefined where nobody is erased. */
+  /** File of ErasedLine lines; undefined if nobody is erased. */
   file: string | undefined;
-  /** By table and receipt, positions that are accounted for. */
+  /** Counted positions, by table and receipt. */
   counted: Record<TableName, ReadonlyMap<string, ReadonlySet<number>>>;
 }
 
 /**
- * Reads the tenant's list of erasures, and what the tables' commits say of it.
+ * Read the tenant's list of erasures, and the counts of the tables' commits.
  * @throws LakeError storage_unavailable, table_corrupt
  */
 export async function readErasedBefore(storage: Storage, tenantId: string, dir: string): Promise<ErasedBefore> {
@@ -41,7 +41,7 @@ export async function readErasedBefore(storage: Storage, tenantId: string, dir: 
   return { list, file, counted };
 }
 
-/** Pure: of what a replay left out, what no commit has counted yet. */
+/** Find omitted events that no commit has counted. */
 export function uncounted(places: readonly ErasedPlace[], { counted }: Pick<ErasedBefore, 'counted'>): ErasedPlace[] {
   return places.flatMap((place) => {
     const known = counted[place.table].get(place.receiptId);
@@ -50,7 +50,7 @@ export function uncounted(places: readonly ErasedPlace[], { counted }: Pick<Eras
   });
 }
 
-/** Pure: the account that a commit gives of what it counts as erased (lake/counts/commits.ts). */
+/** Build the counts of erased events for a commit (lake/counts/commits.ts). */
 export function countsOfErased(places: readonly ErasedPlace[]): {
   days?: Record<string, DayCounts>;
   erased?: Record<string, string>;

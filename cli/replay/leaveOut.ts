@@ -1,12 +1,12 @@
 import { hashOf, type ErasedId, type ErasureList } from '../../lake/erasure/list.ts';
 import { readMessageHeader, type BatchHeader } from '../../schemas/envelope.ts';
 
-/** A message without those who are erased. */
+/** A message without the events of erased people. */
 export interface Remaining {
   data: Uint8Array;
-  /** Accepted events that are left. */
+  /** Number of remaining accepted events. */
   events: number;
-  /** Accepted and refused events that were taken out. */
+  /** Number of omitted events, accepted and rejected. */
   leftOut: number;
 }
 
@@ -17,10 +17,10 @@ interface Line {
 }
 
 /**
- * Pure: a message without the events, accepted and refused, of those on a tenant's list of erasures, by the rules of a flush
- * (lake/erasure/suppress.ts). The header's counts are those of what is left; positions within a batch stay as they were. A
- * message that names none of them stays as it is, byte for byte.
- * @throws Error where a header or an event cannot be read, so that nobody can tell whose it is
+ * Remove events of erased people from a message, by the rules of a flush (lake/erasure/suppress.ts).
+ * Counts in the header are those of the remaining events; positions in a batch stay. A message without such events stays
+ * byte for byte.
+ * @throws Error if a header or an event is unreadable, so that its person is unknown
  */
 export function withoutErased(data: Uint8Array, tenantId: string, list: ErasureList): Remaining {
   const { header, linesFrom } = readMessageHeader(data);
@@ -51,7 +51,7 @@ export function withoutErased(data: Uint8Array, tenantId: string, list: ErasureL
   return { data: Buffer.from(all.endsWith('\n') ? `${text}\n` : text), events: lines.length, leftOut };
 }
 
-/** Whether an id is on the list, as one of the kinds or as any. */
+/** Test of an id against the list, as one kind or as any. */
 type Matcher = (id: string, kind?: ErasedId['kind']) => boolean;
 
 function matcher(tenantId: string, { ids }: ErasureList): Matcher {
@@ -70,7 +70,7 @@ function isOfErased({ userId, anonymousId }: Line, isErased: Matcher): boolean {
   return isErased(visitor, 'anonymous') || (user === undefined && isErased(visitor, 'linked'));
 }
 
-/** Every quoted text and every word of a refused event, and its ids as JSON means them. */
+/** Collect all texts, words and decoded ids of a rejected event. */
 function wordsOf(raw: string): string[] {
   const quoted = [...raw.matchAll(/"((?:[^"\\]|\\[^\n])*)"/g)].map((match) => match[1]!);
   return [...quoted, ...(raw.match(/[^\t\n\f\r ",:{}[\]]+/g) ?? []), ...idsOf(raw)];

@@ -7,32 +7,32 @@ import { DAY_MS, utcDay } from '../../runtime/units.ts';
 type HeldMessages = Pick<StreamState, 'name' | 'created' | 'epoch' | 'firstSequence' | 'firstMs'>;
 
 export interface RangeRequest {
-  /** First date to be rebuilt. */
+  /** First date to rebuild. */
   from: string;
-  /** Live data files of the dates, of both tables. */
+  /** Live data files of the dates in both tables. */
   files: readonly AddFile[];
-  /** What the stream holds. */
+  /** Range of the stream's messages. */
   held: HeldMessages;
-  /** First sequence stored at or after `earliestMs(from)`. */
+  /** First sequence since `earliestMs(from)`. */
   sinceSequence: number;
 }
 
-/** The stream does not hold what is needed; the message names what it holds. */
+/** The stream no longer has the messages; the error names its range. */
 export class NotHeldError extends Error {
   override name = 'NotHeldError';
 }
 
-/** Clocks of receivers and of the stream server may differ by this. */
+/** Largest difference between the clocks of receivers and stream server. */
 const CLOCKS_MS = 3_600_000;
 
-/** When the stream stored the first message that may hold something of a date: an event may lie a little in the future. */
+/** Earliest time of a message that may hold events of a date. */
 export function earliestMs(from: string): number {
   return Date.parse(`${from}T00:00:00Z`) - LIMITS.futureSeconds * 1000 - CLOCKS_MS;
 }
 
 /**
- * Pure: the sequence to read from, so that every message is read that may have brought something to the dates.
- * @throws NotHeldError when some of them may be gone from the stream.
+ * Plan the first sequence to read for all events of the dates.
+ * @throws NotHeldError if some may no longer be in the stream
  */
 export function firstSequenceNeeded({ from, files, held, sinceSequence }: RangeRequest): number {
   const refuse = (why: string): NotHeldError =>
@@ -63,13 +63,13 @@ function holdings({ name, firstSequence, firstMs }: HeldMessages): string {
   );
 }
 
-/** Whether a file may hold rows of messages before a sequence, or of an earlier stream. */
+/** Test for rows of messages before a sequence, or of an earlier stream. */
 export function mayHoldBefore(file: AddFile, held: Pick<HeldMessages, 'epoch'>, sequence: number): boolean {
   const source = parseFileName(file.path);
   return !source || source.firstSequence < sequence || !isOf(file, held);
 }
 
-/** Whether all rows of a file have receipts of this stream, by the bounds in the log. */
+/** Test by the log's bounds that all receipts are of this stream. */
 function isOf({ stats }: AddFile, { epoch }: Pick<HeldMessages, 'epoch'>): boolean {
   const { minValues, maxValues } = (stats === undefined ? {} : JSON.parse(stats)) as {
     minValues?: Record<string, unknown>;

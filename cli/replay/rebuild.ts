@@ -18,16 +18,16 @@ import type { Registry } from '../../schemas/registry.ts';
 import type { ErasedBefore } from './erased.ts';
 import { mayHoldBefore } from './range.ts';
 
-/** A file made of the messages between two sequences. */
+/** A file from the messages between two sequences. */
 export interface RebuiltFile extends WrittenFile {
   firstSequence: number;
   lastSequence: number;
 }
 
-/** What the messages give. */
+/** Result of a rebuild. */
 export interface Rebuilt {
   files: RebuiltFile[];
-  /** What was left out, since it is of erased people. */
+  /** Omitted events of erased people. */
   erased: ErasedPlace[];
 }
 
@@ -38,25 +38,25 @@ export interface RebuildOptions {
   epoch: number;
   /** First sequence to read. */
   from: number;
-  /** How far each table was committed when its files were listed: what came later is not the replay's. */
+  /** Committed position of each table when its files were listed, where the replay ends. */
   upTo: Stored;
   events: Table;
   storage: Storage;
   session: EngineSession;
   registry: Registry;
-  /** Who must not come back. */
+  /** Erased people, whose events are omitted. */
   erasures: ErasedBefore;
   dedupe: DuplicatesOptions;
   windowBytes: number;
   dir: string;
   log: Logger;
-  /** Told after each window. */
+  /** Called after each window. */
   onProgress: (facts: { sequence: number; messages: number }) => void;
 }
 
 /**
- * Turns a tenant's messages into files once more, by the code of the processor: windows, resends, quarantine. A resend is
- * one where its id came before in what is read here, or is in a row of the lake whose message came before that.
+ * Rebuild files from a tenant's messages, by the code of the processor.
+ * A resend is an event whose id is in an earlier message of the range, or in a row of the lake from before the range.
  */
 export async function rebuild(options: RebuildOptions): Promise<Rebuilt> {
   const { streams, stream, tenantId, windowBytes, upTo, from } = options;
@@ -83,13 +83,13 @@ export async function rebuild(options: RebuildOptions): Promise<Rebuilt> {
   return { files: rebuilt, erased };
 }
 
-/** Messages of which the same tables are wanted. */
+/** Messages that go into the same tables. */
 interface Part {
   messages: StreamMessage[];
   wanted: { events: boolean; quarantine: boolean };
 }
 
-/** Cuts messages where one of the tables ends; those beyond both are left out. */
+/** Split messages at the tables' positions, and drop those after both. */
 function uniform(messages: readonly StreamMessage[], upTo: Stored): Part[] {
   const parts: Part[] = [];
   for (const message of messages) {
@@ -137,7 +137,7 @@ async function writePart(
   return { files: files.map((file) => ({ ...file, firstSequence, lastSequence })), erased };
 }
 
-/** The ids of rows whose messages came before what is read here, and of what was rebuilt so far. */
+/** Ids of rows from before the range, and of rebuilt rows. */
 function storedIds(options: RebuildOptions, rebuilt: readonly RebuiltFile[]): StoredIds {
   const { session, storage, events, epoch, from, dir } = options;
   const newest = newestIdFiles(storage, () => events, join(dir, 'ids'));
@@ -175,7 +175,7 @@ function storedIds(options: RebuildOptions, rebuilt: readonly RebuiltFile[]): St
   };
 }
 
-/** Rows of an earlier stream, or of a message before a sequence, by their receipts (schemas/receipt.ts). */
+/** SQL of rows from before a sequence or of an earlier stream, by receipt. */
 function isBefore(epoch: number, sequence: number): string {
   const part = (index: number): string => `split_part(receipt_id, '-', ${index})`;
   const text = sequence.toString(36);

@@ -41,10 +41,10 @@ export interface ReplayOptions {
   replicas: number;
   dedupe: DuplicatesOptions;
   windowBytes: number;
-  /** Scratch folder, emptied at each try. */
+  /** Scratch folder, emptied before each try. */
   dir: string;
   dryRun: boolean;
-  /** Swap also where the lake has rows that the stream does not give. */
+  /** Swap also partitions with rows that the stream cannot rebuild. */
   acceptLoss: boolean;
   reach: ReachReplay;
   log: Logger;
@@ -56,7 +56,7 @@ export interface ReplayReport {
   firstSequence: number;
   lastSequence: number;
   partitions: PartitionComparison[];
-  /** Where something was swapped: under this id it can be undone, and the tables' new versions. */
+  /** After a swap: the id for its undo, and the new versions of the tables. */
   swapped?: { id: string; versions: Partial<Record<TableName, number>> };
 }
 
@@ -68,10 +68,10 @@ interface Compared {
 const MOST_TRIES = 3;
 
 /**
- * Builds the partitions of some dates from the stream once more, compares them with the lake's, and swaps those that differ,
- * one commit for each table. Beside a running processor: what it commits meanwhile is from later messages and stays.
- * Compaction may merge a file that is to be replaced: then all is read and compared again.
- * @throws NotHeldError, CannotSwapError; TxnConflictError when the table does not hold still.
+ * Rebuild dates from the stream, compare them with the lake, and swap partitions that differ.
+ * Each table gets one commit. Processors may run: their commits are of later messages, and stay. If a compaction merges a file
+ * to replace, everything is read and compared again.
+ * @throws NotHeldError, CannotSwapError; TxnConflictError after too many concurrent compactions
  */
 export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   for (let tries = 1; ; tries++) {
@@ -128,7 +128,7 @@ async function replayOnce(options: ReplayOptions): Promise<ReplayReport> {
   return { ...report, swapped };
 }
 
-/** The tenant's stream, and what it holds. */
+/** The tenant's stream and its range of messages. */
 interface HeldStream {
   streams: ShardStreams;
   stream: ShardStream;
@@ -152,7 +152,7 @@ async function sequenceNeeded(
   return firstSequenceNeeded({ from, files, held, sinceSequence });
 }
 
-/** What retention has taken away must not come back. */
+/** Check that retention has not removed the days. */
 function refuseExpired({ tenantId, from }: ReplayOptions, events: Snapshot): void {
   const days = retentionDays(events);
   const firstKept = days === undefined ? '' : firstKeptDate(days, Date.now());

@@ -15,17 +15,17 @@ import { DAY_MS } from '../../runtime/units.ts';
 
 export interface RepublishOptions {
   connection: NatsConnection;
-  /** The lake, which has the list of erasures. */
+  /** The lake with the list of erasures. */
   storage: Storage;
   replicas: number;
   tenantId: string;
-  /** First and last date of storing, both included. */
+  /** First and last date in the stream, both included. */
   from: string;
   to: string;
   subject: string;
   /** Events a second. */
   rate: number;
-  /** Begin at the beginning, whatever was published before. */
+  /** Begin again from the start. */
   restart: boolean;
   signal: AbortSignal;
 }
@@ -33,20 +33,20 @@ export interface RepublishOptions {
 export interface RepublishReport {
   stream: string;
   target: string;
-  /** Sequence of the last message published, of this call or before; 0: none. */
+  /** Sequence of the last published message, also of earlier calls; 0: none. */
   lastSequence: number;
-  /** By this call. */
+  /** Number published by this call. */
   messages: number;
   events: number;
-  /** Events, accepted or refused, that this call left out because their person is erased. */
+  /** Events of erased people that this call omitted. */
   erased: number;
-  /** Messages that this call left out because they cannot be read, so that nobody can tell whether they are of erased people. */
+  /** Unreadable messages that this call omitted, because their person is unknown. */
   unreadable: number;
-  /** Whether the whole range is published. */
+  /** The whole range is published. */
   complete: boolean;
 }
 
-/** The subject has no stream of its own to take the messages. */
+/** The subject has no stream of its own. */
 export class NoTargetError extends Error {
   override name = 'NoTargetError';
 }
@@ -55,14 +55,13 @@ const NONE_LEFT_OUT = { erased: 0, unreadable: 0 };
 const CHUNK_BYTES = 8 * 1_048_576;
 const ACK_MS = 10_000;
 const NOTE_EVERY_MS = 500;
-/** A slow replay may take days: the list of erasures is read again on the way. */
+/** Age at which the list of erasures is read again: a replay may take days. */
 const LIST_EVERY_MS = 5_000;
 
 /**
- * Publishes a tenant's messages of some dates once more, as they are and in order, for a service downstream, without the events
- * of erased people; a message of nobody else is left out. Each has the
- * `Nats-Msg-Id` of its place in the stream, and how far it is is noted in KV, and told by the last message of the target: it
- * can be ended at any time, and goes on where it was.
+ * Publish a tenant's messages of some dates again, in order, for a downstream service.
+ * Events of erased people are omitted, and so are messages without other events. Each message has the `Nats-Msg-Id` of its
+ * place in the stream. The position is in KV and in the last message of the target, so an interrupted call can continue.
  * @throws NotHeldError, NoTargetError; LakeError storage_unavailable
  */
 export async function republish(options: RepublishOptions): Promise<RepublishReport> {
@@ -107,7 +106,7 @@ export async function republish(options: RepublishOptions): Promise<RepublishRep
     for (const message of read.messages) {
       if (message.subject.startsWith('quarantine.')) continue;
       if (message.timeMs >= untilMs) return done({ ...report, complete: true });
-      // By what was published so far, not by the last message: pauses do not add up.
+      // The rate is over the whole call, so that pauses do not add up.
       const earlyMs = (report.events / rate) * 1_000 - (performance.now() - startedAt);
       if (earlyMs > 0) await delay(earlyMs, signal);
       if (signal.aborted) return done(report);
@@ -136,7 +135,7 @@ export async function republish(options: RepublishOptions): Promise<RepublishRep
   }
 }
 
-/** The stream that takes a subject, which must not be one of Spor's own. */
+/** Find the stream of a subject, which must not be one of Spor's own. */
 async function targetOf(manager: JetStreamManager, subject: string): Promise<string> {
   const name = await manager.streams.find(subject).catch(() => undefined);
   if (name === undefined) {
@@ -150,7 +149,7 @@ async function targetOf(manager: JetStreamManager, subject: string): Promise<str
   return name;
 }
 
-/** By the id of the last message under the subject; 0 where that is not from here. */
+/** Position by the id of the target's last message; 0 if that is not a replay's. */
 async function lastPublished(
   manager: JetStreamManager,
   { target, subject, origin }: { target: string; subject: string; origin: string },
@@ -160,7 +159,7 @@ async function lastPublished(
   return id.startsWith(`${origin}.`) ? Number(id.slice(origin.length + 1)) || 0 : 0;
 }
 
-/** A tenant's list of erasures, at most some seconds old. */
+/** Cache of a tenant's list of erasures, for some seconds. */
 class FreshList {
   readonly #options: Pick<RepublishOptions, 'storage' | 'tenantId'>;
   #list: ErasureList = NO_ERASURES;
@@ -181,7 +180,7 @@ class FreshList {
 
 const UNREADABLE = { data: undefined, events: 0, leftOut: 0 };
 
-/** What is to be published of a message; undefined where somebody is erased and nobody can tell whose events it holds. */
+/** The publishable part of a message; undefined if erasures exist and it is unreadable. */
 function remaining({ data }: StreamMessage, tenantId: string, list: ErasureList): Remaining | undefined {
   if (list.ids.length === 0) return { data, events: eventsOf(data), leftOut: 0 };
   try {
@@ -199,7 +198,7 @@ function headersOf({ format }: StreamMessage, { id, events }: { id: string; even
   return fields;
 }
 
-/** Accepted events of a message; 0 where it is none that a receiver wrote. */
+/** Number of accepted events; 0 if no receiver wrote the message. */
 function eventsOf(data: Uint8Array): number {
   try {
     return readMessageHeader(data).header.batches.reduce((sum, { accepted }) => sum + (Number(accepted) || 0), 0);

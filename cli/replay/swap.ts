@@ -10,7 +10,7 @@ import type { ReplayPartition } from './compare.ts';
 import { countsOfErased } from './erased.ts';
 import type { ReachReplay } from './failpoint.ts';
 
-/** What one replay put in the place of what, kept beside the table so that it can be undone. */
+/** Record of a swap, kept beside the table for the undo. */
 export interface SwapRecord {
   id: string;
   at: string;
@@ -19,11 +19,11 @@ export interface SwapRecord {
   table: TableName;
   removed: AddFile[];
   added: string[];
-  /** Entries of the tenant's list of erasures that the removed files respect; -1: they hold rows of erased people. */
+  /** Number of erasures that the removed files respect; -1: they hold rows of erased people. */
   erasures: number;
 }
 
-/** The files cannot be put back, or the partitions be swapped, as things are now. */
+/** The partitions cannot be swapped, or the swap not undone. */
 export class CannotSwapError extends Error {
   override name = 'CannotSwapError';
 }
@@ -32,7 +32,7 @@ const ERASED_SINCE =
   'cannot be undone after an erasure (spor erase), because the files from before the replay may hold events of the ' +
   'person. Replay the dates again instead, which leaves them out';
 
-/** Compaction leaves the new files alone for as long as vacuum leaves the old ones, so that the replay can be undone. */
+/** Time without compaction of the new files: as long as vacuum keeps the old ones for an undo. */
 const HELD_MS = 24 * 3_600_000;
 
 export interface SwapOptions {
@@ -40,9 +40,9 @@ export interface SwapOptions {
   table: Table;
   name: TableName;
   stream: string;
-  /** Entries of the tenant's list of erasures that the rebuilt files respect. */
+  /** Number of erasures that the rebuilt files respect. */
   erasures: number;
-  /** Whether the live files hold rows of erased people: then they must never come back. */
+  /** The live files hold rows of erased people, so the swap must not be undone. */
   holdsErased: boolean;
   id: string;
   from: string;
@@ -51,9 +51,9 @@ export interface SwapOptions {
 }
 
 /**
- * Puts rebuilt files in the place of a table's live ones in one commit. Killed before it, the table is as it was, and what
- * was uploaded is found by vacuum.
- * @throws TxnConflictError when another commit has removed one of the live files: nothing has changed, compare again.
+ * Replace a table's live files by rebuilt ones in one commit.
+ * If the process is killed before the commit, the table is unchanged, and vacuum deletes the uploads.
+ * @throws TxnConflictError if another commit has removed a live file. Nothing has changed; compare again
  */
 export async function swap(partitions: readonly ReplayPartition[], options: SwapOptions): Promise<{ version: number }> {
   const { storage, table, name, stream, erasures, holdsErased, id, from, to, reach } = options;
@@ -88,13 +88,13 @@ export async function swap(partitions: readonly ReplayPartition[], options: Swap
     reach('after-commit');
     return { version };
   } catch (error) {
-    // A conflict says that nothing was committed; after any other failure the entry may appear yet.
+    // After a conflict nothing is committed. After any other failure the entry may still appear.
     if (error instanceof TxnConflictError) await storage.delete(add.map(({ path }) => `${root}/${path}`));
     throw error;
   }
 }
 
-/** The records of a table's replays, newest first, whether they were committed or not. */
+/** Read the records of a table's replays, newest first, also uncommitted ones. */
 export async function swapRecords(storage: Storage, { spec: { root } }: Table): Promise<SwapRecord[]> {
   const records: SwapRecord[] = [];
   for await (const { path } of storage.list(`${root}/${REPLAY_RECORDS}/`)) {
@@ -104,7 +104,7 @@ export async function swapRecords(storage: Storage, { spec: { root } }: Table): 
   return records.reverse();
 }
 
-/** Whether a replay is in force: its files are in the table, all of them. */
+/** State of a swap; in force means that all its files are in the table. */
 export async function stateOfSwap(table: Table, record: SwapRecord): Promise<'inForce' | 'undone' | 'merged'> {
   const { files } = await table.snapshot();
   const removed = record.removed.every(({ path }) => files.has(path));
@@ -114,9 +114,9 @@ export async function stateOfSwap(table: Table, record: SwapRecord): Promise<'in
 }
 
 /**
- * Puts back what a replay has replaced, in one commit.
- * @throws CannotSwapError when vacuum has taken the old files, or when somebody was erased since; TxnConflictError when either is about
- *   to happen, or when the new ones were merged with others: nothing has changed.
+ * Restore the files that a replay has replaced, in one commit.
+ * @throws CannotSwapError if vacuum has deleted old files, or a person was erased since
+ * @throws TxnConflictError if either happens at the same time, or the new files were merged. Nothing has changed
  */
 export async function undoSwap(storage: Storage, table: Table, record: SwapRecord): Promise<{ version: number }> {
   const { root } = table.spec;
@@ -158,7 +158,7 @@ function asNewFile({ path, size, partitionValues, stats, tags }: AddFile): NewFi
   };
 }
 
-/** Sorts by time. */
+/** Name that sorts by time. */
 function recordPath(root: string, { at, id }: SwapRecord): string {
   return `${root}/${REPLAY_RECORDS}/${at.replaceAll(':', '-')}-${id}.json`;
 }
