@@ -227,7 +227,7 @@ describe('a receipt', () => {
     const { code, stdout } = await runScript('cli/spor.ts', ['receipt', '--tenant', 'receipts', receiptId], {
       env: running.stack.env,
     });
-    expect(stdout).toContain('1 accepted, 1 refused');
+    expect(stdout).toContain('1 accepted, 1 rejected');
     expect(stdout).toMatch(/committed .*segment=web/);
     expect(code).toBe(0);
     const status = await runScript('cli/spor.ts', ['status', '--tenant', 'receipts', '--json'], {
