@@ -163,16 +163,19 @@ describe('maintenance', () => {
     for (const table of tables) await table.checkpoint();
     // Two days on, what was replaced is deleted, and the log starts at its checkpoint.
     clock += 48 * 3_600_000;
-    await until(
-      async () => (await filesIn(lake, tables[0]!)).length === 3 && (await filesIn(lake, tables[1]!)).length === 3,
-    );
+    const entriesOf = async (table: Table): Promise<number> => {
+      const names = await readdir(lake.storage.localPath(`${table.spec.root}/_delta_log`)!);
+      return names.filter((name) => name.endsWith('.json')).length;
+    };
+    // A round that began before the clock moved may vacuum by the new time and clean the log by the old one.
+    for (const table of tables)
+      await until(async () => (await filesIn(lake, table)).length === 3 && (await entriesOf(table)) < 7);
     stop.abort();
     await running;
     for (const table of tables) {
       const rows = await rowsOf(lake, await lake.live(table));
       expect(rows).toHaveLength(3 * 3 * 60);
-      const names = await readdir(lake.storage.localPath(`${table.spec.root}/_delta_log`)!);
-      expect(names.filter((name) => name.endsWith('.json')).length).toBeLessThan(7);
+      expect(await entriesOf(table)).toBeLessThan(7);
     }
   });
 
