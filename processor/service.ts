@@ -82,7 +82,7 @@ export async function startProcessor({
   const connection = await connectNats({ url: config.natsUrl, name: 'spor-processor', log });
   resources.add('stream connection', connection, (opened) => opened.close());
 
-  let maintenance: MaintenanceLoop | undefined;
+  const started: { shardManager?: ShardManager; maintenance?: MaintenanceLoop } = {};
   const context: ShardContext = {
     stream: await openStream(connection, { config, registry, waitFor }),
     lake: { storage, tables, engine, buildPermits: new Semaphore(availableParallelism()), registry },
@@ -90,30 +90,30 @@ export async function startProcessor({
     metrics: processorMetrics,
     reach: armFailPoint(config.failPoint),
     log,
-    onCommitted: (tenantId) => maintenance?.notice(tenantId),
+    onCommitted: (tenantId) => started.maintenance?.notice(tenantId),
   };
 
   const id = processorId();
   const leaseMs = config.leaseSeconds * 1_000;
-  const leases = await waitFor('the leases', () =>
-    Leases.open(connection, { id, leaseMs, replicas, log, changed: () => shardManager.wake() }),
-  );
+  // Told of what there is before the manager is: its first look needs no wake.
+  const changed = (): void => started.shardManager?.wake();
+  const leases = await waitFor('the leases', () => Leases.open(connection, { id, leaseMs, replicas, log, changed }));
   resources.add('leases', leases, (opened) => opened.stop());
-  const shardManager = new ShardManager({
+  const shardManager = (started.shardManager = new ShardManager({
     leases,
     shards,
     leaseMs,
     log,
     begin: (lease) => new ShardWorker(context, lease),
     onLost: (shard) => processorMetrics.lost.inc({ shard: String(shard) }),
-  });
+  }));
   state.notReady = () => (connection.isClosed() ? 'the stream connection is closed' : shardManager.trouble);
   shardManager.start();
   resources.add('shards', shardManager, (opened) => opened.stop());
   if (config.maintenance) {
     const owned = (): number[] => shardManager.shards;
-    maintenance = await MaintenanceLoop.start({ config, storage, tables, dir, log, metrics, owned });
-    resources.add('maintenance', maintenance, (opened) => opened.stop());
+    const maintenance = await MaintenanceLoop.start({ config, storage, tables, dir, log, metrics, owned });
+    started.maintenance = resources.add('maintenance', maintenance, (opened) => opened.stop());
   }
   return { port: ops.port, id };
 }
