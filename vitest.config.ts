@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 import { PATIENCE_MS } from './test/support/until.ts';
 
-/** A test may wait for several things, each for as long as `until` does. */
+/** Time for several waits of a test, each as long as `until` allows. */
 const TEST_MS = 3 * PATIENCE_MS;
 
 export default defineConfig({
@@ -10,7 +10,7 @@ export default defineConfig({
     globalSetup: ['test/support/globalSetup.ts'],
     setupFiles: ['test/support/midnight.ts'],
     pool: 'forks',
-    // Every file starts real servers; the machine CI runs on has two cores.
+    // Every file starts real servers, and the CI machine has two cores.
     maxWorkers: 2,
     // No retry: a test of exactly-once that fails once has failed.
     testTimeout: TEST_MS,

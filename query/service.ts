@@ -47,9 +47,9 @@ const UNSENT = { perTenant: 8, total: 32 };
 const TOKENS_STALE_MS = 30_000;
 
 /**
- * Starts the query server: HTTP, then storage and tokens.
+ * Start the query server: HTTP, then storage and tokens.
  *
- * HTTP comes first, so that it can report what is missing. Resolves when queries are answered.
+ * HTTP comes first, so that it can report missing parts. Resolves when queries are answered.
  */
 export async function startQueryService(options: {
   config: QueryServerConfig;
@@ -124,7 +124,7 @@ export async function startQueryService(options: {
     const stopRefreshes = startMartRefreshes({ storage, registry, localFiles, config, dir, slots, log });
     resources.add('marts', stopRefreshes, (stop) => stop());
   }
-  // Added last, so ended first: views end by themselves only with their token.
+  // Added last, so closed first: a view ends on its own only with its token.
   resources.add('live views', live, (open) => open.close());
   return { port: server.port };
 }
@@ -136,7 +136,7 @@ function tokensFault(tokens: SecretWatch<TokenRecord> | undefined): string | und
   return stale ? 'changes of read tokens cannot be followed: the stream server does not answer' : undefined;
 }
 
-/** Checks at intervals whether the storage answers; returns the last fault. */
+/** Check at intervals whether the storage answers; returns the last fault. */
 function watchStorage(
   storage: Storage,
   { log, resources }: { log: Logger; resources: Resources },

@@ -1,6 +1,6 @@
 import { LakeError } from '../../lake/errors.ts';
 
-/** What DuckDB's own kind of error, the first words of its message, means for the caller. */
+/** Our error code for each kind of DuckDB error, the first words of its message. */
 const KINDS: Record<string, LakeError['code']> = {
   Parser: 'sql_invalid',
   Syntax: 'sql_invalid',
@@ -22,7 +22,11 @@ const KINDS: Record<string, LakeError['code']> = {
   'Out of Memory': 'query_out_of_memory',
 };
 
-/** An error of DuckDB as one of ours. Its text goes to the caller only where it is about the caller's SQL. */
+/**
+ * Translate an error of DuckDB.
+ *
+ * Its text goes to the caller only if it is about the caller's SQL.
+ */
 export function classify(error: unknown): LakeError {
   if (error instanceof LakeError) return error;
   const message = error instanceof Error ? error.message : String(error);
@@ -42,7 +46,11 @@ export function classify(error: unknown): LakeError {
   return new LakeError(code, message.trim(), { cause: error });
 }
 
-/** The error of a statement that was sent behind a line of our own: its text counts the lines of the statement alone. */
+/**
+ * An error without the extra first line of the statement.
+ *
+ * Spor adds a line above the caller's SQL, so DuckDB's line numbers are one too high.
+ */
 export function behindOwnLine(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const counted = error.message.replace(/^LINE (\d+):/m, (_, line: string) => `LINE ${Number(line) - 1}:`);

@@ -3,18 +3,20 @@ import { openParser } from './sandbox.ts';
 import { checkSql, type CheckedSql } from './sqlCheck.ts';
 import { writeAnswer, type AnswerFacts, type AnswerJob } from './writeAnswer.ts';
 
-/** Where untrusted SQL is parsed and run. */
+/** A parser and runner of untrusted SQL. */
 export interface Executor {
-  /** As checkSql. @throws LakeError */
+  /** Check as checkSql does. @throws LakeError */
   check(sql: string): Promise<CheckedSql>;
-  /** As writeAnswer. @throws LakeError */
+  /** Run as writeAnswer does. @throws LakeError */
   run(job: AnswerJob): Promise<AnswerFacts>;
   close(): void;
 }
 
 /**
- * In this process: for a command that serves its own caller, and within the processes of worker/, which make each database
- * `ahead`.
+ * Executor in this process.
+ *
+ * A command uses it for its own caller, and each worker process for its queries. With `ahead` an instance is always ready for
+ * the next query.
  */
 export function inProcess({ ahead = false }: { ahead?: boolean } = {}): Executor {
   let parser: ReturnType<typeof openParser> | undefined;

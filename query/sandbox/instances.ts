@@ -1,16 +1,16 @@
 import type { DuckDBInstance } from '@duckdb/node-api';
 import { openDuckdbInstance } from '../../lake/duckdb/instance.ts';
 
-/** What a database may take. */
+/** Memory and threads of a database. */
 export interface InstanceLimits {
   memoryMb: number;
   threads: number;
 }
 
-/** Makes an empty database; whoever asks closes it. */
+/** Open an empty database, which the caller closes. */
 export type OpenInstance = (limits: InstanceLimits) => Promise<DuckDBInstance>;
 
-/** An empty database in memory, with no spilling to disk and no extensions but those built in. */
+/** Open an in-memory database without spilling to disk or downloaded extensions. */
 export function openInstance({ memoryMb, threads }: InstanceLimits): Promise<DuckDBInstance> {
   return openDuckdbInstance({
     memory: `${memoryMb}MiB`,
@@ -21,8 +21,10 @@ export function openInstance({ memoryMb, threads }: InstanceLimits): Promise<Duc
 }
 
 /**
- * Opens databases that were made ahead: making one takes as long as many a query. `next` makes the one after, with the limits
- * of the query before, as those of a process's queries hardly change.
+ * Opener of databases that start in advance.
+ *
+ * Starting a database takes as long as a short query (docs/decisions/027). The next one gets the limits of the previous query,
+ * which rarely change within a process.
  */
 export class PrewarmedInstance {
   #ahead: { limits: InstanceLimits; instance: Promise<DuckDBInstance> } | undefined;
@@ -35,12 +37,12 @@ export class PrewarmedInstance {
     return openInstance(limits);
   };
 
-  /** Makes a database for the next query, once the one before has been answered. */
+  /** Start a database for the next query, once the previous one is answered. */
   next(limits: InstanceLimits): void {
     if (this.#ahead) return;
     const ahead = { limits, instance: openInstance(limits) };
     this.#ahead = ahead;
-    // Whether it cannot be made is for the query to find out that needs it.
+    // The query that needs the database opens another, and reports its failure.
     ahead.instance.catch(() => {
       if (this.#ahead === ahead) this.#ahead = undefined;
     });

@@ -8,7 +8,7 @@ import {
 import { LakeError } from '../../lake/errors.ts';
 import { behindOwnLine, classify } from './duckdbErrors.ts';
 
-/** Values of a statement's `$name` parameters, and their types where a value alone does not tell. */
+/** Values of `$name` parameters, with types where the value is ambiguous. */
 export interface SqlParameters {
   values: Record<string, DuckDBValue>;
   types: Record<string, DuckDBType>;
@@ -19,25 +19,29 @@ export interface RowStream {
   names: readonly string[];
   types: readonly DuckDBType[];
   /**
-   * Rows by chunks of at most 2,048. Ends only after the last row of a whole result.
-   * @throws LakeError the statement's own error, whichever row it comes at; the caller's, from `check`
+   * Rows in chunks of at most 2,048. Ends normally only after the last row.
+   * @throws LakeError the statement's own error, at any row; the error of `check`
    */
   chunks(): AsyncGenerator<DuckDBValue[][]>;
-  /** Ends a statement whose other rows are not needed. Closing it instead would leave its memory to the garbage collector. */
+  /**
+   * End a statement early.
+   *
+   * Closing the connection instead would leave its memory to the garbage collector.
+   */
   drain(): Promise<void>;
 }
 
-/** A query that has begun just now may not notice one interrupt: repeat it until the query ends. */
+/** Interval between interrupts. A query that has just begun may miss one. */
 export const INTERRUPT_EVERY_MS = 25;
 
 /**
- * Starts a statement and streams its rows. No other file may read a streaming result of DuckDB.
+ * Start a statement and stream its rows. No other file may read a streaming result of DuckDB.
  *
- * A stream's `fetchChunk()` gives an empty chunk when the result is whole, when it failed and when it was interrupted. Only the
- * result's return type tells the failure: DuckDB answers INVALID for a result that holds an error. The client has no call
- * for the error's text, so a second run of the statement finds it.
- * @param check throws where the caller has stopped the statement
- * @throws Error of DuckDB, where the statement fails before its first chunk
+ * `fetchChunk()` returns an empty chunk at the end, after a failure and after an interrupt. Only the return type tells a
+ * failure: INVALID means that the result holds an error. The client cannot read that error, so a second run of the statement
+ * finds it.
+ * @param check throws if the caller has stopped the statement
+ * @throws Error of DuckDB, if the statement fails before its first chunk
  */
 export async function openRowStream(
   connection: DuckDBConnection,
@@ -59,8 +63,10 @@ export async function openRowStream(
 }
 
 /**
- * Runs a failed statement again to learn its error. EXPLAIN ANALYZE runs the same plan and keeps no rows, so memory stays as
- * it was. A statement that does not fail again, for instance of random numbers, has no error to tell.
+ * Run a failed statement again to learn its error.
+ *
+ * EXPLAIN ANALYZE runs the same plan and keeps no rows, so memory does not grow. A statement with random numbers may not fail
+ * again, and then its error is unknown.
  */
 async function findError(
   connection: DuckDBConnection,

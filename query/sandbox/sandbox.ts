@@ -7,19 +7,19 @@ import { connectUtc } from '../../lake/duckdb/instance.ts';
 import { literal } from '../../lake/duckdb/sqlText.ts';
 
 export interface SandboxLimits extends InstanceLimits {
-  /** From the start of the query, opening its files included. */
+  /** Limit from the start of the query, including the opening of its files. */
   timeoutMs: number;
   maxRows: number;
-  /** Of the answer in its format. */
+  /** Limit of the answer in its format. */
   maxBytes: number;
 }
 
 export interface SandboxQuery {
-  /** Statements that create the views; trusted. */
+  /** Trusted statements that create the views. */
   views: readonly string[];
-  /** Absolute paths the views read; nothing else can be opened. */
+  /** Absolute paths that the views read. DuckDB can open no other file. */
   files: readonly string[];
-  /** Untrusted, but checked by checkSql. */
+  /** Untrusted SQL that has passed checkSql. */
   sql: string;
   parameters?: SqlParameters | undefined;
   signal?: AbortSignal;
@@ -33,12 +33,12 @@ export interface SandboxSession {
 }
 
 /**
- * Runs untrusted SQL in a DuckDB database of its own, in memory, that holds nothing but the views. Before the SQL runs,
- * DuckDB is cut off from everything but the listed files and its configuration is locked. No spilling to disk: a query
- * that needs more memory than allowed fails.
+ * Run untrusted SQL in an in-memory DuckDB that holds only the views. Before the SQL runs, DuckDB loses access to everything
+ * but the listed files, and its configuration is locked. DuckDB does not spill to disk: a query fails if it needs more memory
+ * than allowed.
  *
- * DuckDB's memory limit and interrupts do not bind everything: `repeat('x', 2000000000)` has taken gigabytes and minutes past
- * both. So whoever serves other people runs this in a process that can be ended (worker/pool.ts).
+ * Some functions, such as `repeat`, exceed the memory limit and ignore interrupts (docs/performance.md, "Query server"). A
+ * server therefore runs this function in a process that it can kill (worker/pool.ts).
  * @throws LakeError query_timeout, query_cancelled, query_out_of_memory, sql_invalid, sql_failed, sql_forbidden
  */
 export async function runSandboxed<T>(
@@ -68,7 +68,7 @@ export async function runSandboxed<T>(
   }
 }
 
-/** A connection that can parse and do nothing else, for checkSql. */
+/** Open a connection that can only parse, for checkSql. */
 export async function openParser(): Promise<{ connection: DuckDBConnection; close(): void }> {
   const instance = await openInstance({ memoryMb: 64, threads: 1 });
   const connection = await instance.connect();
@@ -95,7 +95,7 @@ async function lockDown(connection: DuckDBConnection, { views, files }: SandboxQ
 
 interface Stop {
   watch(connection: DuckDBConnection): void;
-  /** @throws LakeError when the time is up or the caller has gone. */
+  /** @throws LakeError if the time is up or the caller has left */
   check(): void;
   reason(): LakeError | undefined;
   end(): void;

@@ -1,19 +1,21 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { LakeError } from '../../lake/errors.ts';
 
-/** What a query names; lower-case. */
+/** Names in a query, in lower case. */
 export interface CheckedSql {
-  /** The names in its FROM clauses, CTEs included. */
+  /** Names in FROM clauses, including those of CTEs. */
   tables: Set<string>;
   /** Scalar and aggregate functions, and macros. */
   functions: Set<string>;
-  /** Whether it asks what relations there are: SHOW TABLES, information_schema and their kind. */
+  /** True if the query lists relations, for instance by SHOW TABLES or information_schema. */
   catalog: boolean;
 }
 
 /**
- * Table functions a tenant may use. All others are refused before DuckDB binds the query: they read files, settings or
- * memory (`arrow_scan` takes a pointer), or change the database (`enable_logging` with a path has ended the process).
+ * Table functions that a tenant may use.
+ *
+ * All others are rejected before DuckDB binds the query. They read files, settings or memory (`arrow_scan` takes a pointer), or
+ * change the database (`enable_logging` can end the process).
  */
 const TABLE_FUNCTIONS = new Set([
   'range',
@@ -30,7 +32,7 @@ const TABLE_FUNCTIONS = new Set([
   'pragma_version',
 ]);
 
-/** Scalar functions that do more than compute. */
+/** Scalar functions with side effects. */
 const REFUSED_FUNCTIONS = new Set([
   'write_log',
   'sleep_ms',
@@ -41,14 +43,16 @@ const REFUSED_FUNCTIONS = new Set([
   'currval',
 ]);
 
-/** Built-in relations about the relations there are. */
+/** Built-in relations that list relations. */
 const CATALOG = /^(?:information_schema|pg_catalog)\.|\.(?:duckdb_|sqlite_|pg_)/i;
 
 const EXPLAIN = /^\s*explain\s+(?:analyze\s+)?/i;
 
 /**
- * Refuses everything but one statement that only reads, judged on DuckDB's own parse tree (`json_serialize_sql`) by a
- * connection that holds no data. The sandbox would stop most of it too; this stops it before anything is bound.
+ * Reject all SQL but a single statement that only reads.
+ *
+ * DuckDB's own parse tree decides (`json_serialize_sql`), on a connection without data. The sandbox is a second barrier; this
+ * check comes before DuckDB binds anything.
  * @throws LakeError sql_invalid, sql_not_one_statement, sql_not_a_query, sql_forbidden
  */
 export async function checkSql(parser: DuckDBConnection, sql: string): Promise<CheckedSql> {
@@ -90,7 +94,7 @@ async function parse(parser: DuckDBConnection, sql: string): Promise<Parsed> {
   return JSON.parse(String(rows[0]?.[0])) as Parsed;
 }
 
-/** Walks the tree with a stack of its own: its depth is the caller's choice. */
+/** Walk the parse tree iteratively, because the caller chooses its depth. */
 function inspect(tree: unknown): CheckedSql {
   const named: CheckedSql = { tables: new Set(), functions: new Set(), catalog: false };
   const stack: unknown[] = [tree];
@@ -113,7 +117,7 @@ function inspect(tree: unknown): CheckedSql {
     if (type === 'TABLE_FUNCTION') refuseUnless(TABLE_FUNCTIONS.has(nameOf(call)), nameOf(call));
     if (kind === 'FUNCTION') named.functions.add(String(scalar).toLowerCase());
     if (kind === 'FUNCTION') refuseUnless(!REFUSED_FUNCTIONS.has(String(scalar).toLowerCase()), String(scalar));
-    // One by one: as arguments, a hundred thousand of them would overflow the stack.
+    // A spread call would overflow the stack at a hundred thousand values.
     for (const value of Object.values(node)) stack.push(value);
   }
   return named;

@@ -8,28 +8,28 @@ import { createTextEncoder, type AnswerColumn, type AnswerFormat } from '../form
 import type { OpenInstance } from './instances.ts';
 import { runSandboxed, type SandboxLimits, type SandboxQuery, type SandboxSession } from './sandbox.ts';
 
-/** A query and where its answer goes. */
+/** A query and the file for its answer. */
 export interface AnswerJob {
   query: SandboxQuery;
   limits: SandboxLimits;
   format: AnswerFormat;
-  /** Absolute; must not exist. Its name must not be known to whoever wrote the query. */
+  /** Absolute path of a new file. The author of the query must not know its name. */
   file: string;
 }
 
 export interface AnswerFacts {
   columns: AnswerColumn[];
   rowCount: number;
-  /** Whether rows were left out because of a limit. */
+  /** True if a limit cut rows off. */
   truncated: boolean;
   bytes: number;
 }
 
-/** How often the size of a growing Parquet file is looked at. */
+/** Interval of checks of a growing Parquet file's size. */
 const SIZE_EVERY_MS = 50;
 
 /**
- * Runs a query and writes its answer into a file, at most so many rows and bytes of it.
+ * Run a query and write its answer to a file, within the limits.
  * @throws LakeError those of runSandboxed; answer_too_large for a Parquet file, which cannot be cut at a byte
  */
 export function writeAnswer({ query, limits, format, file }: AnswerJob, open?: OpenInstance): Promise<AnswerFacts> {
@@ -54,7 +54,7 @@ async function writeRows(
     let bytes = await write(target, encoder.head);
     let rowCount = 0;
     let truncated = false;
-    // No limit is overshot by more than a chunk of 2,048 rows in memory.
+    // Memory exceeds no limit by more than one chunk of 2,048 rows.
     for await (const rows of stream.chunks()) {
       const { data, taken } = encoder.rows(rows.slice(0, limits.maxRows - rowCount), limits.maxBytes - bytes);
       bytes += await write(target, data);
@@ -76,14 +76,18 @@ async function write(target: FileHandle, data: string | Uint8Array): Promise<num
   return bytes.length;
 }
 
-/** One row more than allowed is asked for, to know whether there are more; only then the file is written again without it. */
+/**
+ * Write a Parquet file, and write it again if it has too many rows.
+ *
+ * The first attempt asks for one row more than allowed, to learn whether there are more.
+ */
 async function writeParquet(
   session: SandboxSession,
   { query, limits, file }: { query: SandboxQuery; limits: SandboxLimits; file: string },
 ): Promise<AnswerFacts> {
   const { connection } = session;
   const { values, types } = query.parameters ?? {};
-  // The statement was checked to be one and complete. A line of its own, because it may end in a comment.
+  // The statement is checked to be single and complete. It may end in a comment, so it gets its own line.
   const rows = `SELECT * FROM (\n${query.sql.replace(/[;\s]+$/, '')}\n) LIMIT ${limits.maxRows + 1}`;
   const copy = (from: string, to: string): string => `COPY (${from}) TO ${literal(to)} (${parquetCopyOptions()})`;
   const first = firstOf(file);
@@ -106,7 +110,7 @@ function firstOf(file: string): string {
   return `${file}.first`;
 }
 
-/** Interrupts a task once its file is too large, and fails one that was done before its size was looked at. */
+/** Interrupt a task whose file becomes too large, and check the size at its end. */
 async function withinSize<T>(file: string, maxBytes: number, stop: () => void, task: () => Promise<T>): Promise<T> {
   let tooLarge = false;
   const timer = setInterval(() => {

@@ -16,7 +16,7 @@ import { TenantTail, type TailState } from './tenantTail.ts';
 
 export type Snapshots = Record<TableName, Snapshot>;
 
-/** A tenant's committed tables and what its stream holds beyond them, as of one moment. */
+/** A tenant's committed tables and uncommitted messages, as of one moment. */
 export interface LiveView {
   snapshots: Snapshots;
   tail: HeldTail;
@@ -24,25 +24,25 @@ export interface LiveView {
 
 export interface HeldTail {
   files: readonly WrittenFile[];
-  /** Rows of a table's files count where their message's sequence is above this one: the others are committed. */
+  /** Sequence per table, above which rows of the tail's files are uncommitted. */
   above: Record<TableName, number>;
-  /** Sequence of the last message read; 0 where there was none. */
+  /** Sequence of the last message read; 0 if there was none. */
   sequence: number;
-  /** Whether later messages were left out, because the tail is larger than allowed. */
+  /** True if later messages are left out, because the tail exceeds its limit. */
   cut: boolean;
-  /** Lets go of the files. */
+  /** Release the files. */
   release(): Promise<void>;
 }
 
 export interface LiveTailOptions {
-  /** Undefined while there is no connection yet. */
+  /** Connection to the stream server; undefined before the first connect. */
   connection: () => NatsConnection | undefined;
   replicas: number;
   registry: Registry;
   localFiles: LocalFiles;
   /** A tenant's list of erasures. */
   erasures: (tenantId: string) => Promise<ErasureList>;
-  /** Folder of this process's own, emptied here. */
+  /** Folder for this process alone, emptied at start. */
   dir: string;
   maxBytes: number;
   dedupeWindowMs: number;
@@ -54,7 +54,7 @@ interface Tenant {
   session: EngineSession;
   stream: ShardStream;
   usedAt: number;
-  /** Settles when the one before is done: a tenant's tail is refreshed by one query at a time. */
+  /** Settles when the previous refresh is done. One query at a time refreshes a tail. */
   turn: Promise<unknown>;
 }
 
@@ -64,9 +64,9 @@ const ID_BYTES = 16 * 1_048_576;
 const MOST_TENANTS = 64;
 const IDLE_MS = 60_000;
 const SWEEP_MS = 10_000;
-/** After a failure, queries that can do without the tail do not wait for another one for a while. */
+/** Time after a failure in which queries skip the tail if they can. */
 const COOL_DOWN_MS = 2_000;
-/** The server answers in milliseconds or not at all: queries must not wait for it to come back. */
+/** Longest wait for the stream server. A healthy one answers in milliseconds. */
 const PATIENCE_MS = 1_000;
 const NOTHING: Pick<HeldTail, 'files' | 'above' | 'sequence' | 'cut'> = {
   files: [],
@@ -75,7 +75,11 @@ const NOTHING: Pick<HeldTail, 'files' | 'above' | 'sequence' | 'cut'> = {
   cut: false,
 };
 
-/** The live tails of the tenants that are asked about: each is kept while it is; before and after there is only its DuckDB. */
+/**
+ * Live tails of the tenants that are queried.
+ *
+ * An idle tenant has no tail; DuckDB alone stays open.
+ */
 export class LiveTail {
   readonly #options: LiveTailOptions;
   readonly #tenants = new Map<string, Tenant>();
@@ -89,22 +93,22 @@ export class LiveTail {
     this.#options = options;
     const { dir, log } = options;
     this.#engine = new Engine({ ...ENGINE, dir: join(dir, 'engine'), log });
-    // Now, so that the first query does not wait for it.
+    // Start DuckDB now, so that the first query does not wait for it.
     this.#engine
       .start()
       .catch((error: unknown) => log.warn({ err: error }, "the live tail's DuckDB could not be started yet"));
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
   }
 
-  /** Whether asking the stream has failed a moment ago. */
+  /** True if a request to the stream failed a moment ago. */
   get failing(): boolean {
     return performance.now() - this.#failedAt < COOL_DOWN_MS;
   }
 
   /**
-   * What was acknowledged before the call, committed or not, each event once. `snapshots` reads the newest versions of the
-   * tenant's tables.
-   * @throws LakeError tail_unavailable when the stream server does not answer; what `snapshots` throws.
+   * All events acknowledged before the call, committed or not, each once. `snapshots` reads the newest versions of the tenant's
+   * tables.
+   * @throws LakeError tail_unavailable when the stream server does not answer; errors of `snapshots`
    */
   async view(tenantId: string, snapshots: () => Promise<Snapshots>): Promise<LiveView> {
     try {
@@ -157,7 +161,7 @@ export class LiveTail {
     return tenant;
   }
 
-  /** Lets go of tails that nobody asks about, and of those unused longest where there are too many. */
+  /** Evict unused tails, and the least recently used ones above the limit. */
   #sweep(): void {
     const now = performance.now();
     const byUse = [...this.#tenants].sort(([, a], [, b]) => b.usedAt - a.usedAt);

@@ -7,10 +7,14 @@ import type { SqlSession } from '../../lake/duckdb/sqlEngine.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import { tableRoot } from '../../lake/layout/tables.ts';
 
-/** Bounds by entry of the log: a snapshot's entries live on in the next, and parsing the statistics of thousands takes long. */
+/**
+ * Id bounds by log entry.
+ *
+ * A snapshot shares its entries with the next one, and parsing the statistics of thousands is slow.
+ */
 const BOUNDS = new WeakMap<AddFile, IdFile>();
 
-/** A tenant's ids as a snapshot of its events has them, read from the files that queries read, too. */
+/** A tenant's ids in a snapshot of its events, read from cached files. */
 export function tailIds(session: SqlSession, snapshot: Snapshot, localFiles: LocalFiles): StoredIds {
   return lakeIds(session, {
     list: () => Promise.resolve([...snapshot.files.values()].map(boundsOf)),

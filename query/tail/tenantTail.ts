@@ -17,7 +17,7 @@ import type { StreamState } from '../../stream/streamState.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import { tailIds } from './tailIds.ts';
 
-/** The column by which a reader tells rows that are committed already from those that are not. */
+/** Column by which a reader separates committed rows from the others. */
 export const SEQUENCE_COLUMN: Column = {
   name: 'stream_sequence',
   type: 'long',
@@ -25,7 +25,7 @@ export const SEQUENCE_COLUMN: Column = {
   sql: 'batch.sequence',
 };
 
-/** Consecutive messages of the tenant, as rows in Parquet files. */
+/** Consecutive messages of the tenant as rows in Parquet files. */
 interface Increment {
   last: number;
   bytes: number;
@@ -41,9 +41,9 @@ export interface TenantTailOptions {
   stream: ShardStream;
   registry: Registry;
   session: EngineSession;
-  /** Folder of this tail's own. */
+  /** Folder for this tail alone. */
   dir: string;
-  /** Most bytes of messages held; what comes after them is left out, and said to be. */
+  /** Most bytes of messages in the tail. Later messages are left out, and `cut` says so. */
   maxBytes: number;
   dedupe: { maxBytes: number; windowMs: number };
   localFiles: LocalFiles;
@@ -51,36 +51,38 @@ export interface TenantTailOptions {
   log: Logger;
 }
 
-/** What is in the stream of a tenant and after a sequence. */
+/** The stream, and the part of it that the tail holds. */
 export interface TailState {
   stream: StreamState;
-  /** Sequence of the last message read; 0 where there was none. */
+  /** Sequence of the last message read; 0 if there was none. */
   last: number;
-  /** Whether messages after it were left out, because the tail is larger than allowed. */
+  /** True if later messages are left out, because the tail exceeds its limit. */
   cut: boolean;
 }
 
-/** Many small files cost each query: the tail is read anew into one. */
+/** Number of files at which the tail is read again into one. Each file slows every query. */
 const MOST_INCREMENTS = 24;
 const MOST_TRIES = 3;
 
 /**
- * One tenant's newest events as Parquet files: what its stream holds after the shard's floor, each message read and turned
- * into rows once, by the processor's own code, and dropped when the floor has passed it.
+ * One tenant's uncommitted events as Parquet files. The tail reads each message above the shard's committed position once, with
+ * the processor's code. It drops the rows once they are committed.
  *
- * Everything up to the floor is committed in every table; beyond it a table may be ahead, which its txn says, so that the
- * reader of the files takes rows above that sequence only. Resends are recognised against the tail itself and against the
- * lake of a snapshot that was taken with it: a commit that comes later holds only messages that the tail has seen. So the
- * ids known stay true as long as the tail goes on without a gap, and are forgotten with it. Calls must not overlap.
+ * A table may be ahead of the committed position, and its `txn` says how far. Readers therefore take only rows above that
+ * sequence.
+ *
+ * Resends are recognised by the tail's own ids, and by the lake as of a snapshot taken with the tail. Later commits hold only
+ * messages that the tail has read. The ids are therefore valid while the tail has no gap, and are discarded with it. Calls must
+ * not overlap.
  */
 export class TenantTail {
   readonly #options: TenantTailOptions;
   #increments: Increment[] = [];
   #duplicates: Duplicates;
-  /** Who must not be seen. */
+  /** Erasures that apply to the rows. */
   #erasures = NO_ERASURES;
   #made = 0;
-  /** Everything after this and up to `#last` is in the increments. */
+  /** Sequence of the last message in the increments, which have no gap before it. */
   #last = 0;
   #created = '';
 
@@ -90,9 +92,11 @@ export class TenantTail {
   }
 
   /**
-   * Reads what is new. `snapshot` gives the events table as it is when asked, which is after the floor is known: what has
-   * left the stream by then is in it.
-   * @throws Error when the stream server does not answer, or the stream does not hold still.
+   * Read new messages.
+   *
+   * `snapshot` gives the current events table. It is called after the committed position is read, so it holds every message
+   * that has left the stream.
+   * @throws Error if the stream server does not answer, or the stream changes on every try
    */
   async refresh(snapshot: () => Promise<Snapshot>): Promise<TailState | undefined> {
     const { streams, stream, tenantId, maxBytes, erasures } = this.#options;
@@ -109,7 +113,7 @@ export class TenantTail {
           : { messages: [], complete: false },
       ]);
       const after = await streams.state(stream);
-      // What was trimmed while it was read is committed, but maybe not in the snapshot.
+      // A message trimmed during the read is committed, but maybe after the snapshot.
       if (after?.created !== before.created || after.firstSequence > from) {
         this.#forget();
         continue;
@@ -125,7 +129,7 @@ export class TenantTail {
     throw new Error(`${stream.name} changed ${MOST_TRIES} times while the tail of ${tenantId} was read`);
   }
 
-  /** The files of rows that may be above a sequence, held until released. */
+  /** Hold the files of possibly uncommitted rows until they are released. */
   hold(): { files: WrittenFile[]; release: () => Promise<void> } {
     const held = [...this.#increments];
     for (const increment of held) increment.readers++;
@@ -145,7 +149,7 @@ export class TenantTail {
     await rm(this.#options.dir, { recursive: true, force: true });
   }
 
-  /** Drops what is committed; begins anew where something was not seen, or when there are many files. */
+  /** Drop committed rows. Start again after a gap, or at too many files. */
   #follow({ created, floor }: CommittedState): void {
     if (created !== this.#created || floor > this.#last || this.#increments.length >= MOST_INCREMENTS) this.#forget();
     this.#created = created;

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../scripts/freePort.ts';
 import { findNatsServer } from '../../scripts/natsServer.ts';
+import { untilStopped } from './stopped.ts';
 import { PATIENCE_MS } from './until.ts';
 
 export interface TestNats {
@@ -40,6 +41,7 @@ ${options.extraConfig ?? ''}
     const exited = ends && child.exitCode === null && child.signalCode === null ? once(child, 'exit') : undefined;
     child.kill(signal);
     await exited;
+    if (signal === 'SIGSTOP') await untilStopped(child.pid!);
   };
   return {
     url: `nats://127.0.0.1:${port}`,

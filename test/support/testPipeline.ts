@@ -15,6 +15,7 @@ import { ensureStreams } from '../../stream/streams.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 import { streamName, streamSubjects } from '../../schemas/subjects.ts';
 import { startNats, type TestNats } from './nats.ts';
+import { untilStopped } from './stopped.ts';
 import { until } from './until.ts';
 import { SHARDS, type TestMessage } from './messages.ts';
 
@@ -174,6 +175,7 @@ async function startProcessor(env: Record<string, string>): Promise<TestProcesso
     log: () => log,
     kill: async (name) => {
       child.kill(name);
+      if (name === 'SIGSTOP') await untilStopped(child.pid!);
       if (name === 'SIGSTOP' || name === 'SIGCONT') return { code: null, signal: null };
       const [code, signal] = await exited;
       return { code, signal };

@@ -6,9 +6,11 @@ import { sqlParameters } from './parameters.ts';
 import { EXIT_MEMORY, type WorkerReply, type WorkerRequest } from './protocol.ts';
 
 /**
- * A process that answers one query after another, started and ended by pool.ts. It has nothing of value: no settings, no
- * credentials, no connection but the channel to its parent. It ends itself when it takes more memory than DuckDB was told to,
- * which DuckDB does not keep to in all it does.
+ * Interval of this process's own memory checks.
+ *
+ * The process answers one query after another; pool.ts starts and ends it. It has no settings, no credentials, and no
+ * connection but the channel to its parent. It exits if it exceeds its memory limit, because DuckDB does not always keep to its
+ * own.
  */
 const WATCH_MS = 20;
 
@@ -19,7 +21,7 @@ const send = openParentChannel<WorkerRequest, WorkerReply>((request) => {
   if (request.job || request.check !== undefined) void answer(request);
   else running.get(request.id)?.abort();
 });
-// Where the machine runs out of memory, the kernel is to end this process rather than the server.
+// If the machine runs out of memory, the kernel should kill this process and not the server.
 await writeFile('/proc/self/oom_score_adj', '1000').catch(() => undefined);
 send({ id: 0, rssBytes: process.memoryUsage.rss() });
 

@@ -1,7 +1,7 @@
 import { DOUBLE, DuckDBDateValue, DuckDBTimestampTZValue, INTEGER, VARCHAR, type DuckDBType } from '@duckdb/node-api';
 import type { SqlParameters } from '../rowStream.ts';
 
-/** Parameters in a form that passes between processes, which keep no classes. */
+/** Parameters as plain data, because messages between processes keep no classes. */
 export interface PlainParameters {
   values: Record<string, PlainValue>;
   types: Record<string, string>;
@@ -13,7 +13,7 @@ const TYPES: Record<string, DuckDBType> = Object.fromEntries(
   [DOUBLE, INTEGER, VARCHAR].map((type) => [String(type), type]),
 );
 
-/** @throws Error for a kind of value that no statement has so far. */
+/** Make parameters plain. @throws Error for an unsupported kind of value */
 export function plainParameters({ values, types }: SqlParameters): PlainParameters {
   const plain = Object.entries(values).map(([name, value]): [string, PlainValue] => {
     if (value instanceof DuckDBTimestampTZValue) return [name, { timestamptz: value.micros }];

@@ -8,16 +8,20 @@ import { plainParameters } from './parameters.ts';
 import { residentBytes } from './residentBytes.ts';
 import { EXIT_MEMORY, type WorkerReply, type WorkerRequest } from './protocol.ts';
 
-/** What Node, DuckDB and the rows under way take besides DuckDB's own memory. */
+/** Memory of Node, DuckDB and rows in transit, besides DuckDB's limit. */
 const OVERHEAD_BYTES = 384 * 1_048_576;
-/** A process that has kept this much after a query is not used again. */
+/** Memory after a query above which a process is not used again. */
 const KEPT_BYTES = 320 * 1_048_576;
-/** A query that does not heed its end for this long is ended with its process. */
+/** Time for a query to end after its interrupt, before its process is killed. */
 const GRACE_MS = 1_000;
-/** DuckDB plans on the thread that would watch, and folds constants of gigabytes while it does: so it is watched from here. */
+/**
+ * Interval of memory checks by the parent.
+ *
+ * DuckDB may fold constants of gigabytes on the child's main thread, which then cannot check.
+ */
 const WATCH_MS = 25;
 const TOO_MUCH_MEMORY = 'The query needs more memory than allowed. Narrow it, or aggregate in steps.';
-/** For parsing alone: a text of nested comments has kept the parser for minutes. */
+/** Time limit of parsing. Nested comments can keep the parser busy for minutes. */
 const PARSE_MS = 1_000;
 
 interface Limits {
@@ -35,10 +39,11 @@ interface Worker {
 }
 
 /**
- * Queries in processes of their own, one at a time each, because DuckDB's limits do not bind everything a statement can do:
- * measured in one process, a single `repeat` took 3.6 GiB where 256 MiB were allowed and could not be interrupted. The parser,
- * too, can be kept busy without end. A process that takes too much memory, or does not heed the end of its time, is killed, which
- * costs nobody else anything. Processes are kept for the next query.
+ * Processes that run queries, one at a time each.
+ *
+ * DuckDB's limits do not bind every statement, and a text can keep the parser busy forever (docs/performance.md, "Query
+ * server"). A process that exceeds its memory or ignores its deadline is killed, without harm to other queries. Healthy
+ * processes are reused.
  */
 export class WorkerPool implements Executor {
   readonly #log: Logger;
@@ -51,7 +56,7 @@ export class WorkerPool implements Executor {
     this.#log = log;
   }
 
-  /** Resolves when two queries can begin without waiting for a process. */
+  /** Start two processes, and resolve when both can take a query. */
   static async start(log: Logger): Promise<WorkerPool> {
     const pool = new WorkerPool(log);
     pool.#idle.push(...(await Promise.all([pool.#launch(), pool.#launch()])));
@@ -145,7 +150,7 @@ export class WorkerPool implements Executor {
     if (this.#idle.length === 0) this.#spare();
   }
 
-  /** Starts a process for the next query, which would otherwise wait for it. */
+  /** Start a process for the next query, so that the query need not wait. */
   #spare(): void {
     if (this.#closed) return;
     this.#launch().then(

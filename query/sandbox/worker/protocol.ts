@@ -3,15 +3,15 @@ import type { CheckedSql } from '../sqlCheck.ts';
 import type { AnswerFacts, AnswerJob } from '../writeAnswer.ts';
 import type { PlainParameters } from './parameters.ts';
 
-/** What goes between pool.ts and child.ts. */
+/** Messages between pool.ts and child.ts. */
 export interface WorkerRequest {
   id: number;
   /** SQL to check. */
   check?: string;
-  /** Absent, as `check`: give up the query of this id. */
+  /** Query to run. A request without `job` and `check` cancels the query of its id. */
   job?: Omit<AnswerJob, 'query'> & { query: Omit<AnswerJob['query'], 'parameters' | 'signal'> };
   parameters?: PlainParameters;
-  /** Resident memory at which the process ends itself, in bytes. */
+  /** Resident memory in bytes at which the process exits. */
   maxRssBytes?: number;
 }
 
@@ -23,5 +23,5 @@ export interface WorkerReply {
   rssBytes: number;
 }
 
-/** How this process ends when it has taken too much memory. */
+/** Exit code of a process that exceeded its memory. */
 export const EXIT_MEMORY = 70;

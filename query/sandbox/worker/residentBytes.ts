@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 
 const PAGE_BYTES = 4_096;
 
-/** Memory that a process holds, in bytes; undefined where the system does not say it in Linux's way. */
+/** Resident memory of a process in bytes; undefined without Linux's /proc. */
 export async function residentBytes(pid: number): Promise<number | undefined> {
   try {
     const [, pages] = (await readFile(`/proc/${pid}/statm`, 'utf8')).split(' ');

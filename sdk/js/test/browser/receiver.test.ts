@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { secretHash } from '../../../../schemas/keys.ts';
 import { runStack, type RunningStack } from '../../../../test/support/runningStack.ts';
+import { untilStopped } from '../../../../test/support/stopped.ts';
 import { until } from '../../../../test/support/until.ts';
 import { serveDemo } from '../../demo/serve.ts';
 import type { DropNotice, ErrorNotice, SentNotice, Tracker, TrackerOptions } from '../../src/api.ts';
@@ -220,6 +221,7 @@ describe.skipIf(!executable)(`in Chromium${executable ? '' : ` (skipped: ${NO_CH
     const page = await open(shopKey);
     const pid = stack.pid('nats-server');
     process.kill(pid, 'SIGSTOP');
+    await untilStopped(pid);
     let ids: string[];
     try {
       ids = await click(page, 10);
