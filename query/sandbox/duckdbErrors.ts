@@ -1,6 +1,6 @@
 import { LakeError } from '../../lake/errors.ts';
 
-/** Our error code for each kind of DuckDB error, the first words of its message. */
+/** Our error code for each kind of DuckDB error. A message begins with its kind. */
 const KINDS: Record<string, LakeError['code']> = {
   Parser: 'sql_invalid',
   Syntax: 'sql_invalid',

@@ -37,8 +37,8 @@ export interface SandboxSession {
  * but the listed files, and its configuration is locked. DuckDB does not spill to disk: a query fails if it needs more memory
  * than allowed.
  *
- * Some functions, such as `repeat`, exceed the memory limit and ignore interrupts (docs/performance.md, "Query server"). A
- * server therefore runs this function in a process that it can kill (worker/pool.ts).
+ * Some functions, such as `repeat`, exceed the memory limit and ignore interrupts (docs/performance.md, "Queries"). A server
+ * therefore runs this function in a process that it can kill (worker/pool.ts).
  * @throws LakeError query_timeout, query_cancelled, query_out_of_memory, sql_invalid, sql_failed, sql_forbidden
  */
 export async function runSandboxed<T>(

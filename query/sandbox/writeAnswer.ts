@@ -77,7 +77,7 @@ async function write(target: FileHandle, data: string | Uint8Array): Promise<num
 }
 
 /**
- * Write a Parquet file, and write it again if it has too many rows.
+ * Write a Parquet file, a second time if it has too many rows.
  *
  * The first attempt asks for one row more than allowed, to learn whether there are more.
  */
@@ -110,7 +110,7 @@ function firstOf(file: string): string {
   return `${file}.first`;
 }
 
-/** Interrupt a task whose file becomes too large, and check the size at its end. */
+/** Interrupt a task at an oversized file. Check the size again at its end. */
 async function withinSize<T>(file: string, maxBytes: number, stop: () => void, task: () => Promise<T>): Promise<T> {
   let tooLarge = false;
   const timer = setInterval(() => {

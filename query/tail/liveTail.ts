@@ -59,7 +59,7 @@ interface Tenant {
 }
 
 const ENGINE = { memory: '512MiB', threads: 1, preallocateMemory: true };
-/** Memory for the ids of one tenant's tail and of the files beside it. */
+/** Memory for the ids of one tenant's tail and lake files. */
 const ID_BYTES = 16 * 1_048_576;
 const MOST_TENANTS = 64;
 const IDLE_MS = 60_000;

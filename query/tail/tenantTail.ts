@@ -82,7 +82,7 @@ export class TenantTail {
   /** Erasures that apply to the rows. */
   #erasures = NO_ERASURES;
   #made = 0;
-  /** Sequence of the last message in the increments, which have no gap before it. */
+  /** Sequence of the last message in the increments. They have no gap. */
   #last = 0;
   #created = '';
 

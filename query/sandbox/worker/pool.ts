@@ -12,7 +12,7 @@ import { EXIT_MEMORY, type WorkerReply, type WorkerRequest } from './protocol.ts
 const OVERHEAD_BYTES = 384 * 1_048_576;
 /** Memory after a query above which a process is not used again. */
 const KEPT_BYTES = 320 * 1_048_576;
-/** Time for a query to end after its interrupt, before its process is killed. */
+/** Time between the interrupt of a query and the kill of its process. */
 const GRACE_MS = 1_000;
 /**
  * Interval of memory checks by the parent.
@@ -41,9 +41,9 @@ interface Worker {
 /**
  * Processes that run queries, one at a time each.
  *
- * DuckDB's limits do not bind every statement, and a text can keep the parser busy forever (docs/performance.md, "Query
- * server"). A process that exceeds its memory or ignores its deadline is killed, without harm to other queries. Healthy
- * processes are reused.
+ * DuckDB's limits do not bind every statement, and a text can keep the parser busy forever (docs/performance.md, "Queries"). A
+ * process that exceeds its memory or ignores its deadline is killed, without harm to other queries. Healthy processes are
+ * reused.
  */
 export class WorkerPool implements Executor {
   readonly #log: Logger;
@@ -150,7 +150,7 @@ export class WorkerPool implements Executor {
     if (this.#idle.length === 0) this.#spare();
   }
 
-  /** Start a process for the next query, so that the query need not wait. */
+  /** Start a process in advance for the next query. */
   #spare(): void {
     if (this.#closed) return;
     this.#launch().then(
