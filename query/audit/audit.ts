@@ -10,14 +10,14 @@ import { reconcile, type Reconciliation } from './reconcile.ts';
 import { findReceipt, type ReceiptAnswer } from './receipt.ts';
 import { ShardStreams } from '../../stream/shardStreams.ts';
 
-/** What the lake can tell of how it came about. */
+/** Receipts, completeness and reconciliation of the lake. */
 export interface Audit {
   /** @throws LakeError receipt_malformed, receipt_unknown, storage_unavailable; StreamUnavailableError */
   receipt(id: string, reader: { tenantId: string; segmentIds: readonly string[] }): Promise<ReceiptAnswer>;
   /** @throws LakeError storage_unavailable; StreamUnavailableError */
   completeness(tenantId: string): Promise<Completeness>;
   /**
-   * Days are of receipt, UTC.
+   * Reconcile days of receipt (UTC).
    * @throws LakeError storage_unavailable, tables_too_large; StreamUnavailableError
    */
   reconcile(tenantId: string, days: Days): Promise<Reconciliation>;
@@ -28,17 +28,17 @@ export interface AuditOptions {
   storage: Storage;
   tables: TableCache;
   localFiles: LocalFiles;
-  /** Undefined while the stream server has not been reached. */
+  /** Connection to the stream server; undefined before the first connect. */
   connection: () => NatsConnection | undefined;
-  /** Copies of the progress bucket, should it have to be made. */
+  /** Copies of the progress bucket, if it has to be created. */
   replicas: number;
-  /** DuckDB's, for looking into files. */
+  /** DuckDB's memory for reading data files. */
   memoryMb?: number;
 }
 
 const MEMORY_MB = 256;
 
-/** Opens nothing yet: stream and DuckDB come with the first question. */
+/** Create the audit; the first question opens the stream. */
 export function createAudit(options: AuditOptions): Audit {
   const { storage, tables, localFiles, replicas, memoryMb = MEMORY_MB } = options;
   const engine = openDuckdb({ memory: `${memoryMb}MiB`, threads: 1, spillDir: '' });
@@ -52,7 +52,7 @@ export function createAudit(options: AuditOptions): Audit {
     try {
       return await task(await opened.streams);
     } catch (error) {
-      // Had opening failed, it would fail for ever.
+      // Discard a failed opening, so that the next question tries again.
       if (error instanceof StreamUnavailableError) opened = undefined;
       throw error;
     }

@@ -4,33 +4,34 @@ import type { ShardStreams } from '../../stream/shardStreams.ts';
 import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
 /**
- * Up to when a tenant's events are in the lake. Times are ISO 8601 in UTC.
+ * Times up to which a tenant's events are in the lake (ISO 8601).
  *
- * `acknowledgedBefore` goes by the stream server's clock alone and holds without conditions: an acknowledgement is given after
- * the stream has stored the event, and the stream tells which of them are not in the lake. `received_at` of a row is the
- * receiver's clock at the beginning of the request: `receivedBefore` leaves for its difference, and for the time until the
- * acknowledgement, what MARGIN_MS says, and holds as long as receivers' clocks are right by that.
+ * `acknowledgedBefore` depends on the stream server's clock alone and holds without conditions. An acknowledgement follows the
+ * write to the stream, and the stream knows its uncommitted events.
+ *
+ * `receivedBefore` compares with `received_at`, the receiver's clock at the start of the request. MARGIN_MS covers clock
+ * differences and the time until the acknowledgement.
  */
 export interface Completeness {
   tenantId: string;
-  /** Every event acknowledged before is in the lake; null: there is no stream yet, or it cannot be told. */
+  /** Every event acknowledged before this time is in the lake; null if unknown. */
   acknowledgedBefore: string | null;
-  /** Every event that the receivers' clocks had before is in the lake. */
+  /** Every event received before this time is in the lake. */
   receivedBefore: string | null;
-  /** The last UTC date of receipt of which nothing is missing; null where acknowledgedBefore is. */
+  /** Last complete UTC date of receipt; null if acknowledgedBefore is. */
   completeThrough: string | null;
-  /** The first acknowledged event that is not in the lake, where there is one. */
+  /** First acknowledged event that is not in the lake. */
   waiting?: { sequence: number; acknowledgedAt: string };
 }
 
-/** What the clocks of receivers and stream servers may differ by, the seconds until an acknowledgement included. */
+/** Largest clock difference of receivers and stream servers, acknowledgement included. */
 const MARGIN_MS = 300_000;
 
 /**
- * Asks lake and stream how far a tenant's events are in.
+ * Find the time up to which a tenant's events are in the lake.
  *
- * First how far the table is, then the server's time, then for the tenant's first event behind: none stored before that time
- * can be missed, whatever is stored or committed meanwhile. So it may say too little, never too much.
+ * Read the table's position, then the server's time, then the tenant's first event after the position. No event stored before
+ * that time can be missed. Events committed in between make the answer too early, never too late.
  */
 export async function completenessOf(
   tenantId: string,
@@ -43,7 +44,7 @@ export async function completenessOf(
   const asked = await streams.state(stream);
   const next = await streams.nextAccepted(stream, tenantId, committed + 1);
   const after = await streams.state(stream);
-  // A stream made anew in between would have nothing to show of the old one's events.
+  // A stream recreated in between does not have the old one's events.
   if (asked?.created !== before.created || after?.created !== before.created) return marks(tenantId, undefined);
   if (!next) return marks(tenantId, asked.atMs);
   const acknowledgedAt = new Date(next.timeMs).toISOString();

@@ -5,28 +5,28 @@ import type { CheckedTable, Days } from './expected.ts';
 import type { StreamState } from '../../stream/streamState.ts';
 import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
-/** One day of receipt. accepted = stored + duplicate + quarantined + erased + expired + pending + difference. */
+/** Counts of a day. accepted = stored + duplicate + quarantined + erased + expired + pending + difference. */
 export interface DayAudit {
-  /** UTC. */
+  /** UTC day of receipt. */
   date: string;
-  /** Events that were accepted: of these counted from the stream itself, the others from what commits said. */
+  /** Accepted events: `fromStream` counted in the stream, the others from commits. */
   accepted: number;
   fromStream: number;
   /** Rows of the events table. */
   stored: number;
   /** Resends that were dropped. */
   duplicate: number;
-  /** Accepted events that could not become rows and are in the quarantine. */
+  /** Unstorable events, which are in the quarantine. */
   quarantined: number;
-  /** Taken away on request. */
+  /** Events removed on request. */
   erased: number;
-  /** Taken away because their time was over. */
+  /** Events removed by retention. */
   expired: number;
-  /** In the stream, and not in the tables yet. */
+  /** Events in the stream that the tables do not have yet. */
   pending: number;
-  /** 0 when all is well; above, events are missing; below, there are too many rows. */
+  /** Missing events if positive, surplus rows if negative. */
   difference: number;
-  /** Refused events: refused = kept + erased + expired + pending + difference. */
+  /** Rejected events: refused = kept + erased + expired + pending + difference. */
   refused: {
     refused: number;
     /** Rows of the quarantine table. */
@@ -38,12 +38,12 @@ export interface DayAudit {
   };
 }
 
-/** A table's accounts, and from which message on the stream was counted instead. */
+/** A table's day counts. From message `from` on, the stream was counted instead. */
 interface Accounted extends CheckedTable {
   accounts: readonly CommitCounts[];
 }
 
-/** Pure: the accounts of the days, from the sums by day of what was counted, and from what commits say. */
+/** Sum the days from rows counted by day and from the commits' counts. Pure. */
 export function sumDays(
   rows: readonly SqlRow[],
   {
@@ -98,8 +98,10 @@ function wanting({ accepted, stored, duplicate, quarantined, erased, expired, pe
 }
 
 /**
- * The day with what the quarantine says to have erased or expired of accepted events that had been set aside there, and how
- * many those are: as many as accepted events are wanting (selectDifferences of reconcileSql.ts does the same by batch).
+ * Count unstorable events that left the quarantine as accepted ones.
+ *
+ * The quarantine counts erased and expired rows of all kinds. As many are taken for unstorable events as accepted events are
+ * missing (selectDifferences of reconcileSql.ts does so by batch).
  */
 function withAsideGone(day: Counted, kept: DayCounts): [Counted, { erased: number; expired: number }] {
   const most = (gone = 0, wanted: number): number => Math.min(gone, Math.max(0, wanted));
@@ -111,7 +113,7 @@ function withAsideGone(day: Counted, kept: DayCounts): [Counted, { erased: numbe
   ];
 }
 
-/** Sums by day: of all commits, and of flushes from before the counted part of the stream. */
+/** Sum days over all commits, and over the flushes before `from`. */
 function sumAccounts(
   { accounts, from }: Accounted,
   stream: StreamState | undefined,

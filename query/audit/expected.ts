@@ -13,22 +13,24 @@ import type { ShardStream, ShardStreams } from '../../stream/shardStreams.ts';
 import type { StreamState } from '../../stream/streamState.ts';
 import { utcDay } from '../../runtime/units.ts';
 
-/** A range of UTC dates of receipt, both included. */
+/** An inclusive range of UTC dates of receipt. */
 export interface Days {
   from: string;
   to: string;
 }
 
 /**
- * From which message on a table's commits are checked against the stream itself; what was committed before is taken from what
- * the commits say. A commit that the stream holds only a part of is taken by its word as a whole, and so are folded ones.
+ * First message from which the stream itself checks a table's commits.
+ *
+ * The commits' own counts stand for earlier messages. They also stand for folded commits, and for a commit that the stream
+ * holds only in part.
  */
 export function checkedFrom(accounts: readonly CommitCounts[], stream: StreamState): number {
   let from = stream.firstSequence;
   let before = 0;
   for (const { flush, folded } of accounts) {
     if (flush?.appId !== stream.appId) continue;
-    // After a takeover messages may be read again: a table has a message by the first flush that reaches it.
+    // After a takeover, messages may be read twice. The first flush that reaches a message brings it.
     const first = Math.max(flush.firstSequence, before + 1);
     before = flush.lastSequence;
     if (folded || (first < from && from <= before)) from = Math.max(from, before + 1);
@@ -36,19 +38,19 @@ export function checkedFrom(accounts: readonly CommitCounts[], stream: StreamSta
   return from;
 }
 
-/** A table as far as the stream's messages are concerned. */
+/** A table, and the range of messages that the stream checks. */
 export interface CheckedTable {
   snapshot: Snapshot;
   from: number;
-  /** Last sequence whose events the table must have: what comes after is pending. */
+  /** Last sequence whose events the table must have; later ones are pending. */
   committed: number;
 }
 
-/** One line of the file of what is expected. */
+/** A line of the file of expected events. */
 interface ExpectedBatch {
   r: string;
   day: string;
-  /** Accepted and refused events, and of these the ones not committed yet. */
+  /** Accepted and rejected events; the last two counts are the uncommitted ones. */
   accepted: number;
   refused: number;
   pending: number;
@@ -58,8 +60,9 @@ interface ExpectedBatch {
 const WRITE_BYTES = 1_048_576;
 
 /**
- * Counts what the stream holds of a tenant, from the messages themselves, and writes a line for each batch received on one
- * of the days: what is to be found in the tables, and what is not in them yet.
+ * Write the expected counts of each batch, from the tenant's messages.
+ *
+ * A line says how many events the tables should have, and how many are pending.
  */
 export async function writeExpected(
   file: string,
@@ -103,7 +106,11 @@ interface Counted {
   refused: number;
 }
 
-/** Pure: the batches of a message as they were received. One that is not as it should be goes to the quarantine whole. */
+/**
+ * Count the batches of a message. Pure.
+ *
+ * A malformed message goes to the quarantine as one row.
+ */
 function countBatches(message: StreamMessage, { shard, shards }: { shard: number; shards: number }): Counted[] {
   try {
     const parsed = parseMessage(message, { shard, count: shards });
@@ -120,7 +127,7 @@ function countBatches(message: StreamMessage, { shard, shards }: { shard: number
   }
 }
 
-/** JSON lines into a file, some at a time. */
+/** Writer of JSON lines to a file, in large pieces. */
 export class LineWriter {
   readonly #file: FileHandle;
   #text = '';

@@ -10,9 +10,12 @@ interface Message {
 }
 
 /**
- * The flush that brought a message: the first that reaches it, found by halving, since a stream's flushes follow each other in
- * the log. Versions are asked for by their names, so that a log of any length costs a dozen reads. Undefined where the
- * message is not committed, or had nothing for the table as far as can be told.
+ * Find the flush that brought a message, by binary search of the log.
+ *
+ * A stream's flushes follow each other in the log, so the first one that reaches the message brought it. Entries are read by
+ * version. A log of any length costs about a dozen reads.
+ *
+ * The result is undefined if the message is not committed, or had no event for the table.
  * @param newest version of the table
  * @throws LakeError storage_unavailable, table_corrupt
  */
@@ -21,13 +24,13 @@ export async function findFlush(
   root: string,
   { newest, ...message }: Message & { newest: number },
 ): Promise<CommitCounts | undefined> {
-  // First what was cleaned away: the first flush that is left may reach back to messages that an earlier one had brought.
+  // Search the cleaned entries first: the oldest remaining flush may repeat their messages.
   const folds = await listFolds(storage, root);
   const folded = await halve(folds.length, (at) => readPlace(storage, folds[at]!), message);
   return folded ?? halve(newest + 1, (version) => readEntry(storage, root, version), message);
 }
 
-/** What an entry says; `cleaned` where it is not there any more, and then none before it is. */
+/** Read the counts of a log entry. If it is `cleaned`, so are all earlier ones. */
 async function readEntry(storage: Storage, root: string, version: number): Promise<CommitCounts[] | 'cleaned'> {
   const path = entryPath(root, version);
   const body = await storage.get(path);
@@ -36,7 +39,7 @@ async function readEntry(storage: Storage, root: string, version: number): Promi
   return account ? [account] : [];
 }
 
-/** The first flush among so many places that reaches the message, if it holds it. */
+/** Find the first flush that reaches the message, if it holds it. */
 async function halve(
   count: number,
   read: (at: number) => Promise<CommitCounts[] | 'cleaned'>,
@@ -49,7 +52,7 @@ async function halve(
     const middle = (low + high) >>> 1;
     let at = middle;
     let flushes: CommitCounts[] = [];
-    // Other commits lie between: on to the next flush.
+    // Skip commits that are not flushes.
     for (; at < high && flushes.length === 0; at++) {
       const accounts = await read(at);
       if (accounts !== 'cleaned') flushes = accounts.filter(({ flush }) => flush?.appId === appId);

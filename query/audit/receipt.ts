@@ -14,24 +14,23 @@ import { committedSequence } from './committed.ts';
 import type { ShardStreams } from '../../stream/shardStreams.ts';
 
 /**
- * What became of one event of a batch:
- *
+ * Outcome of one event of a batch:
  * - `accepted`: acknowledged, and not committed yet.
  * - `committed`: a row of `file`.
- * - `duplicate`: its id was stored before; `of` says where, while that is in the lake.
- * - `quarantined`: refused, or accepted and impossible to store; `file` is absent until that is committed.
- * - `erased`: a row once, of events or of the quarantine, or never one: removed on request.
- * - `missing`: at or before the shard's committed position, and found nowhere. It must not happen: `spor reconcile` says more.
+ * - `duplicate`: its id was stored before; `of` names that row while the lake has it.
+ * - `quarantined`: rejected, or accepted and unstorable; `file` is absent before the commit.
+ * - `erased`: removed on request, from the events or the quarantine, or before it became a row.
+ * - `missing`: at or before the committed position, and in no table. This must not happen; `spor reconcile` says more.
  */
 export const OUTCOMES = ['accepted', 'committed', 'duplicate', 'quarantined', 'erased', 'missing'] as const;
 
 export interface EventOutcome {
-  /** Position in the sender's batch; null: the whole body, or message. */
+  /** Position in the sender's batch; null for a whole body or message. */
   index: number | null;
   eventId: string | null;
   type: string | null;
   state: (typeof OUTCOMES)[number];
-  /** Path of the data file within the lake, in the versions that `versions` names. */
+  /** Path of the data file in the lake, as of `versions`. */
   file?: string;
   of?: { receiptId: string; index: number | null; file: string };
   code?: string;
@@ -43,18 +42,18 @@ export interface ReceiptAnswer {
   receiptId: string;
   tenantId: string;
   segmentId: string;
-  /** When the batch was received, ISO 8601. */
+  /** Time of receipt, ISO 8601. */
   receivedAt: string;
-  /** `expired`: the stream does not hold the batch any more, so that `events` lists only what the lake has of it. */
+  /** `expired`: the stream no longer has the batch. Then `events` lists only the lake's part. */
   stream: 'held' | 'expired';
-  /** Events accepted and refused; absent where the stream does not hold the batch. */
+  /** Accepted and rejected events; absent if the stream no longer has the batch. */
   accepted?: number;
   refused?: number;
-  /** How many events there are of each state. */
+  /** Number of events in each state. */
   states: Partial<Record<EventOutcome['state'], number>>;
-  /** Versions of the tables that were read. */
+  /** Versions of the tables that the answer is from. */
   versions: Record<TableName, number>;
-  /** Version of the events table that the batch's rows came in, while its log reaches back to it. */
+  /** Version of the events table that added the batch's rows. */
   committedIn?: number;
   events: EventOutcome[];
 }
@@ -65,7 +64,7 @@ export interface ReceiptSources extends RowReading {
   streams: ShardStreams;
 }
 
-/** A batch as its message has it. */
+/** A batch of a message in the stream. */
 interface HeldBatch {
   segmentId: string;
   header: BatchHeader;
@@ -73,8 +72,9 @@ interface HeldBatch {
 }
 
 /**
- * Looks up what became of a batch. No index is needed: the receipt says which message it lay in, the log which files may
- * hold its rows.
+ * Find the outcome of each event of a batch.
+ *
+ * No index is needed: the receipt names the message, and the log names the files that may hold the rows.
  * @param segmentIds whose receipts may be seen; empty: all of the tenant
  * @throws LakeError receipt_malformed; receipt_unknown, also for another tenant's; storage_unavailable
  */
@@ -112,7 +112,7 @@ function unknown(id: string): LakeError {
   );
 }
 
-/** The batch within its message; undefined where it is not the tenant's, or not there. */
+/** The tenant's batch in its message; undefined if absent or another tenant's. */
 function heldBatch(
   message: StreamMessage,
   receipt: Receipt,
@@ -125,7 +125,7 @@ function heldBatch(
     return { segmentId: parsed.source.segmentId, header, events: eventsOf(message, receipt.batch) };
   } catch (error) {
     if (!(error instanceof MalformedMessageError)) throw error;
-    return undefined; // no receipt was given for it
+    return undefined; // no sender has a receipt of such a message
   }
 }
 
@@ -144,11 +144,11 @@ interface Subject {
   receipt: Receipt;
   tenantId: string;
   held: HeldBatch | undefined;
-  /** The committed position of the receipt's stream; 0 where that is not known. */
+  /** The committed position of the receipt's stream; 0 if unknown. */
   floor: number;
 }
 
-/** One looking up, after the stream has been asked. The tables are read after it, so that nothing falls in between. */
+/** One lookup. The tables are read after the stream, so that no event is missed in between. */
 class Lookup {
   readonly #id: string;
   readonly #subject: Subject;
@@ -166,7 +166,7 @@ class Lookup {
     const first = events.rows[0] ?? quarantine.rows[0];
     const appId = this.#appId(events.snapshot) ?? this.#appId(quarantine.snapshot);
     const account = appId === undefined ? undefined : await this.#flush(appId, events.snapshot.version);
-    if (!held && !first) return undefined; // even where the log knows of duplicates: whose they are, it does not say
+    if (!held && !first) return undefined; // the log may have duplicates, but not their segment
     const fates = held
       ? await this.#fatesOfHeld(held, { events, quarantine, appId, account })
       : this.#fatesOfRows({ events, quarantine, account });
@@ -198,7 +198,7 @@ class Lookup {
     return { ...table, rows: await rowsOfReceipt(this.#sources, table, wanted) };
   }
 
-  /** Under which name the table knows the receipt's stream. */
+  /** Application id of the receipt's stream in the table's `txn` map. */
   #appId({ txns }: Snapshot): string | undefined {
     const { receipt } = this.#subject;
     const name = `${streamName(receipt.shard)}@`;
@@ -240,7 +240,7 @@ class Lookup {
     return all.sort((a, b) => (a.index ?? -1) - (b.index ?? -1));
   }
 
-  /** Without the message: what the tables have of the batch, and which positions are known to have been duplicates. */
+  /** Outcomes without the message, from the tables and the recorded duplicates. */
   #fatesOfRows({ events, quarantine, account }: Read): EventOutcome[] {
     const fates: EventOutcome[] = [...events.rows, ...quarantine.rows].map(({ index, eventId, type, file, refused }) =>
       refused
@@ -253,7 +253,7 @@ class Lookup {
     return fates.sort((a, b) => (a.index ?? -1) - (b.index ?? -1));
   }
 
-  /** Rows of other batches with the same event ids: the first of each id. */
+  /** First row of another batch for each event id. */
   async #elsewhere(absent: HeldBatch['events'], events: TableToRead): Promise<Map<string, RowPlace>> {
     const rows = await rowsOfEvents(
       this.#sources,
@@ -268,7 +268,7 @@ class Lookup {
     return first;
   }
 
-  /** Positions of the batch that some commit says to have erased: refused events, and those set aside, from the quarantine. */
+  /** Positions of the batch whose events an erasure removed, from either table. */
   async #erased(): Promise<Set<number | null>> {
     const { storage } = this.#sources;
     const accounts = await Promise.all(
@@ -281,9 +281,9 @@ class Lookup {
 interface Read {
   events: TableToRead & { rows: RowPlace[] };
   quarantine: TableToRead & { rows: RowPlace[] };
-  /** Undefined: the tables have nothing of the stream yet. */
+  /** Undefined if the tables have no event of the stream yet. */
   appId?: string | undefined;
-  /** Of the flush that brought the batch. */
+  /** Counts of the flush that brought the batch. */
   account: CommitCounts | undefined;
 }
 
@@ -295,7 +295,7 @@ function refusal(
   const { index, code, path, message } = event;
   const [eventId, type] = [event.eventId ?? null, event.type ?? null];
   const row = rows.get(index);
-  // What is refused whole, body or message, has no position, and counts as the first.
+  // A body or message rejected whole has no position; erasures record it as position 0.
   if (!row && erased.has(index ?? 0)) return { index, eventId, type, state: 'erased' };
   return { index, eventId, type, state: 'quarantined', ...(row ? { file: row.file } : {}), code, path, message };
 }

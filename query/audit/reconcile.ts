@@ -21,14 +21,17 @@ import type { ShardStream, ShardStreams } from '../../stream/shardStreams.ts';
 import type { StreamState } from '../../stream/streamState.ts';
 import { DAY_MS } from '../../runtime/units.ts';
 
-/** Something that does not add up. */
+/** A difference between stream, commits and tables. */
 export interface Difference {
   date: string;
-  /** The batch; absent where only a commit can be named. */
+  /** Receipt of the batch; absent if only a commit can be named. */
   receiptId?: string;
   /**
-   * `missing`: accepted, and in no row; `doubled`: one event in several rows; `unexpected`: rows of events that were never
-   * accepted; `commit`: a commit from before the stream's first message has another number of rows than it said.
+   * Kind of the difference:
+   * - `missing`: an accepted event without a row.
+   * - `doubled`: an event in several rows.
+   * - `unexpected`: rows of events that were never accepted.
+   * - `commit`: a commit older than the stream with another number of rows than it recorded.
    */
   kind: 'missing' | 'doubled' | 'unexpected' | 'commit';
   table: TableName;
@@ -42,14 +45,14 @@ export interface Reconciliation {
   to: string;
   /** Versions of the tables that were counted. */
   versions: Record<TableName, number>;
-  /** First message of the stream that was counted itself; earlier ones are counted by what their commits say. */
+  /** First message counted in the stream itself; commits count the earlier ones. */
   streamFrom?: number;
   days: DayAudit[];
   balanced: boolean;
   differences: Difference[];
-  /** Differences there are, listed or not. */
+  /** Number of differences, including unlisted ones. */
   differencesInAll: number;
-  /** Data files of the tables that are not as the log says. */
+  /** Data files that differ from their log entries. */
   faults: { file: string; fault: string }[];
 }
 
@@ -62,20 +65,23 @@ export interface ReconcileSources {
 }
 
 const LISTED = 1_000;
-/** Events and what is set aside of them are two commits: a look in between is repeated, and so is a look that found anything. */
+/**
+ * Number of tries.
+ *
+ * Events and quarantine are two commits, so a read between them, or one with a difference, is repeated.
+ */
 const LOOKS = 3;
 const LOOK_AGAIN_MS = 500;
 
 /**
- * Holds what was accepted, day by day of receipt, against what is in the tables:
+ * Compare accepted events with the tables, by day of receipt:
+ * accepted = stored + duplicate + quarantined + erased + expired + pending
  *
- *     accepted = stored + duplicate + quarantined + erased + expired + pending
+ * Accepted events are counted from the stream's messages, or from the commits if the stream no longer has them. Stored and
+ * quarantined ones are counted in the data files of one snapshot. The commits count duplicates, erased and expired ones.
  *
- * Accepted is counted from the stream's messages as far as they are retained, else from what the commits said; stored and
- * quarantined are counted from the rows of the data files of one snapshot; duplicates, erased and expired are what the commits
- * say; pending is in the stream after what the shard has committed: a message up to there that a table lacks is missing, because
- * no processor reads it again. Differences are named by receipt where the stream has it, or the
- * rows do; else by commit.
+ * Pending events come after the shard's committed position. No processor reads earlier messages again, so an event that a table
+ * lacks there is missing. A difference is named by receipt if the stream or the rows have one, and otherwise by commit.
  * @throws LakeError storage_unavailable, tables_too_large; StreamUnavailableError
  */
 export async function reconcile(tenantId: string, days: Days, sources: ReconcileSources): Promise<Reconciliation> {
@@ -87,8 +93,9 @@ export async function reconcile(tenantId: string, days: Days, sources: Reconcile
 }
 
 /**
- * What is compared, read in the order that lets nothing fall in between: committed position, tables, what their logs say,
- * stream. A position read after the tables would make messages that were committed meanwhile look missing.
+ * The compared parts, read in order: committed position, tables, logs, stream.
+ *
+ * A position read after the tables would make newly committed messages look missing.
  */
 interface Evidence {
   tables: Record<TableName, CheckedTable & { accounts: CommitCounts[] }>;
@@ -114,7 +121,7 @@ async function gather(tenantId: string, days: Days, sources: ReconcileSources): 
   const stream = place && (await sources.streams.state(place));
   for (const table of stream ? [events, quarantine] : []) {
     table.from = checkedFrom(table.accounts, stream!);
-    // A stream made anew meanwhile has nothing committed yet.
+    // A stream recreated in between has no committed position yet.
     const position = stream!.created === before?.created ? before.floor : 0;
     table.committed = committedSequence(table.snapshot, stream!.appId, position);
   }
@@ -156,7 +163,7 @@ async function lookOnce(tenantId: string, days: Days, sources: ReconcileSources)
   }
 }
 
-/** How many events of a batch were duplicates or erased, and how many refused ones were erased, as commits say. */
+/** Write the duplicates and erased events that commits record for each batch. */
 async function writeNamed(file: string, tables: Evidence['tables']): Promise<void> {
   const lines = await LineWriter.open(file);
   for (const { duplicates, erased } of tables.events.accounts) {
@@ -172,7 +179,7 @@ async function writeNamed(file: string, tables: Evidence['tables']): Promise<voi
   await lines.close();
 }
 
-/** What commits from before the counted part of the stream brought of each day. */
+/** Write the rows by day of commits that the stream no longer holds. */
 async function writeCommits(
   file: string,
   { days, tables, stream }: Pick<Evidence, 'tables' | 'stream'> & { days: Days },
@@ -185,7 +192,7 @@ async function writeCommits(
     const { appId, firstSequence, lastSequence: last } = flush;
     const first = Math.max(firstSequence, (lastOf.get(appId) ?? 0) + 1);
     lastOf.set(appId, last);
-    // Of several commits together, sums by day say all there is to say.
+    // Folded commits have only sums by day, and no ranges of their own.
     const comparable = !folded && !(appId === stream?.appId && last >= from);
     for (const [day, { accepted = 0, duplicate = 0, setAside = 0 }] of Object.entries(counts)) {
       if (!comparable || day < days.from || day > days.to) continue;
@@ -196,7 +203,7 @@ async function writeCommits(
   await lines.close();
 }
 
-/** Reads all that is compared into the session; the data files that are not as the log says. */
+/** Load all evidence into the session. Returns files that differ from the log. */
 async function load(
   session: SqlSession,
   given: {
@@ -241,7 +248,7 @@ function mayHoldDays(file: AddFile, { from, to }: Days): boolean {
   return maxReceivedMs >= Date.parse(`${from}T00:00:00Z`) && minReceivedMs < Date.parse(`${to}T00:00:00Z`) + DAY_MS;
 }
 
-/** Sizes of data files as the store has them. */
+/** Sizes of data files in the storage. */
 async function sizesOf(storage: Storage, root: string, files: readonly AddFile[]): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
   for (const folder of new Set(files.map(({ path }) => path.slice(0, path.lastIndexOf('/') + 1)))) {
@@ -270,7 +277,7 @@ async function findDifferences(
   return { all: Number(rows[0]?.total ?? 0) + commits.length, listed };
 }
 
-/** A batch's row of selectDifferences in words; it may have several faults. */
+/** Describe a batch's row of selectDifferences; it may have several faults. */
 function differencesOf(row: SqlRow): Difference[] {
   const count = (name: string): number => Number(row[name]);
   const found = `${count('accepted')} accepted, ${count('stored_rows')} rows, ${count('duplicate')} duplicate, ${count('unstorable_rows')} unstorable, ${count('erased')} erased`;

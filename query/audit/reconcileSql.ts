@@ -2,15 +2,15 @@ import { literal } from '../../lake/duckdb/sqlText.ts';
 import type { TableName } from '../../lake/layout/tables.ts';
 import type { Days } from './expected.ts';
 
-/** Codes of quarantine rows that are accepted events which could not become rows (lake/window/rejected.ts). */
+/** Codes of unstorable events in the quarantine (lake/window/rejected.ts). */
 const SET_ASIDE = "('event_unreadable', 'schema_unknown')";
 
-/** A number in base 36, as in a receipt. */
+/** A macro that reads a base-36 number of a receipt. */
 const BASE36 = `CREATE OR REPLACE TEMP MACRO base36(t) AS
   list_reduce(list_prepend(0::BIGINT, list_transform(string_split(t, ''),
     lambda c: strpos('0123456789abcdefghijklmnopqrstuvwxyz', c) - 1)), lambda a, b: a * 36 + b)`;
 
-/** The tables that are compared, from files of lines (expected.ts, reconcile.ts) and from data files. */
+/** Statements that load the compared tables from JSON lines and data files. */
 export function loadStatements(files: {
   expected: string;
   named: string;
@@ -52,7 +52,7 @@ export function loadStatements(files: {
        count(DISTINCT coalesce(receipt_index, -1)) FILTER (code NOT IN ${SET_ASIDE}) AS refused_events,
        max(receipt_index) AS last_index
      FROM ${read(rows.quarantine, `${base}, code`)} WHERE ${within} GROUP BY ALL`,
-    // One row for each batch that anything is known of.
+    // One row for each batch of any source.
     `CREATE OR REPLACE TEMP TABLE batches AS
      SELECT coalesce(expected.r, stored.r, kept.r) AS r, coalesce(expected.day, stored.day, kept.day) AS day,
        expected.r IS NOT NULL AS held,
@@ -79,26 +79,28 @@ const COMMIT_COLUMNS = {
   stored: 'BIGINT',
 };
 
-/** Sums by day of what was found. */
+/** Query of the sums by day. */
 export const SELECT_DAYS = `SELECT day, sum(accepted) AS accepted, sum(pending) AS pending, sum(refused) AS refused,
   sum(refused_pending) AS refused_pending, sum(stored_rows) AS stored, sum(unstorable_rows) AS unstorable,
   sum(refused_rows) AS kept
   FROM batches GROUP BY day ORDER BY day`;
 
-/** What a comparison needs to know of the stream and of days whose time was over. */
+/** The checked part of the stream, and the days that retention has removed. */
 export interface HeldEvents {
   /** The stream's epoch in base 36. */
   epoch: string;
-  /** Sequences from which on the stream was asked itself. */
+  /** First sequences counted in the stream itself. */
   from: number;
   quarantineFrom: number;
-  /** Days of which rows were dropped, nobody says of which batches. */
+  /** Days with removed rows, whose batches are not recorded. */
   expired: Record<TableName, readonly string[]>;
 }
 
 /**
- * Batches that do not add up. What was erased from the quarantine may be an accepted event that had been set aside: as many
- * of these are taken for such as accepted events are missing, and whatever is missing beyond shows as a rejected one.
+ * Query of batches with a difference.
+ *
+ * An erased row of the quarantine may have been an unstorable event. As many are taken for such as accepted events are missing;
+ * the others count as rejected ones.
  */
 export function selectDifferences({ epoch, from, quarantineFrom, expired }: HeldEvents, limit: number): string {
   return `WITH placed AS (
@@ -121,8 +123,9 @@ export function selectDifferences({ epoch, from, quarantineFrom, expired }: Held
 }
 
 /**
- * Commits from before the stream's first message that brought more or fewer rows than there are now, and the receipts
- * among their rows that have gaps.
+ * Query of older commits whose rows have changed in number.
+ *
+ * These commits are from before the stream's first message. The result names receipts with gaps among their rows.
  */
 export function selectCommits({ expired }: HeldEvents, limit: number): string {
   return `WITH placed AS (

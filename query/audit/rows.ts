@@ -12,26 +12,26 @@ export interface RowReading {
   engine: SqlEngine;
 }
 
-/** Where a row lies. */
+/** Place and identity of a row. */
 export interface RowPlace {
   receiptId: string;
-  /** Null: a whole body or message. */
+  /** Position in the batch; null for a whole body or message. */
   index: number | null;
   eventId: string | null;
   type: string | null;
   segmentId: string;
   /** Milliseconds since 1970. */
   receivedMs: number;
-  /** Path of the data file within the lake. */
+  /** Path of the data file in the lake. */
   file: string;
-  /** Why it is in the quarantine; absent for events. */
+  /** Reason for the quarantine; absent for events. */
   refused?: { code: string; path: string; message: string };
 }
 
 const PLACE = 'receipt_id, receipt_index, event_id, type, segment_id, epoch_ms(received_at) AS received_ms, filename';
 const REFUSED = 'code, path, message';
 
-/** The rows of a table that came of one batch, in the order of the batch. */
+/** Rows of a batch in a table, in the order of the batch. */
 export async function rowsOfReceipt(
   reading: RowReading,
   table: TableToRead,
@@ -41,7 +41,7 @@ export async function rowsOfReceipt(
   return places(reading, table, { files, where: `receipt_id = ${literal(receipt.id)}` });
 }
 
-/** The rows of a table with one of these event ids, whatever their case. */
+/** Rows of a table with one of these event ids, in any case. */
 export async function rowsOfEvents(
   reading: RowReading,
   table: TableToRead,
@@ -54,7 +54,7 @@ export async function rowsOfEvents(
   return places(reading, table, { files, where: `lower(event_id) IN (${ids.map(literal).join(', ')})` });
 }
 
-/** A table's snapshot, and whose it is. */
+/** A table's snapshot, with its name and tenant. */
 export interface TableToRead {
   name: TableName;
   tenantId: string;
@@ -100,7 +100,7 @@ function placeOf(row: SqlRow, paths: ReadonlyMap<string, string>): RowPlace {
   };
 }
 
-/** By the bounds that the log knows of the file's receipts, and by the messages that its name tells of. */
+/** True if the file's statistics and name allow rows of the receipt. */
 function mayHoldReceipt(
   { path, stats }: AddFile,
   { id, stream, sequence }: { id: string; stream: string; sequence: number },

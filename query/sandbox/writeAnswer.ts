@@ -119,7 +119,7 @@ async function withinSize<T>(file: string, maxBytes: number, stop: () => void, t
         tooLarge ||= size > maxBytes;
         if (tooLarge) stop();
       },
-      () => undefined, // it is not there yet
+      () => undefined, // the file does not exist yet
     );
   }, SIZE_EVERY_MS);
   const fault = (): LakeError =>

@@ -179,7 +179,7 @@ export class LiveTail {
     this.#tenants.delete(tenantId);
     await tenant.turn;
     await tenant.tail.close();
-    await tenant.session.close().catch(() => undefined); // the engine has ended: so has the session
+    await tenant.session.close().catch(() => undefined); // the session ends with the engine
   }
 }
 

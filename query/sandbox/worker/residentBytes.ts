@@ -8,6 +8,6 @@ export async function residentBytes(pid: number): Promise<number | undefined> {
     const [, pages] = (await readFile(`/proc/${pid}/statm`, 'utf8')).split(' ');
     return Number(pages) * PAGE_BYTES;
   } catch {
-    return undefined; // it has ended, or this is another system
+    return undefined; // the process has ended, or this is not Linux
   }
 }
