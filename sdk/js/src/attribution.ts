@@ -1,13 +1,13 @@
 import type { Device } from './device.ts';
 
-/** A search, when it was made, and the products it listed. */
+/** A search: id, time, and the products it listed. */
 type Listing = [searchId: string, time: number, productIds: readonly string[]];
 
 const MOST_LISTINGS = 30;
-/** As many as a search event may hold. */
+/** Most products that a search event may hold. */
 const MOST_PRODUCTS = 200;
 
-/** As much of an event, or of an order line, as attribution reads and writes. */
+/** Fields of an event or an order line that attribution uses. */
 export interface Attributable {
   type?: string;
   productId?: string;
@@ -17,8 +17,10 @@ export interface Attributable {
 }
 
 /**
- * Notes which products a search listed, of which it keeps as many as the receiver takes; puts on any other event, or on its lines, the id of the latest search within the
- * window that listed the product. Shared by pages and tabs through the device, under the name `a`.
+ * Record a search's products, or attribute an event to a search.
+ *
+ * An event or its lines get the id of the latest search in the window that listed the product. A search keeps as many products
+ * as the receiver takes. Pages and tabs share the searches on the device, under the name `a`.
  */
 export function attribute(device: Device, event: Attributable, now: number, windowMs: number): void {
   const listings = (device.read<Listing[]>('a') ?? []).filter((listing) => now - listing[1] < windowMs);

@@ -1,11 +1,13 @@
 import type { Queued } from './queue.ts';
 
-/** Bytes of a body around its events, with room to spare. */
+/** Upper bound of a body's bytes around its events. */
 const ENVELOPE_BYTES = 160;
 
 /**
- * The events of the next request: the oldest that are not in flight, at most `maxEvents`, in a body of at most `maxBytes`.
- * An event too big for that goes alone, unless `strict`.
+ * Choose the events of the next request.
+ *
+ * These are the oldest that are not in flight, at most `maxEvents`, in a body of at most `maxBytes`. A larger event goes alone,
+ * unless `strict`.
  */
 export function nextBatch(items: readonly Queued[], maxEvents: number, maxBytes: number, strict?: boolean): Queued[] {
   const batch: Queued[] = [];
@@ -19,7 +21,7 @@ export function nextBatch(items: readonly Queued[], maxEvents: number, maxBytes:
   return batch;
 }
 
-/** The body of a request; events are already JSON. */
+/** The body of a request, from events in JSON. */
 export function bodyOf(batch: readonly Queued[], instrumentationKey: string, time: number): string {
   return `{"instrumentationKey":${JSON.stringify(instrumentationKey)},"sentAt":"${new Date(time).toISOString()}","events":[${batch.map((item) => item.line).join()}]}`;
 }

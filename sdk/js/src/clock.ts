@@ -1,7 +1,8 @@
 /**
- * A wall clock, ms since 1970, that never runs backwards. When the device's clock is set back, this one goes on from where
- * it was, at the same pace. Event times and `sentAt` come from it alike, so that the receiver, which compares `sentAt`
- * with its own clock, corrects both by the same amount whichever setting was right.
+ * A wall clock in ms since 1970 that never runs backwards.
+ *
+ * If the device's clock is set back, this one continues from its last value. Event times and `sentAt` both come from it. The
+ * receiver compares `sentAt` with its own clock and shifts all of them by the same amount.
  */
 export function createClock(wall: () => number): () => number {
   let offset = 0;

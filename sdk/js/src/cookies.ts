@@ -1,29 +1,32 @@
 import type { Host } from './host.ts';
 
 /**
- * The cookies a shop's backend reads: `spor_aid` and `spor_sid` with the visitor's and the session's id, `spor_consent` with
- * what the visitor has agreed to.
+ * Cookies for a shop's backend.
+ *
+ * `spor_aid` is the visitor's id, `spor_sid` the session's id, and `spor_consent` the visitor's decision.
  */
 export interface Cookies {
-  /** The id in the cookie; undefined for anything that is not in the form of the tracker's own ids. */
+  /** Read an id of the tracker's form from a cookie; otherwise undefined. */
   read(name: string): string | undefined;
   write(name: string, value: string, seconds: number): void;
   erase(name: string): void;
 }
 
 /**
- * A view of `document.cookie`, empty unless `on`. It may throw (sandboxed frames) or ignore what is written (blocked by
- * settings, a domain the page is not in); callers see that as "no cookie". What is read may have been written by anyone on
- * the shop's domain and its sub-domains.
+ * Open a view of `document.cookie`, empty unless `on`.
  *
- * @param domain shares the cookies with its sub-domains; without it they are the page's host's alone.
+ * Access may throw (sandboxed frames). Writes may have no effect (browser settings, or a foreign domain). Callers treat both as
+ * "no cookie".
+ *
+ * Anyone on the shop's domain and its sub-domains may have written a cookie.
+ * @param domain shares the cookies with its sub-domains; by default they belong to the page's host.
  */
 export function createCookies(host: Host, on: boolean | undefined, domain = ''): Cookies {
   const attempt = <T>(use: (document: NonNullable<Host['document']>) => T): T | undefined => {
     try {
-      return use((on ? host.document : undefined)!); // Where there is none, that throws too.
+      return use((on ? host.document : undefined)!); // Throws without a document.
     } catch {
-      return; // The caller's "no cookie".
+      return; // Callers treat undefined as "no cookie".
     }
   };
   const write = (name: string, value: string, seconds: number, scope = domain && `;domain=${domain}`): void => {
@@ -37,7 +40,7 @@ export function createCookies(host: Host, on: boolean | undefined, domain = ''):
     write,
     erase: (name) => {
       write(name, '', 0);
-      write(name, '', 0, ''); // One from before the shop gave a domain would go on being read.
+      write(name, '', 0, ''); // A cookie from before the domain was set would be read first.
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { TrackerOptions } from './api.ts';
 
-/** Every default that is not simply off, in one place; a test compares the README's table with it. */
+/** Every default that is not off. A test compares them with the README's table. */
 export const DEFAULTS = {
   endpoint: '',
   instrumentationKey: '',
@@ -17,7 +17,11 @@ export const DEFAULTS = {
   retryAfterCapMs: 600_000,
 };
 
-/** The options with what is absent, undefined or null filled in: a shop's mistake must not throw in its page. */
+/**
+ * Replace absent, undefined and null options by defaults.
+ *
+ * A mistake in the shop's options must not throw in its page.
+ */
 export function withDefaults(options: TrackerOptions): TrackerOptions & typeof DEFAULTS {
   const settings: Record<string, unknown> = { ...DEFAULTS };
   for (const name in options) settings[name] = options[name as keyof TrackerOptions] ?? settings[name];

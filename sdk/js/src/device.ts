@@ -1,30 +1,35 @@
 import type { Host, WebStorage } from './host.ts';
 
-/** Small named values: on the visitor's device when that is allowed and works, in memory otherwise. */
+/** Store of small named values, on the device or in memory. */
 export interface Device {
-  /** Allows reading and writing the device, or forbids it and removes everything this tracker stored there. */
+  /** Allow the device, or forbid it and remove everything stored by this tracker. */
   allow(yes: boolean): void;
-  /** What was written last; what the device holds goes before memory, as another tab may have written it. */
+  /**
+   * Read the latest value.
+   *
+   * The device comes before memory, because another tab may have written it.
+   */
   read<T extends unknown[]>(name: string): T | undefined;
-  /** @returns whether the device has it. */
+  /** @returns true if the value is on the device. */
   write(name: string, value: unknown[]): boolean | undefined;
   erase(name: string): void;
-  /** Names on the device that begin with `start`, without order. */
+  /** Unordered names on the device that begin with `start`. */
   names(start: string): string[];
 }
 
 /**
- * A view of Web Storage under a prefix. Storage may throw at any call (quota, private mode, blocked by settings); callers
- * see that as "not on the device".
+ * Create a view of Web Storage under a prefix.
+ *
+ * Any call of Web Storage may throw (quota, private mode, settings). Callers treat that as "not on the device".
  */
 export function createDevice(host: Host, prefix: string): Device {
   const memory: Record<string, unknown[] | undefined> = {};
   let allowed: WebStorage | undefined;
   const attempt = <T>(use: (storage: WebStorage) => T): T | undefined => {
     try {
-      return use(allowed!); // Where there is none, that throws too.
+      return use(allowed!); // Throws without a storage.
     } catch {
-      return; // The caller's "not on the device".
+      return; // Callers treat undefined as "not on the device".
     }
   };
   const names = (start: string): string[] =>
@@ -45,7 +50,7 @@ export function createDevice(host: Host, prefix: string): Device {
       allowed = undefined;
     },
     read: <T extends unknown[]>(name: string) =>
-      // All our values are lists; what is none was not written by us, has no flat(), and counts as absent.
+      // All values are lists. Another value has no flat(), is not the tracker's, and counts as absent.
       attempt((storage) => (JSON.parse(storage.getItem(prefix + name)!) as unknown[]).flat(0) as T) ??
       (memory[name] as T | undefined),
     write: (name, value) => {
@@ -54,7 +59,7 @@ export function createDevice(host: Host, prefix: string): Device {
         storage.setItem(prefix + name, JSON.stringify(value));
         return true;
       });
-      // An older value must not be read in place of this one.
+      // Remove the older value, which would be read instead of this one.
       if (!done) attempt((storage) => storage.removeItem(prefix + name));
       return done;
     },

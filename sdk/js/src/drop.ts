@@ -2,7 +2,7 @@ import type { DropNotice, DropReason, TrackerStats } from './api.ts';
 import type { Emitter } from './emitter.ts';
 import type { Queued } from './queue.ts';
 
-/** Counts and tells that an event is given up; it may be in the queue's form or not yet. */
+/** Count and report a dropped event, from the queue or from before it. */
 export type Drop = (reason: DropReason, event: Queued | object, detail?: Pick<DropNotice, 'code' | 'message'>) => void;
 
 export function createDrop(emit: Emitter['emit'], counts: TrackerStats['dropped']): Drop {

@@ -5,7 +5,7 @@ export interface Emitter {
   emit: <K extends keyof TrackerEvents>(name: K, notice: TrackerEvents[K]) => void;
 }
 
-/** Tells listeners; one that throws is reported on the console and disturbs nobody. */
+/** Create an emitter. The console reports a listener that throws; the others still run. */
 export function createEmitter(): Emitter {
   const listeners = new Set<(name: string, notice: never) => void>();
   return {
@@ -23,7 +23,7 @@ export function createEmitter(): Emitter {
         try {
           listener(name, notice as never);
         } catch (error) {
-          console.error(error); // oxlint-disable-line no-console -- a shop's mistake, told where its makers look
+          console.error(error); // oxlint-disable-line no-console -- a mistake in the shop's code
         }
       }
     },

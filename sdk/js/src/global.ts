@@ -3,7 +3,11 @@ import { createTracker } from './tracker.ts';
 type Callback = (spor: Spor) => void;
 interface Spor {
   createTracker: typeof createTracker;
-  /** Runs the callback at once; before this script has loaded, `spor` is a plain list, and it runs then. */
+  /**
+   * Run the callback at once.
+   *
+   * Before this script loads, `spor` is a plain list, and its callbacks run on load.
+   */
   push: (callback: Callback) => void;
 }
 

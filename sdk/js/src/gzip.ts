@@ -1,7 +1,8 @@
 /**
- * For the tracker's option `compress`: gzip through CompressionStream for bodies from `minBytes` on. In a page of another
- * origin than the receiver's, a compressed request needs a preflight, so small bodies are left alone; so is everything in
- * hosts without CompressionStream.
+ * Create a gzip function for the tracker's option `compress`.
+ *
+ * Bodies below `minBytes` stay as they are: a compressed request to another origin needs a preflight. Hosts without
+ * CompressionStream compress nothing.
  */
 export function gzip(minBytes = 8192): (body: string) => Promise<ArrayBuffer> | undefined {
   return (body) => {

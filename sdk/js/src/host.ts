@@ -1,11 +1,11 @@
-/** As much of Web Storage as is used; as in browsers, what is stored shows in `Object.keys`. */
+/** The used part of Web Storage. `Object.keys` lists the stored names, as in browsers. */
 export interface WebStorage {
   getItem(key: string): string | null;
   setItem(key: string, value: string): void;
   removeItem(key: string): void;
 }
 
-/** As much of a fetch request as is used. */
+/** The used part of a fetch request. */
 export interface FetchInit {
   method: 'POST';
   headers: Record<string, string>;
@@ -15,14 +15,14 @@ export interface FetchInit {
   signal?: AbortSignal;
 }
 
-/** As much of a fetch answer as is used. */
+/** The used part of a fetch answer. */
 interface FetchAnswer {
   status: number;
   headers: { get(name: string): string | null };
   json(): Promise<unknown>;
 }
 
-/** As much of `navigator` as is used. */
+/** The used part of `navigator`. */
 export interface HostNavigator {
   language?: string;
   locks?: { request(name: string, work: () => Promise<void>): Promise<unknown> };
@@ -31,24 +31,25 @@ export interface HostNavigator {
   doNotTrack?: string | null;
 }
 
-/** In Node a timer is a thing that can be told not to keep the process alive; in browsers a number. */
+/** A number in browsers. In Node, an object whose `unref` lets the process end. */
 export type Timer = { unref?: () => unknown } | number;
 
 type ListenerMethod = (name: string, listener: (event: { type: string }) => void) => void;
 
 /**
- * The tracker's edges: as much of the global scope as is used, under its own names. Absent parts are done without; a host
- * without `document` is no page. Tests and unusual hosts pass a stand-in.
+ * The used part of the global scope, under its own names.
+ *
+ * Every optional part may be absent. A host without `document` is not a page. Tests and unusual hosts pass a substitute.
  */
 export interface Host {
   fetch(url: string, init: FetchInit): Promise<FetchAnswer>;
   setTimeout(callback: () => unknown, ms: number): Timer;
   clearTimeout(timer: never): void;
   Date: { now: () => number };
-  /** Node 18 has none. */
+  /** Absent in Node 18. */
   crypto?: { getRandomValues(numbers: Uint32Array<ArrayBuffer>): Uint32Array };
   document?: { hidden: boolean; referrer: string; cookie: string; documentElement: { lang: string } };
-  /** Reading it throws where the browser's settings or a sandboxed frame forbid storage. */
+  /** Access throws if settings or a sandboxed frame forbid storage. */
   localStorage?: WebStorage;
   location?: { href: string };
   navigator?: HostNavigator;

@@ -1,6 +1,7 @@
 /**
- * A copy whose numbers have at most four decimals, as the receiver stores them: sums such as 0.1 + 0.2 carry noise beyond,
- * and would be refused.
+ * Copy fields with numbers rounded to four decimals, as the receiver stores them.
+ *
+ * Sums such as 0.1 + 0.2 have more decimals, and would be rejected.
  */
 export function roundNumbers<T extends object>(fields: T): T {
   const copy = { ...fields } as Record<string, unknown>;

@@ -2,8 +2,10 @@ import type { EventContext } from './api.ts';
 import type { Host } from './host.ts';
 
 /**
- * An address without its fragment and without parameters other than the allowed ones: queries carry mail addresses and
- * tokens more often than anyone expects. At most 2,048 characters, as the schema allows; undefined when empty.
+ * Remove the fragment and unlisted parameters from an address.
+ *
+ * Queries often carry mail addresses and tokens. The result has at most 2,048 characters, as in the schema, and is undefined if
+ * empty.
  */
 export function stripUrl(address: string, allowQuery: readonly string[]): string | undefined {
   const [path, query = ''] = address.split('#')[0]!.split('?');
@@ -11,7 +13,7 @@ export function stripUrl(address: string, allowQuery: readonly string[]): string
   return (path + (kept[0] ? `?${kept.join('&')}` : '')).slice(0, 2048) || undefined;
 }
 
-/** Where the page is now; undefined outside pages. */
+/** Address and referrer of the page; undefined outside pages. */
 export function pageContext(host: Host, allowQuery: readonly string[]): EventContext | undefined {
   const { document, location, navigator } = host;
   return (

@@ -3,16 +3,16 @@ import type { Drop } from './drop.ts';
 
 /** An event whose answer is not known yet. */
 export interface Queued {
-  /** `q` and the event's id: names sort in the order events were made. */
+  /** `q` and the event's id, so names sort in the order of creation. */
   name: string;
   line: string;
-  /** Of UTF-8. */
+  /** Size in UTF-8. */
   bytes: number;
-  /** When it was first sent, ms; 0 before. */
+  /** Time of the first send, ms; 0 before. */
   tried: number;
-  /** Whether it lies on the device too. */
+  /** True if the event is on the device too. */
   stored: boolean | undefined;
-  /** Whether it is in a request that has no answer yet. */
+  /** True if the event is in a request without an answer. */
   busy: boolean;
 }
 
@@ -20,16 +20,20 @@ export interface Queue {
   /** Oldest first. */
   items(): Queued[];
   add(eventId: string, line: string): void;
-  /** Notes that events go on the wire. */
+  /** Record that a request sends these events. */
   begin(items: Queued[], time: number): void;
   remove(item: Queued): void;
-  /** Empties the memory; the device is wiped by whoever asks for this. @returns what was there. */
+  /** Empty the memory; the caller clears the device. @returns the removed events. */
   clear(): Queued[];
-  /** Takes in what other tabs and earlier pages stored, and forgets what other tabs have delivered. */
+  /** Add stored events of other tabs and earlier pages. Remove those delivered by other tabs. */
   refresh(time: number): void;
 }
 
-/** The receiver recognises a resent event for 24 hours after it first came; later it could count twice. */
+/**
+ * Time in which a resend is safe.
+ *
+ * The receiver recognises a resent event for 24 hours after the first copy.
+ */
 const RESEND_MS = 23 * 3_600_000;
 
 /** Bytes of a text as UTF-8. */
@@ -38,10 +42,13 @@ export function byteLength(text: string): number {
 }
 
 /**
- * Events in memory and, when possible, on the device, each under a key of its own (`q<eventId>` → [tried, line]), so that
- * tabs never write the same key and storing one event costs the same however many wait. The key `m` marks the device as
- * ours: when it is gone the shop has cleared the storage, and what memory holds is written anew rather than taken for
- * delivered by another tab.
+ * Create a queue in memory and, if possible, on the device.
+ *
+ * Each event has its own key (`q<eventId>` → [tried, line]). Two tabs never write the same key, and one write costs the same at
+ * any queue length.
+ *
+ * The key `m` marks the device as the tracker's. If `m` is gone, the shop has cleared the storage. The events in memory are
+ * then written again, because no other tab has delivered them.
  */
 export function createQueue(
   device: Device,
@@ -62,7 +69,11 @@ export function createQueue(
     items = items.filter((other) => other !== item);
     device.erase(item.name);
   };
-  /** Gives up what must not be sent again, and the oldest while there is too much; never what is in flight or newest. */
+  /**
+   * Drop unsafe resends, and the oldest events above the limits.
+   *
+   * Events in flight and the newest event stay.
+   */
   const prune = (time: number): void => {
     let bytes = 0;
     for (const item of items) bytes += item.bytes;

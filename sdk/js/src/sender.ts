@@ -8,19 +8,23 @@ import type { TabLock } from './tabLock.ts';
 import type { Transport } from './transport.ts';
 
 /*
- * States: idle (nothing queued) → waiting (a timer runs: the flush interval, a backoff, or a Retry-After) → sending (one
- * request at a time, batch after batch, under the tabs' lock) → idle, waiting, or stopped (401 or 403: for good). A page
- * that is leaving sends from any state but stopped, without the lock, as much as the browser lets outlive it.
+ * States of the sender:
+ * - idle: the queue is empty. The next event starts waiting.
+ * - waiting: a timer runs, for the flush interval, a backoff or a Retry-After. Then the sender is sending.
+ * - sending: one request at a time, under the tabs' lock. Then the sender is idle, waiting or stopped.
+ * - stopped: the receiver answered 401 or 403. This is final.
+ *
+ * A leaving page sends in every state but stopped. It takes no lock, and sends as much as may outlive the page.
  */
 
 export interface Sender {
-  /** An event was queued, or may lie there from an earlier page. */
+  /** Report a new event, or possible events of an earlier page. */
   notice(): void;
-  /** Sends now, also during a backoff, but not while the receiver asked to wait. */
+  /** Send now, even during a backoff, unless a `Retry-After` runs. */
   flush: () => Promise<void>;
-  /** The page may be gone in a moment. */
+  /** Send what the browser allows, because the page may end. */
   leave(): void;
-  /** As `flush`; no timer starts a request from now on. */
+  /** Send as `flush` does, and start no more timers. */
   close(): Promise<void>;
 }
 
@@ -41,27 +45,31 @@ export interface SenderParts {
   };
 }
 
-/** Brings the queue's events to the receiver: the one place that removes an event after an answer. */
+/**
+ * Create the sender of the queue's events.
+ *
+ * Only the sender removes an event after an answer.
+ */
 export function createSender(parts: SenderParts): Sender {
   const { host, random, clock, queue, transport, lock, emit, drop, settings } = parts;
   let timer: Timer | undefined;
   let failures = 0;
-  /** The receiver asked to send nothing before; infinite once it refused the key. */
+  /** Time of the next allowed request; infinite after a rejected key. */
   let notBefore = 0;
   let closed = false;
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
 
-  /** Flushes after `ms`; when that is negative, or once closed, not by itself. */
+  /** Flush after `ms`. A negative time, or a closed sender, sets no timer. */
   const wake = (ms: number): void => {
     host.clearTimeout(timer as never);
     timer = ms >= 0 && !closed ? host.setTimeout(flush, ms) : undefined;
-    (timer as Exclude<Timer, number> | undefined)?.unref?.(); // close() sends what waits when a Node process ends.
+    (timer as Exclude<Timer, number> | undefined)?.unref?.(); // close() sends the queue at the end of a Node process.
   };
   const batchOf = (maxBytes: number, strict?: boolean): Queued[] =>
     nextBatch(queue.items(), settings.maxBatchEvents, maxBytes, strict);
 
-  /** Delivers a batch and its halves. @returns whether to send nothing more for now. */
+  /** Deliver a batch, or its halves. @returns true if no more requests may follow now. */
   const deliver = async (batch: Queued[], last: boolean): Promise<boolean> => {
     const time = clock();
     queue.begin(batch, time);
@@ -118,11 +126,11 @@ export function createSender(parts: SenderParts): Sender {
     if (early < 0 && (await lock.hold(drain))) wake(settings.flushIntervalMs);
   };
 
-  /** Callers during a run share the one that follows it. */
+  /** Calls during a run share one run after it. */
   const flush = (): Promise<void> =>
     (next ??= Promise.resolve(running).then(() => {
       next = undefined;
-      // oxlint-disable-next-line no-console -- nothing is known to reject, and then nothing else could tell
+      // oxlint-disable-next-line no-console -- a rejection is not expected, and would otherwise be lost
       return (running = run().catch(console.error));
     }));
 

@@ -2,15 +2,16 @@ import type { Cookies } from './cookies.ts';
 import type { Device } from './device.ts';
 
 const IDLE_MS = 30 * 60_000;
-/** Also of the cookie that says what the visitor agreed to; browsers cap it, Safari at a week. */
+/** Lifetime of the visitor's cookie and of the consent cookie. Safari caps it at a week. */
 export const VISITOR_COOKIE_S = 365 * 86_400;
 
 type State = [anonymousId: string, sessionId: string, lastEvent: number];
 
 /**
- * The visitor's ids for an event now; a new session begins after 30 minutes without one. Visitor and visit are shared by
- * the tabs of a shop through the device, under the name `s`. Cookies go first, as a page of another sub-domain may have
- * written them; the session's ends by itself when the session does.
+ * The visitor's ids for an event now. A session ends after 30 minutes without one.
+ *
+ * Tabs share visitor and session on the device, under the name `s`. Cookies come first, because a page of another sub-domain
+ * may have written them. The session's cookie expires with the session.
  */
 export function visitorIds(
   device: Device,

@@ -5,18 +5,20 @@ const LEASE_MS = 15_000;
 
 export interface TabLock {
   /**
-   * Runs `work` while no other tab of this shop does. Where tabs agree by lease and another has it, resolves to true at
-   * once, without running it.
+   * Run `work` while no other tab of this shop does.
+   *
+   * With a lease, resolves to true at once if another tab holds it, without a run.
    */
   hold(work: () => Promise<void>): Promise<unknown>;
-  /** Lets go at once, as a page that goes into the back/forward cache must. */
+  /** Release the lease at once, before the page enters the back/forward cache. */
   release(): void;
 }
 
 /**
- * One sender among the tabs of a shop. It spares the receiver resent events and keeps their order; it is not what makes
- * them count once, that is their id. Web Locks where the browser has them (secure pages), else a lease on the device that
- * runs out by itself; without a device there is nothing to share.
+ * A lock that gives the tabs of a shop one sender.
+ *
+ * The lock saves resends and keeps the order of events; their ids make them count once. Browsers with Web Locks use those
+ * (secure pages), others a lease on the device that expires. Without a device, tabs share no events.
  */
 export function createTabLock(host: Host, device: Device, name: string): TabLock {
   const locks = host.navigator?.locks;
@@ -27,7 +29,7 @@ export function createTabLock(host: Host, device: Device, name: string): TabLock
         release = resolve;
       });
       const task = (): Promise<void> => Promise.race([work(), released]);
-      // Refused in frames without an origin of their own, which have nothing to share either.
+      // Frames without an own origin have no locks, and share no events either.
       if (locks) return locks.request(name, task).catch(task);
       const [until = 0] = device.read<[number]>('l') ?? [];
       if (until > host.Date.now()) return true;

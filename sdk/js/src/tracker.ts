@@ -16,7 +16,7 @@ import { createTabLock } from './tabLock.ts';
 import { createTransport } from './transport.ts';
 import { createUuid7 } from './uuid7.ts';
 
-/** An event on its way into the queue. */
+/** An event before it enters the queue. */
 interface Draft extends Attributable {
   eventId: string;
   type: string;
@@ -27,8 +27,9 @@ interface Draft extends Attributable {
 }
 
 /**
- * A tracker of one instrumentation key. Importing this does nothing; creating a tracker in a page listens for the page's
- * end and sends what earlier pages left.
+ * Create a tracker for one instrumentation key.
+ *
+ * The import has no effects. In a page, a new tracker listens for the page's end and sends the events of earlier pages.
  */
 export function createTracker(options: TrackerOptions, host: Host = globalThis as unknown as Host): Tracker {
   const settings = withDefaults(options);
@@ -60,16 +61,16 @@ export function createTracker(options: TrackerOptions, host: Host = globalThis a
     settings,
   });
 
-  /** Whether the visitor agreed; while neither this nor `refusal` is set, events wait. */
+  /** True if the visitor agreed. Without this and `refusal`, events wait. */
   let granted = false;
-  /** Why events are not taken, if so. */
+  /** Reason why new events are dropped. */
   let refusal: DropReason | undefined;
   let consent: Consent | undefined;
   let userId: string | undefined;
   const waiting: Draft[] = [];
 
   const ids = (): ReturnType<typeof visitorIds> => visitorIds(device, cookies, newId, clock());
-  /** Gives a backend the ids that hold, before there is an event to carry them. */
+  /** Give a backend the current ids, before an event carries them. */
   const announce = (): void => {
     if (!granted || !settings.cookie) return;
     ids();
@@ -78,7 +79,7 @@ export function createTracker(options: TrackerOptions, host: Host = globalThis a
   };
 
   const admit = (draft: Draft): void => {
-    // An event with ids of its own is another visitor's: a backend speaks for many.
+    // A backend sends events of many visitors, so an event with ids belongs to another visitor.
     const own = !draft.sessionId && !draft.anonymousId;
     if (own) attribute(device, draft, clock(), settings.attributionWindowMs);
     const json = JSON.stringify({ ...(own && ids()), consent, ...draft });
@@ -87,7 +88,7 @@ export function createTracker(options: TrackerOptions, host: Host = globalThis a
     sender.notice();
   };
 
-  /** @returns the event's id, or the search's. */
+  /** Track an event. @returns the event's id, or the search's. */
   const track = (type: string, fields: object, idField: 'eventId' | 'searchId' = 'eventId'): string => {
     const time = clock();
     const eventId = newId(time);

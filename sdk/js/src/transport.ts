@@ -2,15 +2,15 @@ import type { TrackerOptions } from './api.ts';
 import type { Host } from './host.ts';
 import { byteLength } from './queue.ts';
 
-/** What became of a request. */
+/** Outcome of a request. */
 interface Answer {
-  /** HTTP status; 0 for no answer; -1 when the browser may have sent it, and does not tell. */
+  /** HTTP status; 0: no answer; -1: sent by the browser without a known outcome. */
   status: number;
   retryAfter?: string | null;
   body: AnswerBody;
 }
 
-/** Bodies of the receiver: a receipt, or a failure with a code. */
+/** Bodies from the receiver: a receipt, or a failure with a code. */
 interface AnswerBody {
   receiptId?: string;
   code?: string;
@@ -20,20 +20,27 @@ interface AnswerBody {
 
 export interface Transport {
   /**
-   * Sends one body. Never rejects. When `last` the page may be gone in a moment: the request is on its way before this
-   * returns, and outlives the page.
+   * Send one body. Never rejects.
+   *
+   * With `last` the page may end: the request starts before the return, and outlives the page.
    */
   post(body: string, last: boolean): Promise<Answer>;
-  /** Bytes that may still be sent by requests that outlive the page. */
+  /** Bytes left for requests that outlive the page. */
   room(): number;
 }
 
-/** Browsers allow 64 KiB in flight for all requests of a page that outlive it; the shop's own may need some too. */
+/**
+ * Most bytes in requests that outlive the page.
+ *
+ * Browsers allow 64 KiB for all of a page's requests, including the shop's own.
+ */
 const OUTLIVING_BYTES = 62_000;
 
 /**
- * POST to the receiver. The body goes as text/plain, so that a page of another origin needs no preflight; only bodies
- * worth compressing carry a Content-Encoding, and so cost one.
+ * Create a transport by POST to the receiver.
+ *
+ * Bodies are text/plain, so that another origin needs no preflight. Only a compressed body has a Content-Encoding, which needs
+ * one.
  */
 export function createTransport(host: Host, url: string, compress: TrackerOptions['compress']): Transport {
   let outliving = 0;

@@ -1,16 +1,18 @@
 /**
- * Maker of UUIDs of version 7 (RFC 9562 §5.7) that sort in the order they were made: the 8 bits after the version count
- * within a millisecond (§6.2 method 1); when they run out, the next millisecond is borrowed. The other 66 bits are random.
+ * Create a maker of version 7 UUIDs that sort by creation (RFC 9562 §5.7).
+ *
+ * The 8 bits after the version count within a millisecond (§6.2 method 1). After 256 ids, the next millisecond is used. The
+ * other 66 bits are random.
  * @param random from 0 up to, not including, 1.
  */
 export function createUuid7(random: () => number): (ms: number) => string {
-  /** The digits of `lead` and then of `bits` random bits, in hex; at most 31 bits in all. */
+  /** Hex digits of `lead` and `bits` random bits, at most 31 in all. */
   const hex = (lead: number, bits: number): string => (((lead + random()) * 2 ** bits) | 0).toString(16);
   let last = 0;
   return (ms) => {
     last = Math.max(last + 1, ms * 256);
     const time = last.toString(16).padStart(14, '0');
-    // A leading 1 keeps zeros and is cut off; a leading binary 10 is the variant.
+    // The leading 1 keeps zeros and is cut off; the leading binary 10 is the variant.
     const tail = hex(1, 24).slice(1) + hex(1, 28).slice(1);
     return (
       time.slice(0, 8) +
