@@ -1,11 +1,11 @@
 # One image for every service: `node ingest/main.ts`, `node processor/main.ts`, `node query/main.ts`, and the `spor` command.
-# Node 22 runs the TypeScript as it is; there is no build step.
+# Node 22 runs TypeScript directly, without a build step.
 
 FROM node:22-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY sdk/js/package.json sdk/js/
-# Without install scripts: the pinned Node they would fetch is the one of this image, and native parts come ready-made.
+# Install scripts are off: they would fetch the Node that this image has, and native parts are prebuilt.
 RUN npm ci --omit=dev --ignore-scripts
 
 FROM node:22-slim

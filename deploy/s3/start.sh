@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs Ceph's monitor, OSD and S3 gateway; makes the cluster and its one user on the first start. Everything is in /data.
-# Variables: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the user; CEPH_DISK_GIB, the size of the (sparse) disk file.
+# Run Ceph's monitor, OSD and S3 gateway. The first start creates the cluster and its one user. All data is in /data.
+# Variables: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the user; CEPH_DISK_GIB, the size of the sparse disk file.
 set -euo pipefail
 
 : "${AWS_ACCESS_KEY_ID:?is not set: choose an access key}" "${AWS_SECRET_ACCESS_KEY:?is not set: choose a secret key}"
-# The gateway ends with an error where the locale is not one of the image.
+# The gateway fails if the image lacks the locale.
 export LC_ALL=C
 
 config=/data/ceph.conf
@@ -14,8 +14,8 @@ pids=()
 run() { CEPH_CONF=$config "$@"; }
 start() { CEPH_CONF=$config "$@" & pids+=($!); }
 
-# Last started, first stopped: the gateway before the disk, the disk before the monitor. The gateway would take half a
-# minute to say goodbye to its peers; it holds nothing that is not on the disk already.
+# Stop in reverse order: gateway, disk, monitor. A clean stop of the gateway takes half a minute, so it is killed. All its
+# data is on the disk already.
 stop() {
   for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
     kill -TERM "${pids[i]}" 2>/dev/null || continue
@@ -38,7 +38,7 @@ monitor_answers() {
   exit 1
 }
 
-# A first start that was cut short is begun anew: nothing can have been stored yet.
+# Repeat an interrupted first start from the beginning: no object is stored yet.
 if [ ! -e "$made" ]; then
   rm -rf /data/mon /data/osd /data/rgw /data/keyring /data/monmap
   mkdir -p /data/mon /data/osd /data/rgw
@@ -70,7 +70,7 @@ if [ ! -e "$made" ]; then
 fi
 start radosgw -f -n client.rgw
 
-# One part that ends takes the others with it; the container's restart policy does the rest.
+# If one part ends, stop the others. The container's restart policy starts all again.
 wait -n "${pids[@]}" || true
 stop
 exit 1
