@@ -21,7 +21,7 @@ function exitCodeOf(error: unknown): number {
   return error instanceof UnavailableError ? EXIT.unavailable : EXIT.failed;
 }
 
-/** Run a command as this process; an error becomes one message and the exit code. */
+/** Run a command as this process. An error becomes one message and the exit code. */
 export async function runAsProcess(name: string, { run }: Command): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;

@@ -3,7 +3,7 @@ import { createRegistry } from '../schemas/registry.ts';
 import type { Context } from './command.ts';
 import { withLocalFiles } from './localFiles.ts';
 
-/** Defaults of a query alone on its machine; those of the query server are for many at once. */
+/** Defaults of a query alone on its machine. The query server's suit many at once. */
 const LIMITS = {
   LAKE_QUERY_TIMEOUT_MS: '300000',
   LAKE_QUERY_MAX_ROWS: '100000',

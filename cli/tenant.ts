@@ -11,7 +11,7 @@ import { readEnvironment } from './settings.ts';
 import { withStream } from './stream.ts';
 
 /**
- * Check that tenants have a table, a key, a token, or messages in the stream.
+ * Check that each tenant has a table, key, token or message.
  * Only tenants without a table need the stream server. If NATS_URL is not set and no server answers, the lake alone decides.
  * @throws Error naming an unknown tenant; UnavailableError if the storage, or the server of NATS_URL, does not answer
  */

@@ -56,7 +56,7 @@ const EVENTS_LISTED = 1_000;
  * A page of the quarantine is read and fixed. The Event Receiver's rules judge each event, and events that the lake has are
  * skipped.
  *
- * Each event comes into the lake exactly once, also after repeated, concurrent and interrupted calls. It keeps its id, and
+ * Each event comes into the lake exactly once, also after repeated, concurrent and interrupted calls. An event keeps its id, and
  * the processor searches the lake for the id from a window before the *original* receipt on. The check here only saves work.
  */
 export async function redrive(ask: Ask, options: RedriveOptions): Promise<RedriveReport> {

@@ -106,7 +106,7 @@ export async function redrivenPlaces(ask: Ask, receiptIds: readonly string[]): P
   return new Set(answer.rows.map(([receipt, index]) => `${textOf(receipt)}/${textOf(index)}`));
 }
 
-/** Find event ids (UUIDs in lower case) in the lake, received since a time. */
+/** Find event ids of the lake (lower case), received since a time. */
 export async function storedIds(ask: Ask, eventIds: readonly string[], sinceMs: number): Promise<Set<string>> {
   if (eventIds.length === 0) return new Set();
   const sorted = [...eventIds].sort();

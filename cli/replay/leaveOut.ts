@@ -17,7 +17,7 @@ interface Line {
 }
 
 /**
- * Remove events of erased people from a message, by the rules of a flush (lake/erasure/suppress.ts).
+ * Remove events of erased people, by the rules of a flush (lake/erasure/suppress.ts).
  * Counts in the header are those of the remaining events; positions in a batch stay. A message without such events stays
  * byte for byte.
  * @throws Error if a header or an event is unreadable, so that its person is unknown

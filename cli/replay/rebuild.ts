@@ -38,7 +38,7 @@ export interface RebuildOptions {
   epoch: number;
   /** First sequence to read. */
   from: number;
-  /** Committed position of each table when its files were listed, where the replay ends. */
+  /** End of the replay: the tables' committed positions when files were listed. */
   upTo: Stored;
   events: Table;
   storage: Storage;

@@ -55,7 +55,7 @@ const NONE_LEFT_OUT = { erased: 0, unreadable: 0 };
 const CHUNK_BYTES = 8 * 1_048_576;
 const ACK_MS = 10_000;
 const NOTE_EVERY_MS = 500;
-/** Age at which the list of erasures is read again: a replay may take days. */
+/** Age at which erasures are read again. A replay may take days. */
 const LIST_EVERY_MS = 5_000;
 
 /**

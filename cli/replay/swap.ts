@@ -19,7 +19,7 @@ export interface SwapRecord {
   table: TableName;
   removed: AddFile[];
   added: string[];
-  /** Number of erasures that the removed files respect; -1: they hold rows of erased people. */
+  /** Number of erasures applied to the removed files; -1: they hold erased people. */
   erasures: number;
 }
 
@@ -32,7 +32,7 @@ const ERASED_SINCE =
   'cannot be undone after an erasure (spor erase), because the files from before the replay may hold events of the ' +
   'person. Replay the dates again instead, which leaves them out';
 
-/** Time without compaction of the new files: as long as vacuum keeps the old ones for an undo. */
+/** Time without compaction of the new files. Vacuum keeps the old ones as long. */
 const HELD_MS = 24 * 3_600_000;
 
 export interface SwapOptions {

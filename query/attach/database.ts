@@ -1,7 +1,7 @@
 import { openDuckdbInstance } from '../../lake/duckdb/instance.ts';
 import { literal } from '../../lake/duckdb/sqlText.ts';
 
-/** Storage version that every DuckDB from 1.0 can open; the views need 1.3 or newer. */
+/** Storage version for DuckDB 1.0 and newer. The views need 1.3 or newer. */
 const STORAGE_VERSION = 'v1.0.0';
 
 /**

@@ -3,7 +3,7 @@ import type { AnswerFormat } from '../formats/formats.ts';
 import type { FileAnswer } from './query.ts';
 
 /**
- * The bytes of an answer; its file is removed at the end, or when the caller leaves.
+ * Bytes of an answer. The end, or the caller's leave, removes its file.
  *
  * JSON becomes an object. `told` and `truncated` come first, and the number of rows, the snapshot and the time come
  * last.

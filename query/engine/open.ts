@@ -23,7 +23,7 @@ export interface LakeQueriesConfig extends S3Config {
 }
 
 /**
- * Opens a lake for reading: storage, tables, local cache unless it is a folder, and queries.
+ * Opens a lake for reading: storage, tables, local cache and queries.
  *
  * With a live tail, queries see uncommitted events. The caller closes the queries.
  */

@@ -38,7 +38,7 @@ export interface AnswerSnapshot {
   liveness: Liveness;
   /** Time of the snapshot, ISO 8601. */
   at: string;
-  /** Sequence of the tenant's last uncommitted message that was read; absent if there was none. */
+  /** Sequence of the last uncommitted message read; absent if none. */
   sequence?: number;
 }
 

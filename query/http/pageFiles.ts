@@ -46,7 +46,7 @@ export function readPageFiles(): Map<string, PageFile> {
 }
 
 /**
- * Content-Security-Policy of the page: own sources only, no inline script but the import map.
+ * Content-Security-Policy: own sources only, no inline script but the import map.
  *
  * The policy names the import map by its hash.
  */

@@ -36,7 +36,7 @@ export interface QueryServerOptions {
 
 export interface QueryServer {
   port: number;
-  /** Stops the server: rejects new requests for data, and waits for running ones until the deadline. */
+  /** Rejects new requests for data, and waits for running ones until the deadline. */
   close(deadlineMs: number): Promise<void>;
 }
 

@@ -12,7 +12,7 @@ export interface CrawlerPattern {
 export const BOTS_FILE = new URL('./bots.sql', import.meta.url);
 
 /**
- * Tag of patterns for HTTP libraries; as the only tag it is no sign of a bot.
+ * Tag of HTTP libraries. Alone it is no sign of a bot.
  *
  * A shop's backend sends orders with axios, and its app sends clicks with okhttp.
  */

@@ -7,7 +7,7 @@ import { StreamUnavailableError } from '../../stream/errors.ts';
 import { followTenant, type FollowedMessage } from '../../stream/follow.ts';
 import { liveEvents, type LiveEvent } from './verdicts.ts';
 
-/** News of a live view, in order: `hello` once, then any, and `end` when the server ends it. */
+/** News of a live view: `hello` first, `end` last, others between. */
 export type LiveNews =
   | { news: 'hello'; tenantId: string; at: string }
   | { news: 'events'; events: LiveEvent[] }

@@ -23,7 +23,7 @@ export interface MartRefresherOptions {
   memoryMb: number;
   threads: number;
   log: Logger;
-  /** Waits for other work first; its result is called when a tenant is done. Absent: no wait. */
+  /** Waits for other work. A refresh calls the result at its end. Absent: no wait. */
   turn?: (tenantId: string, signal: AbortSignal) => Promise<() => void>;
 }
 
@@ -44,7 +44,7 @@ export interface MartRefresher {
 
 type OnTenant = (tenantId: string, outcome: MartReport[] | Error) => void;
 
-/** Priority below queries, flushes and receivers: a refresh after a burst reads all of the burst. */
+/** Priority below queries, flushes and receivers. A refresh after a burst is long. */
 const NICENESS = 10;
 /** Time that readers have to finish with a replaced version. */
 const GRACE_MS = 24 * HOUR_MS;
@@ -59,7 +59,7 @@ const TIDY_EVERY_MS = 6 * HOUR_MS;
  */
 export function createMartRefresher(options: MartRefresherOptions): MartRefresher {
   const { storage, registry, workDir, log } = options;
-  /** Time of each tenant's last cleanup; the first one waits, so that the process is ready first. */
+  /** Time of each tenant's last cleanup. The first one waits until the process is ready. */
   const tidied = new Map<string, number>();
   const startedAt = Date.now();
 

@@ -7,7 +7,7 @@ import { checkAsOf, checkFormat } from './answerFields.ts';
 /** Fields of POST /api/query. */
 export interface QueryBody {
   sql: string;
-  /** First and last UTC date of the events to read, YYYY-MM-DD; files of other dates are skipped. */
+  /** First UTC date of the events, YYYY-MM-DD. Files of other dates are skipped. */
   from?: string;
   to?: string;
   asOf: AsOf;
