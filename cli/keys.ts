@@ -165,7 +165,7 @@ export const keysCommand = group(
   { create, list, revoke, rotate },
 );
 
-/** Print the key alone to standard output, so that `KEY=$(spor keys create …)` works. */
+/** Print the key alone to standard output, for `KEY=$(spor keys create …)`. */
 function printNew({ out, err }: Context, key: string, record: KeyRecord, json?: boolean): void {
   const id = keyId(secretHash(key));
   if (json)

@@ -6,7 +6,7 @@ import { withStream } from './stream.ts';
 
 const MEMORY_MB = 1_024;
 
-/** Run a task with audits of the lake and stream that the environment names. */
+/** Run a task with audits of the environment's lake and stream. */
 export function withAudit<T>(context: Context, task: (audit: Audit) => Promise<T>): Promise<T> {
   return withLocalFiles(context, {}, ({ storage, localFiles }) =>
     withStream(context, async (connection, { replicas }) => {

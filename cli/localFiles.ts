@@ -10,7 +10,7 @@ import { withStorage } from './storage.ts';
 
 interface LocalLake {
   storage: Storage;
-  /** Data files on this machine: those of a lake in a folder, or copies that commands share. */
+  /** Data files on this machine: a folder's, or copies shared by commands. */
   localFiles: LocalFiles;
   config: ReturnType<typeof readConfig<typeof QUERY_SETTINGS>>;
 }

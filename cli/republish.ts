@@ -14,7 +14,7 @@ interface Request {
   json?: boolean;
 }
 
-/** Form of a target subject: no wildcards, no blanks, not of the server (`$…`). */
+/** Form of a target subject: no wildcards, no blanks, no `$` first. */
 const SUBJECT = /^(?!\$)[A-Za-z0-9_$-]+(\.[A-Za-z0-9_$-]+)*$/;
 
 /** Run `spor replay --to-subject` to the end of the range, or SIGINT. */

@@ -21,7 +21,7 @@ export interface Candidate {
   lineEnd: string;
 }
 
-/** A row, or an event of a whole body, that stays in the quarantine. */
+/** A row or event of a body that stays in the quarantine. */
 export interface KeptEvent {
   row: QuarantinedRow;
   index: number | null;
@@ -43,7 +43,7 @@ export interface JudgeOptions {
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /**
- * Judge a row again by the rules of the Event Receiver, as of its receipt.
+ * Judge a row again by the Event Receiver's rules, as of its receipt.
  * So an event that was too old or in the future is so still. A row of a whole body may become several events.
  */
 export function judgeAgain(row: QuarantinedRow, options: JudgeOptions): { candidates: Candidate[]; kept: KeptEvent[] } {

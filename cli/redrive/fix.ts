@@ -2,7 +2,7 @@ import { applyPatch, type Patch } from 'rfc6902';
 import { UsageError } from '../command.ts';
 import type { QuarantinedRow } from './rows.ts';
 
-/** A change of each event: a JSON Patch (RFC 6902), or an SQL expression. */
+/** A change of events: a JSON Patch (RFC 6902) or SQL expression. */
 export type Fix = { patch: Patch } | { expression: string };
 
 /** A fixed event or body, or the reason why there is none. */

@@ -2,7 +2,7 @@ import { judgeAgain, type Candidate, type JudgeOptions, type KeptEvent } from '.
 import type { RedriveStream } from './publish.ts';
 import { readPage, redrivenPlaces, storedIds, type Ask, type QuarantinedRow, type RowFilter } from './rows.ts';
 
-/** Outcome of an event: redriven, in the lake before, or still in the quarantine. */
+/** Outcome: redriven, in the lake before, or still in the quarantine. */
 export type RedriveOutcome =
   | 'redriven'
   /** Published, and not committed yet. */
@@ -11,7 +11,7 @@ export type RedriveOutcome =
   | 'acceptable'
   /** Redriven by an earlier call. */
   | 'redrivenBefore'
-  /** The lake has an event with its id, for instance a resend of the shop. */
+  /** The lake has its id, for instance from the shop's resend. */
   | 'storedAlready'
   | 'refused'
   | 'skipped';

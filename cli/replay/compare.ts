@@ -34,7 +34,7 @@ export interface PartitionComparison {
   unreadable?: string;
   lake: Side;
   stream: Side;
-  /** Rows by receipt and position: only in the lake, only in the stream, or different. */
+  /** Row counts: only in the lake, only in the stream, or different. */
   onlyInLake: number;
   onlyInStream: number;
   changed: number;

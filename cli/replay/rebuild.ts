@@ -56,7 +56,7 @@ export interface RebuildOptions {
 
 /**
  * Rebuild files from a tenant's messages, by the code of the processor.
- * A resend is an event whose id is in an earlier message of the range, or in a row of the lake from before the range.
+ * A resend has its id in an earlier message of the range, or in an earlier row of the lake.
  */
 export async function rebuild(options: RebuildOptions): Promise<Rebuilt> {
   const { streams, stream, tenantId, windowBytes, upTo, from } = options;
@@ -175,7 +175,7 @@ function storedIds(options: RebuildOptions, rebuilt: readonly RebuiltFile[]): St
   };
 }
 
-/** SQL of rows from before a sequence or of an earlier stream, by receipt. */
+/** SQL of rows of an earlier sequence or stream, by receipt. */
 function isBefore(epoch: number, sequence: number): string {
   const part = (index: number): string => `split_part(receipt_id, '-', ${index})`;
   const text = sequence.toString(36);

@@ -56,7 +56,7 @@ export interface ReplayReport {
   firstSequence: number;
   lastSequence: number;
   partitions: PartitionComparison[];
-  /** After a swap: the id for its undo, and the new versions of the tables. */
+  /** After a swap: the id for its undo, and the new table versions. */
   swapped?: { id: string; versions: Partial<Record<TableName, number>> };
 }
 
@@ -68,7 +68,7 @@ interface Compared {
 const MOST_TRIES = 3;
 
 /**
- * Rebuild dates from the stream, compare them with the lake, and swap partitions that differ.
+ * Rebuild dates from the stream, and swap partitions that differ.
  * Each table gets one commit. Processors may run: their commits are of later messages, and stay. If a compaction merges a file
  * to replace, everything is read and compared again.
  * @throws NotHeldError, CannotSwapError; TxnConflictError after too many concurrent compactions

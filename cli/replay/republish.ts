@@ -59,7 +59,7 @@ const NOTE_EVERY_MS = 500;
 const LIST_EVERY_MS = 5_000;
 
 /**
- * Publish a tenant's messages of some dates again, in order, for a downstream service.
+ * Publish a tenant's messages again, in order, for a downstream service.
  * Events of erased people are omitted, and so are messages without other events. Each message has the `Nats-Msg-Id` of its
  * place in the stream. The position is in KV and in the last message of the target, so an interrupted call can continue.
  * @throws NotHeldError, NoTargetError; LakeError storage_unavailable
@@ -135,7 +135,7 @@ export async function republish(options: RepublishOptions): Promise<RepublishRep
   }
 }
 
-/** Find the stream of a subject, which must not be one of Spor's own. */
+/** Find a subject's stream, which must not be one of Spor's own. */
 async function targetOf(manager: JetStreamManager, subject: string): Promise<string> {
   const name = await manager.streams.find(subject).catch(() => undefined);
   if (name === undefined) {
@@ -149,7 +149,7 @@ async function targetOf(manager: JetStreamManager, subject: string): Promise<str
   return name;
 }
 
-/** Position by the id of the target's last message; 0 if that is not a replay's. */
+/** Position in the id of the target's last message, or 0. */
 async function lastPublished(
   manager: JetStreamManager,
   { target, subject, origin }: { target: string; subject: string; origin: string },
@@ -180,7 +180,7 @@ class FreshList {
 
 const UNREADABLE = { data: undefined, events: 0, leftOut: 0 };
 
-/** The publishable part of a message; undefined if erasures exist and it is unreadable. */
+/** Publishable part of a message. Undefined: unreadable, and erasures exist. */
 function remaining({ data }: StreamMessage, tenantId: string, list: ErasureList): Remaining | undefined {
   if (list.ids.length === 0) return { data, events: eventsOf(data), leftOut: 0 };
   try {

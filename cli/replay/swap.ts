@@ -42,7 +42,7 @@ export interface SwapOptions {
   stream: string;
   /** Number of erasures that the rebuilt files respect. */
   erasures: number;
-  /** The live files hold rows of erased people, so the swap must not be undone. */
+  /** True if live files hold erased people, which forbids an undo. */
   holdsErased: boolean;
   id: string;
   from: string;
@@ -104,7 +104,7 @@ export async function swapRecords(storage: Storage, { spec: { root } }: Table): 
   return records.reverse();
 }
 
-/** State of a swap; in force means that all its files are in the table. */
+/** State of a swap. In force: all its files are in the table. */
 export async function stateOfSwap(table: Table, record: SwapRecord): Promise<'inForce' | 'undone' | 'merged'> {
   const { files } = await table.snapshot();
   const removed = record.removed.every(({ path }) => files.has(path));

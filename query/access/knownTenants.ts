@@ -4,7 +4,7 @@ import type { Storage } from '../../lake/storage/storage.ts';
 import type { Secrets } from './secrets.ts';
 
 /**
- * Whether a tenant has a key, a token or a table.
+ * True if a tenant has a key, a token or a table.
  *
  * A tenant that has sent nothing yet is known by its key.
  * @throws LakeError storage_unavailable

@@ -6,7 +6,7 @@ import { LakeError } from '../../lake/errors.ts';
 import { LAKE_ERRORS } from '../../schemas/queryErrors.ts';
 import { StreamUnavailableError } from '../../stream/errors.ts';
 
-/** A key or token as lists show it: every field but the secret, which is not stored. */
+/** A key or token in lists. The secret is absent, because it is not stored. */
 export type ListedSecret<T> = T & { id: string; state: SecretState };
 
 /** Keys or tokens of this environment. */

@@ -14,7 +14,7 @@ import { TABLE_NAMES, tableSpec, type TableName } from '../../lake/layout/tables
 export interface Attachment {
   /** SQL statements that create the relations, or replace older ones. */
   statements: string[];
-  /** Version of the events table that they read; -1: the tenant has no events yet. */
+  /** Version of the events table; -1: the tenant has no events yet. */
   version: number;
   /** Number of data files that they read. */
   files: number;
@@ -67,7 +67,7 @@ async function martStatements(storage: Storage, registry: Registry, tenantId: st
   return statements.length === 0 ? [] : ['CREATE SCHEMA IF NOT EXISTS marts', ...statements];
 }
 
-/** Path or S3 address by which DuckDB reads a file; S3 needs the extension httpfs. */
+/** Path or S3 address of a file for DuckDB. S3 needs httpfs. */
 function addressOf(storage: Storage, path: string): string {
   return storage.localPath(path) ?? `${storage.url.replace(/\/$/, '')}/${path}`;
 }

@@ -74,7 +74,8 @@ const LOOKS = 3;
 const LOOK_AGAIN_MS = 500;
 
 /**
- * Compare accepted events with the tables, by day of receipt:
+ * Compare accepted events with the tables, by day of receipt.
+ *
  * accepted = stored + duplicate + quarantined + erased + expired + pending
  *
  * Accepted events are counted from the stream's messages, or from the commits if the stream no longer has them. Stored and

@@ -63,7 +63,7 @@ export function queryLimits(config: Omit<LakeQueriesConfig, keyof S3Config | 'la
   };
 }
 
-/** Data files on the local disk: a lake's folder, or copies in a bounded cache. */
+/** Data files on the local disk: the lake's folder, or bounded copies. */
 export async function openLocalFiles(
   storage: Storage,
   { workDir, cacheMaxBytes }: Pick<LakeQueriesConfig, 'workDir' | 'cacheMaxBytes'>,

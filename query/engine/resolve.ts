@@ -23,7 +23,7 @@ export interface AsOf {
 export type Liveness =
   /** Every event acknowledged before the query is included. */
   | 'live'
-  /** Like `live`, without the newest events: there are more than a query may read. */
+  /** Like `live`, without the newest events, which exceed the limit. */
   | 'cut'
   /** Only committed events, as requested. */
   | 'committed'

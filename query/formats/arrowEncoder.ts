@@ -3,7 +3,7 @@ import { columnFromValues, Endianness, field, Table, tableToIPC, Version, type S
 import { arrowColumn, orNull } from './arrowColumn.ts';
 import type { Encoder } from './formats.ts';
 
-/** The end mark of a stream: a continuation and a message of length 0. */
+/** End mark of a stream: a continuation and an empty message. */
 const END_BYTES = 8;
 
 /**

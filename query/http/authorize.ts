@@ -47,7 +47,7 @@ export function authenticate(tokens: SecretWatch<TokenRecord>, header: string | 
 }
 
 /**
- * The tenant of a request: that of a read token, or the one an operator names.
+ * Tenant of a request: the read token's, or the operator's choice.
  * @throws LakeError tenant_missing, tenant_forbidden
  */
 export function readerOf(identity: Identity, tenantHeader: string | undefined): TenantReader {

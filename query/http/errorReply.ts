@@ -11,7 +11,7 @@ export function asLakeError(error: unknown): LakeError {
   return error instanceof LakeError ? error : new LakeError('internal', LAKE_ERRORS.internal.help, { cause: error });
 }
 
-/** Reply `{"code", "message"}` to an error; details of internal faults stay in the log. */
+/** Reply `{"code", "message"}` to an error. Details of internal faults stay in the log. */
 export function errorReply(error: LakeError): Reply {
   const kind = LAKE_ERRORS[error.code];
   const { status, help } = kind;

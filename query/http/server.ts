@@ -143,7 +143,7 @@ async function closeServer(server: Server, running: Set<AbortController>, deadli
   clearTimeout(late);
 }
 
-/** Path and query, split by hand: URL would take a path such as `//x` for a host. */
+/** Path and query. URL would take a path such as `//x` for a host. */
 function addressOf({ url = '/' }: IncomingMessage): { pathname: string; searchParams: URLSearchParams } {
   const [pathname = '/', ...rest] = url.split('?');
   return { pathname, searchParams: new URLSearchParams(`?${rest.join('?')}`) };

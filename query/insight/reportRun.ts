@@ -42,7 +42,7 @@ const FIRST_DATE_MS = Date.parse('0000-01-01T00:00:00Z');
 const LAST_DATE_MS = Date.parse('9999-12-31T00:00:00Z');
 
 /**
- * Checks a request and binds its values; none of them becomes part of the SQL.
+ * Checks a request and binds its values. None becomes part of the SQL.
  * @throws LakeError report_unknown, report_parameter
  */
 export function bindReport(request: ReportRequest, registry: Registry = createRegistry()): BoundReport {

@@ -13,7 +13,7 @@ export interface InsightView {
   description: string;
 }
 
-/** A scalar macro of views and reports; `sql` is the whole CREATE MACRO statement. */
+/** A scalar macro of views and reports. `sql` is the CREATE MACRO statement. */
 export interface Macro {
   name: string;
   sql: string;

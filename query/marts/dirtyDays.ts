@@ -14,9 +14,9 @@ export interface EventChanges {
 }
 
 /**
- * Reads the changes since a version; undefined if the log no longer has it.
+ * Reads the changes since a version, if the log still has it.
  *
- * Then any day may have changed.
+ * If undefined, any day may have changed.
  */
 export async function eventChanges(
   storage: Storage,

@@ -87,7 +87,7 @@ async function writeParquet(
 ): Promise<AnswerFacts> {
   const { connection } = session;
   const { values, types } = query.parameters ?? {};
-  // The statement is checked to be single and complete. It may end in a comment, so it gets its own line.
+  // The statement is checked to be single and complete. A final comment in it needs the line break.
   const rows = `SELECT * FROM (\n${query.sql.replace(/[;\s]+$/, '')}\n) LIMIT ${limits.maxRows + 1}`;
   const copy = (from: string, to: string): string => `COPY (${from}) TO ${literal(to)} (${parquetCopyOptions()})`;
   const first = firstOf(file);

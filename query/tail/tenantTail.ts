@@ -66,7 +66,7 @@ const MOST_TRIES = 3;
 
 /**
  * One tenant's uncommitted events as Parquet files. The tail reads each message above the shard's committed position once, with
- * the processor's code. It drops the rows once they are committed.
+ * the processor's code. Committed rows are dropped.
  *
  * A table may be ahead of the committed position, and its `txn` says how far. Readers therefore take only rows above that
  * sequence.
@@ -94,7 +94,7 @@ export class TenantTail {
   /**
    * Read new messages.
    *
-   * `snapshot` gives the current events table. It is called after the committed position is read, so it holds every message
+   * `snapshot` reads the events table after the committed position. The table therefore holds every message
    * that has left the stream.
    * @throws Error if the stream server does not answer, or the stream changes on every try
    */

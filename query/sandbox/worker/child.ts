@@ -8,9 +8,9 @@ import { EXIT_MEMORY, type WorkerReply, type WorkerRequest } from './protocol.ts
 /**
  * Interval of this process's own memory checks.
  *
- * The process answers one query after another; pool.ts starts and ends it. It has no settings, no credentials, and no
- * connection but the channel to its parent. It exits if it exceeds its memory limit, because DuckDB does not always keep to its
- * own.
+ * The process answers one query after another; pool.ts starts and ends it. The process has no settings, no credentials, and no
+ * connection but the channel to its parent. If the process exceeds its memory limit, it exits, because DuckDB does not always
+ * keep to its own.
  */
 const WATCH_MS = 20;
 
