@@ -38,7 +38,7 @@ export interface AuditOptions {
 
 const MEMORY_MB = 256;
 
-/** Create the audit; the first question opens the stream. */
+/** Create the audit. The first question opens the stream. */
 export function createAudit(options: AuditOptions): Audit {
   const { storage, tables, localFiles, replicas, memoryMb = MEMORY_MB } = options;
   const engine = openDuckdb({ memory: `${memoryMb}MiB`, threads: 1, spillDir: '' });

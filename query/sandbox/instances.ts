@@ -23,7 +23,7 @@ export function openInstance({ memoryMb, threads }: InstanceLimits): Promise<Duc
 /**
  * Opener of databases that start in advance.
  *
- * Starting a database takes as long as a short query (docs/decisions/027). The next one gets the limits of the previous query,
+ * Starting a database takes as long as a short query (decision 027). The next one gets the limits of the previous query,
  * which rarely change within a process.
  */
 export class PrewarmedInstance {

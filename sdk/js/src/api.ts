@@ -82,7 +82,7 @@ export type DropReason =
   | 'rejected'
   /** The receiver rejected the whole request for good. */
   | 'refused'
-  /** The event has over 32,768 bytes as JSON. The receiver may also say so. */
+  /** Over 32,768 bytes as JSON, or too large for the receiver. */
   | 'too_large'
   /** The queue was full, and this was its oldest event. */
   | 'overflow'
