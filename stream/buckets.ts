@@ -1,6 +1,6 @@
-/** KV buckets of Spor. Running environments hold them: a name never changes. */
+/** Names of Spor's KV buckets. Running environments hold them, so a name never changes. */
 
-/** Instrumentation keys, each under the SHA-256 of its secret, which is stored nowhere. */
+/** Instrumentation keys, each under the SHA-256 of its secret. The secret is stored nowhere. */
 export const KEYS_BUCKET = 'spor_keys';
 /** Read tokens, stored as keys are. */
 export const TOKENS_BUCKET = 'spor_tokens';
@@ -13,10 +13,10 @@ export const LEASES_BUCKET = 'spor_leases';
 export const PROGRESS_BUCKET = 'spor_progress';
 /** Uploads that an owner has begun to commit. */
 export const INTENTS_BUCKET = 'spor_intents';
-/** How far a replay has published. */
+/** Positions up to which replays have published. */
 export const REPLAYS_BUCKET = 'spor_replays';
 
-/** The key of a shard in the buckets of leases, progress and intents. */
+/** Key of a shard in the buckets of leases, progress and intents. */
 export function shardKey(shard: number): string {
   return `shard.${shard}`;
 }

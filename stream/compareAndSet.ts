@@ -9,9 +9,10 @@ export interface RecordPlace {
 }
 
 /**
- * Reads a record that several processes share and writes what is to stand there instead, refusing to overwrite a change made
- * meanwhile: then it is read and decided anew. Nothing is written where it stays the same.
- * @param decide what to record, from what is recorded; undefined: leave it. What it throws leaves the record as it is.
+ * Updates a shared record by compare-and-set.
+ *
+ * After a conflict the record is read and decided again. An unchanged value is not written.
+ * @param decide returns the new value for the recorded one; undefined or an error leaves the record as it is
  */
 export async function compareAndSetRecord<T>(
   connection: NatsConnection,
@@ -27,7 +28,7 @@ export async function compareAndSetRecord<T>(
     const text = JSON.stringify(decided);
     if (there?.string() === text) return;
     try {
-      // A deleted key has a revision, too.
+      // A deleted key has a revision too.
       if (entry) await kv.update(key, text, entry.revision);
       else await kv.create(key, text);
       return;

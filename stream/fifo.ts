@@ -1,7 +1,11 @@
-/** Taken entries that may still have a place in the array. */
+/** Most taken entries that the array still holds. */
 const MOST_TAKEN = 1_024;
 
-/** First in, first out, in constant time; unlike a position in an array, it lets go of what is taken while more is waiting. */
+/**
+ * Queue with constant-time push and shift.
+ *
+ * Taken entries are released while others wait, unlike with a position in an array.
+ */
 export class Fifo<T> {
   #entries: (T | undefined)[] = [];
   #taken = 0;

@@ -11,7 +11,7 @@ export interface FollowedMessage {
   data: Uint8Array;
   sequence: number;
   epoch: number;
-  /** Messages of the tenant that wait behind this one. */
+  /** Messages of the tenant that follow this one in the stream. */
   pending: number;
 }
 
@@ -20,13 +20,13 @@ export interface Following {
   stop(): void;
 }
 
-/** A viewer's consumer disappears by itself this long after this process has gone. */
+/** Time after which the server removes the consumer of a dead process. */
 const INACTIVE_MS = 30_000;
 const MOST_WAITING = 64;
 const KINDS: readonly SubjectKind[] = ['events', 'quarantine'];
 
 /**
- * Follows a tenant's subjects from this moment on. What is seen is stored: the stream hands out nothing else.
+ * Follows a tenant's subjects from now on. The stream delivers only stored messages.
  * @throws StreamUnavailableError
  */
 export async function followTenant(
@@ -52,7 +52,7 @@ export async function followTenant(
       messages: read(messages, streamEpoch(created)),
       stop: () => {
         messages.stop();
-        consumer.delete().catch(() => undefined); // the server forgets it by itself
+        consumer.delete().catch(() => undefined); // the server removes it by itself
       },
     };
   } catch (error) {

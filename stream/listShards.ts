@@ -2,7 +2,7 @@ import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream';
 import { streamInfo } from './streams.ts';
 import { streamName } from '../schemas/subjects.ts';
 
-/** The shard streams there are, by shard; none until a receiver or processor has created them. */
+/** The existing shard streams, by shard. A receiver or processor creates them. */
 export async function listShards(manager: JetStreamManager): Promise<StreamInfo[]> {
   const shards: StreamInfo[] = [];
   for (;;) {

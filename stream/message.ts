@@ -1,32 +1,32 @@
 import { FORMAT, readMessageHeader, type BatchHeader, type RejectedEvent } from '../schemas/envelope.ts';
 import { parseSubject, shardOf } from '../schemas/subjects.ts';
 
-/** A message of a shard's stream, as the reader hands it over. */
+/** A message of a shard's stream, as the reader delivers it. */
 export interface StreamMessage {
   subject: string;
   sequence: number;
-  /** When the stream stored it, in milliseconds since 1970. */
+  /** Time of storage, in milliseconds since 1970. */
   timeMs: number;
   data: Uint8Array;
   /** Value of the format header. */
   format: string | undefined;
 }
 
-/** Whose events a message holds. */
+/** Tenant and segment of a message's events. */
 export interface Source {
   tenantId: string;
   segmentId: string;
 }
 
-/** A message whose subject and header are understood. */
+/** A message with a valid subject and header. */
 export interface ParsedMessage {
   source: Source;
   batches: BatchHeader[];
-  /** Where the event lines begin. */
+  /** Offset of the event lines. */
   linesFrom: number;
 }
 
-/** Why a message cannot be stored as it should, in words for whoever looks into the quarantine. */
+/** Reason why a message is malformed, for readers of the quarantine. */
 export class MalformedMessageError extends Error {
   constructor(message: string) {
     super(message);
@@ -34,10 +34,10 @@ export class MalformedMessageError extends Error {
   }
 }
 
-/** Messages that name no tenant are kept for the operator under these ids. */
+/** Source of messages that name no tenant, kept for the operator. */
 export const UNATTRIBUTED: Source = { tenantId: 'spor-unattributed', segmentId: 'none' };
 
-/** Whose quarantine a malformed message goes to. */
+/** Names the source whose quarantine receives a malformed message. */
 export function sourceOf(message: StreamMessage): Source {
   try {
     const { tenantId, segmentId } = parseSubject(message.subject);
@@ -48,7 +48,7 @@ export function sourceOf(message: StreamMessage): Source {
 }
 
 /**
- * Reads a message's subject and header; its lines are verified by copyLines.
+ * Parses a message's subject and header; copyLines verifies its lines.
  * @throws MalformedMessageError
  */
 export function parseMessage(message: StreamMessage, shards: { shard: number; count: number }): ParsedMessage {
@@ -123,19 +123,21 @@ function isTime(text: unknown): boolean {
 
 const NEWLINE = 10;
 const COMMA = 44;
-/** `{"b":` with which every line begins (schemas/envelope.ts). */
+/** Beginning of every line, `{"b":` (schemas/envelope.ts). */
 const PREFIX = Buffer.from('{"b":');
 
-/** Most bytes a message's lines can take once renumbered: every line is at least as long as its number can grow. */
+/** Most bytes of a message's lines after renumbering. A line is at least as long as its number can grow. */
 export function renumberedBytes(bytes: number): number {
   return 3 * bytes + 16;
 }
 
 /**
- * Copies a message's lines to the beginning of a buffer, each with its batch number raised by `firstBatch` so that numbers
- * are unique within the window, and verifies that each batch has as many lines as its header says. Returns the position
- * behind the last byte written, the number of lines, and the sum of their new numbers.
- * @throws MalformedMessageError; what was written by then is to be ignored.
+ * Copies a message's lines into a buffer and raises their batch numbers.
+ *
+ * `firstBatch` is added to each number, so that numbers are unique within the window. Each batch must have as many
+ * lines as its header says.
+ * @returns the position after the last byte written, the number of lines, and the sum of their new numbers
+ * @throws MalformedMessageError; the bytes written by then are invalid
  */
 export function copyLines(
   { data: bytes }: StreamMessage,
@@ -143,7 +145,7 @@ export function copyLines(
   firstBatch: number,
   buffer: Buffer,
 ): { end: number; lines: number; batchSum: number } {
-  // Buffer's own methods: several times faster here than those of Uint8Array.
+  // Buffer's own methods are several times faster here than those of Uint8Array.
   const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const counts = new Uint32Array(batches.length);
   let to = 0;

@@ -3,14 +3,16 @@ import type { Logger } from '../runtime/log.ts';
 
 export type { NatsConnection };
 
-/** Oldest server whose streams keep what we ask of them; older ones drop unknown options silently. */
+/** Oldest server that supports our stream options; older ones ignore unknown options. */
 const MIN_VERSION = [2, 10] as const;
 const MIN_PAYLOAD_BYTES = 1_048_576;
 const RECONNECT_WAIT_MS = 200;
 
 /**
- * Connects, reconnecting for as long as the process lives; a server that is away for the first try is waited for.
- * @throws Error saying what to install or set, when the server is too old, has no JetStream or too small a payload.
+ * Connects, and reconnects for as long as the process lives.
+ *
+ * The first connection waits for the server too.
+ * @throws Error with what to install or set, if the server is too old, has no JetStream or too small a payload
  */
 export async function connectNats(options: {
   url: string;
@@ -22,9 +24,9 @@ export async function connectNats(options: {
   const connection = await connect({
     servers: url.split(','),
     name,
-    maxReconnectAttempts: -1, // the default of 10 closes the connection for good
-    // The client's own wait goes by the wall clock: were that set back, it would not try again until the time is reached
-    // once more. So it waits nothing, and the pause comes by timer, before each try but a server's first.
+    maxReconnectAttempts: -1, // after the default of 10 the connection closes for good
+    // The client's own delay uses the wall clock. If that is set back, the client waits until the old time returns. So
+    // the client's delay is zero, and a timer pauses before each try except a server's first.
     reconnectDelayHandler: () => -Infinity,
     reconnectToServer: ([server]) => ({ server: server!, delay: server!.lastConnect === 0 ? 0 : RECONNECT_WAIT_MS }),
     waitOnFirstConnect: options.wait ?? true,

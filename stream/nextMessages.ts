@@ -5,22 +5,27 @@ import type { StreamMessage } from './message.ts';
 
 const NOT_FOUND = 404;
 const BATCH_MESSAGES = 1_000;
-/** Oldest server that answers many messages at once (ADR-31); before, each is asked for by itself. */
+/**
+ * Oldest server that answers with many messages at once (ADR-31).
+ *
+ * Older servers get one request a message.
+ */
 const BATCH_SERVER = [2, 11] as const;
 
-/** Where to read a stream, and how much of it at once. */
+/** Start, subject and size of a read from a stream. */
 export interface NextQuery {
   stream: string;
-  /** With wildcards. */
+  /** May contain wildcards. */
   subject: string;
-  /** First sequence that is wanted. */
+  /** Sequence of the first message to read. */
   seq: number;
   maxBytes: number;
 }
 
 /**
- * The next messages of a subject in stream order; none where the stream holds none from that sequence on. `complete` says
- * that none follow.
+ * Reads the next messages of a subject, in stream order.
+ *
+ * The answer is empty if the stream holds none from that sequence on. `complete` says that no more follow.
  */
 export async function nextMessages(
   connection: NatsConnection,
@@ -45,7 +50,7 @@ async function batch(manager: JetStreamManager, { stream, subject, seq, maxBytes
     next_by_subj: subject,
     batch: BATCH_MESSAGES,
     max_bytes: maxBytes,
-    // With a callback the client lets go of its subscription at the end; as an iterator it keeps one for each call.
+    // With a callback the client releases its subscription at the end; an iterator keeps one per call.
     callback: (done, message) => {
       if (!done) messages.push(message);
       else if (done.err && !isNothingFound(done.err)) reject(done.err);
@@ -65,7 +70,7 @@ function isNothingFound(error: Error): boolean {
   return (error as { code?: unknown }).code === NOT_FOUND;
 }
 
-/** A stored message as a window takes it. */
+/** Converts a stored message for a window. */
 export function asStreamMessage(message: StoredMsg): StreamMessage {
   return {
     subject: message.subject,

@@ -3,9 +3,9 @@ import { Kvm, type KV } from '@nats-io/kv';
 import { PROGRESS_BUCKET, shardKey } from './buckets.ts';
 import type { NatsConnection } from './nats.ts';
 
-/** How far a shard's stream is committed: everything up to and including `floor` is in the lake. */
+/** Committed position of a shard's stream. The lake holds everything up to and including `floor`. */
 export interface ShardProgress {
-  /** Creation time of the stream this is about, as JetStream reports it. */
+  /** Creation time of the stream, as JetStream reports it. */
   created: string;
   floor: number;
   /** When the floor was written, ISO 8601. */
@@ -13,8 +13,10 @@ export interface ShardProgress {
 }
 
 /**
- * The acknowledgement of a shard's stream. Losing it costs reading again: what is in the lake is told by the Delta log's
- * txns. So it need not be compared and set: a floor is only ever written when all up to it is committed.
+ * Committed positions of the shards' streams, in a KV bucket.
+ *
+ * A lost position costs only repeated reads, because the `txn` map of the Delta log is the truth. A position is written
+ * only after all commits up to it, so a plain put is enough.
  */
 export class Progress {
   readonly #kv: KV;
@@ -31,12 +33,12 @@ export class Progress {
     return new Progress(await new Kvm(client).create(PROGRESS_BUCKET, { history: 1, replicas }));
   }
 
-  /** The floor of a stream; 0 where nothing is known of it, or of another stream of that name. */
+  /** Committed position of a stream; 0 if unknown or of another stream. */
   async floor(shard: number, created: string): Promise<number> {
     return floorOf(await this.read(shard), created);
   }
 
-  /** What is known of a shard's stream, whichever it is. */
+  /** Record of a shard, whichever stream it is about. */
   async read(shard: number): Promise<ShardProgress | undefined> {
     const entry = await this.#kv.get(shardKey(shard));
     return entry?.operation === 'PUT' ? entry.json<ShardProgress>() : undefined;
@@ -48,7 +50,7 @@ export class Progress {
   }
 }
 
-/** The floor of the stream created then; 0 where the progress is another's. */
+/** Committed position in a record; 0 if it is about another stream. */
 export function floorOf(progress: ShardProgress | undefined, created: string): number {
   return progress?.created === created ? progress.floor : 0;
 }

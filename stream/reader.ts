@@ -9,9 +9,9 @@ export interface MessageReaderOptions {
   connection: NatsConnection;
   manager: JetStreamManager;
   stream: string;
-  /** Sequence of the first message wanted. */
+  /** Sequence of the first message to read. */
   from: number;
-  /** Most bytes waiting here or on their way; at least twice the largest message. */
+  /** Most bytes queued or in flight; at least twice the largest message. */
   maxBytes: number;
   log: Logger;
 }
@@ -19,7 +19,7 @@ export interface MessageReaderOptions {
 const PULL_MESSAGES = 100_000;
 const PULL_EXPIRES_MS = 5_000;
 const HEARTBEAT_MS = 1_000;
-/** Nothing heard for this long while a pull is open: the consumer or the path to it is gone. */
+/** Silence during a pull after which the consumer counts as lost. */
 const SILENCE_MS = 3_000;
 const INACTIVE_MS = 30_000;
 const REQUEST_EXPIRED = 408;
@@ -28,11 +28,13 @@ const HEARTBEAT = 100;
 /**
  * Reads a stream in order from a sequence on, without acknowledging.
  *
- * It is a pull consumer without acks that lives in the server's memory. One pull of half the byte budget is open at a
- * time; the next is sent when it is used up and there is room again, so that whoever does not take messages stops the
- * flow at the server. Bytes bound a pull, not messages: large ones would stall it. Each delivery carries the consumer's
- * own count: a gap, an error status or silence makes a new consumer from behind the last message handed over, so that no
- * message is skipped or repeated, whatever became of the old one.
+ * The reader is a pull consumer in the server's memory. One pull of half the byte budget is open at a time. The next is
+ * sent once the pull is used up and the queue has room. So a slow caller stops the flow at the server.
+ *
+ * Bytes limit a pull, because large messages would stall a limit by count.
+ *
+ * Each delivery carries the consumer's own count. A gap, an error status or silence makes a new consumer after the last
+ * delivered message. So no message is skipped or repeated.
  */
 export class MessageReader {
   readonly #options: MessageReaderOptions;
@@ -41,7 +43,7 @@ export class MessageReader {
   readonly #queue = new Fifo<StreamMessage>();
   #queuedBytes = 0;
   #next: number;
-  /** Counts consumers made; deliveries of an earlier one are ignored. */
+  /** Number of consumers made. Each after the first is logged. */
   #generation = 0;
   #subscription: Subscription | undefined;
   #consumer = '';
@@ -64,12 +66,12 @@ export class MessageReader {
     this.#renew('starting');
   }
 
-  /** Messages that the stream held behind the last one to arrive; 0 while nothing is heard of it. */
+  /** Messages after the last delivered one; 0 until a new consumer delivers. */
   get waiting(): number {
     return this.#waiting;
   }
 
-  /** The next message, if one is here. */
+  /** Takes the next message; undefined if none is here. */
   shift(): StreamMessage | undefined {
     const message = this.#queue.shift();
     if (!message) return undefined;
@@ -78,7 +80,7 @@ export class MessageReader {
     return message;
   }
 
-  /** Resolves when a message is here, the reader is closed or nudged, or after a time. */
+  /** Resolves on a message, on close or nudge, or after a timeout. */
   arrived(withinMs?: number): Promise<void> {
     if (this.#queue.length > 0 || this.#closed) return Promise.resolve();
     return new Promise((resolve) => {
@@ -136,7 +138,7 @@ export class MessageReader {
 
   #receive(message: Msg): void {
     this.#heardAt = performance.now();
-    // ADR-37: the status of a pull comes on its own inbox without a reply subject.
+    // ADR-37: a pull's status arrives on the pull's own inbox, without a reply subject.
     if (!message.reply) {
       const code = message.headers?.code ?? 0;
       if (code === HEARTBEAT) return;
@@ -153,14 +155,14 @@ export class MessageReader {
     this.#next = sequence + 1;
     this.#waiting = waiting;
     this.#pulledBytes += message.data.length;
-    if (++this.#pulledMessages === PULL_MESSAGES) this.#pullOpen = false; // the server ends a full pull without a word
+    if (++this.#pulledMessages === PULL_MESSAGES) this.#pullOpen = false; // the server sends no status after a full pull
     this.#queuedBytes += message.data.length;
     const format = message.headers?.get(FORMAT_HEADER);
     this.#queue.push({ subject: message.subject, sequence, timeMs, data: message.data, format });
     this.#wake();
   }
 
-  /** Makes a new consumer from the next wanted message on, trying until it succeeds. */
+  /** Makes a new consumer from the next message on, until one succeeds. */
   #renew(reason: string): void {
     if (this.#renewing || this.#closed) return;
     this.#renewing = true;
@@ -189,7 +191,7 @@ export class MessageReader {
       (error: unknown) => {
         subscription.unsubscribe();
         this.#renewing = false;
-        // Tried again by the watchdog, which sees an open pull and silence.
+        // The watchdog tries again, because it sees an open pull and silence.
         this.#pullOpen = true;
         this.#heardAt = performance.now() - SILENCE_MS / 2;
         log.warn({ err: error }, 'the stream cannot be read now');
@@ -210,7 +212,7 @@ export class MessageReader {
     return info.name;
   }
 
-  /** Leaves the consumer; the server removes it by itself where deleting does not get through. */
+  /** Deletes the consumer. If that fails, the consumer expires at the server. */
   #drop(): void {
     this.#subscription?.unsubscribe();
     const { manager, stream, log } = this.#options;
@@ -227,8 +229,9 @@ export class MessageReader {
 }
 
 /**
- * Stream sequence, delivery count, store time and messages still to be delivered from a delivery's reply subject (ADR-15):
- * `$JS.ACK.<stream>.<consumer>.<tries>.<sequence>.<delivery>.<nanoseconds>.<pending>`, newer servers with
+ * Parses a delivery's reply subject (ADR-15).
+ *
+ * The form is `$JS.ACK.<stream>.<consumer>.<tries>.<sequence>.<delivery>.<nanoseconds>.<pending>`. Newer servers add
  * `<domain>.<account>` before the stream and a random token at the end.
  */
 function parseReply(reply: string): { sequence: number; delivery: number; timeMs: number; waiting: number } {

@@ -3,23 +3,23 @@ import type { Logger } from '../runtime/log.ts';
 import type { NatsConnection } from './nats.ts';
 import { backoffMs, delay } from '../runtime/retry.ts';
 
-/** Records in a KV bucket under the hash of a secret: instrumentation keys, read tokens. */
+/** Records of instrumentation keys or read tokens, by the secret's hash. */
 export interface SecretStore<T> {
   get(hash: string): Promise<T | undefined>;
   /** @throws Error when the hash is taken. */
   create(hash: string, record: T): Promise<void>;
-  /** Replaces the record, refusing to overwrite a change made meanwhile. Undefined where there is none. */
+  /** Replaces the record by compare-and-set. Undefined: there is none. */
   update(hash: string, change: (record: T) => T): Promise<T | undefined>;
   list(): Promise<{ hash: string; record: T }[]>;
 }
 
-/** All records of a bucket, followed as they change. */
+/** All records of a bucket, kept current. */
 export interface SecretWatch<T> {
   get(hash: string): T | undefined;
   /** Hashes and records, in no order. */
   entries(): Iterable<[string, T]>;
   readonly size: number;
-  /** Since when changes may go unseen, in milliseconds since 1970: the server is away. Undefined while followed. */
+  /** Time since which changes may be missing, in milliseconds since 1970. Undefined: none are missing. */
   readonly staleSinceMs: number | undefined;
   stop(): void;
 }
@@ -58,9 +58,10 @@ export async function openSecretStore<T>(
 }
 
 /**
- * Follows a bucket until stopped; resolves once every record that exists now is known. While the server is away it goes on
- * with what it knows. After a reconnect it reads the bucket anew: the server may have forgotten the watch, which the client
- * would notice only by missing heartbeats, many seconds later.
+ * Follows a bucket until stopped; resolves once all existing records are known.
+ *
+ * While the server is away, the last known records stay in use. After a reconnect the bucket is read again, because the
+ * server may have dropped the watch. The client would notice that many seconds later, by missing heartbeats.
  */
 export async function watchSecrets<T>(
   connection: NatsConnection,
@@ -94,7 +95,8 @@ export async function watchSecrets<T>(
   const followConnection = async (): Promise<void> => {
     for await (const { type } of connection.status()) {
       if (type === 'disconnect') staleSinceMs ??= Date.now();
-      // Not awaited: another disconnect may come while reading. The loop above ends by itself and throws nothing.
+      // Not awaited, because another disconnect may arrive during the read. The loop above ends by itself and throws
+      // nothing.
       if (type === 'reconnect' && !stopped.signal.aborted) void readAgain();
     }
   };
@@ -127,7 +129,8 @@ async function readAndFollow<T>(kv: KV, log: Logger): Promise<Following<T>> {
   const watch = await kv.watch();
   const { promise: complete, resolve, reject } = Promise.withResolvers<void>();
   const run = async (): Promise<void> => {
-    // The watch has no mark for "all known now": an empty bucket sends nothing, otherwise `delta` counts down to 0.
+    // A watch does not mark the last existing record. An empty bucket sends nothing; otherwise `delta` counts down to
+    // 0.
     if ((await kv.status()).values === 0) resolve();
     for await (const entry of watch) {
       apply(records, entry, log);

@@ -9,7 +9,7 @@ import { floorOf, type ShardProgress } from './progress.ts';
 
 export interface ShardStatus {
   shard: number;
-  /** Absent: nobody has created it yet. */
+  /** Absent until the stream is created. */
   stream?: {
     name: string;
     created: string;
@@ -22,20 +22,20 @@ export interface ShardStatus {
   owner?: string;
   /** Messages that are not in the lake yet. */
   lagMessages: number;
-  /** Age of the oldest message that is not in the lake yet; 0 when all are. Absent where it cannot be told. */
+  /** Age of the oldest uncommitted message; 0 without one, absent if unknown. */
   behindMs?: number;
-  /** When the processor last committed something of this shard. */
+  /** Time of the shard's last commit. */
   lastCommit?: string;
 }
 
-/** What the processor says of its shards; a bucket is undefined where nobody has created it yet. */
+/** The processor's records of its shards. A bucket is undefined until created. */
 interface Records {
   manager: JetStreamManager;
   leases: KV | undefined;
   progress: KV | undefined;
 }
 
-/** What the stream server knows of each shard; nothing is created by asking. */
+/** Reads what the stream server knows of each shard; creates nothing. */
 export async function readShards(connection: NatsConnection, shards: number, nowMs: number): Promise<ShardStatus[]> {
   const records = await openRecords(connection);
   const read = async (shard: number): Promise<ShardStatus> =>
@@ -43,7 +43,7 @@ export async function readShards(connection: NatsConnection, shards: number, now
   return Promise.all(Array.from({ length: shards }, (_, shard) => read(shard)));
 }
 
-/** The same of the shard a tenant is in; undefined while there are no streams. */
+/** Status of a tenant's shard; undefined while there are no streams. */
 export async function readTenantShard(
   connection: NatsConnection,
   tenantId: string,
@@ -81,7 +81,7 @@ async function readShard(
     ...owner,
     lagMessages,
     ...(behind === undefined ? {} : { behindMs: behind }),
-    // Progress of an earlier stream of that name says nothing about this one.
+    // Progress of an earlier stream of the same name does not apply.
     ...(committed?.created === created ? { lastCommit: committed.at } : {}),
   };
 }

@@ -17,7 +17,7 @@ export interface ShardStream {
   name: string;
 }
 
-/** A stream's state with its committed position. */
+/** State of a stream, with its committed position. */
 export interface CommittedState extends StreamState {
   /** Everything up to and including this sequence is committed. */
   floor: number;
@@ -30,8 +30,10 @@ const BATCH_BYTES = 8 * 1_048_576;
 const NO_MESSAGE = 10037;
 
 /**
- * Reader of the shard streams of a NATS account, a tenant at a time. States and single messages come from the stream's
- * leader: an old answer would be a wrong one. Every method throws StreamUnavailableError when the server does not answer.
+ * Reader of the shard streams, one tenant at a time.
+ *
+ * The stream's leader answers, because a replica may be out of date. Every method throws StreamUnavailableError if the
+ * server does not answer.
  */
 export class ShardStreams {
   readonly #connection: NatsConnection;
@@ -57,7 +59,7 @@ export class ShardStreams {
     });
   }
 
-  /** The stream a tenant's messages are in; undefined while there are no streams yet. */
+  /** Stream of a tenant's messages; undefined while there are no streams. */
   async of(tenantId: string): Promise<ShardStream | undefined> {
     const shards = (this.#shards ??= await this.#count());
     if (shards === undefined) return undefined;
@@ -65,7 +67,7 @@ export class ShardStreams {
     return { shard, shards, name: streamName(shard) };
   }
 
-  /** The stream as it is now; undefined where it has been deleted. */
+  /** Current state of a stream; undefined if it is deleted. */
   async state({ shard }: Shard): Promise<StreamState | undefined> {
     const info = await ask(() => streamInfo(this.#manager, streamName(shard)));
     if (info) return streamStateOf(info);
@@ -73,31 +75,31 @@ export class ShardStreams {
     return undefined;
   }
 
-  /** The stream as it is now, and how much of it is committed. */
+  /** Current state of a stream, with its committed position. */
   async committed({ shard }: Shard): Promise<CommittedState | undefined> {
     const [state, progress] = await Promise.all([this.state({ shard }), ask(() => this.#progress.read(shard))]);
     if (!state) return undefined;
-    // Only what is committed is ever trimmed.
+    // Trimming removes only committed messages.
     return { ...state, floor: Math.max(floorOf(progress, state.created), state.firstSequence - 1) };
   }
 
-  /** The first sequence stored at or after a time; one beyond the last when there is none. */
+  /** First sequence stored since a time; after the last if none. */
   async firstSince({ shard }: Shard, sinceMs: number): Promise<number> {
     const name = streamName(shard);
     return ask(async () => firstSince(this.#manager, await this.#manager.streams.info(name), sinceMs));
   }
 
-  /** The message of a sequence, or undefined where the stream does not hold it. */
+  /** Message of a sequence; undefined if the stream does not hold it. */
   async message({ shard, sequence }: Shard & { sequence: number }): Promise<StreamMessage | undefined> {
     return this.#get(shard, { seq: sequence });
   }
 
-  /** The first message of a tenant with accepted events, from a sequence on. */
+  /** First message of a tenant with accepted events, from a sequence on. */
   async nextAccepted({ shard }: Shard, tenantId: string, from: number): Promise<StreamMessage | undefined> {
     return this.#get(shard, { seq: Math.max(1, from), next_by_subj: `events.${shard}.${tenantId}.*` });
   }
 
-  /** A tenant's messages from one sequence up to another, in order. */
+  /** Messages of a tenant from one sequence to another, in order. */
   async *messages(
     { shard }: Shard,
     { tenantId, from, to }: { tenantId: string; from: number; to: number },
@@ -111,9 +113,10 @@ export class ShardStreams {
   }
 
   /**
-   * A tenant's messages from a sequence on, to the end of the stream or until they take this many bytes; `complete` says
-   * which. Where `to` is given, no more than the batch with that sequence is waited for: a stream that is written to as fast
-   * as it is read has no end.
+   * Reads a tenant's messages from a sequence on, within a byte limit.
+   *
+   * `complete` says whether the end of the stream was reached. With `to`, reading stops after the batch that contains
+   * that sequence, because a busy stream has no end.
    */
   async read(
     { shard }: Shard,
@@ -153,7 +156,7 @@ export class ShardStreams {
     });
   }
 
-  /** Their number is fixed when they are made; counting needs no setting that could differ from the receiver's. */
+  /** Number of shards, counted from the streams. A setting could differ from the receiver's. */
   async #count(): Promise<number | undefined> {
     const { length } = await ask(() => listShards(this.#manager));
     return length === 0 ? undefined : length;

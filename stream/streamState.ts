@@ -1,7 +1,7 @@
 import type { StreamInfo } from '@nats-io/jetstream';
 import { streamEpoch } from '../schemas/receipt.ts';
 
-/** Name and creation time of a stream; one made anew has another time. */
+/** Name and creation time of a stream. A recreated stream has another time. */
 export interface StreamIdentity {
   name: string;
   /** As JetStream reports it. */
@@ -14,13 +14,13 @@ export interface StreamState extends StreamIdentity {
   appId: string;
   /** Identity that receipts carry. */
   epoch: number;
-  /** Messages before this one are not in the stream any more. */
+  /** Sequence before which the stream holds no message. */
   firstSequence: number;
-  /** The newest message. */
+  /** Sequence of the newest message. */
   lastSequence: number;
-  /** When the first message held was stored, in milliseconds since 1970; undefined: it holds none. */
+  /** Store time of the first message, in milliseconds since 1970. Undefined: none is held. */
   firstMs: number | undefined;
-  /** The server's clock when it answered, in milliseconds since 1970; NaN from a server that does not say. */
+  /** The server's clock when it answered, in milliseconds since 1970. NaN: not sent. */
   atMs: number;
 }
 

@@ -11,7 +11,7 @@ import type { NatsConnection } from './nats.ts';
 export interface StreamsConfig {
   /** Names and subjects, one per shard. */
   streams: { name: string; subjects: string[] }[];
-  /** Name the stream after the last would have: its existence means the number of shards was larger at creation. */
+  /** Name of the first stream past the last shard. Its existence means that creation used more shards. */
   beyond: string;
   maxBytes: number;
   replicas: number;
@@ -22,10 +22,11 @@ const JS_INSUFFICIENT_STORAGE = 10047;
 const DUPLICATE_WINDOW_NANOS = 120 * 1e9;
 
 /**
- * Opens the shard streams, creating them on first use. Limits retention, no age limit and `discard: new`: the server never
- * drops a message by itself; the processor trims what is committed (stream/trim.ts).
- * @throws Error when the streams were created with another number of shards, which cannot change later, or when the server
- *   has no room for them.
+ * Opens the shard streams, creating them on first use.
+ *
+ * Limits retention without an age limit and `discard: new` keep the server from dropping messages. The processor trims
+ * committed messages (stream/trim.ts).
+ * @throws Error if the streams have another number of shards, which cannot change, or if the server has no room
  */
 export async function ensureStreams(connection: NatsConnection, config: StreamsConfig): Promise<StreamInfo[]> {
   const manager = await jetstreamManager(connection);
@@ -57,7 +58,7 @@ async function create(
     duplicate_window: DUPLICATE_WINDOW_NANOS,
     num_replicas: config.replicas,
     allow_direct: true,
-    // Many subjects' messages with one fsync; servers before 2.12 leave it out of the stream, unasked.
+    // One fsync for messages of many subjects; servers before 2.12 ignore this option.
     allow_atomic: true,
   });
   return asked.catch((error: unknown) => {
@@ -70,13 +71,17 @@ async function create(
   });
 }
 
-/** Two processes may start at once, each seeing some of the other's streams: only an old part is a mismatch. */
+/**
+ * Whether part of the streams existed well before this start.
+ *
+ * Two processes that start at once each see some of the other's streams. Only an old part is a mismatch.
+ */
 async function createdLongAgo(found: (StreamInfo | undefined)[]): Promise<boolean> {
   const created = found.filter((info) => info !== undefined).map((info) => new Date(info.created).getTime());
   return Date.now() - Math.max(...created) > 10_000;
 }
 
-/** A stream's state and identity, or undefined where it does not exist. */
+/** State and identity of a stream; undefined if it does not exist. */
 export async function streamInfo(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
   try {
     return await manager.streams.info(name);

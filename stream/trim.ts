@@ -8,18 +8,19 @@ export interface TrimState {
   maxBytes: number;
   /** Last committed sequence. */
   floor: number;
-  /** First sequence that is young enough to be kept; undefined: all are. */
+  /** First sequence young enough to keep; undefined if all are. */
   firstYoung: number | undefined;
 }
 
-/** Trimming begins above this share of the stream's bytes … */
+/** Share of the stream's size above which trimming starts. */
 const HIGH_WATER = 0.8;
-/** … and goes on down to this one. */
+/** Share of the stream's size at which trimming stops. */
 const LOW_WATER = 0.7;
 
 /**
- * Which messages to drop: those before the returned sequence; undefined: none. Only what is committed is ever dropped; of
- * that what is too old, and the oldest when the stream fills up, so that it never refuses what is new.
+ * Chooses the first sequence to keep; undefined if nothing is dropped. Pure.
+ *
+ * Only committed messages are dropped: those that are too old, and the oldest ones before the stream is full.
  */
 export function planTrim(state: TrimState): number | undefined {
   const { firstSequence, lastSequence, bytes, maxBytes, floor, firstYoung } = state;
@@ -34,8 +35,8 @@ export function planTrim(state: TrimState): number | undefined {
 }
 
 /**
- * Drops committed messages that the stream need not hold any longer. Returns the first sequence kept, or undefined when
- * nothing was dropped.
+ * Drops committed messages that the stream need not keep.
+ * @returns the first sequence kept; undefined if nothing was dropped
  */
 export async function trim(
   manager: JetStreamManager,
@@ -49,19 +50,19 @@ export async function trim(
   const firstYoung = old ? await firstSince(manager, info, since) : undefined;
   const before = planTrim({ firstSequence, lastSequence, bytes, maxBytes, floor: options.floor, firstYoung });
   if (before === undefined) return undefined;
-  // A purge names no stream identity: were the stream made anew meanwhile, uncommitted messages would go.
+  // A purge does not name a stream's identity. A recreated stream could lose uncommitted messages.
   if ((await manager.streams.info(name)).created !== info.created) return undefined;
   await manager.streams.purge(name, { seq: before });
   return before;
 }
 
-/** The first sequence stored at or after a time; one beyond the last when there is none. */
+/** First sequence stored since a time; after the last if none. */
 export async function firstSince(
   manager: JetStreamManager,
   { config, state }: StreamInfo,
   sinceMs: number,
 ): Promise<number> {
-  // A consumer from that time on knows how many messages it would deliver.
+  // A consumer from that time on reports how many messages it would deliver.
   const consumer = await manager.consumers.add(config.name, {
     ack_policy: AckPolicy.None,
     deliver_policy: DeliverPolicy.StartTime,

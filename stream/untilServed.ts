@@ -14,7 +14,7 @@ const TRANSIENT = [
   errors.ConnectionError,
 ];
 
-/** Repeat a task of starting until a server that is still starting, or has no leader yet, answers. */
+/** Repeats a startup task until the server or its new leader answers. */
 export function untilServed<T>(task: () => Promise<T>, what: string, log: Logger): Promise<T> {
   return retry(task, START_BACKOFF, {
     retryable: (error) => TRANSIENT.some((kind) => error instanceof kind),
