@@ -1,6 +1,6 @@
 import type { Reach } from '../runtime/failpoint.ts';
 
-/** The steps of a flush at which a test may end or stop this process, in their order. */
+/** Steps of a flush at which a test may end the process. */
 export const FLUSH_STEPS = [
   'before-upload',
   'after-upload',
@@ -10,5 +10,5 @@ export const FLUSH_STEPS = [
 ] as const;
 export type FlushStep = (typeof FLUSH_STEPS)[number];
 
-/** Told of every step. */
+/** Called at every step of a flush. */
 export type ReachFlush = Reach<FlushStep>;

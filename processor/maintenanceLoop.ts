@@ -16,26 +16,28 @@ import { HOUR_MS } from '../runtime/units.ts';
 export interface MaintenanceLoopOptions {
   config: ProcessorConfig;
   storage: Storage;
-  /** The instances that flushes commit with. */
+  /** The table instances that flushes commit with. */
   tables: TableCache;
-  /** Folder for unfinished files. */
+  /** Scratch folder. */
   dir: string;
   log: Logger;
   metrics: MetricsRegistry;
-  /** The shards this processor owns now. */
+  /** The shards that this processor owns now. */
   owned: () => readonly number[];
 }
 
-/** Between two looks for tenants that do not send; those that do are told of by their flushes. */
+/** Time between two listings of the lake. Flushes announce the tenants that send. */
 const LIST_EVERY_MS = 600_000;
 const LIST_AGAIN_MS = 10_000;
-/** So that a flush that wants the processor gets it first. */
+/** Nice value of maintenance, so that flushes get the processor first. */
 const NICENESS = 10;
 
 /**
- * Keeps the lake in order beside the flushes: compaction, checkpoints, log cleanup and vacuum for every tenant in the lake
- * whose shard is this processor's, whether it still sends or not. Its DuckDB is a process of its own at low priority, so that
- * no flush waits behind a sort; where two processors do the same for a while, the commits decide.
+ * Maintenance of the tenants in this processor's shards, beside the flushes.
+ *
+ * The loop compacts, writes checkpoints, cleans logs and vacuums, also for tenants that no longer send. Its DuckDB is a
+ * process with low priority, so that no flush waits for a sort. If two processors work on the same table, one of their
+ * commits conflicts.
  */
 export class MaintenanceLoop {
   readonly #options: MaintenanceLoopOptions;
@@ -76,12 +78,12 @@ export class MaintenanceLoop {
     return new MaintenanceLoop(options, engine, maintenance);
   }
 
-  /** A tenant has something new in the lake. */
+  /** Marks a tenant with a new commit. */
   notice(tenantId: string): void {
     this.#tenants.add(tenantId);
   }
 
-  /** Ends between two steps, or with the statement under way: a commit that has begun is waited for, a sort is not. */
+  /** Stops after the current step. A begun commit finishes; a sort is interrupted. */
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#engine.close();

@@ -3,7 +3,7 @@ import type { MetricsRegistry } from '../runtime/metrics.ts';
 
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300];
 
-/** What a flush did, for metrics and log. */
+/** Result of a flush, for metrics and log. */
 export interface FlushReport {
   messages: number;
   bytes: number;
@@ -14,7 +14,7 @@ export interface FlushReport {
   commits: number;
   writeMs: number;
   totalMs: number;
-  /** From the first receipt of the window to the end of its commits. */
+  /** Time from the window's first receipt to the end of its commits. */
   oldestMs: number;
 }
 

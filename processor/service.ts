@@ -37,13 +37,15 @@ export interface ProcessorOptions {
   resources: Resources;
 }
 
-/** Repeats a task until the stream server answers; /readyz names what is waited for meanwhile. */
+/** Repeats a task until the stream server answers; /readyz names the wait. */
 type WaitFor = <T>(what: string, task: () => Promise<T>) => Promise<T>;
 
 /**
- * Start the processor: HTTP first, so that it can say what it waits for; then lake, stream and shards.
- * Resolves when it takes shards.
- * @throws Error for what waiting cannot mend: a taken port, an unfit store, another number of shards, an unfit nats-server.
+ * Start the processor; resolves once it takes shards.
+ *
+ * HTTP starts first, so that /readyz can name what the processor waits for. Lake, stream and shards follow.
+ * @throws Error for a fault that waiting does not fix: a taken port, an unfit store, another number of shards, an unfit
+ *   nats-server
  */
 export async function startProcessor({
   config,
@@ -118,7 +120,7 @@ export async function startProcessor({
   return { port: ops.port, id };
 }
 
-/** Open what of the stream server every shard shares; streams and buckets are created on first use. */
+/** Open the streams and buckets that all shards share, creating missing ones. */
 async function openStream(
   connection: NatsConnection,
   { config, registry, waitFor }: { config: ProcessorConfig; registry: Registry; waitFor: WaitFor },
@@ -153,7 +155,7 @@ function shardSettings(config: ProcessorConfig, dir: string): ShardSettings {
   };
 }
 
-/** An id that no other process has or will have. */
+/** Make an id that no other process ever has. */
 function processorId(): string {
   return `${hostname().replace(/[^A-Za-z0-9_-]/g, '_')}-${process.pid}-${randomBytes(4).toString('hex')}`;
 }

@@ -14,7 +14,7 @@ export interface CommitOptions {
   intents: Pick<Intents, 'record'>;
   epoch: number;
   reach: ReachFlush;
-  /** Repeats a task while the storage is away; throws LostShardError once the lease has run out. */
+  /** Repeats a task while the storage is away. @throws LostShardError after the lease expires */
   persist: <T>(what: string, task: () => Promise<T>) => Promise<T>;
 }
 
@@ -22,23 +22,23 @@ const UPLOADS_AT_ONCE = 16;
 const COMMITS_AT_ONCE = 16;
 
 /**
- * One window's way into the tables: `uploadFiles`, then `commitTables`, each once.
+ * Commit of one window: `uploadFiles`, then `commitTables`, each once.
  *
- * The order is what makes a kill at any step harmless: paths are recorded before the first upload, files are complete
- * before the first commit, and each table's commit is one atomic log entry carrying how far the stream is in it.
+ * The order makes a kill at any step harmless. Paths are recorded before the first upload, and files are complete
+ * before the first commit. Each table's commit is one atomic log entry, which carries the stream position.
  *
- * Both throw TxnConflictError or LostShardError when another owner has taken over. Then none of the files left
- * uncommitted remains, unless a commit's outcome is unknown; that one is the next owner's to find out.
+ * Both throw TxnConflictError or LostShardError after another owner has taken over. Uncommitted files are then deleted,
+ * except those of a commit with an unknown outcome. The next owner resolves that commit.
  */
 export class WindowCommit {
   readonly #commits: readonly TableCommit[];
   readonly #lastSequence: number;
   readonly #options: CommitOptions;
-  /** Commits that may be in their table: committed, or tried without an answer. */
+  /** Commits that succeeded, or were tried without an answer. */
   readonly #tried = new Set<TableCommit>();
   #unusedSinceMs = 0;
 
-  /** @param lastSequence of the window: how far each table has the stream afterwards */
+  /** @param lastSequence of the window; each table's stream position afterwards */
   constructor(commits: readonly TableCommit[], lastSequence: number, options: CommitOptions) {
     this.#commits = commits;
     this.#lastSequence = lastSequence;
@@ -59,7 +59,7 @@ export class WindowCommit {
     });
   }
 
-  /** Commit each table, those first that must be. */
+  /** Commit each table; commits marked `first` go first. */
   async commitTables(): Promise<void> {
     const { tables, reach } = this.#options;
     const [early, late] = [this.#commits.filter(({ first }) => first), this.#commits.filter(({ first }) => !first)];
@@ -94,7 +94,7 @@ export class WindowCommit {
         await table.append(append);
       } catch (error) {
         if (error instanceof TxnConflictError) {
-          // A commit of files is known again by them; one of none by how far the stream is, after a try without an answer.
+          // After a try without an answer, a commit without files is recognised by its stream position.
           if (unsure && files.length === 0 && (await txnOf(table, tables.appId)) === lastSequence) return;
           this.#tried.delete(commit);
         }
@@ -104,7 +104,7 @@ export class WindowCommit {
     });
   }
 
-  /** Run a stage; delete the files that are in no table when another owner has taken over. */
+  /** Run a stage. After a takeover, delete the files that are in no table. */
   async #deletingUnused(stage: () => Promise<void>): Promise<void> {
     try {
       await stage();

@@ -4,26 +4,34 @@ import type { NatsConnection } from '../../stream/nats.ts';
 import { INTENTS_BUCKET, shardKey } from '../../stream/buckets.ts';
 import { isCasConflict } from '../../stream/casConflict.ts';
 
-/** A value above this is compressed; paths shrink to a tenth, so that a window of 100,000 files fits into a message. */
+/**
+ * Bytes above which a value is compressed.
+ *
+ * Compression fits the paths of 100,000 files into one message.
+ */
 const PLAIN_BYTES = 65_536;
 const OPENING_BRACKET = 91;
-/** An owner that was stopped in the middle of its uploads and killed as it went on leaves its files this late at most. */
+/**
+ * Time for which recovered intents stay recorded.
+ *
+ * An owner that was suspended during its uploads may leave files this late.
+ */
 const KEEP_LEFT_MS = 600_000;
 
 /** Data files by table root; paths within the table. */
 export type FilesByTable = Record<string, string[]>;
 
-/** What an owner of a shard was doing, for the next one to clean up after. */
+/** Uploads of an owner, for the next owner's cleanup. */
 export interface Intent {
   epoch: number;
-  /** The stream's appId of its commits. */
+  /** The stream's appId in the owner's commits. */
   appId: string;
   files: FilesByTable;
-  /** When these files were found uncommitted, fenced off and deleted, in milliseconds since 1970. */
+  /** Time of the fence and the deletion, in milliseconds since 1970. */
   recoveredMs?: number;
 }
 
-/** This processor is not the shard's owner any more: a later one has taken it over. */
+/** Loss of a shard to a later owner. */
 export class LostShardError extends Error {
   constructor(message: string) {
     super(message);
@@ -38,9 +46,11 @@ interface Owner {
 }
 
 /**
- * The paths a shard's owner is about to upload, kept outside of the lake so that they are found if it dies. Every write is a
- * compare-and-set on the owner's own last one: once a new owner has written, an old one cannot record, and what it cannot
- * record it does not upload.
+ * Record of the paths that a shard's owner is about to upload.
+ *
+ * The record is kept outside the lake, so that the files are found after the owner dies. Every write is a
+ * compare-and-set on the owner's previous write. After a new owner's write, an old owner cannot record, and so does not
+ * upload.
  */
 export class Intents {
   readonly #kv: KV;
@@ -57,8 +67,10 @@ export class Intents {
   }
 
   /**
-   * Takes the record over. What the owners before left stays recorded, so that dying now loses nothing.
-   * @throws LostShardError when a later owner has it.
+   * Takes over the record.
+   *
+   * The intents of earlier owners stay recorded, so that a death now loses nothing.
+   * @throws LostShardError if a later owner has the record
    */
   static async takeOver(connection: NatsConnection, owner: Owner, replicas: number): Promise<Intents> {
     const kv = await new Kvm(connection).create(INTENTS_BUCKET, { history: 1, replicas });
@@ -71,7 +83,7 @@ export class Intents {
         throw new LostShardError(`shard ${owner.shard} has an owner of epoch ${later.epoch}, this is ${owner.epoch}`);
       const value = encode([...left, intentOf(owner, {})]);
       try {
-        // A read may come from a replica that is behind; the compare-and-set does not.
+        // A read may come from a stale replica; the compare-and-set does not.
         const revision = found
           ? await kv.update(shardKey(owner.shard), value, entry.revision)
           : await kv.create(shardKey(owner.shard), value);
@@ -82,13 +94,15 @@ export class Intents {
     }
   }
 
-  /** What owners before left behind. */
+  /** Intents that earlier owners left. */
   get left(): readonly Intent[] {
     return this.#left;
   }
 
   /**
-   * The given remains of earlier owners are cleaned up. They are remembered a while longer, to be looked after again.
+   * Marks intents of earlier owners as cleaned up.
+   *
+   * They stay recorded for a while, for another cleanup.
    * @throws LostShardError
    */
   async recovered(left: readonly Intent[]): Promise<void> {
@@ -105,7 +119,7 @@ export class Intents {
     await this.#write(files);
   }
 
-  /** Forgets them, as they are committed or deleted. @throws LostShardError */
+  /** Clears the record once the files are committed or deleted. @throws LostShardError */
   async clear(): Promise<void> {
     if (!this.#recorded) return;
     await this.#write({});
@@ -119,7 +133,7 @@ export class Intents {
     } catch (error) {
       if (!isCasConflict(error)) throw error;
       const entry = await this.#kv.get(shardKey(this.#owner.shard));
-      // A write whose answer was lost has arrived: the record is as wanted.
+      // A write without an answer may have arrived: then the record is correct.
       if (!entry || !value.equals(entry.value)) {
         throw new LostShardError(`the intents of shard ${this.#owner.shard} were taken over by another owner`);
       }

@@ -1,4 +1,8 @@
-/** Runs a task for each item, so many at a time; after a failure no further one is started, and the first is thrown. */
+/**
+ * Runs a task for each item, with limited concurrency.
+ *
+ * After a failure no further task starts, and the first error is thrown.
+ */
 export async function forEachLimited<T>(
   items: readonly T[],
   limit: number,

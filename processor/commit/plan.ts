@@ -5,20 +5,26 @@ import type { WrittenWindow } from '../../lake/flush/parquetWriter.ts';
 import { newFilePath, type TableName } from '../../lake/layout/tables.ts';
 import type { ClosedWindow } from '../../lake/window/closedWindow.ts';
 
-/** One table's part of a flush. Paths are chosen once: retries upload and commit the same files. */
+/** One table's part of a flush. Retries upload and commit the same paths. */
 export interface TableCommit {
   name: TableName;
   tenantId: string;
   files: { localFile: string; file: NewFile }[];
   info: Record<string, unknown>;
   /**
-   * Before the events of its tenant: an accepted event that cannot become a row is one of the quarantine, and would be lost by a
-   * kill in between once the events table says that it has had its message.
+   * Whether to commit before the events table of the tenant.
+   *
+   * Otherwise a kill in between loses unstorable events. The events table would have the message's position, and the
+   * quarantine would lack the events.
    */
   first: boolean;
 }
 
-/** A commit for each table that a window has something for, be it only duplicates, which the commit then counts. */
+/**
+ * Plans a commit for each table that a window changes.
+ *
+ * A commit may carry only counts, such as those of duplicates.
+ */
 export function planCommits(
   stream: string,
   window: ClosedWindow,
@@ -49,7 +55,7 @@ function erasedOf(erased: Record<string, string>): { erased?: Record<string, str
   return Object.keys(erased).length > 0 ? { erased } : {};
 }
 
-/** The accounts of both tables (lake/counts/dayCounts.ts); days without a count are left out. */
+/** Day counts of both tables (lake/counts/dayCounts.ts), without empty days. */
 function countsByDay({ days }: FlushOutcome): { acceptedByDay: AcceptedByDay; quarantinedByDay: QuarantinedByDay } {
   const acceptedByDay: AcceptedByDay = {};
   const quarantinedByDay: QuarantinedByDay = {};

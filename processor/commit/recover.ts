@@ -7,15 +7,17 @@ import type { FilesByTable, Intent } from './intents.ts';
 export interface RecoverOptions {
   storage: Storage;
   tables: TableCache;
-  /** The new owner's. */
+  /** Epoch of the new owner. */
   epoch: number;
 }
 
 /**
- * Cleans up what an owner left behind: for each table it was about to commit to, first a fence, so that a commit of it still
- * under way must conflict, then a look at what is in the table, then the files that are not are deleted. Safe to repeat.
- * Returns the intent with only the files deleted.
- * @throws TxnConflictError when a later owner has fenced the table: then it is that one's to clean up.
+ * Cleans up the uploads of an earlier owner. Safe to repeat.
+ *
+ * Each table gets a fence first, so that a pending commit must conflict. Then the recorded files that are not in the
+ * table are deleted.
+ * @returns the intent with only the deleted files
+ * @throws TxnConflictError if a later owner has fenced the table; that owner cleans up
  */
 export async function recover(intent: Intent, { storage, tables, epoch }: RecoverOptions): Promise<Intent> {
   const deleted: FilesByTable = {};
@@ -25,8 +27,8 @@ export async function recover(intent: Intent, { storage, tables, epoch }: Recove
     if (intent.recoveredMs === undefined) {
       await table.fence({ appId: intent.appId, version: epoch, info: { operation: 'FENCE', epoch } });
     }
-    // Behind the fence none of them can become live. All tombstones, not only those since the last checkpoint, tell a file
-    // that was compacted since, which a query may still read. They come after the snapshot, so that none slips between.
+    // After the fence no recorded file can become live. A file compacted since may still serve a query, so tombstones
+    // from before the last checkpoint count too. They are read after the snapshot, so that no file slips between.
     const { files } = await table.snapshot();
     const uncommitted = notInTable(paths, { files, tombstones: await table.tombstones() });
     await storage.delete(uncommitted.map((path) => `${root}/${path}`));
@@ -35,12 +37,12 @@ export async function recover(intent: Intent, { storage, tables, epoch }: Recove
   return { ...intent, files: deleted };
 }
 
-/** Paths that are no data file of the table, now or before a compaction. */
+/** Paths that were never data files of the table. */
 function notInTable(paths: readonly string[], { files, tombstones }: Pick<Snapshot, 'files' | 'tombstones'>): string[] {
   return paths.filter((path) => !files.has(path) && !tombstones.has(path));
 }
 
-/** The parts of `events/tenant=demo-shop` (tableRoot of lake/layout/tables.ts). */
+/** Splits a root such as `events/tenant=demo-shop` (tableRoot of lake/layout/tables.ts). */
 function parseRoot(root: string): { name: TableName; tenantId: string } {
   const [folder, tenantId = ''] = root.split('/tenant=');
   const name = TABLE_NAMES.find((known) => known === folder);

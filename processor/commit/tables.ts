@@ -7,8 +7,10 @@ import { TABLE_NAMES, type TableName } from '../../lake/layout/tables.ts';
 import type { Stored } from '../../lake/window/window.ts';
 
 /**
- * The tables of one shard's tenants, and how far this stream has been committed to each of them. Valid for one lease: only
- * the owner commits under the stream's appId, so that what was read once and advanced by its own commits stays true.
+ * Tables of a shard's tenants, with the stream's position in each.
+ *
+ * The cache is valid for one lease. Only the owner commits under the stream's appId, so its own commits keep the cache
+ * current.
  */
 export class Tables {
   readonly #storage: Storage;
@@ -16,7 +18,7 @@ export class Tables {
   /** Identity of the stream: its name and creation time. */
   readonly appId: string;
   readonly #stored = new Map<string, Stored>();
-  /** Tables that have a txn of this appId at all; the others are told `undefined`. */
+  /** Positions of tables with a `txn` entry of this appId. Others are undefined. */
   readonly #expected = new Map<string, number>();
 
   readonly #erasures = new Map<string, ErasureList>();
@@ -27,12 +29,12 @@ export class Tables {
     this.appId = appId;
   }
 
-  /** What of the stream is in a tenant's tables, where that was loaded already. */
+  /** Stream positions in a tenant's tables; undefined before `load`. */
   stored(tenantId: string): Stored | undefined {
     return this.#stored.get(tenantId);
   }
 
-  /** Reads from the lake what of the stream is in a tenant's tables. */
+  /** Reads the stream positions of a tenant's tables from the lake. */
   async load(tenantId: string): Promise<Stored> {
     let erasures = 0;
     const [events, quarantine] = await Promise.all(
@@ -44,29 +46,29 @@ export class Tables {
         return version ?? 0;
       }),
     );
-    // One that is added later makes the next commit conflict, and whoever owns the shard then begins here.
+    // An erasure added later makes the next commit conflict. The shard's next owner then starts here.
     if (erasures > 0) this.#erasures.set(tenantId, await readErasures(this.#storage, tenantId));
     const stored = { events: events!, quarantine: quarantine! };
     this.#stored.set(tenantId, stored);
     return stored;
   }
 
-  /** Who is erased, of the tenants that have erased somebody. */
+  /** Erasure lists of the tenants that have one. */
   get allErasures(): ReadonlyMap<string, ErasureList> {
     return this.#erasures;
   }
 
-  /** Who is erased of a tenant, as far as its rows must respect. */
+  /** Erasure list that a tenant's rows must respect. */
   erasures(tenantId: string): ErasureList {
     return this.#erasures.get(tenantId) ?? NO_ERASURES;
   }
 
-  /** The txn version a commit must find in the table. */
+  /** The `txn` version that a commit must find in the table. */
   expected(name: TableName, tenantId: string): number | undefined {
     return this.#expected.get(key(name, tenantId));
   }
 
-  /** A commit of this owner has brought a table up to a sequence. */
+  /** Records that this owner's commit has advanced a table to a sequence. */
   advance(name: TableName, tenantId: string, sequence: number): void {
     this.#expected.set(key(name, tenantId), sequence);
     this.#stored.set(tenantId, { ...(this.#stored.get(tenantId) ?? { events: 0, quarantine: 0 }), [name]: sequence });

@@ -12,35 +12,35 @@ import type { Progress } from '../../stream/progress.ts';
 import type { ReachFlush } from '../failpoint.ts';
 import type { ProcessorMetrics } from '../metrics.ts';
 
-/** The stream server, as the work on every shard uses it. */
+/** The stream server, shared by the work on every shard. */
 export interface StreamAccess {
   connection: NatsConnection;
   manager: JetStreamManager;
   progress: Progress;
 }
 
-/** The lake, as the work on every shard writes it. */
+/** The lake, shared by the work on every shard. */
 export interface LakeAccess {
   storage: Storage;
   tables: TableCache;
   engine: Engine;
-  /** Of the windows that DuckDB writes at once. */
+  /** Permits for the windows that DuckDB writes at once. */
   buildPermits: Semaphore;
   registry: Registry;
 }
 
-/** The settings of the work on a shard. */
+/** Settings of the work on a shard. */
 export interface ShardSettings {
   shards: number;
   replicas: number;
-  /** Folder for unfinished files. */
+  /** Scratch folder. */
   dir: string;
   window: WindowLimits;
   dedupe: DuplicatesOptions;
   streamKeepMs: number;
 }
 
-/** What the work on every shard shares. */
+/** Resources that the work on every shard shares. */
 export interface ShardContext {
   stream: StreamAccess;
   lake: LakeAccess;
@@ -48,6 +48,6 @@ export interface ShardContext {
   metrics: ProcessorMetrics;
   reach: ReachFlush;
   log: Logger;
-  /** Told of each tenant a flush has committed for. */
+  /** Called for each tenant with a new commit. */
   onCommitted: (tenantId: string) => void;
 }

@@ -3,17 +3,19 @@ import type { Flusher } from './flusher.ts';
 
 export interface FlushPipelineOptions {
   flusher: Pick<Flusher, 'build' | 'commit'>;
-  /** Called whenever the line may have room again, or has failed. */
+  /** Called when the pipeline may have room, or has failed. */
   onTurn: () => void;
 }
 
 /**
- * The windows of one owner on their way into the lake, in stream order: while one is committed, DuckDB builds the next, so
- * that it does not wait for uploads and fsyncs. One that is built waits for the commit before it.
+ * Windows of one owner on their way into the lake, in order.
+ *
+ * DuckDB builds one window while the previous one is committed, and so does not wait for uploads and fsyncs. A built
+ * window waits for the commit before it.
  */
 export class FlushPipeline {
   readonly #options: FlushPipelineOptions;
-  /** The newest window's commit has begun: the next one may be built. */
+  /** Resolves once the newest window's commit begins. Then the next may be built. */
   #begun: Promise<void> = Promise.resolve();
   #committed: Promise<void> = Promise.resolve();
   #ready = true;
@@ -23,17 +25,17 @@ export class FlushPipeline {
     this.#options = options;
   }
 
-  /** Whether a window would be built at once. */
+  /** Whether a new window would be built at once. */
   get ready(): boolean {
     return this.#ready;
   }
 
-  /** @throws what a window failed with: none after it may be committed */
+  /** @throws the failure of a window; no later window may be committed */
   check(): void {
     if (this.#failure) throw this.#failure.error;
   }
 
-  /** Takes a window, once there is room for it. @throws as `check` */
+  /** Adds a window once there is room. @throws as `check` */
   async push(window: Window): Promise<void> {
     await this.#begun;
     this.check();
@@ -42,19 +44,19 @@ export class FlushPipeline {
     const begun = Promise.withResolvers<void>();
     this.#begun = begun.promise;
     this.#committed = this.#flush(window, before, () => {
-      // A later window may have taken the room meanwhile.
+      // A later window may have taken the room already.
       this.#ready ||= this.#begun === begun.promise;
       begun.resolve();
       this.#options.onTurn();
     });
   }
 
-  /** Waits until all are committed or given up. Never throws: `check` does. */
+  /** Waits until every window is committed or failed. Never throws: `check` does. */
   end(): Promise<void> {
     return this.#committed;
   }
 
-  /** @param turn called once its commit begins, and when it is over, whether that ever began or not */
+  /** @param turn called when the commit begins, and at the end in any case */
   async #flush(window: Window, before: Promise<void>, turn: () => void): Promise<void> {
     const { flusher } = this.#options;
     try {

@@ -4,11 +4,12 @@
  *   closeWindow → buildParquet → uploadFiles → commitTables → acknowledge
  *
  * closeWindow finishes the window's files of lines. buildParquet turns them into sorted Parquet files on local disk,
- * without resends. uploadFiles records the paths, then uploads the files. commitTables adds one entry to the log of each
- * table, which also carries the stream position. acknowledge moves the committed position of the shard. Each stage is
- * repeated until it succeeds or the shard is lost. A kill at any stage costs a repetition and nothing else: the next
+ * without duplicates. uploadFiles records the paths, then uploads the files. commitTables adds one entry to the log of
+ * each table, which also carries the stream position. acknowledge moves the committed position of the shard.
+ *
+ * Each stage is repeated until it succeeds or the shard is lost. A kill at any stage costs only a repetition. The next
  * owner reads from the committed position, deletes recorded files that are in no table, and skips tables that have the
- * window. `build` runs the first two stages, `commit` the other three, of the window before (flushPipeline.ts).
+ * window. `build` runs the first two stages, and `commit` the other three (flushPipeline.ts).
  */
 import { join } from 'node:path';
 import type { Logger } from '../../runtime/log.ts';
@@ -37,14 +38,14 @@ const LEAST_WINDOW_BYTES = 1_048_576;
 
 /** A window as Parquet files on local disk. */
 export interface BuiltWindow {
-  /** With the events that cannot become rows among its rejected ones. */
+  /** Unstorable events are among its rejected ones. */
   window: ClosedWindow;
-  /** As it was read. */
+  /** The window as closed, before the build. */
   closed: ClosedWindow;
   written: WrittenWindow;
   ids: JudgedIds;
   log: Logger;
-  /** Monotonic, in milliseconds. */
+  /** Start of the flush, monotonic, in milliseconds. */
   startedAt: number;
   writeMs: number;
 }
@@ -67,19 +68,19 @@ export class Flusher {
     this.#floor = options.floor;
   }
 
-  /** Last sequence acknowledged. */
+  /** Last acknowledged sequence. */
   get floor(): number {
     return this.#floor;
   }
 
-  /** Limits for the next window: smaller than configured for a while after one that did not fit into memory. */
+  /** Limits of the next window, reduced for a while after memory failures. */
   get limits(): WindowLimits {
     return this.#limits;
   }
 
   /**
-   * Run closeWindow and buildParquet. The window before need not be committed yet.
-   * @throws as OwnerSteps: then neither this window nor a later one may be committed
+   * Run closeWindow and buildParquet, maybe before the previous window is committed.
+   * @throws as OwnerSteps; then neither this window nor a later one may be committed
    */
   async build(window: Window): Promise<BuiltWindow> {
     const startedAt = performance.now();
@@ -91,8 +92,8 @@ export class Flusher {
   }
 
   /**
-   * Run uploadFiles, commitTables and acknowledge, after those of the windows before.
-   * @throws as OwnerSteps: the window is not acknowledged then, and the owner must not go on.
+   * Run uploadFiles, commitTables and acknowledge, in window order.
+   * @throws as OwnerSteps; then the window is not acknowledged, and the owner must stop
    */
   async commit(built: BuiltWindow): Promise<void> {
     const { lake, reach, onCommitted } = this.#context;
@@ -161,7 +162,7 @@ export class Flusher {
     };
   }
 
-  /** A line for each window at debug, sums from time to time at info. */
+  /** Log each window at debug, and periodic sums at info. */
   #report(report: FlushReport, log: Logger): void {
     const { metrics } = this.#context;
     const { shard } = this.#options.lease;

@@ -9,23 +9,29 @@ import { HOUR_MS } from '../../runtime/units.ts';
 
 const SHARD_KEY = 'shard.';
 const PROCESSOR_KEY = 'processor.';
-/** Room for the revisions of one bucket within an epoch; 2^33 times the hours since 1970 stays a safe integer until 2088. */
+/**
+ * Room for the revisions of one bucket within an epoch.
+ *
+ * 2^33 times the hours since 1970 stays a safe integer until 2088.
+ */
 const REVISIONS = 2 ** 33;
 
-/** The right to write a shard, for as long as it is renewed. */
+/** A processor's claim to a shard, until it expires. */
 export interface ShardLease {
   readonly shard: number;
-  /** Fencing number: higher for every later owner, also after the bucket itself was lost and made again. */
+  /** Fencing number, higher for every later owner. Recreating the bucket does not lower it. */
   readonly epoch: number;
-  /** Until when nobody else can have taken it, on `performance.now()`'s clock. */
+  /** Time until which the shard is safe, on `performance.now()`'s clock. */
   validUntil: number;
   revision: number;
 }
 
 /**
- * Leases and presence in a KV bucket whose entries vanish when they are not renewed. Creating a key takes a shard, updating
- * it at its revision keeps it, deleting it at its revision gives it up: each is a compare-and-set at the server, so that
- * one processor holds a shard. Correctness rests on the Delta log's txn and fence, not on leases: they say who should work.
+ * Leases and presence in a KV bucket whose entries expire unless renewed.
+ *
+ * Creating a key takes a shard. Updating the key at its revision keeps the shard, and deleting it releases the shard.
+ * Each is a compare-and-set at the server, so one processor holds a shard. Correctness rests on the Delta log's `txn`
+ * and fence: leases only distribute work.
  */
 export class Leases {
   readonly #kv: KV;
@@ -33,7 +39,7 @@ export class Leases {
   readonly #leaseMs: number;
   readonly #bucketEpoch: number;
   readonly #log: Logger;
-  /** Entries as last heard of, with the time of hearing: an expired entry is not announced by the server. */
+  /** Last known entries, each with its end. The server does not announce an expiry. */
   readonly #seen = new Map<string, { holder: string; until: number }>();
   readonly #changed: () => void;
   #stopWatch: () => void = () => undefined;
@@ -48,7 +54,7 @@ export class Leases {
   }
 
   static async open(connection: NatsConnection, options: LeasesOptions): Promise<Leases> {
-    // No call may take longer than a third of a lease: renewing must get its turn.
+    // A call takes at most a third of a lease, so that renewals stay on time.
     const client = jetstream(connection, { timeout: Math.ceil(options.leaseMs / 3) });
     const kv = await new Kvm(client).create(LEASES_BUCKET, { ttl: options.leaseMs, replicas: options.replicas });
     const { streamInfo, ttl } = await kv.status();
@@ -62,7 +68,7 @@ export class Leases {
     return leases;
   }
 
-  /** Who is alive and holds what, by what was heard last. */
+  /** Living processors and holders of shards, by the last known entries. */
   view(shards: number): SharingView {
     const now = performance.now();
     const processors = new Set([this.id]);
@@ -75,17 +81,17 @@ export class Leases {
     return { me: this.id, processors: [...processors], holders };
   }
 
-  /** Says that this processor is alive and wants its share. */
+  /** Announces that this processor is alive and wants its share. */
   async announce(): Promise<void> {
     await this.#kv.put(PROCESSOR_KEY + this.id, this.id);
   }
 
-  /** Says that this processor is leaving. */
+  /** Announces that this processor leaves. */
   async retire(): Promise<void> {
     await this.#kv.delete(PROCESSOR_KEY + this.id);
   }
 
-  /** Takes a free shard; undefined when another holds it. */
+  /** Takes a free shard; undefined if another processor holds it. */
   async acquire(shard: number): Promise<ShardLease | undefined> {
     const sentAt = performance.now();
     const key = SHARD_KEY + shard;
@@ -102,8 +108,8 @@ export class Leases {
   }
 
   /**
-   * Keeps a lease for its full time from now on; false when it is lost.
-   * @throws Error when the server did not answer: the lease stands until `validUntil`, and this may be tried again.
+   * Renews a lease for its full time; false if it is lost.
+   * @throws Error if the server did not answer; the lease stands until `validUntil`, and a retry is allowed
    */
   async renew(lease: ShardLease): Promise<boolean> {
     const sentAt = performance.now();
@@ -112,7 +118,7 @@ export class Leases {
       lease.revision = await this.#kv.update(key, this.id, lease.revision);
     } catch (error) {
       if (!isCasConflict(error)) throw error;
-      // An earlier renewal whose answer was lost has moved the revision: the lease is still ours then.
+      // A renewal without an answer may have moved the revision: the lease is still held.
       const entry = await this.#kv.get(key);
       if (entry?.operation !== 'PUT' || entry.string() !== this.id) return false;
       lease.revision = entry.revision;
@@ -123,7 +129,7 @@ export class Leases {
     return true;
   }
 
-  /** Gives a shard up, so that another can take it at once. */
+  /** Releases a shard, so that another processor can take it at once. */
   async release(lease: ShardLease): Promise<void> {
     this.#seen.delete(SHARD_KEY + lease.shard);
     try {
@@ -153,7 +159,7 @@ export class Leases {
   #note(entry: KvEntry): void {
     if (entry.operation === 'PUT') {
       const known = this.#seen.get(entry.key)?.holder === entry.string();
-      // A shard thought free too early costs a refused create; a processor thought dead too early would cost its share.
+      // A shard that is wrongly free costs a failed create. A processor that is wrongly dead would lose its share.
       this.#hear(entry.key, entry.string(), entry.key.startsWith(SHARD_KEY) ? age(entry) : 0);
       if (known) return;
     } else {
@@ -163,17 +169,17 @@ export class Leases {
   }
 }
 
-/** Milliseconds since an entry was written, as far as this machine's clock agrees with the server's. */
+/** Milliseconds since an entry was written, if both clocks agree. */
 function age(entry: KvEntry): number {
   return Math.max(0, Date.now() - entry.created.getTime());
 }
 
 export interface LeasesOptions {
-  /** This process, never used again by another. */
+  /** Id of this process, never used again. */
   id: string;
   leaseMs: number;
   replicas: number;
   log: Logger;
-  /** Called when a processor or shard has come or gone. */
+  /** Called when a processor comes or goes, or a shard changes hands. */
   changed: () => void;
 }

@@ -4,12 +4,12 @@ import { streamAppId } from '../../stream/streamState.ts';
 import { streamEpoch } from '../../schemas/receipt.ts';
 import { StreamChangedError } from './ownerSteps.ts';
 
-/** A shard's stream as its owner found it: name and creation time are its identity. */
+/** A shard's stream at takeover, identified by name and creation time. */
 export class OwnedStream {
   readonly #manager: JetStreamManager;
   readonly name: string;
   readonly created: string;
-  /** As of taking over. */
+  /** State at the takeover. */
   readonly info: StreamInfo;
 
   private constructor(manager: JetStreamManager, info: StreamInfo) {
@@ -25,19 +25,21 @@ export class OwnedStream {
     return new OwnedStream(manager, info);
   }
 
-  /** Under this id the stream's progress is kept in the lake's tables; a stream made anew has another. */
+  /** Id of the stream's position in the lake's tables. A recreated stream has another. */
   get appId(): string {
     return streamAppId(this);
   }
 
-  /** For receipts. */
+  /** Epoch of receipts. */
   get epoch(): number {
     return streamEpoch(this.created);
   }
 
   /**
-   * The stream's state now. Asked after reading and before committing, it proves that what was read is this stream's.
-   * @throws StreamChangedError when it is another stream now, or gone.
+   * Reads the stream's current state.
+   *
+   * A call after reading and before the commit proves that the messages are this stream's.
+   * @throws StreamChangedError if the stream was recreated or deleted
    */
   async now(): Promise<StreamInfo> {
     const info = await streamInfo(this.#manager, this.name);

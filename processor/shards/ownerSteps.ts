@@ -4,7 +4,7 @@ import { backoffMs, delay } from '../../runtime/retry.ts';
 import { LostShardError } from '../commit/intents.ts';
 import type { ShardLease } from './leases.ts';
 
-/** The shard's stream is not the one this owner began with. */
+/** The shard's stream was recreated or deleted. */
 export class StreamChangedError extends Error {
   constructor(message: string) {
     super(message);
@@ -13,12 +13,13 @@ export class StreamChangedError extends Error {
 }
 
 const RETRY = { firstMs: 100, maxMs: 5_000 };
-/** Work stops this long before the lease could be another's. */
+/** Time before the lease's end at which work stops. */
 const LEASE_MARGIN_MS = 250;
 
 /**
- * The steps of an owner's work, each tried again until it succeeds, for as long as the shard is its own: a lake or stream
- * that is away makes the window wait and the reading stop, and nothing is skipped.
+ * Steps of an owner, each repeated while the shard is its own.
+ *
+ * While the lake or stream is away, the window waits and reading stops. Nothing is skipped.
  */
 export class OwnerSteps {
   readonly #lease: ShardLease;
@@ -34,13 +35,13 @@ export class OwnerSteps {
     this.#onFailing = options.onFailing;
   }
 
-  /** The step that fails at the moment, with the reason. */
+  /** The step that fails now, with the reason. */
   get failing(): string | undefined {
     const [first] = this.#failing;
     return first && `shard ${this.#lease.shard}: ${first[0]}: ${first[1]}`;
   }
 
-  /** @throws LostShardError, TxnConflictError, StreamChangedError; what the signal was aborted with. */
+  /** @throws LostShardError, TxnConflictError, StreamChangedError; the signal's abort reason */
   async retryWhileOwned<T>(step: string, task: () => Promise<T>): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       this.#mustOwn();

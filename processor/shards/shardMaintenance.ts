@@ -16,13 +16,15 @@ export interface ShardMaintenanceOptions {
   floor: () => number;
   log: Logger;
   signal: AbortSignal;
-  /** Told when the stream is another one now. */
+  /** Called when the stream was recreated or deleted. */
   onChanged: (error: StreamChangedError) => void;
 }
 
 /**
- * What an owner looks after beside its flushes, until the signal: the stream's identity and size, its lag, and the remains
- * of earlier owners, which one of them may upload yet if it was stopped in the middle of that.
+ * Watches a shard beside its flushes, until the signal.
+ *
+ * The watch covers the stream's identity, size and lag. Uploads of earlier owners are cleaned up again, because a
+ * suspended owner may still upload.
  */
 export async function maintainShard(context: ShardContext, options: ShardMaintenanceOptions): Promise<void> {
   const { signal, log, onChanged } = options;

@@ -5,7 +5,7 @@ import { LostShardError } from '../commit/intents.ts';
 import type { ShardLease, Leases } from './leases.ts';
 import { planSharing } from './sharing.ts';
 
-/** The work on one shard, as the keeper sees it (worker.ts). */
+/** The work on one shard, as the manager sees it (worker.ts). */
 export interface Work {
   run(): Promise<void>;
   stop(): void;
@@ -19,7 +19,7 @@ export interface ShardManagerOptions {
   leaseMs: number;
   log: Logger;
   begin: (lease: ShardLease) => Work;
-  /** Told of each shard given up because the lease ran out or another owner came first. */
+  /** Called for each shard lost to an expired lease or another owner. */
   onLost: (shard: number) => void;
 }
 
@@ -28,18 +28,19 @@ interface Held {
   work: Work;
   heldAt: number;
   renewedAt: number;
-  /** Resolves when the work has ended and the lease is given back. */
+  /** Resolves once the work has ended and the lease is released. */
   ended: Promise<void>;
 }
 
-/** A shard whose work failed is left alone this long, so that another processor may try, or the cause pass. */
+/** Pause after failed work, so that another processor may try. */
 const COOL_DOWN_MS = 1_000;
-/** Work that goes on this long is taken to have overcome what made it fail before. */
+/** Duration after which work counts as recovered. */
 const SETTLED_MS = 5_000;
 
 /**
- * Keeps this processor's share of the shards at work: takes free ones, renews leases, gives up what others should have, and
- * begins anew, with a new lease, where the work on a shard failed.
+ * Shards of this processor, each with its lease and its work.
+ *
+ * The manager takes free shards, renews leases and releases the surplus. Failed work starts again with a new lease.
  */
 export class ShardManager {
   readonly #options: ShardManagerOptions;
@@ -49,7 +50,7 @@ export class ShardManager {
   #loop: Promise<void> | undefined;
   #announcedAt = -Infinity;
   #failing: string | undefined;
-  /** Why the work on a shard failed when it was last tried. */
+  /** Reasons of the last failures, by shard. */
   readonly #failed = new Map<number, string>();
   #draining = false;
   #wake: () => void = () => undefined;
@@ -62,17 +63,17 @@ export class ShardManager {
     this.#loop = this.#run();
   }
 
-  /** Looks at the shards again without waiting, for when another processor came or went. */
+  /** Checks the shards at once, after a processor came or went. */
   wake(): void {
     this.#wake();
   }
 
-  /** The shards it works on now. */
+  /** The shards that this processor works on. */
   get shards(): number[] {
     return [...this.#held.keys()];
   }
 
-  /** Why this processor is not doing its work, if so. */
+  /** Reason why this processor does not work, if it does not. */
   get trouble(): string | undefined {
     if (this.#failing !== undefined) return this.#failing;
     for (const { work } of this.#held.values()) if (work.stalled !== undefined) return work.stalled;
@@ -84,10 +85,10 @@ export class ShardManager {
     return undefined;
   }
 
-  /** Flushes and gives back every shard, so that others take them at once. */
+  /** Flushes and releases every shard, so that others take them at once. */
   async stop(): Promise<void> {
     this.#draining = true;
-    // Leases are renewed all the while: a flush may take longer than one lasts.
+    // Renewals go on meanwhile, because a flush may take longer than a lease.
     await this.#drain();
     this.#stopped.abort();
     await this.#loop;
@@ -122,7 +123,7 @@ export class ShardManager {
     const view = leases.view(shards);
     const holders = view.holders.map((holder, shard) => this.#holder(shard, holder));
     for (const [shard, holder] of holders.entries()) {
-      if (holder !== undefined && holder !== leases.id) this.#failed.delete(shard); // another's to complain about
+      if (holder !== undefined && holder !== leases.id) this.#failed.delete(shard); // the holder reports it
     }
     const { acquire, release } = planSharing({ ...view, holders });
     if (this.#draining) return;
@@ -141,7 +142,11 @@ export class ShardManager {
     this.#announcedAt = now;
   }
 
-  /** What is known here beats what was heard: a key may have expired or been renewed without being heard of yet. */
+  /**
+   * Holder of a shard. Own leases take precedence over the last known entries.
+   *
+   * A key may expire or be renewed before this processor hears of it.
+   */
   #holder(shard: number, heard: string | undefined): string | undefined {
     const { leases } = this.#options;
     if (this.#held.has(shard)) return leases.id;

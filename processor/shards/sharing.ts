@@ -1,23 +1,25 @@
-/** Who is there and who holds what, as one processor sees it. */
+/** Processors and holders of shards, as one processor sees them. */
 export interface SharingView {
   me: string;
-  /** Ids of the processors that are alive, this one among them. */
+  /** Ids of the living processors, including this one. */
   processors: readonly string[];
-  /** Holder of each shard; undefined: nobody. */
+  /** Holder of each shard; undefined if free. */
   holders: readonly (string | undefined)[];
 }
 
 export interface SharingPlan {
   /** Shards to take, in this order. */
   acquire: number[];
-  /** Shards to give up, so that others have their share. */
+  /** Shards to release to other processors. */
   release: number[];
 }
 
 /**
- * What one processor should take or give so that all hold as many shards as each other, give or take one. Every processor
- * computes this for itself from the same view; where the views differ for a moment, the leases still let only one hold a
- * shard. Whoever holds more keeps the odd shard, so that nothing moves without need.
+ * Plans an even share of the shards for one processor. Pure.
+ *
+ * Shares differ by at most one shard. Every processor computes its own plan from the same view. While views differ, the
+ * leases still allow one holder a shard. A processor with more shards keeps the odd one, so that nothing moves without
+ * need.
  */
 export function planSharing({ me, processors, holders }: SharingView): SharingPlan {
   const held = new Map(processors.map((id) => [id, 0]));
@@ -31,7 +33,7 @@ export function planSharing({ me, processors, holders }: SharingView): SharingPl
 
   const mine = shardsWhere(holders, (holder) => holder === me);
   const free = shardsWhere(holders, (holder) => holder === undefined);
-  // Processors start at different shards, so that they do not all race for the first.
+  // Processors start at different shards, to avoid conflicts over the first.
   const start = free.length === 0 ? 0 : (rank * Math.max(1, quota)) % free.length;
   const order = [...free.slice(start), ...free.slice(0, start)];
   return { acquire: order.slice(0, Math.max(0, quota - mine.length)), release: mine.slice(quota) };

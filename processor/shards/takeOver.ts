@@ -8,20 +8,21 @@ import type { ShardLease } from './leases.ts';
 import { OwnedStream } from './ownedStream.ts';
 import type { OwnerSteps } from './ownerSteps.ts';
 
-/** A shard as its owner has it. */
+/** A shard in the hands of its owner. */
 export interface OwnedShard {
   lease: ShardLease;
   stream: OwnedStream;
   intents: Intents;
   tables: Tables;
-  /** Last sequence acknowledged when it was taken over. */
+  /** Committed position at the takeover. */
   floor: number;
 }
 
 /**
- * Makes a shard one's own, in an order that an owner before, should it still run, cannot undo: first its record of uploads,
- * without which it uploads nothing more; then, table by table, a fence against its commits under way, and the deletion of
- * what they would have brought.
+ * Takes over a shard, safe from an earlier owner that still runs.
+ *
+ * The record of uploads comes first, because an earlier owner without it uploads nothing more. Then each table gets a
+ * fence against pending commits, and their files are deleted.
  */
 export async function takeOver(
   context: ShardContext,
@@ -51,7 +52,7 @@ export async function takeOver(
   return { lease, stream, intents, tables: new Tables(storage, tables, stream.appId), floor };
 }
 
-/** @throws Error when the stream has gone back, so that new messages would carry sequences that are committed already. */
+/** @throws Error if the stream has gone back and would reuse committed sequences */
 function checkFloor({ name, info: { state } }: OwnedStream, floor: number, log: Logger): void {
   if (state.last_seq < floor) {
     throw new Error(

@@ -15,26 +15,31 @@ import { takeOver, type OwnedShard } from './takeOver.ts';
 
 const READ_AHEAD_BYTES = 16 * 1_048_576;
 /**
- * While more is waiting in the stream than a window holds, it is not due by age before it has this much, and for each tenant
- * and segment: a file costs as much as writing a thousand events and more, so that a backlog is through sooner when it is cut
- * into fewer windows. Measured with a hundred tenants, 10.0 s instead of 10.9.
+ * Least size of a window flushed on age during a backlog.
+ *
+ * The limit is 1 MiB for each (tenant, segment), if that is more. Each file has a fixed cost, so fewer
+ * windows end a backlog sooner: docs/performance.md, "Backlog".
  */
 const MIN_WINDOW_BYTES = 16 * 1_048_576;
 const MIN_BYTES_PER_SOURCE = 1_048_576;
 const LOOK_AGAIN_MS = 20;
 
 /**
- * The work on one shard for as long as one lease lasts.
+ * Work on one shard for the time of one lease.
  *
- * It begins by taking over: the record of what earlier owners were uploading is made its own, what they left uncommitted is
- * fenced off and deleted, and reading starts behind the acknowledged floor. Then one window is in the making while the one
- * before becomes Parquet and the one before that is committed. A window that is due while the line has no room grows on up to
- * its limits, then reading stops until there is.
+ * The work begins with the takeover. The worker claims the record of uploads, then fences off and deletes the uncommitted
+ * files of earlier owners. Reading starts after the committed position.
  *
- * It ends in one of three ways: stopped (flushes what is read, for SIGTERM or when the shard goes to another processor),
- * halted (drops everything at once: the lease is gone, or the stream is another one), or failed (another owner came first).
- * In no case does it go on: whoever works on the shard next, this process included, begins with a new lease and from what
- * the lake says, so that nothing it believed can be stale.
+ * Then one window grows while the previous one is built and the one before that is committed. A due window without room
+ * in the pipeline grows to its limits; then reading stops.
+ *
+ * The work ends in one of three ways:
+ *
+ * - stopped: the messages read are flushed, for SIGTERM or a move of the shard;
+ * - halted: everything is dropped at once, because the lease is gone or the stream is another;
+ * - failed: another owner came first.
+ *
+ * The next worker always starts from a new lease and the lake, so no stale state remains.
  */
 export class ShardWorker {
   readonly #context: ShardContext;
@@ -60,18 +65,18 @@ export class ShardWorker {
     });
   }
 
-  /** Why the shard does not get on, while it does not. */
+  /** Reason why the shard makes no progress, if it makes none. */
   get stalled(): string | undefined {
     return this.#steps.failing;
   }
 
-  /** Flushes what is read, then ends `run`. */
+  /** Flushes the messages read, then ends `run`. */
   stop(): void {
     this.#stopping = true;
     this.#reader?.close();
   }
 
-  /** Ends `run` without another effect on the lake, as far as that can still be helped. */
+  /** Ends `run`, as soon as possible without further effect on the lake. */
   halt(reason: Error): void {
     this.#halt.abort(reason);
     this.stop();
@@ -79,7 +84,7 @@ export class ShardWorker {
 
   /**
    * Works until stopped.
-   * @throws LostShardError, TxnConflictError when the shard is another's now; StreamChangedError; what it was halted with.
+   * @throws LostShardError, TxnConflictError if the shard is another owner's; StreamChangedError; the reason of `halt`
    */
   async run(): Promise<void> {
     const { metrics } = this.#context;
