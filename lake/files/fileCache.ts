@@ -8,18 +8,19 @@ import type { Storage } from '../storage/storage.ts';
 import type { FileLease, LocalFiles } from './localFiles.ts';
 
 const DOWNLOADS_AT_ONCE = 8;
-/** Eviction goes below the limit by this much, so that it is not due again at once. */
+/** Share of the limit left after an eviction, to delay the next. */
 const KEEP_SHARE = 0.9;
 
 /**
- * Data files of a lake in S3, kept on local disk up to a number of bytes; those unused longest go first. Lake files never
- * change, so a cached one is always right.
+ * Opens a disk cache of a lake's data files in S3.
+ *
+ * The least recently used files are evicted first. Lake files never change, so a cached file is always right.
  *
  *     <folder>/<hash of the lake's URL>/files/<path>      finished files; their time is their last use
  *                                      /filling/<uuid>    downloads under way, renamed when whole
  *                                      /leases/<pid>-<uuid>/<path>   hard links one query reads
  *
- * Several processes may share the folder: a query reads its own hard links, so no eviction can take a file away from it.
+ * Several processes may share the folder. A query reads its own hard links, so no eviction takes a file from it.
  */
 export async function openFileCache(options: {
   storage: Storage;
@@ -37,7 +38,7 @@ class FileCache implements LocalFiles {
   readonly #folder: string;
   readonly #maxBytes: number;
   readonly #filling = new Map<string, Promise<void>>();
-  /** Bytes added since the folder was last measured, on top of what it held then. */
+  /** Bytes in the folder at its last measurement, plus those added since. */
   #bytes = 0;
   #evicting: Promise<void> | undefined;
 
@@ -85,7 +86,7 @@ class FileCache implements LocalFiles {
     }
   }
 
-  /** Links a cached file into a lease, fetching it first where it is not there, or no longer. */
+  /** Links a cached file into a lease, after a download if needed. */
   async #take(path: string, size: number, target: string): Promise<void> {
     const cached = join(this.#folder, 'files', path);
     await mkdir(dirname(target), { recursive: true });
@@ -133,7 +134,7 @@ class FileCache implements LocalFiles {
     await this.#evicting;
   }
 
-  /** Measures the folder, which other processes fill too, and deletes what was unused longest. */
+  /** Measures the shared folder, and evicts the least recently used files. */
   async #evict(): Promise<void> {
     const files: { path: string; size: number; usedAt: number }[] = [];
     const entries = await readdir(join(this.#folder, 'files'), { recursive: true, withFileTypes: true });
@@ -165,7 +166,7 @@ async function linked(source: string, target: string): Promise<boolean> {
   }
 }
 
-/** Undefined for "no such file"; throws any other error. */
+/** Returns undefined for "no such file"; throws any other error. */
 function absent(error: unknown): undefined {
   if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
 }

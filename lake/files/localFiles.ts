@@ -2,20 +2,20 @@ import type { AddFile } from '../delta/actions.ts';
 import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 
-/** Data files held ready on this machine's disk for one query. */
+/** Data files on this machine's disk, held for one query. */
 export interface FileLease {
   /** Absolute paths by path within the table. */
   paths: ReadonlyMap<string, string>;
   release(): Promise<void>;
 }
 
-/** Where queries get local files from. */
+/** Source of local files for queries. */
 export interface LocalFiles {
   /** @throws LakeError tables_too_large, storage_unavailable, table_corrupt */
   lease(root: string, files: readonly AddFile[]): Promise<FileLease>;
 }
 
-/** For a lake in a folder: its files are local already. */
+/** Files of a lake in a folder, which are local already. */
 export function lakeFolderFiles(storage: Storage): LocalFiles {
   return {
     lease: (root, files) => {

@@ -14,7 +14,7 @@ export interface LocalFile {
 }
 
 /**
- * The object as a file here, copied into the folder where the lake is not one.
+ * Makes an object a local file, by copy for a remote lake.
  * @throws LakeError table_corrupt when it is not in the store
  */
 export async function localFile(storage: Storage, path: string, folder: string): Promise<LocalFile> {
@@ -24,7 +24,7 @@ export async function localFile(storage: Storage, path: string, folder: string):
   return { file, release: () => (file === copy ? rm(copy, { force: true }) : Promise.resolve()) };
 }
 
-/** How many rows of a file were received on which UTC date; none where it has no such column. */
+/** Counts a file's rows by UTC date of receipt. Empty without that column. */
 export async function receivedDays(session: SqlSession, file: string): Promise<Map<string, number>> {
   const columns = await session.run(`DESCRIBE SELECT * FROM ${rowsOf(file)}`);
   if (!columns.some(({ column_name: name }) => name === 'received_at')) return new Map();
@@ -35,7 +35,7 @@ export async function receivedDays(session: SqlSession, file: string): Promise<M
   return new Map(days.map(({ day, rows }) => [String(day), Number(rows)]));
 }
 
-/** A file as a relation, without columns from its path. */
+/** SQL of a file as a relation, without columns from its path. */
 export function rowsOf(file: string): string {
   return `read_parquet(${literal(file)}, hive_partitioning = false)`;
 }

@@ -1,19 +1,19 @@
 import type { DayShare } from '../counts/dayCounts.ts';
 import type { Source } from '../../stream/message.ts';
 
-/** What a tenant has in a window. */
+/** Tenant's share of a window. */
 export interface TenantShare {
   /** Accepted events. */
   accepted: number;
-  /** Of these, events that could not become rows and are in no line any more. */
+  /** Unstorable events among these, which are in no line any more. */
   unstorable: number;
   /** Rows for the quarantine. */
   quarantined: number;
-  /** The same by UTC date of receipt. */
+  /** The same counts by UTC date of receipt. */
   days: Map<string, DayShare>;
 }
 
-/** A range of lines of the events file that came in one message. */
+/** Lines of the events file that came in one message. */
 export interface LineRun {
   firstLine: number;
   lines: number;
@@ -39,30 +39,36 @@ export interface MessageSpan {
   lastSequence: number;
   messages: number;
   bytes: number;
-  /** When the stream stored the last one, in milliseconds since 1970: all from before are in it, or earlier. */
+  /**
+   * Store time of the last message, in milliseconds since 1970.
+   *
+   * All earlier messages are in this window or an earlier one.
+   */
   lastStoredMs: number;
 }
 
-/** Lines of a window's files. */
+/** Line counts of a window's files. */
 export interface LineCounts {
   batches: number;
   events: number;
   rejected: number;
-  /** Longest line of the rejected file, in bytes. */
+  /** Length of the longest rejected line, in bytes. */
   rejectedLineBytes: number;
 }
 
-/** When a window's batches were received. */
+/** Receipt times of a window's batches. */
 export interface ReceiptTimes {
-  /** The first and last, in milliseconds since 1970; for redriven ones: were redriven. */
+  /** First and last, in milliseconds since 1970. Redriven batches count from their redrive. */
   receivedMs: { min: number; max: number };
-  /** When the first of each tenant's redriven batches was received, before it went to the quarantine. */
+  /** First receipt of each tenant's redriven batches, before the quarantine. */
   redrivenMs: ReadonlyMap<string, number>;
 }
 
 /**
- * A finished window: three files, and what is in them. Batches and rejected events are in the order of the stream. Of the
- * accepted ones, those of a source lie together, in one place or, where the window is large, in few.
+ * A finished window: three files and their contents.
+ *
+ * Batches and rejected events are in stream order. Accepted events of a source lie together, or in few places if the
+ * window is large.
  */
 export interface ClosedWindow {
   readonly dir: string;
@@ -70,11 +76,11 @@ export interface ClosedWindow {
   readonly span: Readonly<MessageSpan>;
   readonly lines: Readonly<LineCounts>;
   readonly times: Readonly<ReceiptTimes>;
-  /** Tenant and segment by number, which rows of the batches file carry. */
+  /** Tenants and segments, by the number in rows of the batches file. */
   readonly sources: readonly Source[];
-  /** In the order of the file; by `sequence` they are in that of the stream. */
+  /** In file order. Sorted by `sequence` they are in stream order. */
   readonly runs: readonly LineRun[];
   readonly tenants: ReadonlyMap<string, Readonly<TenantShare>>;
-  /** Sequence up to which each tenant's quarantine was stored when the window was made. */
+  /** Sequence up to which each quarantine was stored at the window's creation. */
   readonly quarantineStored: ReadonlyMap<string, number>;
 }

@@ -16,12 +16,12 @@ export class WindowContents {
   readonly #tenants = new Map<string, TenantShare>();
   #linesWritten = 0;
 
-  /** Tenants and segments it has something of. */
+  /** Number of tenants and segments in the window. */
   get sources(): number {
     return this.#sources.length;
   }
 
-  /** Counts a message, whether it brings lines or not. */
+  /** Counts a message, with or without lines. */
   addMessage({ sequence, timeMs, data }: StreamMessage): void {
     const { span } = this;
     if (span.messages++ === 0) span.firstSequence = sequence;
@@ -30,17 +30,17 @@ export class WindowContents {
     span.bytes += data.length;
   }
 
-  /** Takes the next lines of the events file. */
+  /** Adds the next lines of the events file. */
   addRun(run: Omit<LineRun, 'firstLine'>): void {
     this.#runs.push({ firstLine: this.#linesWritten, ...run });
     this.#linesWritten += run.lines;
   }
 
-  /** Takes the times of a batch. */
+  /** Adds the times of a batch. */
   addTimes({ timeMs }: StreamMessage, tenantId: string, { receivedAt, redrivenFrom }: BatchHeader): void {
     const range = this.#receivedMs;
     const receivedMs = Date.parse(receivedAt);
-    // A redriven batch may have been received weeks ago: the window's range is of what came now.
+    // A redriven batch may be weeks old, so its redrive counts for the window's range.
     const cameMs = redrivenFrom === undefined ? receivedMs : timeMs;
     range.min = Math.min(range.min, cameMs);
     range.max = Math.max(range.max, cameMs);
@@ -57,7 +57,7 @@ export class WindowContents {
     return this.#sources.push(source) - 1;
   }
 
-  /** The share of a tenant, made where there is none yet. */
+  /** Share of a tenant, made on first use. */
   share(tenantId: string): TenantShare {
     const known = this.#tenants.get(tenantId);
     if (known) return known;
@@ -66,7 +66,7 @@ export class WindowContents {
     return share;
   }
 
-  /** The contents as they are; nothing may be added afterwards. */
+  /** Returns the contents; nothing may be added afterwards. */
   close({ dir, files }: Pick<ClosedWindow, 'dir' | 'files'>): ClosedWindow {
     return {
       dir,

@@ -1,12 +1,14 @@
 import { SpoolFile, MIN_WRITE_BYTES } from './spoolFile.ts';
 
-/** Small, so that a thousand groups with little each take little; kept from one window to the next. */
+/** Size of a chunk, small for windows of a thousand groups. */
 const CHUNK_BYTES = 32_768;
-/** What is kept of them while nothing needs them: fresh memory costs a page fault for each four kilobytes. */
+/** Most unused chunks to keep. Fresh memory costs page faults: docs/performance.md, "Page faults". */
 const SPARE_CHUNKS = 2_048;
 /**
- * With more than one group, each write begins every group anew, and readers want a group's bytes in one place. So all spools
- * of this process together gather as much as this, then those with a good share of it are written.
+ * Bytes that all spools of this process gather before a write.
+ *
+ * Readers want a group's bytes in one place, and each write starts every group again. So only spools with a good share
+ * of the total are written.
  */
 const MOST_GATHERED_BYTES = 128 << 20;
 const SHARE_BYTES = 16 << 20;
@@ -16,7 +18,7 @@ let gatheredBytes = 0;
 let scratch = Buffer.allocUnsafeSlow(CHUNK_BYTES);
 
 interface Group<Note> {
-  /** All full but the last. */
+  /** All full except the last. */
   chunks: Buffer[];
   /** Bytes in the last chunk. */
   used: number;
@@ -24,8 +26,10 @@ interface Group<Note> {
 }
 
 /**
- * A file of pieces that belong to numbered groups, which brings together what belongs together: whatever has gathered when
- * it is written goes group by group, each in the order of its pieces. Appending never waits, `drain` writes.
+ * A file of pieces in numbered groups, which keeps groups together.
+ *
+ * Each write stores the gathered pieces group by group, each in the order of its pieces. Appending never waits, and
+ * `drain` writes.
  */
 export class GroupedSpool<Note> {
   readonly #file: SpoolFile;
@@ -33,7 +37,7 @@ export class GroupedSpool<Note> {
   readonly #groups = new Map<number, Group<Note>>();
   #length = 0;
 
-  /** @param onWritten told of each piece, by the note it came with, in the order of the file. */
+  /** @param onWritten called with each piece's note, in the order of the file */
   constructor(path: string, onWritten: (note: Note) => void) {
     this.#file = new SpoolFile(path);
     this.#onWritten = onWritten;
@@ -43,19 +47,19 @@ export class GroupedSpool<Note> {
     return this.#file.path;
   }
 
-  /** Whether enough has gathered to be worth writing. */
+  /** Whether enough is gathered for a write. */
   get full(): boolean {
     if (this.#groups.size <= 1) return this.#length >= MIN_WRITE_BYTES;
     return gatheredBytes >= MOST_GATHERED_BYTES && this.#length >= SHARE_BYTES;
   }
 
-  /** Room to make a piece of at most so many bytes in; `append` takes it from there. */
+  /** Reserves room for a piece; `append` takes the piece from there. */
   reserve(bytes: number): Buffer {
     if (scratch.length < bytes) scratch = Buffer.allocUnsafeSlow(Math.max(bytes, 2 * scratch.length));
     return scratch;
   }
 
-  /** Takes a piece from the beginning of the reserved room up to a position. */
+  /** Adds a piece: the reserved room up to a position. */
   append(group: number, end: number, note: Note): void {
     const to = this.#group(group);
     for (let at = 0; at < end;) {
@@ -73,7 +77,7 @@ export class GroupedSpool<Note> {
     gatheredBytes += end;
   }
 
-  /** Writes what has gathered. May be tried again after a failure: it writes at the same place then. */
+  /** Writes the gathered pieces. A retry after a failure writes at the same place. */
   async drain(): Promise<void> {
     const groups = [...this.#groups].sort(([a], [b]) => a - b).map(([, group]) => group);
     const chunks = groups.flatMap(({ chunks: own, used }) =>
@@ -84,7 +88,7 @@ export class GroupedSpool<Note> {
     this.#forget();
   }
 
-  /** Writes the rest and closes the file, which exists afterwards even when nothing was appended; see Spool.close. */
+  /** Writes the rest and closes the file, even if empty; see Spool.close. */
   async close(): Promise<void> {
     if (this.#file.closed) return;
     await this.drain();

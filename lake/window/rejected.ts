@@ -1,6 +1,6 @@
 import type { RejectedEvent } from '../../schemas/envelope.ts';
 
-/** Codes of quarantine rows that the processor makes itself. */
+/** Codes of quarantine rows that the processor makes. */
 export const PROCESSOR_CODES = {
   message_malformed: 'The stream message is not in the form the receiver writes; it is kept whole.',
   event_unreadable: 'The event was accepted but cannot be turned into a row.',
@@ -9,7 +9,7 @@ export const PROCESSOR_CODES = {
 
 export type ProcessorCode = keyof typeof PROCESSOR_CODES;
 
-/** The receiver takes no longer header or id; a message made by other hands must not hold up the shard. */
+/** Longest header or id, as in the receiver. A foreign message must not block the shard. */
 const LONGEST_TEXT = 8_192;
 
 /** A line of the rejected file (REJECTED_FIELDS of schemas/columns.ts). */
@@ -28,7 +28,7 @@ export function rejectedRow(b: number, event: RejectedEvent): Record<string, unk
   };
 }
 
-/** U+0000 and halves of surrogate pairs cannot be stored as text. */
+/** Whether a text has neither U+0000 nor halves of surrogate pairs. */
 function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
 }
@@ -38,7 +38,7 @@ export function storable(text: string | undefined): string | undefined {
   return text.slice(0, LONGEST_TEXT).toWellFormed().replaceAll('\0', '\uFFFD');
 }
 
-/** The bytes as text where they are UTF-8 without U+0000, else `base64:` and the bytes in base64. */
+/** Decodes UTF-8 without U+0000; gives other bytes as `base64:` and their base64. */
 export function wholeText(data: Uint8Array): string {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(data);

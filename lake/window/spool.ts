@@ -2,7 +2,11 @@ import { SpoolFile, MIN_WRITE_BYTES } from './spoolFile.ts';
 
 const FIRST_BYTES = 1 << 20;
 
-/** A file written from front to back through a buffer: appending never waits, `drain` writes what has gathered. */
+/**
+ * A file written from front to back through a buffer.
+ *
+ * Appending never waits, and `drain` writes the buffer.
+ */
 export class Spool {
   readonly #file: SpoolFile;
   #buffer = Buffer.allocUnsafe(0);
@@ -16,12 +20,12 @@ export class Spool {
     return this.#file.path;
   }
 
-  /** Whether enough has gathered to be worth writing. */
+  /** Whether enough is gathered for a write. */
   get full(): boolean {
     return this.#length >= MIN_WRITE_BYTES;
   }
 
-  /** Appends a value as a line of JSON; returns its length in bytes. */
+  /** Appends a value as a line of JSON. Returns its length in bytes. */
   appendJson(value: unknown): number {
     const line = `${JSON.stringify(value)}\n`;
     this.#makeRoom(line.length * 3);
@@ -30,15 +34,17 @@ export class Spool {
     return bytes;
   }
 
-  /** Writes what has gathered. May be tried again after a failure: it writes at the same place then. */
+  /** Writes the buffer. A retry after a failure writes at the same place. */
   async drain(): Promise<void> {
     await this.#file.append([this.#buffer.subarray(0, this.#length)]);
     this.#length = 0;
   }
 
   /**
-   * Writes the rest and closes the file, which exists afterwards even when nothing was appended. Closing again changes nothing:
-   * where the next file of a window found no room, all of them are closed once more, and opening this one would empty it.
+   * Writes the rest and closes the file, even if empty.
+   *
+   * A second call does nothing. If the disk is full at a window's next file, all files are closed again. Opening this
+   * one again would empty it.
    */
   async close(): Promise<void> {
     if (this.#file.closed) return;

@@ -1,6 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
 
-/** Gathered bytes that are worth a write of their own. */
+/** Gathered bytes that justify a write. */
 export const MIN_WRITE_BYTES = 1 << 20;
 /** Buffers written by one system call. */
 const BUFFERS_A_WRITE = 256;
@@ -20,7 +20,7 @@ export class SpoolFile {
     return this.#closed;
   }
 
-  /** Writes buffers behind one another. May be tried again after a failure: it writes at the same place then. */
+  /** Appends buffers. A retry after a failure writes at the same place. */
   async append(buffers: readonly Buffer[]): Promise<void> {
     this.#file ??= await open(this.path, 'w');
     let end = this.#bytes;
@@ -43,7 +43,7 @@ export class SpoolFile {
   }
 }
 
-/** Writes at a position, however little the system takes at once; returns the position behind it. */
+/** Writes at a position, in several calls if needed. Returns the end position. */
 async function writeAll(file: FileHandle, buffers: Buffer[], position: number): Promise<number> {
   for (let rest = buffers.filter(({ length }) => length > 0); rest.length > 0;) {
     const { bytesWritten } = await file.writev(rest, position);
@@ -53,7 +53,7 @@ async function writeAll(file: FileHandle, buffers: Buffer[], position: number): 
   return position;
 }
 
-/** What is left of buffers behind so many bytes. */
+/** Rest of the buffers after a number of bytes. */
 function behind(buffers: Buffer[], bytes: number): Buffer[] {
   let index = 0;
   for (; index < buffers.length && bytes >= buffers[index]!.length; index++) bytes -= buffers[index]!.length;

@@ -13,7 +13,7 @@ import { Spool } from './spool.ts';
 import { utcDay } from '../../runtime/units.ts';
 
 export interface WindowOptions {
-  /** Folder of this window's files; made when it is first written, removed by `discard`. */
+  /** Folder of this window's files. The first write makes it, and `discard` removes it. */
   dir: string;
   shard: number;
   shards: number;
@@ -23,30 +23,33 @@ export interface WindowOptions {
 }
 
 export interface WindowLimits {
-  /** Of messages; a window of many tenants and segments may grow to MOST_GROWTH times as many. */
+  /** Bytes of messages. A window of many sources may grow to MOST_GROWTH times as many. */
   bytes: number;
   messages: number;
-  /** From the first message's arrival on. */
+  /** Age since the first message's arrival. */
   ageMs: number;
 }
 
-/** Last sequence whose events, and whose refused events, are in a tenant's tables already. */
+/** Sequences up to which a tenant's tables hold accepted and rejected events. */
 export interface Stored {
   events: number;
   quarantine: number;
 }
 
 /**
- * Each tenant and segment gets a file of its own, which costs some milliseconds however small it is, as much as writing a
- * thousand events, and readers have to open it: a window with more of them than this grows in proportion, so that a backlog
- * of many tenants is cut into fewer windows instead of smaller files.
+ * Number of sources above which a window's limits grow in proportion.
+ *
+ * Each source gets a file of its own, which costs time however small it is. With larger windows, a backlog of many
+ * tenants gives fewer files instead of smaller ones. The figures are in docs/performance.md, "Processor, many tenants".
  */
 const SOURCES_A_WINDOW = 16;
 const MOST_GROWTH = 4;
 
 /**
- * The messages of one flush in the making. Of each message only the header and the beginnings of its lines are looked at;
- * the lines are copied as they are into one file, in which those of a source lie together.
+ * Messages of one flush, collected until the window is closed.
+ *
+ * Only the header and the start of each line are parsed. The lines are copied into one file, in which those of a source
+ * lie together.
  */
 export class Window {
   readonly #options: WindowOptions;
@@ -73,34 +76,38 @@ export class Window {
     return this.#contents.span.messages;
   }
 
-  /** Tenants and segments it has something of. */
+  /** Number of tenants and segments in the window. */
   get sources(): number {
     return this.#contents.sources;
   }
 
-  /** Of its messages. */
+  /** Bytes of its messages. */
   get bytes(): number {
     return this.#contents.span.bytes;
   }
 
-  /** Over a limit: it must take no more. */
+  /** Whether a limit is exceeded, so that no message may be added. */
   get full(): boolean {
     const { bytes, messages } = this.#options.limits;
     const growth = Math.min(Math.max(1, this.sources / SOURCES_A_WINDOW), MOST_GROWTH);
     return this.bytes >= growth * bytes || this.messages >= messages;
   }
 
-  /** Milliseconds until it is old enough to be flushed; undefined while it is empty. */
+  /** Milliseconds until the window is due by age; undefined while empty. */
   leftMs(now: number = performance.now()): number | undefined {
     return this.empty ? undefined : Math.max(0, this.#openedAt + this.#options.limits.ageMs - now);
   }
 
-  /** Whether `drain` should be called before more is added. */
+  /** Whether `drain` should run before the next `add`. */
   get spooled(): boolean {
     return this.#events.full || this.#batches.full || this.#rejected.full;
   }
 
-  /** Takes in a message, leaving out what is in the tenant's tables already. A malformed one goes whole to the quarantine. */
+  /**
+   * Adds a message, without events that the tenant's tables hold already.
+   *
+   * A malformed message goes whole to the quarantine.
+   */
   add(message: StreamMessage, stored: Stored): void {
     const contents = this.#contents;
     if (this.empty) this.#openedAt = performance.now();
