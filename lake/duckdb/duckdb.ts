@@ -2,7 +2,7 @@ import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { connectUtc, openDuckdbInstance, type InstanceOptions } from './instance.ts';
 import type { SqlEngine, SqlSession } from './sqlEngine.ts';
 
-/** DuckDB within this process, started by its first statement. */
+/** Opens DuckDB in this process; the first statement starts it. */
 export function openDuckdb(
   options: Required<Omit<InstanceOptions, 'settings'>>,
 ): SqlEngine & { close(): Promise<void> } {

@@ -8,21 +8,21 @@ import type { SqlEngine, SqlRow, SqlSession } from './sqlEngine.ts';
 export interface EngineRequest {
   id: number;
   session: number;
-  /** Run one after the other, until one fails. Absent: the session is done with. */
+  /** Run in order until one fails. Absent: the session is closed. */
   statements?: readonly string[];
 }
 
 export interface EngineAnswer {
   id: number;
-  /** Of each statement. */
+  /** Rows of each statement. */
   rows?: SqlRow[][];
   error?: string;
   rssBytes: number;
 }
 
-/** What a failed statement means for whoever sent it. */
+/** Cause of a failed statement. */
 export type EngineFault =
-  /** A value in the input cannot be read or converted. */
+  /** A value of the input is unreadable or not convertible. */
   | 'data'
   /** The statement needs more memory than DuckDB may use. */
   | 'memory'
@@ -40,11 +40,11 @@ export class EngineError extends Error {
   }
 }
 
-/** A session of an engine; what fails is an EngineError. */
+/** A session of an engine, which fails with EngineError. */
 export interface EngineSession extends SqlSession {
   /**
-   * Runs statements without waiting for this process between them; returns the rows of each.
-   * @throws EngineError of the first that fails; those after it are not run.
+   * Runs statements in one request; returns the rows of each.
+   * @throws EngineError of the first failure; later statements are not run
    */
   runAll(statements: readonly string[]): Promise<SqlRow[][]>;
 }
@@ -55,9 +55,9 @@ export interface EngineOptions {
   /** DuckDB's size, such as `1GiB`. */
   memory: string;
   threads: number;
-  /** Takes a quarter of the memory, 256 MiB at most, at once and for good. */
+  /** Takes a quarter of the memory, 256 MiB at most, for good. */
   preallocateMemory?: boolean;
-  /** How much more willing than others to wait for the processor, 0 to 19. */
+  /** Nice value of the process, 0 to 19. */
   niceness?: number;
   log: Logger;
 }
@@ -71,9 +71,11 @@ export interface EngineChildOptions {
 type EngineChild = ChildProcess<EngineRequest, EngineAnswer>;
 
 /**
- * DuckDB in a child process. In this process it would take turns with everything else for libuv's four threads, and a fault
- * that ends it would end the leases and the reading of every shard. Measured on two cores, a statement by IPC costs 0.1 ms
- * more, and rows pass by file, not by IPC. A child that dies fails what runs on it and is started again by the next use.
+ * DuckDB in a child process.
+ *
+ * In this process DuckDB would compete for libuv's four threads, and a crash would end all leases and reading. The
+ * price of a statement over IPC is in docs/performance.md, "Processor, many tenants". Rows pass by file, not by IPC.
+ * When the child dies, its statements fail, and the next use starts a new child.
  */
 export class Engine implements SqlEngine {
   readonly #options: EngineOptions;
@@ -88,7 +90,7 @@ export class Engine implements SqlEngine {
     this.#options = options;
   }
 
-  /** Starts the process, so that a fault in its settings shows now. */
+  /** Starts the process, so that faulty settings fail now. */
   async start(): Promise<void> {
     await this.#started();
   }
@@ -128,7 +130,7 @@ export class Engine implements SqlEngine {
   #started(): Promise<EngineChild> {
     if (!this.#child) {
       const launched = this.#launch();
-      // For instance because the disk is full: the next use tries again.
+      // A full disk is one cause: the next use tries again.
       launched.catch(() => {
         if (this.#child === launched) this.#child = undefined;
       });
@@ -142,7 +144,7 @@ export class Engine implements SqlEngine {
     const spillDir = join(dir, 'spill');
     await rm(spillDir, { recursive: true, force: true });
     await mkdir(spillDir, { recursive: true });
-    // Each open partition of a COPY is one; the default of 100 would split files of a source with more days.
+    // Each open partition of a COPY counts. The default of 100 would split the files of a source with more days.
     const settings = { partitioned_write_max_open_files: '10000' };
     const options: EngineChildOptions = {
       instance: { memory, threads, spillDir, settings },
@@ -155,9 +157,9 @@ export class Engine implements SqlEngine {
       args: [JSON.stringify(options)],
       execArgv: [],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      // A session of its own, which it can be nice with.
+      // A session of its own, so that the nice value takes effect.
       detached: niceness > 0,
-      // Statements run on libuv's threads, one for each shard at work.
+      // Statements run on libuv's threads, one for each active shard.
       env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
       onExit: (code, signal) => {
         this.#child = undefined;
@@ -171,7 +173,7 @@ export class Engine implements SqlEngine {
   }
 }
 
-/** What the child says. @throws EngineError died */
+/** Waits for the child's reply. @throws EngineError died */
 async function unlessDied<T>(said: Promise<T>): Promise<T> {
   try {
     return await said;
@@ -180,7 +182,7 @@ async function unlessDied<T>(said: Promise<T>): Promise<T> {
   }
 }
 
-/** DuckDB names the kind of an error at its beginning. */
+/** Reads the kind of an error from the beginning of DuckDB's message. */
 function faultOf(message: string): EngineFault {
   if (message.startsWith('Out of Memory Error')) return 'memory';
   if (/^(Conversion|Invalid Input|Out of Range|Serialization) Error/.test(message)) return 'data';

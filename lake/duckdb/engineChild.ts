@@ -7,8 +7,9 @@ import type { SqlRow } from './sqlEngine.ts';
 import { literal } from './sqlText.ts';
 
 /**
- * DuckDB in a process of its own, started by engine.ts: statements come over IPC, each session on a connection of its own,
- * and rows go back.
+ * DuckDB in a process of its own, started by engine.ts.
+ *
+ * Statements and rows travel over IPC, and each session has its own connection.
  */
 const { instance: options, preallocateMemory, niceness } = JSON.parse(process.argv[2] ?? '{}') as EngineChildOptions;
 if (niceness > 0) lowerPriority(niceness);
@@ -45,9 +46,10 @@ async function run({ session, statements }: EngineRequest): Promise<SqlRow[][]> 
 }
 
 /**
- * Has DuckDB keep memory, and uses all of that once: it takes what it never used before what it used, so that otherwise each
- * statement would meet fresh memory until there is no more, a page fault for each four kilobytes. Using it takes a tenth of
- * a second, on some machines a whole one and more, which bounds how much it may be.
+ * Has DuckDB keep memory, and uses all of it once.
+ *
+ * DuckDB prefers fresh memory to used memory, and fresh memory costs page faults. The first use takes time, which
+ * limits the amount. The figures are in docs/performance.md, "Page faults".
  */
 async function takeMemory(): Promise<void> {
   const connection = await instance.connect();

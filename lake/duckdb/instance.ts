@@ -1,18 +1,18 @@
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
 import { keepLeadingBom } from './leadingBom.ts';
 
-/** What a database in memory may take. Whatever is absent is DuckDB's default. */
+/** Limits of a database in memory. Absent ones are DuckDB's defaults. */
 export interface InstanceOptions {
   /** DuckDB's size, such as `1GiB`. */
   memory?: string;
   threads?: number;
-  /** Folder for what does not fit the memory; made when needed. Empty: a statement that needs more memory fails. */
+  /** Folder for data beyond the memory, made when needed. Empty: a statement that needs more memory fails. */
   spillDir?: string;
   /** More of DuckDB's settings, by name. */
   settings?: Record<string, string>;
 }
 
-/** Opens an empty database in memory, with no extensions but those built in. */
+/** Opens an empty database in memory, with built-in extensions only. */
 export function openDuckdbInstance({ memory, threads, spillDir, settings }: InstanceOptions): Promise<DuckDBInstance> {
   keepLeadingBom();
   return DuckDBInstance.create(':memory:', {
@@ -25,7 +25,7 @@ export function openDuckdbInstance({ memory, threads, spillDir, settings }: Inst
   });
 }
 
-/** Opens a connection whose times are UTC, wherever the machine is. */
+/** Opens a connection whose time zone is UTC on every machine. */
 export async function connectUtc(instance: DuckDBInstance): Promise<DuckDBConnection> {
   const connection = await instance.connect();
   try {

@@ -1,8 +1,10 @@
 import accessors from '@duckdb/node-api/lib/vectors/dataAccessors.js';
 
 /**
- * Has DuckDB's texts read as they are. Its client decodes them as if each were a file, where a U+FEFF at the start is a mark of
- * byte order and left out; there is no option, so its decoder is replaced. For the whole process, any number of times.
+ * Keeps a U+FEFF at the start of DuckDB's texts.
+ *
+ * The client decodes each text like a file, and drops the character as a byte order mark. There is no option for this,
+ * so its decoder is replaced. The call affects the whole process and may be repeated.
  */
 export function keepLeadingBom(): void {
   if (!accessors.textDecoder.ignoreBOM)

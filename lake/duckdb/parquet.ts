@@ -1,13 +1,16 @@
 /**
- * How the lake's Parquet files are written, in one place, so that flush and compaction agree.
+ * Write profile of the lake's Parquet files, for flush and compaction.
  *
- * - `zstd` is what the lake holds: zstd level 1 while fresh, level 3 once compacted; row groups of 122,880 rows, which is
- *   DuckDB's unit of parallel reading. Data pages stay version 1 and encodings plain or dictionary, which every reader knows.
- * - What is read for seconds only, by ourselves, is not compressed: a `ephemeral` file.
- * - `legacy` is for the oldest readers (parquetjs-lite and other Parquet 1.0 code): Snappy, and no dictionaries, since
- *   parquetjs-lite takes the numbers of a dictionary for text. It must also be told of decimals, which it has no type for
- *   (`PARQUET_LOGICAL_TYPES.DECIMAL = {primitiveType: 'INT64', fromPrimitive: (x) => x}` gives them times 10,000); both
- *   are shown by test/lake/parquetInterop.test.ts. Files of both profiles may share a table.
+ * - `zstd` is the default: level 1 for fresh files, level 3 for compacted ones. Row groups have 122,880 rows, DuckDB's
+ *   unit of parallel reading. Data pages stay version 1 with plain or dictionary encoding, which every reader knows.
+ * - `legacy` is for the oldest readers (parquetjs-lite and other Parquet 1.0 code). These files are Snappy without
+ *   dictionaries, because parquetjs-lite takes dictionary indexes for text.
+ *
+ * An `ephemeral` file is read for seconds by Spor alone, and is not compressed. Files of both profiles may share a
+ * table.
+ *
+ * For decimals parquetjs-lite needs a type: `PARQUET_LOGICAL_TYPES.DECIMAL = {primitiveType: 'INT64', fromPrimitive:
+ * (x) => x}` gives them times 10,000. test/lake/parquetInterop.test.ts shows this and the dictionary fault.
  */
 export type ParquetProfile = 'zstd' | 'legacy';
 
@@ -16,11 +19,11 @@ const LEVEL = { fresh: 1, compacted: 3 } as const;
 
 export interface ParquetOptions {
   profile: ParquetProfile;
-  /** Fresh files are written fast, compacted ones small; ephemeral ones are no part of the lake. */
+  /** Fresh files are fast to write, compacted ones small. Ephemeral ones stay outside the lake. */
   age: 'ephemeral' | 'fresh' | 'compacted';
 }
 
-/** The options of DuckDB's COPY that decide the bytes of a file, without parentheses; the caller adds its own. */
+/** Options of DuckDB's COPY that decide a file's bytes, without parentheses. */
 export function parquetCopyOptions({ profile, age }: ParquetOptions = { profile: 'zstd', age: 'fresh' }): string {
   return `FORMAT parquet, PARQUET_VERSION v1, ${compressionOf(profile, age)}, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}`;
 }

@@ -9,14 +9,16 @@ export function identifier(name: string): string {
 }
 
 /**
- * An event id as 32 hexadecimal digits: the UUID's own, or else those of its MD5. Case does not matter; a missing id is null.
+ * SQL of an event id as 32 hexadecimal digits.
+ *
+ * A UUID gives its own digits, and any other text those of its MD5. Case does not matter; a missing id is null.
  * @param column SQL of a text
  */
 export function hexId(column: string): string {
   return `coalesce(${uuidHex(column)}, md5(lower(${column})))`;
 }
 
-/** The 32 digits of a UUID, or null where the text is none. @param column SQL of a text */
+/** SQL of a UUID's 32 digits, null for any other text. @param column SQL of a text */
 export function uuidHex(column: string): string {
   return `replace(TRY_CAST(${column} AS UUID)::VARCHAR, '-', '')`;
 }

@@ -14,28 +14,29 @@ import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
 export interface DropErasedOptions {
   session: EngineSession;
-  /** Of the tenants that have erased somebody. */
+  /** Erasure lists of the tenants that have one. */
   erasures: ReadonlyMap<string, ErasureList>;
   /**
-   * Lines of ErasedLine: what commits have counted as erased before, where the same messages are read again. An erasure looks
-   * closer at refused events than hashes allow, and what it found must not come back.
+   * Lines of ErasedLine from earlier commits, for messages that are read again.
+   *
+   * An erasure examines rejected events more closely than hashes allow. The events it found must not come back.
    */
   erasedBefore?: string;
   outcomes: Map<string, FlushOutcome>;
 }
 
-/** A line of the file of what was erased before. */
+/** A line of the file `erasedBefore`. */
 export interface ErasedLine {
   table: TableName;
   receipt: string;
   position: number;
 }
 
-/** Events of one batch and one partition that were left out, since they are of erased people. */
+/** Erased events of one batch and one partition. */
 export interface ErasedPlace {
   table: TableName;
   source: Source;
-  /** Of the partition they would be in. */
+  /** Date of the partition that they would be in. */
   date: string;
   receiptId: string;
   /** UTC date of receipt. */
@@ -43,11 +44,11 @@ export interface ErasedPlace {
   positions: number[];
 }
 
-/** What of `line` is to be compared, and where it is counted. */
+/** Condition, position and counter of erased accepted events. */
 const EVENTS = { erased: eventErased, position: 'line.i', count: 'erased' } as const;
 const REJECTED = { erased: rejectedErased, position: 'coalesce(line."index", 0)', count: 'erasedRows' } as const;
 
-/** Removes from the session's `line` table the accepted, or the refused, events of those who are erased, and counts them. */
+/** Removes erased people's events of one kind from `line`, and counts them. */
 export async function dropErased(
   window: ClosedWindow,
   table: sql.TableSql,

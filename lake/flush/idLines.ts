@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 
-/** 8-4-4-4-12 hexadecimal digits with hyphens, and the end of the line. */
+/** Bytes of a line: 32 hexadecimal digits, four hyphens and a newline. */
 const LINE_BYTES = 37;
 const HYPHENS = [8, 13, 18, 23];
 const NEWLINE = 10;
@@ -9,15 +9,17 @@ const ID_BYTES = 16;
 const LINES_AT_ONCE = 16_384;
 const NO_DIGIT = 255;
 
-/** What a byte stands for as a hexadecimal digit, in either case. */
+/** Value of each byte as a hexadecimal digit, in either case. */
 const DIGITS = new Uint8Array(256).fill(NO_DIGIT);
 for (let digit = 0; digit < 16; digit++) {
   for (const text of [digit.toString(16), digit.toString(16).toUpperCase()]) DIGITS[text.charCodeAt(0)] = digit;
 }
 
 /**
- * The ids in a file of so many lines, 16 bytes each, where every line is a UUID as it is usually written. Undefined where one
- * is written otherwise. Read piece by piece: as one text, the ids of a large window would be copied several times.
+ * Reads a file of UUID lines as 16 bytes each.
+ *
+ * The result is undefined if a line has another form. The file is read piece by piece, because one text would copy a
+ * large window's ids several times.
  */
 export async function readUuidLines(path: string, lines: number): Promise<Uint8Array | undefined> {
   const file = await open(path, 'r');

@@ -19,19 +19,19 @@ export interface WriteOptions {
   session: EngineSession;
   duplicates: Duplicates;
   stored: StoredIds;
-  /** Who is erased, of the tenants that have erased somebody. */
+  /** Erasure lists of the tenants that have one. */
   erasures: ReadonlyMap<string, ErasureList>;
-  /** File of what was erased before (lake/flush/erased.ts), where messages are read again. */
+  /** File of earlier erasures (lake/flush/erased.ts), if messages are read again. */
   erasedBefore?: string;
-  /** Columns that files get besides their table's own. */
+  /** Columns of the files beyond the table's own. */
   extra?: readonly Column[];
-  /** Files for queries of the next seconds: neither sorted nor compressed, since more time would go into that than it saves. */
+  /** Files for the next seconds, neither sorted nor compressed. Either would take more time than it saves. */
   ephemeral?: boolean;
-  /** In how many parts to write, one after the other: each needs its share of the memory. */
+  /** Number of parts, written in turn. Each part needs its share of the memory. */
   parts: number;
 }
 
-/** A line of the events file that must not become a row, with the quarantine's code and message. */
+/** An unstorable line of the events file, with the quarantine's verdict. */
 export interface UnstorableLine {
   line: number;
   code: Exclude<ProcessorCode, 'message_malformed'>;
@@ -50,20 +50,20 @@ export class UnstorableLinesError extends Error {
 
 const ID_DIGITS = 32;
 
-/** A run of a part, with the index of its first line among the part's. */
+/** A run of a part, with its first line's index there. */
 interface PartRun extends LineRun {
   first: number;
 }
 
 /** A range of a window's messages. */
 export interface Part {
-  /** In the order of the file. */
+  /** In file order. */
   runs: PartRun[];
   lines: number;
   batches: sql.BatchRange;
 }
 
-/** Cuts a window between messages, in the order of the stream, into parts of about as many lines each. */
+/** Cuts a window between messages into parts of about equal line counts. */
 export function splitRuns(window: ClosedWindow, parts: number): Part[] {
   const size = Math.max(1, Math.ceil(window.lines.events / parts));
   const cuts: number[] = [0];
@@ -90,7 +90,7 @@ function inStreamOrder<Run extends LineRun>(runs: readonly Run[]): Run[] {
   return runs.toSorted((a, b) => a.sequence - b.sequence);
 }
 
-/** Where in the session's `line` table, once it is made from the part, the lines of each source are. */
+/** Ranges of each source's lines in the `line` table of a part. */
 export function placesOf({ runs }: Part): Map<number, sql.LineRange[]> {
   const places = new Map<number, sql.LineRange[]>();
   for (const [source, own] of Map.groupBy(runs, (run) => run.source)) {
@@ -103,7 +103,7 @@ export function placesOf({ runs }: Part): Map<number, sql.LineRange[]> {
 }
 
 /**
- * Looks at the part's lines: all as they should be, and each storable. Returns their partitions.
+ * Checks a part's lines, and returns their partitions.
  * @throws UnstorableLinesError, EngineError
  */
 export async function inspectPart(
@@ -129,7 +129,7 @@ function readAs({ lines }: Part, found: Record<string, unknown>): EngineError {
   return new EngineError('data', `${lines} lines were read as ${JSON.stringify(found)}`);
 }
 
-/** Which partitions the session's `line` table has. */
+/** Reads the partitions of the session's `line` table. */
 export async function windowPartitions(session: EngineSession, table: sql.TableSql): Promise<sql.WindowPartition[]> {
   return (await session.run(sql.selectPartitions(table))).map(toPartition);
 }
@@ -144,7 +144,7 @@ interface Ids {
   allUuids: boolean;
 }
 
-/** The ids of the lines. @throws EngineError when they are not as many as the lines */
+/** Reads the ids of the lines. @throws EngineError if their number differs */
 async function idsOf(session: EngineSession, file: string, part: Part): Promise<Ids> {
   const uuids = await readUuidLines(file, part.lines);
   if (uuids) return { ids: uuids, allUuids: true };
@@ -167,15 +167,15 @@ async function unstorable(
   );
 }
 
-/** Of a line of the part, its number in the window's file. */
+/** Number of a part's line in the window's file. */
 function lineInWindow({ runs }: Part, line: number): number {
   const run = runs.find(({ first, lines }) => line < first + lines)!;
   return run.firstLine + line - run.first;
 }
 
 /**
- * The part's lines whose events are stored already, by row id of `line`.
- * @param file their ids, as sql.copyIds writes them
+ * Finds the part's lines whose events are stored already, by row id.
+ * @param file ids of the lines, as sql.copyIds writes them
  * @throws EngineError
  */
 export async function judgePart(

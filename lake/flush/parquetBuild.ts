@@ -7,15 +7,19 @@ import type { ClosedWindow } from '../window/closedWindow.ts';
 
 export interface ParquetBuildOptions extends Omit<WriteOptions, 'parts'> {
   log: Logger;
-  /** Told each time a window had to be cut because it did not fit into DuckDB's memory. */
+  /** Called each time a window is split to fit into DuckDB's memory. */
   onMemory: () => void;
 }
 
 const MOST_PARTS = 64;
-/** DuckDB's process may die of something else once; twice on one window is the window's doing. */
+/**
+ * Deaths of DuckDB's process that a build survives.
+ *
+ * One death may have another cause; a second points to the window.
+ */
 const DEATHS_ENDURED = 1;
 
-/** The making of one window's Parquet files. It may be tried again after a failure, and goes on with what it has learnt. */
+/** Build of one window's Parquet files. A retry keeps earlier findings. */
 export class ParquetBuild {
   readonly #options: ParquetBuildOptions;
   #window: ClosedWindow;
@@ -27,12 +31,12 @@ export class ParquetBuild {
     this.#options = options;
   }
 
-  /** The window as it is now: events that cannot become rows are among its rejected ones. */
+  /** The current window, with unstorable events among its rejected ones. */
   get window(): ClosedWindow {
     return this.#window;
   }
 
-  /** @throws Error when a failure is neither the data's nor a matter of memory. */
+  /** @throws Error for a failure of neither the data nor the memory */
   async run(): Promise<WrittenWindow> {
     for (;;) {
       try {

@@ -22,7 +22,7 @@ import { beginOutcome, type FlushOutcome } from './outcome.ts';
 import * as sql from './sql.ts';
 import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
-/** A finished Parquet file on local disk, of one tenant, segment and date. */
+/** A local Parquet file of one tenant, segment and date. */
 export interface WrittenFile {
   table: TableName;
   source: Source;
@@ -38,14 +38,15 @@ export interface WrittenWindow {
   files: WrittenFile[];
   /** By tenant. */
   outcomes: Map<string, FlushOutcome>;
-  /** What was left out, since it is of erased people. */
+  /** Events of erased people, which were left out. */
   erased: ErasedPlace[];
 }
 
 /**
- * Turns a window into sorted Parquet files on local disk, leaving out duplicates, and verifies them: rows against lines,
- * each file's footer, and each file's tenant, segment and date against its rows' bounds.
- * @throws UnstorableLinesError, EngineError; Error when the counts do not add up, which must never be committed.
+ * Writes a window as sorted Parquet files on local disk, without duplicates.
+ *
+ * The files are verified: rows against lines, each footer, and each tenant, segment and date against the rows' bounds.
+ * @throws UnstorableLinesError, EngineError; Error if the counts do not add up, which must never be committed
  */
 export async function writeWindow(window: ClosedWindow, options: WriteOptions): Promise<WrittenWindow> {
   const { session, registry, duplicates, extra, parts, ephemeral = false } = options;
@@ -79,8 +80,11 @@ export async function writeWindow(window: ClosedWindow, options: WriteOptions): 
 }
 
 /**
- * A part's accepted events. While this process judges their ids, DuckDB, in its own, writes them all already, where the last
- * window had no duplicate: judging takes a quarter of the time that writing does. Should there be one, they are written anew.
+ * Writes a part's accepted events.
+ *
+ * If the previous window had no duplicates, DuckDB starts writing all rows while this process checks ids. If a
+ * duplicate turns up, the rows are written again. The check is the shorter task: docs/performance.md, "Processor, one
+ * tenant".
  */
 async function writeEvents(
   window: ClosedWindow,
@@ -97,7 +101,7 @@ async function writeEvents(
   const places = placesOf(part);
   const [early, found] = await both(
     all ? writer.write(table, partitions, places) : undefined,
-    // The statement has to be on its way first: judging keeps this process busy.
+    // The statement is sent first, because the check keeps this process busy.
     setImmediate().then(() => judgePart(window, part, ids, options)),
   );
   if (early && found.length === 0) return { files: early, erased: [] };
@@ -107,20 +111,21 @@ async function writeEvents(
   return { files: await writer.write(table, await windowPartitions(session, table), places), erased };
 }
 
-/** Waits for both, also when one fails: it must not go on behind the back of the next attempt. */
+/** Waits for both, even after a failure. Neither may run during the next attempt. */
 async function both<A, B>(a: A, b: B): Promise<[Awaited<A>, Awaited<B>]> {
   await Promise.allSettled([a, b]);
   return Promise.all([a, b]);
 }
 
 /**
- * How much one COPY writes of several sources. Each open partition has room for 2,048 rows of every column in DuckDB's memory,
- * so that a hundred at once cost 52,000 page faults for 20,000 rows; a COPY by itself costs as much as writing 500 rows.
+ * Limits of one COPY of several sources.
+ *
+ * Each open partition takes memory, and each COPY has a fixed cost: docs/performance.md, "Processor, many tenants".
  */
 const ROWS_A_COPY = 8_000;
 const PARTITIONS_A_COPY = 16;
 
-/** Pure: partitions in groups of whole sources, none larger than it must be. */
+/** Groups partitions by whole sources, each group as small as possible. Pure. */
 export function groupPartitions(partitions: readonly sql.WindowPartition[]): sql.WindowPartition[][] {
   const groups: sql.WindowPartition[][] = [];
   let rows = Infinity;
@@ -138,7 +143,7 @@ export function groupPartitions(partitions: readonly sql.WindowPartition[]): sql
   return groups;
 }
 
-/** Writes what is in the session's `line` table to files of its own. */
+/** Writer of the session's `line` table into files. */
 class ParquetWriter {
   readonly #options: { session: EngineSession; window: ClosedWindow; folder: string; ephemeral: boolean };
   #copies = 0;
@@ -148,8 +153,8 @@ class ParquetWriter {
   }
 
   /**
-   * @param partitions those that `line` has, in the order of their sources
-   * @param places where in `line` each source's rows are, if known
+   * @param partitions of `line`, in the order of their sources
+   * @param places of each source's rows in `line`, if known
    */
   async write(
     table: sql.TableSql,
@@ -203,7 +208,7 @@ class ParquetWriter {
 /** The column whose UTC date is a table's partition. */
 const TIME = { events: 'event_time', quarantine: 'received_at' } as const;
 
-/** A row of another tenant, segment or date would be outside of the file's bounds. */
+/** Verifies that no row is outside the file's tenant, segment and date. */
 function checkBounds(copy: CopyStats, expected: Source & { day: number; firstMs: number; lastMs: number }): void {
   for (const [column, id] of [
     ['"tenant_id"', expected.tenantId],
@@ -216,7 +221,11 @@ function checkBounds(copy: CopyStats, expected: Source & { day: number; firstMs:
   expectSame(`last day in ${copy.filename}`, Math.floor(expected.lastMs / DAY_MS), expected.day);
 }
 
-/** First and last time of a file; the log's upper bound is rounded up to a millisecond, maybe into the next day. */
+/**
+ * First and last time of a file.
+ *
+ * The log rounds the upper bound up to a millisecond, maybe into the next day.
+ */
 function timesOf({ minValues, maxValues }: FileStats, column: string): { firstMs: number; lastMs: number } {
   const timeOf = (bound: unknown): number => (typeof bound === 'string' ? Date.parse(bound) : NaN);
   const firstMs = timeOf(minValues[column]);
@@ -273,7 +282,7 @@ function sum<K extends string>(rows: readonly Partial<Record<K, unknown>>[], key
   return rows.reduce((total, row) => total + Number(row[key]), 0);
 }
 
-/** A row of RETURN_STATS: DuckDB's maps come as lists of key and value. */
+/** Parses a row of RETURN_STATS. DuckDB gives maps as lists of pairs. */
 function copyStats(row: SqlRow): CopyStats {
   return {
     filename: String(row.filename),

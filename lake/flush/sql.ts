@@ -13,7 +13,7 @@ import { LIMITS } from '../../schemas/limits.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { identifier, literal, uuidHex } from '../duckdb/sqlText.ts';
 
-/** How one of the two tables is made from a window: what its lines hold, and the selects that give its rows in order. */
+/** SQL that makes one of the two tables from a window. */
 export interface TableSql {
   name: TableName;
   fields: readonly StructField[];
@@ -21,29 +21,31 @@ export interface TableSql {
   maxLineBytes: number;
   /** UTC day of a row's partition, in days since 1970. */
   day: string;
-  /** In what order its rows are. */
+  /** Order of the table's rows. */
   orderBy: string;
-  /** Selects whose rows, one after the other, are the table's rows sorted. */
+  /** Selects whose rows, in turn, are the table's sorted rows. */
   branches: readonly Branch[];
 }
 
 interface Branch {
   where: string;
   orderBy: string;
-  /** Columns the rows can have at all; the others are null. */
+  /** Columns that may have a value; the others are null. */
   columns: ReadonlySet<string>;
 }
 
 const EVENT_TIME = 'event_time';
-/** What renumbering and re-serialising may add to an event of the largest size. */
+/** Bytes that renumbering and re-serialising may add to the largest event. */
 const LINE_SLACK_BYTES = 1_024;
-/** 2200-01-01; the receiver lets only the recent past in. */
+/** 2200-01-01; the receiver accepts only times of the recent past. */
 const LAST_DAY = 84_006;
 const BATCH_LINE_BYTES = 262_144;
 
 /**
- * SQL of the events table, in the order of (type, event_time). As branches, each type is selected for itself, with its own
- * columns only, so that the sort moves narrow rows. `extra` columns come after the table's own.
+ * SQL of the events table, ordered by (type, event_time).
+ *
+ * A branch selects one type with its own columns only, so that the sort moves narrow rows. `extra` columns follow the
+ * table's own.
  */
 export function eventsSql(registry: Registry, extra: readonly Column[] = []): TableSql {
   const columns = [...eventColumns(registry), ...extra];
@@ -78,7 +80,7 @@ export function quarantineSql(maxLineBytes: number, extra: readonly Column[] = [
   };
 }
 
-/** The columns that events of a type can have: those computed from its own fields, and those every row has. */
+/** Columns that a type's events can have, own and common ones. */
 function columnsOf(registry: Registry, type: string, columns: readonly Column[]): Set<string> {
   const versions = registry.all.filter((event) => event.type === type);
   const fields = new Set(versions.flatMap(({ schema }) => Object.keys(schema.properties)));
@@ -89,7 +91,11 @@ function columnsOf(registry: Registry, type: string, columns: readonly Column[])
   return new Set(possible.map(({ name }) => name));
 }
 
-/** Days since 1970 in UTC, rounded down also before. DuckDB's own date of a TIMESTAMPTZ takes ten times as long. */
+/**
+ * Days since 1970 in UTC, rounded down before 1970 too.
+ *
+ * DuckDB's own date of a TIMESTAMPTZ is slower: docs/performance.md, "Processor, many tenants".
+ */
 function dayOf(timestamp: string): string {
   const micros = `epoch_us(${timestamp})`;
   return `((${micros} - ((${micros} % 86400000000) + 86400000000) % 86400000000) // 86400000000)`;
@@ -102,8 +108,9 @@ export interface BatchRange {
 }
 
 /**
- * Makes the table `batch` from a window's batches file; `source_number` is of the batch's tenant and segment, `sequence`
- * that of its message.
+ * Makes the table `batch` from a window's batches file.
+ *
+ * `source_number` names the batch's tenant and segment, `sequence` its message.
  */
 export function createBatchTable(file: string): string {
   const own = [
@@ -113,15 +120,16 @@ export function createBatchTable(file: string): string {
   const fields = [...BATCH_COLUMNS, ...own].map((field) =>
     field.name === 'sent_at' ? { ...field, type: 'string' as const } : field,
   );
-  // sentAt is kept as the sender gave it; what is no time becomes null instead of failing the window.
+  // `sentAt` is stored as sent. Text that is no time becomes null, and does not fail the window.
   return `CREATE OR REPLACE TEMP TABLE batch AS
     SELECT b AS batch_number, * EXCLUDE (b) REPLACE (TRY_CAST(sent_at AS TIMESTAMPTZ) AS sent_at)
     FROM ${readJson(file, { fields, maxLineBytes: BATCH_LINE_BYTES })}`;
 }
 
 /**
- * Makes the table `line` from a file of lines; its row ids count the lines in the file's order. Columns have the names of
- * the lines' keys (schemas/envelope.ts), but for `b`.
+ * Makes the table `line` from a file of lines.
+ *
+ * Row ids follow the file's order. Columns are named after the lines' keys (schemas/envelope.ts), except `b`.
  */
 export function createLineTable(
   file: string,
@@ -132,7 +140,7 @@ export function createLineTable(
     ${selectJsonLines(file, table)} WHERE b >= ${range.from} AND b < ${range.to}`;
 }
 
-/** Computes every column of every line, storing nothing; counts the lines and sums their batch numbers. */
+/** Computes every column without storing; counts lines and sums their batch numbers. */
 export function tryLines(file: string, table: TableSql): string {
   const columns = table.columns.map(({ sql, name }) => `${sql} AS ${identifier(name)}`).join(', ');
   return `SELECT count(*) AS lines, coalesce(sum(line_batch), 0) AS batch_sum, count(COLUMNS(* EXCLUDE (line_batch))) FROM (
@@ -149,14 +157,16 @@ function readJson(file: string, { fields, maxLineBytes }: Pick<TableSql, 'fields
   return `read_json(${literal(file)}, format = 'newline_delimited', compression = 'uncompressed', columns = {${columns}}, maximum_object_size = ${maxLineBytes})`;
 }
 
-/** Writes the event ids of `line` in order, each in a line of its own. */
+/** Writes the event ids of `line` in order, one a line. */
 export function copyIds(target: string): string {
   return `COPY (SELECT "eventId" FROM line) TO ${literal(target)} (FORMAT csv, HEADER false)`;
 }
 
 /**
- * The event ids of `line` in order, 32 hexadecimal digits each, as one text, and whether all of them are UUIDs. An event
- * without an id, which the receiver lets none pass, is like no other.
+ * Selects the event ids of `line` as one text.
+ *
+ * Each id has 32 hexadecimal digits, in the order of lines. The row also says whether all ids are UUIDs. An event
+ * without an id, which the receiver rejects, equals no other.
  */
 export function selectIds(): string {
   return `SELECT string_agg(coalesce(uuid, md5(lower(id)), md5(concat(batch_number, ':', row))), '' ORDER BY row) AS hex,
@@ -166,8 +176,9 @@ export function selectIds(): string {
 }
 
 /**
- * Row ids of lines that must not become rows, with the quarantine's code: of a type or schema version that is not known
- * here, or of no time that a partition can be named after.
+ * Selects the unstorable lines, with the quarantine's code.
+ *
+ * A line is unstorable if its type or schema version is unknown, or if its time names no partition.
  */
 export function selectUnstorable(registry: Registry, table: TableSql): string {
   return `SELECT line.rowid AS line,
@@ -185,7 +196,7 @@ function isStorableDay({ day }: TableSql): string {
   return `${day} BETWEEN 0 AND ${LAST_DAY}`;
 }
 
-/** The rows of one source and UTC day, in days since 1970, which become a file of their own. */
+/** Rows of one file: a source and UTC day since 1970. */
 export interface WindowPartition {
   /** Index into the window's sources. */
   source: number;
@@ -193,19 +204,20 @@ export interface WindowPartition {
   rows: number;
 }
 
-/** Whether a partition can be named after a day. */
+/** Whether a day can name a partition. */
 export function isStorable({ day }: WindowPartition): boolean {
   return day >= 0 && day <= LAST_DAY;
 }
 
-/** Which partitions `line` has; the day of rows without one is -1. */
+/** Selects the partitions of `line`. The day of rows without one is -1. */
 export function selectPartitions(table: TableSql): string {
   return partitionsWith(table, '');
 }
 
 /**
- * The same with what there is to know of events before they become rows: the sum of their batch numbers, by which a line that
- * lies about its own would show, and how many are of a known type.
+ * Selects the partitions, with checks of events before they become rows.
+ *
+ * The sum of batch numbers reveals a line with a false number. The count of known types reveals unknown ones.
  */
 export function inspectPartitions(registry: Registry, table: TableSql): string {
   return partitionsWith(
@@ -220,8 +232,10 @@ function partitionsWith({ day }: TableSql, sums: string): string {
 }
 
 /**
- * How many of the given lines each tenant's receipts have, when those were received, and the lines' positions. With the SQL of
- * a day, apart by day, and the source number.
+ * Counts the given lines by tenant and receipt.
+ *
+ * The result has the times of receipt and the lines' positions. With `day`, the SQL of a day, the result is also by day
+ * and source number.
  */
 export function selectReceipts(linesFile: string, position = 'line.i', day?: string): string {
   const places = day === undefined ? '' : `batch.source_number, ${day} AS day,`;
@@ -231,7 +245,7 @@ export function selectReceipts(linesFile: string, position = 'line.i', day?: str
     GROUP BY ALL ORDER BY ALL`;
 }
 
-/** Row ids of the lines for which a condition on `line` and `batch` holds. */
+/** Selects the lines that meet a condition on `line` and `batch`. */
 export function selectLines(condition: string): string {
   return `SELECT line.rowid AS line FROM line JOIN batch ON line.batch_number = batch.batch_number WHERE ${condition} ORDER BY 1`;
 }
@@ -245,13 +259,13 @@ function readLineNumbers(file: string): string {
   return `read_json(${literal(file)}, format = 'newline_delimited', columns = {'line': 'BIGINT'})`;
 }
 
-/** Row ids of `line`, the end exclusive. */
+/** A range of row ids of `line`, the end exclusive. */
 export interface LineRange {
   from: number;
   to: number;
 }
 
-/** Pure: the same rows in as few ranges as it takes. */
+/** Joins ranges into the fewest with the same rows. Pure. */
 export function joinRanges(ranges: readonly LineRange[]): LineRange[] {
   const joined: LineRange[] = [];
   for (const { from, to } of ranges.toSorted((a, b) => a.from - b.from)) {
@@ -262,24 +276,29 @@ export function joinRanges(ranges: readonly LineRange[]): LineRange[] {
   return joined;
 }
 
-/** What a COPY writes: all rows of a range of sources, by number. */
+/** Rows and target of a COPY, which writes whole sources. */
 export interface CopyTarget {
-  /** A file, or of several partitions a folder. */
+  /** A file, or a folder for several partitions. */
   path: string;
   partitions: readonly WindowPartition[];
-  /** Where the sources' rows are in `line`; anywhere, where there is nothing. */
+  /** Ranges of the sources' rows in `line`; undefined if unknown. */
   places?: readonly LineRange[];
   /** As in WriteOptions. */
   ephemeral: boolean;
 }
 
 /**
- * A select for each type has its price, which more rows than these are worth. Measured, for files of 17,000 rows, 4.8 µs a row
- * in one select and 6.4 in branches, for 35,000 the same, for 175,000 6.5 and 5.5; for 3,500 9.5 and 18.
+ * Rows from which a select per event type pays.
+ *
+ * The measurements are in docs/performance.md, "Processor, many tenants".
  */
 const ROWS_FOR_BRANCHES = 35_000;
 
-/** Writes rows of `line` as Parquet, sorted unless ephemeral, a file for each partition, and returns what DuckDB says of each. */
+/**
+ * Writes rows of `line` as Parquet, one file for each partition.
+ *
+ * Rows are sorted unless ephemeral. The result has DuckDB's statistics of each file.
+ */
 export function copyRows(table: TableSql, target: CopyTarget): string {
   const { path, partitions, ephemeral } = target;
   const rows = partitions.reduce((sum, partition) => sum + partition.rows, 0);
@@ -318,7 +337,7 @@ function partitionColumns({ day }: TableSql, { partitions }: CopyTarget): { name
   ];
 }
 
-/** Sorted input keeps PARTITION_BY on one partition for long. */
+/** Order of a COPY. Sorted input keeps PARTITION_BY on one partition for long. */
 function orderOf(orderBy: string, { partitions }: CopyTarget): string {
   return partitions.length === 1 ? orderBy : `source_number, day, ${orderBy}`;
 }
@@ -330,7 +349,7 @@ function rowsOf({ partitions, places }: CopyTarget): string {
   return `line JOIN batch ON line.batch_number = batch.batch_number WHERE ${conditions.join(' AND ')}`;
 }
 
-/** Counts the rows of finished files from their own footers. */
+/** Counts the rows of finished files by their footers. */
 export function countRows(files: readonly string[]): string {
   return `SELECT file_name, num_rows FROM parquet_file_metadata([${files.map(literal).join(', ')}])`;
 }

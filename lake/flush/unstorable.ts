@@ -12,8 +12,10 @@ import { utcDay } from '../../runtime/units.ts';
 const NEWLINE = 10;
 
 /**
- * Finds the lines that DuckDB cannot turn into rows, or reads as another batch's, halving the file until each is alone:
- * about 2·log2(lines) statements for one. Undefined when there is none, which means that the failure had another cause.
+ * Finds the lines that DuckDB cannot read, or reads as another batch's.
+ *
+ * The file is halved until each such line is alone, with about 2·log2(lines) statements a line. Undefined: there is
+ * none, so the failure has another cause.
  */
 export async function findUnreadable(
   window: ClosedWindow,
@@ -27,7 +29,7 @@ export async function findUnreadable(
     const probed = lines.slice(from, to);
     const fault = await failure(async () => {
       await writeFile(probe, Buffer.concat(probed));
-      // The process may have died with its tables on the last probe.
+      // The process may have died with its tables during the last probe.
       await session.run(sql.createBatchTable(window.files.batches));
       const [counted] = await session.run(sql.tryLines(probe, table));
       const batchSum = probed.reduce((sum, line) => sum + batchOf(line), 0);
@@ -36,7 +38,7 @@ export async function findUnreadable(
     });
     if (fault === undefined) return;
     if (to - from === 1) {
-      // The same event gets the same message in whatever folder it is read.
+      // An event gets the same message in any folder.
       const message = fault.replace(` in file "${probe}"`, '').slice(0, 1_000);
       found.push({ line: from, code: 'event_unreadable', message });
       return;
@@ -49,7 +51,7 @@ export async function findUnreadable(
   return found.length === 0 ? undefined : new UnstorableLinesError(found);
 }
 
-/** What DuckDB says against a statement's data, or undefined where it has nothing against it. */
+/** DuckDB's message against a statement's data; undefined if there is none. */
 async function failure(task: () => Promise<void>): Promise<string | undefined> {
   try {
     await task();
@@ -61,8 +63,9 @@ async function failure(task: () => Promise<void>): Promise<string | undefined> {
 }
 
 /**
- * Moves lines of a window from its events to its rejected events, with the event kept whole. Where the tenant's quarantine
- * has the message already, they are in it.
+ * Moves unstorable lines from a window's events to its rejected events.
+ *
+ * Each event is kept whole. A quarantine that holds the message already holds the event too.
  */
 export async function quarantineUnstorable(
   window: ClosedWindow,
@@ -98,7 +101,7 @@ export async function quarantineUnstorable(
     moved.lines = kept - moved.firstLine;
     if (moved.lines > 0) runs.push(moved);
   }
-  // New files, so that an attempt that fails half-way can be made again.
+  // New files, so that a failed attempt can be repeated.
   const files = { ...window.files, rejected: `${window.files.rejected}.next`, events: `${window.files.events}.next` };
   await copyFile(window.files.rejected, files.rejected);
   await appendFile(files.rejected, rejected.join(''));
@@ -141,12 +144,12 @@ function quarantineRow(line: Buffer, { code, message }: UnstorableLine): Record<
   }
 }
 
-/** The batch number a line begins with, which stream/message.ts wrote; the rest of the line may be anything. */
+/** Batch number at a line's start, which stream/message.ts wrote. The rest may be anything. */
 function batchOf(line: Buffer): number {
   return Number.parseInt(line.toString('latin1', '{"b":'.length, '{"b":'.length + 16), 10);
 }
 
-/** Lines with their newlines. */
+/** Splits bytes into lines, each with its newline. */
 function splitLines(bytes: Buffer): Buffer[] {
   const lines: Buffer[] = [];
   for (let at = 0; at < bytes.length;) {
