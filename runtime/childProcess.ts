@@ -2,7 +2,11 @@ import { fork, type ChildProcess as NodeChild, type ForkOptions } from 'node:chi
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** What the two sides send carries a number, so that replies find their requests; 0 is the child's first message. */
+/**
+ * A message with a number, by which replies find their requests.
+ *
+ * 0 is the child's first message.
+ */
 export interface Numbered {
   id: number;
 }
@@ -10,19 +14,19 @@ export interface Numbered {
 export interface ChildOptions {
   /** The module to run, an absolute `file:` URL. */
   module: URL;
-  /** For messages, such as `the process of a query`. */
+  /** Name for messages, such as `the process of a query`. */
   name: string;
   args?: readonly string[];
   stdio: NonNullable<ForkOptions['stdio']>;
   execArgv: string[];
   env: NodeJS.ProcessEnv;
-  /** In a session of its own. */
+  /** Whether to run in a session of its own. */
   detached?: boolean;
-  /** Called before anything that waits for the child fails. */
+  /** Called before the waiting requests fail. */
   onExit: (code: number | null, signal: NodeJS.Signals | null) => void;
 }
 
-/** The child ended, or cannot be reached, before it replied. */
+/** The child ended or was unreachable before its reply. */
 export class ChildEndedError extends Error {
   /** Both null: the child cannot be reached. */
   readonly code: number | null;
@@ -41,8 +45,9 @@ const START_MS = 30_000;
 /**
  * A child process that replies to requests.
  *
- * The child starts, and says so in a message with id 0. A child that says nothing for 30 seconds is killed. From then on each
- * request has an id of the caller's, and the reply has the same. When the child ends, every request without a reply fails.
+ * The child starts, and says so in a message with id 0. A child that says nothing for 30 seconds is killed. Each later
+ * request has an id of the caller's, and its reply has the same id. When the child ends, every request without a reply
+ * fails.
  */
 export class ChildProcess<Request extends Numbered, Reply extends Numbered> {
   /** The child's first message. @throws ChildEndedError */
@@ -73,7 +78,7 @@ export class ChildProcess<Request extends Numbered, Reply extends Numbered> {
     });
   }
 
-  /** Starts it; `started` tells when it takes requests. */
+  /** Starts the child; `started` resolves once it takes requests. */
   static start<Request extends Numbered, Reply extends Numbered>(options: ChildOptions): ChildProcess<Request, Reply> {
     const { module, args = [], execArgv, stdio, env, detached = false } = options;
     const child = fork(fileURLToPath(module), args, { serialization: 'advanced', execArgv, stdio, env, detached });
@@ -84,7 +89,7 @@ export class ChildProcess<Request extends Numbered, Reply extends Numbered> {
     return this.#child.pid;
   }
 
-  /** Whether it can take a request. */
+  /** Whether the child can take a request. */
   get alive(): boolean {
     return !this.#ended && this.#child.connected && !this.#child.killed;
   }
@@ -108,7 +113,7 @@ export class ChildProcess<Request extends Numbered, Reply extends Numbered> {
     this.#child.kill('SIGKILL');
   }
 
-  /** Closes the channel, and waits until the child has ended for it. */
+  /** Closes the channel, and waits until the child ends. */
   async close(): Promise<void> {
     if (this.#ended) return;
     const exited = once(this.#child, 'exit');

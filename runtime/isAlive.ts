@@ -1,9 +1,9 @@
-/** Whether a process with this id exists; one that has ended but was not waited for does. */
+/** Whether a process exists, even one that ended without being waited for. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'; // it exists and belongs to somebody else
+    return (error as NodeJS.ErrnoException).code === 'EPERM'; // exists, and belongs to another user
   }
 }

@@ -1,8 +1,9 @@
 /**
- * Opens a child process's channel to its parent (childProcess.ts), and returns what sends a reply.
+ * Opens a child process's channel to its parent (childProcess.ts).
  *
- * The child ends when the channel does, so that it never outlives its parent. A terminal's SIGINT and a supervisor's SIGTERM
- * are the parent's to act on: it still needs the child to drain.
+ * The child ends with the channel, so it never outlives its parent. SIGINT and SIGTERM are left to the parent, which
+ * still needs the child to drain.
+ * @returns a function that sends a reply
  */
 export function openParentChannel<Request, Reply>(onRequest: (request: Request) => void): (reply: Reply) => void {
   process.on('message', onRequest);
