@@ -21,8 +21,8 @@ function exitCodeOf(error: unknown): number {
   return error instanceof UnavailableError ? EXIT.unavailable : EXIT.failed;
 }
 
-/** Run a command as this process. An error becomes one message and the exit code. */
-export async function runAsProcess(name: string, { run }: Command): Promise<void> {
+/** Run a command as this process. */
+export async function runAsProcess(name: string, command: Command): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
     process.exit(EXIT.done); // the reader has closed the pipe: `spor … | head`
@@ -35,11 +35,16 @@ export async function runAsProcess(name: string, { run }: Command): Promise<void
     terminal: process.stdout.isTTY,
     err: (text) => process.stderr.write(text),
   };
+  process.exitCode = await runCommand(name, command, process.argv.slice(2), context);
+}
+
+/** Run a command to its exit code. An error becomes one message. */
+export async function runCommand(name: string, { run }: Command, args: string[], context: Context): Promise<number> {
   try {
-    process.exitCode = await run(process.argv.slice(2), context);
+    return await run(args, context);
   } catch (error) {
     context.err(`${name}: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = exitCodeOf(error);
+    return exitCodeOf(error);
   }
 }
 

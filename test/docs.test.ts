@@ -128,7 +128,7 @@ function unknownScripts(text: string, file: string): string[] {
 
 const COMMANDS = [
   'help',
-  ...[...read('cli/spor.ts').matchAll(/^ {2}(\w+): \{(?=\s+summary:)/gm)].map(([, name]) => name!),
+  ...[...read('cli/commands.ts').matchAll(/^ {2}(\w+): \{(?=\s+summary:)/gm)].map(([, name]) => name!),
 ];
 
 /** Commands of `spor` in a text that it does not have. */

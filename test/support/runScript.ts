@@ -1,5 +1,8 @@
 import { execFile } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { runCommand } from '../../cli/command.ts';
+import { spor } from '../../cli/commands.ts';
 
 export interface Finished {
   code: number;
@@ -8,6 +11,20 @@ export interface Finished {
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Runs `spor` within this process: as a process of its own it spends half a second on its start. */
+export async function runSpor(args: string[], env: Record<string, string>): Promise<Finished> {
+  const finished = { code: 0, stdout: '', stderr: '' };
+  finished.code = await runCommand('spor', spor, args, {
+    env,
+    cwd: tmpdir(),
+    now: Date.now,
+    out: (data) => (finished.stdout += Buffer.from(data).toString()),
+    terminal: false,
+    err: (text) => (finished.stderr += text),
+  });
+  return finished;
+}
 
 /** Runs a script of this repository as a process of its own, to its end. */
 export function runScript(

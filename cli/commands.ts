@@ -1,0 +1,104 @@
+import { EXIT, UsageError, type Command } from './command.ts';
+
+/** Commands by name, loaded on use: DuckDB is slow to load. */
+const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }> = {
+  keys: {
+    summary: 'create, list, revoke and rotate instrumentation keys',
+    load: async () => (await import('./keys.ts')).keysCommand,
+  },
+  tokens: {
+    summary: 'create, list and revoke read tokens',
+    load: async () => (await import('./tokens.ts')).tokensCommand,
+  },
+  sql: {
+    summary: "ask the lake in SQL, one tenant's data at a time",
+    load: async () => (await import('./sql.ts')).sqlCommand,
+  },
+  report: {
+    summary: 'answer a report: search, products, revenue, personalization',
+    load: async () => (await import('./report.ts')).reportCommand,
+  },
+  attach: {
+    summary: 'write a DuckDB database of views, for your own duckdb or notebook',
+    load: async () => (await import('./attach.ts')).attachCommand,
+  },
+  marts: {
+    summary: 'refresh derived tables for other services',
+    load: async () => (await import('./marts.ts')).martsCommand,
+  },
+  changes: {
+    summary: 'files added to and removed from a table since a version',
+    load: async () => (await import('./changes.ts')).changesCommand,
+  },
+  status: {
+    summary: "the stream's shards and their backlog",
+    load: async () => (await import('./status.ts')).statusCommand,
+  },
+  quarantine: {
+    summary: 'list rejected events, fix them, and redrive them into the lake',
+    load: async () => (await import('./quarantine.ts')).quarantineCommand,
+  },
+  files: {
+    summary: 'the current files of a table',
+    load: async () => (await import('./files.ts')).filesCommand,
+  },
+  receipt: {
+    summary: 'the state of each event of a batch',
+    load: async () => (await import('./receipt.ts')).receiptCommand,
+  },
+  reconcile: {
+    summary: 'compare accepted events with those in the lake',
+    load: async () => (await import('./reconcile.ts')).reconcileCommand,
+  },
+  retention: {
+    summary: "how long a tenant's events are kept",
+    load: async () => (await import('./retention.ts')).retentionCommand,
+  },
+  replay: {
+    summary: 'rebuild dates of the lake from the stream, compare and swap',
+    load: async () => (await import('./replay.ts')).replayCommand,
+  },
+  schemas: {
+    summary: 'compare the event schemas with those in use',
+    load: async () => (await import('./schemas.ts')).schemasCommand,
+  },
+  erase: {
+    summary: 'erase a person from the lake',
+    load: async () => (await import('./erase.ts')).eraseCommand,
+  },
+  compact: {
+    summary: 'merge small files of the lake into large ones',
+    load: async () => (await import('./maintenance.ts')).compactCommand,
+  },
+  vacuum: {
+    summary: 'delete files that the lake no longer needs',
+    load: async () => (await import('./maintenance.ts')).vacuumCommand,
+  },
+  version: { summary: 'the version of Spor and of Node', load: async () => (await import('./version.ts')).version },
+};
+
+const USAGE = `Usage: spor <command> [options]
+
+${Object.entries(COMMANDS)
+  .map(([name, { summary }]) => `  ${name.padEnd(12)}${summary}`)
+  .join('\n')}
+  help        this text; "spor <command> --help" says more
+
+Settings come from the environment (NATS_URL, LAKE_URL, …). If neither of those two is set, they come from .spor/up/env.
+"npm run up" writes that file, so commands work in a second terminal without any settings.
+
+Exit codes: 0 done, 1 failed, 2 used wrongly, 69 a server could not be reached.
+`;
+
+/** The `spor` command: the first argument chooses the command that gets the others. */
+export const spor: Command = {
+  async run([name, ...rest], context) {
+    if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+      context.out(USAGE);
+      return name === undefined ? EXIT.usage : EXIT.done;
+    }
+    const entry = COMMANDS[name === '--version' ? 'version' : name];
+    if (!entry) throw new UsageError(`there is no command "${name}"; try "spor help"`);
+    return (await entry.load()).run(rest, context);
+  },
+};
