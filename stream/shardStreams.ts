@@ -32,8 +32,8 @@ const NO_MESSAGE = 10037;
 /**
  * Reader of the shard streams, one tenant at a time.
  *
- * The stream's leader answers, because a replica may be out of date. Every method throws StreamUnavailableError if the
- * server does not answer.
+ * States and single messages come from the stream's leader, because a replica may be out of date. Every method throws
+ * StreamUnavailableError if the server does not answer.
  */
 export class ShardStreams {
   readonly #connection: NatsConnection;

@@ -196,7 +196,7 @@ function isStorableDay({ day }: TableSql): string {
   return `${day} BETWEEN 0 AND ${LAST_DAY}`;
 }
 
-/** Rows of one file: a source and UTC day since 1970. */
+/** Rows of one file: one source, one UTC day in days since 1970. */
 export interface WindowPartition {
   /** Index into the window's sources. */
   source: number;

@@ -94,7 +94,8 @@ export class WindowCommit {
         await table.append(append);
       } catch (error) {
         if (error instanceof TxnConflictError) {
-          // After a try without an answer, a commit without files is recognised by its stream position.
+          // A commit with files is recognised by them. After a try without an answer, the stream position tells one
+          // without files.
           if (unsure && files.length === 0 && (await txnOf(table, tables.appId)) === lastSequence) return;
           this.#tried.delete(commit);
         }

@@ -14,7 +14,7 @@ const OPENING_BRACKET = 91;
 /**
  * Time for which recovered intents stay recorded.
  *
- * An owner that was suspended during its uploads may leave files this late.
+ * An owner that was suspended during its uploads leaves no files later than this.
  */
 const KEEP_LEFT_MS = 600_000;
 

@@ -21,7 +21,7 @@ export interface ShardLease {
   readonly shard: number;
   /** Fencing number, higher for every later owner. Recreating the bucket does not lower it. */
   readonly epoch: number;
-  /** Time until which the shard is safe, on `performance.now()`'s clock. */
+  /** Time before which nobody can take the shard, on `performance.now()`'s clock. */
   validUntil: number;
   revision: number;
 }

@@ -27,8 +27,8 @@ const LOOK_AGAIN_MS = 20;
 /**
  * Work on one shard for the time of one lease.
  *
- * The work begins with the takeover. The worker claims the record of uploads, then fences off and deletes the uncommitted
- * files of earlier owners. Reading starts after the committed position.
+ * The work begins with the takeover. The worker claims the record of uploads, then fences off and deletes the
+ * uncommitted files of earlier owners. Reading starts after the committed position.
  *
  * Then one window grows while the previous one is built and the one before that is committed. A due window without room
  * in the pipeline grows to its limits; then reading stops.
