@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatRanges, parseRanges } from '../../lake/counts/dayCounts.ts';
-import { readCommitCounts, type DayCounts } from '../../lake/counts/commits.ts';
+import type { DayCounts } from '../../lake/counts/commitCounts.ts';
+import { readCommitCounts } from '../../lake/counts/commits.ts';
 import { readErasures, type ErasureList } from '../../lake/erasure/list.ts';
 import type { ErasedLine, ErasedPlace } from '../../lake/flush/erased.ts';
 import type { Storage } from '../../lake/storage/storage.ts';

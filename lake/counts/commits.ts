@@ -2,32 +2,9 @@ import { parseActions, type Action } from '../delta/actions.ts';
 import { entryVersion } from '../delta/log.ts';
 import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { CommitCounts } from './commitCounts.ts';
 import { parseRanges } from './dayCounts.ts';
 import { chainOf, foldPath, foldSpan, writeFold, parseFold } from './fold.ts';
-
-/** Counts of one day of receipt, from one commit or several; an absent count is zero. */
-export type DayCounts = Partial<
-  Record<'accepted' | 'duplicate' | 'setAside' | 'quarantined' | 'erased' | 'expired', number>
->;
-
-/**
- * Counts of events that one log entry, or folded ones, added or removed.
- *
- * The fields are those of `commitInfo`: `days` has counts by UTC date of receipt. `duplicates` and `erased` have
- * positions by receipt, as formatRanges writes them. A commit that removes rows on purpose must count them: as `erased`
- * for an erasure, as `expired` for retention.
- */
-export interface CommitCounts {
-  /** Version of the entry; the last version of folded entries. */
-  version: number;
-  /** The stream of a flush, and the range of its messages. */
-  flush?: { appId: string; firstSequence: number; lastSequence: number };
-  /** Whether several commits were folded, so that sequences are merged. */
-  folded: boolean;
-  days: Record<string, DayCounts>;
-  duplicates: Record<string, string>;
-  erased: Record<string, string>;
-}
 
 const READS_AT_ONCE = 32;
 /** A cleanup runs once an hour, so few tries are enough. */

@@ -1,6 +1,6 @@
 import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { CommitCounts, DayCounts } from './commits.ts';
+import type { CommitCounts, DayCounts } from './commitCounts.ts';
 import { paddedVersion } from '../delta/paddedVersion.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { SqlRow } from '../../lake/duckdb/sqlEngine.ts';
-import type { CommitCounts, DayCounts } from '../../lake/counts/commits.ts';
+import type { CommitCounts, DayCounts } from '../../lake/counts/commitCounts.ts';
 import { addCounts } from '../../lake/counts/fold.ts';
 import type { CheckedTable, Days } from './expected.ts';
 import type { StreamState } from '../../stream/streamState.ts';

@@ -8,7 +8,7 @@ import {
   renumberedBytes,
   type StreamMessage,
 } from '../../stream/message.ts';
-import type { CommitCounts } from '../../lake/counts/commits.ts';
+import type { CommitCounts } from '../../lake/counts/commitCounts.ts';
 import type { ShardStream, ShardStreams } from '../../stream/shardStreams.ts';
 import type { StreamState } from '../../stream/streamState.ts';
 import { utcDay } from '../../runtime/units.ts';

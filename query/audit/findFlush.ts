@@ -1,7 +1,8 @@
 import { parseActions } from '../../lake/delta/actions.ts';
 import { entryPath } from '../../lake/delta/log.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
-import { countsOf, listFolds, readPlace, type CommitCounts } from '../../lake/counts/commits.ts';
+import type { CommitCounts } from '../../lake/counts/commitCounts.ts';
+import { countsOf, listFolds, readPlace } from '../../lake/counts/commits.ts';
 
 /** A message of a stream. */
 interface Message {
