@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import { IdsMissing, namesOf } from '../lake/erasure/missing.ts';
+import { IdsMissingError, namesOf } from '../lake/erasure/missing.ts';
 import { MAINTENANCE_SETTINGS } from '../lake/maintenance/settings.ts';
 import { martSpecs } from '../query/marts/mart.ts';
 import { createTableCache } from '../lake/layout/tableCache.ts';
@@ -79,7 +79,7 @@ Exit code 1, and nothing is changed, where the lake has no row of one of the ids
           memoryMb: config.maintenanceMemoryMb,
           vacuumGraceMs: config.vacuumGraceHours * HOUR_MS,
         }).catch((error: unknown) => {
-          throw error instanceof IdsMissing
+          throw error instanceof IdsMissingError
             ? new Error(`${error.message}: nothing was changed. ${WHERE_MISSING}`)
             : error;
         }),

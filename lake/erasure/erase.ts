@@ -11,7 +11,7 @@ import { REPLAY_RECORDS, TABLE_NAMES } from '../layout/tables.ts';
 import type { ReachErasure } from './failpoint.ts';
 import { addErasures, erasuresFolder, readErasures, type ErasedId } from './list.ts';
 import { localFile, rowsOf } from '../files/localRows.ts';
-import { findMissing, IdsMissing, namesOf, type AskedId } from './missing.ts';
+import { findMissing, IdsMissingError, namesOf, type AskedId } from './missing.ts';
 import { erasedIds, type Person } from './person.ts';
 import { eraseFromTable, type TableErasure } from './tableErasure.ts';
 
@@ -71,7 +71,7 @@ export type SignedReport = ErasureReport & { sha256: string };
  * version conflicts. A killed erasure can be repeated at any step, beside flushes and compactions.
  * @returns the report and its path (undefined in a dry run), the linked anonymous ids, and the missing ids if they are
  * rejected
- * @throws LakeError storage_unavailable, table_corrupt; IdsMissing before any change, except in a dry run
+ * @throws LakeError storage_unavailable, table_corrupt; IdsMissingError before any change, except in a dry run
  */
 export async function erase(
   options: EraseOptions,
@@ -90,7 +90,7 @@ export async function erase(
     const person: Person = { users, anonymous, linked: withLinked ? linked : [] };
     const isOurs = (table: Table): boolean => derived.some(({ root }) => root === table.spec.root);
     const missing = options.refuseMissing ? await missingIds(session, options, isOurs) : [];
-    if (missing.length > 0 && !dryRun) throw new IdsMissing(`no row and no erasure of ${namesOf(missing)}`);
+    if (missing.length > 0 && !dryRun) throw new IdsMissingError(`no row and no erasure of ${namesOf(missing)}`);
     const ids = erasedIds(tenantId, person);
     const { version: list, ids: listed } = dryRun
       ? await readErasures(storage, tenantId)

@@ -12,8 +12,8 @@ export interface AskedId {
 }
 
 /** Ids that no table and no erasure knows. The message names them; nothing was changed. */
-export class IdsMissing extends Error {
-  override name = 'IdsMissing';
+export class IdsMissingError extends Error {
+  override name = 'IdsMissingError';
 }
 
 /** Ids as messages name them: `user "4711", anonymous "0f3c"`. */

@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createAudit, type Audit } from '../../../query/audit/audit.ts';
+import { type Audit } from '../../../query/audit/audit.ts';
 import { reconcile } from '../../../query/audit/reconcile.ts';
 import { ShardStreams } from '../../../stream/shardStreams.ts';
-import { createTableCache, type TableCache } from '../../../lake/layout/tableCache.ts';
+import { type TableCache } from '../../../lake/layout/tableCache.ts';
 import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
 import { Progress } from '../../../stream/progress.ts';
 import { formatReceipt, streamEpoch } from '../../../schemas/receipt.ts';
-import { createRegistry } from '../../../schemas/registry.ts';
 import { shardOf, streamName } from '../../../schemas/subjects.ts';
 import { anEvent, messageOf, SHARDS, uuid7, type TestPost } from '../../support/messages.ts';
 import { startTestPipeline, type TestPipeline, type TestProcessor } from '../../support/testPipeline.ts';
 import { DAY_MS, utcDay } from '../../../runtime/units.ts';
+import { createPipelineAudit } from './pipelineAudit.ts';
 
 const SHARD = 0;
 /** Tenants of one shard: its committed position is theirs together. */
@@ -25,15 +25,8 @@ let processor: TestProcessor;
 
 beforeAll(async () => {
   bench = await startTestPipeline();
-  const { storage, connection } = bench;
   created = (await bench.manager.streams.info(streamName(SHARD))).created;
-  accounts = createAudit({
-    storage,
-    tables: createTableCache(storage, createRegistry()),
-    localFiles: lakeFolderFiles(storage),
-    replicas: 1,
-    connection: () => connection,
-  });
+  accounts = createPipelineAudit(bench);
   processor = await bench.processor();
 });
 afterAll(async () => {

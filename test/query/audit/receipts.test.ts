@@ -1,13 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createAudit, type Audit } from '../../../query/audit/audit.ts';
+import { type Audit } from '../../../query/audit/audit.ts';
 import { foldCountsBefore, readCommitCounts } from '../../../lake/counts/commits.ts';
-import { createTableCache } from '../../../lake/layout/tableCache.ts';
-import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
-import { createRegistry } from '../../../schemas/registry.ts';
 import { formatReceipt, streamEpoch } from '../../../schemas/receipt.ts';
 import { shardOf, streamName } from '../../../schemas/subjects.ts';
 import { anEvent, messageOf, SHARDS, uuid7, type TestPost } from '../../support/messages.ts';
 import { startTestPipeline, type TestPipeline, type TestProcessor } from '../../support/testPipeline.ts';
+import { createPipelineAudit } from './pipelineAudit.ts';
 
 const TENANT = 'shop';
 const SHARD = shardOf(TENANT, SHARDS);
@@ -21,14 +19,7 @@ let epoch: number;
 beforeAll(async () => {
   bench = await startTestPipeline();
   epoch = streamEpoch((await bench.manager.streams.info(streamName(SHARD))).created);
-  const { storage, connection } = bench;
-  accounts = createAudit({
-    storage,
-    tables: createTableCache(storage, createRegistry()),
-    localFiles: lakeFolderFiles(storage),
-    replicas: 1,
-    connection: () => connection,
-  });
+  accounts = createPipelineAudit(bench);
   processor = await bench.processor();
 });
 afterAll(async () => {

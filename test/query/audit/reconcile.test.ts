@@ -3,13 +3,11 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { foldCountsBefore } from '../../../lake/counts/commits.ts';
-import { createAudit, type Audit } from '../../../query/audit/audit.ts';
+import { type Audit } from '../../../query/audit/audit.ts';
 import type { Reconciliation } from '../../../query/audit/reconcile.ts';
 import { openDuckdb } from '../../../lake/duckdb/duckdb.ts';
 import { compactLake } from '../../../lake/maintenance/commands.ts';
 import { expire } from '../../../lake/maintenance/retention.ts';
-import { createTableCache } from '../../../lake/layout/tableCache.ts';
-import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
 import { createLog } from '../../../runtime/log.ts';
 import { formatReceipt, streamEpoch } from '../../../schemas/receipt.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
@@ -18,6 +16,7 @@ import { anEvent, messageOf, SHARDS, uuid7, type TestPost } from '../../support/
 import { startTestPipeline, type TestPipeline, type TestProcessor } from '../../support/testPipeline.ts';
 import { runScript } from '../../support/runScript.ts';
 import { DAY_MS } from '../../../runtime/units.ts';
+import { createPipelineAudit } from './pipelineAudit.ts';
 
 const dayOf = (time: Date): string => time.toISOString().slice(0, 10);
 
@@ -27,14 +26,7 @@ let processor: TestProcessor;
 
 beforeAll(async () => {
   bench = await startTestPipeline();
-  const { storage, connection } = bench;
-  accounts = createAudit({
-    storage,
-    tables: createTableCache(storage, createRegistry()),
-    localFiles: lakeFolderFiles(storage),
-    replicas: 1,
-    connection: () => connection,
-  });
+  accounts = createPipelineAudit(bench);
   processor = await bench.processor();
 });
 afterAll(async () => {
