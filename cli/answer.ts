@@ -6,7 +6,8 @@ import type { Json } from '../query/formats/values.ts';
 import { UsageError, type Context } from './command.ts';
 import { numberOption } from './number.ts';
 import { formatTable } from './table.ts';
-import { writeWhole, type Pieces } from './wholeFile.ts';
+import type { Pieces } from '../runtime/newFile.ts';
+import { writeWhole } from './wholeFile.ts';
 
 /** Formats of the query server, and `table` for people. */
 const FORMATS = ['table', 'json', 'ndjson', 'csv', 'parquet', 'arrow'] as const satisfies ('table' | AnswerFormat)[];

@@ -3,9 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-
-/** Contents of a file in pieces. */
-export type Pieces = Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>;
+import { writeNewFile, type Pieces } from '../runtime/newFile.ts';
 
 /**
  * Write a file whole or not at all, and create its folder.
@@ -18,11 +16,8 @@ export async function writeWhole(out: string, pieces: Pieces): Promise<void> {
   if (there && !there.isFile()) return pipeline(pieces, createWriteStream(out));
   const target = there ? await realpath(out) : out; // a link stays a link
   const unfinished = `${target}.${randomUUID()}.unfinished`;
+  await writeNewFile(unfinished, pieces, there && there.mode & 0o777);
   try {
-    await pipeline(
-      pieces,
-      createWriteStream(unfinished, { flags: 'wx', ...(there ? { mode: there.mode & 0o777 } : {}) }),
-    );
     await rename(unfinished, target);
   } catch (error) {
     await rm(unfinished, { force: true });

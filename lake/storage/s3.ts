@@ -1,7 +1,6 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { readFile, rm, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -10,6 +9,7 @@ import {
   S3Client,
   type GetObjectCommandOutput,
 } from '@aws-sdk/client-s3';
+import { writeNewFile } from '../../runtime/newFile.ts';
 import { retry, type Backoff } from '../../runtime/retry.ts';
 import { LakeError } from '../errors.ts';
 import { explain, isConflict, isNoSuchKey, isRefusedCondition, isTransient } from './s3Errors.ts';
@@ -92,12 +92,7 @@ class S3Storage implements Storage {
     const found = await this.#retried(`reading ${path}`, () =>
       this.#read(path, async (answer) => {
         const body = answer.Body as Readable;
-        try {
-          await pipeline(body, createWriteStream(localFile, { flags: 'wx' }));
-        } catch (error) {
-          await rm(localFile, { force: true });
-          throw error;
-        }
+        await writeNewFile(localFile, body as AsyncIterable<Uint8Array>);
         const { size } = await stat(localFile);
         if (size === answer.ContentLength) return true;
         await rm(localFile, { force: true });
