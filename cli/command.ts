@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { ConfigError } from '../runtime/config.ts';
 import { plainTextFault } from './plainText.ts';
@@ -31,6 +32,7 @@ export async function runAsProcess(name: string, command: Command): Promise<void
     env: process.env,
     cwd: process.cwd(),
     now: Date.now,
+    input: () => text(process.stdin),
     out: (data) => process.stdout.write(data),
     terminal: process.stdout.isTTY,
     err: (text) => process.stderr.write(text),
@@ -53,6 +55,8 @@ export interface Context {
   env: Record<string, string | undefined>;
   cwd: string;
   now: () => number;
+  /** All of standard input. */
+  input: () => Promise<string>;
   out: (data: string | Uint8Array) => void;
   /** Standard output is a terminal, not a file or a pipe. */
   terminal: boolean;

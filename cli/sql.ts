@@ -1,4 +1,3 @@
-import { text as readAll } from 'node:stream/consumers';
 import type { QueryRequest } from '../query/engine/query.ts';
 import { ANSWER_OPTIONS, wantedAnswer, printAnswer } from './answer.ts';
 import { command, EXIT, UsageError } from './command.ts';
@@ -44,7 +43,7 @@ export const sqlCommand = command({
       tenantId: requiredId('--tenant', values.tenant),
       segmentIds: (values.segment ?? []).map((segment) => requiredId('--segment', segment)),
       ...dateRange(values),
-      sql: given ?? (await readAll(process.stdin)),
+      sql: given ?? (await context.input()),
     };
     if (request.sql.trim() === '') throw new UsageError(`<sql> is missing\n\n${USAGE}`);
     const { timeout, 'max-rows': maxRows } = values;

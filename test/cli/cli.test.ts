@@ -13,7 +13,7 @@ import { KEYS_BUCKET } from '../../stream/buckets.ts';
 import { startReceiver, type Receiver } from '../ingest/receiver.ts';
 import { startNats, type TestNats } from '../support/nats.ts';
 import { until } from '../support/until.ts';
-import { runScript, type Finished } from '../support/runScript.ts';
+import { runScript, runSpor, type Finished } from '../support/runScript.ts';
 
 let nats: TestNats;
 let folder: string;
@@ -29,7 +29,7 @@ afterAll(async () => {
 });
 
 function spor(...args: string[]): Promise<Finished> {
-  return runScript('cli/spor.mjs', args, { env: { NATS_URL: nats.url }, cwd: folder });
+  return runSpor(args, { env: { NATS_URL: nats.url }, cwd: folder });
 }
 
 interface CreatedKey extends KeyRecord {
@@ -111,7 +111,7 @@ describe('spor', () => {
   });
 
   it('says with code 69 that no server answers, and where it looked', async () => {
-    const { code, stderr } = await runScript('cli/spor.mjs', ['keys', 'list'], {
+    const { code, stderr } = await runSpor(['keys', 'list'], {
       env: { NATS_URL: 'nats://127.0.0.1:1' },
     });
     expect(code).toBe(69);
@@ -124,13 +124,13 @@ describe('spor', () => {
     await mkdir(join(folder, 'project', '.spor', 'up'), { recursive: true });
     await mkdir(deep, { recursive: true });
     await writeFile(join(folder, 'project', '.spor', 'up', 'env'), `# a comment\nNATS_URL=${nats.url}\n`);
-    expect((await runScript('cli/spor.mjs', ['keys', 'list'], { cwd: deep })).code).toBe(0);
-    const own = await runScript('cli/spor.mjs', ['keys', 'list'], {
+    expect((await runSpor(['keys', 'list'], { cwd: deep })).code).toBe(0);
+    const own = await runSpor(['keys', 'list'], {
       cwd: deep,
       env: { NATS_URL: 'nats://127.0.0.1:1' },
     });
     expect(own.code).toBe(69);
-    const mixed = await runScript('cli/spor.mjs', ['keys', 'list'], { cwd: deep, env: { LAKE_URL: 'file:./x' } });
+    const mixed = await runSpor(['keys', 'list'], { cwd: deep, env: { LAKE_URL: 'file:./x' } });
     expect([mixed.code, mixed.stderr.includes('nats://127.0.0.1:4222')]).toEqual([69, true]);
   });
 });
@@ -315,7 +315,7 @@ describe('spor tokens', () => {
 
 describe('spor status', () => {
   it('tells each shard, and with code 1 what needs attention', async () => {
-    const { code, stdout } = await runScript('cli/spor.mjs', ['status', '--json'], {
+    const { code, stdout } = await runSpor(['status', '--json'], {
       env: { NATS_URL: nats.url, INGEST_URL: 'http://127.0.0.1:1' },
     });
     const { shards, services, attention } = JSON.parse(stdout) as Record<string, object[]>;

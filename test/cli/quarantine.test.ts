@@ -3,7 +3,7 @@ import type { RejectedEvent } from '../../schemas/envelope.ts';
 import type { RedriveReport } from '../../cli/redrive/redrive.ts';
 import { anEvent, messageOf, uuid7, type TestEvent } from '../support/messages.ts';
 import { startTestPipeline, type TestPipeline, type TestProcessor } from '../support/testPipeline.ts';
-import { runScript, type Finished } from '../support/runScript.ts';
+import { runSpor, type Finished } from '../support/runScript.ts';
 import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
 const WEEKS_AGO = new Date(Date.now() - 20 * DAY_MS);
@@ -30,7 +30,7 @@ async function quarantine(tenant: string, rejected: RejectedEvent[], receivedAt 
 }
 
 function spor(...args: string[]): Promise<Finished> {
-  return runScript('cli/spor.mjs', ['quarantine', ...args], {
+  return runSpor(['quarantine', ...args], {
     env: { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` },
   });
 }
@@ -94,7 +94,7 @@ describe('spor quarantine', () => {
     const shown = await spor('show', '--tenant', 'patched', '--event', String(hopeless.eventId));
     expect(shown.stdout).toContain('"resultsCount": "many"');
     // Counted on the day of the first receipt: two refused events, and one accepted.
-    const reconciled = await runScript('cli/spor.mjs', ['reconcile', '--tenant', 'patched', '--date', day, '--json'], {
+    const reconciled = await runSpor(['reconcile', '--tenant', 'patched', '--date', day, '--json'], {
       env: { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` },
     });
     expect(JSON.parse(reconciled.stdout)).toMatchObject({
@@ -203,7 +203,7 @@ describe('spor quarantine', () => {
     await bench.publish(messageOf('erased', 'web', [{ events: stored, rejected }]));
     await bench.settled();
     const env = { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` };
-    const erased = await runScript('cli/spor.mjs', ['erase', '--tenant', 'erased', '--user', 'customer-4711-x'], {
+    const erased = await runSpor(['erase', '--tenant', 'erased', '--user', 'customer-4711-x'], {
       env,
     });
     expect(erased.code, erased.stderr).toBe(0);
@@ -218,8 +218,7 @@ describe('spor quarantine', () => {
     const rows = await bench.rows('events', 'erased', 'event_id, redriven_from', 'event_id');
     expect(new Set(rows.map(({ event_id: id }) => id))).toEqual(new Set([stored[1]!.eventId, anothers!.eventId]));
     expect(rows).toHaveLength(2);
-    const { code, stdout } = await runScript(
-      'cli/spor.mjs',
+    const { code, stdout } = await runSpor(
       ['reconcile', '--tenant', 'erased', '--date', utcDay(Date.now()), '--json'],
       { env },
     );

@@ -5,7 +5,7 @@ import { differs } from '../../cli/replay/compare.ts';
 import type { ReplayReport } from '../../cli/replay/replay.ts';
 import { anEvent, messageOf, uuid7, type TestEvent } from '../support/messages.ts';
 import { startTestPipeline, type TestPipeline } from '../support/testPipeline.ts';
-import { runScript, type Finished } from '../support/runScript.ts';
+import { runScript, runSpor, type Finished } from '../support/runScript.ts';
 import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
 const DATES = ['--from', dateOf(Date.now() - DAY_MS), '--to', dateOf(Date.now() + DAY_MS)];
@@ -35,9 +35,18 @@ function dateOf(ms: number): string {
   return utcDay(ms);
 }
 
-function spor(args: string[], env: Record<string, string> = {}): Promise<Finished> {
-  const lake = { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` };
-  return runScript('cli/spor.mjs', ['replay', ...args], { env: { ...lake, ...env } });
+function env(): Record<string, string> {
+  return { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` };
+}
+
+function spor(args: string[]): Promise<Finished> {
+  return runSpor(['replay', ...args], { env: env() });
+}
+
+/** Runs a replay as a process, which ends itself at a step. */
+function replayUntil(step: string): Promise<Finished> {
+  const args = ['replay', '--tenant', TENANT, ...DATES];
+  return runScript('cli/spor.mjs', args, { env: { ...env(), SPOR_REPLAY_FAILPOINT: step } });
 }
 
 async function replay(...args: string[]): Promise<ReplayReport> {
@@ -105,11 +114,11 @@ describe('spor replay', () => {
     const whole = await bench.rows('events', TENANT, KEYS);
     await lose('app');
     for (const step of ['after-upload', 'after-record']) {
-      const killed = await spor(['--tenant', TENANT, ...DATES], { SPOR_REPLAY_FAILPOINT: step });
+      const killed = await replayUntil(step);
       expect(killed.code).not.toBe(0);
       expect((await bench.rows('events', TENANT, KEYS)).length).toBeLessThan(whole.length);
     }
-    await spor(['--tenant', TENANT, ...DATES], { SPOR_REPLAY_FAILPOINT: 'after-commit' });
+    await replayUntil('after-commit');
     expect(await bench.rows('events', TENANT, KEYS)).toEqual(whole);
     expect((await replay()).swapped).toBeUndefined();
   });
@@ -155,10 +164,7 @@ describe('spor replay', () => {
       message: 'refused',
       raw: raw(text),
     }));
-    const run = async (args: string[]): Promise<Finished> => {
-      const env = { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` };
-      return runScript('cli/spor.mjs', [...args, '--tenant', tenant, '--json'], { env });
-    };
+    const run = (args: string[]): Promise<Finished> => runSpor([...args, '--tenant', tenant, '--json'], { env: env() });
     const replayed = async (): Promise<ReplayReport> => {
       const { code, stdout, stderr } = await run(['replay', ...DATES]);
       expect(code, stderr).toBe(0);

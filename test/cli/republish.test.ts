@@ -6,7 +6,7 @@ import { erasedIds } from '../../lake/erasure/person.ts';
 import { anEvent, messageOf } from '../support/messages.ts';
 import { startTestPipeline, type TestPipeline } from '../support/testPipeline.ts';
 import { until } from '../support/until.ts';
-import { runScript, type Finished } from '../support/runScript.ts';
+import { runSpor, type Finished } from '../support/runScript.ts';
 import { utcDay } from '../../runtime/units.ts';
 
 const TENANT = 'downstream';
@@ -30,7 +30,7 @@ afterAll(() => bench?.stop());
 
 function spor(...args: string[]): Promise<Finished> {
   const range = ['--tenant', TENANT, '--from', TODAY, '--to', TODAY];
-  return runScript('cli/spor.mjs', ['replay', ...range, ...args], {
+  return runSpor(['replay', ...range, ...args], {
     env: { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` },
   });
 }

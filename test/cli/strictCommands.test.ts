@@ -32,7 +32,7 @@ afterAll(async () => {
 
 function spor(...args: string[]): Promise<Finished> {
   const env = { NATS_URL: nats.url, LAKE_URL: `file:${join(dir, 'lake')}`, SPOR_CACHE_DIR: join(dir, 'cache') };
-  return runSpor(args, env);
+  return runSpor(args, { env });
 }
 
 async function countOf(where: string): Promise<number> {
@@ -73,11 +73,11 @@ describe('an unknown tenant is named with exit code 1', () => {
 
   test('also where only the lake is named, and its server does not answer', async () => {
     const env = { LAKE_URL: `file:${join(dir, 'lake')}`, SPOR_CACHE_DIR: join(dir, 'cache') };
-    const { code, stderr } = await runSpor(['files', '--tenant', 'shpo'], env);
+    const { code, stderr } = await runSpor(['files', '--tenant', 'shpo'], { env });
     expect([code, stderr]).toEqual([1, expect.stringContaining('there is no tenant shpo')]);
     const told = { ...env, NATS_URL: 'nats://127.0.0.1:1' };
-    expect((await runSpor(['files', '--tenant', 'shpo'], told)).code).toBe(69);
-    expect((await runSpor(['files', '--tenant', 'shop'], told)).code).toBe(0);
+    expect((await runSpor(['files', '--tenant', 'shpo'], { env: told })).code).toBe(69);
+    expect((await runSpor(['files', '--tenant', 'shop'], { env: told })).code).toBe(0);
   });
 
   test.each([['sql', 'select count(*) from events'], ['files'], ['changes'], ['keys', 'list'], ['tokens', 'list']])(

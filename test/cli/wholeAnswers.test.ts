@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openLocalStorage } from '../../lake/storage/local.ts';
 import { writeWhole } from '../../cli/wholeFile.ts';
 import { commitRows } from '../support/lakeFixture.ts';
-import { runScript, type Finished } from '../support/runScript.ts';
+import { runSpor, type Finished } from '../support/runScript.ts';
 
 const FORMATS = ['table', 'json', 'ndjson', 'csv', 'parquet', 'arrow'];
 const FAILING = `select i, repeat('abc', 40) p, (case when i = 40000 then 'x' else '1' end)::int a from range(60000) t(i)`;
@@ -31,7 +31,7 @@ beforeEach(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 function spor(args: string[], env: Record<string, string> = {}): Promise<Finished> {
-  return runScript('cli/spor.mjs', args, {
+  return runSpor(args, {
     env: { LAKE_URL: `file:${join(dir, 'lake')}`, SPOR_CACHE_DIR: join(dir, 'cache'), ...env },
     cwd: folder,
   });

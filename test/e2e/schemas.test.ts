@@ -14,7 +14,7 @@ import { KEYS_BUCKET } from '../../stream/buckets.ts';
 import { createRegistry, type JsonSchema } from '../../schemas/registry.ts';
 import { anEvent, messageOf } from '../support/messages.ts';
 import { startTestPipeline, type TestPipeline } from '../support/testPipeline.ts';
-import { runScript } from '../support/runScript.ts';
+import { runSpor } from '../support/runScript.ts';
 import { until } from '../support/until.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -148,8 +148,7 @@ test('a new type and an added field become columns, without a restart of readers
     expect(refused.log).toContain(fault);
   }
 
-  const spor = (...args: string[]) =>
-    runScript('cli/spor.mjs', ['schemas', ...args], { env: { NATS_URL: bench.nats.url } });
+  const spor = (...args: string[]) => runSpor(['schemas', ...args], { env: { NATS_URL: bench.nats.url } });
   const shown = await spor();
   expect([shown.code, shown.stdout]).toEqual([1, expect.stringMatching(/WishAdded v1 is in use/) as string]);
   expect((await spor('accept')).code).toBe(0);

@@ -10,7 +10,7 @@ import type { RejectedEvent } from '../../schemas/envelope.ts';
 import { formatReceipt, streamEpoch } from '../../schemas/receipt.ts';
 import { shardOf, streamName } from '../../schemas/subjects.ts';
 import { filesWith } from '../support/filesWith.ts';
-import { runScript } from '../support/runScript.ts';
+import { runSpor } from '../support/runScript.ts';
 import { anEvent, messageOf, SHARDS, type TestEvent } from '../support/messages.ts';
 import { startTestPipeline, type TestPipeline } from '../support/testPipeline.ts';
 import { utcDay } from '../../runtime/units.ts';
@@ -72,7 +72,7 @@ async function addMart(): Promise<void> {
 test('a person leaves every table beside flushes, stays out whatever comes late, and is gone from the disk after vacuum', async () => {
   const processor = await bench.processor({ MAINTENANCE: 'false' });
   const spor = (...args: string[]) =>
-    runScript('cli/spor.mjs', args, {
+    runSpor(args, {
       env: { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` },
       cwd: bench.lakeDir,
     });

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runScript } from '../support/runScript.ts';
+import { runSpor } from '../support/runScript.ts';
 import { until } from '../support/until.ts';
 import { anEvent, messageOf } from '../support/messages.ts';
 import { startTestPipeline, type TestPipeline, type TestProcessor } from '../support/testPipeline.ts';
@@ -49,7 +49,7 @@ test('merges by itself, also what a tenant left that does not send any more, and
   // Replaced files stay for who still reads them: a glob finds them too, the list of files does not.
   expect(await bench.globCount('events', 'tenant-a')).toBe(2 * WINDOWS * 5);
   const env = { LAKE_URL: `file:${bench.lakeDir}` };
-  const listed = await runScript('cli/spor.mjs', ['files', '--tenant', 'tenant-a'], { env, cwd: bench.lakeDir });
+  const listed = await runSpor(['files', '--tenant', 'tenant-a'], { env, cwd: bench.lakeDir });
   const paths = listed.stdout.trimEnd().split('\n');
   expect(await bench.rowsIn(paths)).toBe(WINDOWS * 5);
   const { files } = await bench.table('events', 'tenant-a').snapshot();

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdtemp, rm } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -90,15 +90,14 @@ describe('npm run demo', () => {
   });
 
   it('numbers its folders, and runs again in an old one without counting what was there', async () => {
-    for (const expected of ['demo-1', 'demo-2']) {
-      const { stderr, code } = await runScript('scripts/demo/main.ts', ['--seconds', '1', '--rate', '50', '--json'], {
-        cwd: dir,
-      });
-      expect([code, stderr.split('\n')[0]]).toEqual([0, `Spor's data goes to ${join(dir, '.spor', expected)}`]);
-    }
-    const again = await demo('--seconds', '1', '--rate', '50', '--dir', join(dir, '.spor', 'demo-1'));
+    await mkdir(join(dir, '.spor', 'demo-1'), { recursive: true });
+    const short = ['--seconds', '1', '--rate', '50', '--json'];
+    const { stderr, code } = await runScript('scripts/demo/main.ts', short, { cwd: dir });
+    const own = join(dir, '.spor', 'demo-2');
+    expect([code, stderr.split('\n')[0]]).toEqual([0, `Spor's data goes to ${own}`]);
+    const again = await demo('--seconds', '1', '--rate', '50', '--dir', own);
     expect(again, again.stderr).toMatchObject(WHOLE);
-    await expect(access(join(dir, '.spor', 'demo-1', 'supervisor.pid'))).rejects.toThrow('ENOENT');
+    await expect(access(join(own, 'supervisor.pid'))).rejects.toThrow('ENOENT');
   });
 
   it('stops everything when interrupted', async () => {

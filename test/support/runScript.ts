@@ -12,18 +12,34 @@ export interface Finished {
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
+/** What a child process of a test takes from the environment. */
+function inherited(): Record<string, string> {
+  const { HOME = '', PATH = '', NATS_SERVER_BIN = '', SPOR_CACHE_DIR = '' } = process.env;
+  return {
+    HOME,
+    PATH,
+    ...(NATS_SERVER_BIN ? { NATS_SERVER_BIN } : {}),
+    ...(SPOR_CACHE_DIR ? { SPOR_CACHE_DIR } : {}),
+  };
+}
+
 /** Runs `spor` within this process: as a process of its own it spends half a second on its start. */
-export async function runSpor(args: string[], env: Record<string, string>): Promise<Finished> {
-  const finished = { code: 0, stdout: '', stderr: '' };
-  finished.code = await runCommand('spor', spor, args, {
-    env,
-    cwd: tmpdir(),
+export async function runSpor(
+  args: readonly string[],
+  { env, cwd = tmpdir(), input = '' }: { env?: Record<string, string>; cwd?: string; input?: string } = {},
+): Promise<Finished> {
+  const stdout: Buffer[] = [];
+  let stderr = '';
+  const code = await runCommand('spor', spor, [...args], {
+    env: { ...inherited(), ...env },
+    cwd,
     now: Date.now,
-    out: (data) => (finished.stdout += Buffer.from(data).toString()),
+    input: () => Promise.resolve(input),
+    out: (data) => stdout.push(Buffer.from(data)),
     terminal: false,
-    err: (text) => (finished.stderr += text),
+    err: (text) => (stderr += text),
   });
-  return finished;
+  return { code, stdout: Buffer.concat(stdout).toString(), stderr };
 }
 
 /** Runs a script of this repository as a process of its own, to its end. */
@@ -32,18 +48,11 @@ export function runScript(
   args: readonly string[],
   options: { env?: Record<string, string>; cwd?: string; node?: string; input?: string } = {},
 ): Promise<Finished> {
-  const { HOME = '', PATH = '', NATS_SERVER_BIN = '', SPOR_CACHE_DIR = '' } = process.env;
-  const inherited = {
-    HOME,
-    PATH,
-    ...(NATS_SERVER_BIN ? { NATS_SERVER_BIN } : {}),
-    ...(SPOR_CACHE_DIR ? { SPOR_CACHE_DIR } : {}),
-  };
   return new Promise((resolve) => {
     const child = execFile(
       options.node ?? process.execPath,
       [`${ROOT}${script}`, ...args],
-      { cwd: options.cwd ?? ROOT, env: { ...inherited, ...options.env }, maxBuffer: 64 * 1024 * 1024 },
+      { cwd: options.cwd ?? ROOT, env: { ...inherited(), ...options.env }, maxBuffer: 64 * 1024 * 1024 },
       (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
         resolve({ code, stdout, stderr });

@@ -9,7 +9,7 @@ import { LIMITS } from '../../../schemas/limits.ts';
 import { log, startReceiver, type Receiver } from '../../ingest/receiver.ts';
 import { startTestPipeline, type TestPipeline } from '../../support/testPipeline.ts';
 import { TENANT } from '../../query/marts/martLake.ts';
-import { runScript, type Finished } from '../../support/runScript.ts';
+import { runSpor, type Finished } from '../../support/runScript.ts';
 import { OVERFLOW, type ExtremeEvent } from './extremeEvents.ts';
 
 /** A receiver, a processor and a query server over one lake folder, and what was sent to them. */
@@ -102,7 +102,7 @@ export async function startExtremeShop(): Promise<ExtremeShop> {
     query: (sql, format) =>
       fetch(`${url}/api/query`, { method: 'POST', headers, body: JSON.stringify({ sql, format, maxRows: 1_000_000 }) }),
     spor: (...args) =>
-      runScript('cli/spor.mjs', args, {
+      runSpor(args, {
         env: {
           NATS_URL: bench.nats.url,
           LAKE_URL: `file:${bench.lakeDir}`,

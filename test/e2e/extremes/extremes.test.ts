@@ -75,27 +75,30 @@ test('redrive lets in what is old, and nothing before 1970', async () => {
 test(
   'every view answers, and every type of its columns in every format',
   async () => {
-    expect(await viewFailures(Object.keys(FORMATS))).toEqual([]);
+    expect(await viewFailures(Object.keys(FORMATS).filter((format) => format !== 'json'))).toEqual([]);
   },
   LONG,
 );
 
 /** Asks each view as JSON, and in the other formats where it has a column of a type that they have not met yet. */
-async function viewFailures(formats: readonly string[]): Promise<string[]> {
+async function viewFailures(others: readonly string[] = []): Promise<string[]> {
   const failed: string[] = [];
   const met = new Set<string>();
   for (const view of VIEWS) {
-    const described = await rowsOf(await shop.query(`describe select * from ${view}`, 'json'));
-    const types = described.map(({ column_type: type }) => String(type));
+    const counts = new Set<string | null>();
+    const ask = async (format: string): Promise<string[]> => {
+      const response = await shop.query(`select * from ${view}`, format);
+      const counted = `${response.headers.get('spor-rows')} ${response.headers.get('spor-truncated')}`;
+      const text = await response.text();
+      if (response.status !== 200) failed.push(`${view} as ${format}: ${response.status} ${text.slice(0, 300)}`);
+      else counts.add(counted);
+      if (response.status !== 200 || format !== 'json') return [];
+      return (JSON.parse(text) as { columns: { type: string }[] }).columns.map(({ type }) => type);
+    };
+    const types = await ask('json');
     const isNew = types.some((type) => !met.has(type));
     for (const type of types) met.add(type);
-    const counts = new Set<string | null>();
-    for (const format of isNew ? formats : ['json']) {
-      const response = await shop.query(`select * from ${view}`, format);
-      const fault = await failure(response);
-      if (fault !== undefined) failed.push(`${view} as ${format}: ${fault}`);
-      else counts.add(`${response.headers.get('spor-rows')} ${response.headers.get('spor-truncated')}`);
-    }
+    for (const format of isNew ? others : []) await ask(format);
     if (counts.size > 1) failed.push(`${view}: ${[...counts].join(', ')}`);
   }
   return failed;
@@ -223,7 +226,7 @@ test(
     expectMoney(await rowsOf(await shop.get(`/api/reports/revenue${ALL_TIME}`)));
     const [stored] = await rowsOf(await shop.query('select count(*) as n from events_with_bots', 'json'));
     expect(stored!.n).toBe(shop.accepted());
-    expect(await viewFailures(['ndjson'])).toEqual([]);
+    expect(await viewFailures()).toEqual([]);
     await marts();
   },
   2 * LONG,

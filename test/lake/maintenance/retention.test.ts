@@ -5,7 +5,7 @@ import { duckdbCheckpoints } from '../../../lake/delta/checkpointParquet.ts';
 import { openMaintenance } from '../../../lake/maintenance/maintenance.ts';
 import { planExpiry } from '../../../lake/maintenance/retention.ts';
 import { vacuum } from '../../../lake/maintenance/vacuum.ts';
-import { runScript } from '../../support/runScript.ts';
+import { runSpor } from '../../support/runScript.ts';
 import { createLake, rowsOf, SILENT, type TestLake } from './fixture.ts';
 import { readState } from './independentLog.ts';
 import { DAY_MS, utcDay } from '../../../runtime/units.ts';
@@ -24,7 +24,7 @@ test('days whose time is over leave events and quarantine in one commit each, an
   await lake.add(quarantine, rows.slice(1), 'quarantine');
   await lake.add(other, rows);
   const env = { LAKE_URL: `file:${join(lake.dir, 'lake')}` };
-  const spor = (...args: string[]) => runScript('cli/spor.mjs', ['retention', ...args], { env, cwd: lake.dir });
+  const spor = (...args: string[]) => runSpor(['retention', ...args], { env, cwd: lake.dir });
   expect(await spor('set', '--tenant', 'shop', '--days', '30')).toMatchObject({ code: 0 });
   expect((await spor('set', '--tenant', 'shop')).code).toBe(2);
   expect(JSON.parse((await spor('show', '--json')).stdout)).toEqual([

@@ -7,7 +7,7 @@ import { openLocalStorage } from '../../../lake/storage/local.ts';
 import type { Storage } from '../../../lake/storage/storage.ts';
 import { simulatedEvents, stored } from '../insight/ledger.ts';
 import { commitEvents, refresh } from '../marts/martLake.ts';
-import { runScript, type Finished } from '../../support/runScript.ts';
+import { runSpor, type Finished } from '../../support/runScript.ts';
 
 const RECIPES = await readFile(new URL('../../../docs/recipes.md', import.meta.url), 'utf8');
 
@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 function attach(...args: string[]): Promise<Finished> {
-  return runScript('cli/spor.mjs', ['attach', ...args, '--tenant', 'demo-shop'], {
+  return runSpor(['attach', ...args, '--tenant', 'demo-shop'], {
     env: { LAKE_URL: `file:${join(dir, 'lake')}` },
     cwd: dir,
   });

@@ -21,7 +21,7 @@ import { createMetrics } from '../../../runtime/metrics.ts';
 import { newSecret, secretHash, type TokenRecord } from '../../../schemas/keys.ts';
 import { reportCommand } from '../../../cli/report.ts';
 import { readParquet } from '../../support/parquet.ts';
-import { runScript } from '../../support/runScript.ts';
+import { runSpor } from '../../support/runScript.ts';
 import { commitRows, REGISTRY } from '../../support/lakeFixture.ts';
 
 let dir: string;
@@ -165,8 +165,8 @@ describe('GET /api/reports', () => {
 test('spor report writes each format to a file or another program, and no Parquet to a terminal', async () => {
   const args = ['search_phrases', '--tenant', 'shop', '--from', '2026-11-23', '--to', '2026-11-25'];
   const env = { LAKE_URL: `file:${join(dir, 'lake')}` };
-  const spor = (...more: string[]): ReturnType<typeof runScript> =>
-    runScript('cli/spor.mjs', ['report', ...args, ...more], { cwd: dir, env });
+  const spor = (...more: string[]): ReturnType<typeof runSpor> =>
+    runSpor(['report', ...args, ...more], { cwd: dir, env });
   const written = await spor('--out', 'out/phrases.parquet');
   expect([written.code, written.stdout, written.stderr]).toEqual([0, '', '']);
   const file = await readFile(join(dir, 'out/phrases.parquet'));
@@ -175,7 +175,14 @@ test('spor report writes each format to a file or another program, and no Parque
   expect(JSON.parse(json.stdout)).toMatchObject({ rowCount: 1, truncated: false, snapshot: { version: 0 } });
 
   const out: unknown[] = [];
-  const context = { env, cwd: dir, now: Date.now, err: () => undefined, out: (data: unknown) => out.push(data) };
+  const context = {
+    env,
+    cwd: dir,
+    now: Date.now,
+    input: () => Promise.resolve(''),
+    err: () => undefined,
+    out: (data: unknown) => out.push(data),
+  };
   const shown = reportCommand.run([...args, '--format', 'parquet'], { ...context, terminal: true });
   await expect(shown).rejects.toThrow(/cannot be shown in a terminal.*--out/);
   expect(out).toEqual([]);
