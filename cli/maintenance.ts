@@ -72,6 +72,8 @@ export const compactCommand = command({
       context.out(
         formatTable(['tenant', 'table', 'jobs', 'files merged', 'rows', 'checkpoint', 'log files deleted'], rows),
       );
+    const refused = reports.find(({ refused: reason }) => reason !== undefined)?.refused;
+    if (refused !== undefined) throw new Error(refused);
     return reports.some(({ compacted }) => compacted.some(({ outcome }) => outcome === 'failed'))
       ? EXIT.failed
       : EXIT.done;

@@ -110,6 +110,9 @@ export const LAKE_ERRORS = {
     'warn',
     "The lake's storage did not answer. Send again after Retry-After seconds.",
   ),
+  clocks_differ: permanentFault(
+    'The clocks of this host, the store and the stream server differ by more than 15 minutes; the message has each. Nothing is deleted or expired until they agree.',
+  ),
   stopping: temporaryError(503, 'info', 'This server is stopping. Send again; another one answers.'),
   storage_unfit: permanentFault(
     'The storage does not have a property that the lake needs; the message names it. Use another store, or fix its settings.',

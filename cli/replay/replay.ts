@@ -95,7 +95,7 @@ async function replayOnce(options: ReplayOptions): Promise<ReplayReport> {
   const { streams, stream, held } = await openHeld(options);
   const { appId } = held;
   const [events, quarantine] = [await tables.events.snapshot(), await tables.quarantine.snapshot()];
-  refuseExpired(options, events);
+  await refuseExpired(options, events);
   const upTo = { events: events.txns.get(appId) ?? 0, quarantine: quarantine.txns.get(appId) ?? 0 };
   const scope = { segmentIds: [], from, to };
   const live = { events: filesInScope(events, scope), quarantine: filesInScope(quarantine, scope) };
@@ -153,9 +153,9 @@ async function sequenceNeeded(
 }
 
 /** Check that retention has not removed the days. */
-function refuseExpired({ tenantId, from }: ReplayOptions, events: Snapshot): void {
+async function refuseExpired({ storage, tenantId, from }: ReplayOptions, events: Snapshot): Promise<void> {
   const days = retentionDays(events);
-  const firstKept = days === undefined ? '' : firstKeptDate(days, Date.now());
+  const firstKept = days === undefined ? '' : firstKeptDate(days, await storage.now());
   if (from >= firstKept) return;
   throw new CannotSwapError(
     `${tenantId} keeps ${days} days (spor retention): dates before ${firstKept} are not rebuilt`,

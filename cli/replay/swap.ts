@@ -58,7 +58,7 @@ export interface SwapOptions {
 export async function swap(partitions: readonly ReplayPartition[], options: SwapOptions): Promise<{ version: number }> {
   const { storage, table, name, stream, erasures, holdsErased, id, from, to, reach } = options;
   const { root } = table.spec;
-  const unusedSinceMs = Date.now();
+  const unusedSinceMs = await storage.now();
   const tags = {
     [COLUMNS_TAG]: columnsFingerprint(table.spec.columns),
     [HELD_UNTIL_TAG]: String(unusedSinceMs + HELD_MS),
@@ -75,7 +75,7 @@ export async function swap(partitions: readonly ReplayPartition[], options: Swap
   const add = uploads.map(({ file }) => file);
   for (const { localFile, file } of uploads) await storage.upload(`${root}/${file.path}`, localFile);
   reach('after-upload');
-  const at = new Date().toISOString();
+  const at = new Date(await storage.now()).toISOString();
   const respected = holdsErased ? -1 : ((await table.snapshot()).txns.get(ERASURES_ID) ?? 0);
   const added = add.map(({ path }) => path);
   const record: SwapRecord = { id, at, from, to, table: name, removed: remove, added, erasures: respected };

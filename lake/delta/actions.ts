@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { LakeError } from '../errors.ts';
 
 /**
@@ -101,9 +102,27 @@ export function checkWritable(protocol: Protocol, metaData: MetaData, table: str
     refuse('has column invariants, which this Spor does not check');
 }
 
-/** Action that removes a file now. */
-export function removeAction({ path, partitionValues, size }: AddFile, dataChange: boolean): Action {
-  const deletionTimestamp = Date.now();
+/** Metadata of a new table, made at a time by the store's clock. */
+export function newMetaData(
+  schemaString: string,
+  { partitionColumns, createdTime }: { partitionColumns: readonly string[]; createdTime: number },
+): MetaData {
+  return {
+    id: randomUUID(),
+    format: { provider: 'parquet', options: {} },
+    schemaString,
+    partitionColumns: [...partitionColumns],
+    configuration: {},
+    createdTime,
+  };
+}
+
+/** Action that removes a file at a time by the store's clock. */
+export function removeAction(
+  { path, partitionValues, size }: AddFile,
+  dataChange: boolean,
+  deletionTimestamp: number,
+): Action {
   return { remove: { path, deletionTimestamp, dataChange, extendedFileMetadata: true, partitionValues, size } };
 }
 

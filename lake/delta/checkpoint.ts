@@ -35,6 +35,8 @@ export interface CheckpointJob {
   previous: string | undefined;
   /** Older tombstones are dropped. Milliseconds since 1970. */
   keepTombstonesSince: number;
+  /** The store's present. A removal by a clock ahead is recorded as of now, or its file would stay for years. */
+  now: number;
   target: string;
 }
 
@@ -121,7 +123,7 @@ export async function writeCheckpoint(
   { format, now }: { format: CheckpointFormat; now: number },
 ): Promise<Checkpoint | undefined> {
   return withScratch(async (scratch) => {
-    const actions = stateActions(snapshot, now - TOMBSTONE_MS);
+    const actions = stateActions(snapshot, now);
     const write = (previous: string | undefined) => writeParquet(scratch, actions, { format, now, previous });
     const written =
       snapshot.checkpoint < 0
@@ -186,7 +188,7 @@ function hintPath(root: string): string {
 }
 
 /** Required actions of a checkpoint, without old tombstones (Delta protocol, "Requirements for Writers"). */
-function stateActions({ protocol, metaData, txns, files, tombstones }: Snapshot, keepSince: number): Action[] {
+function stateActions({ protocol, metaData, txns, files, tombstones }: Snapshot, now: number): Action[] {
   if (!protocol || !metaData) throw new Error('a table that does not exist has no checkpoint');
   return [
     { protocol },
@@ -194,7 +196,8 @@ function stateActions({ protocol, metaData, txns, files, tombstones }: Snapshot,
     ...[...txns].map(([appId, version]) => ({ txn: { appId, version } })),
     ...[...files.values()].map((add) => ({ add: { ...add, dataChange: false } })),
     ...[...tombstones.values()]
-      .filter(({ deletionTimestamp = 0 }) => deletionTimestamp >= keepSince)
+      .map((remove) => ({ ...remove, deletionTimestamp: Math.min(remove.deletionTimestamp ?? 0, now) }))
+      .filter(({ deletionTimestamp }) => deletionTimestamp >= now - TOMBSTONE_MS)
       .map((remove) => ({ remove: { ...remove, dataChange: false } })),
   ];
 }
@@ -222,6 +225,7 @@ async function writeParquet(
     pathsFile,
     previous,
     keepTombstonesSince: now - TOMBSTONE_MS,
+    now,
     target,
   });
   return { target, contents };

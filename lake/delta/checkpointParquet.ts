@@ -72,7 +72,9 @@ async function openOwn() {
 
 /** Snappy, which every Delta reader supports. */
 async function write(session: SqlSession, job: CheckpointJob): Promise<CheckpointContents> {
-  const { actionsFile, longestLine, pathsFile, previous, keepTombstonesSince, target } = job;
+  const { actionsFile, longestLine, pathsFile, previous, keepTombstonesSince, now, target } = job;
+  const removedAt = 'remove.deletionTimestamp';
+  const clamped = `CASE WHEN ${removedAt} > ${now} THEN ${now} ELSE ${removedAt} END`;
   const names = Object.keys(COLUMNS);
   const columns = names.map((name) => `${literal(name)}: ${literal(structType(name))}`).join(', ');
   const lines = `format = 'newline_delimited', compression = 'uncompressed', maximum_object_size = ${Math.max(longestLine + 1_024, 1_048_576)}`;
@@ -81,7 +83,7 @@ async function write(session: SqlSession, job: CheckpointJob): Promise<Checkpoin
   const kept =
     previous === undefined
       ? ''
-      : `UNION ALL BY NAME SELECT ${pack('remove')} AS remove FROM ${checkpoint(previous)}
+      : `UNION ALL BY NAME SELECT ${pack('remove', [], { deletionTimestamp: clamped })} AS remove FROM ${checkpoint(previous)}
          WHERE remove IS NOT NULL AND coalesce(remove.deletionTimestamp, 0) >= ${Math.floor(keepTombstonesSince)}
            AND remove.path NOT IN (${paths})`;
   await session.run(
@@ -120,10 +122,11 @@ function structType(column: string): string {
   return `STRUCT(${fields.join(', ')})`;
 }
 
-/** Known fields of a column as a struct. */
-function pack(column: string, without: readonly string[] = []): string {
+/** Known fields of a column as a struct, some of them by another expression. */
+function pack(column: string, without: readonly string[] = [], others: Record<string, string> = {}): string {
   const fields = Object.keys(COLUMNS[column]!).filter((name) => !without.includes(name));
-  return `{${fields.map((name) => `${literal(name)}: ${identifier(column)}.${identifier(name)}`).join(', ')}}`;
+  const valueOf = (name: string): string => others[name] ?? `${identifier(column)}.${identifier(name)}`;
+  return `{${fields.map((name) => `${literal(name)}: ${valueOf(name)}`).join(', ')}}`;
 }
 
 /** Known fields of a column as JSON text; null for null. */

@@ -1,5 +1,6 @@
-import type { AddFile } from './actions.ts';
+import type { Action, AddFile } from './actions.ts';
 import type { MadeFrom } from './guards.ts';
+import { COLUMNS_TAG } from './schema.ts';
 import type { FileStats } from './stats.ts';
 
 /** An uploaded data file to add to a table. */
@@ -13,6 +14,24 @@ export interface NewFile {
   stats: FileStats;
   /** Absent: the tags of a file with the table's columns. */
   tags?: Record<string, string>;
+}
+
+/** Action that adds a file, at a time by the store's clock. */
+export function addAction(
+  file: NewFile,
+  { dataChange, nowMs, columnsTag }: { dataChange: boolean; nowMs: number; columnsTag: string },
+): Action {
+  return {
+    add: {
+      path: file.path,
+      partitionValues: { ...file.partitionValues },
+      size: file.size,
+      modificationTime: nowMs,
+      dataChange,
+      stats: JSON.stringify({ ...file.stats, numRecords: file.rows }),
+      tags: file.tags ?? { [COLUMNS_TAG]: columnsTag },
+    },
+  };
 }
 
 export interface AppendCommit {

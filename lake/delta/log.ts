@@ -99,15 +99,33 @@ export async function readVersion(
   }
 }
 
-/** Plan the start and the entries to apply. `cleaned`: entries after the snapshot are deleted. */
+/**
+ * Plan the start and the entries to apply. `cleaned`: entries after the snapshot are deleted.
+ * Entries are a sure continuation only while the snapshot's own entry is listed: a late writer may have created one below a
+ * checkpoint, where the log was cleaned.
+ */
 export function planRead({ entries, checkpoints }: LogVersions, after: number): ReadPlan | 'cleaned' {
   const newer = entries.filter((version) => version > after);
   const contiguous = newer.length === 0 || newer.at(-1) === after + newer.length;
   const checkpoint = checkpoints.findLast((version) => version > after);
   if (checkpoint === undefined) return contiguous || after < 0 ? { checkpoint, entries: newer } : 'cleaned';
   const few = newer.length > 0 && newer.length <= REPLAYED_AT_MOST;
-  if (after >= 0 && contiguous && few) return { checkpoint: undefined, entries: newer };
+  if (after >= 0 && contiguous && few && entries.includes(after)) return { checkpoint: undefined, entries: newer };
   return { checkpoint, entries: newer.filter((version) => version > checkpoint) };
+}
+
+/** Path that sorts before all files of a version, and after those of the version before. */
+function beforeEntry(root: string, version: number): string {
+  return `${root}/_delta_log/${paddedVersion(version)}`;
+}
+
+/**
+ * Whether a created entry continues the log: the entry before it is there, so nobody has cleaned the log up to it.
+ * Logs are cleaned from the start, one file after another. For version 0 no checkpoint may exist.
+ */
+export async function continuesLog(storage: Storage, root: string, version: number): Promise<boolean> {
+  if (version > 0) return storage.has(entryPath(root, version - 1));
+  return (await listFrom(storage, root, entryPath(root, 0))).checkpoints.length === 0;
 }
 
 /** Create a log entry; true means durable, false that the version is taken. */
@@ -158,7 +176,7 @@ async function readEntry(storage: Storage, root: string, version: number): Promi
 
 /** List the log after a version, or from the checkpoint of the hint. */
 async function listLog(storage: Storage, root: string, after: number): Promise<LogVersions> {
-  if (after >= 0) return (await probeFolder(storage, root, after)) ?? listFrom(storage, root, entryPath(root, after));
+  if (after >= 0) return (await probeFolder(storage, root, after)) ?? listFrom(storage, root, beforeEntry(root, after));
   const hint = await readHint(storage, root);
   if (hint !== undefined) {
     const probed = await probeFolder(storage, root, hint, checkpointPath(root, hint));

@@ -72,3 +72,8 @@ export function replayActions(base: Snapshot, commits: readonly Commit[], table:
     throw new LakeError('table_corrupt', `${table}: the log has no protocol or metaData action`);
   return { version, protocol, metaData, files, txns, checkpoint: base.checkpoint, tombstones };
 }
+
+/** Whether a file is in the table, or was removed lately. */
+export function wasAdded({ files, tombstones }: Pick<Snapshot, 'files' | 'tombstones'>, path: string): boolean {
+  return files.has(path) || tombstones.has(path);
+}

@@ -1,14 +1,30 @@
 import { randomUUID } from 'node:crypto';
 import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
-import { checkWritable, PROTOCOL, removeAction, type Action, type MetaData, type RemoveFile } from './actions.ts';
+import {
+  checkWritable,
+  newMetaData,
+  PROTOCOL,
+  removeAction,
+  type Action,
+  type MetaData,
+  type RemoveFile,
+} from './actions.ts';
 import { readTombstones, writeCheckpoint, type Checkpoint, type CheckpointFormat } from './checkpoint.ts';
-import type { AppendCommit, ConfigureCommit, FenceCommit, NewFile, RaiseCommit, ReplaceCommit } from './commits.ts';
+import {
+  addAction,
+  type AppendCommit,
+  type ConfigureCommit,
+  type FenceCommit,
+  type NewFile,
+  type RaiseCommit,
+  type ReplaceCommit,
+} from './commits.ts';
 import { IN_PROCESS } from './inProcessCheckpoints.ts';
 import { fenceId, refusal, type AddedFiles } from './guards.ts';
-import { readLog, readVersion, writeEntry } from './log.ts';
-import { COLUMNS_TAG, columnsFingerprint, mergedSchema, schemaString, type TableColumn } from './schema.ts';
-import { NO_TABLE, replayActions, type Snapshot } from './snapshot.ts';
+import { continuesLog, entryPath, readLog, readVersion, writeEntry } from './log.ts';
+import { columnsFingerprint, mergedSchema, schemaString, type TableColumn } from './schema.ts';
+import { NO_TABLE, replayActions, wasAdded, type Snapshot } from './snapshot.ts';
 
 export interface TableSpec {
   /** Folder of the table in the lake: `events/tenant=demo-shop`. */
@@ -133,10 +149,11 @@ class DeltaTable implements Table {
 
   async append(commit: AppendCommit): Promise<{ version: number }> {
     const { appId, version, expected, epoch } = commit.txn;
-    const { unusedSinceMs = Date.now(), erasures = 0 } = commit;
+    const { erasures = 0 } = commit;
+    const unusedSinceMs = commit.unusedSinceMs ?? (await this.#storage.now());
     let fence: number | undefined;
     let first = true;
-    return this.#commit(commit.info, (base) => {
+    return this.#commit(commit.info, (base, nowMs) => {
       const seen = base.txns.get(appId);
       if (seen === version && commit.files.length > 0 && commit.files.every(({ path }) => wasAdded(base, path)))
         return undefined;
@@ -152,8 +169,8 @@ class DeltaTable implements Table {
       }
       if (commit.files.length > 0) this.#mayAdd(base, { unusedSinceMs, erasures });
       return [
-        ...commit.files.map((file) => this.#addAction(file, true)),
-        { txn: { appId, version, lastUpdated: Date.now() } },
+        ...commit.files.map((file) => this.#added(file, true, nowMs)),
+        { txn: { appId, version, lastUpdated: nowMs } },
       ];
     });
   }
@@ -161,25 +178,25 @@ class DeltaTable implements Table {
   async fence({ appId, version, info }: FenceCommit): Promise<{ version: number }> {
     const id = fenceId(appId);
     await this.snapshot();
-    return this.#commit(info, (base) => {
+    return this.#commit(info, (base, lastUpdated) => {
       const seen = base.txns.get(id);
       if (seen === version) return undefined;
       if (seen !== undefined && seen > version) {
         throw new TxnConflictError(`${this.spec.root}: ${appId} is fenced by epoch ${seen} already, above ${version}`);
       }
-      return [{ txn: { appId: id, version, lastUpdated: Date.now() } }];
+      return [{ txn: { appId: id, version, lastUpdated } }];
     });
   }
 
   async raise({ id, version, info }: RaiseCommit): Promise<{ version: number }> {
-    return this.#commit(info, (base) =>
-      (base.txns.get(id) ?? -1) >= version ? undefined : [{ txn: { appId: id, version, lastUpdated: Date.now() } }],
+    return this.#commit(info, (base, lastUpdated) =>
+      (base.txns.get(id) ?? -1) >= version ? undefined : [{ txn: { appId: id, version, lastUpdated } }],
     );
   }
 
   async configure({ name, value, info }: ConfigureCommit): Promise<{ version: number }> {
-    return this.#commit(info, (base) => {
-      const metaData = base.metaData ?? this.#newMetaData();
+    return this.#commit(info, (base, nowMs) => {
+      const metaData = base.metaData ?? this.#newMetaData(nowMs);
       const { [name]: before, ...configuration } = metaData.configuration;
       if (before === value && base.metaData) return undefined;
       if (value !== undefined) configuration[name] = value;
@@ -198,7 +215,7 @@ class DeltaTable implements Table {
     overwriteSchema,
     info,
   }: ReplaceCommit): Promise<{ version: number }> {
-    return this.#commit(info, (base) => {
+    return this.#commit(info, (base, nowMs) => {
       const gone = remove.filter(({ path }) => !base.files.has(path));
       const added = add.length > 0 && add.every(({ path }) => base.files.has(path));
       if (added && gone.length === remove.length) return undefined;
@@ -209,9 +226,9 @@ class DeltaTable implements Table {
       if (add.length > 0) this.#mayAdd(base, { unusedSinceMs, erasures, madeFrom });
       return [
         ...(overwriteSchema && remove.length === base.files.size ? this.#schemaAnew(base) : []),
-        ...remove.map((file) => removeAction(file, dataChange)),
-        ...add.map((file) => this.#addAction(file, dataChange)),
-        ...(txn ? [{ txn: { appId: txn.appId, version: txn.version, lastUpdated: Date.now() } }] : []),
+        ...remove.map((file) => removeAction(file, dataChange, nowMs)),
+        ...add.map((file) => this.#added(file, dataChange, nowMs)),
+        ...(txn ? [{ txn: { appId: txn.appId, version: txn.version, lastUpdated: nowMs } }] : []),
       ];
     });
   }
@@ -240,33 +257,39 @@ class DeltaTable implements Table {
    */
   async #commit(
     info: Record<string, unknown>,
-    plan: (base: Snapshot) => Action[] | undefined,
+    plan: (base: Snapshot, nowMs: number) => Action[] | undefined,
   ): Promise<{ version: number }> {
     if (performance.now() - this.#refreshedAt > WRITE_ON_TOP_MS) await this.snapshot();
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const base = this.#snapshot;
       const plannedOn = this.#refreshedAt;
-      const planned = await this.#planned(plan, base);
+      const nowMs = await this.#storage.now();
+      const planned = await this.#planned((on) => plan(on, nowMs), base);
       if (planned === 'stale') continue;
       if (!planned) return { version: base.version };
       const version = base.version + 1;
       // The random id makes entries unique, so that a writer recognises its own after an unanswered write.
       const commitInfo = {
-        timestamp: Date.now(),
+        timestamp: nowMs,
         engineInfo: 'spor',
         operation: 'WRITE',
         txnId: randomUUID(),
         ...info,
       };
-      const actions: Action[] = [{ commitInfo }, ...this.#tableActions(base, planned), ...planned];
+      const actions: Action[] = [{ commitInfo }, ...this.#tableActions(base, planned, nowMs), ...planned];
+      const startedAt = performance.now();
       const created = await writeEntry(this.#storage, this.spec.root, version, actions);
-      if (created && performance.now() - plannedOn <= PAUSED_MS) {
+      const inLog = created && (await continuesLog(this.#storage, this.spec.root, version));
+      if (inLog && performance.now() - plannedOn <= PAUSED_MS) {
         this.#advance(version, actions);
         return { version };
       }
-      // This process was stopped for long: only a fresh read tells whether the entry is in the table.
+      // Stopped for long, or behind a cleaned log: only a fresh read tells whether the entry is in the table.
       if (created) await this.#reread();
       else await this.snapshot();
+      const wasQuick = created && performance.now() - startedAt <= PAUSED_MS;
+      const isBelowLog = wasQuick && !inLog && this.#snapshot.checkpoint > version;
+      if (isBelowLog) await this.#storage.delete([entryPath(this.spec.root, version)]);
     }
     throw new LakeError('storage_unavailable', `${this.spec.root}: ${MAX_TRIES} commits in a row conflicted`, {
       retryAfterSeconds: 5,
@@ -291,28 +314,18 @@ class DeltaTable implements Table {
     if (reason !== undefined) throw new TxnConflictError(`${this.spec.root}: ${reason}`);
   }
 
-  #addAction(file: NewFile, dataChange: boolean): Action {
-    return {
-      add: {
-        path: file.path,
-        partitionValues: { ...file.partitionValues },
-        size: file.size,
-        modificationTime: Date.now(),
-        dataChange,
-        stats: JSON.stringify({ ...file.stats, numRecords: file.rows }),
-        tags: file.tags ?? { [COLUMNS_TAG]: this.#columnsTag },
-      },
-    };
+  #added(file: NewFile, dataChange: boolean, nowMs: number): Action {
+    return addAction(file, { dataChange, nowMs, columnsTag: this.#columnsTag });
   }
 
   /**
    * Actions about the table itself in a commit.
    * They are all of them for a new table, and the schema for new columns.
    */
-  #tableActions(base: Snapshot, planned: readonly Action[]): Action[] {
+  #tableActions(base: Snapshot, planned: readonly Action[], nowMs: number): Action[] {
     const told = planned.some((action) => 'metaData' in action);
     if (!base.protocol || !base.metaData) {
-      return [{ protocol: PROTOCOL }, ...(told ? [] : [{ metaData: this.#newMetaData() }])];
+      return [{ protocol: PROTOCOL }, ...(told ? [] : [{ metaData: this.#newMetaData(nowMs) }])];
     }
     checkWritable(base.protocol, base.metaData, this.spec.root);
     if (told) return [];
@@ -326,15 +339,8 @@ class DeltaTable implements Table {
     return [{ metaData: { ...metaData, schemaString: this.#wantedSchema } }];
   }
 
-  #newMetaData(): MetaData {
-    return {
-      id: randomUUID(),
-      format: { provider: 'parquet', options: {} },
-      schemaString: this.#wantedSchema,
-      partitionColumns: [...this.spec.partitionColumns],
-      configuration: {},
-      createdTime: Date.now(),
-    };
+  #newMetaData(createdTime: number): MetaData {
+    return newMetaData(this.#wantedSchema, { partitionColumns: this.spec.partitionColumns, createdTime });
   }
 
   /** Apply an own commit without a read, unless a refresh is ahead of it. */
@@ -347,7 +353,7 @@ class DeltaTable implements Table {
     const snapshot = this.#snapshot.version < 0 ? await this.snapshot() : this.#snapshot;
     if (snapshot.version === snapshot.checkpoint) return undefined;
     this.#checkpointTried = snapshot.version;
-    const options = { format: this.#checkpoints, now: Date.now() };
+    const options = { format: this.#checkpoints, now: await this.#storage.now() };
     const written = await writeCheckpoint(this.#storage, this.spec.root, snapshot, options);
     if (!written) {
       // The snapshot's checkpoint was deleted by log cleanup: read from a newer one.
@@ -384,8 +390,4 @@ class DeltaTable implements Table {
       this.#refreshing = undefined;
     }
   }
-}
-
-function wasAdded(snapshot: Snapshot, path: string): boolean {
-  return snapshot.files.has(path) || snapshot.tombstones.has(path);
 }

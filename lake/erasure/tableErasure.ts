@@ -126,7 +126,7 @@ async function rewrite(table: Table, files: readonly AddFile[], options: TableEr
   const { storage, kind } = options;
   const counted = kind === 'events' || kind === 'quarantine';
   const { root } = table.spec;
-  const unusedSinceMs = Date.now();
+  const unusedSinceMs = await storage.now();
   const total: Erased = { days: {}, erased: {} };
   const add: NewFile[] = [];
   try {

@@ -142,7 +142,7 @@ async function publish(
   { storage, table, log, reach }: CompactOptions,
 ): Promise<boolean> {
   const { root } = table.spec;
-  const unusedSinceMs = Date.now();
+  const unusedSinceMs = await storage.now();
   const info = {
     operation: 'OPTIMIZE',
     operationParameters: { segment: job.segment, date: job.date },

@@ -8,10 +8,13 @@ import {
 } from '../delta/checkpoint.ts';
 import { foldCountsBefore } from '../counts/commits.ts';
 import { entryVersion } from '../delta/log.ts';
+import { agreedNow, type Present } from '../storage/agreedTime.ts';
 import type { Storage } from '../storage/storage.ts';
 
 /** A writer stopped in a commit must find its version taken. */
 const MIN_LOG_RETENTION_MS = 3_600_000;
+/** Newest log entries that stay whatever their age, so that a writer behind finds its version taken. */
+export const KEPT_ENTRIES = 100;
 
 /** A file of the log that belongs to a version. */
 export interface LogFile {
@@ -35,15 +38,20 @@ export interface LogCleanupPlan {
  * Choose the log files to delete (Delta protocol, "Metadata Cleanup"). Pure.
  *
  * Deleted files are older than the newest checkpoint that no retained version precedes. Every version younger than the
- * retention stays readable.
+ * retention stays readable, and so do the newest versions.
  */
 export function planLogCleanup(
   files: readonly LogFile[],
-  { olderThan, hint }: { olderThan: number; hint: number | undefined },
+  {
+    olderThan,
+    hint,
+    keepEntries = KEPT_ENTRIES,
+  }: { olderThan: number; hint: number | undefined; keepEntries?: number },
 ): LogCleanupPlan | undefined {
   const entries = files.filter(({ kind }) => kind === 'entry').sort((a, b) => a.version - b.version);
   const firstKept = entries.findIndex(({ modifiedMs }) => modifiedMs >= olderThan);
-  const lastExpired = (firstKept < 0 ? entries : entries.slice(0, firstKept)).at(-1)?.version ?? -1;
+  const expiring = entries.slice(0, Math.max(0, entries.length - keepEntries));
+  const lastExpired = expiring.slice(0, firstKept < 0 ? undefined : firstKept).at(-1)?.version ?? -1;
   // Readers begin at the hint's checkpoint, so it must exist.
   const cutoff = Math.min(lastExpired, hint ?? -1);
   const checkpoint = files
@@ -63,25 +71,31 @@ export interface LogCleanup {
  * Deletes log entries and checkpoints that no retained version needs.
  *
  * The new first checkpoint is read whole before any deletion, and the counts of the entries are folded.
- * @throws RangeError for a retention under MIN_LOG_RETENTION_MS; LakeError table_corrupt, storage_unavailable
+ *
+ * Ages are by the store's clock. No file goes while the clocks differ.
+ * @throws RangeError for a retention under MIN_LOG_RETENTION_MS; LakeError clocks_differ, table_corrupt,
+ *   storage_unavailable
  */
 export async function cleanLog(
   storage: Storage,
   root: string,
-  options: { retentionMs: number; checkpoints: CheckpointFormat; now?: number },
+  options: { retentionMs: number; checkpoints: CheckpointFormat; present?: Present; keepEntries?: number },
 ): Promise<LogCleanup> {
-  const { retentionMs, checkpoints, now = Date.now() } = options;
+  const { retentionMs, checkpoints, present = () => agreedNow(storage), keepEntries } = options;
   if (!(retentionMs >= MIN_LOG_RETENTION_MS)) throw new RangeError('the log must be kept for 1 h or more');
   const files = await listLogFiles(storage, root);
   const newest = files.reduce((max, { kind, version }) => (kind === 'checkpoint' ? Math.max(max, version) : max), -1);
   if (newest < 0) return { deletedFiles: 0, startsAt: undefined };
   await repairHint(storage, root, { newest, checkpoints });
-  const plan = planLogCleanup(files, { olderThan: now - retentionMs, hint: await readHint(storage, root) });
+  const olderThan = (await present()) - retentionMs;
+  const hint = await readHint(storage, root);
+  const plan = planLogCleanup(files, { olderThan, hint, ...(keepEntries === undefined ? {} : { keepEntries }) });
   if (!plan) return { deletedFiles: 0, startsAt: undefined };
   const start = await readCheckpoint(storage, root, plan.checkpoint, checkpoints);
   if (!start) return { deletedFiles: 0, startsAt: undefined };
   await foldCountsBefore(storage, root, plan.checkpoint);
-  await storage.delete(plan.paths);
+  // One after another: a writer takes an entry for the last one if the entry before it is there (continuesLog).
+  for (const path of plan.paths) await storage.delete([path]);
   return { deletedFiles: plan.paths.length, startsAt: plan.checkpoint };
 }
 

@@ -7,6 +7,7 @@ import { TxnConflictError, type Table } from '../delta/table.ts';
 import type { SqlEngine } from '../duckdb/sqlEngine.ts';
 import { LakeError } from '../errors.ts';
 import { LAKE_ERRORS } from '../../schemas/queryErrors.ts';
+import { agreedNow, type Present } from '../storage/agreedTime.ts';
 import type { Storage } from '../storage/storage.ts';
 import { TABLE_NAMES, type TableName } from '../layout/tables.ts';
 import { maybeCheckpoint } from './checkpoints.ts';
@@ -45,7 +46,12 @@ export interface MaintenanceOptions {
   /** Most rows per sort; each takes a few KB of DuckDB's memory. */
   rowsAtOnce?: number;
   reach?: ReachCompaction;
+  /** Monotonic clock of the schedule, in milliseconds; absent: this process's. */
   now?: () => number;
+  /** The store's present; absent: if the clocks of this host and the store agree. */
+  present?: Present;
+  /** Newest log entries that stay whatever their age; absent: KEPT_ENTRIES. */
+  keepEntries?: number;
 }
 
 /** Result of maintenance for one table. */
@@ -58,6 +64,8 @@ export interface TableReport {
   checkpointed: boolean;
   logFilesDeleted: number;
   vacuumedFiles: number;
+  /** Why nothing was deleted, if the clocks differ. */
+  refused?: string;
 }
 
 export interface Maintenance {
@@ -86,6 +94,8 @@ const IDLE_MS = 1_000;
 const SHUN_MS = 3_600_000;
 const CLEAN_LOG_EVERY_MS = 3_600_000;
 const VACUUM_EVERY_MS = 24 * 3_600_000;
+/** Time between two log lines about clocks that differ. */
+const SAY_AGAIN_MS = 60_000;
 /**
  * Delay of the first log cleanup and vacuum.
  *
@@ -107,6 +117,7 @@ export async function openMaintenance(options: MaintenanceOptions): Promise<Main
 class TableMaintenance implements Maintenance {
   readonly #options: MaintenanceOptions;
   readonly #now: () => number;
+  readonly #present: Present;
   readonly #counters: ReturnType<typeof createCounters>;
   /** Next check and last seen version of each table, by root. */
   readonly #looks = new Map<string, { atMs: number; everyMs: number; version: number }>();
@@ -120,10 +131,12 @@ class TableMaintenance implements Maintenance {
   readonly #cleaned = new Map<string, number>();
   readonly #vacuumed = new Map<string, number>();
   readonly #startedAt: number;
+  #refusedAt = -Infinity;
 
   constructor(options: MaintenanceOptions) {
     this.#options = options;
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? (() => performance.now());
+    this.#present = options.present ?? (() => agreedNow(options.storage));
     this.#counters = createCounters(options.metrics);
     this.#startedAt = this.#now();
   }
@@ -150,7 +163,7 @@ class TableMaintenance implements Maintenance {
   async #look(name: TableName, tenantId: string, signal: AbortSignal): Promise<boolean> {
     const table = this.#options.table(name, tenantId);
     const { root } = table.spec;
-    const last = this.#looks.get(root) ?? { atMs: 0, everyMs: LOOK_MS, version: -1 };
+    const last = this.#looks.get(root) ?? { atMs: -Infinity, everyMs: LOOK_MS, version: -1 };
     if (signal.aborted || this.#now() < last.atMs) return false;
     let everyMs = Math.min(last.everyMs * 2, LONGEST_LOOK_MS);
     let { version } = last;
@@ -188,12 +201,35 @@ class TableMaintenance implements Maintenance {
       vacuumedFiles: 0,
     };
     if ((await table.snapshot()).version < 0) return report;
-    report.expiredFiles = await this.#expire(name, tenantId);
+    report.expiredFiles = await this.#unlessClocksDiffer('retention', report, () => this.#expire(name, tenantId));
     await this.#compact(name, table, { signal, jobs, into: report.compacted });
     if (!signal.aborted) report.checkpointed = await maybeCheckpoint(table, this.#options.log);
-    if (!signal.aborted) report.logFilesDeleted = await this.#cleanLog(table, jobs === Infinity);
-    if (!signal.aborted) report.vacuumedFiles = await this.#vacuum(table, signal);
+    if (!signal.aborted)
+      report.logFilesDeleted = await this.#unlessClocksDiffer('log_cleanup', report, () =>
+        this.#cleanLog(table, jobs === Infinity),
+      );
+    if (!signal.aborted)
+      report.vacuumedFiles = await this.#unlessClocksDiffer('vacuum', report, () => this.#vacuum(table, signal));
     return report;
+  }
+
+  /** Runs a deletion; if the clocks differ, it is refused, said and counted, and due again. */
+  async #unlessClocksDiffer(step: string, report: TableReport, task: () => Promise<number>): Promise<number> {
+    try {
+      return await task();
+    } catch (error) {
+      if (!(error instanceof LakeError) || error.code !== 'clocks_differ') throw error;
+      report.refused = error.message;
+      this.#counters.refused.inc({ step });
+      if (this.#now() - this.#refusedAt >= SAY_AGAIN_MS) {
+        this.#refusedAt = this.#now();
+        this.#options.log.error(
+          { code: error.code, step, reason: error.message },
+          'nothing is deleted: the clocks differ',
+        );
+      }
+      return 0;
+    }
   }
 
   /** Expires days of the table and of the tenant's marts. */
@@ -204,7 +240,7 @@ class TableMaintenance implements Maintenance {
     const tables = [table(name, tenantId), ...(name === 'events' ? await listDerivedTables(storage, tenantId) : [])];
     let files = 0;
     for (const one of tables) {
-      const expired = await expire(one, days, { storage, engine, workDir, now: this.#now() }).catch(
+      const expired = await expire(one, days, { storage, engine, workDir, now: await this.#present() }).catch(
         (error: unknown) => {
           if (error instanceof TxnConflictError) return 0; // a compaction elsewhere was first: on the next look
           throw error;
@@ -224,7 +260,11 @@ class TableMaintenance implements Maintenance {
     { signal, jobs, into }: { signal: AbortSignal; jobs: number; into: Compacted[] },
   ): Promise<void> {
     while (!signal.aborted) {
-      const plan = planCompaction(await table.snapshot(), this.#now(), this.#options.compaction ?? COMPACTION);
+      const plan = planCompaction(
+        await table.snapshot(),
+        await this.#options.storage.now(),
+        this.#options.compaction ?? COMPACTION,
+      );
       const due = plan.filter((job) => !this.#isShunned(table, job)).slice(0, jobs - into.length);
       if (due.length === 0) return;
       for (const job of due) {
@@ -238,7 +278,7 @@ class TableMaintenance implements Maintenance {
 
   #isShunned(table: Table, job: CompactionJob): boolean {
     const id = key(table, job);
-    const untilMs = this.#shunned.get(id) ?? 0;
+    const untilMs = this.#shunned.get(id) ?? -Infinity;
     if (untilMs <= this.#now()) this.#shunned.delete(id);
     return untilMs > this.#now();
   }
@@ -271,11 +311,13 @@ class TableMaintenance implements Maintenance {
   }
 
   async #cleanLog(table: Table, now: boolean): Promise<number> {
-    const { storage, logRetentionMs, checkpoints, log } = this.#options;
+    const { storage, logRetentionMs, checkpoints, keepEntries, log } = this.#options;
     const { root } = table.spec;
     if (!now && !this.#isDue(this.#cleaned, root, CLEAN_LOG_EVERY_MS)) return 0;
+    const kept = keepEntries === undefined ? {} : { keepEntries };
+    const options = { retentionMs: logRetentionMs, checkpoints, present: this.#present, ...kept };
+    const cleaned = await cleanLog(storage, root, options);
     this.#cleaned.set(root, this.#now());
-    const cleaned = await cleanLog(storage, root, { retentionMs: logRetentionMs, checkpoints, now: this.#now() });
     if (cleaned.deletedFiles > 0) log.info({ root, ...cleaned }, 'log cleaned');
     this.#counters.logFiles.inc(cleaned.deletedFiles);
     return cleaned.deletedFiles;
@@ -285,8 +327,8 @@ class TableMaintenance implements Maintenance {
     const { storage, vacuumGraceMs: graceMs, log } = this.#options;
     const { root } = table.spec;
     if (graceMs === undefined || !this.#isDue(this.#vacuumed, root, VACUUM_EVERY_MS)) return 0;
+    const { deletedFiles, deletedBytes } = await vacuum(storage, table, { graceMs, signal, present: this.#present });
     this.#vacuumed.set(root, this.#now());
-    const { deletedFiles, deletedBytes } = await vacuum(storage, table, { graceMs, signal, now: this.#now() });
     if (deletedFiles > 0) log.info({ root, deletedFiles, deletedBytes }, 'vacuumed');
     this.#counters.vacuumed.inc(deletedFiles);
     return deletedFiles;

@@ -12,6 +12,7 @@ export function createCounters(registry: Registry | undefined) {
     logFiles: counter('log_files_deleted', 'Log entries and checkpoints deleted.', []),
     vacuumed: counter('vacuumed_files', 'Data files deleted.', []),
     expired: counter('expired_files', 'Files of days whose time is over that left their table.', ['table']),
+    refused: counter('refused', 'Deletions that were refused because the clocks differ, by step.', ['step']),
     failures: counter('failures', 'Tables whose maintenance failed.', ['table']),
   };
 }

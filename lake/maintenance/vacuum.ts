@@ -2,13 +2,14 @@ import type { RemoveFile } from '../delta/actions.ts';
 import { TOMBSTONE_MS } from '../delta/checkpoint.ts';
 import { VACUUM_ID } from '../delta/guards.ts';
 import type { Table } from '../delta/table.ts';
+import { agreedNow, MOST_CLOCK_DIFFERENCE_MS, type Present } from '../storage/agreedTime.ts';
 import type { Storage, StoredObject } from '../storage/storage.ts';
 import { isMartFile, parsePartition } from '../layout/tables.ts';
 
 /** Shortest grace time: longer than a query reads, or than a writer takes from upload to commit. */
 const MIN_GRACE_MS = 3_600_000;
-/** Largest lead of a writer's clock over the store's; S3 rejects requests beyond it. */
-const CLOCK_SKEW_MS = 900_000;
+/** Largest step back of the store's clock between a writer's reading and its upload. */
+const STORE_STEP_MS = MOST_CLOCK_DIFFERENCE_MS;
 /** Deletions between two reads of the newest snapshot. */
 const DELETED_AT_ONCE = 500;
 
@@ -27,7 +28,8 @@ export interface VacuumOptions {
    * That is safe only while nothing reads or writes the table.
    */
   force?: boolean;
-  now?: number;
+  /** The store's present; absent: if the clocks of this host and the store agree. */
+  present?: Present;
   signal?: AbortSignal;
 }
 
@@ -62,11 +64,12 @@ export interface VacuumReport extends VacuumPlan {
  * Deletes unused data files that are older than the grace time.
  *
  * Versions of the table older than that become unreadable. Before the first deletion a commit records the age of the
- * deleted files. A writer that was stopped between upload and commit of such a file then conflicts.
- * @throws RangeError for a grace time that is unsafe, or longer than tombstones are kept
+ * deleted files. A writer that was stopped between upload and commit of such a file then conflicts. All times are the
+ * store's: of an upload, a removal, a writer's beginning, and the present.
+ * @throws RangeError for a grace time that is unsafe, or longer than tombstones are kept; LakeError clocks_differ
  */
 export async function vacuum(storage: Storage, table: Table, options: VacuumOptions): Promise<VacuumReport> {
-  const { graceMs, dryRun = false, now = Date.now(), signal } = options;
+  const { graceMs, dryRun = false, present = () => agreedNow(storage), signal } = options;
   checkGrace(options);
   const { root } = table.spec;
   // The listing precedes the read of the table, so a file added in between counts as live.
@@ -81,7 +84,7 @@ export async function vacuum(storage: Storage, table: Table, options: VacuumOpti
   if (snapshot.version < 0) return { ...report, doomed: [], live: 0, young: 0, foreign: objects.length };
   // Tombstones after the snapshot: a file in neither was removed before they began, or never added.
   const tombstones = await table.tombstones();
-  const olderThan = now - graceMs;
+  const olderThan = (await present()) - graceMs;
   const plan = planVacuum(objects, { live: snapshot.files, tombstones, olderThan });
   if (plan.doomed.length > 0 && !dryRun) await raiseGuard(table, plan.doomed, olderThan);
   for (let at = 0; at < plan.doomed.length && !dryRun && !signal?.aborted; at += DELETED_AT_ONCE) {
@@ -97,7 +100,7 @@ export async function vacuum(storage: Storage, table: Table, options: VacuumOpti
 /** Raises the guard by the files' own times: a clock far ahead would stop every writer. */
 async function raiseGuard(table: Table, doomed: readonly DoomedFile[], olderThan: number): Promise<void> {
   const newest = doomed.reduce((latest, { unusedSinceMs }) => Math.max(latest, unusedSinceMs), 0);
-  const version = Math.floor(Math.min(newest + CLOCK_SKEW_MS, olderThan));
+  const version = Math.floor(Math.min(newest + STORE_STEP_MS, olderThan));
   await table.raise({
     id: VACUUM_ID,
     version,

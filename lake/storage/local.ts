@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { constants, type Dirent } from 'node:fs';
-import { copyFile, link, mkdir, open, readdir, readFile, rm, stat, unlink } from 'node:fs/promises';
+import { access, copyFile, link, mkdir, open, readdir, readFile, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LakeError } from '../errors.ts';
 import { checkPath, checkPrefix, type Storage, type StoredObject } from './storage.ts';
+import { StoreClock } from './storeClock.ts';
 
 /** Folder of unfinished writes, on the lake's file system so that links work. Never listed. */
 const STAGING = '.staging';
@@ -18,13 +19,15 @@ const KNOWN_FOLDERS_MAX = 20_000;
 export async function openLocalStorage(root: string): Promise<Storage> {
   await mkdir(join(root, STAGING), { recursive: true });
   await syncFolder(root);
-  await removeStale(join(root, STAGING));
-  return new LocalStorage(root);
+  const storage = new LocalStorage(root);
+  await removeStale(join(root, STAGING), await storage.now());
+  return storage;
 }
 
 class LocalStorage implements Storage {
   readonly url: string;
   readonly #root: string;
+  readonly #clock = new StoreClock(() => this.#stamp());
   /** Flushed folders. Another process may have created a folder and not flushed it yet. */
   readonly #durable = new Set<string>();
 
@@ -96,6 +99,26 @@ class LocalStorage implements Storage {
       if (deleted) folders.add(dirname(file));
     }
     for (const folder of folders) await syncFolder(folder);
+  }
+
+  async has(path: string): Promise<boolean> {
+    return (await absentAsUndefined(access(this.localPath(path)).then(() => true))) ?? false;
+  }
+
+  now(): Promise<number> {
+    return this.#clock.now();
+  }
+
+  /** Time that the file system gives a new file. */
+  async #stamp(): Promise<number> {
+    return this.#staged(async (staged) => {
+      const file = await open(staged, 'wx');
+      try {
+        return (await file.stat()).mtimeMs;
+      } finally {
+        await file.close();
+      }
+    });
   }
 
   /** Depth-first, in byte order of whole paths: a folder sorts as its name and `/`. */
@@ -185,11 +208,11 @@ async function sameContent(a: string, b: string): Promise<boolean> {
 }
 
 /** Remove files of killed processes. No write takes a day. */
-async function removeStale(staging: string): Promise<void> {
+async function removeStale(staging: string, nowMs: number): Promise<void> {
   for (const name of await readdir(staging)) {
     const path = join(staging, name);
     const stats = await absentAsUndefined(stat(path));
-    if (stats && Date.now() - stats.mtimeMs > STAGING_MAX_AGE_MS) await rm(path, { force: true });
+    if (stats && nowMs - stats.mtimeMs > STAGING_MAX_AGE_MS) await rm(path, { force: true });
   }
 }
 

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, rm, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
+  HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
@@ -14,6 +16,7 @@ import { retry, type Backoff } from '../../runtime/retry.ts';
 import { LakeError } from '../errors.ts';
 import { explain, isConflict, isNoSuchKey, isRefusedCondition, isTransient } from './s3Errors.ts';
 import { checkPath, checkPrefix, type Storage, type StoredObject } from './storage.ts';
+import { StoreClock } from './storeClock.ts';
 
 export interface S3Config {
   s3Endpoint: string;
@@ -67,6 +70,7 @@ class S3Storage implements Storage {
   readonly #bucket: string;
   readonly #root: string;
   readonly #timeoutMs: number;
+  readonly #clock = new StoreClock(() => this.#stamp());
 
   constructor(client: S3Client, { bucket, prefix }: { bucket: string; prefix: string }, timeoutMs: number) {
     this.#client = client;
@@ -142,6 +146,40 @@ class S3Storage implements Storage {
       }
       token = page.IsTruncated ? page.NextContinuationToken : undefined;
     } while (token !== undefined);
+  }
+
+  async has(path: string): Promise<boolean> {
+    return (await this.#modified(path)) !== undefined;
+  }
+
+  now(): Promise<number> {
+    return this.#clock.now();
+  }
+
+  /** Time that the store gives a new object; the object is deleted again. */
+  async #stamp(): Promise<number> {
+    const path = `_probe/clock-${randomUUID()}`;
+    try {
+      await this.putIfAbsent(path, Buffer.from(path));
+      const modified = await this.#modified(path);
+      if (!modified) throw new LakeError('storage_unavailable', `${this.url}: ${path} was written and is not there`);
+      return modified.getTime();
+    } finally {
+      await this.delete([path]);
+    }
+  }
+
+  /** `Last-Modified` of an object; undefined if it does not exist. */
+  async #modified(path: string): Promise<Date | undefined> {
+    return this.#retried(`asking for ${path}`, async () => {
+      try {
+        const head = new HeadObjectCommand({ Bucket: this.#bucket, Key: this.#key(path) });
+        return (await this.#client.send(head, this.#within(0))).LastModified ?? new Date(0);
+      } catch (error) {
+        if (isNoSuchKey(error)) return undefined;
+        throw error;
+      }
+    });
   }
 
   /** One request an object: stores disagree about the checksum of the bulk request. */

@@ -30,7 +30,9 @@ export function isTransient(error: unknown): boolean {
       code === 429 ||
       code === 409 ||
       code === 408 ||
-      error.name === 'RequestTimeout'
+      error.name === 'RequestTimeout' ||
+      // The answer has the store's time, by which the client signs from then on.
+      error.name === 'RequestTimeTooSkewed'
     );
   }
   return !(

@@ -37,6 +37,10 @@ export interface Storage {
   list(prefix: string, startAfter?: string): AsyncIterable<StoredObject>;
   /** Delete objects; missing ones are no error. */
   delete(paths: readonly string[]): Promise<void>;
+  /** Whether an object exists. */
+  has(path: string): Promise<boolean>;
+  /** The present by the store's own clock, in milliseconds since 1970. Never by this host's (storeClock.ts). */
+  now(): Promise<number>;
   /** Absolute path of an object's file in a local folder; undefined in S3. */
   localPath(path: string): string | undefined;
   /** Close connections; no call may follow. */

@@ -48,8 +48,8 @@ export class WindowCommit {
   /** Record the paths of all files, then upload the files. */
   async uploadFiles(): Promise<void> {
     const { storage, intents, reach, persist } = this.#options;
-    this.#unusedSinceMs = Date.now();
     await this.#deletingUnused(async () => {
+      this.#unusedSinceMs = await persist("asking for the store's time", () => storage.now());
       await persist('recording the files', () => intents.record(filesByTable(this.#commits)));
       reach('before-upload');
       await forEachLimited(this.#commits.flatMap(uploadsOf), UPLOADS_AT_ONCE, ({ localFile, path }) =>

@@ -5,6 +5,7 @@ import type { Registry } from '../../schemas/registry.ts';
 import { duckdbCheckpoints } from '../../lake/delta/checkpointParquet.ts';
 import { deltaTable } from '../../lake/delta/table.ts';
 import { Engine } from '../../lake/duckdb/engine.ts';
+import { LakeError } from '../../lake/errors.ts';
 import { cleanLog } from '../../lake/maintenance/logCleanup.ts';
 import { listTenants } from '../../lake/layout/tenants.ts';
 import { vacuum } from '../../lake/maintenance/vacuum.ts';
@@ -61,15 +62,23 @@ export function createMartRefresher(options: MartRefresherOptions): MartRefreshe
   const { storage, registry, workDir, log } = options;
   /** Time of each tenant's last cleanup. The first one waits until the process is ready. */
   const tidied = new Map<string, number>();
-  const startedAt = Date.now();
+  const startedAt = performance.now();
 
   const tidy = async (tenantId: string, signal: AbortSignal | undefined): Promise<void> => {
-    if (Date.now() - (tidied.get(tenantId) ?? startedAt) < TIDY_EVERY_MS) return;
-    tidied.set(tenantId, Date.now());
-    for (const mart of listMarts(registry)) {
-      const table = deltaTable(storage, martSpec(mart, tenantId));
-      await cleanLog(storage, table.spec.root, { retentionMs: LOG_RETENTION_MS, checkpoints: duckdbCheckpoints() });
-      await vacuum(storage, table, { graceMs: GRACE_MS, ...(signal ? { signal } : {}) });
+    if (performance.now() - (tidied.get(tenantId) ?? startedAt) < TIDY_EVERY_MS) return;
+    tidied.set(tenantId, performance.now());
+    try {
+      for (const mart of listMarts(registry)) {
+        const table = deltaTable(storage, martSpec(mart, tenantId));
+        await cleanLog(storage, table.spec.root, { retentionMs: LOG_RETENTION_MS, checkpoints: duckdbCheckpoints() });
+        await vacuum(storage, table, { graceMs: GRACE_MS, ...(signal ? { signal } : {}) });
+      }
+    } catch (error) {
+      if (!(error instanceof LakeError) || error.code !== 'clocks_differ') throw error;
+      log.error(
+        { code: error.code, tenantId, reason: error.message },
+        'no file of a mart is deleted: the clocks differ',
+      );
     }
   };
 
@@ -105,13 +114,13 @@ export function createMartRefresher(options: MartRefresherOptions): MartRefreshe
     keepUp: async ({ everyMs, firstAfterMs = 0, tenantIds, onTenant }, signal) => {
       await delay(Math.min(everyMs, firstAfterMs), signal);
       while (!signal.aborted) {
-        const nextAt = Date.now() + everyMs;
+        const nextAt = performance.now() + everyMs;
         for (const tenantId of tenantIds ?? (await tenantsOf(storage, log))) {
           if (signal.aborted) return;
           const outcome = await visit(tenantId, signal);
           if (!signal.aborted) onTenant?.(tenantId, outcome);
         }
-        await delay(Math.max(0, nextAt - Date.now()), signal);
+        await delay(Math.max(0, nextAt - performance.now()), signal);
       }
     },
   };

@@ -168,7 +168,7 @@ class Refresh {
   ): Promise<boolean> {
     const { storage, log } = this.#options;
     const { root } = table.spec;
-    const unusedSinceMs = Date.now();
+    const unusedSinceMs = await storage.now();
     const queue = [...written];
     const uploader = async (): Promise<void> => {
       for (let next = queue.pop(); next; next = queue.pop())

@@ -111,7 +111,8 @@ export async function vacuumTenant(
 ): Promise<void> {
   if (leftOvers === 'nothing') return;
   const aheadMs = leftOvers === 'all, by any clock' ? CLOCK_JUMP_MS.most : 1;
-  const options = { graceMs: 0, force: true, now: Date.now() + aheadMs };
+  const present = async (): Promise<number> => (await storage.now()) + aheadMs;
+  const options = { graceMs: 0, force: true, present };
   for (const name of TABLE_NAMES) {
     const table = deltaTable(storage, tableSpec(name, tenantId, registry));
     const { doomed } = await vacuum(storage, table, { ...options, dryRun: true });

@@ -80,6 +80,8 @@ function recorded(storage: Storage, effects: string[]): Storage {
       effects.push(...paths.map((path) => `delete ${short(path)}`));
       return storage.delete(paths);
     },
+    has: (path) => storage.has(path),
+    now: () => storage.now(),
     localPath: (path) => storage.localPath(path),
     close: () => storage.close(),
   };
@@ -223,7 +225,10 @@ test('an owner that was stopped for so long that its uploads were vacuumed canno
   slow.putIfAbsent = async (path, body) => {
     const hours = 3_600_000;
     const now = Date.now() + 2 * hours;
-    const { deletedFiles } = await vacuum(lake, tableOf('events', 't1'), { graceMs: hours, now });
+    const { deletedFiles } = await vacuum(lake, tableOf('events', 't1'), {
+      graceMs: hours,
+      present: () => Promise.resolve(now),
+    });
     vacuumed += deletedFiles;
     return lake.putIfAbsent(path, body);
   };

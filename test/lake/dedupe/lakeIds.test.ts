@@ -39,6 +39,8 @@ beforeAll(async () => {
     download: (path, file) => local.download(path, file),
     list: (prefix, startAfter) => local.list(prefix, startAfter),
     delete: (paths) => local.delete(paths),
+    has: (path) => local.has(path),
+    now: () => local.now(),
     localPath: () => undefined,
     close: () => local.close(),
   };

@@ -138,14 +138,27 @@ describe('checkpoints', () => {
       ),
     ).toBe(true);
     await append(table, 5, 6);
-    const now = Date.now();
-    try {
-      Date.now = () => now + TOMBSTONE_MS + 60_000;
-      await table.checkpoint();
-    } finally {
-      Date.now = () => now;
-    }
+    const now = Date.now() + TOMBSTONE_MS + 60_000;
+    storage.now = () => Promise.resolve(now);
+    await table.checkpoint();
     expect((await deltaTable(storage, SPEC).tombstones()).size).toBe(0);
+  });
+
+  test('record a removal by a clock years ahead as of their own time, so that vacuum finds its file', async () => {
+    const storage = await newLake();
+    const real = storage.now.bind(storage);
+    const ahead = deltaTable(storage, SPEC);
+    await append(ahead, 1, 4);
+    storage.now = async () => (await real()) + 10 * 365 * 24 * HOUR;
+    await replace(ahead, [file('f1').path], 'm1');
+    storage.now = real;
+    const removedAt = async (): Promise<number[]> =>
+      [...(await deltaTable(storage, SPEC).tombstones()).values()].map(
+        ({ deletionTimestamp = 0 }) => deletionTimestamp,
+      );
+    expect(Math.max(...(await removedAt()))).toBeGreaterThan(Date.now() + HOUR);
+    await ahead.checkpoint();
+    expect(Math.max(...(await removedAt()))).toBeLessThan(Date.now() + HOUR);
   });
 
   test('are written every 20 commits by whoever commits, and a failure does no harm', async () => {
@@ -267,10 +280,12 @@ describe('checkpoints', () => {
       entries: range(0, 5),
     });
     expect(planRead({ entries: range(0, 5), checkpoints: [2, 4] }, -1)).toEqual({ checkpoint: 4, entries: [5] });
-    expect(planRead({ entries: range(4, 6), checkpoints: [5] }, 3)).toEqual({
+    expect(planRead({ entries: range(3, 6), checkpoints: [5] }, 3)).toEqual({
       checkpoint: undefined,
       entries: [4, 5, 6],
     });
+    // Without the snapshot's own entry the log was cleaned, and entry 4 is a late writer's.
+    expect(planRead({ entries: range(4, 6), checkpoints: [5] }, 3)).toEqual({ checkpoint: 5, entries: [6] });
     expect(planRead({ entries: range(5, 6), checkpoints: [5] }, 3)).toEqual({ checkpoint: 5, entries: [6] });
     expect(planRead({ entries: range(5, 6), checkpoints: [] }, 3)).toBe('cleaned');
     expect(planRead({ entries: [], checkpoints: [7] }, 3)).toEqual({ checkpoint: 7, entries: [] });
@@ -305,7 +320,7 @@ describe('log cleanup', () => {
     await table.checkpoint();
     await append(table, 16, 18);
     const before = await table.snapshot();
-    const options = { retentionMs: 24 * HOUR, checkpoints: CHECKPOINTS };
+    const options = { retentionMs: 24 * HOUR, checkpoints: CHECKPOINTS, keepEntries: 0 };
     expect(await cleanLog(storage, SPEC.root, options)).toEqual({ deletedFiles: 0, startsAt: undefined });
     await age(storage, 12, 25);
     // Entries 0 to 11 are old; the newest checkpoint among them is that of version 9.
@@ -336,7 +351,9 @@ describe('log cleanup', () => {
     await other.checkpoint();
     await append(other, 8, 9);
     await age(storage, 100, 2);
-    expect(await cleanLog(storage, SPEC.root, { retentionMs: HOUR, checkpoints: CHECKPOINTS })).toMatchObject({
+    expect(
+      await cleanLog(storage, SPEC.root, { retentionMs: HOUR, checkpoints: CHECKPOINTS, keepEntries: 0 }),
+    ).toMatchObject({
       startsAt: 7,
     });
     expect((await owner.snapshot()).checkpoint).toBe(7);
@@ -366,7 +383,7 @@ describe('log cleanup', () => {
             await other.checkpoint();
             await append(other, 9, 11);
             await age(storage, 100, 2);
-            await cleanLog(storage, SPEC.root, { retentionMs: HOUR, checkpoints: CHECKPOINTS });
+            await cleanLog(storage, SPEC.root, { retentionMs: HOUR, checkpoints: CHECKPOINTS, keepEntries: 0 });
           }
           return target.putIfAbsent(path, body);
         };
@@ -398,9 +415,9 @@ describe('log cleanup', () => {
     const hint = join(folder(storage), '_delta_log/_last_checkpoint');
     const before = JSON.parse(await readFile(hint, 'utf8')) as object;
     await rm(hint);
-    await cleanLog(storage, SPEC.root, { retentionMs: HOUR, checkpoints: CHECKPOINTS });
+    await cleanLog(storage, SPEC.root, { retentionMs: HOUR, checkpoints: CHECKPOINTS, keepEntries: 0 });
     expect(before).toMatchObject(JSON.parse(await readFile(hint, 'utf8')) as object);
-    const tooShort = cleanLog(storage, SPEC.root, { retentionMs: HOUR - 1, checkpoints: CHECKPOINTS });
+    const tooShort = cleanLog(storage, SPEC.root, { retentionMs: HOUR - 1, checkpoints: CHECKPOINTS, keepEntries: 0 });
     await expect(tooShort).rejects.toBeInstanceOf(RangeError);
   });
 
@@ -415,13 +432,13 @@ describe('log cleanup', () => {
       ...checkpoints.map((version): LogFile => ({ path: `${version}.ck`, version, kind: 'checkpoint', modifiedMs: 0 })),
     ];
     const all = [0, 1, 2, 3, 4, 5, 6];
-    expect(planLogCleanup(files(all, []), { olderThan: 50, hint: undefined })).toBeUndefined();
-    expect(planLogCleanup(files(all, [3, 5]), { olderThan: 50, hint: undefined })).toBeUndefined();
-    expect(planLogCleanup(files(all, [3, 5]), { olderThan: 50, hint: 3 })).toEqual({
+    expect(planLogCleanup(files(all, []), { olderThan: 50, hint: undefined, keepEntries: 0 })).toBeUndefined();
+    expect(planLogCleanup(files(all, [3, 5]), { olderThan: 50, hint: undefined, keepEntries: 0 })).toBeUndefined();
+    expect(planLogCleanup(files(all, [3, 5]), { olderThan: 50, hint: 3, keepEntries: 0 })).toEqual({
       checkpoint: 3,
       paths: ['0.json', '1.json', '2.json'],
     });
-    expect(planLogCleanup(files(all, [3, 5]), { olderThan: 50, hint: 5 })?.paths).toEqual([
+    expect(planLogCleanup(files(all, [3, 5]), { olderThan: 50, hint: 5, keepEntries: 0 })?.paths).toEqual([
       '0.json',
       '1.json',
       '2.json',
@@ -429,8 +446,8 @@ describe('log cleanup', () => {
       '3.ck',
       '4.json',
     ]);
-    expect(planLogCleanup(files(all, [3, 5], 5), { olderThan: 50, hint: 5 })?.checkpoint).toBe(3);
-    expect(planLogCleanup(files(all, [3], 3), { olderThan: 50, hint: 5 })).toBeUndefined();
+    expect(planLogCleanup(files(all, [3, 5], 5), { olderThan: 50, hint: 5, keepEntries: 0 })?.checkpoint).toBe(3);
+    expect(planLogCleanup(files(all, [3], 3), { olderThan: 50, hint: 5, keepEntries: 0 })).toBeUndefined();
   });
 });
 

@@ -280,7 +280,10 @@ describe('compaction', () => {
       if (vacuumed === undefined) {
         vacuumed = 0;
         const now = Date.now() + 2 * 3_600_000;
-        const report = await vacuum(lake.storage, lake.table(), { graceMs: 3_600_000, now });
+        const report = await vacuum(lake.storage, lake.table(), {
+          graceMs: 3_600_000,
+          present: () => Promise.resolve(now),
+        });
         vacuumed = report.deletedFiles;
       }
       return put(path, body);

@@ -143,7 +143,14 @@ describe('maintenance', () => {
     let clock = Date.now();
     const now = (): number => clock;
     const maintenance = await openMaintenance(
-      options(lake, { now, share: 0.5, logRetentionMs: 3_600_000, vacuumGraceMs: 3_600_000 }),
+      options(lake, {
+        now,
+        present: () => Promise.resolve(clock),
+        keepEntries: 0,
+        share: 0.5,
+        logRetentionMs: 3_600_000,
+        vacuumGraceMs: 3_600_000,
+      }),
     );
     const stop = new AbortController();
     const running = maintenance.keepUp(() => ['one', 'two', 'not-yet'], stop.signal);
@@ -258,7 +265,9 @@ test.skipIf(s3Why !== '')(`in S3: compaction, checkpoints, log cleanup and vacuu
   const opened = await lake.table().snapshot();
   expect(opened).toMatchObject({ version: 21, checkpoint: 21 });
   expect(opened.files.size).toBe(1);
-  const later = await openMaintenance(options(lake, { now: () => Date.now() + 25 * 3_600_000 }));
+  const later = await openMaintenance(
+    options(lake, { present: () => Promise.resolve(Date.now() + 25 * 3_600_000), keepEntries: 0 }),
+  );
   expect((await later.run('shop'))[0]).toMatchObject({ logFilesDeleted: 21 });
   expect((await lake.table().snapshot()).files).toEqual(opened.files);
   expect((await lake.table().tombstones()).size).toBe(21);

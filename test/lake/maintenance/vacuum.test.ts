@@ -28,6 +28,7 @@ let lakes = 0;
 async function newLake(): Promise<{ storage: Storage; upload: (name: string) => Promise<NewFile> }> {
   vi.useFakeTimers({ toFake: ['Date'], now: START });
   const storage = await openLocalStorage(join(dir, `lake-${lakes++}`));
+  storage.now = () => Promise.resolve(Date.now());
   const upload = async (name: string): Promise<NewFile> => {
     const partitionValues = { segment: 'web', date: '2026-11-01' };
     const path = `segment=web/date=2026-11-01/${name}.parquet`;
@@ -171,7 +172,7 @@ async function live(steps: readonly Step[]): Promise<void> {
         await table.checkpoint();
         break;
       case 'cleanLog':
-        await cleanLog(storage, SPEC.root, { retentionMs: HOUR, checkpoints: duckdbCheckpoints() });
+        await cleanLog(storage, SPEC.root, { retentionMs: HOUR, checkpoints: duckdbCheckpoints(), keepEntries: 0 });
         break;
       case 'reopen':
         table = deltaTable(storage, SPEC);

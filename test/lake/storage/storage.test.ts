@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile, mkdir } from '
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { LakeError } from '../../../lake/errors.ts';
 import { openStorage } from '../../../lake/storage/open.ts';
 import { probeStorage } from '../../../lake/storage/probe.ts';
@@ -76,6 +76,19 @@ for (const driver of drivers) {
       expect(Buffer.from((await storage.get('a/b/c.json'))!).toString()).toBe('one');
       expect(await storage.putIfAbsent('empty', text(''))).toBe(true);
       expect((await storage.get('empty'))!.byteLength).toBe(0);
+    });
+
+    test('says what exists, and tells the time by its own clock', async () => {
+      const storage = await driver.open();
+      expect(await storage.has('a/b/c.json')).toBe(false);
+      await storage.putIfAbsent('a/b/c.json', text('one'));
+      expect(await storage.has('a/b/c.json')).toBe(true);
+      vi.useFakeTimers({ toFake: ['Date'], now: 0 });
+      const before = await storage.now().finally(() => vi.useRealTimers());
+      for await (const { path, modified } of storage.list('a/'))
+        expect([path, Math.abs(modified.getTime() - before) < 120_000]).toEqual(['a/b/c.json', true]);
+      expect(await storage.now()).toBeGreaterThanOrEqual(before);
+      for await (const { path } of storage.list('_probe/')) throw new Error(`${path} was left`);
     });
 
     test('of 20 racing writers exactly one wins, and its content is there', async () => {

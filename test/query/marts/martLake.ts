@@ -76,6 +76,8 @@ export function beforeUploads(through: Storage, task: (path: string) => Promise<
     download: (path, file) => through.download(path, file),
     list: (prefix, startAfter) => through.list(prefix, startAfter),
     delete: (paths) => through.delete(paths),
+    has: (path) => through.has(path),
+    now: () => through.now(),
     localPath: (path) => through.localPath(path),
     close: () => through.close(),
   };

@@ -1,0 +1,59 @@
+import { MINUTE_MS } from '../../runtime/units.ts';
+import { LakeError } from '../errors.ts';
+import type { Storage } from './storage.ts';
+
+/** Largest difference between two clocks at which anything is deleted, expired or promised. */
+export const MOST_CLOCK_DIFFERENCE_MS = 15 * MINUTE_MS;
+
+/** Reads the stream server's clock, in milliseconds since 1970; undefined if unknown. */
+export type StreamNow = () => Promise<number | undefined>;
+
+/** Reads the store's present, once its clock agrees with the others. @throws as agreedNow */
+export type Present = () => Promise<number>;
+
+/** The present by each clock, in milliseconds since 1970. */
+export interface Clocks {
+  host: number;
+  store: number;
+  /** Absent without a stream server. */
+  stream?: number;
+}
+
+/** Reads the clocks of this host, the store and the stream server. @throws LakeError storage_unavailable */
+export async function readClocks(storage: Storage, streamNow?: StreamNow): Promise<Clocks> {
+  const [store, stream] = await Promise.all([storage.now(), streamNow?.()]);
+  return { host: Date.now(), store, ...(stream === undefined || Number.isNaN(stream) ? {} : { stream }) };
+}
+
+/** Name the clocks with their times if two of them differ too much; undefined if all agree. Pure. */
+export function clockDifference({ host, store, stream }: Clocks): string | undefined {
+  const known = Object.entries({ host, store, stream }).filter(
+    (entry): entry is [string, number] => entry[1] !== undefined,
+  );
+  const times = known.map(([, ms]) => ms);
+  if (Math.max(...times) - Math.min(...times) <= MOST_CLOCK_DIFFERENCE_MS) return undefined;
+  return known.map(([name, ms]) => `${name} ${timeText(ms)}`).join(', ');
+}
+
+/**
+ * The store's present, if all clocks agree.
+ *
+ * A deletion by one wrong clock cannot be undone, so it waits until the clocks are right.
+ * @throws LakeError clocks_differ, with the time of each clock; storage_unavailable
+ */
+export async function agreedNow(storage: Storage, streamNow?: StreamNow): Promise<number> {
+  const clocks = await readClocks(storage, streamNow);
+  const difference = clockDifference(clocks);
+  if (difference === undefined) return clocks.store;
+  throw new LakeError(
+    'clocks_differ',
+    `The clocks differ by more than ${MOST_CLOCK_DIFFERENCE_MS / MINUTE_MS} minutes: ${difference}. ` +
+      'Nothing is deleted or expired until they agree. Set the wrong one, for instance with NTP.',
+  );
+}
+
+/** ISO 8601, or the number for a time that has no such form. */
+function timeText(ms: number): string {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
+}
