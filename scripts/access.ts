@@ -25,7 +25,7 @@ export interface ShopAccess {
 export async function grantAccess(options: {
   natsUrl: string;
   replicas: number;
-  shops: readonly Shop[];
+  shops: readonly Pick<Shop, 'tenantId' | 'segments'>[];
   label: string;
   /** Time at which the secrets expire; absent: never. */
   expiresAt?: Date;

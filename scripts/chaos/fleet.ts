@@ -26,6 +26,8 @@ export interface FleetOptions {
 export interface Fleet {
   /** Base URL of the Event Receiver, through the clients' proxy. */
   ingestUrl: string;
+  /** The same without a proxy. */
+  receiverUrl: string;
   queryUrl: string;
   /** URL without a proxy. */
   natsUrl: string;
@@ -104,6 +106,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     };
     ways.lake = {
       NATS_URL: `nats://127.0.0.1:${lakeNats.port}`,
+      NODE_OPTIONS: `--import=${CLOCK_JUMP}`,
       ...(lakeS3 ? { S3_ENDPOINT: `http://127.0.0.1:${lakeS3.port}` } : {}),
     };
     for (const name of PROCESSORS) {
@@ -137,6 +140,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     const clientIngest = await proxy(Number(of('ingest').facts.port));
     return {
       ingestUrl: `http://127.0.0.1:${clientIngest.port}`,
+      receiverUrl: `http://127.0.0.1:${of('ingest').facts.port}`,
       queryUrl: `http://127.0.0.1:${of('lake').facts.port}`,
       natsUrl,
       env: { ...env, NATS_URL: natsUrl, LAKE_URL: lakeUrl },

@@ -1,5 +1,6 @@
 import { COMPACTION_STEPS, type CompactionStep } from '../../lake/maintenance/failpoint.ts';
 import { FLUSH_STEPS, type FlushStep } from '../../processor/failpoint.ts';
+import { DAY_MS } from '../../runtime/units.ts';
 import { createRandom, shuffled, type Random } from '../shop/random.ts';
 import { LINK_MODES, type LinkMode } from './proxy.ts';
 
@@ -23,6 +24,9 @@ export const LINKS = [
 ] as const;
 export type Link = (typeof LINKS)[number];
 
+/** Services whose own clocks jump. */
+export const CLOCKS = ['ingest', 'processor', 'lake'] as const;
+
 export const DISKS = ['work', 'lake', 'stream'] as const;
 export type Disk = (typeof DISKS)[number];
 
@@ -39,7 +43,7 @@ export type ChaosFault =
   | { kind: 'pause'; target: Target; at: Moment; forMs: number }
   | { kind: 'link'; link: Link; mode: LinkMode; at: Moment; forMs: number }
   | { kind: 'disk'; disk: Disk; at: Moment; forMs: number }
-  | { kind: 'clock'; target: 'ingest' | 'processor'; byMs: number; at: Moment; forMs: number };
+  | { kind: 'clock'; target: (typeof CLOCKS)[number]; byMs: number; at: Moment; forMs: number };
 
 export interface Cycle {
   number: number;
@@ -55,8 +59,11 @@ export interface Cycle {
 /** Longer than a lease (fleet.ts), so that a takeover happens. */
 export const PAST_THE_LEASE_MS = { least: 2_600, most: 4_500 };
 const LOAD_MS = 1_500;
-/** Range of a clock's shift. */
-export const CLOCK_JUMP_MS = { least: 60_000, most: 7_200_000 };
+/** Ranges of a clock's shift: a drift of hours, and a wrong clock of years. */
+export const CLOCK_JUMP_MS = {
+  hours: { least: 60_000, most: 7_200_000 },
+  years: { least: 366 * DAY_MS, most: 20 * 366 * DAY_MS },
+};
 const PATIENT_MS = 60_000;
 const IMPATIENT_MS = 700;
 
@@ -78,7 +85,7 @@ export function faultName(fault: ChaosFault): string {
     case 'disk':
       return `disk of ${fault.disk} full`;
     case 'clock':
-      return `clock of ${fault.target} ${fault.byMs < 0 ? 'back' : 'ahead'}`;
+      return `clock of ${fault.target} ${Math.abs(fault.byMs) < CLOCK_JUMP_MS.years.least ? '' : 'years '}${fault.byMs < 0 ? 'back' : 'ahead'}`;
   }
 }
 
@@ -173,11 +180,12 @@ function deck(random: Random): ChaosFault[] {
       LINK_MODES.map((mode): ChaosFault => ({ kind: 'link', link, mode, at: after(), forMs: forMs() })),
     ),
     ...DISKS.map((disk): ChaosFault => ({ kind: 'disk', disk, at: after(), forMs: forMs() })),
-    ...(['ingest', 'processor'] as const).flatMap((target) =>
-      [-1, 1].map((sign): ChaosFault => {
-        const byMs = sign * random.between(CLOCK_JUMP_MS.least, CLOCK_JUMP_MS.most);
-        return { kind: 'clock', target, byMs, at: after(), forMs: forMs() };
-      }),
+    ...CLOCKS.flatMap((target) =>
+      Object.values(CLOCK_JUMP_MS).flatMap(({ least, most }) =>
+        [-1, 1].map((sign): ChaosFault => {
+          return { kind: 'clock', target, byMs: sign * random.between(least, most), at: after(), forMs: forMs() };
+        }),
+      ),
     ),
   ];
 }

@@ -23,6 +23,12 @@ export interface ChaosSummary {
   unknown: number;
   /** Longest time from the end of faults to full recovery. */
   recoverySecondsMax: number;
+  /** Longest time without a 202 beside the load. */
+  unavailableSecondsMax: number;
+  /** Longest time after its revocation that a key was accepted. */
+  revokedAcceptedSecondsMax: number;
+  /** Longest time that a receiver called itself ready and refused. */
+  staleReadySecondsMax: number;
   /** Number of faults by kind; `not run` has the kinds that could not run. */
   faults: Record<string, number>;
 }
@@ -49,6 +55,9 @@ export function summarizeChaos(outcome: ChaosOutcome): ChaosSummary {
     marks: outcome.marks,
     unknown: [...ledger.unknownIds.keys()].filter((id) => !ledger.accepted.has(id)).length,
     recoverySecondsMax: Math.round(outcome.recoverySecondsMax * 10) / 10,
+    unavailableSecondsMax: outcome.probed.unavailableSecondsMax,
+    revokedAcceptedSecondsMax: outcome.probed.revokedAcceptedSecondsMax,
+    staleReadySecondsMax: outcome.probed.staleReadySecondsMax,
     faults: {
       ...Object.fromEntries([...outcome.faults].sort(([a], [b]) => (a < b ? -1 : 1))),
       ...(notRun > 0 ? { 'not run': notRun } : {}),

@@ -23,6 +23,7 @@ import { openLedgerFile, type ChaosLedger } from './ledgerFile.ts';
 import { playLoad } from './load.ts';
 import { faultName, type Cycle, type Disk, type Plan } from './plan.ts';
 import { watchStepEvents } from './stepEvents.ts';
+import { PROBE_TENANT, openProbe, type Probe, type ProbeResult } from './probe.ts';
 import { allShops, CYCLES_EACH, shopsOf } from './tenants.ts';
 import type { Finding } from './verify.ts';
 
@@ -53,6 +54,8 @@ export interface ChaosOutcome {
   /** Reason why a cycle did not recover. */
   stuck?: { cycle: number; faults: string[]; why: string };
   recoverySecondsMax: number;
+  /** What a sender beside the load saw of the receiver. */
+  probed: ProbeResult;
   /** Number of faults by kind. */
   faults: Map<string, number>;
   notRun: Map<string, string>;
@@ -69,7 +72,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
   const access = await grantAccess({
     natsUrl: fleet.natsUrl,
     replicas: 1,
-    shops: allShops(plan.cycles.length),
+    shops: [...allShops(plan.cycles.length), { tenantId: PROBE_TENANT, segments: [] }],
     label: 'chaos',
   });
   const connection = await connectNats({ url: fleet.natsUrl, name: 'spor-chaos', log: createLog('chaos', 'silent') });
@@ -78,9 +81,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
   const ledger = openLedgerFile(join(dir, 'ledger.ndjson'));
   const ended = new AbortController();
   const auditChecker = await AuditChecker.open({ connection, storage, workDir: join(dir, 'audit'), ledger });
+  const probe = await openProbe({ url: fleet.receiverUrl, connection, ledger });
   const early = options.negativeControl ? keepAcknowledging(connection, ended.signal) : undefined;
   try {
-    const run = new Run(options, { access, connection, storage, lakeUrl: config.lakeUrl, ledger, auditChecker });
+    const run = new Run(options, { access, connection, storage, lakeUrl: config.lakeUrl, ledger, auditChecker, probe });
     await run.play();
     return run.outcome;
   } finally {
@@ -106,6 +110,7 @@ interface RunDependencies {
   lakeUrl: string;
   ledger: ChaosLedger;
   auditChecker: AuditChecker;
+  probe: Probe;
 }
 
 class Run {
@@ -118,7 +123,7 @@ class Run {
 
   constructor(options: ChaosOptions, dependencies: RunDependencies) {
     const { fleet, dir, disks } = options;
-    const { connection, access, storage, lakeUrl, ledger, auditChecker } = dependencies;
+    const { connection, access, storage, lakeUrl, ledger, auditChecker, probe } = dependencies;
     this.#options = options;
     this.#dependencies = dependencies;
     const { signalS3 } = options;
@@ -137,6 +142,7 @@ class Run {
       marks: 0,
       findings: [],
       recoverySecondsMax: 0,
+      probed: probe.result,
       faults: new Map(),
       notRun: new Map(options.plan.notRun),
     };
@@ -154,7 +160,7 @@ class Run {
     // A last comparison of all tenants finds the effects of later cycles on earlier tables.
     const last = cycles[this.outcome.cycles - 1];
     if (!last) return;
-    const tenants = allShops(this.outcome.cycles).map(({ tenantId }) => tenantId);
+    const tenants = [PROBE_TENANT, ...allShops(this.outcome.cycles).map(({ tenantId }) => tenantId)];
     // Processors have compacted older files, and died in it. Their leftovers can be removed only when all of them have
     // stopped.
     await Promise.all(PROCESSORS.map((name) => this.#options.fleet.retire(name)));
@@ -184,15 +190,16 @@ class Run {
       signal: loadEnds.signal,
     });
     // The negative control acknowledges uncommitted events, so marks prove nothing.
-    const watched = this.#options.negativeControl ? [] : tenants;
-    const marks = auditChecker.watchMarks(watched, loadEnds.signal);
+    const marked = this.#options.negativeControl ? [] : tenants;
+    const marks = auditChecker.watchMarks(marked, loadEnds.signal);
+    const watched = this.#dependencies.probe.watch(loadEnds.signal);
     let injected: Injected[];
     let claims: Finding[];
     try {
       injected = await this.#inject(cycle, { ...this.#context, random, tenants });
     } finally {
       loadEnds.abort();
-      await load; // it writes to the ledger until its last answer
+      await Promise.all([load, watched]); // they write to the ledger until their last answers
       claims = await marks;
       this.outcome.marks = auditChecker.marks;
     }
