@@ -5,6 +5,7 @@ import type { StackProcess, ChildSpec } from '../stack/child.ts';
 import { killStray } from '../stack/processes.ts';
 import { natsSpec, serviceSpecs } from '../stack/services.ts';
 import { keepRunning, type KeptRunning } from './keepRunning.ts';
+import { openProcessClock } from './processClock.ts';
 import { startProxy, type Proxy } from './proxy.ts';
 import { SHARDS } from './tenants.ts';
 
@@ -50,8 +51,8 @@ export interface Fleet {
   starts: (name: ProcessName) => number;
   /** Waits until a process is up after more than `starts` starts. */
   restarted: (name: ProcessName, starts: number, withinMs: number) => Promise<boolean>;
-  /** Shifts the clock of a process's own code. */
-  setClock: (name: ProcessName, offsetMs: number) => void;
+  /** Shifts the clock of a process until its end; of a service, that of its own code. */
+  setClock: (name: ProcessName, offsetMs: number) => Promise<void>;
   /** Ends a process gracefully, for good. */
   retire: (name: ProcessName) => Promise<void>;
   stop: () => Promise<void>;
@@ -167,7 +168,11 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
         }
         return false;
       },
-      setClock: (name, clockOffsetMs) => of(name).child?.send({ clockOffsetMs }),
+      async setClock(name, clockOffsetMs) {
+        const target = pid(name);
+        if (name !== 'nats') of(name).child?.send({ clockOffsetMs });
+        else if (target !== undefined) (await openProcessClock(target)).set(clockOffsetMs);
+      },
       retire: (name) => of(name).stop(),
       stop,
     };

@@ -219,8 +219,12 @@ async function fillDisk({ disk, at, forMs }: Of<'disk'>, context: ChaosContext):
 async function jump({ target, byMs, at, forMs }: Of<'clock'>, context: ChaosContext): Promise<Injected> {
   await moment(at, context);
   const [name] = processNames(target, {}, context);
-  context.fleet.setClock(name!, byMs);
+  const { fleet } = context;
+  const pid = fleet.pid(name!);
+  if (pid === undefined) return { ran: false, why: `${name} was down already` };
+  await fleet.setClock(name!, byMs);
   await delay(forMs);
-  context.fleet.setClock(name!, 0);
+  // Another fault may have killed the process, whose successor has the right time.
+  if (fleet.pid(name!) === pid) await fleet.setClock(name!, 0);
   return ended();
 }

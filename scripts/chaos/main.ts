@@ -5,6 +5,7 @@ import { mountDisk, type SmallDisk } from './disk.ts';
 import { startFleet } from './fleet.ts';
 import { planCycles, planNegativeControl, type Disk, type ChaosFault } from './plan.ts';
 import { evidence, summarizeChaos } from './report.ts';
+import { clockObstacle } from './processClock.ts';
 import { runChaos } from './run.ts';
 import { command, EXIT, runAsProcess, UsageError } from '../../cli/command.ts';
 import { numberOption } from '../../cli/number.ts';
@@ -77,6 +78,7 @@ const chaos = command({
       const obstacle = (fault: ChaosFault): string | undefined => {
         const ofS3 = fault.kind === 'link' ? fault.link.endsWith('-s3') : 'target' in fault && fault.target === 's3';
         if (ofS3 && !s3) return 'the lake is not in S3';
+        if (fault.kind === 'clock' && fault.target === 'nats') return clockObstacle();
         if (fault.kind !== 'disk' || disks[fault.disk]) return undefined;
         return fault.disk === 'lake' && s3 ? 'the lake is in S3' : 'no small disk could be mounted';
       };

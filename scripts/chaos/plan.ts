@@ -24,8 +24,8 @@ export const LINKS = [
 ] as const;
 export type Link = (typeof LINKS)[number];
 
-/** Services whose own clocks jump. */
-export const CLOCKS = ['ingest', 'processor', 'lake'] as const;
+/** Processes whose own clocks jump. */
+export const CLOCKS = ['ingest', 'processor', 'lake', 'nats'] as const;
 
 export const DISKS = ['work', 'lake', 'stream'] as const;
 export type Disk = (typeof DISKS)[number];
