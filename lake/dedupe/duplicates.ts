@@ -244,7 +244,7 @@ export class Duplicates {
   /** Evicts the oldest hours until a quarter of the memory is free. */
   #forgetOldest(): void {
     let left = [...this.#hours.values()].reduce((sum, count) => sum + count, 0);
-    const target = (left * 0.75 * this.#options.maxBytes) / this.#known.bytes;
+    const target = (0.75 * this.#options.maxBytes) / BYTES_PER_ID;
     let boundary = 0;
     for (const hour of [...this.#hours.keys()].sort((a, b) => a - b)) {
       if (left <= target) break;
@@ -268,6 +268,7 @@ export class Duplicates {
   }
 }
 
+/** Most bytes that an id takes, just after its segment was rebuilt. */
 const BYTES_PER_ID = 45;
 
 function addAll(set: IdSet, ids: Uint32Array, hour: number): number {

@@ -1,3 +1,5 @@
+import { FREE, HourNumbers, TAKEN_BACK } from './hourNumbers.ts';
+
 /** Words of 32 bits in an id. */
 export const ID_WORDS = 4;
 
@@ -5,15 +7,12 @@ const SEGMENTS = 256;
 const FIRST_SLOTS = 64;
 const MAX_LOAD = 0.8;
 const GROWTH = 2;
-const EARLIER_HOURS = 1_000;
 const SLOT_BYTES = ID_WORDS * 4 + 2;
-/** Marks of empty slots: never used, or its id was removed. */
-const FREE = 0;
-const TAKEN_BACK = 65_535;
 
 /** One part of the hash space: open addressing with linear probing. */
 interface Segment {
   words: Uint32Array;
+  /** Number of each id's hour, or a mark. */
   hours: Uint16Array;
   used: number;
 }
@@ -21,14 +20,13 @@ interface Segment {
 /**
  * A set of 128-bit ids with hours (docs/performance.md, "Memory").
  *
- * Each segment is rebuilt by itself, and drops ids of hours before `forget`. So neither growth nor eviction stops the
- * process for long.
+ * Each segment is rebuilt by itself, and drops ids of forgotten hours. So neither growth nor eviction stops the process for
+ * long. An hour has a number of 16 bits while any id has it, so that hours may be as far apart as clocks can be wrong.
  */
 export class IdSet {
   readonly #segments: Segment[];
-  /** Start of the hours' 16 bits, well before the first hour. */
-  #origin: number | undefined;
-  #forgotten = 0;
+  /** Hours by number. A forgotten hour keeps its number until its last id is dropped. */
+  readonly #hours = new HourNumbers();
   #slots = 0;
 
   constructor() {
@@ -51,7 +49,6 @@ export class IdSet {
 
   /** Adds the id at a word offset; false if the set has it already. `hour` counts hours since 1970. */
   add(ids: Uint32Array, at: number, hour: number): boolean {
-    this.#origin ??= hour - EARLIER_HOURS;
     const hash = hashOf(ids, at);
     const index = hash >>> 24;
     let segment = this.#segments[index]!;
@@ -64,7 +61,7 @@ export class IdSet {
       copyId(ids, at, words, slot * ID_WORDS);
       segment.used++;
     }
-    hours[slot] = Math.min(TAKEN_BACK - 1, Math.max(FREE + 1, hour - this.#origin));
+    hours[slot] = this.#hours.take(hour);
     return true;
   }
 
@@ -74,12 +71,15 @@ export class IdSet {
     const segment = this.#segments[hash >>> 24]!;
     if (segment.hours.length === 0) return;
     const slot = slotOf(segment, hash, ids, at);
-    if (segment.hours[slot] !== FREE) segment.hours[slot] = TAKEN_BACK;
+    const hour = segment.hours[slot]!;
+    if (hour === FREE || hour === TAKEN_BACK) return;
+    this.#hours.release(hour);
+    segment.hours[slot] = TAKEN_BACK;
   }
 
-  /** Allows ids of earlier hours to be dropped. */
+  /** Allows the present ids of earlier hours to be dropped. */
   forget(beforeHour: number): void {
-    if (this.#origin !== undefined) this.#forgotten = Math.max(this.#forgotten, beforeHour - this.#origin);
+    this.#hours.forget(beforeHour);
   }
 
   /** Drops the ids that may go, and frees their memory. */
@@ -89,13 +89,21 @@ export class IdSet {
 
   #rebuild(index: number): Segment {
     const old = this.#segments[index]!;
-    const isKept = (hour: number): boolean => hour !== FREE && hour !== TAKEN_BACK && hour >= this.#forgotten;
     let kept = 0;
-    for (const hour of old.hours) if (isKept(hour)) kept++;
+    for (let slot = 0; slot < old.hours.length; slot++) {
+      const hour = old.hours[slot]!;
+      if (hour === FREE || hour === TAKEN_BACK) continue;
+      if (!this.#hours.isForgotten(hour)) {
+        kept++;
+        continue;
+      }
+      this.#hours.release(hour);
+      old.hours[slot] = TAKEN_BACK;
+    }
     const next = emptySegment(Math.max(FIRST_SLOTS, Math.ceil((kept / MAX_LOAD) * GROWTH)));
     for (let slot = 0; slot < old.hours.length; slot++) {
       const hour = old.hours[slot]!;
-      if (!isKept(hour)) continue;
+      if (hour === FREE || hour === TAKEN_BACK) continue;
       const at = slot * ID_WORDS;
       const to = slotOf(next, hashOf(old.words, at), old.words, at);
       copyId(old.words, at, next.words, to * ID_WORDS);

@@ -253,3 +253,44 @@ test('after a takeover, ids that carry their time read the files of that time on
   expect(await judge([time(7, 6)])).toEqual([0]);
   expect(lake.reads).toBe(1);
 });
+
+test('memory stays within its bound, however far apart the times of batches are', async () => {
+  const maxBytes = 1_000_000;
+  const now = 500_000;
+  // A clock that was ahead once, then one that is right; one behind; clocks of any year, in any order.
+  const ahead = [now + 42 * 24, now + 24 * 365, ...Array.from({ length: 40 }, (_, index) => now + index)];
+  const behind = [now, now - 24 * 365 * 20, ...Array.from({ length: 40 }, (_, index) => now - 24 * 365 * 20 + index)];
+  const wild = Array.from({ length: 60 }, (_, index) => now + ((index * 7_919_993) % 2_000_000) - 400_000);
+  for (const hours of [ahead, behind, wild]) {
+    const duplicates = new Duplicates({ maxBytes, windowMs: 24 * HOUR });
+    const lake = new IdLake();
+    let next = 0;
+    for (const hour of hours) {
+      const hexes = Array.from({ length: 4_000 }, () => (next++).toString(16).padStart(32, '0'));
+      const receivedMs = { min: hour * HOUR, max: hour * HOUR };
+      const runs = [{ tenantId: 't', first: 0, count: hexes.length }];
+      duplicates.begin();
+      await duplicates.judge({ ids: Buffer.from(hexes.join(''), 'hex'), runs, allUuids: true, receivedMs }, lake);
+      duplicates.commit();
+      expect(duplicates.bytes, `hour ${hour}`).toBeLessThanOrEqual(maxBytes);
+    }
+  }
+});
+
+test('the set forgets hours in any order, and has room for as many as there may be', () => {
+  const set = new IdSet();
+  const id = (number: number): Uint32Array => Uint32Array.from([number, 7, 7, 7]);
+  const hours = [1e6, 3, 2e6, -5e5, 1e6 + 1];
+  for (const [index, hour] of hours.entries()) expect(set.add(id(index), 0, hour)).toBe(true);
+  set.forget(1e6);
+  set.compact();
+  expect(hours.map((_, index) => set.has(id(index), 0))).toEqual([true, false, true, false, true]);
+  expect(set.add(id(9), 0, 5)).toBe(true); // an hour before those forgotten
+  set.compact();
+  expect(set.has(id(9), 0)).toBe(true);
+  for (let hour = 0; hour < 70_000; hour++) set.add(id(100 + hour), 0, hour);
+  set.forget(69_000);
+  set.compact();
+  for (const hour of [69_000, 69_500, 69_999]) expect(set.has(id(100 + hour), 0)).toBe(true);
+  for (const hour of [0, 30_000, 60_000]) expect(set.has(id(100 + hour), 0)).toBe(false);
+});
