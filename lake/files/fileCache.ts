@@ -1,10 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { link, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isAlive } from '../../runtime/isAlive.ts';
 import type { AddFile } from '../delta/actions.ts';
 import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
+import { LeaseFolders } from './leaseFolders.ts';
 import type { FileLease, LocalFiles } from './localFiles.ts';
 
 const DOWNLOADS_AT_ONCE = 8;
@@ -18,7 +18,7 @@ const KEEP_SHARE = 0.9;
  *
  *     <folder>/<hash of the lake's URL>/files/<path>      finished files; their time is their last use
  *                                      /filling/<uuid>    downloads under way, renamed when whole
- *                                      /leases/<pid>-<uuid>/<path>   hard links one query reads
+ *                                      /leases/<process>-<uuid>/<path>   hard links one query reads
  *
  * Several processes may share the folder. A query reads its own hard links, so no eviction takes a file from it.
  */
@@ -28,7 +28,9 @@ export async function openFileCache(options: {
   maxBytes: number;
 }): Promise<LocalFiles> {
   const name = createHash('sha256').update(options.storage.url).digest('hex').slice(0, 16);
-  const cache = new FileCache({ ...options, folder: join(options.folder, name) });
+  const folder = join(options.folder, name);
+  const leases = await LeaseFolders.open(join(folder, 'leases'));
+  const cache = new FileCache({ ...options, folder, leases });
   await cache.open();
   return cache;
 }
@@ -37,20 +39,31 @@ class FileCache implements LocalFiles {
   readonly #storage: Storage;
   readonly #folder: string;
   readonly #maxBytes: number;
+  readonly #leases: LeaseFolders;
   readonly #filling = new Map<string, Promise<void>>();
   /** Bytes in the folder at its last measurement, plus those added since. */
   #bytes = 0;
   #evicting: Promise<void> | undefined;
 
-  constructor({ storage, folder, maxBytes }: { storage: Storage; folder: string; maxBytes: number }) {
+  constructor({
+    storage,
+    folder,
+    maxBytes,
+    leases,
+  }: {
+    storage: Storage;
+    folder: string;
+    maxBytes: number;
+    leases: LeaseFolders;
+  }) {
+    this.#leases = leases;
     this.#storage = storage;
     this.#folder = folder;
     this.#maxBytes = maxBytes;
   }
 
   async open(): Promise<void> {
-    for (const part of ['files', 'filling', 'leases']) await mkdir(join(this.#folder, part), { recursive: true });
-    await removeLeasesOfTheDead(join(this.#folder, 'leases'));
+    for (const part of ['files', 'filling']) await mkdir(join(this.#folder, part), { recursive: true });
     await removeOld(join(this.#folder, 'filling'));
     await this.#evict();
   }
@@ -64,10 +77,8 @@ class FileCache implements LocalFiles {
           'Give "from" and "to", or raise LAKE_CACHE_MAX_BYTES.',
       );
     }
-    const folder = join(this.#folder, 'leases', `${process.pid}-${randomUUID()}`);
-    const release = (): Promise<void> => rm(folder, { recursive: true, force: true });
+    const { path: folder, release } = await this.#leases.take();
     try {
-      await mkdir(folder);
       const paths = new Map<string, string>();
       const queue = [...files];
       const worker = async (): Promise<void> => {
@@ -169,13 +180,6 @@ async function linked(source: string, target: string): Promise<boolean> {
 /** Returns undefined for "no such file"; throws any other error. */
 function absent(error: unknown): undefined {
   if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-}
-
-async function removeLeasesOfTheDead(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    const pid = Number(name.split('-')[0]);
-    if (pid !== process.pid && !isAlive(pid)) await rm(join(folder, name), { recursive: true, force: true });
-  }
 }
 
 const ABANDONED_MS = 3_600_000;
