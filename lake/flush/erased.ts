@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatRanges, parseRanges } from '../counts/dayCounts.ts';
 import type { ErasureList } from '../erasure/list.ts';
-import { eventErased, rejectedErased } from '../erasure/suppress.ts';
+import { eventErased, hasWord, selectErasedWords } from '../erasure/suppress.ts';
 import { literal } from '../duckdb/sqlText.ts';
 import type { TableName } from '../layout/tables.ts';
 import type { Source } from '../../stream/message.ts';
@@ -44,9 +44,22 @@ export interface ErasedPlace {
   positions: number[];
 }
 
-/** Condition, position and counter of erased accepted events. */
-const EVENTS = { erased: eventErased, position: 'line.i', count: 'erased' } as const;
-const REJECTED = { erased: rejectedErased, position: 'coalesce(line."index", 0)', count: 'erasedRows' } as const;
+/** Position and counter of erased events in each table. */
+const KINDS = {
+  events: { position: 'line.i', count: 'erased' },
+  quarantine: { position: 'coalesce(line."index", 0)', count: 'erasedRows' },
+} as const;
+
+/** SQL condition: a row of `line` is of an erased person; undefined if no row is. */
+async function erasedRows(
+  { name }: sql.TableSql,
+  session: EngineSession,
+  [tenantId, list]: [string, ErasureList],
+): Promise<string | undefined> {
+  if (name === 'events') return eventErased(tenantId, list);
+  const words = await session.run(selectErasedWords(tenantId, list));
+  return words.length === 0 ? undefined : hasWord(words.map(({ word }) => String(word)));
+}
 
 /** Removes erased people's events of one kind from `line`, and counts them. */
 export async function dropErased(
@@ -54,12 +67,14 @@ export async function dropErased(
   table: sql.TableSql,
   { session, erasures, erasedBefore, outcomes }: DropErasedOptions,
 ): Promise<ErasedPlace[]> {
-  const { erased, position, count } = table.name === 'events' ? EVENTS : REJECTED;
+  const { position, count } = KINDS[table.name];
   const concerned = [...erasures].filter(([tenantId, { ids }]) => ids.length > 0 && outcomes.has(tenantId));
   if (concerned.length === 0) return [];
-  const conditions = concerned.map(
-    ([tenantId, list]) => `(batch.tenant_id = ${literal(tenantId)} AND (${erased(tenantId, list)}))`,
-  );
+  const conditions: string[] = [];
+  for (const one of concerned) {
+    const erased = await erasedRows(table, session, one);
+    if (erased !== undefined) conditions.push(`(batch.tenant_id = ${literal(one[0])} AND (${erased}))`);
+  }
   if (erasedBefore !== undefined) {
     conditions.push(
       `(batch.receipt_id, ${position}) IN (SELECT (receipt, position) FROM read_json(${literal(erasedBefore)},
@@ -67,6 +82,7 @@ export async function dropErased(
        WHERE "table" = ${literal(table.name)})`,
     );
   }
+  if (conditions.length === 0) return [];
   const lines = await session.run(sql.selectLines(conditions.join(' OR ')));
   if (lines.length === 0) return [];
   const file = join(window.dir, 'erased.ndjson');
