@@ -1,5 +1,6 @@
 import { openSecretStore } from '../stream/secretStore.ts';
 import { asOrigin, keyId, newSecret, secretHash, stateOf, type KeyRecord } from '../schemas/keys.ts';
+import { UNATTRIBUTED_TENANT } from '../schemas/subjects.ts';
 import { KEYS_BUCKET } from '../stream/buckets.ts';
 import { command, EXIT, group, UsageError, type Context } from './command.ts';
 import { formatDuration, parseDuration } from './duration.ts';
@@ -35,7 +36,7 @@ const create = command({
   async run(values, _, context) {
     const nowMs = context.now();
     const record: KeyRecord = {
-      tenantId: requiredId('--tenant', values.tenant),
+      tenantId: newTenant(requiredId('--tenant', values.tenant)),
       segmentId: requiredId('--segment', values.segment),
       kind: kindOf(values.kind ?? 'browser'),
       origins: (values.origin ?? []).map(originOf),
@@ -180,6 +181,11 @@ function printNew({ out, err }: Context, key: string, record: KeyRecord, json?: 
 `);
 }
 
+function newTenant(tenantId: string): string {
+  if (tenantId !== UNATTRIBUTED_TENANT) return tenantId;
+  throw new UsageError(`--tenant ${tenantId} is reserved for messages of no tenant: choose another id`);
+}
+
 function kindOf(text: string): KeyRecord['kind'] {
   if (text === 'browser' || text === 'server') return text;
   throw new UsageError(`--kind ${text} is neither browser nor server`);
@@ -188,7 +194,9 @@ function kindOf(text: string): KeyRecord['kind'] {
 function originOf(text: string): string {
   const origin = asOrigin(text);
   if (origin !== undefined) return origin;
-  throw new UsageError(`--origin ${text} is not an origin: write it like https://shop.example, without a path`);
+  throw new UsageError(
+    `--origin ${text} is not an origin: write it like https://shop.example, without a path or a wildcard`,
+  );
 }
 
 function later(nowMs: number, option: string, duration: string, allowed?: { zero: boolean }): string {

@@ -70,10 +70,13 @@ export function stateOf(record: SecretRecord, nowMs: number): SecretState {
   return nowMs < Date.parse(record.expiresAt) ? 'expiring' : 'expired';
 }
 
-/** Normalize an origin to the form of browsers; undefined if the text has a path. */
+/** Hosts that a page can have: names and addresses, without wildcards and other signs that URLs allow. */
+const PAGE_ORIGIN = /^https?:\/\/(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d+)?$/;
+
+/** Normalize an origin to the form of browsers; undefined for a text that no browser sends. */
 export function asOrigin(text: string): string | undefined {
   const origin = URL.canParse(text) ? new URL(text).origin : 'null';
-  return origin !== 'null' && origin === text.replace(/\/$/, '').toLowerCase() ? origin : undefined;
+  return PAGE_ORIGIN.test(origin) && origin === text.replace(/\/$/, '').toLowerCase() ? origin : undefined;
 }
 
 /** Test that a token's ids are safe as folder names. Other tools may have written its record. */

@@ -6,6 +6,9 @@ export function isId(text: string): boolean {
   return ID_PATTERN.test(text);
 }
 
+/** Tenant of stream messages that name none, in the quarantine. No key may be made for it. */
+export const UNATTRIBUTED_TENANT = 'spor-unattributed';
+
 /** `events`: at least one event was accepted; `quarantine`: all were rejected. */
 export type SubjectKind = 'events' | 'quarantine';
 

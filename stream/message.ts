@@ -1,5 +1,5 @@
 import { FORMAT, readMessageHeader, type BatchHeader, type RejectedEvent } from '../schemas/envelope.ts';
-import { parseSubject, shardOf } from '../schemas/subjects.ts';
+import { parseSubject, shardOf, UNATTRIBUTED_TENANT } from '../schemas/subjects.ts';
 
 /** A message of a shard's stream, as the reader delivers it. */
 export interface StreamMessage {
@@ -35,7 +35,7 @@ export class MalformedMessageError extends Error {
 }
 
 /** Source of messages that name no tenant, kept for the operator. */
-export const UNATTRIBUTED: Source = { tenantId: 'spor-unattributed', segmentId: 'none' };
+export const UNATTRIBUTED: Source = { tenantId: UNATTRIBUTED_TENANT, segmentId: 'none' };
 
 /** Names the source whose quarantine receives a malformed message. */
 export function sourceOf(message: StreamMessage): Source {

@@ -1,6 +1,6 @@
 import { isDate } from '../../schemas/dateTime.ts';
 import { asOrigin, type KeyRecord, type ReadTokenRecord } from '../../schemas/keys.ts';
-import { isId } from '../../schemas/subjects.ts';
+import { isId, UNATTRIBUTED_TENANT } from '../../schemas/subjects.ts';
 import { LakeError } from '../../lake/errors.ts';
 
 const MAX_LABEL = 200;
@@ -17,6 +17,8 @@ type Body = Record<string, unknown>;
 export function keyRecord(tenantId: string, body: Body, nowMs: number): KeyRecord {
   const { segmentId, kind = 'browser', origins = [], label, expiresAt, quotaEventsPerSecond: quota, ...rest } = body;
   refuseUnknown(rest, ['segmentId', 'kind', 'origins', 'label', 'expiresAt', 'quotaEventsPerSecond']);
+  if (tenantId === UNATTRIBUTED_TENANT)
+    throw invalid(`The tenant ${tenantId} is reserved for messages of no tenant. Choose another id.`);
   if (kind !== 'browser' && kind !== 'server') throw invalid('"kind" must be "browser" or "server".');
   return {
     tenantId,
@@ -66,7 +68,8 @@ function id(name: string, value: unknown): string {
 
 function origin(value: unknown): string {
   const known = typeof value === 'string' ? asOrigin(value) : undefined;
-  if (known === undefined) throw invalid('"origins" must hold origins such as https://shop.example, without a path.');
+  if (known === undefined)
+    throw invalid('"origins" must hold origins such as https://shop.example, without a path or a wildcard.');
   return known;
 }
 

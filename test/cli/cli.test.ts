@@ -90,6 +90,11 @@ describe('spor', () => {
       [['keys', 'create', '--tenant', 'a', '--segment', 'b.>'], '--segment "b.>" is not an id'],
       [['keys', 'create', '--tenant', 'a', '--segment', 'b', '--kind', 'x'], '--kind x is neither'],
       [['keys', 'create', '--tenant', 'a', '--segment', 'b', '--origin', 'https://x/y'], 'is not an origin'],
+      [
+        ['keys', 'create', '--tenant', 'a', '--segment', 'b', '--origin', 'https://*.a'],
+        'without a path or a wildcard',
+      ],
+      [['keys', 'create', '--tenant', 'spor-unattributed', '--segment', 'b'], 'is reserved'],
       [['keys', 'create', '--tenant', 'a', '--segment', 'b', '--expires', 'soon'], 'is not a duration'],
       [['keys', 'create', '--tenant', 'a', '--segment', 'b', '--quota', '-1'], '--quota'],
       [['keys', 'list', '--nonsense'], '--nonsense'],

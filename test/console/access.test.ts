@@ -116,6 +116,7 @@ describe('keys and tokens over HTTP', () => {
   test.each<[string, string, unknown]>([
     ['no segment', '/api/keys', {}],
     ['a segment that would leave its folder', '/api/keys', { segmentId: '../other' }],
+    ['an origin with a wildcard', '/api/keys', { segmentId: 'web', origins: ['https://*.a'] }],
     ['an origin with a path', '/api/keys', { segmentId: 'web', origins: ['https://shop.example/a'] }],
     ['a kind that is none', '/api/keys', { segmentId: 'web', kind: 'app' }],
     ['an expiry that has gone by', '/api/keys', { segmentId: 'web', expiresAt: '2020-01-01T00:00:00Z' }],
