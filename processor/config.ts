@@ -36,6 +36,12 @@ export const PROCESSOR_SETTINGS = {
   leaseSeconds: whole('LEASE_SECONDS', 'how long a shard stays with a processor that sends no sign of life', 6, 1, 300),
   dedupeHours: DEDUPE_HOURS,
   dedupeBytes: whole('DEDUPE_MAX_BYTES', 'memory for event ids, over all shards', 256 * MEBIBYTE, MEBIBYTE),
+  openTables: whole(
+    'PROCESSOR_OPEN_TABLES',
+    'tables whose logs stay in memory, two for each tenant; others are read again at each commit',
+    4_096,
+    16,
+  ),
   ...MAINTENANCE_SETTINGS,
   failPoint: failPointSetting(
     'SPOR_FAILPOINT',

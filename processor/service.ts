@@ -74,7 +74,10 @@ export async function startProcessor({
   await engine.start();
   const storage = resources.add('storage', await openStorage(config.lakeUrl, config), (opened) => opened.close());
   await probeStorage(storage);
-  const tables = createTableCache(storage, registry, duckdbCheckpoints(engine));
+  const tables = createTableCache(storage, registry, {
+    checkpoints: duckdbCheckpoints(engine),
+    most: config.openTables,
+  });
 
   state.notReady = () => 'waiting for the stream server';
   const waitFor: WaitFor = (what, task) => {

@@ -16,18 +16,28 @@ export type TableCache = (name: TableName, tenantId: string) => Table;
 
 /**
  * Creates the cache of open tables.
- * @param checkpoints absent: DuckDB in this process writes them
+ *
+ * A full cache drops any one of its tables. Those of a shard are asked for in turn, so that the least recently used one
+ * would be the next needed: with one tenant too many, every log would be read for every flush.
+ * @param options.checkpoints absent: DuckDB in this process writes them
  */
-export function createTableCache(storage: Storage, registry: Registry, checkpoints?: CheckpointFormat): TableCache {
+export function createTableCache(
+  storage: Storage,
+  registry: Registry,
+  { checkpoints, most = MAX_TABLES }: { checkpoints?: CheckpointFormat; most?: number } = {},
+): TableCache {
   const open = new Map<string, Table>();
+  const ids: string[] = [];
   return (name, tenantId) => {
     const id = `${name}/${tenantId}`;
-    const table =
-      open.get(id) ?? deltaTable(storage, tableSpec(name, tenantId, registry), checkpoints ? { checkpoints } : {});
-    // A Map keeps the order of insertion, so its first entry is the least recently used.
-    open.delete(id);
+    const known = open.get(id);
+    if (known) return known;
+    const table = deltaTable(storage, tableSpec(name, tenantId, registry), checkpoints ? { checkpoints } : {});
+    const at = ids.length < most ? ids.length : Math.floor(Math.random() * most);
+    const dropped = ids[at];
+    if (dropped !== undefined) open.delete(dropped);
+    ids[at] = id;
     open.set(id, table);
-    if (open.size > MAX_TABLES) open.delete(open.keys().next().value!);
     return table;
   };
 }
