@@ -1,7 +1,8 @@
-import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
+import type { HttpResponse } from 'uWebSockets.js';
 import type { MetricsRegistry } from '../../runtime/metrics.ts';
 import { ReceiverError } from '../../schemas/errors.ts';
 import { failureAnswer, statusLine } from '../answers.ts';
+import type { Routes } from './framing.ts';
 
 /** Readiness of this process, with facts for operators. */
 export interface Readiness {
@@ -26,11 +27,11 @@ interface Page {
 const JSON_TYPE = 'application/json';
 
 /** GET and HEAD of `/healthz`, `/readyz`, `/metrics` and `/openapi.json`. */
-export function addProbes(app: TemplatedApp, { openApi, registry, readiness }: ProbeOptions): void {
+export function addProbes(routes: Routes, { openApi, registry, readiness }: ProbeOptions): void {
   const page = (path: string, read: () => Page): void => {
-    app.get(path, (response) => send(response, read(), true));
-    app.head(path, (response) => send(response, read(), false));
-    app.any(path, refuseMethod);
+    routes.get(path, (response) => send(response, read(), true));
+    routes.head(path, (response) => send(response, read(), false));
+    routes.any(path, refuseMethod);
   };
   page('/healthz', () => ({ status: 200, type: JSON_TYPE, body: '{"status":"ok"}' }));
   page('/readyz', () => {
@@ -40,7 +41,7 @@ export function addProbes(app: TemplatedApp, { openApi, registry, readiness }: P
     return { status: ready ? 200 : 503, type: JSON_TYPE, body };
   });
   page('/openapi.json', () => ({ status: 200, type: JSON_TYPE, body: openApi }));
-  app.get('/metrics', (response) => {
+  routes.get('/metrics', (response) => {
     let open = true;
     response.onAborted(() => (open = false));
     registry.metrics().then(
@@ -48,7 +49,7 @@ export function addProbes(app: TemplatedApp, { openApi, registry, readiness }: P
       (error: unknown) => open && send(response, { status: 500, type: 'text/plain', body: String(error) }, true),
     );
   });
-  app.any('/metrics', refuseMethod);
+  routes.any('/metrics', refuseMethod);
 }
 
 function send(response: HttpResponse, { status, type, body }: Page, withBody: boolean): void {

@@ -2,6 +2,7 @@ import type { HttpRequest } from 'uWebSockets.js';
 import { ReceiverError } from '../../schemas/errors.ts';
 import { safeText } from '../events/safeText.ts';
 import { codingOf, type Coding } from '../events/decompress.ts';
+import { framingFault, type FramingHeaders } from './framing.ts';
 
 const MAX_USER_AGENT_LENGTH = 512;
 
@@ -16,7 +17,7 @@ export interface RequestHead {
   contentLength: number | undefined;
   /** Without the question mark; may be empty. */
   query: string;
-  /** The length is given twice or not in digits, so the end of the body is unknown. */
+  /** The reason why the end of the body is uncertain. */
   framingFault: string | undefined;
 }
 
@@ -32,7 +33,7 @@ export function readHead(request: HttpRequest): RequestHead {
     query: request.getQuery() ?? '',
     framingFault: undefined,
   };
-  let chunked = false;
+  const framing: FramingHeaders = { lengths: [], transferEncodings: [] };
   request.forEach((name, value) => {
     switch (name) {
       case 'x-instrumentation-key':
@@ -51,17 +52,15 @@ export function readHead(request: HttpRequest): RequestHead {
         head.contentEncoding = value;
         break;
       case 'transfer-encoding':
-        chunked = true;
+        framing.transferEncodings.push(value);
         break;
       case 'content-length':
-        if (head.contentLength !== undefined) head.framingFault = 'Content-Length is given twice';
-        else if (!/^\d{1,15}$/.test(value)) head.framingFault = 'Content-Length is not a number';
+        framing.lengths.push(value);
         head.contentLength = Number(value);
         break;
     }
   });
-  if (chunked && head.contentLength !== undefined)
-    head.framingFault = 'Content-Length and Transfer-Encoding exclude each other';
+  head.framingFault = framingFault(framing);
   return head;
 }
 

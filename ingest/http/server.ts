@@ -18,6 +18,7 @@ import type { IngestMetrics } from '../metrics.ts';
 import { readBody, type BodyReading } from './body.ts';
 import { allowOrigin, answerPreflight } from './cors.ts';
 import { isDryRun } from './dryRun.ts';
+import { framedRoutes, refuseFraming } from './framing.ts';
 import { addProbes, type Readiness } from './probes.ts';
 import { bodyCoding, readHead, type RequestHead } from './requestHead.ts';
 
@@ -49,11 +50,12 @@ export class IngestServer {
     this.#options = options;
     this.#app = App();
     this.#app.post('/api/events', (response, request) => this.#post(response, request));
-    this.#app.options('/api/events', (response, request) => answerPreflight(response, request.getHeader('origin')));
-    this.#app.any('/api/events', (response) => methodNotAllowed(response, 'POST, OPTIONS'));
+    const routes = framedRoutes(this.#app, () => options.metrics.answered('body_invalid'));
+    routes.options('/api/events', (response, request) => answerPreflight(response, request.getHeader('origin')));
+    routes.any('/api/events', (response) => methodNotAllowed(response, 'POST, OPTIONS'));
     const readiness = (): Readiness => (this.#stopping ? { notReady: 'stopping' } : options.readiness());
-    addProbes(this.#app, { openApi: options.openApi, registry: options.metrics.registry, readiness });
-    this.#app.any('/*', (response) => answerFailure(response, plainFailure('not_found')));
+    addProbes(routes, { openApi: options.openApi, registry: options.metrics.registry, readiness });
+    routes.any('/*', (response) => answerFailure(response, plainFailure('not_found')));
   }
 
   /** Number of unanswered requests. */
@@ -123,6 +125,10 @@ export class IngestServer {
     });
     try {
       head = readHead(request);
+      if (head.framingFault !== undefined) {
+        ended('body_invalid');
+        return refuseFraming(response, head.framingFault, head.origin);
+      }
       const { key: headerKey, origin, userAgent, contentLength } = head;
       const intake = this.#admit(head);
       const dryRun = isDryRun(head.query);
@@ -141,12 +147,6 @@ export class IngestServer {
 
   /** Check a request by its head. @throws ReceiverError */
   #admit(head: RequestHead): Intake {
-    if (head.framingFault !== undefined) {
-      throw new ReceiverError(
-        'body_invalid',
-        `${head.framingFault}. Send the body with one Content-Length, or chunked.`,
-      );
-    }
     if (this.#refusing) throw plainFailure('stopping');
     const intake = this.#options.intake();
     if (!intake) throw plainFailure('keys_unavailable', STARTING_RETRY_SECONDS);
@@ -161,7 +161,7 @@ export class IngestServer {
       if (answer.retryAfterSeconds !== undefined) {
         response.writeHeader('Retry-After', String(answer.retryAfterSeconds));
       }
-      response.end(answer.body, this.#refusing || head?.framingFault !== undefined);
+      response.end(answer.body, this.#refusing);
     });
   }
 }

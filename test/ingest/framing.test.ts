@@ -1,0 +1,141 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startNats, type TestNats } from '../support/nats.ts';
+import { anEvent, startReceiver, type Receiver } from './receiver.ts';
+
+let nats: TestNats;
+let receiver: Receiver;
+let key: string;
+
+beforeAll(async () => {
+  nats = await startNats();
+  receiver = await startReceiver(nats.url);
+  key = await receiver.createKey();
+});
+
+afterAll(async () => {
+  await receiver?.close();
+  await nats?.stop();
+});
+
+/** Heads whose bodies have no certain end; every one is followed by `{}`. */
+const FAULTS = [
+  'Content-Length: 2\r\nContent-Length: 4',
+  'Content-Length: 2\r\nContent-Length: 2',
+  'Content-Length: 2\r\nX: y\r\ncontent-length: 0',
+  'Content-Length: 2\r\nContent-Length:',
+  'Content-Length:\r\nContent-Length: 2',
+  'Content-Length: ',
+  'Content-Length:',
+  'Content-Length: +2',
+  'Content-Length: -2',
+  'Content-Length: two',
+  'Content-Length: 0x2',
+  'Content-Length: 2, 2',
+  'Content-Length: 2.0',
+  'Content-Length: 2 2',
+  'Content-Length: 99999999999999999999',
+  'Content-Length: 18446744073709551618',
+  'Content-Length: 2\r\nTransfer-Encoding: chunked',
+  'Transfer-Encoding: chunked\r\nContent-Length: 2',
+  'Content-Length: 2\r\nTransfer-Encoding:',
+  'Transfer-Encoding:\r\nContent-Length: 2',
+  'Transfer-Encoding:',
+  'Transfer-Encoding: \r\nTransfer-Encoding: chunked',
+  'Transfer-Encoding: identity',
+  'Transfer-Encoding: gzip, chunked',
+  'Transfer-Encoding: chunked, identity',
+  'Transfer-Encoding: xchunked',
+  'Transfer-Encoding: "chunked"',
+];
+/** The body `{}` chunked, for the heads that some server might read so. */
+const CHUNKED = '2\r\n{}\r\n0\r\n\r\n';
+
+interface Heard {
+  answers: number;
+  text: string;
+}
+
+/** Sends parts, each in a packet of its own, and hears until the connection closes. */
+async function say(...parts: string[]): Promise<Heard> {
+  const socket = connect(receiver.port, '127.0.0.1').setNoDelay(true);
+  let text = '';
+  let closed = false;
+  socket.on('data', (chunk) => (text += chunk.toString('latin1')));
+  socket.on('error', () => undefined); // a reset, while this side still sends
+  socket.on('close', () => (closed = true));
+  await once(socket, 'connect');
+  for (const part of parts) {
+    if (closed || socket.destroyed) break;
+    await new Promise<void>((resolve) => socket.write(part, 'latin1', () => resolve()));
+    if (part !== parts.at(-1)) await new Promise((resolve) => setImmediate(resolve));
+  }
+  if (!closed) await once(socket, 'close');
+  return { answers: text.match(/HTTP\/1\.1 \d/g)?.length ?? 0, text };
+}
+
+const head = (line: string, fields: string): string =>
+  `${line} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${fields}\r\n\r\n`;
+
+/** A whole, valid batch, as a smuggled request would be. */
+function batch(): string {
+  const body = JSON.stringify({ events: [anEvent()] });
+  return head('POST /api/events', `X-Instrumentation-Key: ${key}\r\nContent-Length: ${body.length}`) + body;
+}
+
+describe('a body without a certain end', () => {
+  it.each(FAULTS)('is refused, and nothing after it is served: %j', async (fields) => {
+    for (const body of ['{}', CHUNKED]) {
+      const refused = head('POST /api/events', fields) + body;
+      for (const parts of [
+        [refused + batch()],
+        [refused + batch() + batch()],
+        [refused, batch()],
+        [head('POST /api/events', fields), body + batch()],
+      ]) {
+        const { answers, text } = await say(...parts);
+        expect(answers, text).toBeLessThanOrEqual(1);
+        // 505: uWebSockets could not read the bytes after the body as a request.
+        expect(text).toMatch(/^($|HTTP\/1\.1 (400|505) )/);
+      }
+    }
+    expect(await receiver.stored()).toEqual([]);
+  });
+
+  it.each([
+    'GET /healthz',
+    'HEAD /readyz',
+    'GET /openapi.json',
+    'OPTIONS /api/events',
+    'PUT /api/events',
+    'POST /none',
+  ])('is refused at every other address too: %s', async (line) => {
+    for (const fields of FAULTS) {
+      const { answers, text } = await say(head(line, fields) + '{}' + batch());
+      expect(answers, `${fields} ${text}`).toBeLessThanOrEqual(1);
+      expect(text, fields).toMatch(/^($|HTTP\/1\.1 400 )/);
+    }
+    expect(await receiver.stored()).toEqual([]);
+  });
+
+  it('gets an answer that says so, readable by a page, and is counted', async () => {
+    const before = await receiver.metric('spor_ingest_requests_total{code="body_invalid"');
+    const { text } = await say(
+      head('POST /api/events', 'Origin: https://shop.example\r\nContent-Length: 2\r\nContent-Length: 4') + '{}',
+    );
+    expect(text).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+    expect(text).toContain('Connection: close');
+    expect(text).toContain('Access-Control-Allow-Origin: https://shop.example');
+    expect(text).toContain('{"code":"body_invalid","message":"Content-Length is given twice. Send the body with one');
+    expect(await receiver.metric('spor_ingest_requests_total{code="body_invalid"')).toBe((before || 0) + 1);
+  });
+
+  it('leaves whole requests on one connection alone', async () => {
+    const closing = (request: string): string => request.replace('Host', 'Connection: close\r\nHost');
+    const { text } = await say(head('GET /healthz', 'Content-Length: 2') + '{}' + closing(batch()));
+    expect(text.match(/HTTP\/1\.1 (\d+)/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 202']);
+    const chunked = head('POST /api/events', `X-Instrumentation-Key: ${key}\r\nTransfer-Encoding: Chunked`) + CHUNKED;
+    expect((await say(closing(chunked))).text).toContain('/events must be a list');
+  });
+});
