@@ -84,7 +84,9 @@ function missing(path: string, type: string, schemaPath: string, schema: JsonSch
 
 function unknownField(parent: string, name: string, type: string, schema: JsonSchema): EventFault {
   const known = Object.keys(schemaAt(schema, parent)?.properties ?? {});
-  const near = known.find((field) => plain(field) === plain(name));
+  // A name of half a megabyte is like none, and takes long to compare.
+  const alike = name.length <= MAX_SHOWN ? plain(name) : undefined;
+  const near = known.find((field) => plain(field) === alike);
   const where = parent === '' ? type : `${parent} of ${type}`;
   const advice = near
     ? `Did you mean ${JSON.stringify(near)}?`

@@ -72,6 +72,19 @@ describe('a sender who goes away', () => {
   });
 });
 
+describe('a body in many pieces', () => {
+  it('takes as much memory as its bytes, however small they are', async () => {
+    const pieces = 200_000;
+    await sendPart('Transfer-Encoding: chunked', '1\r\n \r\n'); // what runs once
+    const before = process.memoryUsage();
+    await sendPart('Transfer-Encoding: chunked', '1\r\n \r\n'.repeat(pieces));
+    await until(async () => (await inFlight())[1] === pieces + 1);
+    const after = process.memoryUsage();
+    const taken = after.heapUsed + after.external - before.heapUsed - before.external;
+    expect(taken).toBeLessThan(20_000_000);
+  });
+});
+
 describe('over its byte budget', () => {
   it('a receiver refuses with 503 and Retry-After, holds no more than the budget, and recovers', async () => {
     await nats.kill('SIGSTOP');

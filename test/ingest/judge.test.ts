@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { clockSkewMs } from '../../ingest/events/batch.ts';
 import { Judge } from '../../ingest/events/judge.ts';
 import { rawJson } from '../../ingest/events/rawJson.ts';
@@ -181,6 +181,16 @@ const refused: [string, unknown, keyof typeof EVENT_ERRORS, string, RegExp][] = 
     /at most 32768/,
   ],
 ];
+
+it('compares a name with those of the schema only if it may be a misspelling', () => {
+  const plain = vi.spyOn(String.prototype, 'toLowerCase');
+  const name = 'X'.repeat(400_000);
+  const [code, , message] = verdict(at('Search', { [name]: 1 }));
+  const characters = plain.mock.contexts.reduce((sum: number, text) => sum + String(text).length, 0);
+  plain.mockRestore();
+  expect([code, message?.slice(0, 5)]).toEqual(['field_unknown', '"XXXX']);
+  expect(characters).toBeLessThan(10_000);
+});
 
 describe('a refused event', () => {
   it.each(refused)('%s', (_name, event, code, path, message) => {
