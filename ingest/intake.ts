@@ -10,9 +10,11 @@ import { checkShape, clockSkewMs, decodeText, parseBody, type Body } from './eve
 import type { Judge, Judgement } from './events/judge.ts';
 import { eventRow } from '../schemas/eventRow.ts';
 import { decompress, type Coding } from './events/decompress.ts';
-import { authorize, type Credentials } from './keys/authorize.ts';
+import { keylessBody } from './keylessBody.ts';
+import { authorize, checkQuota, type Credentials } from './keys/authorize.ts';
 import type { Key, Keyring } from './keys/keyring.ts';
 import type { IngestMetrics } from './metrics.ts';
+import { readableBody, withoutKeys } from './rejectedBody.ts';
 import type { GroupCommit } from './stream/groupCommit.ts';
 
 /** A complete POST. The body is valid only during the call. */
@@ -79,18 +81,32 @@ export class Intake {
     checkQuota(key, nowMs);
   }
 
-  /** Take a POST; `respond` is called once, now or after the stream has answered. */
+  /**
+   * Take a POST; `respond` is called once, now or after the stream has answered.
+   * Its sender is found first, and only the body of a known one is read.
+   */
   receive(post: Post, respond: (answer: ReceiverAnswer) => void): void {
+    const receivedAtMs = this.#clock();
     try {
-      this.#receive(post, respond);
+      const { plain } = this.#identify(post, receivedAtMs);
+      this.#receive(plain ? { ...post, body: plain, coding: 'identity' } : post, receivedAtMs, respond);
     } catch (error) {
       respond(this.#failure(error));
     }
   }
 
-  #receive(post: Post, respond: (answer: ReceiverAnswer) => void): void {
+  /** Find the tenant of a POST, and the body if it had to be read for that. @throws ReceiverError */
+  #identify(post: Post, nowMs: number): { tenantId?: string; plain?: Buffer } {
+    const check = (bodyKey: string | undefined): string => {
+      const key = authorize(this.#options.keyring, { ...post, bodyKey }, nowMs);
+      checkQuota(key, nowMs);
+      return key.tenantId;
+    };
+    return post.headerKey === undefined ? keylessBody(post.body, post.coding, check) : { tenantId: check(undefined) };
+  }
+
+  #receive(post: Post, receivedAtMs: number, respond: (answer: ReceiverAnswer) => void): void {
     const { keyring, judge } = this.#options;
-    const receivedAtMs = this.#clock();
     const sender = { receivedAtMs, sentAt: undefined, skewMs: 0, userAgent: post.userAgent };
     let body: Body;
     try {
@@ -139,8 +155,8 @@ export class Intake {
    * @throws the error itself if nothing is kept
    */
   #refuseBody({ sender, error, post, body }: Refusal, respond: (answer: ReceiverAnswer) => void): void {
+    if (!post.dryRun) sender.key.quota?.take(1); // it had to be read, like an event
     if (!(error instanceof ReceiverError) || !KEPT.has(error.code) || post.dryRun) throw error;
-    sender.key.quota?.take(1);
     const text = body?.text ?? readableBody(post.body, post.coding);
     const raw = withoutKeys(text, [post.headerKey, body?.key]);
     const rejected = [{ index: null, code: error.code, path: '', message: error.message.toWellFormed(), raw }];
@@ -191,14 +207,6 @@ export class Intake {
   }
 }
 
-/** Check the quota of a key. @throws ReceiverError quota_exceeded */
-function checkQuota({ quota, keyId }: Key, nowMs: number): void {
-  const waitSeconds = quota?.waitSeconds(nowMs) ?? 0;
-  if (waitSeconds === 0) return;
-  const message = `Key ${keyId} is over its quota of ${quota!.eventsPerSecond} events per second. Send again after ${waitSeconds} s.`;
-  throw new ReceiverError('quota_exceeded', message, { retryAfterSeconds: waitSeconds });
-}
-
 function batchHeader(sender: Sender, accepted: number, rejected: readonly RejectedEvent[]): string {
   const { key, receivedAtMs, sentAt, skewMs, userAgent } = sender;
   const header: BatchHeader = {
@@ -211,20 +219,4 @@ function batchHeader(sender: Sender, accepted: number, rejected: readonly Reject
     ...(rejected.length === 0 ? {} : { rejected: [...rejected] }),
   };
   return JSON.stringify(header);
-}
-
-/** A body for the quarantine: storable text, else a data URL (RFC 2397). */
-function readableBody(body: Buffer, coding: Coding): string {
-  try {
-    const text = decodeText(decompress(body, coding, LIMITS.bodyBytes));
-    if (!text.includes('\0')) return text;
-  } catch (error) {
-    if (!(error instanceof ReceiverError)) throw error;
-  }
-  return `data:application/octet-stream;base64,${body.toString('base64')}`;
-}
-
-/** Remove the key, a secret that the quarantine must not hold. */
-function withoutKeys(text: string, keys: (string | undefined)[]): string {
-  return keys.reduce<string>((rest, key) => (key ? rest.replaceAll(key, '[instrumentation key]') : rest), text);
 }

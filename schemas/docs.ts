@@ -37,6 +37,7 @@ ${events.join('\n')}
 | limit | value |
 | --- | --- |
 | body, before and after decompression | ${LIMITS.bodyBytes.toLocaleString('en')} bytes |
+| compressed body with its key in the body, after decompression | ${LIMITS.keylessBodyBytes.toLocaleString('en')} bytes |
 | events in a batch | ${LIMITS.batchEvents.toLocaleString('en')} |
 | one event, as compact JSON | ${LIMITS.eventBytes.toLocaleString('en')} bytes |
 | nesting within \`properties\` | ${LIMITS.propertiesDepth} levels |

@@ -2,6 +2,8 @@
 export const LIMITS = {
   /** A request body, before and after decompression. */
   bodyBytes: 524_288,
+  /** A compressed body whose key is in the body, after decompression. */
+  keylessBodyBytes: 65_536,
   /** One event as compact JSON. */
   eventBytes: 32_768,
   /** Events in a batch. */

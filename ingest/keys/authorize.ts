@@ -55,3 +55,11 @@ function checkOrigin(key: Key, origin: string | undefined): void {
       : `Origin ${origin} is not on the list of key ${key.keyId}. Add it to the key, or use another key.`,
   );
 }
+
+/** Check the quota of a key. @throws ReceiverError quota_exceeded */
+export function checkQuota({ quota, keyId }: Key, nowMs: number): void {
+  const waitSeconds = quota?.waitSeconds(nowMs) ?? 0;
+  if (waitSeconds === 0) return;
+  const message = `Key ${keyId} is over its quota of ${quota!.eventsPerSecond} events per second. Send again after ${waitSeconds} s.`;
+  throw new ReceiverError('quota_exceeded', message, { retryAfterSeconds: waitSeconds });
+}

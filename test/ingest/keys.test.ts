@@ -105,6 +105,16 @@ describe('a quota', () => {
     nowMs = undefined;
   });
 
+  it('counts a refused batch too, because it had to be read', async () => {
+    nowMs = Date.now();
+    const key = await receiver.createKey({ quotaEventsPerSecond: 2 });
+    const headers = { 'x-instrumentation-key': key };
+    const statuses: number[] = [];
+    for (let i = 0; i < 3; i++) statuses.push((await receiver.post({ events: [] }, { headers })).status);
+    expect(statuses).toEqual([400, 400, 429]);
+    nowMs = undefined;
+  });
+
   it('holds one second of events at most, and admits what it should over time', () => {
     const quota = new Quota(100, 0);
     let admitted = 0;

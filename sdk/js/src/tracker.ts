@@ -50,11 +50,7 @@ export function createTracker(options: TrackerOptions, host: Host = globalThis a
     random,
     clock,
     queue,
-    transport: createTransport(
-      host,
-      settings.endpoint.replace(/(\/api\/events)?\/*$/, '/api/events'),
-      settings.compress,
-    ),
+    transport: createTransport(host, settings.endpoint.replace(/(\/api\/events)?\/*$/, '/api/events'), settings),
     lock: createTabLock(host, device, prefix),
     emit,
     drop,

@@ -40,9 +40,9 @@ const OUTLIVING_BYTES = 62_000;
  * Create a transport by POST to the receiver.
  *
  * Bodies are text/plain, so that another origin needs no preflight. Only a compressed body has a Content-Encoding, which needs
- * one.
+ * one. Such a body names its key in a header too, because receivers decompress little for unknown senders.
  */
-export function createTransport(host: Host, url: string, compress: TrackerOptions['compress']): Transport {
+export function createTransport(host: Host, url: string, { compress, instrumentationKey }: TrackerOptions): Transport {
   let outliving = 0;
   return {
     post: async (body, last) => {
@@ -58,7 +58,10 @@ export function createTransport(host: Host, url: string, compress: TrackerOption
         if (keepalive) outliving += bytes = size;
         const response = await host.fetch(url, {
           method: 'POST',
-          headers: { 'content-type': 'text/plain', ...(compressed && { 'content-encoding': 'gzip' }) },
+          headers: {
+            'content-type': 'text/plain',
+            ...(compressed && { 'content-encoding': 'gzip', 'x-instrumentation-key': instrumentationKey }),
+          },
           body: compressed || body,
           keepalive,
           credentials: 'omit',

@@ -62,8 +62,11 @@ describe('requests', () => {
     while (host.requests.length < 2) await host.settle();
     await flushed;
     const [small, large] = host.requests;
-    expect(small!.init.headers).not.toHaveProperty('content-encoding');
-    expect(large!.init.headers).toMatchObject({ 'content-encoding': 'gzip' });
+    expect(small!.init.headers).toEqual({ 'content-type': 'text/plain' });
+    expect(large!.init.headers).toMatchObject({
+      'content-encoding': 'gzip',
+      'x-instrumentation-key': large!.body.instrumentationKey,
+    });
     const plain = gunzipSync(new Uint8Array(large!.init.body as ArrayBuffer)).toString();
     expect(JSON.parse(plain)).toEqual(large!.body);
   });
