@@ -5,11 +5,13 @@ import { formatReceipt } from '../schemas/receipt.ts';
 import type { Registry } from '../schemas/registry.ts';
 import type { SubjectKind } from '../schemas/subjects.ts';
 import type { Logger } from '../runtime/log.ts';
+import type { ByteBudget } from './byteBudget.ts';
 import { acceptedAnswer, dryRunAnswer, failureAnswer, plainFailure, type ReceiverAnswer } from './answers.ts';
 import { checkShape, clockSkewMs, decodeText, parseBody, type Body } from './events/batch.ts';
 import type { Judge, Judgement } from './events/judge.ts';
 import { eventRow } from '../schemas/eventRow.ts';
 import { decompress, type Coding } from './events/decompress.ts';
+import { FairQueue } from './fairQueue.ts';
 import { keylessBody } from './keylessBody.ts';
 import { authorize, checkQuota, type Credentials } from './keys/authorize.ts';
 import type { Key, Keyring } from './keys/keyring.ts';
@@ -47,6 +49,7 @@ export interface IntakeOptions {
   judge: Judge;
   registry: Registry;
   commit: GroupCommit;
+  budget: ByteBudget;
   metrics: IngestMetrics;
   log: Logger;
   ackDeadlineMs: number;
@@ -57,13 +60,17 @@ export interface IntakeOptions {
 /** Failures of a whole body of a known key that go into the quarantine. */
 const KEPT: ReadonlySet<RequestErrorCode> = new Set(['body_not_json', 'body_invalid', 'body_encoding_invalid']);
 
+/** Bytes that a waiting request takes besides its body. */
+const WAITING_BYTES = 2_048;
+
 /**
  * Process a POST: key, shape, quota, verdicts, stream, receipt.
- * Work is synchronous up to the stream. The answer follows when the stream has confirmed the write.
+ * Work up to the stream is one task of its tenant. The answer follows when the stream has confirmed the write.
  */
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #clock: () => number;
+  readonly #queue = new FairQueue();
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -71,28 +78,41 @@ export class Intake {
   }
 
   /**
-   * Reject a request by its head, before its body is read.
+   * Reject a request by its head, before its body is read. Returns the tenant of the key in the header.
    * @throws ReceiverError
    */
-  admit({ headerKey, origin }: Omit<Credentials, 'bodyKey'>): void {
-    if (headerKey === undefined) return;
+  admit({ headerKey, origin }: Omit<Credentials, 'bodyKey'>): string | undefined {
+    if (headerKey === undefined) return undefined;
     const nowMs = this.#clock();
     const key = authorize(this.#options.keyring, { headerKey, bodyKey: undefined, origin }, nowMs);
     checkQuota(key, nowMs);
+    return key.tenantId;
   }
 
   /**
-   * Take a POST; `respond` is called once, now or after the stream has answered.
-   * Its sender is found first, and only the body of a known one is read.
+   * Take a POST; `respond` is called once, now or later.
+   * Its sender is found at once. The body of a known one waits for its turn among the tenants.
    */
   receive(post: Post, respond: (answer: ReceiverAnswer) => void): void {
     const receivedAtMs = this.#clock();
-    try {
-      const { plain } = this.#identify(post, receivedAtMs);
-      this.#receive(plain ? { ...post, body: plain, coding: 'identity' } : post, receivedAtMs, respond);
-    } catch (error) {
-      respond(this.#failure(error));
-    }
+    const attempt = (task: () => void): void => {
+      try {
+        task();
+      } catch (error) {
+        respond(this.#failure(error));
+      }
+    };
+    attempt(() => {
+      const { tenantId, plain } = this.#identify(post, receivedAtMs);
+      const found = plain ? { ...post, body: plain, coding: 'identity' as const } : post;
+      const read = (whole: Post, late = false): void =>
+        attempt(() => {
+          if (late) throw plainFailure('overloaded');
+          this.#receive(whole, receivedAtMs, respond);
+        });
+      if (tenantId === undefined) read(found);
+      else this.#inTurn(tenantId, found, read);
+    });
   }
 
   /** Find the tenant of a POST, and the body if it had to be read for that. @throws ReceiverError */
@@ -103,6 +123,21 @@ export class Intake {
       return key.tenantId;
     };
     return post.headerKey === undefined ? keylessBody(post.body, post.coding, check) : { tenantId: check(undefined) };
+  }
+
+  /** Read a POST now, or a copy of it after those of other tenants. @throws ReceiverError overloaded */
+  #inTurn(tenantId: string, post: Post, read: (post: Post, late?: boolean) => void): void {
+    const { budget, ackDeadlineMs } = this.#options;
+    const queue = this.#queue;
+    if (!queue.busy) return queue.run(tenantId, () => read(post));
+    const bytes = post.body.length + WAITING_BYTES;
+    if (!budget.take(bytes, tenantId)) throw plainFailure('overloaded');
+    const kept = { ...post, body: Buffer.from(post.body) };
+    const untilMs = performance.now() + ackDeadlineMs;
+    queue.run(tenantId, () => {
+      budget.release(bytes, tenantId);
+      read(kept, performance.now() > untilMs);
+    });
   }
 
   #receive(post: Post, receivedAtMs: number, respond: (answer: ReceiverAnswer) => void): void {

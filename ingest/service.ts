@@ -91,6 +91,7 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
     judge,
     registry,
     commit,
+    budget,
     metrics,
     log,
     ackDeadlineMs,

@@ -6,6 +6,8 @@ export interface BodyOptions {
   contentLength: number | undefined;
   limit: number;
   budget: ByteBudget;
+  /** Tenant of the key in the header. */
+  tenantId: string | undefined;
 }
 
 const FIRST_BYTES = 1_024;
@@ -22,7 +24,7 @@ export interface BodyReading {
  */
 export function readBody(
   response: HttpResponse,
-  { contentLength = 0, limit, budget }: BodyOptions,
+  { contentLength = 0, limit, budget, tenantId }: BodyOptions,
   done: (body: Buffer | ReceiverError) => void,
 ): BodyReading {
   /** Room for the bytes so far. A piece of its own for each chunk would take 300 bytes for one. */
@@ -32,7 +34,7 @@ export function readBody(
 
   const end = (body: Buffer | ReceiverError): void => {
     ended = true;
-    budget.release(held);
+    budget.release(held, tenantId);
     held = 0;
     room = Buffer.alloc(0); // the closure lives until the answer
     done(body);
@@ -43,7 +45,7 @@ export function readBody(
     const bytes = chunk.byteLength;
     if (held + bytes > limit) return end(tooLarge(held + bytes, limit, 'or more'));
     if (isLast && held === 0) return end(Buffer.from(chunk));
-    if (!budget.take(bytes)) return end(overloaded());
+    if (!budget.take(bytes, tenantId)) return end(overloaded());
     // uWebSockets frees the chunk after this call.
     room = withRoom(room, held, held + bytes);
     room.set(new Uint8Array(chunk), held);
@@ -52,11 +54,11 @@ export function readBody(
   });
 
   if (contentLength > limit) end(tooLarge(contentLength, limit, 'long'));
-  else if (!budget.fits(contentLength)) end(overloaded());
+  else if (!budget.fits(contentLength, tenantId)) end(overloaded());
   return {
     cancel: () => {
       ended = true;
-      budget.release(held);
+      budget.release(held, tenantId);
       held = 0;
       room = Buffer.alloc(0);
     },

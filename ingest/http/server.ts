@@ -130,11 +130,11 @@ export class IngestServer {
         return refuseFraming(response, head.framingFault, head.origin);
       }
       const { key: headerKey, origin, userAgent, contentLength } = head;
-      const intake = this.#admit(head);
+      const { intake, tenantId } = this.#admit(head);
       const dryRun = isDryRun(head.query);
       const coding = bodyCoding(head);
       const { budget } = this.#options;
-      reading = readBody(response, { contentLength, limit: LIMITS.bodyBytes, budget }, (body) => {
+      reading = readBody(response, { contentLength, limit: LIMITS.bodyBytes, budget, tenantId }, (body) => {
         if (body instanceof ReceiverError) return respond(failureAnswer(body));
         intake.receive({ body, coding, headerKey, origin, userAgent, dryRun }, respond);
       });
@@ -146,12 +146,11 @@ export class IngestServer {
   }
 
   /** Check a request by its head. @throws ReceiverError */
-  #admit(head: RequestHead): Intake {
+  #admit(head: RequestHead): { intake: Intake; tenantId: string | undefined } {
     if (this.#refusing) throw plainFailure('stopping');
     const intake = this.#options.intake();
     if (!intake) throw plainFailure('keys_unavailable', STARTING_RETRY_SECONDS);
-    intake.admit({ headerKey: head.key, origin: head.origin });
-    return intake;
+    return { intake, tenantId: intake.admit({ headerKey: head.key, origin: head.origin }) };
   }
 
   #send(response: HttpResponse, answer: ReceiverAnswer, head: RequestHead | undefined): void {

@@ -20,11 +20,15 @@ const MAX_IN_FLIGHT = 8;
 const SWEEP_MS = 100;
 const RETRY_AFTER_SECONDS = 1;
 
-/** Messages of one shard: open ones by subject, full ones in order, and those in flight. */
+/** Messages of one shard. */
 interface Lane {
+  /** By subject, in the order of opening. */
   open: Map<string, Message>;
-  full: Message[];
+  /** By subject, each in order. The first subject is next. */
+  full: Map<string, Message[]>;
   inFlight: number;
+  /** Number of messages acknowledged or failed so far. */
+  done: number;
 }
 
 /**
@@ -34,6 +38,9 @@ interface Lane {
  * its messages. A lane with messages in flight keeps its open ones until those are acknowledged. So an idle receiver adds no
  * wait, and a busy one shares each fsync among the batches that arrived during the last. A message over `messageBytes` is
  * full, and is published without a wait.
+ *
+ * A subject with many full messages keeps its lane busy, and shuts out nobody. An open message waits for few of those in
+ * flight (MAX_IN_FLIGHT), and full ones go subject by subject in turn.
  *
  * Every batch ends in exactly one call of its `settle`: acknowledged, or not confirmed in time.
  */
@@ -56,7 +63,7 @@ export class GroupCommit {
     this.#messageBytes = Math.min(messageBytes ?? MESSAGE_BYTES, publisher.maxPayloadBytes);
     this.#clock = clock ?? (() => performance.now());
     this.#onPublished = onPublished;
-    this.#lanes = Array.from({ length: shards }, () => ({ open: new Map(), full: [], inFlight: 0 }));
+    this.#lanes = Array.from({ length: shards }, () => ({ open: new Map(), full: new Map(), inFlight: 0, done: 0 }));
     this.#sweep = setInterval(() => this.#failOverdue(), SWEEP_MS);
     this.#sweep.unref();
   }
@@ -82,10 +89,11 @@ export class GroupCommit {
       );
     }
     const lane = this.#lanes[entry.shard]!;
-    let message = lane.open.get(entry.subject) ?? new Message(entry.shard, entry.subject);
+    const dueAt = lane.done + Math.min(lane.inFlight, MAX_IN_FLIGHT);
+    let message = lane.open.get(entry.subject) ?? new Message(entry.shard, entry.subject, dueAt);
     let measured = message.measure(entry);
     if (message.waiters.length > 0 && message.bytes + measured.bytes > this.#messageBytes) {
-      message = new Message(entry.shard, entry.subject);
+      message = new Message(entry.shard, entry.subject, dueAt);
       measured = message.measure(entry);
     }
     if (message.bytes + measured.bytes > this.#publisher.maxPayloadBytes) {
@@ -94,7 +102,7 @@ export class GroupCommit {
         `The batch takes ${message.bytes + measured.bytes} bytes in the stream; at most ${this.#publisher.maxPayloadBytes} fit. Send smaller batches.`,
       );
     }
-    if (!this.#budget.take(measured.bytes)) {
+    if (!this.#budget.take(measured.bytes, message.tenantId)) {
       throw new ReceiverError('overloaded', 'Too many writes wait for the stream. Send again later.', {
         retryAfterSeconds: RETRY_AFTER_SECONDS,
       });
@@ -103,7 +111,8 @@ export class GroupCommit {
     this.#waiting++;
     const before = lane.open.get(entry.subject);
     if (before !== message) {
-      if (before) lane.full.push(before);
+      if (before) addFull(lane.full, before);
+      lane.open.delete(entry.subject); // so that the map keeps the order of opening
       lane.open.set(entry.subject, message);
     }
     this.#schedule(lane);
@@ -133,13 +142,13 @@ export class GroupCommit {
   }
 
   #flush(lane: Lane): void {
-    const ready: Message[] = [];
-    if (lane.inFlight === 0) {
+    const ready = takeInTurn(lane.full, lane.inFlight === 0 ? Infinity : MAX_IN_FLIGHT - lane.inFlight);
+    for (const message of lane.open.values()) {
+      if (message.dueAt > lane.done) break;
       // Full messages of a subject are older than its open one, so the stream keeps the order of receipt.
-      ready.push(...lane.full.splice(0), ...lane.open.values());
-      lane.open.clear();
-    } else if (lane.inFlight < MAX_IN_FLIGHT) {
-      ready.push(...lane.full.splice(0, MAX_IN_FLIGHT - lane.inFlight));
+      if (lane.full.has(message.subject)) continue;
+      lane.open.delete(message.subject);
+      ready.push(message);
     }
     if (ready.length === 0) return;
     lane.inFlight += ready.length;
@@ -153,18 +162,19 @@ export class GroupCommit {
         deadlineMs: message.deadlineMs,
         done: (result) => {
           lane.inFlight--;
+          lane.done++;
           const seconds = (this.#clock() - sentAtMs) / 1000;
           const confirmed = !('failed' in result);
           this.#onPublished?.({ batches: message.waiters.length, bytes: message.bytes, seconds, confirmed });
           this.#settle(message, result);
-          if (lane.open.size > 0 || lane.full.length > 0) this.#schedule(lane);
+          if (lane.open.size > 0 || lane.full.size > 0) this.#schedule(lane);
         },
       })),
     );
   }
 
   #settle(message: Message, result: Published | Failure): void {
-    this.#budget.release(message.batchBytes);
+    this.#budget.release(message.batchBytes, message.tenantId);
     this.#waiting -= message.waiters.length;
     message.waiters.forEach(({ settle }, batch) => settle('failed' in result ? result : { ...result, batch }));
     if (this.#waiting > 0) return;
@@ -176,11 +186,31 @@ export class GroupCommit {
     const nowMs = this.#clock();
     const overdue = (message: Message): boolean => message.deadlineMs <= nowMs;
     for (const lane of this.#lanes) {
-      const late = [...lane.full, ...lane.open.values()].filter(overdue);
+      const full = [...lane.full.values()].flat();
+      const late = [...full, ...lane.open.values()].filter(overdue);
       if (late.length === 0) continue;
-      lane.full = lane.full.filter((message) => !overdue(message));
+      lane.full.clear();
+      for (const message of full) if (!overdue(message)) addFull(lane.full, message);
       for (const message of late) if (lane.open.get(message.subject) === message) lane.open.delete(message.subject);
       for (const message of late) this.#settle(message, { failed: 'the write was not confirmed in time' });
     }
   }
+}
+
+function addFull(full: Lane['full'], message: Message): void {
+  const before = full.get(message.subject);
+  if (before) before.push(message);
+  else full.set(message.subject, [message]);
+}
+
+/** Takes up to `count` messages, one of each subject in turn. */
+function takeInTurn(full: Lane['full'], count: number): Message[] {
+  const taken: Message[] = [];
+  while (taken.length < count && full.size > 0) {
+    const [subject, messages] = full.entries().next().value!;
+    full.delete(subject);
+    taken.push(messages.shift()!);
+    if (messages.length > 0) full.set(subject, messages); // behind the others
+  }
+  return taken;
 }

@@ -29,15 +29,21 @@ type Waiter = Pick<Entry, 'deadlineMs' | 'settle'>;
 export class Message {
   readonly shard: number;
   readonly subject: string;
+  /** Tenant whose share of the byte budget it takes. */
+  readonly tenantId: string;
+  /** Number of acknowledged messages of its shard from which it is published. */
+  readonly dueAt: number;
   readonly waiters: Waiter[] = [];
   #headers: string[] = [];
   #lines: string[] = [];
   #bytes = 0;
   #events = 0;
 
-  constructor(shard: number, subject: string) {
+  constructor(shard: number, subject: string, dueAt = 0) {
     this.shard = shard;
     this.subject = subject;
+    this.tenantId = subject.split('.')[2] ?? '';
+    this.dueAt = dueAt;
   }
 
   /** Exact size of the payload in bytes. */

@@ -52,6 +52,7 @@ await runProcess('discard', async ({ env, log, resources, ready }) => {
     judge: new Judge(registry),
     registry,
     commit: new GroupCommit({ publisher, budget, shards: config.shards }),
+    budget,
     metrics,
     log,
     ackDeadlineMs: config.ackDeadlineMs,

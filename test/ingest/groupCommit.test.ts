@@ -138,6 +138,58 @@ describe('group commit', () => {
     commit.close();
   });
 
+  it('publishes the message of a small tenant after few acknowledgements, however much another sends', async () => {
+    const line = `,"i":0,"v":1,"x":"${'x'.repeat(500)}"}\n`;
+    const { publisher, submit, commit } = setUp({ messageBytes: 1_000 });
+    let flooded = 0;
+    const flood = (batches: number): void => {
+      for (let i = 0; i < batches; i++) submit(`flood${flooded++}`, { lineEnds: [line] });
+    };
+    flood(20);
+    await turn();
+    const inFlight = publisher.published.length;
+    submit('small', { subject: 'events.0.small.web' });
+    let acknowledged = 0;
+    while (!publisher.batches.some(([name]) => name === 'small') && acknowledged < inFlight + 50) {
+      flood(2);
+      publisher.acknowledge(acknowledged++);
+      await turn();
+    }
+    expect(acknowledged).toBeLessThanOrEqual(8);
+    // Full messages of others are not behind all of the flood either.
+    flood(30);
+    for (const name of ['s1', 's2', 's3']) submit(name, { subject: 'events.0.small.web', lineEnds: [line] });
+    const before = publisher.published.length;
+    while (!publisher.batches.some(([name]) => name === 's2')) {
+      publisher.acknowledge(acknowledged++);
+      await turn();
+    }
+    const between = publisher.batches.slice(before).map(([name]) => name);
+    expect(between.length).toBeLessThanOrEqual(inFlight);
+    const flow = publisher.batches.flat().filter((name) => name.startsWith('flood'));
+    expect(flow).toEqual(Array.from({ length: flow.length }, (_, index) => `flood${index}`));
+    commit.close();
+  });
+
+  it('leaves room in its budget for others, whatever one tenant or the unknown senders hold', () => {
+    const budget = new ByteBudget(1_000_000);
+    const fill = (holder: string | undefined): void => {
+      while (budget.take(1_000, holder));
+    };
+    fill('flood');
+    expect(budget.used).toBe(888_000);
+    expect(budget.take(50_000, 'small')).toBe(true);
+    fill(undefined);
+    fill('flood');
+    expect(budget.take(10_000, 'another')).toBe(true);
+    budget.release(888_000, 'flood');
+    expect(budget.fits(400_000, 'small')).toBe(true);
+    const unknown = new ByteBudget(1_000_000);
+    while (unknown.take(1_000, undefined));
+    expect(unknown.used).toBe(666_000);
+    expect(unknown.take(250_000, 'shop')).toBe(true);
+  });
+
   it('counts what it holds exactly, refuses what does not fit, and forgets nothing it took', async () => {
     const { publisher, submit, budget, commit, outcomes } = setUp({ budgetBytes: 300 });
     submit('a');
