@@ -1,4 +1,5 @@
 import { flag, readConfig, text, whole } from '../runtime/config.ts';
+import { METRICS_TOKEN } from '../runtime/metricsToken.ts';
 import { MIB } from '../runtime/units.ts';
 
 /** The Event Receiver's settings. */
@@ -6,6 +7,7 @@ export const INGEST_SETTINGS = {
   host: text('INGEST_HOST', 'address that the Event Receiver listens on', '127.0.0.1'),
   port: whole('INGEST_PORT', 'port that the Event Receiver listens on; 0: any free one', 4001, 0, 65_535),
   sharePort: flag('INGEST_SHARE_PORT', 'several receivers on this machine share the port', false),
+  metricsToken: METRICS_TOKEN,
   natsUrl: text('NATS_URL', 'stream servers, comma-separated', 'nats://127.0.0.1:4222'),
   shards: whole('SPOR_SHARDS', 'number of shard streams, fixed at their creation', 4, 1, 1024),
   replicas: whole('NATS_REPLICAS', 'copies of each stream and bucket in the NATS cluster', 1, 1, 5),

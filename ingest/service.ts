@@ -6,6 +6,7 @@ import { createRegistry, type Registry } from '../schemas/registry.ts';
 import { compareAndSetRecord } from '../stream/compareAndSet.ts';
 import type { Logger } from '../runtime/log.ts';
 import { createMetrics } from '../runtime/metrics.ts';
+import { openMetricsWarning } from '../runtime/metricsToken.ts';
 import { connectNats, type NatsConnection } from '../stream/nats.ts';
 import type { Resources } from '../runtime/resources.ts';
 import { delay } from '../runtime/retry.ts';
@@ -66,12 +67,15 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
     metrics,
     log,
     openApi: readFileSync(OPEN_API, 'utf8'),
+    metricsToken: config.metricsToken,
     intake: () => state.intake,
     readiness: () => state.readiness(),
   });
   await server.listen();
   // For a start that fails half-way. Otherwise the last closer below has closed it before.
   resources.add('http', server, () => server.close({ graceMs: 0, deadlineMs: 0 }));
+  const openMetrics = openMetricsWarning(config.metricsToken, config.host);
+  if (openMetrics) log.warn({ host: config.host }, openMetrics);
   options.onListening?.(server.port);
 
   const { publisher, keyring } = await openStream({ ...options, registry });

@@ -1,5 +1,6 @@
 import { DEDUPE_HOURS, LAKE_SETTINGS } from '../lake/config.ts';
 import { readConfig, text, whole, type Setting } from '../runtime/config.ts';
+import { METRICS_TOKEN } from '../runtime/metricsToken.ts';
 import { MIB } from '../runtime/units.ts';
 
 /** Settings of queries, for the query server and the command line. */
@@ -17,6 +18,7 @@ export const QUERY_SETTINGS = {
 export const QUERY_SERVER_SETTINGS = {
   host: text('LAKE_HOST', 'address that the query server listens on', '127.0.0.1'),
   port: whole('LAKE_PORT', 'port that the query server listens on; 0: any free one', 4002, 0, 65_535),
+  metricsToken: METRICS_TOKEN,
   natsUrl: text('NATS_URL', 'stream servers, comma-separated', 'nats://127.0.0.1:4222'),
   replicas: whole('NATS_REPLICAS', 'copies of the buckets of keys and tokens in the NATS cluster', 1, 1, 5),
   concurrentQueries: whole('LAKE_CONCURRENT_QUERIES', 'number of queries that run at once', 3, 1, 64),

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Logger } from '../runtime/log.ts';
 import { createMetrics } from '../runtime/metrics.ts';
+import { openMetricsWarning } from '../runtime/metricsToken.ts';
 import { connectNats, type NatsConnection } from '../stream/nats.ts';
 import type { Resources } from '../runtime/resources.ts';
 import { delay } from '../runtime/retry.ts';
@@ -99,7 +100,7 @@ export async function startQueryService(options: {
     host: config.host,
     port: config.port,
     routes: [
-      ...probeRoutes({ metrics: metrics.registry, notReady }),
+      ...probeRoutes({ metrics: metrics.registry, metricsToken: config.metricsToken, notReady }),
       queryRoute(answering),
       ...reportRoutes(answering, registry),
       ...auditRoutes({ audit, slots }),
@@ -116,6 +117,8 @@ export async function startQueryService(options: {
     tokens: () => state.access?.watchedTokens,
   });
   resources.add('http', server, () => server.close(STOP_DEADLINE_MS));
+  const openMetrics = openMetricsWarning(config.metricsToken, config.host);
+  if (openMetrics) log.warn({ host: config.host }, openMetrics);
 
   const connection = await connectNats({ url: config.natsUrl, name: 'spor-lake', log });
   state.connection = resources.add('stream server', connection, (open) => open.close());

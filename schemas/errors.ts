@@ -20,6 +20,10 @@ export const REQUEST_ERRORS = {
   key_unknown: clientError(401, 'The instrumentation key is unknown. Check the spelling and the environment.'),
   key_revoked: clientError(401, 'The instrumentation key was revoked. Use its successor.'),
   key_expired: clientError(401, 'The instrumentation key has expired. Use its successor.'),
+  metrics_token_wrong: clientError(
+    401,
+    'GET /metrics needs "Authorization: Bearer" with the METRICS_TOKEN of the service.',
+  ),
   origin_not_allowed: clientError(
     403,
     "The page's origin is not on the key's list. Add it to the key or use another key.",

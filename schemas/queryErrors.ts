@@ -36,6 +36,10 @@ export const LAKE_ERRORS = {
   token_unknown: clientError(401, 'The read token is unknown. Check the spelling and the environment.'),
   token_revoked: clientError(401, 'The read token was revoked. Use its successor.'),
   token_expired: clientError(401, 'The read token has expired. Use its successor.'),
+  metrics_token_wrong: clientError(
+    401,
+    'GET /metrics needs "Authorization: Bearer" with the METRICS_TOKEN of the service.',
+  ),
   sql_forbidden: clientError(
     403,
     "The SQL uses a file, a setting or an extension. It may only read the tenant's own views.",

@@ -17,7 +17,7 @@ const DEBIAN_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const DEBIAN_MIRROR = 'http://deb.debian.org/debian';
 
 /** Official release to fetch without apt. */
-const RELEASE_VERSION = '2.14.6';
+const RELEASE_VERSION = '2.15.1';
 const RELEASES = 'https://github.com/nats-io/nats-server/releases/download';
 
 export interface FindOptions {

@@ -1,7 +1,8 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import type { MetricsRegistry } from '../../runtime/metrics.ts';
+import { mayReadMetrics } from '../../runtime/metricsToken.ts';
 import { ReceiverError } from '../../schemas/errors.ts';
-import { failureAnswer, statusLine } from '../answers.ts';
+import { failureAnswer, plainFailure, statusLine } from '../answers.ts';
 import type { Routes } from './framing.ts';
 
 /** Readiness of this process, with facts for operators. */
@@ -15,6 +16,8 @@ export interface Readiness {
 export interface ProbeOptions {
   openApi: string;
   registry: MetricsRegistry;
+  /** Token that the metrics ask for; empty: none. */
+  metricsToken: string;
   readiness: () => Readiness;
 }
 
@@ -27,7 +30,7 @@ interface Page {
 const JSON_TYPE = 'application/json';
 
 /** GET and HEAD of `/healthz`, `/readyz`, `/metrics` and `/openapi.json`. */
-export function addProbes(routes: Routes, { openApi, registry, readiness }: ProbeOptions): void {
+export function addProbes(routes: Routes, { openApi, registry, metricsToken, readiness }: ProbeOptions): void {
   const page = (path: string, read: () => Page): void => {
     routes.get(path, (response) => send(response, read(), true));
     routes.head(path, (response) => send(response, read(), false));
@@ -41,7 +44,11 @@ export function addProbes(routes: Routes, { openApi, registry, readiness }: Prob
     return { status: ready ? 200 : 503, type: JSON_TYPE, body };
   });
   page('/openapi.json', () => ({ status: 200, type: JSON_TYPE, body: openApi }));
-  routes.get('/metrics', (response) => {
+  routes.get('/metrics', (response, request) => {
+    if (!mayReadMetrics(metricsToken, request.getHeader('authorization'))) {
+      const { status, body } = failureAnswer(plainFailure('metrics_token_wrong'));
+      return send(response, { status, type: JSON_TYPE, body }, true);
+    }
     let open = true;
     response.onAborted(() => (open = false));
     registry.metrics().then(

@@ -29,6 +29,7 @@ export interface ServerOptions {
   metrics: IngestMetrics;
   log: Logger;
   openApi: string;
+  metricsToken: string;
   /** Undefined until keys and streams are open. */
   intake: () => Intake | undefined;
   readiness: () => Readiness;
@@ -54,7 +55,8 @@ export class IngestServer {
     routes.options('/api/events', (response, request) => answerPreflight(response, request.getHeader('origin')));
     routes.any('/api/events', (response) => methodNotAllowed(response, 'POST, OPTIONS'));
     const readiness = (): Readiness => (this.#stopping ? { notReady: 'stopping' } : options.readiness());
-    addProbes(routes, { openApi: options.openApi, registry: options.metrics.registry, readiness });
+    const { openApi, metricsToken, metrics } = options;
+    addProbes(routes, { openApi, metricsToken, registry: metrics.registry, readiness });
     routes.any('/*', (response) => answerFailure(response, plainFailure('not_found')));
   }
 

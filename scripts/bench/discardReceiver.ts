@@ -64,6 +64,7 @@ await runProcess('discard', async ({ env, log, resources, ready }) => {
     metrics,
     log,
     openApi: readFileSync(new URL('../../schemas/generated/openapi.json', import.meta.url), 'utf8'),
+    metricsToken: '',
     intake: () => intake,
     readiness: () => ({ notReady: undefined, keys: keys.size, keysStaleSeconds: 0 }),
   });

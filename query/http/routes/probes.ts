@@ -1,4 +1,7 @@
+import { LakeError } from '../../../lake/errors.ts';
 import type { MetricsRegistry } from '../../../runtime/metrics.ts';
+import { mayReadMetrics } from '../../../runtime/metricsToken.ts';
+import { LAKE_ERRORS } from '../../../schemas/queryErrors.ts';
 import { jsonReply, type Route } from '../route.ts';
 
 /**
@@ -8,10 +11,12 @@ import { jsonReply, type Route } from '../route.ts';
  */
 export function probeRoutes(options: {
   metrics: MetricsRegistry;
+  /** Token that the metrics ask for; empty: none. */
+  metricsToken: string;
   /** Reason why this server must get no requests, or undefined. */
   notReady: () => string | undefined;
 }): Route[] {
-  const { metrics, notReady } = options;
+  const { metrics, metricsToken, notReady } = options;
   return [
     { method: 'GET', path: '/healthz', access: 'open', handle: () => jsonReply({ status: 'ok' }) },
     {
@@ -27,7 +32,11 @@ export function probeRoutes(options: {
       method: 'GET',
       path: '/metrics',
       access: 'open',
-      handle: async () => ({ headers: { 'content-type': metrics.contentType }, body: await metrics.metrics() }),
+      handle: async ({ request }) => {
+        if (!mayReadMetrics(metricsToken, request.headers.authorization))
+          throw new LakeError('metrics_token_wrong', LAKE_ERRORS.metrics_token_wrong.help);
+        return { headers: { 'content-type': metrics.contentType }, body: await metrics.metrics() };
+      },
     },
   ];
 }
