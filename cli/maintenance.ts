@@ -3,6 +3,7 @@ import { readConfig } from '../runtime/config.ts';
 import { createLog } from '../runtime/log.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
+import { withPresent } from './clocks.ts';
 import { numberOption } from './number.ts';
 import { withStorage } from './storage.ts';
 import { withScratch } from './scratch.ts';
@@ -40,17 +41,20 @@ export const compactCommand = command({
     const config = readConfig(MAINTENANCE_SETTINGS, readEnvironment(context).values);
     const { compactLake } = await import('../lake/maintenance/commands.ts');
     const reports = await withStorage(context, (storage) =>
-      withScratch((workDir) =>
-        compactLake({
-          storage,
-          registry: createRegistry(),
-          tenantIds,
-          log: createLog('spor', 'warn'),
-          workDir,
-          memoryMb: config.maintenanceMemoryMb,
-          threads: 2,
-          logRetentionMs: config.logRetentionHours * HOUR_MS,
-        }),
+      withPresent(context, storage, (present) =>
+        withScratch((workDir) =>
+          compactLake({
+            storage,
+            present,
+            registry: createRegistry(),
+            tenantIds,
+            log: createLog('spor', 'warn'),
+            workDir,
+            memoryMb: config.maintenanceMemoryMb,
+            threads: 2,
+            logRetentionMs: config.logRetentionHours * HOUR_MS,
+          }),
+        ),
       ),
     );
     const rows = reports.map(({ tenantId, table, compacted, checkpointed, logFilesDeleted }) => {
@@ -97,15 +101,18 @@ export const vacuumCommand = command({
     const config = readConfig(MAINTENANCE_SETTINGS, readEnvironment(context).values);
     const { vacuumLake } = await import('../lake/maintenance/commands.ts');
     const reports = await withStorage(context, (storage) =>
-      vacuumLake({
-        storage,
-        registry: createRegistry(),
-        tenantIds,
-        log: createLog('spor', 'warn'),
-        graceMs: (hours ?? config.vacuumGraceHours) * HOUR_MS,
-        dryRun: values['dry-run'] ?? false,
-        force: values.force ?? false,
-      }).catch((error: unknown) => {
+      withPresent(context, storage, (present) =>
+        vacuumLake({
+          storage,
+          present,
+          registry: createRegistry(),
+          tenantIds,
+          log: createLog('spor', 'warn'),
+          graceMs: (hours ?? config.vacuumGraceHours) * HOUR_MS,
+          dryRun: values['dry-run'] ?? false,
+          force: values.force ?? false,
+        }),
+      ).catch((error: unknown) => {
         throw error instanceof RangeError ? new UsageError(error.message) : error;
       }),
     );

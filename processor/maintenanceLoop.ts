@@ -5,6 +5,7 @@ import { openMaintenance, type Maintenance } from '../lake/maintenance/maintenan
 import { COMPACTION } from '../lake/maintenance/plan.ts';
 import { listTenants } from '../lake/layout/tenants.ts';
 import type { TableCache } from '../lake/layout/tableCache.ts';
+import type { Present } from '../lake/storage/agreedTime.ts';
 import type { Storage } from '../lake/storage/storage.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { MetricsRegistry } from '../runtime/metrics.ts';
@@ -22,6 +23,8 @@ export interface MaintenanceLoopOptions {
   dir: string;
   log: Logger;
   metrics: MetricsRegistry;
+  /** The store's present, once the clocks agree. */
+  present: Present;
   /** The shards that this processor owns now. */
   owned: () => readonly number[];
 }
@@ -58,7 +61,7 @@ export class MaintenanceLoop {
   }
 
   static async start(options: MaintenanceLoopOptions): Promise<MaintenanceLoop> {
-    const { config, storage, tables, log, metrics } = options;
+    const { config, storage, tables, log, metrics, present } = options;
     const dir = join(options.dir, 'maintenance');
     const memory = `${config.maintenanceMemoryMb}MiB`;
     const engine = new Engine({ dir, memory, threads: 1, niceness: NICENESS, log });
@@ -70,6 +73,7 @@ export class MaintenanceLoop {
       workDir: dir,
       log,
       metrics,
+      present,
       share: config.maintenanceSharePercent / 100,
       logRetentionMs: config.logRetentionHours * HOUR_MS,
       vacuumGraceMs: config.vacuumGraceHours * HOUR_MS,

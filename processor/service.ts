@@ -4,6 +4,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { duckdbCheckpoints } from '../lake/delta/checkpointParquet.ts';
 import { Engine } from '../lake/duckdb/engine.ts';
 import { createTableCache } from '../lake/layout/tableCache.ts';
+import { createPresent } from '../lake/storage/agreedTime.ts';
 import { openStorage } from '../lake/storage/open.ts';
 import { probeStorage } from '../lake/storage/probe.ts';
 import { armFailPoint } from '../runtime/failpoint.ts';
@@ -21,6 +22,7 @@ import { streamName, streamSubjects } from '../schemas/subjects.ts';
 import { compareAndSetRecord } from '../stream/compareAndSet.ts';
 import { connectNats, type NatsConnection } from '../stream/nats.ts';
 import { Progress } from '../stream/progress.ts';
+import { readStreamClock } from '../stream/streamClock.ts';
 import { ensureStreams } from '../stream/streams.ts';
 import { untilServed } from '../stream/untilServed.ts';
 import type { ProcessorConfig } from './config.ts';
@@ -117,7 +119,9 @@ export async function startProcessor({
   resources.add('shards', shardManager, (opened) => opened.stop());
   if (config.maintenance) {
     const owned = (): number[] => shardManager.shards;
-    const maintenance = await MaintenanceLoop.start({ config, storage, tables, dir, log, metrics, owned });
+    const { manager } = context.stream;
+    const present = createPresent(storage, () => readStreamClock(manager, shards));
+    const maintenance = await MaintenanceLoop.start({ config, storage, tables, dir, log, metrics, owned, present });
     started.maintenance = resources.add('maintenance', maintenance, (opened) => opened.stop());
   }
   return { port: ops.port, id };

@@ -1,7 +1,6 @@
 import type { AddFile } from '../../lake/delta/actions.ts';
 import { COLUMNS_TAG, columnsFingerprint, HELD_UNTIL_TAG } from '../../lake/delta/schema.ts';
-import type { FileStats } from '../../lake/delta/stats.ts';
-import type { NewFile } from '../../lake/delta/commits.ts';
+import { asNewFile, type NewFile } from '../../lake/delta/commits.ts';
 import { ERASURES_ID } from '../../lake/delta/guards.ts';
 import { TxnConflictError, type Table } from '../../lake/delta/table.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
@@ -123,7 +122,7 @@ export async function undoSwap(storage: Storage, table: Table, record: SwapRecor
   const { files, txns } = await table.snapshot();
   if (record.erasures < (txns.get(ERASURES_ID) ?? 0)) throw new CannotSwapError(ERASED_SINCE);
   const remove = record.added.flatMap((path) => files.get(path) ?? []);
-  const add = record.removed.map(asNewFile);
+  const add = record.removed.map(withStatistics);
   const missing = await missingFiles(storage, root, add);
   if (missing)
     throw new CannotSwapError(`${root}/${missing} is gone: vacuum has deleted the files from before the replay`);
@@ -144,18 +143,10 @@ async function missingFiles(storage: Storage, root: string, files: readonly NewF
   return files.find(({ path }) => !there.has(`${root}/${path}`))?.path;
 }
 
-function asNewFile({ path, size, partitionValues, stats, tags }: AddFile): NewFile {
-  const parsed = (stats === undefined ? undefined : JSON.parse(stats)) as FileStats | undefined;
-  if (!parsed) throw new CannotSwapError(`${path} has no statistics in the log: another tool has written it`);
-  const { segment, date } = partitionValues;
-  return {
-    path,
-    size,
-    rows: parsed.numRecords,
-    partitionValues: { segment: segment ?? '', date: date ?? '' },
-    stats: parsed,
-    ...(tags ? { tags } : {}),
-  };
+function withStatistics(file: AddFile): NewFile {
+  const added = asNewFile(file);
+  if (!added) throw new CannotSwapError(`${file.path} has no statistics in the log: another tool has written it`);
+  return added;
 }
 
 /** Name that sorts by time. */

@@ -117,6 +117,15 @@ export function newMetaData(
   };
 }
 
+/** Metadata with some properties set, or removed where undefined; the same object if nothing changes. */
+export function withProperties(metaData: MetaData, set: Record<string, string | undefined>): MetaData {
+  const { configuration } = metaData;
+  if (Object.entries(set).every(([name, value]) => configuration[name] === value)) return metaData;
+  const merged = Object.entries({ ...configuration, ...set });
+  const kept = merged.filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return { ...metaData, configuration: Object.fromEntries(kept) };
+}
+
 /** Action that removes a file at a time by the store's clock. */
 export function removeAction(
   { path, partitionValues, size }: AddFile,

@@ -16,6 +16,15 @@ export interface NewFile {
   tags?: Record<string, string>;
 }
 
+/** A file of a table, to be added again; undefined without statistics, as of another tool. */
+export function asNewFile({ path, size, partitionValues, stats, tags }: AddFile): NewFile | undefined {
+  if (stats === undefined) return undefined;
+  const parsed = JSON.parse(stats) as FileStats;
+  const values = Object.entries(partitionValues).flatMap(([name, value]) => (value === null ? [] : [[name, value]]));
+  const partition = Object.fromEntries(values) as Record<string, string>;
+  return { path, size, rows: parsed.numRecords, partitionValues: partition, stats: parsed, ...(tags ? { tags } : {}) };
+}
+
 /** Action that adds a file, at a time by the store's clock. */
 export function addAction(
   file: NewFile,
@@ -87,8 +96,7 @@ export interface RaiseCommit {
 }
 
 export interface ConfigureCommit {
-  name: string;
-  /** Undefined: remove the property. */
-  value: string | undefined;
+  /** Properties by name; undefined: remove the property. */
+  set: Record<string, string | undefined>;
   info: Record<string, unknown>;
 }

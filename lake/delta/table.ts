@@ -6,6 +6,7 @@ import {
   newMetaData,
   PROTOCOL,
   removeAction,
+  withProperties,
   type Action,
   type MetaData,
   type RemoveFile,
@@ -60,7 +61,7 @@ export interface Table {
   fence(commit: FenceCommit): Promise<{ version: number }>;
   /** Raise a guard (guards.ts) in its own commit, which may create the table. */
   raise(commit: RaiseCommit): Promise<{ version: number }>;
-  /** Set or remove a property (metaData `configuration`) in a commit, which may create the table. */
+  /** Set or remove properties (metaData `configuration`) in a commit, which may create the table. */
   configure(commit: ConfigureCommit): Promise<{ version: number }>;
   /**
    * Replace files by others in one atomic commit.
@@ -194,13 +195,10 @@ class DeltaTable implements Table {
     );
   }
 
-  async configure({ name, value, info }: ConfigureCommit): Promise<{ version: number }> {
+  async configure({ set, info }: ConfigureCommit): Promise<{ version: number }> {
     return this.#commit(info, (base, nowMs) => {
-      const metaData = base.metaData ?? this.#newMetaData(nowMs);
-      const { [name]: before, ...configuration } = metaData.configuration;
-      if (before === value && base.metaData) return undefined;
-      if (value !== undefined) configuration[name] = value;
-      return [{ metaData: { ...metaData, configuration } }];
+      const metaData = withProperties(base.metaData ?? this.#newMetaData(nowMs), set);
+      return base.metaData && metaData === base.metaData ? undefined : [{ metaData }];
     });
   }
 

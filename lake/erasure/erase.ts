@@ -7,7 +7,7 @@ import type { TableCache } from '../layout/tableCache.ts';
 import type { SqlSession } from '../duckdb/sqlEngine.ts';
 import { literal } from '../duckdb/sqlText.ts';
 import type { Storage } from '../storage/storage.ts';
-import { REPLAY_RECORDS, TABLE_NAMES } from '../layout/tables.ts';
+import { EXPIRY_RECORDS, REPLAY_RECORDS, TABLE_NAMES } from '../layout/tables.ts';
 import type { ReachErasure } from './failpoint.ts';
 import { addErasures, erasuresFolder, readErasures, type ErasedId } from './list.ts';
 import { localFile, rowsOf } from '../files/localRows.ts';
@@ -106,8 +106,8 @@ export async function erase(
     }
     reach('marked');
     for (const kind of TABLE_NAMES) erasures.push(await eraseFromTable(tables(kind, tenantId), { ...shared, kind }));
-    // Undoing a replay would restore files from before the erasure.
-    if (!dryRun) for (const name of TABLE_NAMES) await forgetReplays(storage, tables(name, tenantId).spec.root);
+    // Undoing a replay or an expiry would restore files from before the erasure.
+    if (!dryRun) for (const name of TABLE_NAMES) await dropUndoRecords(storage, tables(name, tenantId).spec.root);
     const { txns, metaData } = await tables('events', tenantId).snapshot();
     reach('events-clean');
     // The first refresh of a table may be under way, so tables that do not exist yet count too.
@@ -123,7 +123,7 @@ export async function erase(
       erasures.push(await eraseFromTable(table, { ...shared, kind: isOurs(table) ? 'mart' : 'other' }));
     }
     reach('marts-clean');
-    const finished = Date.now();
+    const finished = await storage.now();
     const report = signed({
       tenantId,
       dryRun,
@@ -188,9 +188,10 @@ async function findLinked(
   return [...found].sort();
 }
 
-async function forgetReplays(storage: Storage, root: string): Promise<void> {
+async function dropUndoRecords(storage: Storage, root: string): Promise<void> {
   const records: string[] = [];
-  for await (const { path } of storage.list(`${root}/${REPLAY_RECORDS}/`)) records.push(path);
+  for (const folder of [REPLAY_RECORDS, EXPIRY_RECORDS])
+    for await (const { path } of storage.list(`${root}/${folder}/`)) records.push(path);
   await storage.delete(records);
 }
 

@@ -11,6 +11,8 @@ export type TableName = (typeof TABLE_NAMES)[number];
 
 /** Folder within a table for the records that undo a replay. */
 export const REPLAY_RECORDS = '_replays';
+/** Folder within a table for the records that undo an expiry. */
+export const EXPIRY_RECORDS = '_expired';
 
 const PARTITION_COLUMNS = ['segment', 'date'] as const;
 

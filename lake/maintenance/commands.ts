@@ -4,6 +4,7 @@ import type { Registry } from '../../schemas/registry.ts';
 import { duckdbCheckpoints } from '../delta/checkpointParquet.ts';
 import { openDuckdb } from '../duckdb/duckdb.ts';
 import { createTableCache } from '../layout/tableCache.ts';
+import type { Present } from '../storage/agreedTime.ts';
 import type { Storage } from '../storage/storage.ts';
 import { TABLE_NAMES } from '../layout/tables.ts';
 import { listDerivedTables } from '../layout/derivedTables.ts';
@@ -16,6 +17,8 @@ interface LakeAccess {
   registry: Registry;
   /** Undefined: all tenants that have a table. */
   tenantIds: readonly string[] | undefined;
+  /** The store's present; absent: if the clocks of this host and the store agree. */
+  present?: Present;
   log: Logger;
   signal?: AbortSignal;
 }
@@ -46,6 +49,7 @@ export async function compactLake(options: CompactLakeOptions): Promise<TableRep
       share: 1,
       logRetentionMs,
       vacuumGraceMs: undefined,
+      ...(options.present ? { present: options.present } : {}),
     });
     const reports: TableReport[] = [];
     for (const tenantId of options.tenantIds ?? (await listTenants(storage))) {
@@ -59,7 +63,7 @@ export async function compactLake(options: CompactLakeOptions): Promise<TableRep
   }
 }
 
-export interface VacuumLakeOptions extends LakeAccess, Omit<VacuumOptions, 'signal' | 'now'> {
+export interface VacuumLakeOptions extends LakeAccess, Omit<VacuumOptions, 'signal' | 'present'> {
   /** Called for each finished table, to show progress. */
   onTable?: (report: VacuumReport) => void;
 }

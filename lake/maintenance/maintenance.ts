@@ -18,7 +18,8 @@ import { cleanLog } from './logCleanup.ts';
 import { createCounters } from './metrics.ts';
 import { COMPACTION, planCompaction, type CompactionJob, type CompactionOptions } from './plan.ts';
 import { listDerivedTables } from '../layout/derivedTables.ts';
-import { expire, retentionDays } from './retention.ts';
+import { claimStep, datesOf, planExpiry, retentionOf } from './retention.ts';
+import { expireBefore } from './expiry.ts';
 import { removeScratch } from './scratch.ts';
 import { vacuum } from './vacuum.ts';
 
@@ -94,7 +95,9 @@ const IDLE_MS = 1_000;
 const SHUN_MS = 3_600_000;
 const CLEAN_LOG_EVERY_MS = 3_600_000;
 const VACUUM_EVERY_MS = 24 * 3_600_000;
-/** Time between two log lines about clocks that differ. */
+/** Codes of clocks that differ or are unknown. */
+const REFUSALS: ReadonlySet<string> = new Set(['clocks_differ', 'stream_unavailable']);
+/** Time between two log lines about clocks that do not agree. */
 const SAY_AGAIN_MS = 60_000;
 /**
  * Delay of the first log cleanup and vacuum.
@@ -218,7 +221,7 @@ class TableMaintenance implements Maintenance {
     try {
       return await task();
     } catch (error) {
-      if (!(error instanceof LakeError) || error.code !== 'clocks_differ') throw error;
+      if (!(error instanceof LakeError) || !REFUSALS.has(error.code)) throw error;
       report.refused = error.message;
       this.#counters.refused.inc({ step });
       if (this.#now() - this.#refusedAt >= SAY_AGAIN_MS) {
@@ -232,21 +235,31 @@ class TableMaintenance implements Maintenance {
     }
   }
 
-  /** Expires days of the table and of the tenant's marts. */
+  /** Expires days of the table and of the tenant's marts; the events table decides on the next day. */
   async #expire(name: TableName, tenantId: string): Promise<number> {
     const { storage, engine, workDir, log, table } = this.#options;
-    const days = retentionDays(await table('events', tenantId).snapshot());
-    if (days === undefined) return 0;
-    const tables = [table(name, tenantId), ...(name === 'events' ? await listDerivedTables(storage, tenantId) : [])];
+    const retention = retentionOf(await table('events', tenantId).snapshot());
+    if (!retention) return 0;
+    const own = table(name, tenantId);
+    const derived = name === 'events' ? await listDerivedTables(storage, tenantId) : [];
+    const others = name === 'events' ? [table('quarantine', tenantId), ...derived] : [];
+    const dates = (await Promise.all([own, ...others].map((one) => one.snapshot()))).flatMap(datesOf);
+    const { before, claim, waiting } = planExpiry(retention, dates, await storage.now());
+    const wanted = name === 'events' ? before : (retention.step?.before ?? '');
+    if (!dates.some((date) => date < wanted)) return 0;
+    await this.#present();
+    if (name === 'events' && claim) await claimStep(own, claim);
+    if (name === 'events' && waiting > 0)
+      log.warn({ tenantId, before, waiting }, 'expired days wait, because retention removes one new day a day');
+    const reason = `retention of ${retention.days} days`;
     let files = 0;
-    for (const one of tables) {
-      const expired = await expire(one, days, { storage, engine, workDir, now: await this.#present() }).catch(
-        (error: unknown) => {
-          if (error instanceof TxnConflictError) return 0; // a compaction elsewhere was first: on the next look
-          throw error;
-        },
-      );
-      if (expired > 0) log.info({ root: one.spec.root, files: expired, days }, 'expired days were removed');
+    for (const one of [own, ...derived]) {
+      const options = { storage, engine, workDir, reason, undoable: one === own };
+      const expired = await expireBefore(one, wanted, options).catch((error: unknown) => {
+        if (error instanceof TxnConflictError) return 0; // a compaction elsewhere was first: on the next look
+        throw error;
+      });
+      if (expired > 0) log.info({ root: one.spec.root, files: expired, before: wanted }, 'expired days were removed');
       files += expired;
     }
     this.#counters.expired.inc({ table: name }, files);

@@ -1,28 +1,46 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { AddFile } from '../delta/actions.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import type { Table } from '../delta/table.ts';
-import { localFile, receivedDays } from '../files/localRows.ts';
-import type { SqlEngine } from '../duckdb/sqlEngine.ts';
-import type { Storage } from '../storage/storage.ts';
 import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
 /** Table property of a tenant's events table: days to keep events. */
 const RETENTION_PROPERTY = 'spor.retentionDays';
+/** Its last step, `<first date kept>@<day of the step>`, for all of the tenant's tables. */
+const STEP_PROPERTY = 'spor.expiredBefore';
 
-/** Days to keep a tenant's tables, from its events table; undefined: for ever. */
-export function retentionDays({ metaData }: Pick<Snapshot, 'metaData'>): number | undefined {
-  const days = Number(metaData?.configuration[RETENTION_PROPERTY]);
-  return Number.isInteger(days) && days > 0 ? days : undefined;
+/** A step of retention: dates before `before` are expired. `on` is the store's day of the step. */
+export interface ExpiryStep {
+  before: string;
+  on: string;
 }
 
-/** Sets the days to keep; undefined: for ever. */
-export async function setRetention(events: Table, days: number | undefined): Promise<void> {
-  const value = days === undefined ? undefined : String(days);
-  const info = { operation: 'SET TBLPROPERTIES', operationParameters: { [RETENTION_PROPERTY]: value ?? null } };
-  await events.configure({ name: RETENTION_PROPERTY, value, info });
+/** A tenant's retention, as its events table has it. */
+export interface Retention {
+  days: number;
+  /** The last step; undefined before the first. */
+  step: ExpiryStep | undefined;
+}
+
+/** The next step, and the dates that wait for later ones. */
+export interface PlannedExpiry {
+  /** Dates before this one are expired now. */
+  before: string;
+  /** The step to record first; undefined if no new date is due today. */
+  claim: ExpiryStep | undefined;
+  /** Dates beyond the retention that stay for now. */
+  waiting: number;
+}
+
+/** The retention of a tenant's tables, from its events table; undefined: for ever. */
+export function retentionOf({ metaData }: Pick<Snapshot, 'metaData'>): Retention | undefined {
+  const days = Number(metaData?.configuration[RETENTION_PROPERTY]);
+  if (!Number.isInteger(days) || days <= 0) return undefined;
+  const step = /^(?<before>\d{4}-\d\d-\d\d)@(?<on>\d{4}-\d\d-\d\d)$/.exec(metaData?.configuration[STEP_PROPERTY] ?? '');
+  return { days, step: step?.groups && { before: step.groups.before!, on: step.groups.on! } };
+}
+
+/** Days to keep a tenant's tables, from its events table; undefined: for ever. */
+export function retentionDays(snapshot: Pick<Snapshot, 'metaData'>): number | undefined {
+  return retentionOf(snapshot)?.days;
 }
 
 /** The first date to keep. Pure. */
@@ -30,49 +48,51 @@ export function firstKeptDate(days: number, now: number): string {
   return utcDay(now - days * DAY_MS);
 }
 
-/** Choose the files of expired days: days wholly older than the given number. Pure. */
-export function planExpiry({ files }: Pick<Snapshot, 'files'>, days: number, now: number): AddFile[] {
-  const firstKept = firstKeptDate(days, now);
-  return [...files.values()].filter(({ partitionValues: { date } }) => {
-    return typeof date === 'string' && /^\d{4}-\d\d-\d\d$/.test(date) && date < firstKept;
-  });
+/**
+ * Sets the days to keep; undefined: for ever.
+ *
+ * With a present, all days beyond are removed at once; without one, a day a day.
+ */
+export async function setRetention(events: Table, days: number | undefined, now?: number): Promise<void> {
+  const value = days === undefined ? undefined : String(days);
+  const step =
+    days === undefined || now === undefined ? undefined : { before: firstKeptDate(days, now), on: utcDay(now) };
+  const info = { operation: 'SET TBLPROPERTIES', operationParameters: { [RETENTION_PROPERTY]: value ?? null } };
+  await events.configure({ set: { [RETENTION_PROPERTY]: value, [STEP_PROPERTY]: stepText(step) }, info });
+}
+
+/** Records a step before its files are removed, so that a repetition is no further step. */
+export async function claimStep(events: Table, step: ExpiryStep): Promise<void> {
+  const info = { operation: 'SET TBLPROPERTIES', operationParameters: { [STEP_PROPERTY]: stepText(step) } };
+  await events.configure({ set: { [STEP_PROPERTY]: stepText(step) }, info });
 }
 
 /**
- * Removes expired days from a table in one commit; returns the number of files.
+ * Plan the next step: at most one new date a day. Pure.
  *
- * Vacuum deletes the files after the grace time. The commit counts the rows as `expired` by day of receipt.
- * @throws TxnConflictError if a compaction replaced one of the files first: plan again
+ * All clocks may be wrong together, for instance on one machine. Then a step takes one date, and its files stay until
+ * vacuum. A step recorded by a clock ahead holds later ones back until that day.
+ * @param dates of all files of the tenant's tables
  */
-export async function expire(
-  table: Table,
-  days: number,
-  { storage, engine, workDir, now }: { storage: Storage; engine: SqlEngine; workDir: string; now: number },
-): Promise<number> {
-  const remove = planExpiry(await table.snapshot(), days, now);
-  if (remove.length === 0) return 0;
-  const folder = join(workDir, `compact-${process.pid}-${randomUUID()}`);
-  const session = engine.session();
-  try {
-    await mkdir(folder, { recursive: true });
-    const counts: Record<string, { expired: number }> = {};
-    for (const { path } of remove) {
-      const local = await localFile(storage, `${table.spec.root}/${path}`, folder);
-      for (const [day, rows] of await receivedDays(session, local.file)) {
-        counts[day] = { expired: (counts[day]?.expired ?? 0) + rows };
-      }
-      await local.release();
-    }
-    const firstKept = firstKeptDate(days, now);
-    const info = {
-      operation: 'DELETE',
-      operationParameters: { predicate: `date < '${firstKept}'`, reason: `retention of ${days} days` },
-      days: counts,
-    };
-    await table.replace({ remove, add: [], dataChange: true, unusedSinceMs: now, info });
-    return remove.length;
-  } finally {
-    await session.close();
-    await rm(folder, { recursive: true, force: true });
-  }
+export function planExpiry({ days, step }: Retention, dates: Iterable<string>, now: number): PlannedExpiry {
+  const target = firstKeptDate(days, now);
+  const before = step === undefined ? '' : step.before < target ? step.before : target;
+  const due = [...new Set(dates)].filter((date) => date >= before && date < target).sort();
+  const today = utcDay(now);
+  const [first] = due;
+  if (first === undefined || (step !== undefined && step.on >= today))
+    return { before, claim: undefined, waiting: due.length };
+  const claim = { before: utcDay(Date.parse(first) + DAY_MS), on: today };
+  return { before: claim.before, claim, waiting: due.length - 1 };
+}
+
+/** Dates of a table's files. */
+export function datesOf({ files }: Pick<Snapshot, 'files'>): string[] {
+  return [...files.values()].flatMap(({ partitionValues: { date } }) =>
+    typeof date === 'string' && /^\d{4}-\d\d-\d\d$/.test(date) ? [date] : [],
+  );
+}
+
+function stepText(step: ExpiryStep | undefined): string | undefined {
+  return step && `${step.before}@${step.on}`;
 }

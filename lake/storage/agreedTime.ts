@@ -19,9 +19,16 @@ export interface Clocks {
   stream?: number;
 }
 
-/** Reads the clocks of this host, the store and the stream server. @throws LakeError storage_unavailable */
+/**
+ * Reads the clocks of this host, the store and the stream server.
+ * @throws LakeError storage_unavailable, stream_unavailable
+ */
 export async function readClocks(storage: Storage, streamNow?: StreamNow): Promise<Clocks> {
-  const [store, stream] = await Promise.all([storage.now(), streamNow?.()]);
+  const asked = streamNow?.().catch((cause: unknown) => {
+    const message = 'The stream server did not tell its time, so the clocks cannot be compared.';
+    throw new LakeError('stream_unavailable', message, { retryAfterSeconds: 5, cause });
+  });
+  const [store, stream] = await Promise.all([storage.now(), asked]);
   return { host: Date.now(), store, ...(stream === undefined || Number.isNaN(stream) ? {} : { stream }) };
 }
 
@@ -39,7 +46,7 @@ export function clockDifference({ host, store, stream }: Clocks): string | undef
  * The store's present, if all clocks agree.
  *
  * A deletion by one wrong clock cannot be undone, so it waits until the clocks are right.
- * @throws LakeError clocks_differ, with the time of each clock; storage_unavailable
+ * @throws LakeError clocks_differ, with the time of each clock; storage_unavailable, stream_unavailable
  */
 export async function agreedNow(storage: Storage, streamNow?: StreamNow): Promise<number> {
   const clocks = await readClocks(storage, streamNow);
@@ -50,6 +57,25 @@ export async function agreedNow(storage: Storage, streamNow?: StreamNow): Promis
     `The clocks differ by more than ${MOST_CLOCK_DIFFERENCE_MS / MINUTE_MS} minutes: ${difference}. ` +
       'Nothing is deleted or expired until they agree. Set the wrong one, for instance with NTP.',
   );
+}
+
+/** A reader of the present that compares the clocks at most once a minute. */
+export function createPresent(storage: Storage, streamNow: StreamNow): Present {
+  let comparedAt = -Infinity;
+  let compared: Promise<number> = Promise.resolve(NaN);
+  return async () => {
+    if (performance.now() - comparedAt > MINUTE_MS) {
+      comparedAt = performance.now();
+      compared = agreedNow(storage, streamNow);
+    }
+    try {
+      await compared;
+    } catch (error) {
+      comparedAt = -Infinity;
+      throw error;
+    }
+    return storage.now();
+  };
 }
 
 /** ISO 8601, or the number for a time that has no such form. */

@@ -7,7 +7,7 @@ import { type Audit } from '../../../query/audit/audit.ts';
 import type { Reconciliation } from '../../../query/audit/reconcile.ts';
 import { openDuckdb } from '../../../lake/duckdb/duckdb.ts';
 import { compactLake } from '../../../lake/maintenance/commands.ts';
-import { expire } from '../../../lake/maintenance/retention.ts';
+import { expireBefore, undoExpiry } from '../../../lake/maintenance/expiry.ts';
 import { createLog } from '../../../runtime/log.ts';
 import { formatReceipt, streamEpoch } from '../../../schemas/receipt.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
@@ -15,7 +15,7 @@ import { shardOf, streamName } from '../../../schemas/subjects.ts';
 import { anEvent, messageOf, SHARDS, uuid7, type TestPost } from '../../support/messages.ts';
 import { startTestPipeline, type TestPipeline, type TestProcessor } from '../../support/testPipeline.ts';
 import { runScript } from '../../support/runScript.ts';
-import { DAY_MS } from '../../../runtime/units.ts';
+import { DAY_MS, utcDay } from '../../../runtime/units.ts';
 import { createPipelineAudit } from './pipelineAudit.ts';
 
 const dayOf = (time: Date): string => time.toISOString().slice(0, 10);
@@ -168,13 +168,10 @@ test('all that can become of an event adds up, day by day of receipt, from the s
 
   // A month later retention takes the days away, and says so.
   const engine = openDuckdb({ memory: '256MiB', threads: 1, spillDir: '' });
-  const later = {
-    storage: bench.storage,
-    engine,
-    workDir: join(bench.lakeDir, '..', 'expire'),
-    now: Date.now() + 40 * DAY_MS,
-  };
-  await expire(bench.table('events', tenantId), 30, later);
+  const workDir = join(bench.lakeDir, '..', 'expire');
+  const options = { storage: bench.storage, engine, workDir, reason: 'retention of 30 days', undoable: true };
+  const table = bench.table('events', tenantId);
+  await expireBefore(table, utcDay(Date.now() + DAY_MS), options);
   await engine.close();
   const expired = await reconcile(tenantId);
   expect(expired).toMatchObject({
@@ -184,6 +181,9 @@ test('all that can become of an event adds up, day by day of receipt, from the s
       { stored: 0, expired: 24 },
     ],
   });
+  // And an undo brings them back, counts included.
+  expect((await undoExpiry(table, bench.storage)).gone).toEqual([]);
+  expect(await reconcile(tenantId)).toMatchObject({ balanced: true, days: [{ expired: 0 }, { expired: 0 }] });
 });
 
 test('a row that goes, a row that comes twice and a file that is removed behind its back are found, by receipt', async () => {
