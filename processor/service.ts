@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
 import { jetstreamManager } from '@nats-io/jetstream';
+import { steadyClock } from '../lake/dedupe/duplicates.ts';
 import { duckdbCheckpoints } from '../lake/delta/checkpointParquet.ts';
 import { Engine } from '../lake/duckdb/engine.ts';
 import { createTableCache } from '../lake/layout/tableCache.ts';
@@ -93,7 +94,8 @@ export async function startProcessor({
   const context: ShardContext = {
     stream: await openStream(connection, { config, registry, waitFor }),
     lake: { storage, tables, engine, buildPermits: new Semaphore(availableParallelism()), registry },
-    settings: shardSettings(config, dir),
+    // Of two clocks the later: one behind would let every file of the lake count for resends.
+    settings: shardSettings(config, { dir, nowMs: Math.max(Date.now(), await storage.now()) }),
     metrics: processorMetrics,
     reach: armFailPoint(config.failPoint),
     log,
@@ -150,14 +152,18 @@ async function openStream(
   };
 }
 
-function shardSettings(config: ProcessorConfig, dir: string): ShardSettings {
+function shardSettings(config: ProcessorConfig, { dir, nowMs }: { dir: string; nowMs: number }): ShardSettings {
   const { shards, replicas, windowMaxBytes, windowMaxMessages, windowMaxMs } = config;
   return {
     shards,
     replicas,
     dir,
     window: { bytes: windowMaxBytes, messages: windowMaxMessages, ageMs: windowMaxMs },
-    dedupe: { maxBytes: Math.floor(config.dedupeBytes / shards), windowMs: config.dedupeHours * HOUR_MS },
+    dedupe: {
+      maxBytes: Math.floor(config.dedupeBytes / shards),
+      windowMs: config.dedupeHours * HOUR_MS,
+      now: steadyClock(nowMs),
+    },
     streamKeepMs: config.streamKeepHours * HOUR_MS,
   };
 }

@@ -113,7 +113,7 @@ export async function storedIds(ask: Ask, eventIds: readonly string[], sinceMs: 
   const answer = await ask(
     `SELECT DISTINCT lower(event_id) FROM events_all WHERE lower(event_id) IN (${list(sorted)})
        AND received_at >= make_timestamptz(${Math.floor(sinceMs) * 1000})`,
-    { ...ALL_SEGMENTS, mayHold: (file) => filesThatMayHold(sorted, [idFile(file)], sinceMs).length > 0 },
+    { ...ALL_SEGMENTS, mayHold: (file) => filesThatMayHold(sorted, [idFile(file)]).length > 0 },
   );
   return new Set(answer.rows.map(([id]) => textOf(id)));
 }

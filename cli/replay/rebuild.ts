@@ -158,19 +158,17 @@ function storedIds(options: RebuildOptions, rebuilt: readonly RebuiltFile[]): St
   const isRebuilt = ({ path }: { path: string }): boolean => path.startsWith(dir);
   return {
     files: async (tenantId) => [...(await before.files(tenantId)), ...(await sinceThen.files(tenantId))],
-    read: async (tenantId, files, sinceMs) => {
+    read: async (tenantId, files) => {
       const own = files.filter(isRebuilt);
       const others = files.filter((file) => !isRebuilt(file));
-      return [
-        ...(others.length > 0 ? await before.read(tenantId, others, sinceMs) : []),
-        ...(own.length > 0 ? await sinceThen.read(tenantId, own, sinceMs) : []),
-      ];
+      const read = others.length > 0 ? await before.read(tenantId, others) : '';
+      return read + (own.length > 0 ? await sinceThen.read(tenantId, own) : '');
     },
-    find: async (tenantId, files, sinceMs) => {
+    find: async (tenantId, files) => {
       const own = files.filter(isRebuilt);
       const others = files.filter((file) => !isRebuilt(file));
-      const found = others.length > 0 ? await before.find(tenantId, others, sinceMs) : '';
-      return found + (own.length > 0 ? await sinceThen.find(tenantId, own, sinceMs) : '');
+      const found = others.length > 0 ? await before.find(tenantId, others) : '';
+      return found + (own.length > 0 ? await sinceThen.find(tenantId, own) : '');
     },
   };
 }

@@ -18,8 +18,8 @@ export interface IdsToJudge {
   runs: readonly IdRun[];
   /** Whether every id is a UUID; otherwise the bounds of files do not help. */
   allUuids: boolean;
-  /** First and last time of receipt, in milliseconds since 1970. */
-  receivedMs: { min: number; max: number };
+  /** First time at which the stream stored one of the messages, in milliseconds since 1970. */
+  storedMs: { min: number };
   /** Time of receipt of each tenant's first redriven event; resends count from one window before. */
   redrivenMs?: ReadonlyMap<string, number>;
 }
@@ -28,17 +28,19 @@ export interface IdsToJudge {
 export interface StoredIds {
   /** The tenant's live data files. */
   files(tenantId: string): Promise<IdFile[]>;
-  /** Every id in these files received since a time, by hour since 1970. */
-  read(tenantId: string, files: readonly IdFile[], sinceMs: number): Promise<{ hour: number; hex: string }[]>;
-  /** Judged ids of the tenant in these files, received since a time. */
-  find(tenantId: string, files: readonly IdFile[], sinceMs: number): Promise<string>;
+  /** Every id in these files, in hexadecimal digits. */
+  read(tenantId: string, files: readonly IdFile[]): Promise<string>;
+  /** Judged ids of the tenant in these files. */
+  find(tenantId: string, files: readonly IdFile[]): Promise<string>;
 }
 
 export interface DuplicatesOptions {
   /** Bound on the memory for ids, in bytes. */
   maxBytes: number;
-  /** Time after the first receipt in which a resend is recognised, in milliseconds. */
+  /** Time after the first storage in which a resend is surely recognised, in milliseconds. */
   windowMs: number;
+  /** A clock that never steps and is not behind, in milliseconds; absent: this host's, going on by monotonic time. */
+  now?: () => number;
 }
 
 interface HourOfIds {
@@ -54,17 +56,22 @@ interface TenantState {
   salt: Uint32Array;
   /** Files whose ids are not in memory; undefined until they are listed. */
   unread: IdFile[] | undefined;
-  /** Files with rows received before this time are not in memory. */
-  listBeforeMs: number;
 }
 
 const HEX_DIGITS = 32;
 const ID_BYTES = 16;
+/** Windows before this one whose stamps bound its time: as many wrong ones in a row change nothing. */
+const STAMPS_KEPT = 3;
 /** Ids loaded into memory at once while judging. */
 const READ_AT_ONCE = 2_000_000;
 
 /**
  * Recognises resends: event ids that a tenant stored within the window, in any date or segment.
+ *
+ * The window goes by the time at which the stream stored a message. A receiver's clock plays no part. A file counts
+ * while any of its rows may be that young, so an older copy may be recognised too. The earliest stamp of the last few
+ * windows counts, and no later time than this process's clock, which never steps. If time goes back, the files that
+ * were left out meanwhile count again. So a stamp years ahead forgets nothing, and one years behind costs reads.
  *
  * Ids of this owner's commits are in memory, exact (docs/performance.md, "Memory"). The lake holds the rest of the
  * state. Other files of the window are known by their bounds in the log. An id within a file's bounds loads all ids of
@@ -85,9 +92,16 @@ export class Duplicates {
   readonly #uncommitted = new Set<JudgedIds>();
   #hours = new Map<number, number>();
   #seldom = true;
+  /** Stamps of the last windows, and of the one under way. */
+  #stamps: number[] = [];
+  #judgingMs = Infinity;
+  /** Hour before which files are left out and ids may be dropped. */
+  #expiredHour = -Infinity;
+  readonly #now: () => number;
 
   constructor(options: DuplicatesOptions) {
     this.#options = options;
+    this.#now = options.now ?? steadyClock(Date.now());
   }
 
   /** Whether the last judged window had no duplicates. */
@@ -110,8 +124,10 @@ export class Duplicates {
 
   /** Indexes of ids stored already or seen in this window, ascending. */
   async judge(batch: IdsToJudge, stored: StoredIds): Promise<number[]> {
-    const sinceMs = batch.receivedMs.min - this.#options.windowMs;
-    const hour = Math.floor(batch.receivedMs.max / HOUR_MS);
+    const nowMs = this.#now();
+    this.#judgingMs = batch.storedMs.min;
+    const sinceMs = Math.min(this.#judgingMs, nowMs, ...this.#stamps) - this.#options.windowMs;
+    const hour = Math.floor(nowMs / HOUR_MS);
     this.#expire(Math.floor(sinceMs / HOUR_MS));
     const ids = wordsOf(batch.ids);
     for (const { tenantId, first, count } of batch.runs) {
@@ -139,6 +155,7 @@ export class Duplicates {
   /** Ends the judging of a window; the next window counts its ids as known. */
   judged(): JudgedIds {
     const judged = this.#pending;
+    this.#stamps = [...this.#stamps, this.#judgingMs].slice(-STAMPS_KEPT);
     this.#pending = [];
     this.#uncommitted.add(judged);
     return judged;
@@ -156,22 +173,20 @@ export class Duplicates {
     let found: IdSet | undefined;
     for (const [tenantId, runs] of Map.groupBy(batch.runs, (run) => run.tenantId)) {
       const tenant = this.#tenant(tenantId);
-      const listed =
-        tenant.unread ?? (await stored.files(tenantId)).filter((file) => file.minReceivedMs < tenant.listBeforeMs);
-      tenant.unread = listed.filter((file) => file.maxReceivedMs >= sinceMs);
-      const wanted = filesToRead(batch, runs, tenant.unread, sinceMs);
+      const listed = tenant.unread ?? (await stored.files(tenantId));
+      tenant.unread = listed.filter((file) => file.storedThroughMs >= sinceMs);
+      const wanted = filesToRead(batch, runs, tenant.unread);
       try {
         for (const files of groups(wanted))
-          await this.#look(tenantId, { files, sinceMs, stored, found: (found ??= new IdSet()) });
+          await this.#look(tenantId, { files, stored, found: (found ??= new IdSet()) });
       } catch (error) {
         // Compaction may have removed a file since it was listed, so the next attempt lists again.
         tenant.unread = undefined;
-        tenant.listBeforeMs = Infinity;
         throw error;
       }
       const redrivenMs = batch.redrivenMs?.get(tenantId);
       if (redrivenMs === undefined) continue;
-      const earlier = { fromMs: redrivenMs - this.#options.windowMs, toMs: sinceMs + HOUR_MS };
+      const earlier = { fromMs: Math.min(redrivenMs, sinceMs) - this.#options.windowMs, toMs: sinceMs };
       addAll((found ??= new IdSet()), await this.#findEarlier(batch, runs, stored, earlier), 1);
     }
     return found;
@@ -190,28 +205,25 @@ export class Duplicates {
   ): Promise<Uint32Array> {
     const { tenantId } = runs[0]!;
     const files = (await stored.files(tenantId)).filter(
-      ({ minReceivedMs, maxReceivedMs }) => maxReceivedMs >= fromMs && minReceivedMs < toMs,
+      ({ storedThroughMs }) => storedThroughMs >= fromMs && storedThroughMs < toMs,
     );
-    const wanted = filesToRead(batch, runs, files, fromMs);
-    const hex = wanted.length === 0 ? '' : await stored.find(tenantId, wanted, fromMs);
+    const wanted = filesToRead(batch, runs, files);
+    const hex = wanted.length === 0 ? '' : await stored.find(tenantId, wanted);
     return salted(toWords(hex), this.#tenant(tenantId).salt);
   }
 
   /** Loads the ids of files into memory; without room, searches the files for the judged ids. */
-  async #look(
-    tenantId: string,
-    at: { files: IdFile[]; sinceMs: number; stored: StoredIds; found: IdSet },
-  ): Promise<void> {
-    const { files, sinceMs, stored, found } = at;
+  async #look(tenantId: string, at: { files: IdFile[]; stored: StoredIds; found: IdSet }): Promise<void> {
+    const { files, stored, found } = at;
     const tenant = this.#tenant(tenantId);
     const rows = files.reduce((sum, file) => sum + file.rows, 0);
     if (this.#known.bytes + rows * BYTES_PER_ID > this.#options.maxBytes) {
-      addAll(found, salted(toWords(await stored.find(tenantId, files, sinceMs)), tenant.salt), 1);
+      addAll(found, salted(toWords(await stored.find(tenantId, files)), tenant.salt), 1);
       return;
     }
-    for (const { hour, hex } of await stored.read(tenantId, files, sinceMs)) {
-      this.#remember(salted(toWords(hex), tenant.salt), hour);
-    }
+    const newestMs = files.reduce((newest, { storedThroughMs }) => Math.max(newest, storedThroughMs), -Infinity);
+    const hour = Math.floor(Math.min(newestMs, this.#now()) / HOUR_MS);
+    this.#remember(salted(toWords(await stored.read(tenantId, files)), tenant.salt), hour);
     const read = new Set(files);
     tenant.unread = tenant.unread?.filter((file) => !read.has(file));
   }
@@ -223,12 +235,14 @@ export class Duplicates {
     // collide, even if someone chooses them to.
     const digest = createHash('sha256').update(this.#secret).update(tenantId).digest();
     const salt = Uint32Array.from({ length: ID_WORDS }, (_, word) => digest.readUInt32LE(word * 4));
-    const state = { salt, unread: undefined, listBeforeMs: Infinity };
+    const state = { salt, unread: undefined };
     this.#tenants.set(tenantId, state);
     return state;
   }
 
   #expire(beforeHour: number): void {
+    if (beforeHour < this.#expiredHour) this.#listAgain();
+    this.#expiredHour = beforeHour;
     this.#known.forget(beforeHour);
     for (const hour of this.#hours.keys()) if (hour < beforeHour) this.#hours.delete(hour);
   }
@@ -254,18 +268,22 @@ export class Duplicates {
     }
     this.#known.forget(boundary);
     this.#known.compact();
+    this.#known.forget(Math.max(0, this.#expiredHour));
     for (const judged of this.#uncommitted) for (const { ids, hour } of judged) addAll(this.#known, ids, hour);
     for (const { ids, hour } of this.#pending) addAll(this.#known, ids, hour);
-    for (const tenant of this.#tenants.values()) {
-      // Ids of unread files are not in memory, however new they are.
-      const newest = (tenant.unread ?? []).reduce(
-        (ms, file) => Math.max(ms, file.maxReceivedMs + 1),
-        boundary * HOUR_MS,
-      );
-      tenant.listBeforeMs = tenant.unread ? newest : Math.max(tenant.listBeforeMs, newest);
-      tenant.unread = undefined;
-    }
+    this.#listAgain();
   }
+
+  /** Lets every file in the window count again, whether or not memory has its ids. */
+  #listAgain(): void {
+    for (const tenant of this.#tenants.values()) tenant.unread = undefined;
+  }
+}
+
+/** A clock that begins at a time and goes on by monotonic time. */
+export function steadyClock(startMs: number): () => number {
+  const offsetMs = startMs - performance.now();
+  return () => offsetMs + performance.now();
 }
 
 /** Most bytes that an id takes, just after its segment was rebuilt. */
@@ -306,12 +324,7 @@ function texts(ids: Uint8Array, { first, count }: IdRun): string[] {
 }
 
 /** The unread files that may hold one of a tenant's ids. */
-function filesToRead(
-  batch: IdsToJudge,
-  runs: readonly IdRun[],
-  unread: readonly IdFile[],
-  sinceMs: number,
-): readonly IdFile[] {
+function filesToRead(batch: IdsToJudge, runs: readonly IdRun[], unread: readonly IdFile[]): readonly IdFile[] {
   if (unread.length === 0 || !batch.allUuids) return unread;
   const ids = runs.flatMap((run) => texts(batch.ids, run));
   let min = ids[0]!;
@@ -325,14 +338,14 @@ function filesToRead(
     ({ minId, maxId }) =>
       minId === undefined || maxId === undefined || (minId <= max && (min < minId || mayHold(min, minId, maxId))),
   );
-  return near.length === 0 ? near : filesThatMayHold(ids.sort(), near, sinceMs);
+  return near.length === 0 ? near : filesThatMayHold(ids.sort(), near);
 }
 
-/** Groups of at least one file, within a number of rows. */
+/** Groups of at least one file, within a number of rows, the newest first. */
 function groups(files: readonly IdFile[]): IdFile[][] {
   const result: IdFile[][] = [];
   let rows = Infinity;
-  for (const file of files) {
+  for (const file of files.toSorted((a, b) => b.storedThroughMs - a.storedThroughMs)) {
     if (rows + file.rows > READ_AT_ONCE) {
       result.push([]);
       rows = 0;

@@ -55,8 +55,14 @@ export class IdSet {
     if (segment.used >= segment.hours.length * MAX_LOAD) segment = this.#rebuild(index);
     const { words, hours } = segment;
     const slot = slotOf(segment, hash, ids, at);
-    const there = hours[slot];
-    if (there !== FREE && there !== TAKEN_BACK) return false;
+    const there = hours[slot]!;
+    if (there !== FREE && there !== TAKEN_BACK) {
+      if (!this.#hours.isForgotten(there)) return false;
+      // Time went back since: the id counts again, and stays with its new hour.
+      hours[slot] = this.#hours.take(hour);
+      this.#hours.release(there);
+      return false;
+    }
     if (there === FREE) {
       copyId(ids, at, words, slot * ID_WORDS);
       segment.used++;

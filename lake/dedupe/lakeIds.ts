@@ -27,22 +27,21 @@ export function lakeIds(session: SqlSession, source: IdFiles, where = 'true'): S
     files: readonly IdFile[],
     task: (list: string) => Promise<T>,
   ): Promise<T> => source.withLocal(tenantId, files, (paths) => task(`[${paths.map(literal).join(', ')}]`));
-  const since = (ms: number): string => `received_at >= make_timestamptz(${Math.floor(ms) * 1000}) AND (${where})`;
   return {
     files: (tenantId) => source.list(tenantId),
-    read: (tenantId, files, sinceMs) =>
+    read: (tenantId, files) =>
       withLocalFiles(tenantId, files, async (list) => {
-        const rows = await session.run(
-          `SELECT epoch_ms(received_at) // 3600000 AS hour, string_agg(${hexId('event_id')}, '') AS hex
-           FROM read_parquet(${list}) WHERE ${since(sinceMs)} AND event_id IS NOT NULL GROUP BY 1`,
+        const [row] = await session.run(
+          `SELECT string_agg(${hexId('event_id')}, '') AS hex
+           FROM read_parquet(${list}) WHERE (${where}) AND event_id IS NOT NULL`,
         );
-        return rows.map(({ hour, hex }) => ({ hour: Number(hour), hex: String(hex) }));
+        return typeof row?.hex === 'string' ? row.hex : '';
       }),
-    find: (tenantId, files, sinceMs) =>
+    find: (tenantId, files) =>
       withLocalFiles(tenantId, files, async (list) => {
         const [row] = await session.run(
           `SELECT string_agg(hex, '') AS hex FROM (
-             SELECT DISTINCT ${hexId('event_id')} AS hex FROM read_parquet(${list}) WHERE ${since(sinceMs)}
+             SELECT DISTINCT ${hexId('event_id')} AS hex FROM read_parquet(${list}) WHERE ${where}
            ) WHERE hex IN (
              SELECT ${hexId('line."eventId"')} FROM line JOIN batch ON line.batch_number = batch.batch_number WHERE batch.tenant_id = ${literal(tenantId)}
            )`,

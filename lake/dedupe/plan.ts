@@ -1,4 +1,5 @@
 import type { AddFile } from '../delta/actions.ts';
+import { storedThroughMs } from '../delta/storedThrough.ts';
 
 /** Bounds of a data file's event ids and receipt times. */
 export interface IdFile {
@@ -10,11 +11,14 @@ export interface IdFile {
   /** Bounds of received_at in milliseconds since 1970. */
   minReceivedMs: number;
   maxReceivedMs: number;
+  /** Time by which the stream had stored every row, in milliseconds since 1970. */
+  storedThroughMs: number;
   rows: number;
 }
 
 /** The bounds of a data file from its log entry; a missing bound excludes nothing. */
-export function idFile({ path, stats }: Pick<AddFile, 'path' | 'stats'>): IdFile {
+export function idFile(file: Pick<AddFile, 'path'> & Partial<AddFile>): IdFile {
+  const { path, stats } = file;
   const { numRecords, minValues, maxValues } = (stats === undefined ? {} : JSON.parse(stats)) as {
     numRecords?: number;
     minValues?: Record<string, unknown>;
@@ -26,20 +30,20 @@ export function idFile({ path, stats }: Pick<AddFile, 'path' | 'stats'>): IdFile
     maxId: asText(maxValues?.event_id),
     minReceivedMs: asTime(minValues?.received_at) ?? -Infinity,
     maxReceivedMs: asTime(maxValues?.received_at) ?? Infinity,
+    storedThroughMs: storedThroughMs(file),
     rows: numRecords ?? Infinity,
   };
 }
 
 /**
- * The files that may hold one of these ids, received since a time.
+ * The files that may hold one of these ids.
  *
  * An id with a time, such as UUID version 7, lies within the bounds of few files. A random id lies within those of
  * nearly all.
  * @param ids UUIDs in small letters with hyphens, ascending
  */
-export function filesThatMayHold(ids: readonly string[], files: readonly IdFile[], sinceMs: number): IdFile[] {
-  return files.filter(({ minId, maxId, maxReceivedMs }) => {
-    if (maxReceivedMs < sinceMs) return false;
+export function filesThatMayHold(ids: readonly string[], files: readonly IdFile[]): IdFile[] {
+  return files.filter(({ minId, maxId }) => {
     if (minId === undefined || maxId === undefined) return true;
     const first = ids[lowerBound(ids, minId)];
     return first !== undefined && mayHold(first, minId, maxId);

@@ -1,6 +1,7 @@
 import type { Action, AddFile } from './actions.ts';
 import type { MadeFrom } from './guards.ts';
 import { COLUMNS_TAG } from './schema.ts';
+import { STORED_THROUGH_TAG } from './storedThrough.ts';
 import type { FileStats } from './stats.ts';
 
 /** An uploaded data file to add to a table. */
@@ -12,6 +13,8 @@ export interface NewFile {
   rows: number;
   partitionValues: Record<string, string>;
   stats: FileStats;
+  /** Time by which the stream had stored all rows, in milliseconds since 1970. Absent: the commit. */
+  storedThroughMs?: number;
   /** Absent: the tags of a file with the table's columns. */
   tags?: Record<string, string>;
 }
@@ -38,7 +41,10 @@ export function addAction(
       modificationTime: nowMs,
       dataChange,
       stats: JSON.stringify({ ...file.stats, numRecords: file.rows }),
-      tags: file.tags ?? { [COLUMNS_TAG]: columnsTag },
+      tags: {
+        [STORED_THROUGH_TAG]: String(file.storedThroughMs ?? nowMs),
+        ...(file.tags ?? { [COLUMNS_TAG]: columnsTag }),
+      },
     },
   };
 }

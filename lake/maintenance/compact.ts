@@ -6,6 +6,7 @@ import type { AddFile } from '../delta/actions.ts';
 import { COLUMNS_TAG, columnsFingerprint } from '../delta/schema.ts';
 import { fileStats, type CopyStats, type FileStats, type StatValue } from '../delta/stats.ts';
 import type { NewFile } from '../delta/commits.ts';
+import { storedThroughMs } from '../delta/storedThrough.ts';
 import { TxnConflictError, type Table } from '../delta/table.ts';
 import type { SqlEngine, SqlSession } from '../duckdb/sqlEngine.ts';
 import { fetchLocal } from '../storage/fetchLocal.ts';
@@ -132,6 +133,7 @@ async function write(
     rows: copied.count,
     partitionValues: { segment: job.segment, date: job.date },
     stats,
+    storedThroughMs: job.files.reduce((latest, one) => Math.max(latest, storedThroughMs(one)), 0),
   };
 }
 

@@ -56,9 +56,11 @@ export interface LineCounts {
   rejectedLineBytes: number;
 }
 
-/** Receipt times of a window's batches. */
+/** Times of a window's batches, in milliseconds since 1970. */
 export interface ReceiptTimes {
-  /** First and last, in milliseconds since 1970. Redriven batches count from their redrive. */
+  /** First storage by the stream. */
+  storedMs: { min: number };
+  /** First and last receipt, by the receivers' clocks. Redriven batches count from their redrive. */
   receivedMs: { min: number; max: number };
   /** First receipt of each tenant's redriven batches, before the quarantine. */
   redrivenMs: ReadonlyMap<string, number>;

@@ -8,6 +8,7 @@ export class WindowContents {
   readonly span = { firstSequence: 0, lastSequence: 0, messages: 0, bytes: 0, lastStoredMs: 0 };
   readonly lines = { batches: 0, events: 0, rejected: 0, rejectedLineBytes: 0 };
   readonly quarantineStored = new Map<string, number>();
+  readonly #storedMs = { min: Infinity };
   readonly #receivedMs = { min: Infinity, max: -Infinity };
   readonly #redrivenMs = new Map<string, number>();
   readonly #sources: Source[] = [];
@@ -38,6 +39,7 @@ export class WindowContents {
 
   /** Adds the times of a batch. */
   addTimes({ timeMs }: StreamMessage, tenantId: string, { receivedAt, redrivenFrom }: BatchHeader): void {
+    this.#storedMs.min = Math.min(this.#storedMs.min, timeMs);
     const range = this.#receivedMs;
     const receivedMs = Date.parse(receivedAt);
     // A redriven batch may be weeks old, so its redrive counts for the window's range.
@@ -73,7 +75,7 @@ export class WindowContents {
       files,
       span: this.span,
       lines: this.lines,
-      times: { receivedMs: this.#receivedMs, redrivenMs: this.#redrivenMs },
+      times: { storedMs: this.#storedMs, receivedMs: this.#receivedMs, redrivenMs: this.#redrivenMs },
       sources: this.#sources,
       runs: this.#runs,
       tenants: this.#tenants,

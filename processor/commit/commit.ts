@@ -81,7 +81,11 @@ export class WindowCommit {
     const lastSequence = this.#lastSequence;
     const table = tables.table(name, tenantId);
     const append: AppendCommit = {
-      files: files.map(({ file }) => file),
+      // Two clocks, of which the later counts: a resend is sought in files that may be young enough.
+      files: files.map(({ file }) => ({
+        ...file,
+        storedThroughMs: Math.max(file.storedThroughMs ?? 0, this.#unusedSinceMs),
+      })),
       txn: { appId: tables.appId, version: lastSequence, expected: tables.expected(name, tenantId), epoch },
       unusedSinceMs: this.#unusedSinceMs,
       erasures: tables.erasures(tenantId).version,

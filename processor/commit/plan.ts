@@ -40,7 +40,13 @@ export function planCommits(
       const own = files.filter(({ table, source }) => table === name && source.tenantId === tenantId);
       const info = { ...from, acknowledgedBefore, ...counts };
       const first = name === 'quarantine' && unstorable > 0;
-      commits.push({ name, tenantId, files: own.map((file) => newFile(file, from)), info, first });
+      commits.push({
+        name,
+        tenantId,
+        files: own.map((file) => newFile(file, { ...from, storedThroughMs: lastStoredMs })),
+        info,
+        first,
+      });
     };
     const { acceptedByDay, quarantinedByDay } = countsByDay(outcome);
     const { duplicates, erasedEvents, erasedRejected } = outcome.positions;
@@ -74,9 +80,10 @@ function countsByDay({ days }: FlushOutcome): { acceptedByDay: AcceptedByDay; qu
 
 function newFile(
   written: WrittenWindow['files'][number],
-  source: Parameters<typeof newFilePath>[1],
+  { storedThroughMs, ...source }: Parameters<typeof newFilePath>[1] & { storedThroughMs: number },
 ): TableCommit['files'][number] {
   const { localFile, bytes: size, rows, stats, date } = written;
   const partitionValues = { segment: written.source.segmentId, date };
-  return { localFile, file: { path: newFilePath(partitionValues, source), size, rows, partitionValues, stats } };
+  const path = newFilePath(partitionValues, source);
+  return { localFile, file: { path, size, rows, partitionValues, stats, storedThroughMs } };
 }

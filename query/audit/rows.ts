@@ -49,7 +49,7 @@ export async function rowsOfEvents(
 ): Promise<RowPlace[]> {
   const ids = eventIds.map((id) => id.toLowerCase()).sort();
   const bounds = new Map([...table.snapshot.files.values()].map((file) => [file.path, idFile(file)]));
-  const near = new Set(filesThatMayHold(ids, [...bounds.values()], -Infinity).map(({ path }) => path));
+  const near = new Set(filesThatMayHold(ids, [...bounds.values()]).map(({ path }) => path));
   const files = [...table.snapshot.files.values()].filter(({ path }) => near.has(path));
   return places(reading, table, { files, where: `lower(event_id) IN (${ids.map(literal).join(', ')})` });
 }

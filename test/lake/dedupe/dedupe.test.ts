@@ -6,6 +6,7 @@ import { ID_WORDS, IdSet } from '../../../lake/dedupe/idSet.ts';
 import { filesThatMayHold, idFile, type IdFile } from '../../../lake/dedupe/plan.ts';
 
 const HOUR = 3_600_000;
+const YEAR = 8_760 * HOUR;
 
 test('the set keeps what it is given, exactly, forgets whole hours and takes back', () => {
   const set = new IdSet();
@@ -34,18 +35,18 @@ const file = (over: Partial<IdFile>): IdFile => ({
   maxId: '01900000-ffff-7000-8000-000000000000',
   minReceivedMs: 0,
   maxReceivedMs: 1_000,
+  storedThroughMs: 1_000,
   rows: 10,
   ...over,
 });
 
-test('a file is read only when an id lies in its bounds and it is young enough', () => {
+test('a file is read only when an id lies in its bounds', () => {
   const inside = '01900000-8888-7000-8000-000000000000';
   const before = '018fffff-0000-7000-8000-000000000000';
   const after = '01900001-0000-7000-8000-000000000000';
-  expect(filesThatMayHold([before, after], [file({})], 0)).toEqual([]);
-  expect(filesThatMayHold([before, inside, after], [file({})], 0)).toHaveLength(1);
-  expect(filesThatMayHold([inside], [file({})], 1_001)).toEqual([]);
-  expect(filesThatMayHold([after], [file({ minId: undefined, maxId: undefined })], 0)).toHaveLength(1);
+  expect(filesThatMayHold([before, after], [file({})])).toEqual([]);
+  expect(filesThatMayHold([before, inside, after], [file({})])).toHaveLength(1);
+  expect(filesThatMayHold([after], [file({ minId: undefined, maxId: undefined })])).toHaveLength(1);
 });
 
 test('an id that was stored in capitals is found by its small letters', () => {
@@ -54,7 +55,7 @@ test('an id that was stored in capitals is found by its small letters', () => {
     file({ minId: stored, maxId: stored }),
     file({ minId: '10000000-0000-4000-8000-000000000000', maxId: 'a0000000-0000-4000-8000-000000000000' }),
   ];
-  expect(filesThatMayHold([stored.toLowerCase()], bounds, 0)).toEqual(bounds);
+  expect(filesThatMayHold([stored.toLowerCase()], bounds)).toEqual(bounds);
 });
 
 test('no file is passed over that holds one of the ids in whatever letters', () => {
@@ -67,7 +68,7 @@ test('no file is passed over that holds one of the ids in whatever letters', () 
       const sorted = [...rows].sort();
       const ids = wanted.map((digits) => digits.join('')).sort();
       const holds = rows.some((row) => ids.includes(row.toLowerCase()));
-      const found = filesThatMayHold(ids, [file({ minId: sorted[0], maxId: sorted.at(-1) })], 0);
+      const found = filesThatMayHold(ids, [file({ minId: sorted[0], maxId: sorted.at(-1) })]);
       expect(holds && found.length === 0).toBe(false);
     }),
     { numRuns: 20_000 },
@@ -79,9 +80,9 @@ test('ids of another time are in no file, also where their time is written with 
     file({ minId: '01a20ec2-9221-7b9f-afcf-9680b1f9a478', maxId: '01a20ec2-9f21-763f-a213-ce7336d2ed4c' }),
     file({ minId: '01a20ebf-ff00-7b9f-afcf-9680b1f9a478', maxId: '01a20ec0-0021-763f-a213-ce7336d2ed4c' }),
   ];
-  expect(filesThatMayHold(['01a20ec2-a000-7000-8000-000000000000'], bounds, 0)).toEqual([]);
-  expect(filesThatMayHold(['01a20ec2-9a00-7000-8000-000000000000'], bounds, 0)).toEqual([bounds[0]]);
-  expect(filesThatMayHold(['01a20ebf-ffff-7000-8000-000000000000'], bounds, 0)).toEqual([bounds[1]]);
+  expect(filesThatMayHold(['01a20ec2-a000-7000-8000-000000000000'], bounds)).toEqual([]);
+  expect(filesThatMayHold(['01a20ec2-9a00-7000-8000-000000000000'], bounds)).toEqual([bounds[0]]);
+  expect(filesThatMayHold(['01a20ebf-ffff-7000-8000-000000000000'], bounds)).toEqual([bounds[1]]);
 });
 
 test('bounds come from the log; a missing one bounds nothing', () => {
@@ -96,59 +97,62 @@ test('bounds come from the log; a missing one bounds nothing', () => {
     maxId: 'b',
     minReceivedMs: 1_000,
     maxReceivedMs: Infinity,
+    storedThroughMs: Infinity,
     rows: 3,
   });
   expect(idFile({ path: 'p' })).toMatchObject({
     minId: undefined,
     minReceivedMs: -Infinity,
     maxReceivedMs: Infinity,
+    storedThroughMs: Infinity,
     rows: Infinity,
   });
+  // The tag counts, else the commit or the last receipt, whichever is later.
+  const through = (tags?: Record<string, string>, modificationTime = 5_000): number =>
+    idFile({
+      path: 'p',
+      modificationTime,
+      stats: JSON.stringify({ maxValues: { received_at: '1970-01-01T00:00:07.000Z' } }),
+      ...(tags ? { tags } : {}),
+    }).storedThroughMs;
+  expect([through(), through(undefined, 9_000), through({ 'spor.storedThrough': '3000' })]).toEqual([
+    7_000, 9_000, 3_000,
+  ]);
 });
 
 /** A lake of id files that answers as the real one does, and counts what is asked of it. */
 class IdLake implements StoredIds {
-  readonly tenants = new Map<string, { file: IdFile; rows: { hex: string; receivedMs: number }[] }[]>();
+  readonly tenants = new Map<string, { file: IdFile; rows: string[] }[]>();
   reads = 0;
   added = 0;
   judged: string[] = [];
 
-  commit(tenantId: string, hexes: string[], receivedMs: number): void {
-    if (hexes.length === 0) return;
-    const texts = hexes.map(uuidText).sort();
-    const added = file({
-      path: `${tenantId}/${this.added++}`,
-      minId: texts[0],
-      maxId: texts.at(-1),
-      minReceivedMs: receivedMs,
-      maxReceivedMs: receivedMs,
-      rows: hexes.length,
-    });
-    const files = this.tenants.get(tenantId) ?? [];
-    files.push({ file: added, rows: hexes.map((hex) => ({ hex, receivedMs })) });
-    this.tenants.set(tenantId, files);
+  commit(tenantId: string, rows: string[], storedThroughMs: number): void {
+    if (rows.length === 0) return;
+    const texts = rows.map(uuidText).sort();
+    const path = `${tenantId}/${this.added++}`;
+    const added = file({ path, minId: texts[0], maxId: texts.at(-1), storedThroughMs, rows: rows.length });
+    this.tenants.set(tenantId, [...(this.tenants.get(tenantId) ?? []), { file: added, rows }]);
   }
 
   files(tenantId: string): Promise<IdFile[]> {
     return Promise.resolve((this.tenants.get(tenantId) ?? []).map((one) => one.file));
   }
 
-  read(tenantId: string, files: readonly IdFile[], sinceMs: number): Promise<{ hour: number; hex: string }[]> {
-    return Promise.resolve(
-      this.#rows(tenantId, files, sinceMs).map(({ hex, receivedMs }) => ({ hour: Math.floor(receivedMs / HOUR), hex })),
-    );
+  read(tenantId: string, files: readonly IdFile[]): Promise<string> {
+    return Promise.resolve(this.#rows(tenantId, files).join(''));
   }
 
-  find(tenantId: string, files: readonly IdFile[], sinceMs: number): Promise<string> {
-    const found = this.#rows(tenantId, files, sinceMs).filter(({ hex }) => this.judged.includes(hex));
-    return Promise.resolve(found.map(({ hex }) => hex).join(''));
+  find(tenantId: string, files: readonly IdFile[]): Promise<string> {
+    const found = this.#rows(tenantId, files).filter((hex) => this.judged.includes(hex));
+    return Promise.resolve(found.join(''));
   }
 
-  #rows(tenantId: string, files: readonly IdFile[], sinceMs: number): { hex: string; receivedMs: number }[] {
+  #rows(tenantId: string, files: readonly IdFile[]): string[] {
     this.reads += files.length;
     const paths = new Set(files.map(({ path }) => path));
     const chosen = (this.tenants.get(tenantId) ?? []).filter((one) => paths.has(one.file.path));
-    return chosen.flatMap(({ rows }) => rows.filter(({ receivedMs }) => receivedMs >= sinceMs));
+    return chosen.flatMap(({ rows }) => rows);
   }
 }
 
@@ -159,11 +163,13 @@ function uuidText(hex: string): string {
 const idOf = (number: number): string =>
   (number * 0x9e3779b1).toString(16).padStart(12, '0') + number.toString(16).padStart(20, '0');
 
-test('whatever is sent again, restarted, failed and forgotten, an id within the window is stored once', async () => {
+test('whatever is sent again, restarted, failed and stamped, an id within the window is stored once', async () => {
   const step = fc.record({
     ids: fc.array(fc.nat(40), { maxLength: 12 }),
     tenant: fc.constantFrom('t1', 't2'),
     hoursLater: fc.constantFrom(0, 0, 0, 1, 5),
+    /** By how much the stream server's clock is off for this window. */
+    stampOffMs: fc.constantFrom(0, 0, 0, 10 * YEAR, -10 * YEAR, 30 * HOUR),
     lateFirst: fc.boolean(),
     end: fc.constantFrom('commit', 'commit', 'commit', 'commit later', 'fail', 'restart'),
   });
@@ -174,24 +180,30 @@ test('whatever is sent again, restarted, failed and forgotten, an id within the 
     const lake = new IdLake();
     const windowMs = 24 * HOUR;
     let duplicates = new Duplicates({ maxBytes, windowMs });
-    let now = 1_000_000 * HOUR;
+    // A backlog: this host's clock is right, and later than every message.
+    let now = Date.now() - 30 * 5 * HOUR;
+    let wrongInARow = 0;
+    let first = true;
     /** Of a window that is judged, and committed once the next one is judged too. */
-    let late: { judged: JudgedIds; tenant: string; kept: string[]; receivedMs: number } | undefined;
+    let late: { judged: JudgedIds; tenant: string; kept: string[]; storedMs: number } | undefined;
     const commitLate = (): void => {
       if (!late) return;
-      lake.commit(late.tenant, late.kept, late.receivedMs);
+      lake.commit(late.tenant, late.kept, late.storedMs);
       duplicates.commit(late.judged);
       late = undefined;
     };
-    for (const { ids, tenant, hoursLater, lateFirst, end } of steps) {
+    for (const { ids, tenant, hoursLater, stampOffMs, lateFirst, end } of steps) {
       now += hoursLater * HOUR;
+      // The first window of an owner has nothing to compare with.
+      const isWrong = stampOffMs !== 0 && !first && (stampOffMs < 0 || wrongInARow < 3);
+      const stampMs = isWrong ? now + stampOffMs : now;
       const hexes = ids.map(idOf);
       lake.judged = hexes;
       const batch: IdsToJudge = {
         ids: Buffer.from(hexes.join(''), 'hex'),
         runs: [{ tenantId: tenant, first: 0, count: hexes.length }],
         allUuids: true,
-        receivedMs: { min: now, max: now },
+        storedMs: { min: stampMs },
       };
       duplicates.begin();
       const dropped = new Set(await duplicates.judge(batch, lake));
@@ -199,24 +211,30 @@ test('whatever is sent again, restarted, failed and forgotten, an id within the 
       if (lateFirst) commitLate();
       const judged = end === 'commit later' ? duplicates.judged() : undefined;
       commitLate();
-      const stored = (lake.tenants.get(tenant) ?? []).flatMap(({ rows }) => rows);
-      const recent = new Set(stored.filter(({ receivedMs }) => receivedMs >= now - windowMs).map(({ hex }) => hex));
+      const stored = lake.tenants.get(tenant) ?? [];
+      const young = stored.filter(({ file: { storedThroughMs } }) => storedThroughMs >= now - windowMs);
+      const recent = new Set(young.flatMap(({ rows }) => rows));
       expect(new Set(kept).size, 'kept once').toBe(kept.length);
       expect(
         kept.filter((hex) => recent.has(hex)),
         'stored within the window',
       ).toEqual([]);
       // Beyond the window either is right; what was never stored must be kept.
-      const ever = new Set(stored.map(({ hex }) => hex));
+      const ever = new Set(stored.flatMap(({ rows }) => rows));
       expect(new Set([...kept, ...ever])).toEqual(new Set([...hexes, ...ever]));
       if (end === 'fail') continue;
+      first = false;
+      wrongInARow = isWrong && stampOffMs > 0 ? wrongInARow + 1 : 0;
       if (judged) {
-        late = { judged, tenant, kept, receivedMs: now };
+        late = { judged, tenant, kept, storedMs: now };
         continue;
       }
       lake.commit(tenant, kept, now);
       if (end === 'commit') duplicates.commit();
-      else duplicates = new Duplicates({ maxBytes, windowMs });
+      else {
+        duplicates = new Duplicates({ maxBytes, windowMs });
+        first = true;
+      }
     }
   };
   await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 30 }), fc.constantFrom(0, 400_000, 100_000_000), run), {
@@ -241,7 +259,7 @@ test('after a takeover, ids that carry their time read the files of that time on
         ids: Buffer.from(hex.join(''), 'hex'),
         runs: [{ tenantId: 't', first: 0, count: hex.length }],
         allUuids: true,
-        receivedMs: { min: 20 * HOUR, max: 20 * HOUR },
+        storedMs: { min: 20 * HOUR },
       },
       lake,
     );
@@ -262,15 +280,16 @@ test('memory stays within its bound, however far apart the times of batches are'
   const behind = [now, now - 24 * 365 * 20, ...Array.from({ length: 40 }, (_, index) => now - 24 * 365 * 20 + index)];
   const wild = Array.from({ length: 60 }, (_, index) => now + ((index * 7_919_993) % 2_000_000) - 400_000);
   for (const hours of [ahead, behind, wild]) {
-    const duplicates = new Duplicates({ maxBytes, windowMs: 24 * HOUR });
+    let hour = 0;
+    const duplicates = new Duplicates({ maxBytes, windowMs: 24 * HOUR, now: () => hour * HOUR });
     const lake = new IdLake();
     let next = 0;
-    for (const hour of hours) {
+    for (hour of hours) {
       const hexes = Array.from({ length: 4_000 }, () => (next++).toString(16).padStart(32, '0'));
-      const receivedMs = { min: hour * HOUR, max: hour * HOUR };
+      const storedMs = { min: hour * HOUR };
       const runs = [{ tenantId: 't', first: 0, count: hexes.length }];
       duplicates.begin();
-      await duplicates.judge({ ids: Buffer.from(hexes.join(''), 'hex'), runs, allUuids: true, receivedMs }, lake);
+      await duplicates.judge({ ids: Buffer.from(hexes.join(''), 'hex'), runs, allUuids: true, storedMs }, lake);
       duplicates.commit();
       expect(duplicates.bytes, `hour ${hour}`).toBeLessThanOrEqual(maxBytes);
     }
@@ -288,6 +307,10 @@ test('the set forgets hours in any order, and has room for as many as there may 
   expect(set.add(id(9), 0, 5)).toBe(true); // an hour before those forgotten
   set.compact();
   expect(set.has(id(9), 0)).toBe(true);
+  set.forget(2e6);
+  expect(set.add(id(9), 0, 6), 'known, until it is dropped').toBe(false);
+  set.compact();
+  expect(set.has(id(9), 0), 'it counts again, under its new hour').toBe(true);
   for (let hour = 0; hour < 70_000; hour++) set.add(id(100 + hour), 0, hour);
   set.forget(69_000);
   set.compact();

@@ -52,12 +52,12 @@ afterAll(async () => {
 
 const table = (tenantId: string): Table => deltaTable(storage, tableSpec('events', tenantId, registry));
 
-function windowOf(events: TestEvent[], receivedAt: Date): Promise<ClosedWindow> {
+function windowOf(events: TestEvent[], storedAt: Date): Promise<ClosedWindow> {
   const sequence = ++windows;
   const window = shopWindow(join(dir, `window-${sequence}`));
   for (let at = 0; at < events.length; at += 40) {
-    const posts = [{ events: events.slice(at, at + 40), receivedAt }];
-    window.add(shopMessage(posts, { sequence, timeMs: receivedAt.getTime() }), NOTHING_STORED);
+    const posts = [{ events: events.slice(at, at + 40), receivedAt: new Date('2036-01-01') }];
+    window.add(shopMessage(posts, { sequence, timeMs: storedAt.getTime() }), NOTHING_STORED);
   }
   return window.close();
 }
@@ -67,9 +67,9 @@ const stored = () => lakeIds(session, newestIdFiles(storage, table, join(dir, 'c
 async function writeAndCommit(
   duplicates: Duplicates,
   events: TestEvent[],
-  receivedAt: Date,
+  storedAt: Date,
 ): Promise<{ stored: number; duplicate: number }> {
-  const window = await windowOf(events, receivedAt);
+  const window = await windowOf(events, storedAt);
   const written = await writeWindow(window, {
     registry,
     session,
@@ -93,13 +93,13 @@ async function writeAndCommit(
 }
 
 test('ids are found in files that have to be fetched, read whole or looked into, within the window only', async () => {
-  const now = new Date();
+  const later = new Date();
+  // Received by a clock years ahead, and stored by the stream 26 hours ago.
+  const now = new Date(later.getTime() - 26 * HOUR);
   const events = Array.from({ length: 500 }, (_, index) => anEvent(index));
   const fresh = (maxBytes: number) => new Duplicates({ maxBytes, windowMs: 24 * HOUR });
   expect(await writeAndCommit(fresh(1e8), events, now)).toEqual({ stored: 500, duplicate: 0 });
-  expect(await stored().files('shop')).toMatchObject([
-    { rows: 500, minReceivedMs: now.getTime(), maxReceivedMs: now.getTime() },
-  ]);
+  expect(await stored().files('shop')).toMatchObject([{ rows: 500, storedThroughMs: now.getTime() }]);
   // One with memory to read them, one without; neither has seen them.
   expect(await writeAndCommit(fresh(1e8), [anEvent(0), ...events.slice(0, 100)], now)).toEqual({
     stored: 1,
@@ -109,7 +109,6 @@ test('ids are found in files that have to be fetched, read whole or looked into,
     stored: 1,
     duplicate: 100,
   });
-  const later = new Date(now.getTime() + 25 * HOUR);
   expect(await writeAndCommit(fresh(1e8), events.slice(0, 10), later)).toEqual({ stored: 10, duplicate: 0 });
 });
 

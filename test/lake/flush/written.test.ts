@@ -19,7 +19,7 @@ const registry = createRegistry();
 const TODAY = new Date('2026-11-27T12:00:00.000Z');
 const NO_IDS: StoredIds = {
   files: () => Promise.resolve([]),
-  read: () => Promise.resolve([]),
+  read: () => Promise.resolve(''),
   find: () => Promise.resolve(''),
 };
 let dir: string;

@@ -122,7 +122,7 @@ test('a host years ahead expires nothing, all clocks ahead one date a day, and a
 
   const env = { LAKE_URL: `file:${join(lake.dir, 'lake')}`, NATS_URL: 'nats://127.0.0.1:1' };
   const spor = (...args: string[]) =>
-    runScript('cli/spor.mjs', ['retention', ...args, '--tenant', 'shop', '--json'], { env, cwd: lake.dir });
+    runSpor(['retention', ...args, '--tenant', 'shop', '--json'], { env, cwd: lake.dir });
   const undone = await spor('undo');
   expect([undone.code, JSON.parse(undone.stdout)]).toEqual([
     0,
@@ -137,7 +137,7 @@ test('a retention that would leave no day is refused unless forced', async () =>
   await lake.add(lake.table(), [{ rows: 10, from: `${daysAgo(90)}T10:00:00Z`, seed: 1 }]);
   const env = { LAKE_URL: `file:${join(lake.dir, 'lake')}`, NATS_URL: 'nats://127.0.0.1:1' };
   const set = (...more: string[]) =>
-    runScript('cli/spor.mjs', ['retention', 'set', '--tenant', 'shop', '--days', '30', ...more], {
+    runSpor(['retention', 'set', '--tenant', 'shop', '--days', '30', ...more], {
       env,
       cwd: lake.dir,
     });
