@@ -3,6 +3,7 @@ import { formatDuration } from './duration.ts';
 import { checkServices, type ServiceHealth } from './serviceHealth.ts';
 import { readShards, type ShardStatus } from '../stream/shardStatus.ts';
 import { withAudit } from './lakeAudit.ts';
+import type { Completeness } from '../query/audit/completeness.ts';
 import { requiredId } from './secrets.ts';
 import { readEnvironment } from './settings.ts';
 import { withStream } from './stream.ts';
@@ -45,7 +46,7 @@ async function tenantStatus(tenantId: string, { json }: { json: boolean }, conte
   else {
     const { acknowledgedBefore, receivedBefore, completeThrough, waiting } = complete;
     const rows = [
-      ['every event acknowledged before', acknowledgedBefore ?? 'unknown: there is no stream yet'],
+      ['every event acknowledged before', acknowledgedBefore ?? unknownBecause(complete)],
       ['every event received before', receivedBefore],
       ['complete through the day', completeThrough],
       ['first uncommitted event since', waiting ? `${waiting.acknowledgedAt}, message ${waiting.sequence}` : 'none'],
@@ -53,6 +54,11 @@ async function tenantStatus(tenantId: string, { json }: { json: boolean }, conte
     context.out(formatTable(['in the lake', tenantId], rows));
   }
   return EXIT.done;
+}
+
+function unknownBecause({ clocksDiffer, waiting }: Completeness): string {
+  if (clocksDiffer !== undefined) return `unknown: the clocks differ: ${clocksDiffer}`;
+  return waiting ? 'unknown: the stream stamped a message out of order' : 'unknown: there is no stream yet';
 }
 
 function shardAttention({ shard, stream, owner }: ShardStatus): string[] {

@@ -3,6 +3,7 @@ import { ReceiverError, type RequestErrorCode } from '../schemas/errors.ts';
 import { LIMITS } from '../schemas/limits.ts';
 import { formatReceipt } from '../schemas/receipt.ts';
 import type { Registry } from '../schemas/registry.ts';
+import type { ComparedClock, PresentTimes } from '../stream/comparedClock.ts';
 import type { SubjectKind } from '../schemas/subjects.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { ByteBudget } from './byteBudget.ts';
@@ -13,9 +14,10 @@ import { eventRow } from '../schemas/eventRow.ts';
 import { decompress, type Coding } from './events/decompress.ts';
 import { FairQueue } from './fairQueue.ts';
 import { keylessBody } from './keylessBody.ts';
-import { authorize, checkQuota, type Credentials } from './keys/authorize.ts';
+import { authorizeAt, checkQuota, type Credentials } from './keys/authorize.ts';
 import type { Key, Keyring } from './keys/keyring.ts';
 import type { IngestMetrics } from './metrics.ts';
+import { receiptTime, sentTime } from './receiptClock.ts';
 import { readableBody, withoutKeys } from './rejectedBody.ts';
 import type { GroupCommit } from './stream/groupCommit.ts';
 
@@ -53,8 +55,7 @@ export interface IntakeOptions {
   metrics: IngestMetrics;
   log: Logger;
   ackDeadlineMs: number;
-  /** Wall clock in milliseconds. */
-  clock?: () => number;
+  clock: Pick<ComparedClock, 'times'>;
 }
 
 /** Failures of a whole body of a known key that go into the quarantine. */
@@ -69,12 +70,10 @@ const WAITING_BYTES = 2_048;
  */
 export class Intake {
   readonly #options: IntakeOptions;
-  readonly #clock: () => number;
   readonly #queue = new FairQueue();
 
   constructor(options: IntakeOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? Date.now;
   }
 
   /**
@@ -83,9 +82,9 @@ export class Intake {
    */
   admit({ headerKey, origin }: Omit<Credentials, 'bodyKey'>): string | undefined {
     if (headerKey === undefined) return undefined;
-    const nowMs = this.#clock();
-    const key = authorize(this.#options.keyring, { headerKey, bodyKey: undefined, origin }, nowMs);
-    checkQuota(key, nowMs);
+    const times = this.#options.clock.times();
+    const key = authorizeAt(times, this.#options.keyring, { headerKey, bodyKey: undefined, origin });
+    checkQuota(key, times[0]);
     return key.tenantId;
   }
 
@@ -94,7 +93,7 @@ export class Intake {
    * Its sender is found at once. The body of a known one waits for its turn among the tenants.
    */
   receive(post: Post, respond: (answer: ReceiverAnswer) => void): void {
-    const receivedAtMs = this.#clock();
+    const times = this.#options.clock.times();
     const attempt = (task: () => void): void => {
       try {
         task();
@@ -103,12 +102,12 @@ export class Intake {
       }
     };
     attempt(() => {
-      const { tenantId, plain } = this.#identify(post, receivedAtMs);
+      const { tenantId, plain } = this.#identify(post, times);
       const found = plain ? { ...post, body: plain, coding: 'identity' as const } : post;
       const read = (whole: Post, late = false): void =>
         attempt(() => {
           if (late) throw plainFailure('overloaded');
-          this.#receive(whole, receivedAtMs, respond);
+          this.#receive(whole, times, respond);
         });
       if (tenantId === undefined) read(found);
       else this.#inTurn(tenantId, found, read);
@@ -116,10 +115,10 @@ export class Intake {
   }
 
   /** Find the tenant of a POST, and the body if it had to be read for that. @throws ReceiverError */
-  #identify(post: Post, nowMs: number): { tenantId?: string; plain?: Buffer } {
+  #identify(post: Post, times: PresentTimes): { tenantId?: string; plain?: Buffer } {
     const check = (bodyKey: string | undefined): string => {
-      const key = authorize(this.#options.keyring, { ...post, bodyKey }, nowMs);
-      checkQuota(key, nowMs);
+      const key = authorizeAt(times, this.#options.keyring, { ...post, bodyKey });
+      checkQuota(key, times[0]);
       return key.tenantId;
     };
     return post.headerKey === undefined ? keylessBody(post.body, post.coding, check) : { tenantId: check(undefined) };
@@ -140,20 +139,25 @@ export class Intake {
     });
   }
 
-  #receive(post: Post, receivedAtMs: number, respond: (answer: ReceiverAnswer) => void): void {
+  #receive(post: Post, times: PresentTimes, respond: (answer: ReceiverAnswer) => void): void {
     const { keyring, judge } = this.#options;
-    const sender = { receivedAtMs, sentAt: undefined, skewMs: 0, userAgent: post.userAgent };
+    const sender = {
+      receivedAtMs: receiptTime(times, undefined),
+      sentAt: undefined,
+      skewMs: 0,
+      userAgent: post.userAgent,
+    };
     let body: Body;
     try {
       body = parseBody(decodeText(decompress(post.body, post.coding, LIMITS.bodyBytes)));
     } catch (error) {
       // An unreadable body has no key.
       if (post.headerKey === undefined) throw error;
-      const key = authorize(keyring, { ...post, bodyKey: undefined }, receivedAtMs);
+      const key = authorizeAt(times, keyring, { ...post, bodyKey: undefined });
       return this.#refuseBody({ sender: { ...sender, key }, error, post }, respond);
     }
-    const key = authorize(keyring, { ...post, bodyKey: body.key }, receivedAtMs);
-    checkQuota(key, receivedAtMs);
+    const key = authorizeAt(times, keyring, { ...post, bodyKey: body.key });
+    checkQuota(key, times[0]);
     let shape;
     try {
       shape = checkShape(body);
@@ -162,9 +166,10 @@ export class Intake {
     }
     const { events, sentAt } = shape;
     key.quota?.take(events.length);
+    const receivedAtMs = times.length === 1 ? times[0] : receiptTime(times, sentTime(sentAt, events));
     const skewMs = clockSkewMs(sentAt, receivedAtMs);
     const judgement = judge.judge({ events, receivedAtMs, skewMs });
-    const known: Sender = { ...sender, key, sentAt, skewMs };
+    const known: Sender = { ...sender, key, receivedAtMs, sentAt, skewMs };
     if (post.dryRun) respond(this.#dryRun(known, judgement));
     else this.#store(known, judgement, respond);
   }

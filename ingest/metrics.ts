@@ -7,6 +7,7 @@ export interface IngestState {
   requestsInFlight: () => number;
   keys: () => number;
   keysStaleSeconds: () => number;
+  clockAheadSeconds: () => number;
 }
 
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -104,6 +105,11 @@ export class IngestMetrics {
       'spor_ingest_keys_stale_seconds',
       'For how long changes of keys may have gone unseen; 0: not at all.',
       state.keysStaleSeconds,
+    );
+    gauge(
+      'spor_ingest_clock_ahead_seconds',
+      "By how much this host's clock is ahead of the stream server's.",
+      state.clockAheadSeconds,
     );
   }
 }

@@ -7,6 +7,7 @@ import { compareAndSetRecord } from '../stream/compareAndSet.ts';
 import type { Logger } from '../runtime/log.ts';
 import { createMetrics } from '../runtime/metrics.ts';
 import { openMetricsWarning } from '../runtime/metricsToken.ts';
+import { ComparedClock, openComparedClock } from '../stream/comparedClock.ts';
 import { connectNats, type NatsConnection } from '../stream/nats.ts';
 import type { Resources } from '../runtime/resources.ts';
 import { delay } from '../runtime/retry.ts';
@@ -53,7 +54,7 @@ const CLOSE_DEADLINE_MS = 2_000;
  * @throws Error for a fault that waiting cannot fix: a taken port, another number of shards, an unfit nats-server
  */
 export async function startIngest(options: IngestOptions): Promise<{ port: number }> {
-  const { config, log, resources, clock } = options;
+  const { config, log, resources } = options;
   const registry = createRegistry();
   const judge = new Judge(registry);
   const metrics = new IngestMetrics(createMetrics('ingest'));
@@ -78,7 +79,7 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
   if (openMetrics) log.warn({ host: config.host }, openMetrics);
   options.onListening?.(server.port);
 
-  const { publisher, keyring } = await openStream({ ...options, registry });
+  const { publisher, keyring, clock } = await openStream({ ...options, registry });
   const { shards, ackDeadlineMs } = config;
   const commit = new GroupCommit({ publisher, budget, shards, onPublished: (facts) => metrics.published(facts) });
   const keysStaleSeconds = (): number =>
@@ -88,6 +89,7 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
     requestsInFlight: () => server.inFlight,
     keys: () => keyring.size,
     keysStaleSeconds,
+    clockAheadSeconds: () => clock.aheadSeconds,
   });
   state.readiness = () => ({ notReady: publisher.down(), keys: keyring.size, keysStaleSeconds: keysStaleSeconds() });
   state.intake = new Intake({
@@ -99,7 +101,7 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
     metrics,
     log,
     ackDeadlineMs,
-    ...(clock ? { clock } : {}),
+    clock,
   });
 
   resources.add('requests', commit, async () => {
@@ -113,8 +115,8 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
 /** Wait for the stream server, connect, and open streams and keys. */
 async function openStream(
   options: IngestOptions & { registry: Registry },
-): Promise<{ publisher: NatsPublisher; keyring: Keyring }> {
-  const { config, log, resources, clock } = options;
+): Promise<{ publisher: NatsPublisher; keyring: Keyring; clock: ComparedClock }> {
+  const { config, log, resources } = options;
   const connection = await connectNats({ url: config.natsUrl, name: 'spor-ingest', log });
   let closing = false;
   resources.add('stream server', connection, (open) => {
@@ -133,6 +135,8 @@ async function openStream(
   const agree = (used: UsedSchemas | undefined): UsedSchemas => agreedSchemas(used, options.registry);
   await untilServed(() => compareAndSetRecord(connection, place, agree), 'the event schemas in use', log);
   resources.add('streams', streams, () => streams.stop());
+  const clock = options.clock ? new ComparedClock(options.clock) : await openComparedClock(connection, { shards, log });
+  resources.add('clock', clock, (open) => open.close());
   const publisher = new NatsPublisher(connection, streams, { log });
   resources.add('publisher', publisher, () => publisher.close());
 
@@ -142,7 +146,8 @@ async function openStream(
     log,
   );
   resources.add('keys', watch, () => watch.stop());
-  return { publisher, keyring: new Keyring(watch, { shards, log, ...(clock ? { clock } : {}) }) };
+  const host = options.clock ? { clock: options.clock } : {};
+  return { publisher, keyring: new Keyring(watch, { shards, log, ...host }), clock };
 }
 
 /** Send buffered messages if the server is connected, then close. */

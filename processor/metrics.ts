@@ -50,6 +50,7 @@ export function createProcessorMetrics(registry: MetricsRegistry) {
     commits: counter('commits_total', 'Delta commits.'),
     lost: counter('shards_lost_total', 'Shards lost because a lease expired or another owner came first.'),
     firstSequence: gauge('stream_first_sequence', 'First message the stream still holds.'),
+    clockAhead: gauge('clock_ahead_seconds', "By how much this host's clock is ahead of the stream server's."),
     idBytes: gauge('dedupe_bytes', 'Memory held by recent event ids.'),
     write: seconds('write_seconds', 'Time to turn a window into Parquet files.'),
     flush: seconds('flush_seconds', 'Time from closing a window to its acknowledgement.'),

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from '../runtime/log.ts';
 import { createMetrics } from '../runtime/metrics.ts';
 import { openMetricsWarning } from '../runtime/metricsToken.ts';
+import { openComparedClock, type ComparedClock } from '../stream/comparedClock.ts';
 import { connectNats, type NatsConnection } from '../stream/nats.ts';
 import type { Resources } from '../runtime/resources.ts';
 import { delay } from '../runtime/retry.ts';
@@ -59,7 +60,7 @@ export async function startQueryService(options: {
 }): Promise<{ port: number }> {
   const { config, log, resources } = options;
   const registry = createRegistry();
-  const state: { connection?: NatsConnection; access?: SecretAccess } = {};
+  const state: { connection?: NatsConnection; access?: SecretAccess; clock?: ComparedClock } = {};
   const dir = resources.add('work folder', await openWorkDir(join(config.workDir, 'queries'), 'lake'), removeWorkDir);
   const openTail = (localFiles: LocalFiles, storage: Storage): LiveTail => {
     const tail = new LiveTail({
@@ -86,10 +87,14 @@ export async function startQueryService(options: {
   const answering = { queries, slots, unsent: createPendingAnswers(UNSENT) };
   const storageFault = watchStorage(storage, { log, resources });
   const { replicas } = config;
-  const audit = createAudit({ storage, tables, localFiles, replicas, connection: () => state.connection });
+  const metrics = new QueryMetrics(createMetrics('lake'), slots);
+  const refused = (clocks: string): void => {
+    metrics.markRefused();
+    log.error({ code: 'clocks_differ', clocks }, 'no mark of completeness is given: the clocks do not agree');
+  };
+  const audit = createAudit({ storage, tables, localFiles, replicas, connection: () => state.connection, refused });
   resources.add('audit', audit, (open) => open.close());
 
-  const metrics = new QueryMetrics(createMetrics('lake'), slots);
   const notReady = (): string | undefined => tokensFault(state.access?.watchedTokens) ?? storageFault();
 
   const secrets = { keys: () => state.access?.keys, tokens: () => state.access?.tokens };
@@ -115,6 +120,7 @@ export async function startQueryService(options: {
     log,
     isKnownTenant: isKnown,
     tokens: () => state.access?.watchedTokens,
+    times: () => state.clock?.times() ?? [Date.now()],
   });
   resources.add('http', server, () => server.close(STOP_DEADLINE_MS));
   const openMetrics = openMetricsWarning(config.metricsToken, config.host);
@@ -122,6 +128,8 @@ export async function startQueryService(options: {
 
   const connection = await connectNats({ url: config.natsUrl, name: 'spor-lake', log });
   state.connection = resources.add('stream server', connection, (open) => open.close());
+  state.clock = await openComparedClock(connection, { shards: 1, log });
+  resources.add('clock', state.clock, (open) => open.close());
   state.access = await openSecretAccess({ connection, replicas: config.replicas, resources, log });
   if (config.martsSeconds > 0) {
     const stopRefreshes = startMartRefreshes({ storage, registry, localFiles, config, dir, slots, log });

@@ -114,7 +114,9 @@ export const LAKE_ERRORS = {
     'warn',
     "The lake's storage did not answer. Send again after Retry-After seconds.",
   ),
-  clocks_differ: permanentFault(
+  clocks_differ: temporaryError(
+    503,
+    'error',
     'The clocks of this host, the store and the stream server differ by more than 15 minutes; the message has each. Nothing is deleted or expired until they agree.',
   ),
   stopping: temporaryError(503, 'info', 'This server is stopping. Send again; another one answers.'),

@@ -1,4 +1,5 @@
 import { ReceiverError } from '../../schemas/errors.ts';
+import type { PresentTimes } from '../../stream/comparedClock.ts';
 import type { Key, Keyring } from './keyring.ts';
 
 /** Credentials of a request. */
@@ -37,6 +38,19 @@ export function authorize(keyring: Keyring, { headerKey, bodyKey, origin }: Cred
     throw new ReceiverError('key_expired', `Key ${key.keyId} has expired. Use its successor.`);
   checkOrigin(key, origin);
   return key;
+}
+
+/**
+ * Find the key of a request at the present time. A key expires only if no clock says otherwise.
+ * @throws ReceiverError as authorize; clocks_differ if the key has expired by one of two clocks that differ
+ */
+export function authorizeAt(times: PresentTimes, keyring: Keyring, credentials: Credentials): Key {
+  const [hostMs, streamMs] = times;
+  if (streamMs === undefined) return authorize(keyring, credentials, hostMs);
+  const key = authorize(keyring, credentials, Math.min(hostMs, streamMs));
+  if (Math.max(hostMs, streamMs) < key.expiresAtMs) return key;
+  const message = `The clocks of this receiver and the stream server differ, and key ${key.keyId} has expired by one of them. Send again later.`;
+  throw new ReceiverError('clocks_differ', message, { retryAfterSeconds: 30 });
 }
 
 function checkOrigin(key: Key, origin: string | undefined): void {

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { link, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { link, mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { AddFile } from '../delta/actions.ts';
 import { LakeError } from '../errors.ts';
@@ -184,10 +184,15 @@ function absent(error: unknown): undefined {
 
 const ABANDONED_MS = 3_600_000;
 
+/** Removes downloads that were given up. Their age is by the folder's own clock, a new file's time. */
 async function removeOld(folder: string): Promise<void> {
+  const stamp = join(folder, randomUUID());
+  await writeFile(stamp, '');
+  const { mtimeMs: nowMs } = await stat(stamp);
+  await rm(stamp);
   for (const name of await readdir(folder)) {
     const stats = await stat(join(folder, name)).catch(absent);
-    if (stats && Date.now() - stats.mtimeMs > ABANDONED_MS) await rm(join(folder, name), { force: true });
+    if (stats && nowMs - stats.mtimeMs > ABANDONED_MS) await rm(join(folder, name), { force: true });
   }
 }
 

@@ -23,16 +23,18 @@ export interface TableCommit {
 /**
  * Plans a commit for each table that a window changes.
  *
- * A commit may carry only counts, such as those of duplicates.
+ * A commit may carry only counts, such as those of duplicates. Its mark of completeness, the last message's stamp, is
+ * never later than the store's present.
  */
 export function planCommits(
   stream: string,
   window: ClosedWindow,
   { files, outcomes }: Omit<WrittenWindow, 'erased'>,
+  nowMs = Infinity,
 ): TableCommit[] {
   const { firstSequence, lastSequence, lastStoredMs } = window.span;
   const from = { stream, firstSequence, lastSequence };
-  const acknowledgedBefore = new Date(lastStoredMs).toISOString();
+  const acknowledgedBefore = new Date(Math.min(lastStoredMs, nowMs)).toISOString();
   const commits: TableCommit[] = [];
   for (const [tenantId, outcome] of outcomes) {
     const { accepted, stored, duplicate, unstorable, quarantined } = outcome.counts;

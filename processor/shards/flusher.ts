@@ -100,7 +100,8 @@ export class Flusher {
     const { lease, stream, intents, tables, steps } = this.#options;
     const { window, closed, written, ids } = built;
     await steps.retryWhileOwned('asking for the stream', () => stream.now());
-    const commits = planCommits(stream.name, window, written);
+    const nowMs = await steps.retryWhileOwned("asking for the store's time", () => lake.storage.now());
+    const commits = planCommits(stream.name, window, written, nowMs);
     const persist: OwnerSteps['retryWhileOwned'] = (step, task) => steps.retryWhileOwned(step, task);
     const options = { storage: lake.storage, tables, intents, epoch: lease.epoch, reach, persist };
     const commit = new WindowCommit(commits, window.span.lastSequence, options);

@@ -1,6 +1,8 @@
+import { MOST_CLOCK_DIFFERENCE_MS } from '../../lake/storage/agreedTime.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { delay } from '../../runtime/retry.ts';
 import type { Intents } from '../commit/intents.ts';
+import { streamStateOf } from '../../stream/streamState.ts';
 import { trim } from '../../stream/trim.ts';
 import type { ShardContext } from './context.ts';
 import type { OwnedStream } from './ownedStream.ts';
@@ -53,7 +55,12 @@ async function lookAfterStream(
   const info = await stream.now();
   metrics.lag.set(labels, Math.max(0, info.state.last_seq - floor()));
   metrics.streamBytes.set(labels, info.state.bytes);
-  const first = await trim(manager, info, { floor: floor(), keepMs: settings.streamKeepMs, now: Date.now() });
+  const { atMs } = streamStateOf(info);
+  const aheadMs = Number.isNaN(atMs) ? 0 : Date.now() - atMs;
+  metrics.clockAhead.set(labels, aheadMs / 1_000);
+  // By two clocks that agree; else only a full stream is trimmed, because a replay needs what it keeps.
+  const now = Math.abs(aheadMs) <= MOST_CLOCK_DIFFERENCE_MS ? Date.now() - Math.max(0, aheadMs) : 0;
+  const first = await trim(manager, info, { floor: floor(), keepMs: settings.streamKeepMs, now });
   if (first !== undefined) log.info({ firstSequence: first }, 'dropped committed messages from the stream');
   metrics.firstSequence.set(labels, first ?? info.state.first_seq);
 }

@@ -32,6 +32,8 @@ export interface AuditOptions {
   connection: () => NatsConnection | undefined;
   /** Copies of the progress bucket, if it has to be created. */
   replicas: number;
+  /** Called when a mark is not given because the clocks differ, with the time of each. */
+  refused?: (clocks: string) => void;
   /** DuckDB's memory for reading data files. */
   memoryMb?: number;
 }
@@ -61,7 +63,11 @@ export function createAudit(options: AuditOptions): Audit {
     receipt: (id, reader) =>
       withStreams((streams) => findReceipt(id, reader, { storage, tables, localFiles, engine, streams })),
     completeness: (tenantId) =>
-      withStreams((streams) => completenessOf(tenantId, { streams, table: tables('events', tenantId) })),
+      withStreams(async (streams) => {
+        const found = await completenessOf(tenantId, { streams, table: tables('events', tenantId), storage });
+        if (found.clocksDiffer !== undefined) options.refused?.(found.clocksDiffer);
+        return found;
+      }),
     reconcile: (tenantId, days) =>
       withStreams((streams) => reconcile(tenantId, days, { storage, tables, localFiles, streams, memoryMb })),
     close: () => engine.close(),

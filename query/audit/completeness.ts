@@ -1,4 +1,6 @@
 import type { Table } from '../../lake/delta/table.ts';
+import { clockDifference, readClocks } from '../../lake/storage/agreedTime.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
 import { committedSequence } from './committed.ts';
 import type { ShardStreams } from '../../stream/shardStreams.ts';
 import { DAY_MS, utcDay } from '../../runtime/units.ts';
@@ -6,8 +8,8 @@ import { DAY_MS, utcDay } from '../../runtime/units.ts';
 /**
  * Times up to which a tenant's events are in the lake (ISO 8601).
  *
- * `acknowledgedBefore` depends on the stream server's clock alone and holds without conditions. An acknowledgement follows the
- * write to the stream, and the stream knows its uncommitted events.
+ * `acknowledgedBefore` depends on the stream server's clock alone. An acknowledgement follows the write to the stream, and the
+ * stream knows its uncommitted events. Nothing is claimed where that clock differs from those of this host and the store.
  *
  * `receivedBefore` compares with `received_at`, the receiver's clock at the start of the request. MARGIN_MS covers clock
  * differences and the time until the acknowledgement.
@@ -22,6 +24,8 @@ export interface Completeness {
   completeThrough: string | null;
   /** First acknowledged event that is not in the lake. */
   waiting?: { sequence: number; acknowledgedAt: string };
+  /** The time of each clock, if they differ too much for any claim. */
+  clocksDiffer?: string;
 }
 
 /** Largest clock difference of receivers and stream servers, acknowledgement included. */
@@ -35,7 +39,7 @@ const MARGIN_MS = 300_000;
  */
 export async function completenessOf(
   tenantId: string,
-  { streams, table }: { streams: ShardStreams; table: Table },
+  { streams, table, storage }: { streams: ShardStreams; table: Table; storage: Storage },
 ): Promise<Completeness> {
   const stream = await streams.of(tenantId);
   const before = stream && (await streams.committed(stream));
@@ -46,12 +50,41 @@ export async function completenessOf(
   const after = await streams.state(stream);
   // A stream recreated in between does not have the old one's events.
   if (asked?.created !== before.created || after?.created !== before.created) return marks(tenantId, undefined);
-  if (!next) return marks(tenantId, asked.atMs);
-  const acknowledgedAt = new Date(next.timeMs).toISOString();
-  return {
-    ...marks(tenantId, Math.min(next.timeMs, asked.atMs)),
-    waiting: { sequence: next.sequence, acknowledgedAt },
+  const clocksDiffer = clockDifference(await readClocks(storage, () => Promise.resolve(asked.atMs)));
+  const waiting = next && {
+    waiting: { sequence: next.sequence, acknowledgedAt: new Date(next.timeMs).toISOString() },
   };
+  if (clocksDiffer !== undefined) return { ...marks(tenantId, undefined), ...waiting, clocksDiffer };
+  if (!next) return marks(tenantId, asked.atMs);
+  const { shard } = stream;
+  const [previous, following] = await Promise.all(
+    [next.sequence - 1, next.sequence + 1].map((sequence) =>
+      sequence > 0 ? streams.message({ shard, sequence }) : Promise.resolve(undefined),
+    ),
+  );
+  const stamps = {
+    previousMs: previous?.timeMs,
+    ownMs: next.timeMs,
+    followingMs: following?.timeMs,
+    nowMs: asked.atMs,
+  };
+  return { ...marks(tenantId, storedAfter(stamps)), ...waiting };
+}
+
+/**
+ * A time after which a message was surely stored; undefined if unknown. Pure.
+ *
+ * The server may have stamped it while its clock was ahead. Then the stamp is later than the next one or the present, and
+ * the message before counts.
+ */
+export function storedAfter(stamps: {
+  previousMs: number | undefined;
+  ownMs: number;
+  followingMs: number | undefined;
+  nowMs: number;
+}): number | undefined {
+  const { previousMs, ownMs, followingMs = Infinity, nowMs } = stamps;
+  return [ownMs, previousMs].find((ms) => ms !== undefined && ms <= Math.min(followingMs, nowMs));
 }
 
 function marks(tenantId: string, ms: number | undefined): Completeness {

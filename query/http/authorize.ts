@@ -1,3 +1,4 @@
+import type { PresentTimes } from '../../stream/comparedClock.ts';
 import type { SecretWatch } from '../../stream/secretStore.ts';
 import { hasSafeIds, keyId, secretHash, stateOf, type TokenRecord } from '../../schemas/keys.ts';
 import { isId } from '../../schemas/subjects.ts';
@@ -24,9 +25,15 @@ export const TENANT_HEADER = 'x-spor-tenant';
 
 /**
  * Authenticates the `Authorization` header of a request.
- * @throws LakeError token_missing, token_unknown, token_revoked, token_expired
+ *
+ * A token expires by no single clock: where two differ, both must say so.
+ * @throws LakeError token_missing, token_unknown, token_revoked, token_expired, clocks_differ
  */
-export function authenticate(tokens: SecretWatch<TokenRecord>, header: string | undefined, nowMs: number): Identity {
+export function authenticate(
+  tokens: SecretWatch<TokenRecord>,
+  header: string | undefined,
+  times: PresentTimes,
+): Identity {
   const secret = BEARER.exec(header ?? '')?.[1];
   if (secret === undefined)
     throw new LakeError('token_missing', 'No read token. Send it as "Authorization: Bearer rt_…".');
@@ -39,8 +46,12 @@ export function authenticate(tokens: SecretWatch<TokenRecord>, header: string | 
     );
   }
   const tokenId = keyId(hash);
-  const state = stateOf(record, nowMs);
+  const [state, ...others] = times.map((ms) => stateOf(record, ms));
   if (state === 'revoked') throw new LakeError('token_revoked', `Token ${tokenId} was revoked. Use its successor.`);
+  if (others.some((other) => (other === 'expired') !== (state === 'expired'))) {
+    const message = `The clocks of this server and the stream server differ, and token ${tokenId} has expired by one of them. Send again later.`;
+    throw new LakeError('clocks_differ', message, { retryAfterSeconds: 30 });
+  }
   if (state === 'expired') throw new LakeError('token_expired', `Token ${tokenId} has expired. Use its successor.`);
   if (record.role === 'operator') return { role: 'operator', tokenId };
   return { role: 'reader', tokenId, tenantId: record.tenantId, segmentIds: record.segmentIds ?? [] };

@@ -8,6 +8,7 @@ export class QueryMetrics {
   readonly registry: Registry;
   readonly #requests: Counter;
   readonly #seconds: Histogram;
+  readonly #refusedMarks: Counter;
 
   constructor(registry: Registry, slots: Slots) {
     this.registry = registry;
@@ -25,6 +26,11 @@ export class QueryMetrics {
       buckets: LATENCY_BUCKETS,
       registers,
     });
+    this.#refusedMarks = new Counter({
+      name: 'spor_lake_marks_refused_total',
+      help: 'Marks of completeness that were not given because the clocks differ.',
+      registers,
+    });
     const gauge = (name: string, help: string, read: () => number): void => {
       new Gauge({
         name,
@@ -37,6 +43,11 @@ export class QueryMetrics {
     };
     gauge('spor_lake_queries_running', 'Queries that run.', () => slots.running);
     gauge('spor_lake_queries_waiting', 'Queries that wait for others.', () => slots.waiting);
+  }
+
+  /** Counts a mark of completeness that was not given. */
+  markRefused(): void {
+    this.#refusedMarks.inc();
   }
 
   /** Counts an answer. `route` is a path pattern or `none`; `code` is `ok` or a code of LAKE_ERRORS. */

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from '../../runtime/log.ts';
+import type { PresentTimes } from '../../stream/comparedClock.ts';
 import type { SecretWatch } from '../../stream/secretStore.ts';
 import type { TokenRecord } from '../../schemas/keys.ts';
 import { LakeError } from '../../lake/errors.ts';
@@ -32,6 +33,8 @@ export interface QueryServerOptions {
   isKnownTenant: (tenantId: string) => Promise<boolean>;
   /** Undefined until the tokens are loaded. */
   tokens: () => SecretWatch<TokenRecord> | undefined;
+  /** The present by which tokens expire; absent: this host's clock. */
+  times?: () => PresentTimes;
 }
 
 export interface QueryServer {
@@ -72,7 +75,7 @@ export async function startQueryServer(options: QueryServerOptions): Promise<Que
     const call: Call = { request: visit.request, params, query: searchParams, signal };
     if (route.access === 'open') return route.handle(call);
     if (stopping) throw new LakeError('stopping', LAKE_ERRORS.stopping.help, { retryAfterSeconds: 1 });
-    const identify = (): Identity => identityOf(options.tokens(), visit.request);
+    const identify = (): Identity => identityOf(options.tokens(), visit.request, options.times?.() ?? [Date.now()]);
     visit.identity = identify();
     const tokenCall = { ...call, identity: visit.identity, recheck: () => void identify() };
     if (route.access === 'operator') requireOperator(visit.identity);
@@ -169,9 +172,13 @@ function allowed(matches: Matches): string {
  * Identity of a request's token.
  * @throws LakeError tokens_unavailable, and those of authenticate
  */
-function identityOf(tokens: SecretWatch<TokenRecord> | undefined, request: IncomingMessage): Identity {
+function identityOf(
+  tokens: SecretWatch<TokenRecord> | undefined,
+  request: IncomingMessage,
+  times: PresentTimes,
+): Identity {
   if (!tokens) throw new LakeError('tokens_unavailable', LAKE_ERRORS.tokens_unavailable.help, { retryAfterSeconds: 1 });
-  return authenticate(tokens, request.headers.authorization, Date.now());
+  return authenticate(tokens, request.headers.authorization, times);
 }
 
 function refusal(error: LakeError, { request }: Visit, router: ReturnType<typeof createRouter>): Reply {

@@ -5,6 +5,7 @@ import { Judge } from '../../ingest/events/judge.ts';
 import { IngestServer } from '../../ingest/http/server.ts';
 import { Intake } from '../../ingest/intake.ts';
 import { Keyring } from '../../ingest/keys/keyring.ts';
+import { ComparedClock } from '../../stream/comparedClock.ts';
 import { IngestMetrics } from '../../ingest/metrics.ts';
 import { GroupCommit } from '../../ingest/stream/groupCommit.ts';
 import type { Publisher } from '../../ingest/stream/publisher.ts';
@@ -56,6 +57,7 @@ await runProcess('discard', async ({ env, log, resources, ready }) => {
     metrics,
     log,
     ackDeadlineMs: config.ackDeadlineMs,
+    clock: new ComparedClock(),
   });
   const server = new IngestServer({
     host: config.host,

@@ -7,7 +7,7 @@ import type { SentBatch } from '../load/ledger.ts';
 import { availabilityOf, type Availability, type Look } from './availability.ts';
 import type { ChaosLedger } from './ledgerFile.ts';
 
-export interface ProbeOptions {
+interface ReceiverToProbe {
   /** Base URL of the receiver, without a proxy between. */
   url: string;
   /** Connection without a proxy: a revocation is stored whatever befalls the receiver. */
@@ -42,7 +42,7 @@ const REVOKED_AFTER_MS = 700;
 /** Longest wait, after the load, for an event that is accepted. */
 const PATIENCE_MS = 60_000;
 
-export async function openProbe({ url, connection, ledger }: ProbeOptions): Promise<Probe> {
+export async function openProbe({ url, connection, ledger }: ReceiverToProbe): Promise<Probe> {
   const keys = await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, 1);
   const ownKey = await createKey(keys);
   const result: ProbeResult = { unavailableSecondsMax: 0, staleReadySecondsMax: 0, revokedAcceptedSecondsMax: 0 };

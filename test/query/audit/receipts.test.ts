@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Audit } from '../../../query/audit/audit.ts';
 import { foldCountsBefore, readCommitCounts } from '../../../lake/counts/commits.ts';
 import { formatReceipt, streamEpoch } from '../../../schemas/receipt.ts';
 import { shardOf, streamName } from '../../../schemas/subjects.ts';
 import { anEvent, messageOf, SHARDS, uuid7, type TestPost } from '../../support/messages.ts';
 import { startTestPipeline, type TestPipeline, type TestProcessor } from '../../support/testPipeline.ts';
+import { storedAfter } from '../../../query/audit/completeness.ts';
 import { createPipelineAudit } from './pipelineAudit.ts';
 
 const TENANT = 'shop';
@@ -146,6 +147,42 @@ test('what is not committed yet, and up to when all is in; by the clock of the s
   expect(after.waiting).toBeUndefined();
   expect(Date.parse(after.acknowledgedBefore!)).toBeGreaterThan(time.getTime());
   expect((await accounts.receipt(receipt!, ALL)).states).toEqual({ committed: 1, quarantined: 1 });
+});
+
+test('nothing is claimed where one clock is years off, either way', async () => {
+  await bench.settled();
+  const real = bench.storage.now.bind(bench.storage);
+  const years = 3_650 * 86_400_000;
+  for (const offMs of [years, -years]) {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + offMs });
+    const byHost = await accounts.completeness(TENANT).finally(() => vi.useRealTimers());
+    bench.storage.now = async () => (await real()) + offMs;
+    const byStore = await accounts.completeness(TENANT).finally(() => (bench.storage.now = real));
+    for (const found of [byHost, byStore])
+      expect(found).toEqual({
+        tenantId: TENANT,
+        acknowledgedBefore: null,
+        receivedBefore: null,
+        completeThrough: null,
+        clocksDiffer: expect.stringMatching(/^host 20\d\d-.*, store 20\d\d-.*, stream 20\d\d-/) as string,
+      });
+  }
+  expect((await accounts.completeness(TENANT)).acknowledgedBefore).not.toBeNull();
+});
+
+test('a message that the stream stamped while its clock was ahead moves no mark ahead', () => {
+  const mark = (previousMs: number | undefined, ownMs: number, followingMs?: number): number | undefined =>
+    storedAfter({ previousMs, ownMs, followingMs, nowMs: 100 });
+  expect([mark(50, 60, 70), mark(undefined, 60), mark(60, 60, 60)]).toEqual([60, 60, 60]);
+  // Stamped later than the present or the next message: the one before counts, unless it was stamped so too.
+  expect([mark(50, 1_000), mark(50, 80, 70), mark(1_000, 2_000, 70), mark(undefined, 101)]).toEqual([
+    50,
+    50,
+    undefined,
+    undefined,
+  ]);
+  // Stamped years behind: too early is no false claim.
+  expect(mark(50, 1, 70)).toBe(1);
 });
 
 test('services that read files only find the mark in the newest commit', async () => {
