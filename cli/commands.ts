@@ -10,6 +10,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'create, list and revoke read tokens',
     load: async () => (await import('./tokens.ts')).tokensCommand,
   },
+  access: {
+    summary: 'make, list, rotate and revoke identities at the stream server',
+    load: async () => (await import('./access.ts')).accessCommand,
+  },
   sql: {
     summary: "ask the lake in SQL, one tenant's data at a time",
     load: async () => (await import('./sql.ts')).sqlCommand,

@@ -1,12 +1,18 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { text, whole } from '../runtime/config.ts';
+import { NATS_SETTINGS } from '../stream/credentials.ts';
 
 /** Settings of commands that connect to the stream. */
 export const STREAM_SETTINGS = {
-  natsUrl: text('NATS_URL', 'stream servers, comma-separated', 'nats://127.0.0.1:4222'),
+  ...NATS_SETTINGS,
   shards: whole('SPOR_SHARDS', 'number of shards, as at creation', 4, 1, 1024),
   replicas: whole('NATS_REPLICAS', 'copies of streams and buckets', 1, 1, 5),
+};
+
+/** Settings of commands on identities. */
+export const ACCESS_SETTINGS = {
+  accessDir: text('ACCESS_DIR', 'folder of the identities', ''),
 };
 
 /** Settings file of `npm run up`, in the working folder or one above. */
@@ -26,7 +32,11 @@ export interface Environment {
 export function readEnvironment({ env, cwd }: { env: Record<string, string | undefined>; cwd: string }): Environment {
   const file = env.NATS_URL || env.LAKE_URL ? undefined : findUp(cwd);
   if (file === undefined) return { values: env, origin: 'the environment' };
-  return { values: { ...parseEnvFile(readFileSync(file, 'utf8')), ...definedOnly(env) }, origin: file };
+  const given = definedOnly(env);
+  const inFile = Object.entries(parseEnvFile(readFileSync(file, 'utf8'))).filter(
+    ([name]) => !(otherForm(name) in given),
+  );
+  return { values: { ...Object.fromEntries(inFile), ...given }, origin: file };
 }
 
 /** Parse `NAME=value` lines and `#` comments. Values have no quotes and no expansion. */
@@ -36,6 +46,11 @@ export function parseEnvFile(text: string): Record<string, string> {
   return Object.fromEntries(
     settings.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
   );
+}
+
+/** Other name of a secret: its value or its file, of which one is set. */
+function otherForm(name: string): string {
+  return name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : `${name}_FILE`;
 }
 
 function findUp(from: string): string | undefined {

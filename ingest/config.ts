@@ -1,6 +1,7 @@
 import { flag, readConfig, text, whole } from '../runtime/config.ts';
 import { METRICS_TOKEN } from '../runtime/metricsToken.ts';
 import { MIB } from '../runtime/units.ts';
+import { checkConnection, NATS_SETTINGS } from '../stream/credentials.ts';
 
 /** The Event Receiver's settings. */
 export const INGEST_SETTINGS = {
@@ -8,7 +9,7 @@ export const INGEST_SETTINGS = {
   port: whole('INGEST_PORT', 'port that the Event Receiver listens on; 0: any free one', 4001, 0, 65_535),
   sharePort: flag('INGEST_SHARE_PORT', 'several receivers on this machine share the port', false),
   metricsToken: METRICS_TOKEN,
-  natsUrl: text('NATS_URL', 'stream servers, comma-separated', 'nats://127.0.0.1:4222'),
+  ...NATS_SETTINGS,
   shards: whole('SPOR_SHARDS', 'number of shard streams, fixed at their creation', 4, 1, 1024),
   replicas: whole('NATS_REPLICAS', 'copies of each stream and bucket in the NATS cluster', 1, 1, 5),
   streamMaxBytes: whole('STREAM_MAX_BYTES', 'largest size of a shard stream, in bytes', 2_147_483_648, MIB),
@@ -32,5 +33,5 @@ export type IngestConfig = ReturnType<typeof readIngestConfig>;
 
 /** Read the settings. @throws ConfigError listing every fault */
 export function readIngestConfig(env: Record<string, string | undefined>) {
-  return readConfig(INGEST_SETTINGS, env);
+  return checkConnection(readConfig(INGEST_SETTINGS, env));
 }

@@ -5,9 +5,11 @@ import { agreedSchemas, type UsedSchemas } from '../schemas/compatibility.ts';
 import { createRegistry, type Registry } from '../schemas/registry.ts';
 import { compareAndSetRecord } from '../stream/compareAndSet.ts';
 import type { Logger } from '../runtime/log.ts';
-import { createMetrics } from '../runtime/metrics.ts';
+import { createMetrics, type MetricsRegistry } from '../runtime/metrics.ts';
 import { openMetricsWarning } from '../runtime/metricsToken.ts';
 import { ComparedClock, openComparedClock } from '../stream/comparedClock.ts';
+import { watchDenials, type Denials } from '../stream/denials.ts';
+import { checkRights, type Granted } from '../stream/identities/checkRights.ts';
 import { connectNats, type NatsConnection } from '../stream/nats.ts';
 import type { Resources } from '../runtime/resources.ts';
 import { delay } from '../runtime/retry.ts';
@@ -22,6 +24,8 @@ import { IngestServer } from './http/server.ts';
 import { Intake } from './intake.ts';
 import { Keyring } from './keys/keyring.ts';
 import { IngestMetrics } from './metrics.ts';
+import { untilStreams } from './stream/untilStreams.ts';
+import { streamName } from '../schemas/subjects.ts';
 import { GroupCommit } from './stream/groupCommit.ts';
 import { NatsPublisher } from './stream/natsPublisher.ts';
 import { PublishStreams } from './stream/publishStreams.ts';
@@ -79,7 +83,11 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
   if (openMetrics) log.warn({ host: config.host }, openMetrics);
   options.onListening?.(server.port);
 
-  const { publisher, keyring, clock } = await openStream({ ...options, registry });
+  const { publisher, keyring, clock, denials } = await openStream({
+    ...options,
+    registry,
+    metrics: metrics.registry,
+  });
   const { shards, ackDeadlineMs } = config;
   const commit = new GroupCommit({ publisher, budget, shards, onPublished: (facts) => metrics.published(facts) });
   const keysStaleSeconds = (): number =>
@@ -91,7 +99,11 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
     keysStaleSeconds,
     clockAheadSeconds: () => clock.aheadSeconds,
   });
-  state.readiness = () => ({ notReady: publisher.down(), keys: keyring.size, keysStaleSeconds: keysStaleSeconds() });
+  state.readiness = () => ({
+    notReady: publisher.down() ?? denials.reason(),
+    keys: keyring.size,
+    keysStaleSeconds: keysStaleSeconds(),
+  });
   state.intake = new Intake({
     keyring,
     judge,
@@ -114,10 +126,10 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
 
 /** Wait for the stream server, connect, and open streams and keys. */
 async function openStream(
-  options: IngestOptions & { registry: Registry },
-): Promise<{ publisher: NatsPublisher; keyring: Keyring; clock: ComparedClock }> {
+  options: IngestOptions & { registry: Registry; metrics: MetricsRegistry },
+): Promise<{ publisher: NatsPublisher; keyring: Keyring; clock: ComparedClock; denials: Denials }> {
   const { config, log, resources } = options;
-  const connection = await connectNats({ url: config.natsUrl, name: 'spor-ingest', log });
+  const connection = await connectNats({ url: config.natsUrl, access: config, name: 'spor-ingest', log });
   let closing = false;
   resources.add('stream server', connection, (open) => {
     closing = true;
@@ -129,10 +141,17 @@ async function openStream(
   });
 
   const { shards, replicas } = config;
+  const denials = watchDenials(connection, options.metrics, log);
+  const check = (): Promise<Granted> => checkRights(connection, 'ingest', shards);
+  const { mayPublish } = await untilServed(check, 'the rights of this identity', log);
+  if (!mayPublish(`$JS.API.STREAM.CREATE.${streamName(0)}`)) await untilStreams(connection, shards, log);
   const streams = new PublishStreams(connection, { shards, replicas, maxBytes: config.streamMaxBytes, log });
   await untilServed(() => streams.open(), 'the event streams', log);
   const place = { bucket: SCHEMAS_BUCKET, key: SCHEMAS_KEY, replicas };
-  const agree = (used: UsedSchemas | undefined): UsedSchemas => agreedSchemas(used, options.registry);
+  const agree = (used: UsedSchemas | undefined): UsedSchemas | undefined => {
+    const agreed = agreedSchemas(used, options.registry);
+    return mayPublish(`$KV.${SCHEMAS_BUCKET}.${SCHEMAS_KEY}`) ? agreed : undefined;
+  };
   await untilServed(() => compareAndSetRecord(connection, place, agree), 'the event schemas in use', log);
   resources.add('streams', streams, () => streams.stop());
   const clock = options.clock ? new ComparedClock(options.clock) : await openComparedClock(connection, { shards, log });
@@ -147,7 +166,7 @@ async function openStream(
   );
   resources.add('keys', watch, () => watch.stop());
   const host = options.clock ? { clock: options.clock } : {};
-  return { publisher, keyring: new Keyring(watch, { shards, log, ...host }), clock };
+  return { publisher, keyring: new Keyring(watch, { shards, log, ...host }), clock, denials };
 }
 
 /** Send buffered messages if the server is connected, then close. */

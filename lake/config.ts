@@ -1,4 +1,4 @@
-import { flag, oneOf, text, whole, type Setting } from '../runtime/config.ts';
+import { flag, oneOf, secret, text, whole, type Setting } from '../runtime/config.ts';
 
 /** Time for which resends are dropped. Processor and query server must have the same. */
 export const DEDUPE_HOURS = whole('DEDUPE_HOURS', 'time within which resent events are dropped', 24, 1, 720);
@@ -16,6 +16,6 @@ export const LAKE_SETTINGS = {
     'WHEN_REQUIRED',
   ),
   s3TimeoutMs: whole('S3_TIMEOUT_MS', 'longest wait for an answer of the S3 service', 15_000, 100, 600_000),
-  s3AccessKeyId: text('AWS_ACCESS_KEY_ID', 'access key of the bucket; empty: the AWS SDK finds credentials', ''),
-  s3SecretAccessKey: text('AWS_SECRET_ACCESS_KEY', 'secret of AWS_ACCESS_KEY_ID', ''),
+  s3AccessKeyId: secret('AWS_ACCESS_KEY_ID', 'access key of the bucket; empty: the AWS SDK finds credentials'),
+  s3SecretAccessKey: secret('AWS_SECRET_ACCESS_KEY', 'secret of AWS_ACCESS_KEY_ID'),
 } satisfies Record<string, Setting<unknown>>;

@@ -2,6 +2,7 @@ import { DEDUPE_HOURS, LAKE_SETTINGS } from '../lake/config.ts';
 import { MAINTENANCE_SETTINGS } from '../lake/maintenance/settings.ts';
 import { memorySize, readConfig, text, whole, type Setting } from '../runtime/config.ts';
 import { failPointSetting } from '../runtime/failpoint.ts';
+import { checkConnection, NATS_SETTINGS } from '../stream/credentials.ts';
 import { FLUSH_STEPS } from './failpoint.ts';
 
 const MEBIBYTE = 1_048_576;
@@ -9,7 +10,7 @@ const MEBIBYTE = 1_048_576;
 /** Every setting of the processor. */
 export const PROCESSOR_SETTINGS = {
   ...LAKE_SETTINGS,
-  natsUrl: text('NATS_URL', 'stream servers, comma-separated', 'nats://127.0.0.1:4222'),
+  ...NATS_SETTINGS,
   shards: whole('SPOR_SHARDS', 'number of shard streams, fixed at their creation', 4, 1, 1_024),
   replicas: whole('NATS_REPLICAS', 'copies of each stream and bucket in the NATS cluster', 1, 1, 5),
   streamMaxBytes: whole('STREAM_MAX_BYTES', 'bytes a shard stream may hold', 2_048 * MEBIBYTE, 16 * MEBIBYTE),
@@ -55,5 +56,5 @@ export type ProcessorConfig = ReturnType<typeof readProcessorConfig>;
 
 /** @throws ConfigError listing every fault */
 export function readProcessorConfig(env: Record<string, string | undefined>) {
-  return readConfig(PROCESSOR_SETTINGS, env);
+  return checkConnection(readConfig(PROCESSOR_SETTINGS, env));
 }

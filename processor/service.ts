@@ -21,7 +21,9 @@ import { agreedSchemas, type UsedSchemas } from '../schemas/compatibility.ts';
 import { createRegistry, type Registry } from '../schemas/registry.ts';
 import { streamName, streamSubjects } from '../schemas/subjects.ts';
 import { compareAndSetRecord } from '../stream/compareAndSet.ts';
-import { connectNats, type NatsConnection } from '../stream/nats.ts';
+import { watchDenials } from '../stream/denials.ts';
+import { checkRights } from '../stream/identities/checkRights.ts';
+import { connectNats, reportLoss, type NatsConnection } from '../stream/nats.ts';
 import { Progress } from '../stream/progress.ts';
 import { readStreamClock } from '../stream/streamClock.ts';
 import { ensureStreams } from '../stream/streams.ts';
@@ -38,6 +40,8 @@ export interface ProcessorOptions {
   config: ProcessorConfig;
   log: Logger;
   resources: Resources;
+  /** Called for a fault that only a new process can fix. */
+  fail?: (error: Error) => void;
 }
 
 /** Repeats a task until the stream server answers; /readyz names the wait. */
@@ -54,6 +58,7 @@ export async function startProcessor({
   config,
   log,
   resources,
+  fail,
 }: ProcessorOptions): Promise<{ port: number; id: string }> {
   const { shards, replicas } = config;
   const registry = createRegistry();
@@ -87,8 +92,10 @@ export async function startProcessor({
     state.notReady = () => `waiting for ${what}`;
     return untilServed(task, what, log);
   };
-  const connection = await connectNats({ url: config.natsUrl, name: 'spor-processor', log });
-  resources.add('stream connection', connection, (opened) => opened.close());
+  const connection = await connectNats({ url: config.natsUrl, access: config, name: 'spor-processor', log });
+  resources.add('stream connection', connection, reportLoss(connection, fail));
+  const denials = watchDenials(connection, metrics, log);
+  await waitFor('the rights of this identity', () => checkRights(connection, 'processor', shards));
 
   const started: { shardManager?: ShardManager; maintenance?: MaintenanceLoop } = {};
   const context: ShardContext = {
@@ -116,7 +123,8 @@ export async function startProcessor({
     begin: (lease) => new ShardWorker(context, lease),
     onLost: (shard) => processorMetrics.lost.inc({ shard: String(shard) }),
   }));
-  state.notReady = () => (connection.isClosed() ? 'the stream connection is closed' : shardManager.trouble);
+  state.notReady = () =>
+    connection.isClosed() ? 'the stream connection is closed' : (shardManager.trouble ?? denials.reason());
   shardManager.start();
   resources.add('shards', shardManager, (opened) => opened.stop());
   if (config.maintenance) {

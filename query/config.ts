@@ -2,6 +2,7 @@ import { DEDUPE_HOURS, LAKE_SETTINGS } from '../lake/config.ts';
 import { readConfig, text, whole, type Setting } from '../runtime/config.ts';
 import { METRICS_TOKEN } from '../runtime/metricsToken.ts';
 import { MIB } from '../runtime/units.ts';
+import { checkConnection, NATS_SETTINGS } from '../stream/credentials.ts';
 
 /** Settings of queries, for the query server and the command line. */
 export const QUERY_SETTINGS = {
@@ -19,7 +20,7 @@ export const QUERY_SERVER_SETTINGS = {
   host: text('LAKE_HOST', 'address that the query server listens on', '127.0.0.1'),
   port: whole('LAKE_PORT', 'port that the query server listens on; 0: any free one', 4002, 0, 65_535),
   metricsToken: METRICS_TOKEN,
-  natsUrl: text('NATS_URL', 'stream servers, comma-separated', 'nats://127.0.0.1:4222'),
+  ...NATS_SETTINGS,
   replicas: whole('NATS_REPLICAS', 'copies of the buckets of keys and tokens in the NATS cluster', 1, 1, 5),
   concurrentQueries: whole('LAKE_CONCURRENT_QUERIES', 'number of queries that run at once', 3, 1, 64),
   queuedQueries: whole('LAKE_QUEUED_QUERIES', 'number of queries that wait; 429 above it', 16, 0, 10_000),
@@ -40,5 +41,5 @@ export type QueryServerConfig = ReturnType<typeof readQueryServerConfig>;
 
 /** Read the settings. @throws ConfigError listing every fault */
 export function readQueryServerConfig(env: Record<string, string | undefined>) {
-  return readConfig(QUERY_SERVER_SETTINGS, env);
+  return checkConnection(readConfig(QUERY_SERVER_SETTINGS, env));
 }

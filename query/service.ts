@@ -3,7 +3,10 @@ import type { Logger } from '../runtime/log.ts';
 import { createMetrics } from '../runtime/metrics.ts';
 import { openMetricsWarning } from '../runtime/metricsToken.ts';
 import { openComparedClock, type ComparedClock } from '../stream/comparedClock.ts';
-import { connectNats, type NatsConnection } from '../stream/nats.ts';
+import { watchDenials, type Denials } from '../stream/denials.ts';
+import { checkRights } from '../stream/identities/checkRights.ts';
+import { untilServed } from '../stream/untilServed.ts';
+import { connectNats, reportLoss, type NatsConnection } from '../stream/nats.ts';
 import type { Resources } from '../runtime/resources.ts';
 import { delay } from '../runtime/retry.ts';
 import type { SecretWatch } from '../stream/secretStore.ts';
@@ -57,10 +60,17 @@ export async function startQueryService(options: {
   config: QueryServerConfig;
   log: Logger;
   resources: Resources;
+  /** Called for a fault that only a new process can fix. */
+  fail?: (error: Error) => void;
 }): Promise<{ port: number }> {
-  const { config, log, resources } = options;
+  const { config, log, resources, fail } = options;
   const registry = createRegistry();
-  const state: { connection?: NatsConnection; access?: SecretAccess; clock?: ComparedClock } = {};
+  const state: {
+    connection?: NatsConnection;
+    access?: SecretAccess;
+    clock?: ComparedClock;
+    denials?: Denials;
+  } = {};
   const dir = resources.add('work folder', await openWorkDir(join(config.workDir, 'queries'), 'lake'), removeWorkDir);
   const openTail = (localFiles: LocalFiles, storage: Storage): LiveTail => {
     const tail = new LiveTail({
@@ -95,7 +105,8 @@ export async function startQueryService(options: {
   const audit = createAudit({ storage, tables, localFiles, replicas, connection: () => state.connection, refused });
   resources.add('audit', audit, (open) => open.close());
 
-  const notReady = (): string | undefined => tokensFault(state.access?.watchedTokens) ?? storageFault();
+  const notReady = (): string | undefined =>
+    tokensFault(state.access?.watchedTokens) ?? storageFault() ?? state.denials?.reason();
 
   const secrets = { keys: () => state.access?.keys, tokens: () => state.access?.tokens };
   const isKnown = (tenantId: string): Promise<boolean> => isKnownTenant(tenantId, { ...state.access, storage });
@@ -126,8 +137,10 @@ export async function startQueryService(options: {
   const openMetrics = openMetricsWarning(config.metricsToken, config.host);
   if (openMetrics) log.warn({ host: config.host }, openMetrics);
 
-  const connection = await connectNats({ url: config.natsUrl, name: 'spor-lake', log });
-  state.connection = resources.add('stream server', connection, (open) => open.close());
+  const connection = await connectNats({ url: config.natsUrl, access: config, name: 'spor-lake', log });
+  state.connection = resources.add('stream server', connection, reportLoss(connection, fail));
+  state.denials = watchDenials(connection, metrics.registry, log);
+  await untilServed(() => checkRights(connection, 'query', 0), 'the rights of this identity', log);
   state.clock = await openComparedClock(connection, { shards: 1, log });
   resources.add('clock', state.clock, (open) => open.close());
   state.access = await openSecretAccess({ connection, replicas: config.replicas, resources, log });

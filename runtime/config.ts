@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /** A setting: an environment variable with its form and default. */
 export interface Setting<T> {
   name: string;
@@ -5,6 +7,8 @@ export interface Setting<T> {
   fallback: T | undefined;
   parse: (text: string) => T | undefined;
   expected: string;
+  /** The value is in no message, and may be in the file that `<name>_FILE` names. */
+  secret?: boolean;
 }
 
 /** All faults of a configuration, each with the expected value. */
@@ -29,7 +33,12 @@ export function readConfig<S extends Settings>(settings: S, env: Record<string, 
   const faults: string[] = [];
   const values: Record<string, unknown> = {};
   for (const [key, setting] of Object.entries(settings)) {
-    const text = env[setting.name]?.trim();
+    const given = setting.secret ? secretText(setting.name, env) : { text: env[setting.name]?.trim() };
+    if ('fault' in given) {
+      faults.push(given.fault);
+      continue;
+    }
+    const { text } = given;
     if (text === undefined || text === '') {
       if (setting.fallback === undefined)
         faults.push(`${setting.name} is not set; expected ${setting.expected} (${setting.help})`);
@@ -37,11 +46,41 @@ export function readConfig<S extends Settings>(settings: S, env: Record<string, 
       continue;
     }
     const value = setting.parse(text);
-    if (value === undefined) faults.push(`${setting.name}=${text} is not ${setting.expected} (${setting.help})`);
+    const shown = setting.secret ? setting.name : `${setting.name}=${text}`;
+    if (value === undefined) faults.push(`${shown} is not ${setting.expected} (${setting.help})`);
     values[key] = value;
   }
   if (faults.length > 0) throw new ConfigError(faults);
   return values as Values<S>;
+}
+
+/** Text of a secret, from its variable or from the file that `<name>_FILE` names. */
+function secretText(
+  name: string,
+  env: Record<string, string | undefined>,
+): { text: string | undefined } | { fault: string } {
+  const text = env[name]?.trim();
+  const file = env[`${name}_FILE`]?.trim();
+  if (!file) return { text };
+  if (text) return { fault: `${name} and ${name}_FILE are both set: set one of them` };
+  try {
+    const content = readFileSync(file, 'utf8').trim();
+    return content === '' ? { fault: `${name}_FILE=${file} is empty: write the secret into it` } : { text: content };
+  } catch (error) {
+    return { fault: `${name}_FILE=${file} ${fileFault((error as NodeJS.ErrnoException).code)}` };
+  }
+}
+
+function fileFault(code: string | undefined): string {
+  if (code === 'ENOENT') return 'does not exist: create the file, or correct the path';
+  if (code === 'EACCES') return 'may not be read by this user: change its owner or its mode';
+  if (code === 'EISDIR') return 'is a folder: name the file with the secret';
+  return `cannot be read (${code})`;
+}
+
+/** A text that no message shows, empty by default. It may be in a file. */
+export function secret(name: string, help: string): Setting<string> {
+  return { ...text(name, help, ''), secret: true };
 }
 
 /** A text. Required without a fallback, optional with an empty one. */

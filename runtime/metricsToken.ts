@@ -1,11 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { text } from './config.ts';
+import { secret } from './config.ts';
 
 /** Setting of the services whose port is public. */
-export const METRICS_TOKEN = text(
+export const METRICS_TOKEN = secret(
   'METRICS_TOKEN',
   'token that `GET /metrics` of receiver and query server asks for, as `Authorization: Bearer …`; empty: none',
-  '',
 );
 
 /** Whether a request may read the metrics, by its Authorization header. */

@@ -1,3 +1,4 @@
+import type { NatsSettings } from '../stream/credentials.ts';
 import { openSecretStore } from '../stream/secretStore.ts';
 import {
   newSecret,
@@ -23,7 +24,7 @@ export interface ShopAccess {
 
 /** Creates a key per segment and a read token per tenant. */
 export async function grantAccess(options: {
-  natsUrl: string;
+  nats: NatsSettings;
   replicas: number;
   shops: readonly Pick<Shop, 'tenantId' | 'segments'>[];
   label: string;
@@ -32,7 +33,7 @@ export async function grantAccess(options: {
   /** Whether to create an operator token as well. */
   operator?: boolean;
 }): Promise<ShopAccess> {
-  const { natsUrl, replicas, shops, label, expiresAt, operator = false } = options;
+  const { nats, replicas, shops, label, expiresAt, operator = false } = options;
   const operatorToken = operator ? newSecret('ot') : undefined;
   const secrets = new Map<string, string>();
   const common = {
@@ -40,7 +41,7 @@ export async function grantAccess(options: {
     createdAt: new Date().toISOString(),
     ...(expiresAt ? { expiresAt: expiresAt.toISOString() } : {}),
   };
-  const connection = await openStream(natsUrl, 'NATS_URL');
+  const connection = await openStream(nats, 'NATS_URL');
   try {
     const keys = await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, replicas);
     const tokens = await openSecretStore<TokenRecord>(connection, TOKENS_BUCKET, replicas);
@@ -72,13 +73,13 @@ export async function grantAccess(options: {
 
 /** Whether a key and tokens of an earlier start still work. */
 export async function isGranted(options: {
-  natsUrl: string;
+  nats: NatsSettings;
   replicas: number;
   key: string;
   tokens: readonly string[];
 }): Promise<boolean> {
-  const { natsUrl, replicas, key } = options;
-  const connection = await openStream(natsUrl, 'NATS_URL');
+  const { nats, replicas, key } = options;
+  const connection = await openStream(nats, 'NATS_URL');
   try {
     const keys = await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, replicas);
     const tokens = await openSecretStore<TokenRecord>(connection, TOKENS_BUCKET, replicas);

@@ -27,6 +27,9 @@ ends with status 78.
 All services also read \`LOG_LEVEL\` (info) and \`SHUTDOWN_SECONDS\` (25). The latter is the longest time from SIGTERM to the
 end.
 
+A secret may be in a file instead. \`_FILE\` at the end of its name names the file. A missing or empty file is an error, and
+so are both at once.
+
 ${section('ingest, the Event Receiver', INGEST_SETTINGS)}
 ${section('processor', settings)}
 ${section("lake, the query server (and npx spor's reading commands)", QUERY_SERVER_SETTINGS)}`;
@@ -37,7 +40,8 @@ function section(
   settings: Record<string, Setting<string> | Setting<number> | Setting<boolean>>,
 ): string {
   const rows = Object.values(settings).map(
-    ({ name, help, fallback, expected }) => `| \`${name}\` | ${shown(fallback)} | ${help} | ${expected} |`,
+    ({ name, help, fallback, expected, secret }) =>
+      `| \`${name}\`${secret ? ` or \`${name}_FILE\`` : ''} | ${shown(fallback)} | ${help} | ${expected} |`,
   );
   return `## ${title}
 

@@ -17,7 +17,7 @@ export interface RecordPlace {
 export async function compareAndSetRecord<T>(
   connection: NatsConnection,
   { bucket, key, replicas }: RecordPlace,
-  decide: (recorded: T | undefined) => T,
+  decide: (recorded: T | undefined) => T | undefined,
 ): Promise<void> {
   const kv = await new Kvm(connection).create(bucket, { history: 5, replicas });
   for (;;) {

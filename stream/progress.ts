@@ -3,6 +3,8 @@ import { Kvm, type KV } from '@nats-io/kv';
 import { PROGRESS_BUCKET, shardKey } from './buckets.ts';
 import type { NatsConnection } from './nats.ts';
 
+const JS_STREAM_NOT_FOUND = 10059;
+
 /** Committed position of a shard's stream. The lake holds everything up to and including `floor`. */
 export interface ShardProgress {
   /** Creation time of the stream, as JetStream reports it. */
@@ -33,6 +35,13 @@ export class Progress {
     return new Progress(await new Kvm(client).create(PROGRESS_BUCKET, { history: 1, replicas }));
   }
 
+  /** For readers, which may not create the bucket. It may be missing until a processor starts. */
+  static async openToRead(connection: NatsConnection, { timeoutMs }: { timeoutMs: number }): Promise<Progress> {
+    const client = jetstream(connection, { timeout: timeoutMs });
+    // Not a direct read: only the leader tells a missing bucket from one that is away.
+    return new Progress(await new Kvm(client).open(PROGRESS_BUCKET, { allow_direct: false }));
+  }
+
   /** Committed position of a stream; 0 if unknown or of another stream. */
   async floor(shard: number, created: string): Promise<number> {
     return floorOf(await this.read(shard), created);
@@ -40,7 +49,10 @@ export class Progress {
 
   /** Record of a shard, whichever stream it is about. */
   async read(shard: number): Promise<ShardProgress | undefined> {
-    const entry = await this.#kv.get(shardKey(shard));
+    const entry = await this.#kv.get(shardKey(shard)).catch((error: unknown) => {
+      if ((error as { code?: number }).code === JS_STREAM_NOT_FOUND) return undefined;
+      throw error;
+    });
     return entry?.operation === 'PUT' ? entry.json<ShardProgress>() : undefined;
   }
 

@@ -1,9 +1,10 @@
 import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
-import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { FORMAT_HEADER } from '../schemas/envelope.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { StreamMessage } from './message.ts';
 import { Fifo } from './fifo.ts';
+import { newInbox } from './inbox.ts';
 
 export interface MessageReaderOptions {
   connection: NatsConnection;
@@ -169,7 +170,7 @@ export class MessageReader {
     this.#waiting = 0;
     this.#drop();
     const { connection, log } = this.#options;
-    const inbox = createInbox();
+    const inbox = newInbox(connection);
     const subscription = connection.subscribe(inbox, {
       callback: (error, message) => {
         if (this.#inbox !== inbox || this.#closed) return;

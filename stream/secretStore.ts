@@ -1,4 +1,5 @@
 import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
+import type { MsgHdrs } from '@nats-io/transport-node';
 import type { Logger } from '../runtime/log.ts';
 import type { NatsConnection } from './nats.ts';
 import { backoffMs, delay } from '../runtime/retry.ts';
@@ -149,6 +150,13 @@ async function readAndFollow<T>(kv: KV, log: Logger): Promise<Following<T>> {
 }
 
 function apply<T>(records: Map<string, T>, entry: KvEntry, log: Logger): void {
+  if (isServersCopy(entry)) {
+    log.error(
+      { key: entry.key.slice(0, 16) },
+      'a record in the key bucket was copied there by a request, and was ignored',
+    );
+    return;
+  }
   if (entry.operation !== 'PUT') {
     records.delete(entry.key);
     return;
@@ -158,4 +166,15 @@ function apply<T>(records: Map<string, T>, entry: KvEntry, log: Logger): void {
   } catch (error) {
     log.error({ err: error, key: entry.key.slice(0, 16) }, 'a record in the key bucket is not JSON and was ignored');
   }
+}
+
+/**
+ * Whether the server itself wrote a watched entry, as its answer to a direct read (ADR-31).
+ *
+ * The server does not check reply subjects. So an identity that may only read a key could name a token's subject for
+ * the answer, and make a token of the key's record.
+ */
+function isServersCopy(entry: KvEntry): boolean {
+  // The client's interface leaves the message out.
+  return (entry as unknown as { sm: { headers?: MsgHdrs } }).sm.headers?.has('Nats-Stream') ?? false;
 }

@@ -50,11 +50,11 @@ export class ShardStreams {
   /** @param options.patienceMs how long a request to the server may take */
   static open(
     connection: NatsConnection,
-    { replicas, patienceMs = PATIENCE_MS }: { replicas: number; patienceMs?: number },
+    { patienceMs = PATIENCE_MS }: { replicas?: number; patienceMs?: number } = {},
   ): Promise<ShardStreams> {
     return ask(async () => {
       const manager = await jetstreamManager(connection, { checkAPI: false, timeout: patienceMs });
-      const progress = await Progress.open(connection, { replicas, timeoutMs: patienceMs });
+      const progress = await Progress.openToRead(connection, { timeoutMs: patienceMs });
       return new ShardStreams(connection, manager, progress);
     });
   }

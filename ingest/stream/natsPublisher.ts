@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { createInbox, headers, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
+import { headers, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import { EVENTS_HEADER, FORMAT, FORMAT_HEADER } from '../../schemas/envelope.ts';
 import type { Logger } from '../../runtime/log.ts';
+import { newInbox } from '../../stream/inbox.ts';
 import type { Outgoing, Publisher } from './publisher.ts';
 import { RateLimitedLogger } from './rateLimitedLogger.ts';
 import type { PublishStreams } from './publishStreams.ts';
@@ -60,7 +61,7 @@ export class NatsPublisher implements Publisher {
   readonly #streams: PublishStreams;
   readonly #log: RateLimitedLogger;
   readonly #clock: () => number;
-  readonly #inbox = createInbox();
+  readonly #inbox: string;
   /** Nats-Msg-Id: a prefix unique to this process, and a counter. */
   readonly #id = randomBytes(12).toString('base64url');
   readonly #pending = new Map<string, Pending>();
@@ -72,13 +73,19 @@ export class NatsPublisher implements Publisher {
 
   constructor(connection: NatsConnection, streams: PublishStreams, options: { log: Logger; clock?: () => number }) {
     this.#connection = connection;
+    this.#inbox = newInbox(connection);
     this.#streams = streams;
     this.#clock = options.clock ?? (() => performance.now());
     this.#log = new RateLimitedLogger(options.log, this.#clock);
     this.maxPayloadBytes = (connection.info?.max_payload ?? 1_048_576) - HEADER_BYTES;
     connection.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => {
-        if (error) this.#log.write('error', { err: error }, 'acknowledgements cannot be read: allow _INBOX.>');
+        if (error)
+          this.#log.write(
+            'error',
+            { err: error },
+            'acknowledgements cannot be read: let this identity subscribe to its inbox',
+          );
         else this.#acknowledged(message);
       },
     });

@@ -91,7 +91,7 @@ async function withStack(
   const env = { ...process.env, ...BOUNDS, ...bounds };
   const stack = await startStack({ dir, ports: 'free', restart: false, log, env });
   try {
-    const keys = await issueKeys(stack.natsUrl, tenantIds(TENANTS));
+    const keys = await issueKeys(stack.nats, tenantIds(TENANTS));
     await keyKnown(stack.ingestUrl, keys.at(-1)!);
     const { seconds } = options;
     const events = sampleEvents();

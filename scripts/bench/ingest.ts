@@ -2,6 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
 import { startChild, type StackProcess } from '../stack/child.ts';
+import type { NatsSettings } from '../../stream/credentials.ts';
+import { identityEnv, operatorSettings } from '../stack/identities.ts';
 import { natsSpec } from '../stack/services.ts';
 import { spread, type Result } from './report.ts';
 import { sampleEvents } from './sampleEvents.ts';
@@ -38,9 +40,12 @@ export async function benchIngest(options: BenchOptions): Promise<Result[]> {
     const nats = await startChild(await natsSpec(settings));
     running.push(nats);
     const natsUrl = `nats://127.0.0.1:${nats.facts.port}`;
-    const keys = await issueKeys(natsUrl, tenantIds(options.quick ? 20 : TENANTS));
+    const operator = await operatorSettings(dir, natsUrl);
+    const keys = await issueKeys(operator, tenantIds(options.quick ? 20 : TENANTS));
     const real = await startService('ingest', PROGRAMS.ingest, options, {
       NATS_URL: natsUrl,
+      // No processor makes the streams here, and a receiver's own identity may not.
+      ...identityEnv(dir, 'operator'),
       SPOR_SHARDS: String(SHARDS),
       STREAM_MAX_BYTES: await streamMaxBytes(dir, SHARDS),
     });
@@ -49,7 +54,7 @@ export async function benchIngest(options: BenchOptions): Promise<Result[]> {
       BENCH_KEYS: keys.join(','),
     });
     running.push(discard);
-    return await measure(options, { real: urlOf(real), discard: urlOf(discard), keys, natsUrl });
+    return await measure(options, { real: urlOf(real), discard: urlOf(discard), keys, nats: operator });
   } finally {
     for (const child of running.reverse()) await child.stop();
   }
@@ -59,10 +64,10 @@ interface Targets {
   real: string;
   discard: string;
   keys: string[];
-  natsUrl: string;
+  nats: NatsSettings;
 }
 
-async function measure(options: BenchOptions, { real, discard, keys, natsUrl }: Targets): Promise<Result[]> {
+async function measure(options: BenchOptions, { real, discard, keys, nats }: Targets): Promise<Result[]> {
   const events = sampleEvents();
   const one = [keys[0]!];
   const load = (target: string, change: Partial<Load> = {}): Load => ({
@@ -79,7 +84,7 @@ async function measure(options: BenchOptions, { real, discard, keys, natsUrl }: 
   const batches = await pairs(options, '20 events per POST', load(real), load(discard));
   results.push(compared('20 events per POST, against storing nothing', 0.6, batches));
 
-  const single = await singleMessages(natsUrl, options.seconds);
+  const single = await singleMessages(nats, options.seconds);
   options.log(`one message per event: ${Math.round(single)} events/s`);
   results.push({
     name: '20 events per POST, against one message per event',
@@ -153,8 +158,8 @@ async function pairs({ rounds, log }: BenchOptions, name: string, a: Load, b: Lo
 }
 
 /** Acknowledged publishes of one event each per second, with many under way. */
-async function singleMessages(natsUrl: string, seconds: number): Promise<number> {
-  const connection = await connectBench(natsUrl);
+async function singleMessages(nats: NatsSettings, seconds: number): Promise<number> {
+  const connection = await connectBench(nats);
   const stream = jetstream(connection);
   const payload = Buffer.from(sampleEvents(1)[0]!);
   const startedMs = performance.now();

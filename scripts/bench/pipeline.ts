@@ -35,7 +35,7 @@ export async function benchPipeline(options: BenchOptions): Promise<Result[]> {
   });
   try {
     const tenants = tenantIds(TENANTS);
-    const keys = await issueKeys(stack.natsUrl, tenants);
+    const keys = await issueKeys(stack.nats, tenants);
     await keyKnown(stack.ingestUrl, keys.at(-1)!);
     const load: Load = {
       url: stack.ingestUrl,
@@ -129,7 +129,7 @@ async function sampleLag(stack: Stack, into: number[], signal: AbortSignal): Pro
 
 /** Time from a 202 to the first answer with the event. */
 async function freshness(stack: Stack, options: BenchOptions, load: Load, tenantId: string): Promise<Result> {
-  const token = await issueToken(stack.natsUrl, tenantId);
+  const token = await issueToken(stack.nats, tenantId);
   const client = createQueryClient(stack.queryUrl);
   const measured = measureFreshness({ client, tokenOf: () => token });
   const seconds = Math.min(options.seconds, 20);

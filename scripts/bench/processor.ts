@@ -9,6 +9,8 @@ import { INTENTS_BUCKET, PROGRESS_BUCKET } from '../../stream/buckets.ts';
 import { Progress } from '../../stream/progress.ts';
 import { Engine } from '../../lake/duckdb/engine.ts';
 import { startChild } from '../stack/child.ts';
+import type { NatsSettings } from '../../stream/credentials.ts';
+import { identityEnv, operatorSettings } from '../stack/identities.ts';
 import { natsSpec } from '../stack/services.ts';
 import { copyFlatFile, writeFlatFile } from './flatFile.ts';
 import { lakeContents } from './lakeContents.ts';
@@ -66,9 +68,10 @@ async function measure(options: BenchOptions, { tenants, reach }: Case): Promise
   await mkdir(join(dir, 'logs'), { recursive: true });
   const nats = await startChild(await natsSpec({ dir, env: process.env, ports: 'free', log }));
   const natsUrl = `nats://127.0.0.1:${nats.facts.port}`;
-  const connection = await connectBench(natsUrl);
+  const operator = await operatorSettings(dir, natsUrl);
+  const connection = await connectBench(operator);
   try {
-    await fill(natsUrl, options, tenants);
+    await fill(operator, options, tenants);
     const { created, state } = await (await jetstreamManager(connection)).streams.info(STREAM);
     const file = join(dir, 'events.ndjson');
     const events = await writeFlatFile(connection, {
@@ -84,7 +87,7 @@ async function measure(options: BenchOptions, { tenants, reach }: Case): Promise
     const seconds: { ours: number; copy: number }[] = [];
     for (let round = 0; round < rounds; round++) {
       const lake = join(dir, `lake-${round}`);
-      const ours = await timeProcessor(natsUrl, connection, { options, lake, created, lastSequence: state.last_seq });
+      const ours = await timeProcessor(operator, connection, { options, lake, created, lastSequence: state.last_seq });
       await expectAll(lake, events);
       const copy = await timeCopy(options, copied);
       log(`${what}: ${ours.toFixed(2)} s against ${copy.toFixed(2)} s`);
@@ -107,11 +110,13 @@ async function measure(options: BenchOptions, { tenants, reach }: Case): Promise
 }
 
 /** Fills the stream through a real Event Receiver. */
-async function fill(natsUrl: string, options: BenchOptions, tenants: number): Promise<void> {
-  const keys = await issueKeys(natsUrl, tenantIds(tenants));
+async function fill(operator: NatsSettings, options: BenchOptions, tenants: number): Promise<void> {
+  const keys = await issueKeys(operator, tenantIds(tenants));
   const receiver = await startService('ingest', PROGRAMS.ingest, options, {
     ...SHARED,
-    NATS_URL: natsUrl,
+    NATS_URL: operator.natsUrl,
+    // No processor makes the streams here, and a receiver's own identity may not.
+    ...identityEnv(options.dir, 'operator'),
     STREAM_MAX_BYTES: await streamMaxBytes(options.dir, 1),
   });
   try {
@@ -136,14 +141,15 @@ interface Run {
 }
 
 /** Seconds from a processor's start to its last acknowledgement. */
-async function timeProcessor(natsUrl: string, connection: NatsConnection, run: Run): Promise<number> {
+async function timeProcessor(operator: NatsSettings, connection: NatsConnection, run: Run): Promise<number> {
   const { options, lake, created, lastSequence } = run;
   const kvm = new Kvm(connection);
   for (const bucket of OWNERS_BUCKETS) await (await kvm.create(bucket)).destroy();
   const progress = await Progress.open(connection, { replicas: 1 });
   const processor = await startService('processor', PROGRAMS.processor, options, {
     ...SHARED,
-    NATS_URL: natsUrl,
+    NATS_URL: operator.natsUrl,
+    ...identityEnv(options.dir, 'processor'),
     LAKE_URL: `file:${lake}`,
     WORK_DIR: join(options.dir, 'work'),
     DUCKDB_THREADS: '1',

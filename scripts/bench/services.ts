@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createLog } from '../../runtime/log.ts';
+import type { NatsSettings } from '../../stream/credentials.ts';
 import { connectNats, type NatsConnection } from '../../stream/nats.ts';
 import { openSecretStore } from '../../stream/secretStore.ts';
 import { newSecret, secretHash, type KeyRecord, type TokenRecord } from '../../schemas/keys.ts';
@@ -27,8 +28,8 @@ export interface BenchOptions {
 
 export const SILENT = createLog('bench', 'silent');
 
-export function connectBench(natsUrl: string): Promise<NatsConnection> {
-  return connectNats({ url: natsUrl, name: 'bench', log: SILENT });
+export function connectBench(nats: NatsSettings): Promise<NatsConnection> {
+  return connectNats({ url: nats.natsUrl, access: nats, name: 'bench', log: SILENT });
 }
 
 const MOST_STREAM_BYTES = 16 * 2 ** 30;
@@ -49,8 +50,8 @@ export function tenantIds(count: number): string[] {
 }
 
 /** An instrumentation key for each tenant's segment `web`. */
-export async function issueKeys(natsUrl: string, tenants: readonly string[]): Promise<string[]> {
-  const connection = await connectBench(natsUrl);
+export async function issueKeys(nats: NatsSettings, tenants: readonly string[]): Promise<string[]> {
+  const connection = await connectBench(nats);
   const store = await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, 1);
   const createdAt = new Date().toISOString();
   const keys = await Promise.all(
@@ -66,8 +67,8 @@ export async function issueKeys(natsUrl: string, tenants: readonly string[]): Pr
 }
 
 /** A read token of a tenant. */
-export async function issueToken(natsUrl: string, tenantId: string): Promise<string> {
-  const connection = await connectBench(natsUrl);
+export async function issueToken(nats: NatsSettings, tenantId: string): Promise<string> {
+  const connection = await connectBench(nats);
   const store = await openSecretStore<TokenRecord>(connection, TOKENS_BUCKET, 1);
   const token = newSecret('rt');
   const createdAt = new Date().toISOString();

@@ -2,6 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { delay } from '../../runtime/retry.ts';
 import type { StackProcess, ChildSpec } from '../stack/child.ts';
+import type { NatsSettings } from '../../stream/credentials.ts';
+import { identityEnv, operatorSettings } from '../stack/identities.ts';
 import { killStray } from '../stack/processes.ts';
 import { natsSpec, serviceSpecs } from '../stack/services.ts';
 import { keepRunning, type KeptRunning } from './keepRunning.ts';
@@ -32,6 +34,8 @@ export interface Fleet {
   queryUrl: string;
   /** URL without a proxy. */
   natsUrl: string;
+  /** Connection of the operator. */
+  nats: NatsSettings;
   env: Record<string, string>;
   proxies: {
     'client-ingest': Proxy;
@@ -144,7 +148,8 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       receiverUrl: `http://127.0.0.1:${of('ingest').facts.port}`,
       queryUrl: `http://127.0.0.1:${of('lake').facts.port}`,
       natsUrl,
-      env: { ...env, NATS_URL: natsUrl, LAKE_URL: lakeUrl },
+      nats: await operatorSettings(dir, natsUrl),
+      env: { ...env, NATS_URL: natsUrl, ...identityEnv(dir, 'operator'), LAKE_URL: lakeUrl },
       proxies: {
         'client-ingest': clientIngest,
         'ingest-nats': ingestNats,

@@ -70,12 +70,17 @@ const RECOVERY_MS = 90_000;
 export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
   const { fleet, plan, dir, log } = options;
   const access = await grantAccess({
-    natsUrl: fleet.natsUrl,
+    nats: fleet.nats,
     replicas: 1,
     shops: [...allShops(plan.cycles.length), { tenantId: PROBE_TENANT, segments: [] }],
     label: 'chaos',
   });
-  const connection = await connectNats({ url: fleet.natsUrl, name: 'spor-chaos', log: createLog('chaos', 'silent') });
+  const connection = await connectNats({
+    url: fleet.nats.natsUrl,
+    access: fleet.nats,
+    name: 'spor-chaos',
+    log: createLog('chaos', 'silent'),
+  });
   const config = readConfig(LAKE_SETTINGS, fleet.env);
   const storage = await openStorage(config.lakeUrl, config);
   const ledger = openLedgerFile(join(dir, 'ledger.ndjson'));

@@ -61,7 +61,7 @@ const SETTLE_MS = 60_000;
 export async function runDemo(stack: Stack, options: DemoOptions): Promise<DemoOutcome> {
   const { signal, log } = options;
   const replicas = Number(stack.env.NATS_REPLICAS ?? 1);
-  const access = await grantAccess({ natsUrl: stack.natsUrl, replicas, shops: SHOPS, label: 'demo', operator: true });
+  const access = await grantAccess({ nats: stack.nats, replicas, shops: SHOPS, label: 'demo', operator: true });
   const client = createQueryClient(stack.queryUrl);
   const since = new Date();
   const ledger = createLedger();
@@ -169,7 +169,7 @@ function sendingFaults({ counts, surprises, failures }: Ledger, { unseen }: Fres
 
 /** Waits until all is committed, because files lack what live answers show; reports a timeout. */
 async function backlogFaults(stack: Stack, signal: AbortSignal): Promise<string[]> {
-  const connection = await openStream(stack.natsUrl, 'NATS_URL');
+  const connection = await openStream(stack.nats, 'NATS_URL');
   try {
     const backlog = await allCommitted(connection, { withinMs: SETTLE_MS, signal });
     if (backlog === undefined) return [];

@@ -12,7 +12,9 @@ import { SHOPS } from '../shop/shops.ts';
 import { simulate } from '../shop/simulation.ts';
 import type { ShopEvent } from '../shop/session.ts';
 import { interruption } from '../../runtime/interrupt.ts';
+import { readConfig } from '../../runtime/config.ts';
 import { DAY_MS } from '../../runtime/units.ts';
+import { NATS_SETTINGS } from '../../stream/credentials.ts';
 
 const USAGE = `Usage: npm run load -- [options]
 
@@ -85,7 +87,7 @@ async function keysFor(
 ): Promise<(tenantId: string, segmentId: string) => string> {
   if (key !== undefined) return () => key;
   const access = await grantAccess({
-    natsUrl: environment.NATS_URL ?? 'nats://127.0.0.1:4222',
+    nats: readConfig(NATS_SETTINGS, environment),
     replicas: Number(environment.NATS_REPLICAS || 1),
     shops: SHOPS,
     label: 'load',

@@ -1,4 +1,5 @@
-import { ROOMS, type Room } from './rooms.ts';
+import type { Room } from './room.ts';
+import { ROOMS } from './rooms.ts';
 
 /** Whether a list of allowed rooms covers a room. */
 export function covers(allowed: readonly string[], path: string): boolean {

@@ -1,5 +1,6 @@
 import { covers } from './arrows.ts';
-import { ROOMS, type Room } from './rooms.ts';
+import type { Room } from './room.ts';
+import { ROOMS } from './rooms.ts';
 
 /** Forbidden imports of a room, as an override of the linter's configuration. */
 export interface LintOverride {

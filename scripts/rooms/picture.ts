@@ -1,4 +1,5 @@
-import { ROOMS, type Room } from './rooms.ts';
+import type { Room } from './room.ts';
+import { ROOMS } from './rooms.ts';
 
 const NAME_WIDTH = 15;
 

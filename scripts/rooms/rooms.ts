@@ -1,20 +1,4 @@
-/**
- * A folder of code with its allowed imports.
- *
- * `lake` means the files directly in that folder, and `lake/*` includes those of its sub-rooms.
- */
-export interface Room {
-  /** Folder from the root of the repository, such as `lake/delta`. */
-  path: string;
-  /** Contents of the room, for the picture. */
-  holds: string;
-  /** Rooms from which it may import, besides itself. */
-  imports: readonly string[];
-  /** Patterns of npm packages that it must not import. */
-  forbidden?: readonly string[];
-  /** Whether it runs in a browser, and imports types only. */
-  typesOnly?: boolean;
-}
+import type { Room } from './room.ts';
 
 const STREAM_CLIENT = '@nats-io/*';
 const DUCKDB = '@duckdb/*';
@@ -38,6 +22,12 @@ export const ROOMS: readonly Room[] = [
     path: 'stream',
     holds: 'JetStream and KV: connection, streams, messages, positions',
     imports: ['schemas', 'runtime'],
+    forbidden: [DUCKDB, S3_CLIENT],
+  },
+  {
+    path: 'stream/identities',
+    holds: 'who may do what at the stream server',
+    imports: ['schemas', 'runtime', 'stream'],
     forbidden: [DUCKDB, S3_CLIENT],
   },
   {
@@ -136,13 +126,13 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'ingest',
     holds: 'the Event Receiver: HTTP, keys, verdicts, group commit',
-    imports: ['schemas', 'runtime', 'stream'],
+    imports: ['schemas', 'runtime', 'stream/*'],
     forbidden: [DUCKDB, S3_CLIENT],
   },
   {
     path: 'processor',
     holds: 'stream to lake, exactly once',
-    imports: ['schemas', 'runtime', 'stream', 'lake/*'],
+    imports: ['schemas', 'runtime', 'stream/*', 'lake/*'],
     forbidden: [DUCKDB, S3_CLIENT],
   },
   {
@@ -288,7 +278,7 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'query',
     holds: 'the query server: SQL, reports, marts, audit',
-    imports: ['schemas', 'runtime', 'stream', 'lake/*', 'query/*'],
+    imports: ['schemas', 'runtime', 'stream/*', 'lake/*', 'query/*'],
     forbidden: [STREAM_CLIENT, DUCKDB, S3_CLIENT],
   },
   {
@@ -300,12 +290,12 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'cli',
     holds: 'the `spor` command, a file each; replay, redrive',
-    imports: ['schemas', 'runtime', 'stream', 'lake/*', 'ingest', 'query/*'],
+    imports: ['schemas', 'runtime', 'stream/*', 'lake/*', 'ingest', 'query/*'],
   },
   {
     path: 'scripts',
     holds: 'demo, stack, load, bench, chaos',
-    imports: ['schemas', 'runtime', 'stream', 'lake/*', 'ingest', 'processor', 'query/*', 'cli'],
+    imports: ['schemas', 'runtime', 'stream/*', 'lake/*', 'ingest', 'processor', 'query/*', 'cli'],
   },
   { path: 'sdk/js/src', holds: 'the JavaScript SDK', imports: ['schemas'] },
 ];

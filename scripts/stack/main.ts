@@ -92,14 +92,14 @@ async function secretsOf(stack: Stack, envFile: string): Promise<Secrets> {
   if (
     known &&
     (await isGranted({
-      natsUrl: stack.natsUrl,
+      nats: stack.nats,
       replicas,
       key: known.SPOR_KEY,
       tokens: [known.SPOR_TOKEN, known.SPOR_OPERATOR_TOKEN],
     }))
   )
     return known;
-  const access = await grantAccess({ natsUrl: stack.natsUrl, replicas, shops: [SHOP!], label: 'up', operator: true });
+  const access = await grantAccess({ nats: stack.nats, replicas, shops: [SHOP!], label: 'up', operator: true });
   return {
     SPOR_KEY: access.keyOf(TENANT, SEGMENT),
     SPOR_TOKEN: access.tokenOf(TENANT),

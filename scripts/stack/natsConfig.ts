@@ -6,6 +6,8 @@ export interface NatsConfig {
   portsDir: string;
   /** Loopback port of HTTP monitoring; absent: none. */
   monitorPort?: number;
+  /** File with the users, beside or below the configuration; absent: anybody may connect. */
+  usersFile?: string;
 }
 
 /**
@@ -14,7 +16,7 @@ export interface NatsConfig {
  * `sync_interval: always` lets an acknowledgement mean "on disk". The default acknowledges at once and syncs every two
  * minutes.
  */
-export function natsConfig({ port, storeDir, portsDir, monitorPort }: NatsConfig): string {
+export function natsConfig({ port, storeDir, portsDir, monitorPort, usersFile }: NatsConfig): string {
   const lines = [
     `listen: "127.0.0.1:${port}"`,
     'server_name: "spor"',
@@ -23,5 +25,6 @@ export function natsConfig({ port, storeDir, portsDir, monitorPort }: NatsConfig
     'max_payload: 1MB',
   ];
   if (monitorPort !== undefined) lines.push(`http: "127.0.0.1:${monitorPort}"`);
+  if (usersFile !== undefined) lines.push(`include ${JSON.stringify(usersFile)}`);
   return `${lines.join('\n')}\n`;
 }

@@ -4,9 +4,13 @@
  * nats-server has no IPC channel, so this process holds the channel. A lost channel means that the supervisor was
  * killed. Then the services may finish first, and the server stops last.
  *
- * Arguments: the nats-server binary, its config file, the folder of its ports file, the port (-1: any free one).
+ * A change of the users makes nats-server read its configuration again.
+ *
+ * Arguments: the nats-server binary, its config file, the folder of its ports file, the port (-1: any free one), the file
+ * with the users.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { unwatchFile, watchFile } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,10 +19,12 @@ import { isAlive } from '../../runtime/isAlive.ts';
 
 const READY_MS = 15_000;
 const STOP_MS = 10_000;
+/** Time between two looks at the users. */
+const USERS_POLL_MS = 200;
 /** Longest wait for the services, which have their own deadline. */
 const COMPANIONS_MS = 20_000;
 
-const [binary = '', config = '', portsDir = '', wantedPort = ''] = process.argv.slice(2);
+const [binary = '', config = '', portsDir = '', wantedPort = '', usersFile = ''] = process.argv.slice(2);
 
 /** Pids of the services that use the server, sent by the supervisor. */
 let companions: number[] = [];
@@ -41,6 +47,8 @@ await runProcess('nats-guard', async ({ resources, ready, fail }) => {
     await rm(portsFile, { force: true });
   });
   const port = await listeningPort(portsFile, server);
+  watchFile(usersFile, { interval: USERS_POLL_MS }, () => server.kill('SIGHUP'));
+  resources.add('users', usersFile, (file) => unwatchFile(file));
   ready({ port, serverPid: server.pid! });
 });
 

@@ -1,7 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { PROCESSOR_SETTINGS } from '../../processor/config.ts';
 import { findNatsServer } from '../natsServer.ts';
 import type { ChildSpec } from './child.ts';
+import { identityEnv, stackIdentities, withoutConnection } from './identities.ts';
 import { natsConfig } from './natsConfig.ts';
 
 export interface StackSettings {
@@ -34,19 +36,25 @@ const STOP_MS = 25_000;
 /** Deadline of a drain, shorter than STOP_MS to be reported. */
 const SHUTDOWN_SECONDS = '20';
 
-/** nats-server under its guard; later starts keep the port of the first. */
+/** nats-server under its guard, with the identities of the stack; later starts keep the port of the first. */
 export async function natsSpec({ dir, env, ports, log }: StackSettings): Promise<ChildSpec> {
   const binary = await findNatsServer({ log, env });
   const folder = join(dir, 'nats');
   const config = join(folder, 'nats-server.conf');
   const first = Number(env.NATS_PORT || (ports === 'usual' ? USUAL_NATS_PORT : -1));
   await mkdir(folder, { recursive: true });
-  await writeFile(config, natsConfig({ port: first, storeDir: join(folder, 'jetstream'), portsDir: folder }));
+  const identities = stackIdentities(dir);
+  await identities.init(shardsOf(env), Date.now());
+  const usersFile = relative(folder, identities.usersFile);
+  await writeFile(
+    config,
+    natsConfig({ port: first, storeDir: join(folder, 'jetstream'), portsDir: folder, usersFile }),
+  );
   return {
     name: 'nats',
     program: new URL('./natsGuard.ts', import.meta.url),
     launch: (before) => ({
-      args: [binary, config, folder, String(before?.port ?? first)],
+      args: [binary, config, folder, String(before?.port ?? first), identities.usersFile],
       env: definedOnly({ GOMEMLIMIT: NATS_MEMORY, ...env, SHUTDOWN_SECONDS: String(STOP_MS / 1000) }),
     }),
     logFile: join(dir, 'logs', 'nats.log'),
@@ -67,6 +75,7 @@ export function serviceSpecs(
       const wanted = env[service.portVariable] || (ports === 'usual' ? String(service.usualPort) : '0');
       const own = {
         NATS_URL: stores.natsUrl,
+        ...identityEnv(dir, service.folder),
         LAKE_URL: stores.lakeUrl,
         WORK_DIR: join(dir, 'work', name),
         SHUTDOWN_SECONDS: env.SHUTDOWN_SECONDS || SHUTDOWN_SECONDS,
@@ -76,7 +85,7 @@ export function serviceSpecs(
         program: new URL(`../../${service.folder}/main.ts`, import.meta.url),
         launch: (before) => ({
           env: definedOnly({
-            ...env,
+            ...withoutConnection(env),
             ...own,
             [service.portVariable]: String(before?.port ?? (index === 0 ? wanted : '0')),
           }),
@@ -87,6 +96,12 @@ export function serviceSpecs(
       };
     });
   });
+}
+
+/** Number of shards; a service names a wrong one. */
+function shardsOf({ SPOR_SHARDS }: Record<string, string | undefined>): number {
+  const { fallback, parse } = PROCESSOR_SETTINGS.shards;
+  return (SPOR_SHARDS ? parse(SPOR_SHARDS) : undefined) ?? fallback!;
 }
 
 function definedOnly(env: Record<string, string | undefined>): Record<string, string> {

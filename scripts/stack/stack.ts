@@ -1,5 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { NatsSettings } from '../../stream/credentials.ts';
+import { identityEnv, operatorSettings, stackIdentities } from './identities.ts';
+import type { ChildSpec } from './child.ts';
 import { killStray } from './processes.ts';
 import { natsSpec, serviceSpecs, type StackSettings } from './services.ts';
 import { supervise, type Supervised } from './supervise.ts';
@@ -17,6 +20,8 @@ export interface Stack {
   queryUrl: string;
   processorUrl: string;
   natsUrl: string;
+  /** Connection of the stack's operator. */
+  nats: NatsSettings;
   lakeUrl: string;
   /** Folder of the stack, with its logs in `logs`. */
   dir: string;
@@ -37,7 +42,9 @@ const SHARED = [
   'S3_FORCE_PATH_STYLE',
   'S3_CHECKSUMS',
   'AWS_ACCESS_KEY_ID',
+  'AWS_ACCESS_KEY_ID_FILE',
   'AWS_SECRET_ACCESS_KEY',
+  'AWS_SECRET_ACCESS_KEY_FILE',
 ];
 
 /**
@@ -76,10 +83,17 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const lakeUrl = absolute(env.LAKE_URL || `file:${join(dir, 'lake')}`);
     const specs = serviceSpecs(options, { natsUrl, lakeUrl, processors: options.processors ?? 1 });
     const onStart = (): void => tellGuard();
-    const started = await Promise.allSettled(specs.map((spec) => supervise(spec, { restart, log, onCrash, onStart })));
-    for (const outcome of started) if (outcome.status === 'fulfilled') running.push(outcome.value);
-    const failed = started.find((outcome) => outcome.status === 'rejected');
-    if (failed) throw failed.reason;
+    const startAll = async (group: ChildSpec[]): Promise<void> => {
+      const started = await Promise.allSettled(
+        group.map((spec) => supervise(spec, { restart, log, onCrash, onStart })),
+      );
+      for (const outcome of started) if (outcome.status === 'fulfilled') running.push(outcome.value);
+      const failed = started.find((outcome) => outcome.status === 'rejected');
+      if (failed) throw failed.reason;
+    };
+    // A receiver waits for the streams that a processor makes, so a processor that fails is reported first.
+    await startAll(specs.filter(({ name }) => name !== 'ingest'));
+    await startAll(specs.filter(({ name }) => name === 'ingest'));
     tellGuard();
 
     const url = (wanted: string): string => {
@@ -92,9 +106,16 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       queryUrl: url('lake'),
       processorUrl: url('processor'),
       natsUrl,
+      nats: await operatorSettings(dir, natsUrl),
       lakeUrl,
       dir,
-      env: { NATS_URL: natsUrl, LAKE_URL: lakeUrl, ...Object.fromEntries(shared) },
+      env: {
+        NATS_URL: natsUrl,
+        ...identityEnv(dir, 'operator'),
+        ACCESS_DIR: stackIdentities(dir).path,
+        LAKE_URL: lakeUrl,
+        ...Object.fromEntries(shared),
+      },
       processes: () => running.flatMap(pids),
       stop,
     };

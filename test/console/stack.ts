@@ -22,6 +22,7 @@ export async function startConsoleStack(tenantId: string): Promise<ConsoleStack>
   const running = await runStack();
   const connection: NatsConnection = await connectNats({
     url: running.stack.natsUrl,
+    access: running.stack.nats,
     name: 'test',
     log: createLog('test', 'silent'),
   });

@@ -28,7 +28,8 @@ afterEach(async () => {
 
 async function setUp(env: Record<string, string> = {}): Promise<{ nats: TestNats; receiver: Receiver; key: string }> {
   nats = await startNats();
-  receiver = await startReceiver(nats.url, { env });
+  // An operator, because some tests delete streams without a processor that would make them again.
+  receiver = await startReceiver(nats.url, { env, role: 'operator' });
   return { nats, receiver, key: await receiver.createKey() };
 }
 

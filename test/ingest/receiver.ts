@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { readIngestConfig } from '../../ingest/config.ts';
+import { readIngestConfig, type IngestConfig } from '../../ingest/config.ts';
 import { startIngest } from '../../ingest/service.ts';
 import { createLog, type Logger } from '../../runtime/log.ts';
 import { connectNats, type NatsConnection } from '../../stream/nats.ts';
@@ -8,9 +8,12 @@ import { Resources } from '../../runtime/resources.ts';
 import { openSecretStore, type SecretStore } from '../../stream/secretStore.ts';
 import { readMessageHeader, type BatchHeader } from '../../schemas/envelope.ts';
 import { newSecret, secretHash, type KeyRecord } from '../../schemas/keys.ts';
-import { KEYS_BUCKET } from '../../stream/buckets.ts';
+import { KEYS_BUCKET, SCHEMAS_BUCKET } from '../../stream/buckets.ts';
+import type { Role } from '../../stream/identities/rights.ts';
+import { ensureStreams } from '../../stream/streams.ts';
 import { parseReceipt, streamEpoch } from '../../schemas/receipt.ts';
-import { streamName } from '../../schemas/subjects.ts';
+import { streamName, streamSubjects } from '../../schemas/subjects.ts';
+import { asRole } from '../support/locks.ts';
 import { until } from '../support/until.ts';
 
 export const log = createLog('test', process.env.TEST_LOG ?? 'silent');
@@ -49,18 +52,19 @@ export interface PostOptions {
 /** Starts a receiver in this process, with an injected clock where the test needs one. */
 export async function startReceiver(
   natsUrl: string,
-  options: { env?: Record<string, string>; clock?: () => number; logger?: Logger } = {},
+  options: { env?: Record<string, string>; clock?: () => number; logger?: Logger; role?: Role } = {},
 ): Promise<Receiver> {
   const resources = new Resources();
   const config = readIngestConfig({
     INGEST_PORT: '0',
-    NATS_URL: natsUrl,
+    NATS_URL: asRole(natsUrl, options.role ?? 'ingest'),
     STREAM_MAX_BYTES: '100000000',
     ...options.env,
   });
+  const connection = await connectNats({ url: natsUrl, name: 'test', log });
+  await makeStreams(connection, config);
   const clock = options.clock ? { clock: options.clock } : {};
   const { port } = await startIngest({ config, log: options.logger ?? log, resources, ...clock });
-  const connection = await connectNats({ url: natsUrl, name: 'test', log });
   const looking = await look(connection, config.shards);
   const url = `http://127.0.0.1:${port}`;
   const post = postTo(url);
@@ -84,6 +88,19 @@ export async function startReceiver(
       return secret;
     },
   };
+}
+
+/** Makes the streams and buckets that processors and query servers make for receivers. */
+async function makeStreams(
+  connection: NatsConnection,
+  { shards, streamMaxBytes: maxBytes, replicas }: IngestConfig,
+): Promise<void> {
+  const streams = Array.from({ length: shards }, (_, shard) => ({
+    name: streamName(shard),
+    subjects: streamSubjects(shard),
+  }));
+  await ensureStreams(connection, { streams, beyond: streamName(shards), maxBytes, replicas });
+  for (const bucket of [KEYS_BUCKET, SCHEMAS_BUCKET]) await openSecretStore(connection, bucket, replicas);
 }
 
 /** Adds a key to the bucket. */

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { freePort } from '../../scripts/freePort.ts';
+import { asRole } from '../support/locks.ts';
 import { startNats, type TestNats } from '../support/nats.ts';
 import { until } from '../support/until.ts';
 
@@ -42,7 +43,7 @@ async function start(env: Record<string, string> = {}): Promise<StartedProcessor
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     env: {
       PATH: process.env.PATH,
-      NATS_URL: nats.url,
+      NATS_URL: asRole(nats.url, 'processor'),
       LAKE_URL: `file:${join(dir, 'lake')}`,
       WORK_DIR: join(dir, 'work'),
       PROCESSOR_PORT: String(port),

@@ -6,10 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../scripts/freePort.ts';
 import { findNatsServer } from '../../scripts/natsServer.ts';
+import { testUsers } from './locks.ts';
 import { untilStopped } from './stopped.ts';
 import { PATIENCE_MS } from './until.ts';
 
 export interface TestNats {
+  /** With the login of an operator; locks.ts has those of the other roles. */
   url: string;
   port: number;
   dir: string;
@@ -22,16 +24,20 @@ export interface TestNats {
   stop(): Promise<void>;
 }
 
-/** A real nats-server with JetStream and `sync_interval: always` on a free loopback port and an empty store. */
-export async function startNats(options: { extraConfig?: string; maxFileStore?: string } = {}): Promise<TestNats> {
+/** A real nats-server with JetStream, locks and `sync_interval: always` on a free loopback port and an empty store. */
+export async function startNats(
+  options: { extraConfig?: string; maxFileStore?: string; open?: boolean } = {},
+): Promise<TestNats> {
   const binary = await findNatsServer({ log: (line) => process.stderr.write(`${line}\n`) });
   const dir = await mkdtemp(join(tmpdir(), 'spor-test-nats-'));
   const port = await freePort();
   const config = join(dir, 'nats.conf');
+  const users = testUsers();
   await writeFile(
     config,
     `listen: "127.0.0.1:${port}"
 jetstream { store_dir: "${join(dir, 'js')}", sync_interval: always, max_file_store: ${options.maxFileStore ?? '20GB'} }
+${options.open ? '' : users.config}
 ${options.extraConfig ?? ''}
 `,
   );
@@ -44,7 +50,7 @@ ${options.extraConfig ?? ''}
     if (signal === 'SIGSTOP') await untilStopped(child.pid!);
   };
   return {
-    url: `nats://127.0.0.1:${port}`,
+    url: `nats://${options.open ? '' : `operator:${users.password}@`}127.0.0.1:${port}`,
     port,
     dir,
     get pid() {

@@ -38,7 +38,12 @@ export async function runStack(options: Partial<StackOptions> = {}): Promise<Run
     ...options,
     env: { ...process.env, ...FREE_PORTS, ...options.env },
   });
-  const connection = await connectNats({ url: stack.natsUrl, name: 'test', log: createLog('test', 'silent') });
+  const connection = await connectNats({
+    url: stack.natsUrl,
+    access: stack.nats,
+    name: 'test',
+    log: createLog('test', 'silent'),
+  });
   const keys = await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, 1);
   const tokens = await openSecretStore<TokenRecord>(connection, TOKENS_BUCKET, 1);
   const client = createQueryClient(stack.queryUrl);

@@ -26,7 +26,7 @@ export async function playAndCompare(
   options: { seconds: number; rate: number; seed: number; meanwhile?: () => Promise<void> },
 ): Promise<{ ledger: Ledger; faults: string[] }> {
   const { seconds, rate, seed, meanwhile } = options;
-  const access = await grantAccess({ natsUrl: stack.natsUrl, replicas: 1, shops: SHOPS, label: 'test' });
+  const access = await grantAccess({ nats: stack.nats, replicas: 1, shops: SHOPS, label: 'test' });
   const since = new Date();
   const ledger = createLedger();
   const sender = createSender({
@@ -51,7 +51,7 @@ export async function playAndCompare(
   }
   // The test may have ended the query server a moment ago, and it is on its way back.
   await until(async () => (await fetch(new URL('/readyz', stack.queryUrl))).ok);
-  const connection = await openStream(stack.natsUrl, 'NATS_URL');
+  const connection = await openStream(stack.nats, 'NATS_URL');
   expect(await allCommitted(connection, { withinMs: PATIENCE_MS })).toBeUndefined();
   await connection.close();
   const faults = ledger.surprises.map(({ eventId, expected, got }) => `${eventId}: ${got} instead of ${expected}`);

@@ -6,14 +6,16 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { deltaTable, type Table } from '../../lake/delta/table.ts';
 import { openLocalStorage } from '../../lake/storage/local.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { tableSpec, type TableName } from '../../lake/layout/tables.ts';
+import { createLog } from '../../runtime/log.ts';
+import { connectNats, type NatsConnection } from '../../stream/nats.ts';
 import { ensureStreams } from '../../stream/streams.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 import { streamName, streamSubjects } from '../../schemas/subjects.ts';
+import { asRole } from './locks.ts';
 import { startNats, type TestNats } from './nats.ts';
 import { untilStopped } from './stopped.ts';
 import { until } from './until.ts';
@@ -55,7 +57,7 @@ export async function startTestPipeline(options: { maxBytes?: number } = {}): Pr
   const nats = await startNats();
   const dir = await mkdtemp(join(tmpdir(), 'spor-test-processor-'));
   const lakeDir = join(dir, 'lake');
-  const connection = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+  const connection = await connectNats({ url: nats.url, name: 'test', log: createLog('test', 'silent') });
   const streams = Array.from({ length: SHARDS }, (_, shard) => ({
     name: streamName(shard),
     subjects: streamSubjects(shard),
@@ -94,7 +96,7 @@ export async function startTestPipeline(options: { maxBytes?: number } = {}): Pr
       (await client.publish(subject, payload, { headers, timeout: 20_000 })).seq,
     processor: async (env = {}) => {
       const started = await startProcessor({
-        NATS_URL: nats.url,
+        NATS_URL: asRole(nats.url, 'processor'),
         LAKE_URL: `file:${lakeDir}`,
         WORK_DIR: join(dir, 'work'),
         ...env,

@@ -15,6 +15,7 @@ import { newSecret, secretHash, type ReadTokenRecord, type TokenRecord } from '.
 import { TOKENS_BUCKET } from '../../../stream/buckets.ts';
 import { openLocalStorage } from '../../../lake/storage/local.ts';
 import type { Storage } from '../../../lake/storage/storage.ts';
+import { asRole } from '../../support/locks.ts';
 import { startNats, type TestNats } from '../../support/nats.ts';
 import { readParquet } from '../../support/parquet.ts';
 import { until } from '../../support/until.ts';
@@ -84,7 +85,7 @@ async function startLakeProcess(env: Record<string, string>): Promise<LakeProces
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN], {
     env: {
       PATH: process.env.PATH,
-      NATS_URL: nats.url,
+      NATS_URL: asRole(nats.url, 'query'),
       LAKE_URL: `file:${join(dir, 'lake')}`,
       LAKE_PORT: '0',
       WORK_DIR: join(dir, 'work'),

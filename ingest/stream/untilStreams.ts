@@ -1,0 +1,29 @@
+import { jetstreamManager } from '@nats-io/jetstream';
+import { streamName } from '../../schemas/subjects.ts';
+import type { Logger } from '../../runtime/log.ts';
+import { delay } from '../../runtime/retry.ts';
+import { KEYS_BUCKET, SCHEMAS_BUCKET } from '../../stream/buckets.ts';
+import type { NatsConnection } from '../../stream/nats.ts';
+import { streamInfo } from '../../stream/streams.ts';
+import { untilServed } from '../../stream/untilServed.ts';
+
+const POLL_MS = 200;
+const QUIET_POLLS = 25;
+
+/**
+ * Waits for the streams and buckets that a receiver uses.
+ *
+ * With an identity of its own it may not create any. Processors create the streams, and query servers the keys.
+ */
+export async function untilStreams(connection: NatsConnection, shards: number, log: Logger): Promise<void> {
+  const manager = await untilServed(() => jetstreamManager(connection), 'JetStream', log);
+  const events = Array.from({ length: shards }, (_, shard) => streamName(shard));
+  for (const name of [...events, `KV_${SCHEMAS_BUCKET}`, `KV_${KEYS_BUCKET}`]) {
+    for (let poll = 1; !(await untilServed(() => streamInfo(manager, name), name, log)); poll++) {
+      if (poll % QUIET_POLLS === 0) {
+        log.warn({ stream: name }, 'waiting for a stream: start a processor and a query server, which create them');
+      }
+      await delay(POLL_MS);
+    }
+  }
+}
