@@ -23,6 +23,8 @@ COPY processor ./processor
 COPY query ./query
 COPY cli ./cli
 COPY scripts ./scripts
-RUN mkdir -p /var/spor/work && chown -R node:node /var/spor && ln -s /app/scripts/spor.mjs /usr/local/bin/spor
+RUN mkdir -p /var/spor/work /var/spor/access/ingest /var/spor/access/processor /var/spor/access/query \
+    /var/spor/access/operator /run/spor/identity \
+  && chown -R node:node /var/spor /run/spor && ln -s /app/cli/spor.mjs /usr/local/bin/spor
 USER node
 CMD ["node", "ingest/main.ts"]

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { nkeys } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readIngestConfig } from '../../ingest/config.ts';
@@ -12,14 +13,17 @@ import { LAKE_SETTINGS } from '../../lake/config.ts';
 import { readQueryServerConfig } from '../../query/config.ts';
 import { PROCESSOR_SETTINGS } from '../../processor/config.ts';
 import { readConfig } from '../../runtime/config.ts';
-import { parseEnvFile } from '../../cli/settings.ts';
+import { ACCESS_SETTINGS, parseEnvFile, STREAM_SETTINGS } from '../../cli/settings.ts';
 import { findNatsServer } from '../../scripts/natsServer.ts';
 import { startStack, type Stack } from '../../scripts/stack/stack.ts';
+import { runSpor } from '../support/runScript.ts';
 
 interface Service {
   build?: string;
   image?: string;
+  entrypoint?: string[];
   command?: string[];
+  networks?: string[];
   environment?: Record<string, string>;
   ports?: string[];
   volumes?: string[];
@@ -30,6 +34,7 @@ interface Service {
 interface Compose {
   services: Record<string, Service>;
   volumes: Record<string, unknown>;
+  networks: Record<string, { internal?: boolean } | null>;
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -66,6 +71,7 @@ const READERS: Record<string, (env: Env) => unknown> = {
   'ingest/main.ts': readIngestConfig,
   'processor/main.ts': (env) => readConfig(PROCESSOR_SETTINGS, env),
   'query/main.ts': readQueryServerConfig,
+  'cli/spor.ts': (env) => readConfig({ ...STREAM_SETTINGS, ...ACCESS_SETTINGS }, env),
   'scripts/createBucket.ts': (env) => readConfig(LAKE_SETTINGS, env),
 };
 
@@ -79,13 +85,17 @@ function namesRead(read: (env: Env) => unknown): string[] {
 const ours = services.filter(([, { image }]) => image === 'spor');
 
 describe('docker-compose.yml', () => {
-  it('runs programs that exist, with settings they know and can read', () => {
-    expect(ours.map(([name]) => name)).toEqual(['bucket', 'ingest', 'processor', 'lake']);
-    for (const [name, { command, environment = {} }] of ours) {
-      const [node, program = ''] = command!;
+  it('runs programs that exist, with settings they know and can read', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'spor-test-seed-'));
+    const seedFile = join(dir, 'nkey');
+    await writeFile(seedFile, nkeys.createUser().getSeed());
+    expect(ours.map(([name]) => name)).toEqual(['access', 'bucket', 'ingest', 'processor', 'lake', 'spor']);
+    for (const [name, { entrypoint = [], command = [], environment = {} }] of ours) {
+      const [node, program = ''] = [...entrypoint, ...command];
       expect([name, node, existsSync(join(ROOT, program))]).toEqual([name, 'node', true]);
       const reader = READERS[program]!;
-      expect(reader(environment)).toBeDefined();
+      const inContainer = 'NATS_NKEY_FILE' in environment ? { NATS_NKEY_FILE: seedFile } : {};
+      expect(reader({ ...environment, ...inContainer })).toBeDefined();
       // Settings of the stream and of the lake come from blocks that several services take; each reads its part of them.
       const known = [...Object.values(READERS).flatMap(namesRead), ...OF_EVERY_PROCESS];
       for (const [variable, value] of Object.entries(environment)) {
@@ -93,6 +103,7 @@ describe('docker-compose.yml', () => {
         expect(typeof value, `${name}: ${variable}`).toBe('string');
       }
     }
+    await rm(dir, { recursive: true });
   });
 
   it('gives all services the same value for a setting they share, but for where they listen', () => {
@@ -125,6 +136,22 @@ describe('docker-compose.yml', () => {
 
     const builds = services.flatMap(([, { build }]) => build ?? []);
     expect(builds.filter((folder) => !existsSync(join(ROOT, folder, 'Dockerfile')))).toEqual([]);
+  });
+
+  it('gives each service its own identity, and a receiver no network but that of nats', () => {
+    const mounted = (name: string): string[] =>
+      (compose.services[name]!.volumes ?? []).filter((text) => text.startsWith('access')).map((text) => text);
+    expect(mounted('ingest')).toEqual(['access-ingest:/run/spor/identity:ro']);
+    expect(mounted('processor')).toEqual(['access-processor:/run/spor/identity:ro']);
+    expect(mounted('lake')).toEqual(['access-query:/run/spor/identity:ro']);
+    expect(mounted('nats')).toEqual(['access:/etc/nats/access:ro']);
+    const reachable = services.filter(([name, { networks = [] }]) => {
+      return name !== 'ingest' && networks.some((network) => compose.services.ingest!.networks!.includes(network));
+    });
+    expect(reachable.map(([name]) => name)).toEqual(['nats']);
+    for (const network of compose.services.nats!.networks!) expect(compose.networks[network]?.internal).toBe(true);
+    const used = new Set(services.flatMap(([, { networks = [] }]) => networks));
+    expect(used).toEqual(new Set(Object.keys(compose.networks)));
   });
 
   it('publishes and checks the ports the services listen on', () => {
@@ -177,9 +204,17 @@ describe('its health checks', () => {
 
 describe('deploy/nats-server.conf', () => {
   it('is accepted by nats-server and syncs before it acknowledges', async () => {
-    const file = join(ROOT, 'deploy', 'nats-server.conf');
+    const dir = await mkdtemp(join(tmpdir(), 'spor-test-conf-'));
+    // As the service "access" makes it: the first words of its command are those of this command line.
+    const [, program, ...args] = compose.services.access!.command!;
+    const made = args.map((arg) => (arg === '/var/spor/access' ? join(dir, 'access') : arg));
+    expect(program).toBe('cli/spor.ts');
+    expect((await runSpor(made, { env: compose.services.access!.environment! })).code).toBe(0);
+    const file = join(dir, 'nats-server.conf');
+    await writeFile(file, read('deploy/nats-server.conf'));
     const { stderr, stdout } = await promisify(execFile)(await findNatsServer(), ['-t', '-c', file]);
     expect(stderr + stdout).toContain('configuration file');
+    await rm(dir, { recursive: true });
     expect(read('deploy/nats-server.conf')).toMatch(/^\s*sync_interval: always$/m);
     const gigabytes = Number(/max_file_store: (\d+)GB/.exec(read('deploy/nats-server.conf'))![1]);
     const { SPOR_SHARDS, STREAM_MAX_BYTES } = compose.services.ingest!.environment!;
