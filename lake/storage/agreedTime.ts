@@ -6,13 +6,13 @@ import type { Storage } from './storage.ts';
 export const MOST_CLOCK_DIFFERENCE_MS = 15 * MINUTE_MS;
 
 /** Reads the stream server's clock, in milliseconds since 1970; undefined if unknown. */
-export type StreamNow = () => Promise<number | undefined>;
+type StreamNow = () => Promise<number | undefined>;
 
 /** Reads the store's present, once its clock agrees with the others. @throws as agreedNow */
 export type Present = () => Promise<number>;
 
 /** The present by each clock, in milliseconds since 1970. */
-export interface Clocks {
+interface Clocks {
   host: number;
   store: number;
   /** Absent without a stream server. */
@@ -23,19 +23,19 @@ export interface Clocks {
  * Reads the clocks of this host, the store and the stream server.
  * @throws LakeError storage_unavailable, stream_unavailable
  */
-export async function readClocks(storage: Storage, streamNow?: StreamNow): Promise<Clocks> {
+async function readClocks(storage: Storage, streamNow?: StreamNow): Promise<Clocks> {
   const asked = streamNow?.().catch((cause: unknown) => {
     const message = 'The stream server did not tell its time, so the clocks cannot be compared.';
     throw new LakeError('stream_unavailable', message, { retryAfterSeconds: 5, cause });
   });
   const [store, stream] = await Promise.all([storage.now(), asked]);
-  return { host: Date.now(), store, ...(stream === undefined || Number.isNaN(stream) ? {} : { stream }) };
+  return { host: Date.now(), store, ...(stream === undefined ? {} : { stream }) };
 }
 
-/** Name the clocks with their times if two of them differ too much; undefined if all agree. Pure. */
-export function clockDifference({ host, store, stream }: Clocks): string | undefined {
+/** Name the known clocks with their times if two of them differ too much; undefined if all agree. Pure. */
+export function clockDifference({ host, store, stream }: Partial<Clocks>): string | undefined {
   const known = Object.entries({ host, store, stream }).filter(
-    (entry): entry is [string, number] => entry[1] !== undefined,
+    (entry): entry is [string, number] => entry[1] !== undefined && !Number.isNaN(entry[1]),
   );
   const times = known.map(([, ms]) => ms);
   if (Math.max(...times) - Math.min(...times) <= MOST_CLOCK_DIFFERENCE_MS) return undefined;

@@ -1,5 +1,6 @@
 import type { Table } from '../../lake/delta/table.ts';
-import { clockDifference, readClocks } from '../../lake/storage/agreedTime.ts';
+import { LakeError } from '../../lake/errors.ts';
+import { clockDifference } from '../../lake/storage/agreedTime.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { committedSequence } from './committed.ts';
 import type { ShardStreams } from '../../stream/shardStreams.ts';
@@ -50,7 +51,7 @@ export async function completenessOf(
   const after = await streams.state(stream);
   // A stream recreated in between does not have the old one's events.
   if (asked?.created !== before.created || after?.created !== before.created) return marks(tenantId, undefined);
-  const clocksDiffer = clockDifference(await readClocks(storage, () => Promise.resolve(asked.atMs)));
+  const clocksDiffer = clockDifference({ host: Date.now(), ...(await storeTime(storage)), stream: asked.atMs });
   const waiting = next && {
     waiting: { sequence: next.sequence, acknowledgedAt: new Date(next.timeMs).toISOString() },
   };
@@ -69,6 +70,16 @@ export async function completenessOf(
     nowMs: asked.atMs,
   };
   return { ...marks(tenantId, storedAfter(stamps)), ...waiting };
+}
+
+/** The store's time; nothing where this server may only read the store. */
+async function storeTime(storage: Storage): Promise<{ store?: number }> {
+  try {
+    return { store: await storage.now() };
+  } catch (error) {
+    if (error instanceof LakeError && error.code === 'storage_unavailable') return {};
+    throw error;
+  }
 }
 
 /**

@@ -87,7 +87,7 @@ test('another tenant may use the same id', async () => {
   expect(await storedIds('other')).toEqual([event.eventId]);
 });
 
-test.each([26, -26, 87_600, -87_600])(
+test.each([26, -87_600])(
   'a receiver whose clock is %d hours off stores no resend twice, in later windows and after a takeover',
   async (hours) => {
     const [first, second] = [anEvent(0), anEvent(1, new Date(), { eventId: randomUUID() })];
