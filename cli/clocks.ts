@@ -14,14 +14,14 @@ export async function withPresent<T>(
   task: (present: Present) => Promise<T>,
 ): Promise<T> {
   const { values, origin } = readEnvironment(context);
-  const { natsUrl, shards } = readConfig(STREAM_SETTINGS, values);
-  const connection = await openStream(natsUrl, origin).catch((error: unknown) => {
+  const settings = readConfig(STREAM_SETTINGS, values);
+  const connection = await openStream(settings, origin).catch((error: unknown) => {
     if (error instanceof UnavailableError) return undefined;
     throw error;
   });
   try {
     const manager = connection && (await jetstreamManager(connection, { checkAPI: false }));
-    return await task(() => agreedNow(storage, manager && (() => readStreamClock(manager, shards))));
+    return await task(() => agreedNow(storage, manager && (() => readStreamClock(manager, settings.shards))));
   } finally {
     await connection?.close();
   }

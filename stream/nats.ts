@@ -1,8 +1,10 @@
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { connect, type ConnectionOptions, type NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from '../runtime/log.ts';
 import { delay } from '../runtime/retry.ts';
 import { explainRefusal } from './connectRefusal.ts';
 import { connectionOptions, type NatsSettings } from './credentials.ts';
+import { Failover } from './failover.ts';
+import { ServerChoice } from './serverChoice.ts';
 import { withoutLogin } from './servers.ts';
 
 export type { NatsConnection };
@@ -10,11 +12,15 @@ export type { NatsConnection };
 /** Oldest server that supports our stream options; older ones ignore unknown options. */
 const MIN_VERSION = [2, 10] as const;
 const MIN_PAYLOAD_BYTES = 1_048_576;
-const RECONNECT_WAIT_MS = 200;
-/** Longest wait for a server's greeting. The client's default is 20 s. */
-const CONNECT_MS = 2_000;
+/** Pause between two tries of a first connection. */
+const RETRY_MS = 200;
 /** Tries of a first connection between two log lines: some seconds. */
 const QUIET_TRIES = 25;
+/** Longest wait for one address. The client's default is 20 s, and a server in a cluster may have two addresses. */
+const CONNECT_TIMEOUT_MS = 2_000;
+/** Pings without an answer after which the client gives a connection up, a ping later. */
+const MOST_PINGS = 2;
+const PING_EVERY_MS = 2_000;
 
 /**
  * Connects, and reconnects for as long as the process lives.
@@ -33,51 +39,51 @@ export async function connectNats(options: {
 }): Promise<NatsConnection> {
   const { name, log } = options;
   const settings = { ...options.access, natsUrl: options.url };
-  const connection = await firstConnection(settings, name, { wait: options.wait ?? true, log });
+  const choice = new ServerChoice();
+  const dial: ConnectionOptions = {
+    ...connectionOptions(settings),
+    name,
+    timeout: CONNECT_TIMEOUT_MS,
+    pingInterval: PING_EVERY_MS,
+    maxPingOut: MOST_PINGS,
+    noAsyncTraces: true,
+  };
+  const connection = await firstConnection(dial, choice, { settings, wait: options.wait ?? true, log });
   try {
     checkServer(connection);
   } catch (error) {
     await connection.close();
     throw error;
   }
-  void logStatus(connection, log);
+  new Failover({ connection, dial: { ...dial, reconnect: false }, choice, log }).start();
   return connection;
 }
 
 /** Connects once. Only a server that is away is tried again: a refusal lasts. */
 async function firstConnection(
-  settings: NatsSettings,
-  name: string,
-  { wait, log }: { wait: boolean; log: Logger },
+  dial: ConnectionOptions,
+  choice: ServerChoice,
+  { settings, wait, log }: { settings: NatsSettings; wait: boolean; log: Logger },
 ): Promise<NatsConnection> {
   const servers = withoutLogin(settings.natsUrl);
   for (let attempt = 1; ; attempt++) {
     try {
-      return await tryConnect(settings, name);
+      return await connect({
+        ...dial,
+        maxReconnectAttempts: -1, // after the default of 10 the connection closes for good
+        // The client's own delay uses the wall clock. If that is set back, the client waits until the old time returns.
+        // So the client's delay is zero, and the choice of a server has its own.
+        reconnectDelayHandler: () => -Infinity,
+        reconnectToServer: choice.choose,
+      });
     } catch (error) {
       const refusal = await explainRefusal(error, servers);
       if (refusal) throw refusal;
       if (!wait) throw error;
       if (attempt % QUIET_TRIES === 1) log.warn({ err: error, servers }, 'waiting for the stream server');
-      await delay(RECONNECT_WAIT_MS);
+      await delay(RETRY_MS);
     }
   }
-}
-
-function tryConnect(settings: NatsSettings, name: string): Promise<NatsConnection> {
-  return connect({
-    ...connectionOptions(settings),
-    name,
-    maxReconnectAttempts: -1, // after the default of 10 the connection closes for good
-    // The client's own delay uses the wall clock. If that is set back, the client waits until the old time returns. So
-    // the client's delay is zero, and a timer pauses before each try except a server's first.
-    reconnectDelayHandler: () => -Infinity,
-    reconnectToServer: ([server]) => ({ server: server!, delay: server!.lastConnect === 0 ? 0 : RECONNECT_WAIT_MS }),
-    timeout: CONNECT_MS,
-    pingInterval: 5_000,
-    maxPingOut: 2,
-    noAsyncTraces: true,
-  });
 }
 
 /**
@@ -108,12 +114,5 @@ function checkServer(connection: NatsConnection): void {
     throw new Error('nats-server runs without JetStream: start it with "jetstream { … }" in its config');
   if (info.max_payload < MIN_PAYLOAD_BYTES) {
     throw new Error(`nats-server has max_payload ${info.max_payload}: set max_payload to ${MIN_PAYLOAD_BYTES} or more`);
-  }
-}
-
-async function logStatus(connection: NatsConnection, log: Logger): Promise<void> {
-  for await (const status of connection.status()) {
-    if (status.type === 'disconnect') log.warn({ server: status.server }, 'stream server disconnected');
-    if (status.type === 'reconnect') log.info({ server: status.server }, 'stream server reconnected');
   }
 }

@@ -6,11 +6,12 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
  *
  * - `pass`: none.
  * - `black-hole`: nothing passes either way, and no side is told, as with a cut cable.
+ * - `stall`: as `black-hole`, and the proxy stops reading, so that send buffers fill up.
  * - `drop-responses`: requests arrive, answers do not.
  * - `reset`: every connection breaks, and every new one at once.
  * - `delay`: everything arrives late, in order.
  */
-export const LINK_MODES = ['black-hole', 'drop-responses', 'reset', 'delay'] as const;
+export const LINK_MODES = ['black-hole', 'stall', 'drop-responses', 'reset', 'delay'] as const;
 export type LinkMode = (typeof LINK_MODES)[number];
 
 export interface Proxy {
@@ -45,6 +46,7 @@ export async function startProxy(target: { host: string; port: number }): Promis
     }
     forward(pair.client, pair.server, () => mode !== 'black-hole');
     forward(pair.server, pair.client, () => mode !== 'black-hole' && mode !== 'drop-responses');
+    if (mode === 'stall') pauseBoth(pair);
   });
 
   const end = (pair: Pair): void => {
@@ -64,11 +66,16 @@ export async function startProxy(target: { host: string; port: number }): Promis
       if (waitMs > 0) setTimeout(() => to.writable && to.write(chunk), waitMs);
       else if (to.writable && !to.write(chunk)) {
         from.pause();
-        to.once('drain', () => from.resume());
+        to.once('drain', () => mode === 'stall' || from.resume());
       }
     });
     from.on('end', () => to.end());
   }
+
+  const pauseBoth = ({ client, server }: Pair): void => {
+    client.pause();
+    server.pause();
+  };
 
   const breakAll = (): void => {
     for (const { client, server } of pairs) {
@@ -84,9 +91,10 @@ export async function startProxy(target: { host: string; port: number }): Promis
     disturb(wanted) {
       mode = wanted;
       if (mode === 'reset') breakAll();
+      if (mode === 'stall') for (const pair of pairs) pauseBoth(pair);
     },
     restore() {
-      if (mode === 'black-hole' || mode === 'drop-responses') breakAll();
+      if (mode !== 'pass' && mode !== 'delay') breakAll();
       mode = 'pass';
     },
     async close() {
