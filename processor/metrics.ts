@@ -56,8 +56,23 @@ export function createProcessorMetrics(registry: MetricsRegistry) {
     flush: seconds('flush_seconds', 'Time from closing a window to its acknowledgement.'),
     freshness: seconds('freshness_seconds', 'From the first receipt of a window to its commit.'),
   };
+  const ofOwner = [
+    metrics.lag,
+    metrics.window,
+    metrics.streamBytes,
+    metrics.firstSequence,
+    metrics.lastCommit,
+    metrics.stalled,
+    metrics.idBytes,
+  ];
   return {
     ...metrics,
+    /** Removes what only the owner of a shard knows, so that no old value stays. */
+    released(shard: number): void {
+      const labels = { shard: String(shard) };
+      metrics.owned.set(labels, 0);
+      for (const gauge of ofOwner) gauge.remove(labels);
+    },
     observe(shard: number, report: FlushReport): void {
       const labels = { shard: String(shard) };
       metrics.flushes.inc(labels);

@@ -12,6 +12,8 @@ export class StreamChangedError extends Error {
   }
 }
 
+/** Time after which a failing step needs a person. An election of the stream servers takes up to 10 seconds. */
+const ALARM_AFTER_MS = 30_000;
 const RETRY = { firstMs: 100, maxMs: 5_000 };
 /** Time before the lease's end at which work stops. */
 const LEASE_MARGIN_MS = 250;
@@ -43,6 +45,7 @@ export class OwnerSteps {
 
   /** @throws LostShardError, TxnConflictError, StreamChangedError; the signal's abort reason */
   async retryWhileOwned<T>(step: string, task: () => Promise<T>): Promise<T> {
+    const startedAt = performance.now();
     for (let attempt = 0; ; attempt++) {
       this.#mustOwn();
       try {
@@ -55,7 +58,8 @@ export class OwnerSteps {
           throw error;
         this.#failing.set(step, (error as Error).message);
         this.#onFailing(this.#failing.size);
-        this.#log.error({ err: error, step, attempt }, 'a step failed and will be tried again');
+        const level = performance.now() - startedAt > ALARM_AFTER_MS ? 'error' : 'warn';
+        this.#log[level]({ err: error, step, attempt }, 'a step failed and will be tried again');
         await delay(backoffMs(attempt, RETRY), this.#signal);
       }
     }

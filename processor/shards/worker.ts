@@ -88,15 +88,13 @@ export class ShardWorker {
    */
   async run(): Promise<void> {
     const { metrics } = this.#context;
-    const labels = { shard: String(this.#lease.shard) };
     try {
       const owned = await takeOver(this.#context, this.#lease, this.#steps, this.#log);
-      metrics.owned.set(labels, 1);
+      metrics.owned.set({ shard: String(this.#lease.shard) }, 1);
       this.#log.info({ floor: owned.floor, lastSequence: owned.stream.info.state.last_seq }, 'working on the shard');
       await this.#work(owned);
     } finally {
-      metrics.owned.set(labels, 0);
-      metrics.stalled.set(labels, 0);
+      metrics.released(this.#lease.shard);
       await this.#session.close().catch((error: unknown) => this.#log.debug({ err: error }, 'session was gone'));
     }
   }

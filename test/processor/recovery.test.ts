@@ -62,13 +62,20 @@ test.each(FLUSH_STEPS)('killed at %s, nothing is lost, doubled or left behind', 
 
 test('two processors share the shards; when one is killed the other takes over', async () => {
   const first = await bench.processor();
-  const owned = async (port: number): Promise<number> => {
+  const shards = async (port: number, line: RegExp): Promise<string[]> => {
     const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-    return [...text.matchAll(/^spor_processor_shard_owned\{[^}]*\} 1$/gm)].length;
+    return [...text.matchAll(line)].map(([, shard]) => shard!);
   };
-  await until(async () => (await owned(first.port)) === 4);
+  const ownedBy = (port: number): Promise<string[]> =>
+    shards(port, /^spor_processor_shard_owned\{shard="(\d+)"[^}]*\} 1$/gm);
+  const owned = async (port: number): Promise<number> => (await ownedBy(port)).length;
+  const lagOf = (port: number): Promise<string[]> => shards(port, /^spor_processor_lag_messages\{shard="(\d+)"/gm);
+  await until(async () => (await owned(first.port)) === 4 && (await lagOf(first.port)).length === 4);
   const second = await bench.processor();
   await until(async () => (await owned(first.port)) === 2 && (await owned(second.port)) === 2);
+  expect((await lagOf(first.port)).sort(), 'no old lag of a shard that moved away').toEqual(
+    (await ownedBy(first.port)).sort(),
+  );
   const load = publishLoad(TENANTS, 40);
   await until(async () => (await bench.rows('events', 'tenant-a')).length > 50);
   await first.kill('SIGKILL');
