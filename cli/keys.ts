@@ -97,7 +97,7 @@ const list = command({
 const revoke = command({
   usage: `Usage: spor keys revoke <id|key> [--json]
 
-Receivers answer 401 to the key within a second. Stored events stay. Revoking again changes nothing.
+Receivers answer 401 to the key within two seconds. Stored events stay. Revoking again changes nothing.
 `,
   options: {},
   positionals: ['id'],

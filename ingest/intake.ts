@@ -58,6 +58,9 @@ export interface IntakeOptions {
   clock: Pick<ComparedClock, 'times'>;
 }
 
+const KEYS_STALE =
+  'Changes of keys cannot be followed now, so a revoked key cannot be told from a good one. Send again later.';
+
 /** Failures of a whole body of a known key that go into the quarantine. */
 const KEPT: ReadonlySet<RequestErrorCode> = new Set(['body_not_json', 'body_invalid', 'body_encoding_invalid']);
 
@@ -90,9 +93,23 @@ export class Intake {
 
   /**
    * Take a POST; `respond` is called once, now or later.
-   * Its sender is found at once. The body of a known one waits for its turn among the tenants.
+   * While the keys are not current, a POST waits for them, because its key may have been revoked. Then its sender is found.
+   * The body of a known one waits for its turn among the tenants.
    */
   receive(post: Post, respond: (answer: ReceiverAnswer) => void): void {
+    const { keyring, budget } = this.#options;
+    if (keyring.current) return this.#receiveNow(post, respond);
+    const bytes = post.body.length + WAITING_BYTES;
+    if (!budget.take(bytes, undefined)) return respond(this.#failure(plainFailure('overloaded')));
+    const kept = { ...post, body: Buffer.from(post.body) };
+    void keyring.untilCurrent().then((current) => {
+      budget.release(bytes, undefined);
+      if (current) this.#receiveNow(kept, respond);
+      else respond(this.#failure(new ReceiverError('keys_unavailable', KEYS_STALE)));
+    });
+  }
+
+  #receiveNow(post: Post, respond: (answer: ReceiverAnswer) => void): void {
     const times = this.#options.clock.times();
     const attempt = (task: () => void): void => {
       try {

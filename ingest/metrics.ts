@@ -8,6 +8,7 @@ export interface IngestState {
   keys: () => number;
   keysStaleSeconds: () => number;
   clockAheadSeconds: () => number;
+  shardsUnavailable: () => number;
 }
 
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -110,6 +111,11 @@ export class IngestMetrics {
       'spor_ingest_clock_ahead_seconds',
       "By how much this host's clock is ahead of the stream server's.",
       state.clockAheadSeconds,
+    );
+    gauge(
+      'spor_ingest_shards_unavailable',
+      'Shards that do not acknowledge now, whose events get 503.',
+      state.shardsUnavailable,
     );
   }
 }

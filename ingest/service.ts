@@ -29,6 +29,8 @@ import { streamName } from '../schemas/subjects.ts';
 import { GroupCommit } from './stream/groupCommit.ts';
 import { NatsPublisher } from './stream/natsPublisher.ts';
 import { PublishStreams } from './stream/publishStreams.ts';
+import { ShardHealth } from './stream/shardHealth.ts';
+import { startShardWatch } from './stream/shardWatch.ts';
 
 export interface IngestOptions {
   config: IngestConfig;
@@ -98,9 +100,11 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
     keys: () => keyring.size,
     keysStaleSeconds,
     clockAheadSeconds: () => clock.aheadSeconds,
+    shardsUnavailable: () => publisher.faulty().length,
   });
   state.readiness = () => ({
-    notReady: publisher.down() ?? denials.reason(),
+    notReady:
+      publisher.down() ?? denials.reason() ?? (keyring.current ? undefined : 'changes of keys cannot be followed'),
     keys: keyring.size,
     keysStaleSeconds: keysStaleSeconds(),
   });
@@ -156,8 +160,10 @@ async function openStream(
   resources.add('streams', streams, () => streams.stop());
   const clock = options.clock ? new ComparedClock(options.clock) : await openComparedClock(connection, { shards, log });
   resources.add('clock', clock, (open) => open.close());
-  const publisher = new NatsPublisher(connection, streams, { log });
+  const health = Array.from({ length: shards }, () => new ShardHealth());
+  const publisher = new NatsPublisher(connection, streams, { log, health });
   resources.add('publisher', publisher, () => publisher.close());
+  resources.add('shard watch', await startShardWatch(connection, health), (opened) => opened.stop());
 
   const watch = await untilServed(
     () => watchSecrets<KeyRecord>(connection, KEYS_BUCKET, replicas, log),

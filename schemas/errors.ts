@@ -47,7 +47,11 @@ export const REQUEST_ERRORS = {
     'error',
     'The clocks of the receiver and the stream server differ, so it is unsure whether the key has expired. Send again after Retry-After seconds.',
   ),
-  keys_unavailable: temporaryError(503, 'warn', 'Keys have not been loaded yet. Send again after Retry-After seconds.'),
+  keys_unavailable: temporaryError(
+    503,
+    'warn',
+    'Keys have not been loaded yet, or their changes cannot be followed now. Send again after Retry-After seconds.',
+  ),
   overloaded: temporaryError(503, 'info', 'Too much is in flight. Send again after Retry-After seconds.'),
   stopping: temporaryError(503, 'info', 'This receiver is stopping. Send again; another one answers.'),
 } as const satisfies Record<string, ErrorKind>;

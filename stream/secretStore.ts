@@ -1,8 +1,13 @@
-import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
+import { jetstream } from '@nats-io/jetstream';
+import { Kvm, type KvEntry } from '@nats-io/kv';
 import type { MsgHdrs } from '@nats-io/transport-node';
 import type { Logger } from '../runtime/log.ts';
+import { BucketWatch } from './bucketWatch.ts';
 import type { NatsConnection } from './nats.ts';
-import { backoffMs, delay } from '../runtime/retry.ts';
+
+/** Age of the last confirmation up to which records count as current: a change is in force within two seconds. */
+const CURRENT_MS = 1_500;
+const ANSWER_MS = 1_000;
 
 /** Records of instrumentation keys or read tokens, by the secret's hash. */
 export interface SecretStore<T> {
@@ -22,6 +27,10 @@ export interface SecretWatch<T> {
   readonly size: number;
   /** Time since which changes may be missing, in milliseconds since 1970. Undefined: none are missing. */
   readonly staleSinceMs: number | undefined;
+  /** Whether every change but the latest is known for certain. */
+  readonly current: boolean;
+  /** Waits until the records are current; false if they cannot be. */
+  untilCurrent(): Promise<boolean>;
   stop(): void;
 }
 
@@ -61,8 +70,7 @@ export async function openSecretStore<T>(
 /**
  * Follows a bucket until stopped; resolves once all existing records are known.
  *
- * While the server is away, the last known records stay in use. After a reconnect the bucket is read again, because the
- * server may have dropped the watch. The client would notice that many seconds later, by missing heartbeats.
+ * While the server is away, the last known records stay in use.
  */
 export async function watchSecrets<T>(
   connection: NatsConnection,
@@ -70,83 +78,30 @@ export async function watchSecrets<T>(
   replicas: number,
   log: Logger,
 ): Promise<SecretWatch<T>> {
-  const kv = await new Kvm(connection).create(bucket, { history: 5, replicas });
-  const stopped = new AbortController();
-  let staleSinceMs: number | undefined;
-  let reading = 0;
-  let current = await readAndFollow<T>(kv, log);
-
-  const readAgain = async (): Promise<void> => {
-    const run = ++reading;
-    for (let attempt = 0; run === reading && !stopped.signal.aborted; attempt++) {
-      try {
-        const next = await readAndFollow<T>(kv, log);
-        if (stopped.signal.aborted) return next.stop();
-        current.stop();
-        current = next;
-        if (run === reading) staleSinceMs = undefined;
-        return;
-      } catch (error) {
-        if (attempt % 20 === 0)
-          log.warn({ err: error, bucket }, 'a key bucket cannot be read, continuing with the known keys');
-        await delay(backoffMs(attempt, { firstMs: 50, maxMs: 1_000 }), stopped.signal);
-      }
-    }
-  };
-  const followConnection = async (): Promise<void> => {
-    for await (const { type } of connection.status()) {
-      if (type === 'disconnect') staleSinceMs ??= Date.now();
-      // Not awaited, because another disconnect may arrive during the read. The loop above ends by itself and throws
-      // nothing.
-      if (type === 'reconnect' && !stopped.signal.aborted) void readAgain();
-    }
-  };
-  void followConnection();
-
+  const kv = await new Kvm(jetstream(connection, { timeout: ANSWER_MS })).create(bucket, { history: 5, replicas });
+  const watch = await BucketWatch.start<Map<string, T>>({
+    connection,
+    kv,
+    bucket,
+    log,
+    begin: () => new Map(),
+    apply: (records, entry) => apply(records, entry, log),
+  });
   return {
-    get: (hash) => current.records.get(hash),
-    entries: () => current.records.entries(),
+    get: (hash) => watch.state.get(hash),
+    entries: () => watch.state.entries(),
     get size() {
-      return current.records.size;
+      return watch.state.size;
     },
     get staleSinceMs() {
-      return staleSinceMs;
+      return watch.staleSinceMs;
     },
-    stop: () => {
-      stopped.abort();
-      current.stop();
+    get current() {
+      return performance.now() - watch.confirmedAtMs < CURRENT_MS;
     },
+    untilCurrent: () => watch.confirmedSince(performance.now() - CURRENT_MS),
+    stop: () => watch.stop(),
   };
-}
-
-interface Following<T> {
-  records: Map<string, T>;
-  stop(): void;
-}
-
-/** Reads a whole bucket, then keeps its records current until stopped. */
-async function readAndFollow<T>(kv: KV, log: Logger): Promise<Following<T>> {
-  const records = new Map<string, T>();
-  const watch = await kv.watch();
-  const { promise: complete, resolve, reject } = Promise.withResolvers<void>();
-  const run = async (): Promise<void> => {
-    // A watch does not mark the last existing record. An empty bucket sends nothing; otherwise `delta` counts down to
-    // 0.
-    if ((await kv.status()).values === 0) resolve();
-    for await (const entry of watch) {
-      apply(records, entry, log);
-      if (entry.delta === 0) resolve();
-    }
-    reject(new Error('the watch ended before the bucket was read'));
-  };
-  run().catch(reject);
-  try {
-    await complete;
-  } catch (error) {
-    watch.stop();
-    throw error;
-  }
-  return { records, stop: () => watch.stop() };
 }
 
 function apply<T>(records: Map<string, T>, entry: KvEntry, log: Logger): void {

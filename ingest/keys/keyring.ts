@@ -51,6 +51,16 @@ export class Keyring {
     return this.#watch.staleSinceMs;
   }
 
+  /** Whether every revocation but the latest is known for certain. */
+  get current(): boolean {
+    return this.#watch.current;
+  }
+
+  /** Waits until the keys are current; false if they cannot be. */
+  untilCurrent(): Promise<boolean> {
+    return this.#watch.untilCurrent();
+  }
+
   find(secret: string): Key | undefined {
     if (secret.length > MAX_SECRET_LENGTH) return undefined;
     const remembered = this.#hashes.get(secret);

@@ -1,24 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import { headers, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
-import { EVENTS_HEADER, FORMAT, FORMAT_HEADER } from '../../schemas/envelope.ts';
+import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from '../../runtime/log.ts';
 import { newInbox } from '../../stream/inbox.ts';
 import type { Outgoing, Publisher } from './publisher.ts';
+import { messageHeaders, setBatch, STATUS_NO_RESPONDERS, STREAM_FULL, WAIT_AND_RESEND, type PubAck } from './pubAck.ts';
 import { RateLimitedLogger } from './rateLimitedLogger.ts';
 import type { PublishStreams } from './publishStreams.ts';
+import { ShardHealth } from './shardHealth.ts';
 
 const SWEEP_MS = 50;
 /** Time after which an acknowledgement counts as lost. */
-const RESEND_MS = 2_000;
+const RESEND_MS = 1_000;
 /** Wait after no stream answered (an election), or the server asked for a pause. */
 const BUSY_MS = 150;
 /** Room for headers within the server's max_payload. */
 const HEADER_BYTES = 512;
 
-/** JetStream's own error codes (nats-server, server/errors.json). */
-const STREAM_FULL = 10077;
-const WAIT_AND_RESEND = new Set([10158, 10167]); // the id is being stored; too many requests
-const STATUS_NO_RESPONDERS = 503;
+const NOT_CONNECTED = 'the stream server is not connected';
 const STREAM_IS_FULL =
   'a stream is full and takes no events until the processor has caught up, or STREAM_MAX_BYTES is raised';
 
@@ -33,13 +31,11 @@ interface Pending {
   resendAtMs: number;
 }
 
-interface PubAck {
-  stream?: string;
-  seq?: number;
-  duplicate?: boolean;
-  /** Messages of an atomic batch; `seq` is the last one's. */
-  count?: number;
-  error?: { code: number; err_code?: number; description: string };
+interface PublisherOptions {
+  log: Logger;
+  /** By shard. */
+  health: readonly ShardHealth[];
+  clock?: () => number;
 }
 
 /**
@@ -53,12 +49,14 @@ interface PubAck {
  * has one try. If it fails, its messages are sent singly, and their ids tell the server which it has stored.
  *
  * Without a connection, or with a stream in doubt, no message reaches the client. The client would buffer without bound, and
- * later send messages whose senders have got an error.
+ * later send messages whose senders have got an error. While a shard does not acknowledge, only its oldest message is sent
+ * again, as a probe.
  */
 export class NatsPublisher implements Publisher {
   readonly maxPayloadBytes: number;
   readonly #connection: NatsConnection;
   readonly #streams: PublishStreams;
+  readonly #health: readonly ShardHealth[];
   readonly #log: RateLimitedLogger;
   readonly #clock: () => number;
   readonly #inbox: string;
@@ -71,10 +69,11 @@ export class NatsPublisher implements Publisher {
   #connected = true;
   #count = 0;
 
-  constructor(connection: NatsConnection, streams: PublishStreams, options: { log: Logger; clock?: () => number }) {
+  constructor(connection: NatsConnection, streams: PublishStreams, options: PublisherOptions) {
     this.#connection = connection;
     this.#inbox = newInbox(connection);
     this.#streams = streams;
+    this.#health = options.health;
     this.#clock = options.clock ?? (() => performance.now());
     this.#log = new RateLimitedLogger(options.log, this.#clock);
     this.maxPayloadBytes = (connection.info?.max_payload ?? 1_048_576) - HEADER_BYTES;
@@ -89,8 +88,8 @@ export class NatsPublisher implements Publisher {
         else this.#acknowledged(message);
       },
     });
-    streams.onKnown(() => {
-      for (const pending of this.#pending.values()) this.#send(pending);
+    streams.onKnown((shard) => {
+      for (const pending of this.#pending.values()) if (pending.outgoing.shard === shard) this.#send(pending);
     });
     void this.#followConnection();
     this.#sweep = setInterval(() => this.#resendOrEnd(), SWEEP_MS);
@@ -102,25 +101,43 @@ export class NatsPublisher implements Publisher {
     return this.#pending.size;
   }
 
-  /** The reason why no shard can be written; undefined if one can. */
+  /** The reason why events of some shard cannot be taken; undefined if all can. */
   down(): string | undefined {
-    return this.#connected ? undefined : 'the stream server is not connected';
+    if (!this.#connected) return NOT_CONNECTED;
+    const shard = this.faulty()[0];
+    return shard === undefined ? undefined : `shard ${shard}: ${this.#fault(shard)}`;
+  }
+
+  /** Shards that do not acknowledge now. */
+  faulty(): number[] {
+    return [...this.#health.keys()].filter((shard) => this.#fault(shard) !== undefined);
   }
 
   unavailable(shard: number): string | undefined {
-    if (!this.#connected) return 'the stream server is not connected';
-    if (this.#streams.epoch(shard) === undefined) return 'its stream is being looked up';
-    return undefined;
+    return this.#unsendable(shard) ?? this.#health[shard]!.refusal(this.#clock());
+  }
+
+  #fault(shard: number): string | undefined {
+    return this.#unsendable(shard) ?? this.#health[shard]!.fault(this.#clock());
+  }
+
+  #unsendable(shard: number): string | undefined {
+    if (!this.#connected) return NOT_CONNECTED;
+    return this.#streams.epoch(shard) === undefined ? 'its stream is being looked up' : undefined;
   }
 
   publish(messages: readonly Outgoing[]): void {
     const pending = messages.map((outgoing) => ({ token: this.#token(), outgoing, resendAtMs: 0 }));
-    for (const one of pending) this.#pending.set(one.token, one);
+    const nowMs = this.#clock();
+    for (const one of pending) {
+      this.#pending.set(one.token, one);
+      this.#health[one.outgoing.shard]!.sent(nowMs);
+    }
     for (let from = 0; from < pending.length; from += BATCH_MESSAGES) {
       const group = pending.slice(from, from + BATCH_MESSAGES);
       const { shard } = group[0]!.outgoing;
       const together =
-        group.length >= BATCH_FROM && this.#streams.batches(shard) && this.unavailable(shard) === undefined;
+        group.length >= BATCH_FROM && this.#streams.batches(shard) && this.#unsendable(shard) === undefined;
       if (together) this.#sendBatch(group);
       else for (const one of group) this.#send(one);
     }
@@ -135,7 +152,7 @@ export class NatsPublisher implements Publisher {
   }
 
   #send(pending: Pending): void {
-    if (this.unavailable(pending.outgoing.shard) !== undefined) return;
+    if (this.#unsendable(pending.outgoing.shard) !== undefined) return;
     pending.resendAtMs = this.#clock() + RESEND_MS;
     this.#hand(pending, this.#headers(pending), `${this.#inbox}.${pending.token}`);
   }
@@ -145,30 +162,24 @@ export class NatsPublisher implements Publisher {
     this.#batches.set(token, group);
     for (const [index, pending] of group.entries()) {
       pending.resendAtMs = this.#clock() + RESEND_MS;
-      const messageHeaders = this.#headers(pending);
-      messageHeaders.set('Nats-Batch-Id', `${this.#id}.${token}`);
-      messageHeaders.set('Nats-Batch-Sequence', String(index + 1));
       const last = index === group.length - 1;
-      if (last) messageHeaders.set('Nats-Batch-Commit', '1');
-      this.#hand(pending, messageHeaders, last ? `${this.#inbox}.${token}` : undefined);
-    }
-  }
-
-  #hand(pending: Pending, messageHeaders: MsgHdrs, reply: string | undefined): void {
-    const { subject, payload } = pending.outgoing;
-    try {
-      this.#connection.publish(subject, payload, { headers: messageHeaders, ...(reply ? { reply } : {}) });
-    } catch (error) {
-      this.#failed(pending, `the message could not be sent: ${(error as Error).message}`);
+      const headers = this.#headers(pending);
+      setBatch(headers, { id: `${this.#id}.${token}`, index, last });
+      this.#hand(pending, headers, last ? `${this.#inbox}.${token}` : undefined);
     }
   }
 
   #headers({ token, outgoing }: Pending): MsgHdrs {
-    const messageHeaders = headers();
-    messageHeaders.set('Nats-Msg-Id', `${this.#id}.${token}`);
-    messageHeaders.set(FORMAT_HEADER, FORMAT);
-    messageHeaders.set(EVENTS_HEADER, String(outgoing.events));
-    return messageHeaders;
+    return messageHeaders(`${this.#id}.${token}`, outgoing);
+  }
+
+  #hand(pending: Pending, headers: MsgHdrs, reply: string | undefined): void {
+    const { subject, payload } = pending.outgoing;
+    try {
+      this.#connection.publish(subject, payload, { headers, ...(reply ? { reply } : {}) });
+    } catch (error) {
+      this.#failed(pending, `the message could not be sent: ${(error as Error).message}`);
+    }
   }
 
   #acknowledged(message: Msg): void {
@@ -207,7 +218,8 @@ export class NatsPublisher implements Publisher {
     const { shard } = pending.outgoing;
     const epoch = this.#streams.acknowledged(shard, { stream, sequence: seq, duplicate });
     if (epoch === undefined) return this.#failed(pending, 'its stream was deleted and created anew');
-    this.#pending.delete(pending.token);
+    this.#health[shard]!.acknowledged(this.#clock());
+    this.#forget(pending);
     pending.outgoing.done({ epoch, sequence: seq });
   }
 
@@ -217,14 +229,19 @@ export class NatsPublisher implements Publisher {
       return;
     }
     const full = error.err_code === STREAM_FULL;
+    this.#health[pending.outgoing.shard]!.acknowledged(this.#clock()); // it answers
     const facts = { shard: pending.outgoing.shard, code: error.err_code, reason: error.description };
     this.#log.write('error', facts, full ? STREAM_IS_FULL : 'a stream rejected a message');
     this.#failed(pending, full ? 'it is full' : 'it rejected the write');
   }
 
   #failed(pending: Pending, failed: string): void {
-    this.#pending.delete(pending.token);
+    this.#forget(pending);
     pending.outgoing.done({ failed });
+  }
+
+  #forget({ token, outgoing }: Pending): void {
+    if (this.#pending.delete(token)) this.#health[outgoing.shard]!.ended();
   }
 
   #resendOrEnd(): void {
@@ -232,9 +249,17 @@ export class NatsPublisher implements Publisher {
     for (const [token, batch] of this.#batches) {
       if (!batch.some((pending) => this.#pending.has(pending.token))) this.#batches.delete(token);
     }
+    const faulty = new Set(this.faulty());
+    const probed = new Set<number>();
     for (const pending of this.#pending.values()) {
-      if (nowMs >= pending.outgoing.deadlineMs) this.#failed(pending, 'it did not confirm the write in time');
-      else if (nowMs >= pending.resendAtMs) this.#send(pending);
+      const { shard, deadlineMs } = pending.outgoing;
+      if (nowMs >= deadlineMs) {
+        this.#failed(pending, 'it did not confirm the write in time');
+        continue;
+      }
+      const held = faulty.has(shard) && probed.has(shard);
+      probed.add(shard);
+      if (!held && nowMs >= pending.resendAtMs) this.#send(pending);
     }
   }
 

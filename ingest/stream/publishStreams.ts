@@ -1,13 +1,15 @@
-import type { StreamInfo } from '@nats-io/jetstream';
+import { jetstreamManager, type StreamInfo } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { streamEpoch } from '../../schemas/receipt.ts';
 import { streamName, streamSubjects } from '../../schemas/subjects.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { backoffMs, delay } from '../../runtime/retry.ts';
-import { ensureStreams, type StreamsConfig } from '../../stream/streams.ts';
+import { ensureStreams, streamInfo, type StreamsConfig } from '../../stream/streams.ts';
 
 const ADVISORIES = '$JS.EVENT.ADVISORY.STREAM.*.*';
-const RETRY = { firstMs: 100, maxMs: 2_000 };
+const RETRY = { firstMs: 100, maxMs: 1_000 };
+/** Longest wait for a stream's leader, which may be gone. */
+const ANSWER_MS = 1_000;
 
 /** State of one shard's stream. `epoch` is undefined while the stream is in doubt. */
 interface ShardStream {
@@ -19,6 +21,8 @@ interface ShardStream {
   batches: boolean;
   /** Number of doubts so far. An answer to a question from before the last one is void. */
   doubts: number;
+  /** Whether it is being read again. */
+  reading: boolean;
 }
 
 /**
@@ -36,8 +40,7 @@ export class PublishStreams {
   readonly #log: Logger;
   readonly #shards: ShardStream[];
   readonly #stopped = new AbortController();
-  #onKnown: () => void = () => undefined;
-  #reading = false;
+  #onKnown: (shard: number) => void = () => undefined;
 
   constructor(
     connection: NatsConnection,
@@ -53,6 +56,7 @@ export class PublishStreams {
       lastSequence: 0,
       batches: false,
       doubts: 0,
+      reading: false,
     }));
   }
 
@@ -79,8 +83,8 @@ export class PublishStreams {
     this.#stopped.signal.addEventListener('abort', () => advisories.unsubscribe());
   }
 
-  /** Register a callback for streams that become known again. */
-  onKnown(callback: () => void): void {
+  /** Register a callback for shards whose stream is known again. */
+  onKnown(callback: (shard: number) => void): void {
     this.#onKnown = callback;
   }
 
@@ -115,36 +119,38 @@ export class PublishStreams {
       if (shard !== undefined && shard !== index) continue;
       stream.epoch = undefined;
       stream.doubts++;
+      void this.#readUntilKnown(stream, index); // throws nothing
     }
-    void this.#readUntilKnown(); // throws nothing
   }
 
   stop(): void {
     this.#stopped.abort();
   }
 
-  async #readUntilKnown(): Promise<void> {
-    if (this.#reading) return;
-    this.#reading = true;
+  async #readUntilKnown(stream: ShardStream, shard: number): Promise<void> {
+    if (stream.reading) return;
+    stream.reading = true;
     const { signal } = this.#stopped;
-    for (let attempt = 0; !signal.aborted; attempt++) {
-      const doubted = this.#shards.filter(({ epoch }) => epoch === undefined);
-      if (doubted.length === 0) break;
-      const results = await Promise.allSettled(doubted.map((stream) => this.#read(stream)));
-      this.#onKnown();
-      const failed = results.find((result) => result.status === 'rejected');
-      if (!failed) continue;
-      if (attempt % 10 === 0) {
-        this.#log.warn({ err: failed.reason as unknown }, 'event streams cannot be read, trying again');
+    for (let attempt = 0; stream.epoch === undefined && !signal.aborted;) {
+      try {
+        await this.#read(stream);
+        this.#onKnown(shard);
+      } catch (error) {
+        const { name } = stream.config;
+        if (attempt % 10 === 0)
+          this.#log.warn({ err: error, stream: name }, 'an event stream cannot be read, trying again');
+        await delay(backoffMs(attempt++, RETRY), signal);
       }
-      await delay(backoffMs(attempt, RETRY), signal);
     }
-    this.#reading = false;
+    stream.reading = false;
   }
 
   async #read(stream: ShardStream): Promise<void> {
-    const { doubts } = stream;
-    const [info] = await ensureStreams(this.#connection, { ...this.#config, streams: [stream.config] });
+    const { doubts, config } = stream;
+    // Only the stream's leader is asked: after a server's death, the others may need seconds for what concerns them all.
+    const manager = await jetstreamManager(this.#connection, { checkAPI: false, timeout: ANSWER_MS });
+    const found = await streamInfo(manager, config.name);
+    const [info] = found ? [found] : await ensureStreams(this.#connection, { ...this.#config, streams: [config] });
     if (stream.doubts === doubts) this.#know(stream, info!);
   }
 

@@ -1,6 +1,7 @@
 import { jetstream } from '@nats-io/jetstream';
 import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
 import { LEASES_BUCKET } from '../../stream/buckets.ts';
+import { BucketWatch } from '../../stream/bucketWatch.ts';
 import { isCasConflict } from '../../stream/casConflict.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { NatsConnection } from '../../stream/nats.ts';
@@ -38,7 +39,6 @@ export class Leases {
   readonly id: string;
   readonly #leaseMs: number;
   readonly #bucketEpoch: number;
-  readonly #log: Logger;
   /** Last known entries, each with its end. The server does not announce an expiry. */
   readonly #seen = new Map<string, { holder: string; until: number }>();
   readonly #changed: () => void;
@@ -49,7 +49,6 @@ export class Leases {
     this.id = options.id;
     this.#leaseMs = options.leaseMs;
     this.#bucketEpoch = Math.floor(options.createdMs / HOUR_MS) * REVISIONS;
-    this.#log = options.log;
     this.#changed = options.changed;
   }
 
@@ -64,7 +63,16 @@ export class Leases {
       await manager.streams.update(streamInfo.config.name, { max_age, duplicate_window: Math.min(max_age, 120e9) });
     }
     const leases = new Leases(kv, { ...options, createdMs: new Date(streamInfo.created).getTime() });
-    await leases.#watch();
+    const { log } = options;
+    const watch = await BucketWatch.start({
+      connection,
+      kv,
+      bucket: LEASES_BUCKET,
+      log,
+      begin: () => undefined,
+      apply: (_, entry) => leases.#note(entry),
+    });
+    leases.#stopWatch = () => watch.stop();
     return leases;
   }
 
@@ -145,15 +153,6 @@ export class Leases {
 
   #hear(key: string, holder: string, ageMs: number): void {
     this.#seen.set(key, { holder, until: performance.now() + this.#leaseMs - Math.min(ageMs, this.#leaseMs) });
-  }
-
-  async #watch(): Promise<void> {
-    const watch = await this.#kv.watch();
-    this.#stopWatch = () => watch.stop();
-    const follow = async (): Promise<void> => {
-      for await (const entry of watch) this.#note(entry);
-    };
-    follow().catch((error: unknown) => this.#log.error({ err: error }, 'the watch on leases ended'));
   }
 
   #note(entry: KvEntry): void {

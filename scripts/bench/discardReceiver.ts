@@ -36,6 +36,8 @@ await runProcess('discard', async ({ env, log, resources, ready }) => {
     entries: () => keys.entries(),
     size: keys.size,
     staleSinceMs: undefined,
+    current: true,
+    untilCurrent: () => Promise.resolve(true),
     stop: () => undefined,
   };
   const publisher: Publisher = {

@@ -84,4 +84,43 @@ describe('secret store', () => {
     expect(await store.list()).toHaveLength(50);
     watch.stop();
   });
+
+  it('is followed again when its consumer has died in silence', async () => {
+    const store = await openSecretStore<{ n: number }>(connection, 'lost_watch', 1);
+    const watch = await watchSecrets<{ n: number }>(connection, 'lost_watch', 1, log);
+    await store.create('abc', { n: 1 });
+    await until(() => watch.get('abc')?.n === 1 && watch.current);
+    const manager = await jetstreamManager(connection);
+    for await (const { name } of manager.consumers.list('KV_lost_watch'))
+      await manager.consumers.delete('KV_lost_watch', name);
+    await store.update('abc', () => ({ n: 2 }));
+    await until(() => watch.get('abc')?.n === 2);
+    expect(watch.staleSinceMs).toBeUndefined();
+    watch.stop();
+  });
+
+  it('is not current while its server does not answer, and is again soon after', async () => {
+    const watch = await watchSecrets<{ n: number }>(connection, 'paused_secrets', 1, log);
+    await until(() => watch.current);
+    await nats.kill('SIGSTOP');
+    await until(() => !watch.current && watch.staleSinceMs !== undefined);
+    expect(await watch.untilCurrent()).toBe(false);
+    await nats.kill('SIGCONT');
+    await until(() => watch.current && watch.staleSinceMs === undefined);
+    watch.stop();
+  });
+
+  it('is current although its last record was purged', async () => {
+    const store = await openSecretStore<{ n: number }>(connection, 'purged_secrets', 1);
+    const watch = await watchSecrets<{ n: number }>(connection, 'purged_secrets', 1, log);
+    await store.create('first', { n: 1 });
+    await store.create('last', { n: 2 });
+    await until(() => watch.size === 2);
+    await (await jetstreamManager(connection)).streams.deleteMessage('KV_purged_secrets', 2);
+    const again = await watchSecrets<{ n: number }>(connection, 'purged_secrets', 1, log);
+    await until(() => watch.current && again.current);
+    expect([watch.staleSinceMs, again.staleSinceMs, again.size]).toEqual([undefined, undefined, 1]);
+    watch.stop();
+    again.stop();
+  });
 });

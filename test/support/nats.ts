@@ -24,18 +24,28 @@ export interface TestNats {
   stop(): Promise<void>;
 }
 
+interface NatsOptions {
+  extraConfig?: string;
+  maxFileStore?: string;
+  /** Without locks. */
+  open?: boolean;
+  /** A whole configuration instead of the usual one, with the port it names. */
+  config?: string;
+  port?: number;
+  dir?: string;
+}
+
 /** A real nats-server with JetStream, locks and `sync_interval: always` on a free loopback port and an empty store. */
-export async function startNats(
-  options: { extraConfig?: string; maxFileStore?: string; open?: boolean } = {},
-): Promise<TestNats> {
+export async function startNats(options: NatsOptions = {}): Promise<TestNats> {
   const binary = await findNatsServer({ log: (line) => process.stderr.write(`${line}\n`) });
-  const dir = await mkdtemp(join(tmpdir(), 'spor-test-nats-'));
-  const port = await freePort();
+  const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'spor-test-nats-')));
+  const port = options.port ?? (await freePort());
   const config = join(dir, 'nats.conf');
   const users = testUsers();
   await writeFile(
     config,
-    `listen: "127.0.0.1:${port}"
+    options.config ??
+      `listen: "127.0.0.1:${port}"
 jetstream { store_dir: "${join(dir, 'js')}", sync_interval: always, max_file_store: ${options.maxFileStore ?? '20GB'} }
 ${options.open ? '' : users.config}
 ${options.extraConfig ?? ''}

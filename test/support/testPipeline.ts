@@ -147,7 +147,8 @@ export async function startTestPipeline(options: { maxBytes?: number } = {}): Pr
   return bench;
 }
 
-async function startProcessor(env: Record<string, string>): Promise<TestProcessor> {
+/** Starts a real processor process. */
+export async function startProcessor(env: Record<string, string>): Promise<TestProcessor> {
   const child = fork(MAIN, [], {
     execArgv: [],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

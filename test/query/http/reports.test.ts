@@ -65,6 +65,8 @@ beforeAll(async () => {
       entries: () => tokens.entries(),
       size: 2,
       staleSinceMs: undefined,
+      current: true,
+      untilCurrent: () => Promise.resolve(true),
       stop: () => undefined,
     }),
   });
