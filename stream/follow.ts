@@ -23,6 +23,9 @@ export interface Following {
 /** Time after which the server removes the consumer of a dead process. */
 const INACTIVE_MS = 30_000;
 const MOST_WAITING = 64;
+const PULL_MS = 5_000;
+/** Two missed heartbeats show that the consumer has died, such as with its server. */
+const HEARTBEAT_MS = 1_000;
 const KINDS: readonly SubjectKind[] = ['events', 'quarantine'];
 
 /**
@@ -37,17 +40,23 @@ export async function followTenant(
     const streams = await listShards(await jetstreamManager(connection));
     if (streams.length === 0) throw new StreamUnavailableError('There is no event stream yet: start a receiver.');
     const shard = shardOf(tenantId, streams.length);
-    const { created } = streams[shard]!;
+    const { created, state } = streams[shard]!;
     const segments = segmentIds.length === 0 ? ['*'] : segmentIds;
     const js = jetstream(connection);
     const consumer = await js.consumers.get(streamName(shard), {
       filter_subjects: KINDS.flatMap((kind) =>
         segments.map((segmentId) => formatSubject({ kind, shard, tenantId, segmentId })),
       ),
-      deliver_policy: DeliverPolicy.New,
+      // By sequence, so that a consumer made anew begins where this one did.
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: state.last_seq + 1,
       inactive_threshold: INACTIVE_MS,
     });
-    const messages = await consumer.consume({ max_messages: MOST_WAITING });
+    const messages = await consumer.consume({
+      max_messages: MOST_WAITING,
+      expires: PULL_MS,
+      idle_heartbeat: HEARTBEAT_MS,
+    });
     return {
       messages: read(messages, streamEpoch(created)),
       stop: () => {

@@ -4,6 +4,7 @@ import { FORMAT_HEADER } from '../schemas/envelope.ts';
 import type { StreamMessage } from './message.ts';
 
 const NOT_FOUND = 404;
+const NO_MESSAGE = 10037;
 const BATCH_MESSAGES = 1_000;
 /**
  * Oldest server that answers with many messages at once (ADR-31).
@@ -19,13 +20,16 @@ export interface NextQuery {
   subject: string;
   /** Sequence of the first message to read. */
   seq: number;
+  /** Sequence up to which to read, such as the last one by the stream's leader. */
+  to: number;
   maxBytes: number;
 }
 
 /**
  * Reads the next messages of a subject, in stream order.
  *
- * The answer is empty if the stream holds none from that sequence on. `complete` says that no more follow.
+ * `complete` says that no more follow up to the last sequence asked for. Any replica may send messages, and one that is
+ * behind its leader knows of no more too early. So the leader has the last word.
  */
 export async function nextMessages(
   connection: NatsConnection,
@@ -34,7 +38,30 @@ export async function nextMessages(
 ): Promise<{ messages: StreamMessage[]; complete: boolean }> {
   const stored = answersBatches(connection) ? await batch(manager, query) : await one(manager, query);
   const last = stored.at(-1);
-  return { messages: stored.map(asStreamMessage), complete: !last || last.pending === 0 };
+  const messages = stored.map(asStreamMessage);
+  if (last && last.seq >= query.to) return { messages, complete: true };
+  if (last && last.pending > 0) return { messages, complete: false };
+  const next = await messageOfLeader(manager, query.stream, {
+    seq: (last?.seq ?? query.seq - 1) + 1,
+    next_by_subj: query.subject,
+  });
+  if (!next || next.sequence > query.to) return { messages, complete: true };
+  return { messages: [...messages, next], complete: false };
+}
+
+/** A message from the stream's leader; undefined if the stream holds none. */
+export async function messageOfLeader(
+  manager: JetStreamManager,
+  stream: string,
+  query: { seq: number; next_by_subj?: string },
+): Promise<StreamMessage | undefined> {
+  try {
+    const message = await manager.streams.getMessage(stream, query);
+    return message ? asStreamMessage(message) : undefined;
+  } catch (error) {
+    if ((error as { code?: number }).code === NO_MESSAGE) return undefined;
+    throw error;
+  }
 }
 
 async function one(manager: JetStreamManager, { stream, subject, seq }: NextQuery): Promise<StoredMsg[]> {

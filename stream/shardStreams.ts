@@ -2,11 +2,12 @@ import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from './nats.ts';
 import { StreamUnavailableError } from './errors.ts';
 import { listShards } from './listShards.ts';
+import { hasQuorum } from './quorum.ts';
 import { streamInfo } from './streams.ts';
 import { streamStateOf, type StreamState } from './streamState.ts';
 import { shardOf, streamName } from '../schemas/subjects.ts';
 import type { StreamMessage } from './message.ts';
-import { asStreamMessage, nextMessages } from './nextMessages.ts';
+import { messageOfLeader, nextMessages } from './nextMessages.ts';
 import { floorOf, Progress } from './progress.ts';
 import { firstSince } from './trim.ts';
 
@@ -27,7 +28,6 @@ type Shard = Pick<ShardStream, 'shard'>;
 
 const PATIENCE_MS = 5_000;
 const BATCH_BYTES = 8 * 1_048_576;
-const NO_MESSAGE = 10037;
 
 /**
  * Reader of the shard streams, one tenant at a time.
@@ -70,6 +70,7 @@ export class ShardStreams {
   /** Current state of a stream; undefined if it is deleted. */
   async state({ shard }: Shard): Promise<StreamState | undefined> {
     const info = await ask(() => streamInfo(this.#manager, streamName(shard)));
+    if (info && !hasQuorum(info)) throw new StreamUnavailableError('The stream has no quorum now.');
     if (info) return streamStateOf(info);
     this.#shards = undefined;
     return undefined;
@@ -105,7 +106,7 @@ export class ShardStreams {
     { tenantId, from, to }: { tenantId: string; from: number; to: number },
   ): AsyncGenerator<StreamMessage> {
     for (let seq = Math.max(1, from); seq <= to;) {
-      const next = await this.#next(shard, { tenantId, seq, maxBytes: BATCH_BYTES });
+      const next = await this.#next(shard, { tenantId, seq, to, maxBytes: BATCH_BYTES });
       for (const message of next.messages) if (message.sequence <= to) yield message;
       if (next.complete) return;
       seq = next.messages.at(-1)!.sequence + 1;
@@ -127,7 +128,7 @@ export class ShardStreams {
     let bytes = 0;
     for (let seq = options.from; ;) {
       const maxBytes = Math.min(BATCH_BYTES, options.maxBytes - bytes);
-      const next = await this.#next(shard, { tenantId, seq, maxBytes });
+      const next = await this.#next(shard, { tenantId, seq, to, maxBytes });
       messages.push(...next.messages);
       bytes += next.messages.reduce((sum, { data }) => sum + data.length, 0);
       if (next.complete || messages.at(-1)!.sequence >= to) return { messages, complete: true };
@@ -138,22 +139,14 @@ export class ShardStreams {
 
   #next(
     shard: number,
-    { tenantId, ...range }: { tenantId: string; seq: number; maxBytes: number },
+    { tenantId, ...range }: { tenantId: string; seq: number; to: number; maxBytes: number },
   ): ReturnType<typeof nextMessages> {
     const query = { stream: streamName(shard), subject: `*.${shard}.${tenantId}.*`, ...range };
     return ask(() => nextMessages(this.#connection, this.#manager, query));
   }
 
   #get(shard: number, query: { seq: number; next_by_subj?: string }): Promise<StreamMessage | undefined> {
-    return ask(async () => {
-      try {
-        const message = await this.#manager.streams.getMessage(streamName(shard), query);
-        return message ? asStreamMessage(message) : undefined;
-      } catch (error) {
-        if ((error as { code?: number }).code === NO_MESSAGE) return undefined;
-        throw error;
-      }
-    });
+    return ask(() => messageOfLeader(this.#manager, streamName(shard), query));
   }
 
   /** Number of shards, counted from the streams. A setting could differ from the receiver's. */
