@@ -17,7 +17,8 @@ Starts nats-server, ingest, processor and the lake's query server on this machin
 and commands to try. Data stays in .spor/up between starts. Ctrl-C stops everything.
 
   --dir <folder>       folder for the data (default .spor/up, which "npx spor" knows)
-  --processors <n>     how many processors share the shards (default 1)
+  --processors <n>     how many processors share the shards (default 1, in a cluster 2)
+  --cluster            three nats-servers as a cluster, two of each service; the folder is then .spor/cluster by default
   --json               one line of JSON on standard output when everything is ready; other output goes to standard error
 
 Ports: NATS_PORT (4222), INGEST_PORT (4001), LAKE_PORT (4002), PROCESSOR_PORT (4003). LAKE_URL=s3://bucket/prefix with the
@@ -33,16 +34,19 @@ interface Secrets {
 
 const up = command({
   usage: USAGE,
-  options: { dir: { type: 'string' }, processors: { type: 'string' } },
+  options: { dir: { type: 'string' }, processors: { type: 'string' }, cluster: { type: 'boolean' } },
   async run(values, _, context) {
     const say = values.json ? context.err : context.out;
     const log = (line: string): void => say(`${line}\n`);
-    const processors = numberOption('--processors', values.processors ?? '1', { min: 1, max: 16 });
+    const cluster = values.cluster ?? false;
+    const processors = numberOption('--processors', values.processors ?? (cluster ? '2' : '1'), { min: 1, max: 16 });
     const { signal, release } = interruption();
-    const folder = await claimFolder(values.dir ?? join('.spor', 'up'));
+    const folder = await claimFolder(values.dir ?? join('.spor', cluster ? 'cluster' : 'up'));
     const envFile = join(folder.path, 'env');
     try {
-      log('starting nats-server, ingest, processor and the query server …');
+      log(
+        `starting ${cluster ? 'three nats-servers and two of each service' : 'nats-server, ingest, processor and the query server'} …`,
+      );
       const stack = await startStack({
         dir: folder.path,
         env: context.env,
@@ -50,6 +54,7 @@ const up = command({
         restart: true,
         log,
         processors,
+        cluster,
       });
       try {
         const secrets = await secretsOf(stack, envFile);
@@ -61,9 +66,10 @@ const up = command({
           ...secrets,
         });
         log(welcome(stack, secrets, envFile));
+        if (cluster) log(clusterMembers(stack));
         if (values.json)
           context.out(
-            `${JSON.stringify({ ingestUrl: stack.ingestUrl, queryUrl: stack.queryUrl, natsUrl: stack.natsUrl, lakeUrl: stack.lakeUrl, key: secrets.SPOR_KEY, token: secrets.SPOR_TOKEN, operatorToken: secrets.SPOR_OPERATOR_TOKEN, consoleUrl: `${stack.queryUrl}/console/`, processes: stack.processes() })}\n`,
+            `${JSON.stringify({ ingestUrl: stack.ingestUrl, queryUrl: stack.queryUrl, natsUrl: stack.natsUrl, lakeUrl: stack.lakeUrl, key: secrets.SPOR_KEY, token: secrets.SPOR_TOKEN, operatorToken: secrets.SPOR_OPERATOR_TOKEN, consoleUrl: `${stack.queryUrl}/console/`, processes: stack.processes(), addresses: stack.addresses() })}\n`,
           );
         if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
         log('stopping …');
@@ -157,6 +163,23 @@ function welcome(
     '',
     'Simulate shoppers:  npm run load -- --seconds 30',
     'Ctrl-C stops everything; the data stays.',
+    '',
+  ].join('\n');
+}
+
+/** Ports and pids of a cluster, with what to try. */
+function clusterMembers(stack: Stack): string {
+  const pids = new Map(stack.processes().map(({ name, pid }) => [name, pid]));
+  const rows = stack.addresses().map(({ name, port }) => {
+    const pid = pids.get(name) ?? pids.get(`${name}-server`);
+    return `  ${name.padEnd(12)} 127.0.0.1:${port}   pid ${pid}`;
+  });
+  return [
+    'The cluster:',
+    '',
+    ...rows,
+    '',
+    'Kill or pause any of them (kill -9 <pid>, kill -STOP <pid>): what ends is started again, and no event is lost.',
     '',
   ].join('\n');
 }

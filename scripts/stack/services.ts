@@ -1,10 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { PROCESSOR_SETTINGS } from '../../processor/config.ts';
+import { freePort } from '../freePort.ts';
 import { findNatsServer } from '../natsServer.ts';
 import type { ChildSpec } from './child.ts';
 import { identityEnv, stackIdentities, withoutConnection } from './identities.ts';
-import { natsConfig } from './natsConfig.ts';
+import { natsConfig, type NatsCluster } from './natsConfig.ts';
 
 export interface StackSettings {
   /** Folder of the stack. */
@@ -36,42 +37,62 @@ const STOP_MS = 25_000;
 /** Deadline of a drain, shorter than STOP_MS to be reported. */
 const SHUTDOWN_SECONDS = '20';
 
+/** Servers of a cluster: the least number that survives the loss of one. */
+const CLUSTER_SIZE = 3;
+
+/** One nats-server, or the three of a cluster. */
+export async function natsSpecs(settings: StackSettings, { cluster }: { cluster: boolean }): Promise<ChildSpec[]> {
+  if (!cluster) return [await natsSpec(settings)];
+  const ports = new Set<number>();
+  while (ports.size < CLUSTER_SIZE) ports.add(await freePort());
+  const all = [...ports];
+  const specs: ChildSpec[] = [];
+  for (const [index, port] of all.entries()) {
+    const routes = all.filter((other) => other !== port).map((other) => `127.0.0.1:${other}`);
+    specs.push(await natsSpec(settings, { index, cluster: { port, routes } }));
+  }
+  return specs;
+}
+
 /** nats-server under its guard, with the identities of the stack; later starts keep the port of the first. */
-export async function natsSpec({ dir, env, ports, log }: StackSettings): Promise<ChildSpec> {
+export async function natsSpec(
+  { dir, env, ports, log }: StackSettings,
+  { index = 0, cluster }: { index?: number; cluster?: NatsCluster } = {},
+): Promise<ChildSpec> {
   const binary = await findNatsServer({ log, env });
-  const folder = join(dir, 'nats');
+  const name = numbered('nats', index);
+  const folder = join(dir, name);
   const config = join(folder, 'nats-server.conf');
-  const first = Number(env.NATS_PORT || (ports === 'usual' ? USUAL_NATS_PORT : -1));
+  const wanted = Number(env.NATS_PORT || (ports === 'usual' ? USUAL_NATS_PORT : -1));
+  const first = wanted === -1 ? -1 : wanted + index;
   await mkdir(folder, { recursive: true });
   const identities = stackIdentities(dir);
   await identities.init(shardsOf(env), Date.now());
   const usersFile = relative(folder, identities.usersFile);
-  await writeFile(
-    config,
-    natsConfig({ port: first, storeDir: join(folder, 'jetstream'), portsDir: folder, usersFile }),
-  );
+  const own = { port: first, storeDir: join(folder, 'jetstream'), portsDir: folder, usersFile };
+  await writeFile(config, natsConfig(cluster ? { ...own, serverName: `spor-${index + 1}`, cluster } : own));
   return {
-    name: 'nats',
+    name,
     program: new URL('./natsGuard.ts', import.meta.url),
     launch: (before) => ({
       args: [binary, config, folder, String(before?.port ?? first), identities.usersFile],
       env: definedOnly({ GOMEMLIMIT: NATS_MEMORY, ...env, SHUTDOWN_SECONDS: String(STOP_MS / 1000) }),
     }),
-    logFile: join(dir, 'logs', 'nats.log'),
+    logFile: join(dir, 'logs', `${name}.log`),
     readyMs: 20_000,
     stopMs: STOP_MS,
   };
 }
 
-/** The services in order of start, with the given number of processors. */
+/** The services in order of start, with the given number of processors and of each other service. */
 export function serviceSpecs(
   { dir, env, ports }: StackSettings,
-  stores: { natsUrl: string; lakeUrl: string; processors: number },
+  stores: { natsUrl: string; lakeUrl: string; processors: number; others?: number },
 ): ChildSpec[] {
   return SERVICES.flatMap((service) => {
-    const count = service.folder === 'processor' ? stores.processors : 1;
+    const count = service.folder === 'processor' ? stores.processors : (stores.others ?? 1);
     return Array.from({ length: count }, (_, index): ChildSpec => {
-      const name = index === 0 ? service.name : `${service.name}-${index + 1}`;
+      const name = numbered(service.name, index);
       const wanted = env[service.portVariable] || (ports === 'usual' ? String(service.usualPort) : '0');
       const own = {
         NATS_URL: stores.natsUrl,
@@ -102,6 +123,11 @@ export function serviceSpecs(
 function shardsOf({ SPOR_SHARDS }: Record<string, string | undefined>): number {
   const { fallback, parse } = PROCESSOR_SETTINGS.shards;
   return (SPOR_SHARDS ? parse(SPOR_SHARDS) : undefined) ?? fallback!;
+}
+
+/** `ingest`, `ingest-2`, … */
+function numbered(name: string, index: number): string {
+  return index === 0 ? name : `${name}-${index + 1}`;
 }
 
 function definedOnly(env: Record<string, string | undefined>): Record<string, string> {

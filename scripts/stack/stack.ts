@@ -2,9 +2,9 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { NatsSettings } from '../../stream/credentials.ts';
 import { identityEnv, operatorSettings, stackIdentities } from './identities.ts';
-import type { ChildSpec } from './child.ts';
+import type { ChildSpec, StackProcess } from './child.ts';
 import { killStray } from './processes.ts';
-import { natsSpec, serviceSpecs, type StackSettings } from './services.ts';
+import { natsSpecs, serviceSpecs, type StackSettings } from './services.ts';
 import { supervise, type Supervised } from './supervise.ts';
 
 export interface StackOptions extends StackSettings {
@@ -13,6 +13,8 @@ export interface StackOptions extends StackSettings {
   onCrash?: (name: string, reason: string) => void;
   /** Number of processors that share the shards; 1 by default. */
   processors?: number;
+  /** Whether to start three nats-servers as a cluster, and two of each service. */
+  cluster?: boolean;
 }
 
 export interface Stack {
@@ -27,6 +29,8 @@ export interface Stack {
   dir: string;
   /** Variables for clients such as the command line; S3 credentials are among them. */
   env: Record<string, string>;
+  /** Loopback ports of all nats-servers and services. */
+  addresses: () => { name: string; port: number }[];
   /** Current pids, without processes that are restarting. */
   processes: () => { name: string; pid: number }[];
   /** Stops everything in reverse order of start. */
@@ -47,6 +51,9 @@ const SHARED = [
   'AWS_SECRET_ACCESS_KEY_FILE',
 ];
 
+/** Copies of each stream and bucket in a cluster of three. */
+const CLUSTER_REPLICAS = 3;
+
 /**
  * Starts nats-server, ingest, processor and the query server as local processes.
  *
@@ -56,45 +63,59 @@ const SHARED = [
  * @throws Error with the failed process and the end of its log; all processes have ended then
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const { dir, env, log, restart } = options;
+  const { dir, log, restart, cluster = false } = options;
+  const env = cluster ? { ...options.env, NATS_REPLICAS: String(CLUSTER_REPLICAS) } : options.env;
+  const settings = { ...options, env };
   const onCrash = options.onCrash ?? ((name: string, reason: string) => log(`${name} ${reason}`));
   const running: Supervised[] = [];
-  const services = (): Supervised[] => running.filter(({ name }) => name !== 'nats');
+  const isNats = ({ name }: { name: string }): boolean => /^nats(-\d)?$/.test(name);
   const stop = async (): Promise<void> => {
     for (const process of running.splice(0).reverse()) await process.stop();
   };
   await mkdir(join(dir, 'logs'), { recursive: true });
   try {
-    let tellGuard = (): void => undefined;
-    const nats = await supervise(await natsSpec(options), {
-      restart,
-      log,
-      onCrash,
-      onStart: (guard) => {
-        tellGuard = () => guard.send({ companions: services().flatMap(({ pid }) => pid ?? []) });
-        tellGuard();
-      },
-      // A killed guard may leave its server running, with the store open.
-      onEnd: (facts) => killStray(Number(facts.serverPid)),
-    });
-    running.push(nats);
-
-    const natsUrl = `nats://127.0.0.1:${nats.facts.port}`;
-    const lakeUrl = absolute(env.LAKE_URL || `file:${join(dir, 'lake')}`);
-    const specs = serviceSpecs(options, { natsUrl, lakeUrl, processors: options.processors ?? 1 });
-    const onStart = (): void => tellGuard();
-    const startAll = async (group: ChildSpec[]): Promise<void> => {
-      const started = await Promise.allSettled(
-        group.map((spec) => supervise(spec, { restart, log, onCrash, onStart })),
-      );
+    const guards = new Map<string, StackProcess>();
+    const tellGuards = (): void => {
+      const companions = running.filter((process) => !isNats(process)).flatMap(({ pid }) => pid ?? []);
+      for (const guard of guards.values()) guard.send({ companions });
+    };
+    const startAll = async (
+      specs: readonly ChildSpec[],
+      start: (spec: ChildSpec) => Promise<Supervised>,
+    ): Promise<void> => {
+      const started = await Promise.allSettled(specs.map(start));
       for (const outcome of started) if (outcome.status === 'fulfilled') running.push(outcome.value);
       const failed = started.find((outcome) => outcome.status === 'rejected');
       if (failed) throw failed.reason;
     };
+    await startAll(await natsSpecs(settings, { cluster }), (spec) =>
+      supervise(spec, {
+        restart,
+        log,
+        onCrash,
+        onStart: (guard) => {
+          guards.set(spec.name, guard);
+          tellGuards();
+        },
+        // A killed guard may leave its server running, with the store open.
+        onEnd: (facts) => killStray(Number(facts.serverPid)),
+      }),
+    );
+
+    const natsUrl = running.map(({ facts }) => `nats://127.0.0.1:${facts.port}`).join(',');
+    const lakeUrl = absolute(env.LAKE_URL || `file:${join(dir, 'lake')}`);
+    const others = cluster ? 2 : 1;
+    const specs = serviceSpecs(settings, { natsUrl, lakeUrl, processors: options.processors ?? others, others });
+    const start = (spec: ChildSpec): Promise<Supervised> =>
+      supervise(spec, { restart, log, onCrash, onStart: tellGuards });
+    const isReceiver = ({ name }: ChildSpec): boolean => name.startsWith('ingest');
     // A receiver waits for the streams that a processor makes, so a processor that fails is reported first.
-    await startAll(specs.filter(({ name }) => name !== 'ingest'));
-    await startAll(specs.filter(({ name }) => name === 'ingest'));
-    tellGuard();
+    await startAll(
+      specs.filter((spec) => !isReceiver(spec)),
+      start,
+    );
+    await startAll(specs.filter(isReceiver), start);
+    tellGuards();
 
     const url = (wanted: string): string => {
       const { facts } = running.find(({ name }) => name === wanted)!;
@@ -116,7 +137,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         LAKE_URL: lakeUrl,
         ...Object.fromEntries(shared),
       },
-      processes: () => running.flatMap(pids),
+      addresses: () => running.map(({ name, facts }) => ({ name, port: Number(facts.port) })),
+      processes: () => running.flatMap((process) => (isNats(process) ? natsPids(process) : pids(process))),
       stop,
     };
   } catch (error) {
@@ -132,11 +154,15 @@ function absolute(lakeUrl: string): string {
     : lakeUrl;
 }
 
-function pids({ name, pid, facts }: Supervised): { name: string; pid: number }[] {
+function pids({ name, pid }: Supervised): { name: string; pid: number }[] {
+  return pid === undefined ? [] : [{ name, pid }];
+}
+
+/** Pids of a nats-server and its guard, such as `nats-guard` and `nats-server`, or `nats-2-guard` and `nats-2-server`. */
+function natsPids({ name, pid, facts }: Supervised): { name: string; pid: number }[] {
   if (pid === undefined) return [];
-  if (name !== 'nats') return [{ name, pid }];
   return [
-    { name: 'nats-guard', pid },
-    { name: 'nats-server', pid: Number(facts.serverPid) },
+    { name: `${name}-guard`, pid },
+    { name: `${name}-server`, pid: Number(facts.serverPid) },
   ];
 }

@@ -29,6 +29,7 @@ interface Service {
   volumes?: string[];
   depends_on?: Record<string, { condition: string }>;
   healthcheck?: { test: string[] };
+  logging?: { options?: Record<string, string> };
 }
 
 interface Compose {
@@ -110,6 +111,12 @@ describe('docker-compose.yml', () => {
     for (const variable of new Set(ours.flatMap(([, { environment = {} }]) => Object.keys(environment)))) {
       const values = ours.flatMap(([, { environment }]) => environment?.[variable] ?? []);
       expect(new Set(values).size, variable).toBe(1);
+    }
+  });
+
+  it('limits the log files of every service', () => {
+    for (const [name, { logging }] of services) {
+      expect(Object.keys(logging?.options ?? {}), name).toEqual(['max-size', 'max-file']);
     }
   });
 

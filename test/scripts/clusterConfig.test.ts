@@ -1,0 +1,77 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, it } from 'vitest';
+import { parseEnvFile } from '../../cli/settings.ts';
+import { freePort } from '../../scripts/freePort.ts';
+import { findNatsServer } from '../../scripts/natsServer.ts';
+import { until } from '../support/until.ts';
+
+const DEPLOY = fileURLToPath(new URL('../../deploy/cluster/', import.meta.url));
+const CONFIG = join(DEPLOY, 'nats-server.conf');
+const EXAMPLE = parseEnvFile(readFileSync(join(DEPLOY, 'nats.env.example'), 'utf8'));
+const NAMES = ['nats-1', 'nats-2', 'nats-3'];
+
+const running: ChildProcess[] = [];
+let dir = '';
+
+afterAll(async () => {
+  for (const child of running.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)) {
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+  }
+  if (dir) await rm(dir, { recursive: true, force: true, maxRetries: 5 });
+});
+
+/** The example's variables for one server, with loopback addresses. */
+function variables(name: string, ports: Map<string, number>): Record<string, string> {
+  const local = (address: string): string =>
+    address.replace(/(?:0\.0\.0\.0|127\.0\.0\.1|nats-\d):\d+$/, (hostPort) => {
+      const [host = '', port = ''] = hostPort.split(':');
+      return `127.0.0.1:${ports.get(`${NAMES.includes(host) ? host : name}:${port}`)}`;
+    });
+  return {
+    ...Object.fromEntries(Object.entries(EXAMPLE).map(([variable, value]) => [variable, local(value)])),
+    NATS_SERVER_NAME: name,
+    NATS_STORE_DIR: join(dir, name),
+  };
+}
+
+async function start(env: Record<string, string>): Promise<ChildProcess> {
+  const child = spawn(await findNatsServer(), ['-c', CONFIG], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  running.push(child);
+  return child;
+}
+
+it('three servers with the file of deploy/cluster form a cluster', async () => {
+  dir = await mkdtemp(join(tmpdir(), 'spor-test-deploy-'));
+  const ports = new Map<string, number>();
+  for (const name of NAMES) for (const port of [4222, 6222, 8222]) ports.set(`${name}:${port}`, await freePort());
+  for (const name of NAMES) (await start(variables(name, ports))).stderr!.resume();
+  for (const name of NAMES) {
+    const monitor = `http://127.0.0.1:${ports.get(`${name}:8222`)}`;
+    await until(async () => (await fetch(`${monitor}/healthz`)).ok && (await metaGroup(monitor)).leader !== undefined);
+    expect(await metaGroup(monitor), name).toMatchObject({ cluster_size: NAMES.length });
+  }
+});
+
+async function metaGroup(monitor: string): Promise<{ leader?: string; cluster_size: number }> {
+  const answer = (await (await fetch(`${monitor}/jsz`)).json()) as {
+    meta_cluster: { leader?: string; cluster_size: number };
+  };
+  return answer.meta_cluster;
+}
+
+it('a server without a name does not start, and says which variable is missing', async () => {
+  const child = await start({});
+  let text = '';
+  child.stderr!.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  const [code] = (await once(child, 'exit')) as [number];
+  expect(code).not.toBe(0);
+  expect(text).toContain('NATS_SERVER_NAME');
+});
