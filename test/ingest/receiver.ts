@@ -11,6 +11,7 @@ import { newSecret, secretHash, type KeyRecord } from '../../schemas/keys.ts';
 import { KEYS_BUCKET, SCHEMAS_BUCKET } from '../../stream/buckets.ts';
 import type { Role } from '../../stream/identities/rights.ts';
 import { ensureStreams } from '../../stream/streams.ts';
+import { untilServed } from '../../stream/untilServed.ts';
 import { parseReceipt, streamEpoch } from '../../schemas/receipt.ts';
 import { streamName, streamSubjects } from '../../schemas/subjects.ts';
 import { asRole } from '../support/locks.ts';
@@ -62,7 +63,7 @@ export async function startReceiver(
     ...options.env,
   });
   const connection = await connectNats({ url: natsUrl, name: 'test', log });
-  await makeStreams(connection, config);
+  await untilServed(() => makeStreams(connection, config), 'the streams of a test', log);
   const clock = options.clock ? { clock: options.clock } : {};
   const { port } = await startIngest({ config, log: options.logger ?? log, resources, ...clock });
   const looking = await look(connection, config.shards);
