@@ -37,7 +37,15 @@ export async function runAsProcess(name: string, command: Command): Promise<void
     terminal: process.stdout.isTTY,
     err: (text) => process.stderr.write(text),
   };
-  process.exitCode = await runCommand(name, command, process.argv.slice(2), context);
+  const code = await runCommand(name, command, process.argv.slice(2), context);
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+  // A server that accepts a connection and says nothing would hold the process: the client keeps that socket.
+  process.exit(code);
+}
+
+/** Waits until what was written is with the system. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()));
 }
 
 /** Run a command to its exit code. An error becomes one message. */

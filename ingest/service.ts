@@ -51,6 +51,7 @@ interface State {
 }
 
 const OPEN_API = new URL('../schemas/generated/openapi.json', import.meta.url);
+const KEYS_STALE = 'changes of keys cannot be followed';
 const STOP_DEADLINE_MS = 15_000;
 const CLOSE_DEADLINE_MS = 2_000;
 
@@ -103,8 +104,7 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
     shardsUnavailable: () => publisher.faulty().length,
   });
   state.readiness = () => ({
-    notReady:
-      publisher.down() ?? denials.reason() ?? (keyring.current ? undefined : 'changes of keys cannot be followed'),
+    notReady: publisher.down() ?? denials.reason() ?? (keyring.staleSinceMs === undefined ? undefined : KEYS_STALE),
     keys: keyring.size,
     keysStaleSeconds: keysStaleSeconds(),
   });

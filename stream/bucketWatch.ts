@@ -9,6 +9,10 @@ import { hasQuorum } from './quorum.ts';
 const CHECK_EVERY_MS = 500;
 const CHECK_AGAIN_MS = 100;
 const ANSWER_MS = 1_000;
+/** Age of the last confirmation above which the state counts as stale, whatever the check under way finds. */
+const LONGEST_CHECK_MS = 2_000;
+/** Silence of a new consumer after which it counts as dead. */
+const SILENT_MS = 2_000;
 /** Time that an announced entry may take to arrive. */
 const ARRIVES_WITHIN_MS = 250;
 const LOOK_AGAIN_MS = 5;
@@ -87,13 +91,16 @@ export class BucketWatch<S> {
 
   /** Time since which changes may be missing, in milliseconds since 1970. Undefined: none are missing. */
   get staleSinceMs(): number | undefined {
-    return this.#staleSinceMs;
+    const ageMs = performance.now() - this.#confirmedAtMs;
+    return this.#staleSinceMs ?? (ageMs > LONGEST_CHECK_MS ? Date.now() - ageMs : undefined);
   }
 
-  /** Waits until the state is confirmed as of a time; false as soon as it is known to be stale. */
+  /** Waits until the state is confirmed as of a time; false as soon as it is known to be stale, or after a while. */
   async confirmedSince(sinceMs: number): Promise<boolean> {
+    const deadline = performance.now() + LONGEST_CHECK_MS;
     while (this.#confirmedAtMs < sinceMs) {
-      if (this.#staleSinceMs !== undefined || this.#stopped.signal.aborted) return false;
+      if (this.#staleSinceMs !== undefined || this.#stopped.signal.aborted || performance.now() > deadline)
+        return false;
       await delay(LOOK_AGAIN_MS);
     }
     return true;
@@ -179,6 +186,7 @@ async function readAndFollow<S>({ kv, begin, apply }: BucketWatchOptions<S>): Pr
   const watch = await kv.watch();
   const { promise: complete, resolve, reject } = Promise.withResolvers<void>();
   const reading: Reading<S> = { state: begin(), created: '', applied: 0, stop: () => watch.stop() };
+  const silence = setTimeout(() => reject(new Error('the bucket was not read in time')), SILENT_MS);
   const run = async (): Promise<void> => {
     // A watch does not mark the last existing entry. An empty bucket sends nothing; otherwise `delta` counts down to 0.
     const { values, streamInfo } = await kv.status();
@@ -188,6 +196,7 @@ async function readAndFollow<S>({ kv, begin, apply }: BucketWatchOptions<S>): Pr
       apply(reading.state, entry);
       reading.applied = Math.max(reading.applied, entry.revision);
       if (entry.delta === 0) resolve();
+      silence.refresh();
     }
     reject(new Error('the watch ended before the bucket was read'));
   };
@@ -197,6 +206,8 @@ async function readAndFollow<S>({ kv, begin, apply }: BucketWatchOptions<S>): Pr
   } catch (error) {
     watch.stop();
     throw error;
+  } finally {
+    clearTimeout(silence);
   }
   return reading;
 }

@@ -217,7 +217,11 @@ export class NatsPublisher implements Publisher {
   #stored(pending: Pending, { stream = '', seq = 0, duplicate = false }: PubAck): void {
     const { shard } = pending.outgoing;
     const epoch = this.#streams.acknowledged(shard, { stream, sequence: seq, duplicate });
-    if (epoch === undefined) return this.#failed(pending, 'its stream was deleted and created anew');
+    if (epoch === undefined) {
+      // Sent again once the stream is known: the stream then names the place of the first copy, if it holds that.
+      pending.resendAtMs = this.#clock() + BUSY_MS;
+      return;
+    }
     this.#health[shard]!.acknowledged(this.#clock());
     this.#forget(pending);
     pending.outgoing.done({ epoch, sequence: seq });

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -122,6 +124,20 @@ describe('spor', () => {
     expect(code).toBe(69);
     expect(stderr).toContain('nats://127.0.0.1:1');
     expect(stderr).toContain('npm run up');
+  });
+
+  it('ends with code 69 although a server that says nothing keeps the connection', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const { code, stderr } = await runScript('cli/spor.mjs', ['keys', 'list'], {
+      env: { NATS_URL: `nats://127.0.0.1:${port}` },
+    });
+    expect([code, stderr]).toEqual([
+      69,
+      expect.stringContaining(`no stream server answers at nats://127.0.0.1:${port}`),
+    ]);
+    silent.close();
   });
 
   it('takes its settings from .spor/up/env of the folder or one above, unless the environment has its own', async () => {

@@ -9,6 +9,7 @@ import { afterAll, expect, it } from 'vitest';
 import { parseEnvFile } from '../../cli/settings.ts';
 import { freePort } from '../../scripts/freePort.ts';
 import { findNatsServer } from '../../scripts/natsServer.ts';
+import { natsSpecs } from '../../scripts/stack/services.ts';
 import { until } from '../support/until.ts';
 
 const DEPLOY = fileURLToPath(new URL('../../deploy/cluster/', import.meta.url));
@@ -74,4 +75,20 @@ it('a server without a name does not start, and says which variable is missing',
   const [code] = (await once(child, 'exit')) as [number];
   expect(code).not.toBe(0);
   expect(text).toContain('NATS_SERVER_NAME');
+});
+
+it('npm run cluster gives each server a name of its own, and the routes to the others', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'spor-test-cluster-'));
+  const settings = { dir: folder, env: process.env, ports: 'free' as const, log: () => undefined };
+  const specs = await natsSpecs(settings, { cluster: true });
+  const configs = specs.map(({ name }) => readFileSync(join(folder, name, 'nats-server.conf'), 'utf8'));
+  const [names, own] = [/server_name: "(.+)"/, /cluster \{.*listen: "(.+?)"/].map((form) =>
+    configs.map((config) => form.exec(config)?.[1]),
+  );
+  expect(names).toEqual(['spor-1', 'spor-2', 'spor-3']);
+  for (const [index, config] of configs.entries()) {
+    const routes = [...config.matchAll(/nats-route:\/\/([^"]+)/g)].map(([, address]) => address);
+    expect(routes).toEqual(own!.filter((_, other) => other !== index));
+  }
+  await rm(folder, { recursive: true });
 });

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { STORED_THROUGH_TAG } from '../../../lake/delta/storedThrough.ts';
 import { afterEach, describe, expect, test } from 'vitest';
 import { COLUMNS_TAG, columnsFingerprint } from '../../../lake/delta/schema.ts';
 import { deltaTable, type Table } from '../../../lake/delta/table.ts';
@@ -79,7 +80,10 @@ describe('compaction', () => {
       );
       const [add] = [...files.values()];
       expect(add).toMatchObject({ dataChange: false, partitionValues: { segment: 'web', date: '2026-11-20' } });
-      expect(add!.tags).toEqual({ [COLUMNS_TAG]: columnsFingerprint(table.spec.columns) });
+      expect(add!.tags).toEqual({
+        [COLUMNS_TAG]: columnsFingerprint(table.spec.columns),
+        [STORED_THROUGH_TAG]: expect.stringMatching(/^\d{13}$/),
+      });
       const stats = JSON.parse(String(add!.stats)) as { numRecords: number; minValues: object; maxValues: object };
       expect(stats.numRecords).toBe(500);
       expect(stats.minValues).toMatchObject({ received_at: '2026-11-20T00:00:00.123Z', receipt_id: 'r-0-0' });
