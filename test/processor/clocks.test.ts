@@ -19,7 +19,7 @@ async function metric({ port }: TestProcessor, name: string): Promise<number> {
   return Number(new RegExp(`^spor_processor_${name}\\{shard="${SHARD}"[^}]*\\} (\\S+)$`, 'm').exec(text)?.[1]);
 }
 
-test.each([3_650, -3_650])('a processor %d days off forgets no message and no id, and says so', async (days) => {
+test('a processor years ahead and then years behind forgets no message and no id, and says so', async () => {
   const processor = await bench.processor({ STREAM_KEEP_HOURS: '1', NODE_OPTIONS: `--import=${CLOCK_JUMP}` });
   const event = anEvent(0);
   const send = async (): Promise<void> => {
@@ -28,18 +28,14 @@ test.each([3_650, -3_650])('a processor %d days off forgets no message and no id
     await until(async () => (await metric(processor, 'lag_messages')) === 0);
   };
   await send();
-  processor.child.send({ clockOffsetMs: days * DAY_MS });
-  await until(
-    async () =>
-      Math.sign(await metric(processor, 'clock_ahead_seconds')) === Math.sign(days) &&
-      Math.abs(await metric(processor, 'clock_ahead_seconds')) > 1e8,
-  );
-  // Each of these sees a whole round of the shard's housekeeping end.
-  await send();
-  await send();
-  processor.child.send({ clockOffsetMs: 0 });
-  await send();
+  for (const offMs of [3_650 * DAY_MS, -3_650 * DAY_MS]) {
+    processor.child.send({ clockOffsetMs: offMs });
+    await until(async () => Math.abs((await metric(processor, 'clock_ahead_seconds')) - offMs / 1_000) < 60);
+    // Twice: the second one sees the end of a whole round of the shard's housekeeping.
+    await send();
+    await send();
+  }
   const { state } = await bench.manager.streams.info(streamName(SHARD));
-  expect([state.first_seq, state.last_seq]).toEqual([1, 4]);
+  expect([state.first_seq, state.last_seq]).toEqual([1, 5]);
   expect(await bench.rows('events', 'shop', 'event_id')).toEqual([{ event_id: event.eventId }]);
 });
