@@ -20,7 +20,7 @@ export async function openLocalStorage(root: string): Promise<Storage> {
   await mkdir(join(root, STAGING), { recursive: true });
   await syncFolder(root);
   const storage = new LocalStorage(root);
-  await removeStale(join(root, STAGING), await storage.now());
+  await removeStale(join(root, STAGING), storage);
   return storage;
 }
 
@@ -208,8 +208,11 @@ async function sameContent(a: string, b: string): Promise<boolean> {
 }
 
 /** Remove files of killed processes. No write takes a day. */
-async function removeStale(staging: string, nowMs: number): Promise<void> {
-  for (const name of await readdir(staging)) {
+async function removeStale(staging: string, storage: Storage): Promise<void> {
+  const names = await readdir(staging);
+  // A lake that may only be read tells no time by a new file, and has nothing to remove.
+  const nowMs = names.length === 0 ? -Infinity : await storage.now().catch(() => -Infinity);
+  for (const name of names) {
     const path = join(staging, name);
     const stats = await absentAsUndefined(stat(path));
     if (stats && nowMs - stats.mtimeMs > STAGING_MAX_AGE_MS) await rm(path, { force: true });
