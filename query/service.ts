@@ -43,6 +43,8 @@ import { HOUR_MS } from '../runtime/units.ts';
 
 const STORAGE_CHECK_MS = 5_000;
 const STOP_DEADLINE_MS = 15_000;
+/** Log entries that one question about a receipt reads for erasures. */
+const RECEIPT_READS = 2_000;
 const UNSENT = { perTenant: 8, total: 32 };
 /**
  * Longest loss of the token watch before the server is not ready.
@@ -102,7 +104,15 @@ export async function startQueryService(options: {
     metrics.markRefused();
     log.error({ code: 'clocks_differ', clocks }, 'no mark of completeness is given: the clocks do not agree');
   };
-  const audit = createAudit({ storage, tables, localFiles, replicas, connection: () => state.connection, refused });
+  const audit = createAudit({
+    storage,
+    tables,
+    localFiles,
+    replicas,
+    connection: () => state.connection,
+    refused,
+    mostReads: RECEIPT_READS,
+  });
   resources.add('audit', audit, (open) => open.close());
 
   const notReady = (): string | undefined =>

@@ -94,6 +94,11 @@ export const LAKE_ERRORS = {
   too_many_viewers: temporaryError(429, 'info', 'Too many live views are open. Close one, or try again later.'),
   query_cancelled: temporaryError(499, 'debug', 'The client disconnected, so the query was stopped.'),
   internal: temporaryError(500, 'error', 'Internal error. Send again later; the log of the server has the cause.'),
+  receipt_reading: temporaryError(
+    503,
+    'info',
+    "The log of the tenant's erasures is long and still being read. Send again after Retry-After seconds.",
+  ),
   tokens_unavailable: temporaryError(
     503,
     'warn',

@@ -21,7 +21,13 @@ export function parseReceipt(text: string): Receipt | undefined {
   const parts = text.split('-');
   if (parts.length !== 4 || !parts.every((part) => /^[0-9a-z]{1,11}$/.test(part))) return undefined;
   const [epoch, shard, sequence, batch] = parts.map((part) => parseInt(part, 36)) as [number, number, number, number];
-  return { epoch, shard, sequence, batch };
+  const receipt = { epoch, shard, sequence, batch };
+  // A stream counts from 1. Another spelling of a number is not a receipt that Spor has given.
+  return sequence >= 1 && parts.join('-') === formatReceipt(receipt) && isSafe(receipt) ? receipt : undefined;
+}
+
+function isSafe(receipt: Receipt): boolean {
+  return Object.values(receipt).every((part) => Number.isSafeInteger(part));
 }
 
 /** Epoch of a stream, from the creation time that JetStream reports. */

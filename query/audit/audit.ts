@@ -6,6 +6,7 @@ import type { Storage } from '../../lake/storage/storage.ts';
 import type { TableCache } from '../../lake/layout/tableCache.ts';
 import { completenessOf, type Completeness } from './completeness.ts';
 import type { Days } from './expected.ts';
+import { ErasedPositions } from './erasedPositions.ts';
 import { reconcile, type Reconciliation } from './reconcile.ts';
 import { findReceipt, type ReceiptAnswer } from './receipt.ts';
 import { ShardStreams } from '../../stream/shardStreams.ts';
@@ -36,6 +37,8 @@ export interface AuditOptions {
   refused?: (clocks: string) => void;
   /** DuckDB's memory for reading data files. */
   memoryMb?: number;
+  /** Entries of a log that a question about a receipt reads for erasures. Absent: all. */
+  mostReads?: number;
 }
 
 const MEMORY_MB = 256;
@@ -44,6 +47,7 @@ const MEMORY_MB = 256;
 export function createAudit(options: AuditOptions): Audit {
   const { storage, tables, localFiles, replicas, memoryMb = MEMORY_MB } = options;
   const engine = openDuckdb({ memory: `${memoryMb}MiB`, threads: 1, spillDir: '' });
+  const erasures = new ErasedPositions({ storage, mostReads: options.mostReads ?? Infinity });
   let opened: { connection: NatsConnection; streams: Promise<ShardStreams> } | undefined;
 
   const withStreams = async <T>(task: (streams: ShardStreams) => Promise<T>): Promise<T> => {
@@ -61,7 +65,7 @@ export function createAudit(options: AuditOptions): Audit {
   };
   return {
     receipt: (id, reader) =>
-      withStreams((streams) => findReceipt(id, reader, { storage, tables, localFiles, engine, streams })),
+      withStreams((streams) => findReceipt(id, reader, { storage, tables, localFiles, engine, streams, erasures })),
     completeness: (tenantId) =>
       withStreams(async (streams) => {
         const found = await completenessOf(tenantId, { streams, table: tables('events', tenantId), storage });

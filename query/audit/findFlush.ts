@@ -1,5 +1,6 @@
 import { parseActions } from '../../lake/delta/actions.ts';
 import { entryPath } from '../../lake/delta/log.ts';
+import { streamEpoch } from '../../schemas/receipt.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import type { CommitCounts } from '../../lake/counts/commitCounts.ts';
 import { countsOf, listFolds, readPlace } from '../../lake/counts/commits.ts';
@@ -44,7 +45,7 @@ async function readEntry(storage: Storage, root: string, version: number): Promi
 async function halve(
   count: number,
   read: (at: number) => Promise<CommitCounts[] | 'cleaned'>,
-  { appId, sequence }: Message,
+  message: Message,
 ): Promise<CommitCounts | undefined> {
   let low = 0;
   let high = count;
@@ -52,17 +53,32 @@ async function halve(
   while (low < high) {
     const middle = (low + high) >>> 1;
     let at = middle;
-    let flushes: CommitCounts[] = [];
-    // Skip commits that are not flushes.
-    for (; at < high && flushes.length === 0; at++) {
+    let place: Place | undefined;
+    let cleaned = false;
+    // Skip commits that are not flushes of the stream.
+    for (; at < high && !place && !cleaned; at++) {
       const accounts = await read(at);
-      if (accounts !== 'cleaned') flushes = accounts.filter(({ flush }) => flush?.appId === appId);
-      else if (at === middle) break;
+      if (accounts !== 'cleaned') place = placeOf(accounts, message);
+      else cleaned = at === middle;
     }
-    const found = flushes.find(({ flush }) => flush!.lastSequence >= sequence);
-    reaching = found ?? reaching;
-    if (found || (flushes.length === 0 && at === high)) high = middle;
-    else low = flushes.length === 0 ? middle + 1 : at;
+    if (typeof place === 'object') reaching = place;
+    if (cleaned) low = middle + 1;
+    else if (place === 'before') low = at;
+    else high = middle;
   }
-  return reaching && reaching.flush!.firstSequence <= sequence ? reaching : undefined;
+  return reaching && reaching.flush!.firstSequence <= message.sequence ? reaching : undefined;
+}
+
+/** The flush that reaches a message, or where this commit is: before that flush, or after it. */
+type Place = CommitCounts | 'before' | 'after';
+
+/** Undefined if the commit has no flush of the stream. A recreated stream has another creation time in its `appId`. */
+function placeOf(accounts: readonly CommitCounts[], { appId, sequence }: Message): Place | undefined {
+  const [name, created] = appId.split('@');
+  const flushes = accounts.filter(({ flush }) => flush?.appId.split('@')[0] === name);
+  const own = flushes.filter(({ flush }) => flush!.appId === appId);
+  if (own.length > 0) return own.find(({ flush }) => flush!.lastSequence >= sequence) ?? 'before';
+  const other = flushes[0]?.flush!.appId.split('@')[1];
+  if (other === undefined) return undefined;
+  return streamEpoch(other) < streamEpoch(created!) ? 'before' : 'after';
 }

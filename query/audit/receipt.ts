@@ -1,15 +1,17 @@
-import { readMessageHeader, type BatchHeader, type RejectedEvent } from '../../schemas/envelope.ts';
+import type { RejectedEvent } from '../../schemas/envelope.ts';
 import { parseReceipt, streamEpoch, type Receipt } from '../../schemas/receipt.ts';
 import { streamName } from '../../schemas/subjects.ts';
 import type { Snapshot } from '../../lake/delta/snapshot.ts';
 import { LakeError } from '../../lake/errors.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import type { TableCache } from '../../lake/layout/tableCache.ts';
-import { TABLE_NAMES, tableRoot, type TableName } from '../../lake/layout/tables.ts';
-import { MalformedMessageError, parseMessage, type StreamMessage } from '../../stream/message.ts';
+import { tableRoot, type TableName } from '../../lake/layout/tables.ts';
 import type { CommitCounts } from '../../lake/counts/commitCounts.ts';
-import { positionsOf, readCommitCounts } from '../../lake/counts/commits.ts';
+import { positionsOf } from '../../lake/counts/commits.ts';
+import { ERASURES_ID } from '../../lake/delta/guards.ts';
+import type { ErasedPositions } from './erasedPositions.ts';
 import { findFlush } from './findFlush.ts';
+import { heldBatch, type HeldBatch } from './heldBatch.ts';
 import { rowsOfEvents, rowsOfReceipt, type RowPlace, type RowReading, type TableToRead } from './rows.ts';
 import { committedSequence } from './committed.ts';
 import type { ShardStreams } from '../../stream/shardStreams.ts';
@@ -18,7 +20,7 @@ import type { ShardStreams } from '../../stream/shardStreams.ts';
  * Outcome of one event of a batch:
  * - `accepted`: acknowledged, and not committed yet.
  * - `committed`: a row of `file`.
- * - `duplicate`: its id was stored before; `of` names that row while the lake has it.
+ * - `duplicate`: its id was stored before; `of` names that row while the lake has it and the reader may see it.
  * - `quarantined`: rejected, or accepted and unstorable; `file` is absent before the commit.
  * - `erased`: removed on request, from the events or the quarantine, or before it became a row.
  * - `missing`: at or before the committed position, and in no table. This must not happen; `spor reconcile` says more.
@@ -63,13 +65,7 @@ export interface ReceiptSources extends RowReading {
   storage: Storage;
   tables: TableCache;
   streams: ShardStreams;
-}
-
-/** A batch of a message in the stream. */
-interface HeldBatch {
-  segmentId: string;
-  header: BatchHeader;
-  events: { index: number; eventId: string; type: string }[];
+  erasures: ErasedPositions;
 }
 
 /**
@@ -77,7 +73,7 @@ interface HeldBatch {
  *
  * No index is needed: the receipt names the message, and the log names the files that may hold the rows.
  * @param segmentIds whose receipts may be seen; empty: all of the tenant
- * @throws LakeError receipt_malformed; receipt_unknown, also for another tenant's; storage_unavailable
+ * @throws LakeError receipt_malformed; receipt_unknown, also for another tenant's; receipt_reading, storage_unavailable
  */
 export async function findReceipt(
   id: string,
@@ -97,10 +93,11 @@ export async function findReceipt(
   const state = await sources.streams.committed(receipt);
   const isCurrent = state?.epoch === receipt.epoch;
   const floor = isCurrent ? state.floor : 0;
+  if (isCurrent && receipt.sequence > state.lastSequence) throw unknown(id);
   const message = isCurrent ? await sources.streams.message(receipt) : undefined;
   const held = message && place ? heldBatch(message, receipt, { ...place, tenantId }) : undefined;
-  if ((message && !held) || (isCurrent && receipt.sequence > state.lastSequence)) throw unknown(id);
-  const lookup = new Lookup(id, { receipt, tenantId, held, floor }, sources);
+  if (message && !held) throw unknown(id);
+  const lookup = new Lookup(id, { receipt, ...reader, held, floor }, sources);
   const answer = await lookup.run();
   if (!answer || (segmentIds.length > 0 && !segmentIds.includes(answer.segmentId))) throw unknown(id);
   return answer;
@@ -113,37 +110,11 @@ function unknown(id: string): LakeError {
   );
 }
 
-/** The tenant's batch in its message; undefined if absent or another tenant's. */
-function heldBatch(
-  message: StreamMessage,
-  receipt: Receipt,
-  { tenantId, shard, shards }: { tenantId: string; shard: number; shards: number },
-): HeldBatch | undefined {
-  try {
-    const parsed = parseMessage(message, { shard, count: shards });
-    const header = parsed.batches[receipt.batch];
-    if (parsed.source.tenantId !== tenantId || !header) return undefined;
-    return { segmentId: parsed.source.segmentId, header, events: eventsOf(message, receipt.batch) };
-  } catch (error) {
-    if (!(error instanceof MalformedMessageError)) throw error;
-    return undefined; // no sender has a receipt of such a message
-  }
-}
-
-function eventsOf({ data }: StreamMessage, batch: number): HeldBatch['events'] {
-  const lines = Buffer.from(data.buffer, data.byteOffset, data.length)
-    .subarray(readMessageHeader(data).linesFrom)
-    .toString('utf8')
-    .split('\n');
-  return lines
-    .filter((line) => line.startsWith(`{"b":${batch},`))
-    .map((line) => JSON.parse(line) as { i: number; eventId: string; type: string })
-    .map(({ i, eventId, type }) => ({ index: i, eventId, type }));
-}
-
 interface Subject {
   receipt: Receipt;
   tenantId: string;
+  /** Segments of the reader; empty: all. */
+  segmentIds: readonly string[];
   held: HeldBatch | undefined;
   /** The committed position of the receipt's stream; 0 if unknown. */
   floor: number;
@@ -213,16 +184,18 @@ class Lookup {
   }
 
   async #fatesOfHeld(held: HeldBatch, read: Read): Promise<EventOutcome[]> {
-    const { receipt, floor } = this.#subject;
-    const { events, quarantine, account, appId } = read;
+    const { events, quarantine, account } = read;
     const rows = new Map(events.rows.map((row) => [row.index, row]));
     const refused = new Map(quarantine.rows.map((row) => [row.index, row]));
-    const committed = receipt.sequence <= committedSequence(events.snapshot, appId ?? '', floor);
+    const committed = this.#isCommitted(events, read.appId);
     const absent = held.events.filter(({ index }) => !rows.has(index) && !refused.has(index));
     const others = committed && absent.length > 0 ? await this.#elsewhere(absent, events) : new Map<string, RowPlace>();
-    const unkept = (held.header.rejected ?? []).some(({ index }) => !refused.has(index));
-    const erased = (committed && absent.length > 0) || unkept ? await this.#erased() : new Set<number | null>();
     const duplicates = new Set(account ? positionsOf(account.duplicates, this.#id) : []);
+    const unexplained = committed && absent.some(({ index }) => !duplicates.has(index));
+    const unkept =
+      this.#isCommitted(quarantine, read.appId) &&
+      (held.header.rejected ?? []).some(({ index }) => !refused.has(index));
+    const erased = unexplained || unkept ? await this.#erased(read) : new Set<number | null>();
     const fateOf = (event: HeldBatch['events'][number]): EventOutcome => {
       const row = rows.get(event.index);
       if (row) return { ...event, state: 'committed', file: row.file };
@@ -230,7 +203,10 @@ class Lookup {
       if (kept) return { ...event, state: 'quarantined', file: kept.file, ...kept.refused };
       if (!committed) return { ...event, state: 'accepted' };
       const other = others.get(event.eventId.toLowerCase());
-      const of = other ? { of: { receiptId: other.receiptId, index: other.index, file: other.file } } : {};
+      const of =
+        other && this.#maySee(other)
+          ? { of: { receiptId: other.receiptId, index: other.index, file: other.file } }
+          : {};
       if (duplicates.has(event.index)) return { ...event, state: 'duplicate', ...of };
       return { ...event, state: erased.has(event.index) ? 'erased' : 'missing' };
     };
@@ -269,13 +245,28 @@ class Lookup {
     return first;
   }
 
-  /** Positions of the batch whose events an erasure removed, from either table. */
-  async #erased(): Promise<Set<number | null>> {
-    const { storage } = this.#sources;
-    const accounts = await Promise.all(
-      TABLE_NAMES.map((name) => readCommitCounts(storage, tableRoot(name, this.#subject.tenantId))),
+  /**
+   * Positions of the batch whose events an erasure removed, from either table.
+   *
+   * A table without a mark of erasures has lost none, so its log is not read.
+   */
+  async #erased({ events, quarantine }: Read): Promise<Set<number | null>> {
+    const { erasures } = this.#sources;
+    const marked = [events, quarantine].filter(({ snapshot }) => (snapshot.txns.get(ERASURES_ID) ?? 0) > 0);
+    const positions = await Promise.all(
+      marked.map(({ name, tenantId, snapshot }) => erasures.of(tableRoot(name, tenantId), this.#id, snapshot.version)),
     );
-    return new Set(accounts.flat().flatMap(({ erased }) => positionsOf(erased, this.#id)));
+    return new Set(positions.flat());
+  }
+
+  #isCommitted({ snapshot }: TableToRead, appId: string | undefined): boolean {
+    const { receipt, floor } = this.#subject;
+    return receipt.sequence <= committedSequence(snapshot, appId ?? '', floor);
+  }
+
+  #maySee({ segmentId }: RowPlace): boolean {
+    const { segmentIds } = this.#subject;
+    return segmentIds.length === 0 || segmentIds.includes(segmentId);
   }
 }
 

@@ -39,15 +39,33 @@ describe('subjects', () => {
 describe('receipts', () => {
   it('are read back as written', () => {
     const part = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+    const counted = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
     fc.assert(
-      fc.property(part, part, part, part, (epoch, shard, sequence, batch) => {
+      fc.property(part, part, counted, part, (epoch, shard, sequence, batch) => {
         const receipt = { epoch, shard, sequence, batch };
         expect(parseReceipt(formatReceipt(receipt))).toEqual(receipt);
       }),
     );
   });
 
-  it.each(['', 'a-b-c', 'a-b-c-d-e', 'A-0-0-0', '../-0-0-0'])('refuse %j', (text) => {
+  it.each([
+    '',
+    'a-b-c',
+    'a-b-c-d-e',
+    'A-0-0-0',
+    '../-0-0-0',
+    'mgq3x0ab-2-0-0',
+    'mgq3x0ab-2-00-0',
+    'mgq3x0ab-2-01-0',
+    'mgq3x0ab-02-1-0',
+    'mgq3x0ab-2-1-',
+    'mgq3x0ab--1-0',
+    'mgq3x0ab-2-zzzzzzzzzzz-0',
+    'zzzzzzzzzzz-2-1-0',
+    ' mgq3x0ab-2-1-0',
+    'mgq3x0ab-2-1-0\n',
+    'mgq3x0ab-2-１-0',
+  ])('refuse %j', (text) => {
     expect(parseReceipt(text)).toBeUndefined();
   });
 

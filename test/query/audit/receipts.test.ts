@@ -220,6 +220,19 @@ test('what is no receipt of the tenant is refused: malformed, of another tenant,
   expect(await code(receipt!.replace(/-0$/, '-9'))).toBe('receipt_unknown');
 });
 
+test('a token of one segment does not see the row of another that a resend repeats', async () => {
+  const event = anEvent(0);
+  const [first] = await publish([{ events: [event] }], 'web');
+  await bench.settled();
+  const [again] = await publish([{ events: [event] }], 'app');
+  await bench.settled();
+  const all = await accounts.receipt(again!, ALL);
+  expect(all.events).toMatchObject([{ state: 'duplicate', of: { receiptId: first } }]);
+  const own = await accounts.receipt(again!, { tenantId: TENANT, segmentIds: ['app'] });
+  expect(own.events).toEqual([{ index: 0, eventId: event.eventId, type: event.type, state: 'duplicate' }]);
+  expect(JSON.stringify(own)).not.toContain('segment=web');
+});
+
 function otherTenantOfShard(): string {
   for (let number = 0; ; number++) if (shardOf(`other-${number}`, SHARDS) === SHARD) return `other-${number}`;
 }
