@@ -1,7 +1,7 @@
 import { listChanges, type ListedChanges } from '../lake/delta/changeList.ts';
 import { LakeError } from '../lake/errors.ts';
 import { createTableCache } from '../lake/layout/tableCache.ts';
-import { readableTable } from '../query/marts/readable.ts';
+import { createReadableTables } from '../query/marts/readable.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
 import { withStorage } from './storage.ts';
@@ -32,7 +32,7 @@ export const changesCommand = command({
       try {
         const registry = createRegistry();
         const lake = { storage, registry, tables: createTableCache(storage, registry) };
-        const table = readableTable(values.table ?? 'events', { tenantId, segmentIds: [] }, lake);
+        const table = createReadableTables(lake)(values.table ?? 'events', { tenantId, segmentIds: [] });
         return await listChanges(storage, table, { since, segmentIds: [] });
       } catch (error) {
         if (error instanceof LakeError && error.code === 'changes_unknown') throw new UsageError(error.message);

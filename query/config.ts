@@ -23,7 +23,13 @@ export const QUERY_SERVER_SETTINGS = {
   ...NATS_SETTINGS,
   replicas: whole('NATS_REPLICAS', 'copies of the buckets of keys and tokens in the NATS cluster', 1, 1, 5),
   concurrentQueries: whole('LAKE_CONCURRENT_QUERIES', 'number of queries that run at once', 3, 1, 64),
-  queuedQueries: whole('LAKE_QUEUED_QUERIES', 'number of queries that wait; 429 above it', 16, 0, 10_000),
+  queuedQueries: whole(
+    'LAKE_QUEUED_QUERIES',
+    'number of queries that wait; 429 above it, but a tenant with nothing under way always waits',
+    16,
+    0,
+    10_000,
+  ),
   tailMaxBytes: whole(
     'LAKE_TAIL_MAX_BYTES',
     "limit of bytes in a tenant's uncommitted messages that a query reads; an answer without the newest says so",

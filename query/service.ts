@@ -45,7 +45,7 @@ const STORAGE_CHECK_MS = 5_000;
 const STOP_DEADLINE_MS = 15_000;
 /** Log entries that one question about a receipt reads for erasures. */
 const RECEIPT_READS = 2_000;
-const UNSENT = { perTenant: 8, total: 32 };
+const UNSENT = { perToken: 8, perTenant: 8, total: 32 };
 /**
  * Longest loss of the token watch before the server is not ready.
  *
@@ -96,7 +96,9 @@ export async function startQueryService(options: {
   });
   resources.add('lake', queries, () => queries.close());
   const slots = createSlots({ concurrent: config.concurrentQueries, queued: config.queuedQueries });
-  const answering = { queries, slots, unsent: createPendingAnswers(UNSENT) };
+  const lookups = createSlots({ concurrent: config.concurrentQueries, queued: config.queuedQueries });
+  const unsent = createPendingAnswers(UNSENT);
+  const answering = { queries, slots, unsent };
   const storageFault = watchStorage(storage, { log, resources });
   const { replicas } = config;
   const metrics = new QueryMetrics(createMetrics('lake'), slots);
@@ -129,13 +131,13 @@ export async function startQueryService(options: {
       ...probeRoutes({ metrics: metrics.registry, metricsToken: config.metricsToken, notReady }),
       queryRoute(answering),
       ...reportRoutes(answering, registry),
-      ...auditRoutes({ audit, slots }),
+      ...auditRoutes({ audit, slots, lookups }),
       ...secretRoutes(secrets, { log, isKnownTenant: isKnown }),
       sessionRoute(secrets, storage),
       liveRoute(live, secrets.keys),
       lagRoute(() => state.connection),
       ...consoleRoutes(),
-      changesRoute({ storage, tables, registry }),
+      changesRoute({ storage, tables, registry }, { slots: lookups, unsent }),
     ],
     metrics,
     log,

@@ -46,16 +46,15 @@ export async function listChanges(
   table: Table,
   { since, segmentIds }: ChangesRequest,
 ): Promise<ListedChanges> {
-  const { root } = table.spec;
-  const { version: newest, files } = await table.snapshot();
-  const url = `${storage.url.replace(/\/$/, '')}/${root}`;
-  const visible = ({ partitionValues }: Pick<AddFile, 'partitionValues'>): boolean =>
-    segmentIds.length === 0 || segmentIds.includes(partitionValues.segment ?? '');
   if (since === undefined) {
-    const added = [...files.values()].filter(visible).map(listed);
-    const commits = newest < 0 ? [] : [{ version: newest, committedAt: null, added, removed: [] }];
-    return { url, since: null, version: newest, more: false, commits };
+    const { url, version, files } = await openListing(storage, table, segmentIds);
+    const commits = version < 0 ? [] : [{ version, committedAt: null, added: [...files()], removed: [] }];
+    return { url, since: null, version, more: false, commits };
   }
+  const { root } = table.spec;
+  const { version: newest } = await table.snapshot();
+  const url = urlOf(storage, root);
+  const visible = visibleTo(segmentIds);
   if (since > newest) {
     throw new LakeError('changes_unknown', `${root} has no version ${since} yet. The newest is ${newest}.`);
   }
@@ -71,6 +70,35 @@ export async function listChanges(
     commits.push({ version, committedAt, ...change });
   }
   return { url, since, version: upTo, more: upTo < newest, commits };
+}
+
+/** All files of a table's newest version. */
+export interface Listing {
+  url: string;
+  version: number;
+  /** The files one by one, because a table may have many. */
+  files: () => Generator<ListedFile>;
+}
+
+/** @throws LakeError table_corrupt, storage_unavailable */
+export async function openListing(storage: Storage, table: Table, segmentIds: readonly string[]): Promise<Listing> {
+  const { version, files } = await table.snapshot();
+  const visible = visibleTo(segmentIds);
+  return {
+    url: urlOf(storage, table.spec.root),
+    version,
+    *files() {
+      for (const file of files.values()) if (visible(file)) yield listed(file);
+    },
+  };
+}
+
+function urlOf(storage: Storage, root: string): string {
+  return `${storage.url.replace(/\/$/, '')}/${root}`;
+}
+
+function visibleTo(segmentIds: readonly string[]): (file: Pick<AddFile, 'partitionValues'>) => boolean {
+  return ({ partitionValues }) => segmentIds.length === 0 || segmentIds.includes(partitionValues.segment ?? '');
 }
 
 function listed(file: {

@@ -1,3 +1,4 @@
+import { createFairBound, type FairLimits, type Holder } from '../../runtime/fairBound.ts';
 import { LakeError } from '../../lake/errors.ts';
 
 /** Bound on answers on disk that slow callers have not fetched. */
@@ -7,30 +8,17 @@ export interface PendingAnswers {
    * @returns a function to call when the answer is sent or abandoned
    * @throws LakeError too_many_queries
    */
-  add(tenantId: string): () => void;
+  add(holder: Holder): () => void;
 }
 
-export function createPendingAnswers({ perTenant, total }: { perTenant: number; total: number }): PendingAnswers {
-  const byTenant = new Map<string, number>();
-  let all = 0;
+export function createPendingAnswers(limits: FairLimits): PendingAnswers {
+  const bound = createFairBound(limits);
   return {
-    add: (tenantId) => {
-      const own = byTenant.get(tenantId) ?? 0;
-      if (own >= perTenant || all >= total) {
-        const message = `${own >= perTenant ? own : all} answers have not been read yet. Read or close them first.`;
-        throw new LakeError('too_many_queries', message, { retryAfterSeconds: 2 });
-      }
-      byTenant.set(tenantId, own + 1);
-      all++;
-      let done = false;
-      return () => {
-        if (done) return;
-        done = true;
-        all--;
-        const left = byTenant.get(tenantId)! - 1;
-        if (left === 0) byTenant.delete(tenantId);
-        else byTenant.set(tenantId, left);
-      };
+    add: (holder) => {
+      const sent = bound.take(holder);
+      if (sent) return sent;
+      const message = `${bound.count} answers have not been read yet, yours among them. Read or close them first.`;
+      throw new LakeError('too_many_queries', message, { retryAfterSeconds: 2 });
     },
   };
 }

@@ -110,7 +110,8 @@ export interface Reply {
   body?: string | Uint8Array | AsyncIterable<string | Uint8Array>;
 }
 
-const JSON_TYPE = 'application/json; charset=utf-8';
+/** Content type of JSON. */
+export const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** A JSON reply. */
 export function jsonReply(value: unknown, status = 200): Reply {

@@ -1,4 +1,5 @@
 import type { Logger } from '../../runtime/log.ts';
+import { createFairBound } from '../../runtime/fairBound.ts';
 import type { NatsConnection } from '../../stream/nats.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { LakeError } from '../../lake/errors.ts';
@@ -43,8 +44,7 @@ export interface LiveViews {
   close(): void;
 }
 
-const MOST_VIEWS = 32;
-const MOST_VIEWS_PER_TOKEN = 4;
+const MOST_VIEWS = { perToken: 4, perTenant: 16, total: 32 };
 /** Most events shown per second, enough for a reader; the others are counted. */
 const MOST_EVENTS_PER_SECOND = 50;
 /** Backlog in messages at which a view skips to the newest one. */
@@ -60,22 +60,15 @@ export function createLiveViews(options: {
 }): LiveViews {
   const { registry, log } = options;
   const closed = new AbortController();
-  const byToken = new Map<string, number>();
-  let count = 0;
+  const views = createFairBound(MOST_VIEWS);
 
   async function* open(request: LiveRequest): AsyncGenerator<LiveNews> {
-    const ofToken = byToken.get(request.tokenId) ?? 0;
-    if (count >= MOST_VIEWS || ofToken >= MOST_VIEWS_PER_TOKEN)
-      throw new LakeError('too_many_viewers', LAKE_ERRORS.too_many_viewers.help, { retryAfterSeconds: 5 });
-    count++;
-    byToken.set(request.tokenId, ofToken + 1);
+    const end = views.take(request);
+    if (!end) throw new LakeError('too_many_viewers', LAKE_ERRORS.too_many_viewers.help, { retryAfterSeconds: 5 });
     try {
       yield* news(request);
     } finally {
-      count--;
-      const left = byToken.get(request.tokenId)! - 1;
-      if (left === 0) byToken.delete(request.tokenId);
-      else byToken.set(request.tokenId, left);
+      end();
     }
   }
 
@@ -135,7 +128,7 @@ export function createLiveViews(options: {
   return {
     open,
     get count() {
-      return count;
+      return views.count;
     },
     close: () => closed.abort(),
   };

@@ -9,6 +9,9 @@ import { createMartRefresher } from './martRefresher.ts';
 /** Delay of the first refresh after a start. */
 const FIRST_AFTER_MS = 60_000;
 
+/** Name of the refresher among the tokens of a tenant. */
+const REFRESHER = 'marts';
+
 /** Starts to refresh marts, and returns the function that stops. Each refresh takes a query's slot. */
 export function startMartRefreshes(options: {
   storage: Storage;
@@ -26,7 +29,7 @@ export function startMartRefreshes(options: {
     workDir: join(dir, 'marts'),
     memoryMb: config.queryMemoryMb,
     threads: config.queryThreads,
-    turn: (tenantId, signal) => slots.acquire(tenantId, signal),
+    turn: (tenantId, signal) => slots.acquire({ tenantId, tokenId: REFRESHER }, signal),
   });
   const stop = new AbortController();
   const running = refresher.keepUp({ everyMs: config.martsSeconds * 1_000, firstAfterMs: FIRST_AFTER_MS }, stop.signal);

@@ -177,6 +177,7 @@ export const ROOMS: readonly Room[] = [
     holds: 'a query: snapshot, files, views, answer',
     imports: [
       'schemas',
+      'runtime',
       'lake',
       'lake/storage',
       'lake/duckdb',

@@ -21,12 +21,12 @@ export interface Answering {
  */
 export async function answerReply(
   { queries, slots, unsent }: Answering,
-  request: QueryRequest & { format: AnswerFormat; maxRows?: number | undefined },
+  request: QueryRequest & { tokenId: string; format: AnswerFormat; maxRows?: number | undefined },
   told: Readonly<Record<string, string>> = {},
 ): Promise<Reply> {
-  const sent = unsent.add(request.tenantId);
+  const sent = unsent.add(request);
   try {
-    const release = await slots.acquire(request.tenantId, request.signal);
+    const release = await slots.acquire(request, request.signal);
     try {
       const answer = await queries.answer(request);
       const remove = async (): Promise<void> => {

@@ -1,7 +1,9 @@
 import { isDate } from '../../../schemas/dateTime.ts';
 import type { Audit } from '../../audit/audit.ts';
+import type { Completeness } from '../../audit/completeness.ts';
 import { LakeError } from '../../../lake/errors.ts';
 import type { Slots } from '../../engine/slots.ts';
+import type { TenantReader } from '../authorize.ts';
 import { jsonReply, type Route } from '../route.ts';
 
 /**
@@ -9,8 +11,17 @@ import { jsonReply, type Route } from '../route.ts';
  *
  * `GET /api/receipts/:id` shows the state of each event of a batch. `GET /api/completeness` shows up to when the
  * tenant's events are in the lake. With `?date=2026-11-23` it also shows whether all events received that day are.
+ * @param options.lookups slots of short reads, which need not wait for queries
  */
-export function auditRoutes({ audit, slots }: { audit: Audit; slots: Slots }): Route[] {
+export function auditRoutes({ audit, slots, lookups }: { audit: Audit; slots: Slots; lookups: Slots }): Route[] {
+  const completeness = async (reader: TenantReader, signal: AbortSignal): Promise<Completeness> => {
+    const release = await lookups.acquire(reader, signal);
+    try {
+      return await audit.completeness(reader.tenantId);
+    } finally {
+      release();
+    }
+  };
   return [
     {
       method: 'GET',
@@ -18,7 +29,7 @@ export function auditRoutes({ audit, slots }: { audit: Audit; slots: Slots }): R
       access: 'reader',
       parameters: [],
       async handle({ params, reader, signal }) {
-        const release = await slots.acquire(reader.tenantId, signal);
+        const release = await slots.acquire(reader, signal);
         try {
           return jsonReply(await audit.receipt(params.id!, reader));
         } finally {
@@ -31,12 +42,12 @@ export function auditRoutes({ audit, slots }: { audit: Audit; slots: Slots }): R
       path: '/api/completeness',
       access: 'reader',
       parameters: ['date'],
-      async handle({ query, reader: { tenantId } }) {
+      async handle({ query, reader, signal }) {
         const date = query.get('date');
         if (date !== null && !isDate(date)) {
           throw new LakeError('parameter_invalid', '"date" must be a UTC date such as 2026-11-23.');
         }
-        const answer = await audit.completeness(tenantId);
+        const answer = await completeness(reader, signal);
         if (date === null) return jsonReply(answer);
         return jsonReply({ ...answer, date, complete: date <= (answer.completeThrough ?? '') });
       },

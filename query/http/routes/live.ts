@@ -4,6 +4,7 @@ import type { ListedSecret, Secrets } from '../../access/secrets.ts';
 import { LakeError } from '../../../lake/errors.ts';
 import { LAKE_ERRORS } from '../../../schemas/queryErrors.ts';
 import type { LiveNews, LiveViews } from '../../live/liveView.ts';
+import type { TenantReader } from '../authorize.ts';
 import type { Route } from '../route.ts';
 import type { SecretsOf } from './secrets.ts';
 
@@ -21,14 +22,15 @@ export function liveRoute(views: LiveViews, keys: SecretsOf['keys']): Route {
     path: '/api/live',
     access: 'reader',
     parameters: ['key', 'segment'],
-    handle({ query, reader: { tenantId, segmentIds, tokenId }, recheck, signal }) {
+    handle({ query, reader, recheck, signal }) {
+      const { tenantId, segmentIds, tokenId } = reader;
       const keyId = query.get('key') ?? undefined;
       if (keyId !== undefined && !KEY_ID.test(keyId))
         throw new LakeError(
           'secret_unknown',
           '"key" must be the id of a key, 16 hex digits; GET /api/keys lists them.',
         );
-      if (keyId !== undefined && !ownKeys(keys(), tenantId).some(({ id }) => id === keyId))
+      if (keyId !== undefined && !ownKeys(keys(), reader).some(({ id }) => id === keyId))
         throw new LakeError('secret_unknown', `${tenantId} has no key ${keyId}; GET /api/keys lists its keys.`);
       const segment = query.get('segment');
       if (segment !== null && !(isId(segment) && (segmentIds.length === 0 || segmentIds.includes(segment))))
@@ -44,9 +46,15 @@ export function liveRoute(views: LiveViews, keys: SecretsOf['keys']): Route {
   };
 }
 
-function ownKeys(keys: Secrets<KeyRecord> | undefined, tenantId: string): ListedSecret<KeyRecord>[] {
+function ownKeys(
+  keys: Secrets<KeyRecord> | undefined,
+  { tenantId, segmentIds }: TenantReader,
+): ListedSecret<KeyRecord>[] {
   if (!keys) throw new LakeError('tokens_unavailable', LAKE_ERRORS.tokens_unavailable.help, { retryAfterSeconds: 1 });
-  return keys.list(Date.now()).filter((key) => key.tenantId === tenantId);
+  return keys
+    .list(Date.now())
+    .filter((key) => key.tenantId === tenantId)
+    .filter((key) => segmentIds.length === 0 || segmentIds.includes(key.segmentId));
 }
 
 async function* asEvents(all: AsyncIterable<LiveNews>): AsyncGenerator<string> {

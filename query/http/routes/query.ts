@@ -15,10 +15,10 @@ export function queryRoute(answering: Answering): Route {
     path: '/api/query',
     access: 'reader',
     parameters: ['snapshot', 'version'],
-    async handle({ request, query, reader: { tenantId, segmentIds }, signal }) {
+    async handle({ request, query, reader, signal }) {
       const body = checkQueryBody(await readJsonObject(request), query);
       const format = body.format ?? acceptedFormat(request.headers.accept);
-      return answerReply(answering, { ...body, format, tenantId, segmentIds, signal });
+      return answerReply(answering, { ...body, ...reader, format, signal });
     },
   };
 }

@@ -35,7 +35,11 @@ export function reportRoutes(answering: Answering, registry: Registry): Route[] 
         const format = asked.format ?? acceptedFormat(request.headers.accept);
         const { name, from, to } = report;
         const statement = reportQuery(report, reader, registry);
-        return answerReply(answering, { ...statement, asOf, format, signal }, { report: name, from, to });
+        return answerReply(
+          answering,
+          { ...statement, tokenId: reader.tokenId, asOf, format, signal },
+          { report: name, from, to },
+        );
       },
     },
   ];

@@ -61,6 +61,11 @@ function countingReads(counted: Storage): Storage {
       reads.push(path);
       return counted.get(path);
     },
+    has: (path) => {
+      reads.push(path);
+      return counted.has(path);
+    },
+    now: () => counted.now(),
     putIfAbsent: (path, body) => counted.putIfAbsent(path, body),
     upload: (path, localFile) => counted.upload(path, localFile),
     download: (path, localFile) => counted.download(path, localFile),

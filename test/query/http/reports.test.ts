@@ -5,13 +5,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { changesRoute } from '../../../query/http/routes/changes.ts';
 import { reportRoutes } from '../../../query/http/routes/reports.ts';
 import { startQueryServer, type QueryServer } from '../../../query/http/server.ts';
+import { listChanges } from '../../../lake/delta/changeList.ts';
 import { deltaTable } from '../../../lake/delta/table.ts';
 import type { Report } from '../../../query/insight/reports.ts';
 import { QueryMetrics } from '../../../query/http/metrics.ts';
 import { openLakeQueries } from '../../../query/engine/open.ts';
 import type { Queries, QueryAnswer } from '../../../query/engine/query.ts';
 import type { Storage } from '../../../lake/storage/storage.ts';
-import { createSlots } from '../../../query/engine/slots.ts';
+import { createSlots, type Slots } from '../../../query/engine/slots.ts';
 import { createPendingAnswers } from '../../../query/engine/pendingAnswers.ts';
 import { QUERY_SERVER_SETTINGS } from '../../../query/config.ts';
 import { tableSpec } from '../../../lake/layout/tables.ts';
@@ -22,12 +23,14 @@ import { newSecret, secretHash, type TokenRecord } from '../../../schemas/keys.t
 import { reportCommand } from '../../../cli/report.ts';
 import { readParquet } from '../../support/parquet.ts';
 import { runSpor } from '../../support/runScript.ts';
+import { until } from '../../support/until.ts';
 import { commitRows, REGISTRY } from '../../support/lakeFixture.ts';
 
 let dir: string;
 let queries: Queries;
 let storage: Storage;
 let server: QueryServer;
+let slots: Slots;
 const tokens = new Map<string, TokenRecord>();
 const shopToken = createToken([]);
 
@@ -49,13 +52,14 @@ beforeAll(async () => {
     [{ ...search, event_id: 'e-2', event_time: '2026-11-24T10:00:00Z', phrase: 'hats' }],
     { segment: 'app', date: '2026-11-24' },
   );
-  const slots = createSlots({ concurrent: 2, queued: 1 });
+  slots = createSlots({ concurrent: 2, queued: 1 });
+  const unsent = createPendingAnswers({ perToken: 2, perTenant: 2, total: 2 });
   server = await startQueryServer({
     host: '127.0.0.1',
     port: 0,
     routes: [
-      ...reportRoutes({ queries, slots, unsent: createPendingAnswers({ perTenant: 2, total: 2 }) }, REGISTRY),
-      changesRoute({ ...lake, registry: REGISTRY }),
+      ...reportRoutes({ queries, slots, unsent }, REGISTRY),
+      changesRoute({ ...lake, registry: REGISTRY }, { slots, unsent }),
     ],
     metrics: new QueryMetrics(createMetrics('lake'), slots),
     log: createLog('test', 'silent'),
@@ -78,9 +82,9 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-function createToken(segmentIds: string[]): string {
+function createToken(segmentIds: string[], tenantId = 'shop'): string {
   const token = newSecret('rt');
-  tokens.set(secretHash(token), { tenantId: 'shop', segmentIds, label: '', createdAt: new Date().toISOString() });
+  tokens.set(secretHash(token), { tenantId, segmentIds, label: '', createdAt: new Date().toISOString() });
   return token;
 }
 
@@ -214,6 +218,33 @@ describe('GET /api/changes', () => {
     expect((await changes('?since=1')).commits).toEqual([]);
     expect((await changes('?since=-1', createToken(['app']))).commits.map(({ version }) => version)).toEqual([1]);
     expect(await changes('?table=popularity')).toMatchObject({ version: -1, commits: [] });
+  });
+
+  test('all files of a large table are listed in pieces, once its log is read in a slot', async () => {
+    const table = deltaTable(storage, tableSpec('events', 'many', REGISTRY));
+    const files = Array.from({ length: 700 }, (_, number) => ({
+      path: `segment=web/date=2026-11-23/${String(number).padStart(4, '0')}.parquet`,
+      size: 1_000 + number,
+      rows: number,
+      partitionValues: { segment: 'web', date: '2026-11-23' },
+      stats: { numRecords: number, minValues: {}, maxValues: {}, nullCount: {} },
+    }));
+    await table.append({ files, txn: { appId: 'test', version: 1, expected: undefined }, info: {} });
+    const token = createToken([], 'many');
+    const busy = await Promise.all(['a', 'b'].map((tenantId) => slots.acquire({ tenantId, tokenId: 't' })));
+    const asked = changes('', token);
+    await until(() => slots.waiting === 1);
+    for (const release of busy) release();
+    expect(await asked).toEqual(await listChanges(storage, table, { since: undefined, segmentIds: [] }));
+    expect((await asked).commits[0]!.added).toHaveLength(700);
+    const head = await fetch(`http://127.0.0.1:${server.port}/api/changes`, {
+      method: 'HEAD',
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(head.status).toBe(200);
+    expect([slots.running, slots.waiting]).toEqual([0, 0]);
+    // Answers that were sent, or abandoned, are not counted on.
+    for (let again = 0; again < 3; again++) expect((await changes('', token)).version).toBe(0);
   });
 
   test('compactions are no changes, and what the log no longer holds is gone', async () => {

@@ -55,7 +55,7 @@ beforeAll(async () => {
       },
     },
     slots,
-    unsent: createPendingAnswers({ perTenant: 8, total: 8 }),
+    unsent: createPendingAnswers({ perToken: 8, perTenant: 8, total: 8 }),
   };
   server = await startQueryServer({
     host: '127.0.0.1',
@@ -73,6 +73,7 @@ beforeAll(async () => {
           const maxRows = query.get('maxRows');
           return answerReply(answering, {
             tenantId: 'shop',
+            tokenId: 'token',
             segmentIds: [],
             sql: query.get('sql')!,
             format: query.get('format') as AnswerFormat,
