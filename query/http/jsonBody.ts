@@ -5,7 +5,8 @@ const MAX_BODY_BYTES = 262_144;
 
 /**
  * A request's body, one JSON object of at most 256 KiB.
- * @throws LakeError content_type_unsupported, body_too_large, body_not_json, body_invalid
+ * @throws LakeError content_type_unsupported, body_too_large, body_not_json, body_invalid; query_cancelled if the caller
+ * leaves before the end
  */
 export async function readJsonObject(request: IncomingMessage): Promise<Record<string, unknown>> {
   const type = (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
@@ -21,10 +22,15 @@ export async function readJsonObject(request: IncomingMessage): Promise<Record<s
 async function readAll(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.byteLength;
-    if (length > MAX_BODY_BYTES) throw new LakeError('body_too_large', `The body is over ${MAX_BODY_BYTES} bytes.`);
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      length += chunk.byteLength;
+      if (length > MAX_BODY_BYTES) throw new LakeError('body_too_large', `The body is over ${MAX_BODY_BYTES} bytes.`);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof LakeError) throw error;
+    throw new LakeError('query_cancelled', 'The connection ended before the whole body had come.', { cause: error });
   }
   return Buffer.concat(chunks);
 }

@@ -1,9 +1,10 @@
-import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Reply } from './route.ts';
 
 /** Time without progress after which a reader counts as dead. */
 const STALLED_MS = 60_000;
+/** Events after which a full response is worth another look. */
+const ENDS = ['drain', 'close', 'error'] as const;
 
 /**
  * Sends an answer; pieces are produced as the caller reads them.
@@ -46,13 +47,13 @@ export async function send(
   }
 }
 
-/** Resolves when the response accepts more bytes, or the caller has left. */
-async function taken(response: ServerResponse): Promise<void> {
-  const settled = new AbortController();
-  const { signal } = settled;
-  try {
-    await Promise.race([once(response, 'drain', { signal }), once(response, 'close', { signal })]);
-  } finally {
-    settled.abort();
-  }
+/** Resolves when the response accepts more bytes, or the caller has left, with or without an error. */
+function taken(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const settled = (): void => {
+      for (const event of ENDS) response.off(event, settled);
+      resolve();
+    };
+    for (const event of ENDS) response.on(event, settled);
+  });
 }

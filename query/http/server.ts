@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { boundConnections, connectionLimit, openFilesLimit } from '../../runtime/connections.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { PresentTimes } from '../../stream/comparedClock.ts';
 import type { SecretWatch } from '../../stream/secretStore.ts';
@@ -29,6 +30,8 @@ export interface QueryServerOptions {
   routes: readonly Route[];
   metrics: QueryMetrics;
   log: Logger;
+  /** Most connections at once. Absent: by the process's limit of open files. */
+  mostConnections?: number;
   /** Whether an operator may name this tenant. @throws LakeError storage_unavailable */
   isKnownTenant: (tenantId: string) => Promise<boolean>;
   /** Undefined until the tokens are loaded. */
@@ -42,6 +45,14 @@ export interface QueryServer {
   /** Rejects new requests for data, and waits for running ones until the deadline. */
   close(deadlineMs: number): Promise<void>;
 }
+
+/** Longest waits for a caller, in milliseconds; Node looks for late ones at the last interval. */
+const TIMEOUTS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 10_000,
+  connectionsCheckingInterval: 1_000,
+};
 
 /** One request under way, with its facts for metrics and log. */
 interface Visit {
@@ -116,13 +127,13 @@ export async function startQueryServer(options: QueryServerOptions): Promise<Que
     else log[route && route.access !== 'open' ? 'info' : 'debug'](about, 'request answered');
   };
 
-  const server = createServer((request, response) => {
+  const server = createServer(TIMEOUTS, (request, response) => {
     handle({ request, response, startedAt: performance.now() }).catch((error: unknown) => {
       log.error({ err: error }, 'a request could not be answered');
       response.destroy();
     });
   });
-  server.requestTimeout = 30_000;
+  boundConnections(server, options.mostConnections ?? connectionLimit(openFilesLimit()));
   server.listen(options.port, options.host);
   await once(server, 'listening');
   return {
