@@ -12,6 +12,7 @@ import type { WrittenFile } from '../../lake/flush/parquetWriter.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import type { TableName } from '../../lake/layout/tables.ts';
 import { ShardStreams, type ShardStream } from '../../stream/shardStreams.ts';
+import { LeasedResources, type Lease } from './leasedResources.ts';
 import { TenantTail, type TailState } from './tenantTail.ts';
 
 export type Snapshots = Record<TableName, Snapshot>;
@@ -53,7 +54,6 @@ interface Tenant {
   tail: TenantTail;
   session: EngineSession;
   stream: ShardStream;
-  usedAt: number;
   /** Settles when the previous refresh is done. One query at a time refreshes a tail. */
   turn: Promise<unknown>;
 }
@@ -82,7 +82,7 @@ const NOTHING: Pick<HeldTail, 'files' | 'above' | 'sequence' | 'cut'> = {
  */
 export class LiveTail {
   readonly #options: LiveTailOptions;
-  readonly #tenants = new Map<string, Tenant>();
+  readonly #tenants: LeasedResources<Tenant>;
   readonly #sweeper: NodeJS.Timeout;
   readonly #engine: Engine;
   #streams: Promise<ShardStreams> | undefined;
@@ -97,7 +97,13 @@ export class LiveTail {
     this.#engine
       .start()
       .catch((error: unknown) => log.warn({ err: error }, "the live tail's DuckDB could not be started yet"));
-    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
+    this.#tenants = new LeasedResources({
+      most: MOST_TENANTS,
+      idleMs: IDLE_MS,
+      close: (tenant) =>
+        void close(tenant).catch((error: unknown) => log.warn({ err: error }, 'a live tail could not be released')),
+    });
+    this.#sweeper = setInterval(() => this.#tenants.sweep(), SWEEP_MS).unref();
   }
 
   /** True if a request to the stream failed a moment ago. */
@@ -115,10 +121,7 @@ export class LiveTail {
       const streams = await this.#open();
       const stream = await streams.of(tenantId);
       if (!stream) return { snapshots: await snapshots(), tail: { ...NOTHING, release: () => Promise.resolve() } };
-      const tenant = await this.#tenant(tenantId, streams, stream);
-      const turn = tenant.turn.then(() => refreshed(tenant, snapshots));
-      tenant.turn = turn.catch(() => undefined);
-      return await turn;
+      return await read(this.#lease(tenantId, streams, stream), snapshots);
     } catch (error) {
       if (error instanceof LakeError) throw error;
       this.#failedAt = performance.now();
@@ -128,7 +131,7 @@ export class LiveTail {
 
   async close(): Promise<void> {
     clearInterval(this.#sweeper);
-    for (const tenantId of this.#tenants.keys()) await this.#evict(tenantId);
+    for (const tenant of this.#tenants.drain()) await close(tenant);
     await this.#engine.close();
     await rm(this.#options.dir, { recursive: true, force: true });
   }
@@ -142,45 +145,46 @@ export class LiveTail {
     return opening;
   }
 
-  async #tenant(tenantId: string, streams: ShardStreams, stream: ShardStream): Promise<Tenant> {
-    const known = this.#tenants.get(tenantId);
-    if (known && known.stream.shards === stream.shards) {
-      known.usedAt = performance.now();
-      return known;
-    }
-    if (known) await this.#evict(tenantId);
-    const { registry, localFiles, erasures, maxBytes, dedupeWindowMs, log } = this.#options;
-    const dir = join(this.#options.dir, `${tenantId}-${this.#made++}`);
-    const session = this.#engine.session();
-    const dedupe = { maxBytes: ID_BYTES, windowMs: dedupeWindowMs };
-    const shared = { registry, localFiles, erasures, maxBytes, log: log.child({ tenantId }) };
-    const tail = new TenantTail({ ...shared, tenantId, streams, stream, session, dir, dedupe });
-    const tenant: Tenant = { tail, session, stream, usedAt: performance.now(), turn: mkdir(dir, { recursive: true }) };
-    this.#tenants.set(tenantId, tenant);
-    this.#sweep();
-    return tenant;
+  #lease(tenantId: string, streams: ShardStreams, stream: ShardStream): Lease<Tenant> {
+    return this.#tenants.take(tenantId, {
+      fits: (tenant) => tenant.stream.shards === stream.shards,
+      make: () => {
+        const { registry, localFiles, erasures, maxBytes, dedupeWindowMs, log } = this.#options;
+        const dir = join(this.#options.dir, `${tenantId}-${this.#made++}`);
+        const session = this.#engine.session();
+        const dedupe = { maxBytes: ID_BYTES, windowMs: dedupeWindowMs };
+        const shared = { registry, localFiles, erasures, maxBytes, log: log.child({ tenantId }) };
+        const tail = new TenantTail({ ...shared, tenantId, streams, stream, session, dir, dedupe });
+        return { tail, session, stream, turn: mkdir(dir, { recursive: true }) };
+      },
+    });
   }
+}
 
-  /** Evict unused tails, and the least recently used ones above the limit. */
-  #sweep(): void {
-    const now = performance.now();
-    const byUse = [...this.#tenants].sort(([, a], [, b]) => b.usedAt - a.usedAt);
-    for (const [index, [tenantId, { usedAt }]] of byUse.entries()) {
-      if (index < MOST_TENANTS && now - usedAt < IDLE_MS) continue;
-      this.#evict(tenantId).catch((error: unknown) => {
-        this.#options.log.warn({ err: error, tenantId }, 'a live tail could not be released');
-      });
-    }
+/** Reads a leased tail. The lease ends with the release of its files, or with a failure. */
+async function read({ value: tenant, end }: Lease<Tenant>, snapshots: () => Promise<Snapshots>): Promise<LiveView> {
+  const turn = tenant.turn.then(() => refreshed(tenant, snapshots));
+  tenant.turn = turn.catch(() => undefined);
+  try {
+    const { snapshots: resolved, tail } = await turn;
+    let held = true;
+    const release = async (): Promise<void> => {
+      if (!held) return;
+      held = false;
+      await tail.release();
+      end();
+    };
+    return { snapshots: resolved, tail: { ...tail, release } };
+  } catch (error) {
+    end();
+    throw error;
   }
+}
 
-  async #evict(tenantId: string): Promise<void> {
-    const tenant = this.#tenants.get(tenantId);
-    if (!tenant) return;
-    this.#tenants.delete(tenantId);
-    await tenant.turn;
-    await tenant.tail.close();
-    await tenant.session.close().catch(() => undefined); // the session ends with the engine
-  }
+async function close({ turn, tail, session }: Tenant): Promise<void> {
+  await turn;
+  await tail.close();
+  await session.close().catch(() => undefined); // the session ends with the engine
 }
 
 async function refreshed({ tail }: Tenant, snapshots: () => Promise<Snapshots>): Promise<LiveView> {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { access, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -238,3 +238,35 @@ describe('a stable answer', () => {
     await until(async () => (await ask('shop', IDS)).snapshot.liveness === 'live');
   });
 });
+
+test('files of a query under way outlive a hundred other tenants and a long pause', async () => {
+  const sent = events(3);
+  await bench.publish(messageOf('held', 'web', [{ events: sent }]));
+  const tables = createTableCache(bench.storage, registry);
+  const view = (tenantId: string) =>
+    tail.view(tenantId, async () => ({
+      events: await tables('events', tenantId).snapshot(),
+      quarantine: await tables('quarantine', tenantId).snapshot(),
+    }));
+  const held = await view('held');
+  const paths = held.tail.files.filter(({ table }) => table === 'events').map(({ localFile }) => localFile);
+  expect(paths).toHaveLength(1);
+  const others = Array.from({ length: 66 }, (_, number) => `tenant-${number}`);
+  for (const tenantId of others) await (await view(tenantId)).tail.release();
+  const mine = await view('held');
+  expect(await bench.rowsIn(paths)).toBe(3);
+  await held.tail.release();
+  await held.tail.release(); // twice is once
+  expect(await bench.rowsIn(mine.tail.files.map(({ localFile }) => localFile))).toBe(3);
+  await mine.tail.release();
+  for (const tenantId of others.slice(0, 65)) await (await view(tenantId)).tail.release();
+  await until(async () => !(await exists(paths[0]!)));
+  expect(await ids('held')).toEqual(idsOf(sent));
+});
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
