@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ChildEndedError, ChildProcess } from '../../runtime/childProcess.ts';
 import type { Logger } from '../../runtime/log.ts';
+import { isFatal } from './fatal.ts';
 import type { InstanceOptions } from './instance.ts';
 import type { SqlEngine, SqlRow, SqlSession } from './sqlEngine.ts';
 
@@ -75,7 +76,8 @@ type EngineChild = ChildProcess<EngineRequest, EngineAnswer>;
  *
  * In this process DuckDB would compete for libuv's four threads, and a crash would end all leases and reading. The
  * price of a statement over IPC is in docs/performance.md, "Processor, many tenants". Rows pass by file, not by IPC.
- * When the child dies, its statements fail, and the next use starts a new child.
+ * When the child dies, its statements fail, and the next use starts a new child. After an error that leaves DuckDB
+ * unusable, the child is killed.
  */
 export class Engine implements SqlEngine {
   readonly #options: EngineOptions;
@@ -124,12 +126,19 @@ export class Engine implements SqlEngine {
     const { rows, error, rssBytes } = await unlessDied(child.ask({ id: ++this.#lastId, ...request }));
     this.rssBytes = rssBytes;
     if (rows) return rows;
+    if (isFatal(error ?? '')) {
+      this.#child = undefined;
+      child.kill();
+      throw new EngineError('died', error!);
+    }
     throw new EngineError(faultOf(error ?? ''), error ?? 'no answer');
   }
 
   #started(): Promise<EngineChild> {
     if (!this.#child) {
-      const launched = this.#launch();
+      const launched = this.#launch(() => {
+        if (this.#child === launched) this.#child = undefined;
+      });
       // A full disk is one cause: the next use tries again.
       launched.catch(() => {
         if (this.#child === launched) this.#child = undefined;
@@ -139,7 +148,7 @@ export class Engine implements SqlEngine {
     return this.#child;
   }
 
-  async #launch(): Promise<EngineChild> {
+  async #launch(forget: () => void): Promise<EngineChild> {
     const { dir, memory, threads, preallocateMemory = false, niceness = 0, log } = this.#options;
     const spillDir = join(dir, 'spill');
     await rm(spillDir, { recursive: true, force: true });
@@ -162,7 +171,7 @@ export class Engine implements SqlEngine {
       // Statements run on libuv's threads, one for each active shard.
       env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
       onExit: (code, signal) => {
-        this.#child = undefined;
+        forget();
         if (this.#closed) return;
         this.restarts++;
         log.error({ code, signal }, "DuckDB's process ended and will be started again");

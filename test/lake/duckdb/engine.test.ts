@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Engine } from '../../../lake/duckdb/engine.ts';
+import { openDuckdb } from '../../../lake/duckdb/duckdb.ts';
 import { createLog } from '../../../runtime/log.ts';
+import { until } from '../../support/until.ts';
 import { childrenOf } from '../../../scripts/stack/processes.ts';
 
 const MEBIBYTE = 1_048_576;
@@ -117,4 +119,41 @@ test('an engine that could not be started is started by the next use', async () 
   } finally {
     await engine.close();
   }
+});
+
+/** Statements of which the last fails in a way that leaves the database unusable. */
+const FATAL = (name: string): string[] => [
+  `ATTACH '${join(dir, name)}' AS doomed`,
+  'CREATE TABLE doomed.t AS FROM range(10)',
+  "SET debug_checkpoint_abort = 'before_header'",
+  'CHECKPOINT doomed',
+];
+
+test('an engine whose database is lost by a fatal error is started anew', async () => {
+  const log = createLog('test', 'silent');
+  const engine = new Engine({ dir: join(dir, 'fatal'), memory: '64MiB', threads: 1, log });
+  try {
+    await expect(engine.session().runAll(FATAL('engine.db'))).rejects.toMatchObject({ fault: 'died' });
+    const session = engine.session();
+    expect(await session.run('SELECT count(*)::INT AS n FROM duckdb_databases() WHERE NOT internal')).toEqual([
+      { n: 1 },
+    ]);
+    await until(() => engine.restarts === 1);
+  } finally {
+    await engine.close();
+  }
+});
+
+test('so is DuckDB in this process', async () => {
+  const engine = openDuckdb({ memory: '64MiB', threads: 1, spillDir: '' });
+  const session = engine.session();
+  const failed = (async () => {
+    for (const sql of FATAL('here.db')) await session.run(sql);
+  })();
+  await expect(failed).rejects.toThrow('invalidated');
+  await session.close();
+  const next = engine.session();
+  expect(await next.run('SELECT count(*)::INT AS n FROM duckdb_databases() WHERE NOT internal')).toEqual([{ n: 1 }]);
+  await next.close();
+  await engine.close();
 });
