@@ -15,6 +15,7 @@ import type { Scope } from '../../lake/files/prune.ts';
 import { resolve, type AsOf, type Liveness } from './resolve.ts';
 import type { SqlParameters } from '../sandbox/rowStream.ts';
 import type { SandboxLimits } from '../sandbox/sandbox.ts';
+import { statementText } from '../sandbox/statementText.ts';
 import { openSources } from './sources.ts';
 import type { Json } from '../formats/values.ts';
 import { createCatalog } from './views.ts';
@@ -103,7 +104,8 @@ export async function openQueries(options: {
 
   const answer: Queries['answer'] = async (request) => {
     const startedAt = performance.now();
-    const checked = await executor.check(request.sql);
+    const sql = request.report ? request.sql : statementText(request.sql);
+    const checked = await executor.check(sql);
     // Parsing has its own limit, and may first have to start a process.
     const limitedFrom = performance.now();
     const views = request.report ? catalog.requiredTables(checked) : catalog.requiredViews(checked);
@@ -124,7 +126,7 @@ export async function openQueries(options: {
         query: {
           views: views.statements(sources.tables),
           files: sources.paths,
-          sql: request.sql,
+          sql,
           parameters: request.report,
           ...(request.signal ? { signal: request.signal } : {}),
         },

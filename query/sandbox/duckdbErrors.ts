@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { LakeError } from '../../lake/errors.ts';
 
 /** Our error code for each kind of DuckDB error. A message begins with its kind. */
@@ -44,6 +45,13 @@ export function classify(error: unknown): LakeError {
     });
   }
   return new LakeError(code, message.trim(), { cause: error });
+}
+
+/** An error whose text names the lake's files without their folders on this host. */
+export function withoutPaths(error: LakeError, files: readonly string[]): LakeError {
+  let { message } = error;
+  for (const file of files) if (message.includes(file)) message = message.replaceAll(file, basename(file));
+  return message === error.message ? error : new LakeError(error.code, message, { cause: error });
 }
 
 /**

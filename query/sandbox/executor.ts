@@ -1,3 +1,4 @@
+import { LakeError } from '../../lake/errors.ts';
 import { PrewarmedInstance } from './instances.ts';
 import { openParser } from './sandbox.ts';
 import { checkSql, type CheckedSql } from './sqlCheck.ts';
@@ -22,7 +23,19 @@ export function inProcess({ ahead = false }: { ahead?: boolean } = {}): Executor
   let parser: ReturnType<typeof openParser> | undefined;
   const instances = ahead ? new PrewarmedInstance() : undefined;
   return {
-    check: async (sql) => checkSql((await (parser ??= openParser())).connection, sql),
+    check: async (sql) => {
+      const opened = await (parser ??= openParser());
+      try {
+        return await checkSql(opened.connection, sql);
+      } catch (error) {
+        // A parser that failed inside may answer nothing more.
+        if (error instanceof LakeError && error.code === 'internal') {
+          parser = undefined;
+          opened.close();
+        }
+        throw error;
+      }
+    },
     run: async (job) => {
       try {
         return await writeAnswer(job, instances?.open);

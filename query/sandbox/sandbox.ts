@@ -1,6 +1,6 @@
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { LakeError } from '../../lake/errors.ts';
-import { classify } from './duckdbErrors.ts';
+import { classify, withoutPaths } from './duckdbErrors.ts';
 import { openInstance, type InstanceLimits, type OpenInstance } from './instances.ts';
 import { INTERRUPT_EVERY_MS, openRowStream, type RowStream, type SqlParameters } from './rowStream.ts';
 import { connectUtc } from '../../lake/duckdb/instance.ts';
@@ -60,7 +60,7 @@ export async function runSandboxed<T>(
       stream: () => openRowStream(opened, { sql: query.sql, parameters: query.parameters, check: () => stop.check() }),
     });
   } catch (error) {
-    throw stop.reason() ?? classify(error);
+    throw stop.reason() ?? withoutPaths(classify(error), query.files);
   } finally {
     stop.end();
     connection?.closeSync();
@@ -68,9 +68,12 @@ export async function runSandboxed<T>(
   }
 }
 
+/** Memory of the parser. A body of 256 KiB becomes a tree of up to 20 MB, which DuckDB copies as it grows. */
+const PARSER_MB = 512;
+
 /** Open a connection that can only parse, for checkSql. */
 export async function openParser(): Promise<{ connection: DuckDBConnection; close(): void }> {
-  const instance = await openInstance({ memoryMb: 64, threads: 1 });
+  const instance = await openInstance({ memoryMb: PARSER_MB, threads: 1 });
   const connection = await instance.connect();
   await connection.run('SET enable_external_access = false');
   await connection.run('SET lock_configuration = true');

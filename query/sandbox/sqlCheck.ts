@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { LakeError } from '../../lake/errors.ts';
+import { classify } from './duckdbErrors.ts';
 
 /** Names in a query, in lower case. */
 export interface CheckedSql {
@@ -32,21 +33,44 @@ const TABLE_FUNCTIONS = new Set([
   'pragma_version',
 ]);
 
-/** Scalar functions with side effects. */
+/** Table functions that read the table named by their first argument, or by `source`. */
+const TABLE_READERS = new Set(['histogram', 'histogram_values']);
+const PLAIN_NAME = /^[a-z_][a-z0-9_]*$/i;
+
+/** Scalar functions and macros with side effects, or that show settings, paths of this host, or other SQL. */
 const REFUSED_FUNCTIONS = new Set([
   'write_log',
   'sleep_ms',
+  'pg_sleep',
   'current_setting',
+  'current_query',
+  'get_block_size',
+  'pg_get_viewdef',
   'json_execute_serialized_sql',
+  'json_serialize_plan',
   'getenv',
   'nextval',
   'currval',
 ]);
 
+/** Built-in relations that show settings, logs, or the SQL of views with paths of this host. */
+const REFUSED_RELATIONS = new Set([
+  'pg_settings',
+  'pg_views',
+  'pg_prepared_statements',
+  'duckdb_views',
+  'duckdb_logs',
+  'sqlite_master',
+  'sqlite_schema',
+  'sqlite_temp_master',
+  'sqlite_temp_schema',
+]);
+
 /** Built-in relations that list relations. */
 const CATALOG = /^(?:information_schema|pg_catalog)\.|\.(?:duckdb_|sqlite_|pg_)/i;
 
-const EXPLAIN = /^\s*explain\s+(?:analyze\s+)?/i;
+/** The beginning of an EXPLAIN, which the parse tree cannot hold. */
+export const EXPLAIN = /^\s*explain\s+(?:analyze\s+)?/i;
 
 /**
  * Reject all SQL but a single statement that only reads.
@@ -56,6 +80,8 @@ const EXPLAIN = /^\s*explain\s+(?:analyze\s+)?/i;
  * @throws LakeError sql_invalid, sql_not_one_statement, sql_not_a_query, sql_forbidden
  */
 export async function checkSql(parser: DuckDBConnection, sql: string): Promise<CheckedSql> {
+  // DuckDB would read the text up to this character only.
+  if (sql.includes('\0')) throw new LakeError('sql_invalid', 'The SQL holds the character NUL. Write it as chr(0).');
   const query = sql.replace(EXPLAIN, '');
   const parsed = await parse(parser, query);
   if (parsed.error) {
@@ -89,7 +115,7 @@ async function parse(parser: DuckDBConnection, sql: string): Promise<Parsed> {
   try {
     rows = (await parser.runAndReadAll('SELECT json_serialize_sql($1::VARCHAR)', [sql])).getRowsJson();
   } catch (error) {
-    throw new LakeError('sql_invalid', `The SQL does not parse: ${(error as Error).message}`, { cause: error });
+    throw classify(error);
   }
   return JSON.parse(String(rows[0]?.[0])) as Parsed;
 }
@@ -109,18 +135,51 @@ function inspect(tree: unknown): CheckedSql {
       table_name: table,
       schema_name: schema,
     } = node as Record<string, unknown>;
-    if (type === 'BASE_TABLE') named.tables.add(String(table).toLowerCase());
+    if (type === 'BASE_TABLE') noteTable(named, String(table), String(schema));
     if (
       type === 'SHOW_REF' ? table !== '' : type === 'BASE_TABLE' && CATALOG.test(`${String(schema)}.${String(table)}`)
     )
       named.catalog = true;
-    if (type === 'TABLE_FUNCTION') refuseUnless(TABLE_FUNCTIONS.has(nameOf(call)), nameOf(call));
-    if (kind === 'FUNCTION') named.functions.add(String(scalar).toLowerCase());
-    if (kind === 'FUNCTION') refuseUnless(!REFUSED_FUNCTIONS.has(String(scalar).toLowerCase()), String(scalar));
+    if (type === 'TABLE_FUNCTION') {
+      refuseUnless(TABLE_FUNCTIONS.has(nameOf(call)), nameOf(call));
+      if (TABLE_READERS.has(nameOf(call))) noteTable(named, tableRead(call as Call), '');
+    }
+    if (kind === 'FUNCTION') {
+      const name = String(scalar).toLowerCase();
+      named.functions.add(name);
+      refuseUnless(!REFUSED_FUNCTIONS.has(name), name);
+    }
     // A spread call would overflow the stack at a hundred thousand values.
     for (const value of Object.values(node)) stack.push(value);
   }
   return named;
+}
+
+/** @throws LakeError sql_forbidden */
+function noteTable(named: CheckedSql, table: string, schema: string): void {
+  const name = table.toLowerCase();
+  const isViewText = name === 'views' && schema.toLowerCase() === 'information_schema';
+  if (isViewText || REFUSED_RELATIONS.has(name)) {
+    const shown = table.slice(0, 80);
+    throw new LakeError('sql_forbidden', `The relation ${shown} is not allowed. SHOW TABLES lists the relations.`);
+  }
+  named.tables.add(name);
+}
+
+interface Call {
+  function_name: string;
+  children?: { alias?: string; column_names?: unknown[]; value?: { value?: unknown } }[];
+}
+
+/**
+ * Name of the table that a call reads.
+ * @throws LakeError sql_forbidden if it is not a plain name: quoted, it could name a file or any other relation
+ */
+function tableRead({ function_name: called, children = [] }: Call): string {
+  const source = children.find(({ alias }) => alias?.toLowerCase() === 'source') ?? children[0];
+  const name = source?.column_names?.length === 1 ? source.column_names[0] : source?.value?.value;
+  if (typeof name === 'string' && PLAIN_NAME.test(name)) return name;
+  throw new LakeError('sql_forbidden', `${called} takes the plain name of a view, such as ${called}(events, type).`);
 }
 
 function nameOf(call: unknown): string {

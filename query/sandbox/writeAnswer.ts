@@ -1,11 +1,13 @@
 import { open, rename, stat, type FileHandle } from 'node:fs/promises';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { LakeError } from '../../lake/errors.ts';
 import { parquetCopyOptions } from '../../lake/duckdb/parquet.ts';
-import { literal } from '../../lake/duckdb/sqlText.ts';
+import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 import { createArrowEncoder } from '../formats/arrowEncoder.ts';
 import { behindOwnLine } from './duckdbErrors.ts';
 import { createTextEncoder, type AnswerColumn, type AnswerFormat } from '../formats/formats.ts';
 import type { OpenInstance } from './instances.ts';
+import { EXPLAIN } from './sqlCheck.ts';
 import { runSandboxed, type SandboxLimits, type SandboxQuery, type SandboxSession } from './sandbox.ts';
 
 /** A query and the file for its answer. */
@@ -87,8 +89,9 @@ async function writeParquet(
 ): Promise<AnswerFacts> {
   const { connection } = session;
   const { values, types } = query.parameters ?? {};
-  // The statement is checked to be single and complete. A final comment in it needs the line break.
-  const rows = `SELECT * FROM (\n${query.sql.replace(/[;\s]+$/, '')}\n) LIMIT ${limits.maxRows + 1}`;
+  // The statement is checked to be single and complete, and has no comment at its end (statementText).
+  const source = EXPLAIN.test(query.sql) ? await explained(connection, query.sql) : query.sql;
+  const rows = `SELECT * FROM (\n${source}\n) LIMIT ${limits.maxRows + 1}`;
   const copy = (from: string, to: string): string => `COPY (${from}) TO ${literal(to)} (${parquetCopyOptions()})`;
   const first = firstOf(file);
   const run = async (): Promise<number> => {
@@ -104,6 +107,13 @@ async function writeParquet(
   const described = await connection.runAndReadAll(`DESCRIBE FROM read_parquet(${literal(file)})`);
   const columns = described.getRows().map(([name, type]) => ({ name: String(name), type: String(type) }));
   return { columns, rowCount: Math.min(count, limits.maxRows), truncated, bytes: (await stat(file)).size };
+}
+
+/** The rows of an EXPLAIN as a query, because it cannot stand in brackets itself. */
+async function explained(connection: DuckDBConnection, sql: string): Promise<string> {
+  const plan = await connection.runAndReadAll(sql);
+  const rows = plan.getRows().map((row) => `(${row.map((value) => literal(String(value))).join(', ')})`);
+  return `SELECT * FROM (VALUES ${rows.join(', ')}) plan (${plan.columnNames().map(identifier).join(', ')})`;
 }
 
 function firstOf(file: string): string {
