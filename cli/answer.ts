@@ -104,9 +104,11 @@ async function* withLineEnd(pieces: Pieces, end: string): AsyncGenerator<string 
 }
 
 async function write(context: Context, out: string | undefined, pieces: Pieces): Promise<void> {
-  if (out === undefined) {
-    for await (const piece of pieces) context.out(piece);
-    return;
+  if (out !== undefined) return writeWhole(out, pieces);
+  // A file or a pipe gets the exact bytes. A terminal gets text, which shows control characters.
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  for await (const piece of pieces) {
+    const asText = context.terminal && typeof piece !== 'string';
+    context.out(asText ? decoder.decode(piece, { stream: true }) : piece);
   }
-  await writeWhole(out, pieces);
 }

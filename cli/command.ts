@@ -1,6 +1,7 @@
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { ConfigError } from '../runtime/config.ts';
+import { shownText } from '../runtime/plainText.ts';
 import { plainTextFault } from './plainText.ts';
 
 /** Exit codes; 69 is EX_UNAVAILABLE of sysexits.h. */
@@ -49,13 +50,23 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
 }
 
 /** Run a command to its exit code. An error becomes one message. */
-export async function runCommand(name: string, { run }: Command, args: string[], context: Context): Promise<number> {
+export async function runCommand(name: string, { run }: Command, args: string[], given: Context): Promise<number> {
+  const context = shown(given);
   try {
     return await run(args, context);
   } catch (error) {
     context.err(`${name}: ${error instanceof Error ? error.message : String(error)}\n`);
     return exitCodeOf(error);
   }
+}
+
+/** The context whose texts show control characters, which visitors may have sent. Bytes stay as they are. */
+function shown(context: Context): Context {
+  return {
+    ...context,
+    out: (data) => context.out(typeof data === 'string' ? shownText(data) : data),
+    err: (text) => context.err(shownText(text)),
+  };
 }
 
 /** Environment and streams of a command. */
@@ -65,6 +76,7 @@ export interface Context {
   now: () => number;
   /** All of standard input. */
   input: () => Promise<string>;
+  /** Writes a text for people, or the exact bytes of an answer. */
   out: (data: string | Uint8Array) => void;
   /** Standard output is a terminal, not a file or a pipe. */
   terminal: boolean;

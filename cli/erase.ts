@@ -7,6 +7,7 @@ import { readConfig } from '../runtime/config.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { command, EXIT, UsageError } from './command.ts';
 import { withStorage } from './storage.ts';
+import { shownLine } from '../runtime/plainText.ts';
 import { plainTextFault } from './plainText.ts';
 import { withScratch } from './scratch.ts';
 import { requiredId } from './secrets.ts';
@@ -101,7 +102,9 @@ Exit code 1, and nothing is changed, where the lake has no row of one of the ids
     );
     if (linked.length > 0) {
       const what = report.linked.erased ? 'erased with the person' : 'not erased; --linked erases them';
-      context.out(`\nanonymous ids linked to the user (${what}):\n${linked.map((id) => `  ${id}\n`).join('')}`);
+      context.out(
+        `\nanonymous ids linked to the user (${what}):\n${linked.map((id) => `  ${shownLine(id)}\n`).join('')}`,
+      );
     }
     if (path !== undefined)
       context.out(`\nreport: ${path}; the first vacuum after ${report.vacuumAfter} deletes the files\n`);

@@ -1,3 +1,4 @@
+import { shownLine } from '../runtime/plainText.ts';
 import { readPage, redrivenPlaces, countByCode, type QuarantinedRow } from './redrive/rows.ts';
 import { command, EXIT, group, type Context } from './command.ts';
 import { FILTER, FILTER_USAGE, limitOf, withQuarantine, type FilterValues } from './quarantineFilter.ts';
@@ -82,7 +83,9 @@ const show = command({
     else if (rows.length === 0) return nothing(context, values);
     else {
       for (const { raw, ...facts } of events) {
-        const lines = Object.entries(facts).map(([name, value]) => `${name.padEnd(14)}${value ?? ''}\n`);
+        const lines = Object.entries(facts).map(
+          ([name, value]) => `${name.padEnd(14)}${shownLine(String(value ?? ''))}\n`,
+        );
         context.out(`${lines.join('')}raw           ${pretty(raw)}\n\n`);
       }
     }
@@ -105,12 +108,12 @@ function nothing({ out }: Context, { tenant }: FilterValues): number {
   return EXIT.done;
 }
 
-/** Indent JSON; return any other text unchanged. */
+/** Indent JSON; any other text becomes one line. */
 function pretty(raw: string): string {
   try {
     return JSON.stringify(JSON.parse(raw), null, 2);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    return raw;
+    return shownLine(raw);
   }
 }

@@ -1,3 +1,4 @@
+import { shownLine } from '../runtime/plainText.ts';
 import type { Reconciliation } from '../query/audit/reconcile.ts';
 import { command, EXIT, UsageError, type Context } from './command.ts';
 import { dateOption } from './date.ts';
@@ -90,9 +91,9 @@ function print(found: Reconciliation, { out }: Context): void {
   const refusedColumns = ['refused', 'kept', 'erased', 'expired', 'pending', 'difference'] as const;
   const refusedRows = days.map((day) => [day.date, ...refusedColumns.map((name) => day.refused[name])]);
   out(`\n${formatTable(['date', ...refusedColumns], refusedRows)}`);
-  for (const { file, fault } of faults) out(`\n${file} ${fault}`);
+  for (const { file, fault } of faults) out(`\n${shownLine(`${file} ${fault}`)}`);
   for (const { date, receiptId, kind, table, events, message } of differences) {
-    out(`\n${date} ${receiptId ?? ''} ${events} ${kind} in ${table}: ${message}`);
+    out(`\n${shownLine(`${date} ${receiptId ?? ''} ${events} ${kind} in ${table}: ${message}`)}`);
   }
   if (differencesInAll > differences.length) out(`\n… and ${differencesInAll - differences.length} more`);
   out(balanced ? '\nbalanced\n' : '\n\nNOT BALANCED\n');

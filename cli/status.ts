@@ -1,3 +1,4 @@
+import { shownLine } from '../runtime/plainText.ts';
 import { command, EXIT, type Context } from './command.ts';
 import { formatDuration } from './duration.ts';
 import { checkServices, type ServiceHealth } from './serviceHealth.ts';
@@ -94,5 +95,5 @@ function print(
         services.map(({ name, url, state }) => [name, url, state]),
       )}`,
     );
-  if (attention.length > 0) out(`\n${attention.map((line) => `${line}\n`).join('')}`);
+  if (attention.length > 0) out(`\n${attention.map((line) => `${shownLine(line)}\n`).join('')}`);
 }

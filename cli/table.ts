@@ -1,5 +1,8 @@
+import { shownLine } from '../runtime/plainText.ts';
+
 /** Format rows as a text table with aligned columns. */
-export function formatTable(columns: readonly string[], rows: readonly (readonly unknown[])[]): string {
+export function formatTable(names: readonly string[], rows: readonly (readonly unknown[])[]): string {
+  const columns = names.map(shownLine);
   const cells = rows.map((row) => row.map(cellText));
   const widths = columns.map((name, index) => Math.max(name.length, ...cells.map((row) => row[index]!.length)));
   const rightward = columns.map((_, index) => rows.length > 0 && rows.every((row) => isNumber(row[index])));
@@ -12,11 +15,11 @@ export function formatTable(columns: readonly string[], rows: readonly (readonly
   return `${[line(columns), rule, ...cells.map(line)].join('\n')}\n`;
 }
 
-/** Text of a cell: JSON for lists and structs, empty for null. */
+/** Text of a cell, of one line: JSON for lists and structs, empty for null. */
 function cellText(value: unknown): string {
   if (value === null || value === undefined) return '';
-  if (typeof value === 'string') return value;
-  return typeof value === 'bigint' ? value.toString() : JSON.stringify(value);
+  if (typeof value === 'bigint') return value.toString();
+  return shownLine(typeof value === 'string' ? value : JSON.stringify(value));
 }
 
 function isNumber(value: unknown): boolean {
