@@ -39,7 +39,7 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 function run(...args: string[]): Promise<Finished> {
-  return runSpor(args, { LAKE_URL: `file:${join(dir, 'lake')}`, WORK_DIR: join(dir, 'work') });
+  return runSpor(args, { env: { LAKE_URL: `file:${join(dir, 'lake')}`, WORK_DIR: join(dir, 'work') } });
 }
 
 /** What a text has besides letters, and line feeds or tabs of its own. */
@@ -80,7 +80,7 @@ describe('what visitors sent is shown as text', () => {
         throw new Error(HOSTILE);
       },
     };
-    const context = { env: {}, cwd: dir, now: Date.now, terminal: true };
+    const context = { env: {}, cwd: dir, now: Date.now, input: () => Promise.resolve(''), terminal: true };
     const streams = { out: (data: string | Uint8Array) => (out += String(data)), err: (text: string) => (err += text) };
     expect(await runCommand('x', command, [], { ...context, ...streams })).toBe(1);
     expect([out, err]).toEqual([shownText(HOSTILE), `x: ${shownText(HOSTILE)}\n`]);
@@ -108,6 +108,7 @@ describe('machine formats keep exact values', () => {
       env: { LAKE_URL: `file:${join(dir, 'lake')}`, WORK_DIR: join(dir, 'work') },
       cwd: dir,
       now: Date.now,
+      input: () => Promise.resolve(''),
       terminal: true,
       out: (data) => (out += Buffer.from(data).toString()),
       err: () => undefined,
