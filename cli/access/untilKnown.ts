@@ -7,7 +7,7 @@ import { connectNats } from '../../stream/nats.ts';
 import type { Context } from '../command.ts';
 import { readEnvironment } from '../settings.ts';
 
-const PATIENCE_MS = 3_000;
+const PATIENCE_MS = 5_000;
 const POLL_MS = 100;
 
 /**
@@ -25,9 +25,17 @@ export async function untilKnown(context: Context, natsNkey: string, wanted: boo
       await (await connectNats({ url: natsUrl, access, name: 'spor-cli', log, wait: false })).close();
       if (wanted) return true;
     } catch (error) {
-      if (!(error instanceof RefusedCredentialsError)) return false;
-      if (!wanted) return true;
+      if (isAway(error)) return false;
+      if (error instanceof RefusedCredentialsError && !wanted) return true;
     }
   }
   return false;
+}
+
+/** No server listens, so none will answer soon. */
+function isAway(error: unknown): boolean {
+  const { code, cause } = error as NodeJS.ErrnoException;
+  return [code, (cause as NodeJS.ErrnoException | undefined)?.code].some(
+    (one) => one === 'ECONNREFUSED' || one === 'ENOTFOUND',
+  );
 }

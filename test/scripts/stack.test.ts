@@ -50,10 +50,10 @@ describe('the stack', () => {
     expect(processes.map(({ name }) => name)).toEqual([
       'nats-guard',
       'nats-server',
-      'ingest',
       'processor',
       'processor-2',
       'lake',
+      'ingest',
     ]);
     expect(new Set(processes.map(({ pid }) => pid)).size).toBe(6);
     expect(processes.every(({ pid }) => isAlive(pid))).toBe(true);
