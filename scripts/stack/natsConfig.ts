@@ -19,6 +19,8 @@ export interface NatsConfig {
 export interface NatsCluster {
   /** Loopback port for the other servers. */
   port: number;
+  /** Password between the servers; absent: whoever reaches the port is a server. */
+  password?: string;
   /** Addresses of the other servers. */
   routes: readonly string[];
   /** Address that it tells the other servers instead of its own. */
@@ -47,8 +49,10 @@ export function natsConfig(config: NatsConfig): string {
   return `${lines.join('\n')}\n`;
 }
 
-function clusterBlock({ port, routes, advertise }: NatsCluster): string {
-  const addresses = routes.map((address) => JSON.stringify(`nats-route://${address}`));
+function clusterBlock({ port, password, routes, advertise }: NatsCluster): string {
+  const login = password === undefined ? '' : `routes:${password}@`;
+  const lock = password === undefined ? '' : `, authorization: { user: routes, password: ${JSON.stringify(password)} }`;
+  const addresses = routes.map((address) => JSON.stringify(`nats-route://${login}${address}`));
   const told = advertise === undefined ? '' : `, cluster_advertise: ${JSON.stringify(advertise)}`;
-  return `cluster { name: "spor", listen: "127.0.0.1:${port}", routes: [${addresses.join(', ')}]${told} }`;
+  return `cluster { name: "spor", listen: "127.0.0.1:${port}", routes: [${addresses.join(', ')}]${told}${lock} }`;
 }

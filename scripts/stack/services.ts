@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { PROCESSOR_SETTINGS } from '../../processor/config.ts';
@@ -46,10 +47,11 @@ export async function natsSpecs(settings: StackSettings, { cluster }: { cluster:
   const ports = new Set<number>();
   while (ports.size < CLUSTER_SIZE) ports.add(await freePort());
   const all = [...ports];
+  const password = randomBytes(16).toString('hex');
   const specs: ChildSpec[] = [];
   for (const [index, port] of all.entries()) {
     const routes = all.filter((other) => other !== port).map((other) => `127.0.0.1:${other}`);
-    specs.push(await natsSpec(settings, { index, cluster: { port, routes } }));
+    specs.push(await natsSpec(settings, { index, cluster: { port, password, routes } }));
   }
   return specs;
 }
@@ -70,7 +72,9 @@ export async function natsSpec(
   await identities.init(shardsOf(env), Date.now());
   const usersFile = relative(folder, identities.usersFile);
   const own = { port: first, storeDir: join(folder, 'jetstream'), portsDir: folder, usersFile };
-  await writeFile(config, natsConfig(cluster ? { ...own, serverName: `spor-${index + 1}`, cluster } : own));
+  await writeFile(config, natsConfig(cluster ? { ...own, serverName: `spor-${index + 1}`, cluster } : own), {
+    mode: 0o600,
+  });
   return {
     name,
     program: new URL('./natsGuard.ts', import.meta.url),

@@ -1,24 +1,31 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parseEnvFile } from '../../cli/settings.ts';
 import { freePort } from '../../scripts/freePort.ts';
 import { findNatsServer } from '../../scripts/natsServer.ts';
+import { IdentityFolder } from '../../stream/identities/folder.ts';
 import { natsSpecs } from '../../scripts/stack/services.ts';
 import { until } from '../support/until.ts';
 
 const DEPLOY = fileURLToPath(new URL('../../deploy/cluster/', import.meta.url));
-const CONFIG = join(DEPLOY, 'nats-server.conf');
 const EXAMPLE = parseEnvFile(readFileSync(join(DEPLOY, 'nats.env.example'), 'utf8'));
 const NAMES = ['nats-1', 'nats-2', 'nats-3'];
 
 const running: ChildProcess[] = [];
 let dir = '';
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'spor-test-deploy-'));
+  await copyFile(join(DEPLOY, 'nats-server.conf'), join(dir, 'nats-server.conf'));
+  await new IdentityFolder(join(dir, 'access')).init(4, Date.now());
+});
 
 afterAll(async () => {
   for (const child of running.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)) {
@@ -44,13 +51,15 @@ function variables(name: string, ports: Map<string, number>): Record<string, str
 }
 
 async function start(env: Record<string, string>): Promise<ChildProcess> {
-  const child = spawn(await findNatsServer(), ['-c', CONFIG], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(await findNatsServer(), ['-c', join(dir, 'nats-server.conf')], {
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   running.push(child);
   return child;
 }
 
 it('three servers with the file of deploy/cluster form a cluster', async () => {
-  dir = await mkdtemp(join(tmpdir(), 'spor-test-deploy-'));
   const ports = new Map<string, number>();
   for (const name of NAMES) for (const port of [4222, 6222, 8222]) ports.set(`${name}:${port}`, await freePort());
   for (const name of NAMES) (await start(variables(name, ports))).stderr!.resume();
@@ -58,8 +67,19 @@ it('three servers with the file of deploy/cluster form a cluster', async () => {
     const monitor = `http://127.0.0.1:${ports.get(`${name}:8222`)}`;
     await until(async () => (await fetch(`${monitor}/healthz`)).ok && (await metaGroup(monitor)).leader !== undefined);
     expect(await metaGroup(monitor), name).toMatchObject({ cluster_size: NAMES.length });
+    for (const port of [4222, 6222]) {
+      expect(await greeting(ports.get(`${name}:${port}`)!), `${name}:${port}`).toMatchObject({ auth_required: true });
+    }
   }
 });
+
+/** What a server says first to whoever connects (NATS protocol, INFO). */
+async function greeting(port: number): Promise<unknown> {
+  const socket = connect(port, '127.0.0.1');
+  const [line] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  return JSON.parse(/^INFO (\{.*\})/.exec(line.toString())![1]!);
+}
 
 async function metaGroup(monitor: string): Promise<{ leader?: string; cluster_size: number }> {
   const answer = (await (await fetch(`${monitor}/jsz`)).json()) as {
@@ -87,7 +107,7 @@ it('npm run cluster gives each server a name of its own, and the routes to the o
   );
   expect(names).toEqual(['spor-1', 'spor-2', 'spor-3']);
   for (const [index, config] of configs.entries()) {
-    const routes = [...config.matchAll(/nats-route:\/\/([^"]+)/g)].map(([, address]) => address);
+    const routes = [...config.matchAll(/nats-route:\/\/routes:\w+@([^"]+)/g)].map(([, address]) => address);
     expect(routes).toEqual(own!.filter((_, other) => other !== index));
   }
   await rm(folder, { recursive: true });
