@@ -32,11 +32,11 @@ export async function send(
       ...headers,
       ...(close ? { connection: 'close' } : {}),
     });
+    response.setTimeout(STALLED_MS, () => response.destroy());
     if (request.method === 'HEAD' || pieces === undefined) {
       response.end(request.method === 'HEAD' ? undefined : whole);
       return;
     }
-    response.setTimeout(STALLED_MS, () => response.destroy());
     for (let piece = first!; !piece.done; piece = await pieces.next()) {
       if (!response.write(piece.value)) await taken(response);
       if (response.destroyed) return;

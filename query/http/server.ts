@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { boundConnections, connectionLimit, openFilesLimit } from '../../runtime/connections.ts';
+import { createFairBound } from '../../runtime/fairBound.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { PresentTimes } from '../../stream/comparedClock.ts';
 import type { SecretWatch } from '../../stream/secretStore.ts';
@@ -54,6 +55,11 @@ const TIMEOUTS = {
   connectionsCheckingInterval: 1_000,
 };
 
+/** Requests under way of one token and one tenant: enough for pages and notebooks, few of the connections. */
+const REQUESTS = { perToken: 64, perTenant: 96 };
+/** Part of the connections that requests with a token may hold. */
+const REQUESTS_SHARE = 0.75;
+
 /** One request under way, with its facts for metrics and log. */
 interface Visit {
   request: IncomingMessage;
@@ -63,6 +69,8 @@ interface Visit {
   route?: Route | undefined;
   identity?: Identity;
   reader?: TenantReader;
+  /** Ends the request's part of its tenant's requests. */
+  end?: (() => void) | undefined;
 }
 
 /**
@@ -73,7 +81,16 @@ export async function startQueryServer(options: QueryServerOptions): Promise<Que
   const { metrics, log } = options;
   const router = createRouter(options.routes);
   const running = new Set<AbortController>();
+  const most = options.mostConnections ?? connectionLimit(openFilesLimit());
+  const requests = createFairBound({ ...REQUESTS, total: Math.floor(most * REQUESTS_SHARE) });
   let stopping = false;
+
+  /** Counts a request until its answer is sent: a slow body or reader holds a connection. */
+  const admit = (visit: Visit, tenantId: string, tokenId: string): void => {
+    visit.end = requests.take({ tenantId, tokenId });
+    if (!visit.end)
+      throw new LakeError('too_many_queries', LAKE_ERRORS.too_many_queries.help, { retryAfterSeconds: 2 });
+  };
 
   const replyTo = async (visit: Visit, signal: AbortSignal): Promise<Reply> => {
     const { pathname, searchParams } = addressOf(visit.request);
@@ -91,11 +108,15 @@ export async function startQueryServer(options: QueryServerOptions): Promise<Que
     const tokenCall = { ...call, identity: visit.identity, recheck: () => void identify() };
     if (route.access === 'operator') requireOperator(visit.identity);
     if (route.parameters !== 'own') checkParameters(searchParams, route.parameters);
-    if (route.access !== 'reader') return route.handle(tokenCall);
+    if (route.access !== 'reader') {
+      admit(visit, visit.identity.role === 'reader' ? visit.identity.tenantId : '', visit.identity.tokenId);
+      return route.handle(tokenCall);
+    }
     visit.reader = readerOf(visit.identity, visit.request.headers[TENANT_HEADER]?.toString());
     const { tenantId } = visit.reader;
     if (visit.identity.role === 'operator' && !route.createsTenant && !(await options.isKnownTenant(tenantId)))
       throw unknownTenant(tenantId);
+    admit(visit, tenantId, visit.reader.tokenId);
     return route.handle({ ...tokenCall, reader: visit.reader });
   };
 
@@ -114,6 +135,7 @@ export async function startQueryServer(options: QueryServerOptions): Promise<Que
       else await send(request, response, refusal(error, visit, router), { last: stopping });
     } finally {
       running.delete(gone);
+      visit.end?.();
     }
   };
 
@@ -133,7 +155,7 @@ export async function startQueryServer(options: QueryServerOptions): Promise<Que
       response.destroy();
     });
   });
-  boundConnections(server, options.mostConnections ?? connectionLimit(openFilesLimit()));
+  boundConnections(server, most);
   server.listen(options.port, options.host);
   await once(server, 'listening');
   return {

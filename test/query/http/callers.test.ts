@@ -147,3 +147,20 @@ test('a connection that says nothing is closed', async () => {
   await once(late.resume(), 'close');
   expect(late.destroyed).toBe(true);
 });
+
+test('a token whose bodies never end holds a part of the connections, and nobody else up', async () => {
+  const head = `POST /api/query HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${byTenant.one}`;
+  const answers: string[] = [];
+  for (let sent = 0; sent < 150; sent++) {
+    const socket = await open();
+    socket.on('data', (chunk: Buffer) => answers.push(chunk.toString()));
+    socket.write(`${head}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{`);
+  }
+  await until(() => answers.length >= 150 - 64);
+  expect(new Set(answers.map((answer) => answer.split('\r\n')[0]))).toEqual(
+    new Set(['HTTP/1.1 429 Too Many Requests']),
+  );
+  expect(await ask('quiet', 'select 42')).toMatchObject({ status: 200, rows: [[42]] });
+  for (const socket of sockets.splice(1)) socket.destroy();
+  await until(async () => (await ask('one', 'select 42')).status === 200);
+});
