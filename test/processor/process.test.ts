@@ -93,7 +93,7 @@ test('it stops cleanly by SIGTERM while a connected nats-server does not answer'
   const silent = await startSilentNats();
   try {
     const processor = await start({ NATS_URL: silent.url });
-    await until(async () => (await processor.readyz()).reason === 'waiting for the event streams');
+    await until(async () => (await processor.readyz()).reason === 'waiting for the rights of this identity');
     expect(await processor.stop()).toBe(0);
   } finally {
     silent.stop();
