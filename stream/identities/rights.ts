@@ -65,6 +65,8 @@ const SHARD_RIGHTS: Partial<Record<Role, (stream: string) => string[]>> = {
   ],
   query: (stream) => readStream(stream, '>'),
   auditor: (stream) => readStream(stream, '>'),
+  // Each connection asks for the state of a stream, to notice a server without a quorum.
+  keys: (stream) => [`$JS.API.STREAM.INFO.${stream}`],
 };
 
 /** Rights that belong to a role, whichever streams there are. */
