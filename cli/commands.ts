@@ -62,6 +62,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'rebuild dates of the lake from the stream, compare and swap',
     load: async () => (await import('./replay.ts')).replayCommand,
   },
+  stream: {
+    summary: 'after a store of the stream was restored or lost',
+    load: async () => (await import('./streams.ts')).streamsCommand,
+  },
   schemas: {
     summary: 'compare the event schemas with those in use',
     load: async () => (await import('./schemas.ts')).schemasCommand,

@@ -67,7 +67,7 @@ function daysOf(given: { date?: string | undefined; from?: string | undefined; t
 }
 
 function print(found: Reconciliation, { out }: Context): void {
-  const { tenantId, versions, streamFrom, days, balanced, differences, differencesInAll, faults } = found;
+  const { tenantId, versions, streamFrom, days, balanced, differences, differencesInAll, streamFault, faults } = found;
   out(`${tenantId}, events at version ${versions.events}, quarantine at version ${versions.quarantine}\n`);
   if (streamFrom !== undefined) out(`counted from the stream itself: messages from ${streamFrom} on\n`);
   const columns = [
@@ -91,6 +91,7 @@ function print(found: Reconciliation, { out }: Context): void {
   const refusedColumns = ['refused', 'kept', 'erased', 'expired', 'pending', 'difference'] as const;
   const refusedRows = days.map((day) => [day.date, ...refusedColumns.map((name) => day.refused[name])]);
   out(`\n${formatTable(['date', ...refusedColumns], refusedRows)}`);
+  if (streamFault) out(`\n${shownLine(streamFault.message)}`);
   for (const { file, fault } of faults) out(`\n${shownLine(`${file} ${fault}`)}`);
   for (const { date, receiptId, kind, table, events, message } of differences) {
     out(`\n${shownLine(`${date} ${receiptId ?? ''} ${events} ${kind} in ${table}: ${message}`)}`);

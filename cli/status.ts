@@ -13,14 +13,15 @@ import { requireTenants } from './tenant.ts';
 
 const USAGE = `Usage: spor status [--tenant <id>] [--json]
 
-Shows for each shard its stream's first and last sequence and bytes, the number of uncommitted messages (lag) and the age of the
-oldest, its owner, and its last commit. Also asks the services with known addresses (INGEST_URL, LAKE_QUERY_URL, PROCESSOR_URL;
+Shows for each shard its stream's first and last sequence, bytes, replicas and incarnation (its creation), the number of uncommitted
+messages (lag) and the age of the oldest, its owner, and its last commit. Also asks the services with known addresses (INGEST_URL, LAKE_QUERY_URL, PROCESSOR_URL;
 "npm run up" sets them).
 
 With --tenant it shows up to when that tenant's events are in the lake, by the stream server's clock. It also shows the last
 complete day of receipt, and the first uncommitted event.
 
-Exit code 1 if something needs attention: a service that is not ready, or a shard without an owner or a stream.
+Exit code 1 if something needs attention: a service that is not ready, or a shard that is set back (stream_set_back), or
+without an owner or a stream.
 `;
 
 export const statusCommand = command({
@@ -45,7 +46,7 @@ async function tenantStatus(tenantId: string, { json }: { json: boolean }, conte
   const complete = await withAudit(context, (audit) => audit.completeness(tenantId));
   if (json) context.out(`${JSON.stringify(complete)}\n`);
   else {
-    const { acknowledgedBefore, receivedBefore, completeThrough, waiting } = complete;
+    const { acknowledgedBefore, receivedBefore, completeThrough, waiting, fault } = complete;
     const rows = [
       ['every event acknowledged before', acknowledgedBefore ?? unknownBecause(complete)],
       ['every event received before', receivedBefore],
@@ -53,16 +54,19 @@ async function tenantStatus(tenantId: string, { json }: { json: boolean }, conte
       ['first uncommitted event since', waiting ? `${waiting.acknowledgedAt}, message ${waiting.sequence}` : 'none'],
     ];
     context.out(formatTable(['in the lake', tenantId], rows));
+    if (fault) context.out(`\n${fault.message}\n`);
   }
-  return EXIT.done;
+  return complete.fault ? EXIT.failed : EXIT.done;
 }
 
-function unknownBecause({ clocksDiffer, waiting }: Completeness): string {
+function unknownBecause({ fault, clocksDiffer, waiting }: Completeness): string {
+  if (fault) return 'unknown';
   if (clocksDiffer !== undefined) return `unknown: the clocks differ: ${clocksDiffer}`;
   return waiting ? 'unknown: the stream stamped a message out of order' : 'unknown: there is no stream yet';
 }
 
-function shardAttention({ shard, stream, owner }: ShardStatus): string[] {
+function shardAttention({ shard, stream, owner, fault }: ShardStatus): string[] {
+  if (fault) return [fault];
   if (!stream) return [`shard ${shard} has no stream yet: an Event Receiver creates it at its first start`];
   return owner === undefined ? [`shard ${shard} has no owner: start a processor`] : [];
 }
@@ -82,12 +86,19 @@ function print(
     stream?.firstSequence,
     stream?.lastSequence,
     stream?.bytes,
+    stream?.replicas,
+    stream?.created.slice(0, 19),
     lagMessages,
     behindMs === undefined ? '' : formatDuration(behindMs),
     ago(lastCommit),
     owner,
   ]);
-  out(formatTable(['shard', 'first', 'last', 'bytes', 'lag', 'oldest', 'last commit', 'owner'], rows));
+  out(
+    formatTable(
+      ['shard', 'first', 'last', 'bytes', 'replicas', 'incarnation', 'lag', 'oldest', 'last commit', 'owner'],
+      rows,
+    ),
+  );
   if (services.length > 0)
     out(
       `\n${formatTable(

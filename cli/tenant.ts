@@ -1,8 +1,10 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { hasTable } from '../lake/layout/tenants.ts';
-import { listShards } from '../stream/listShards.ts';
+import { numberOfShards } from '../stream/shardCount.ts';
 import type { NatsConnection } from '../stream/nats.ts';
 import { openSecretStore } from '../stream/secretStore.ts';
+import { streamInfo } from '../stream/streamInfo.ts';
+import { streamName } from '../schemas/subjects.ts';
 import type { KeyRecord, TokenRecord } from '../schemas/keys.ts';
 import { KEYS_BUCKET, TOKENS_BUCKET } from '../stream/buckets.ts';
 import { UnavailableError, type Context } from './command.ts';
@@ -52,8 +54,9 @@ async function unknownToStream(context: Context, tenantIds: readonly string[]): 
 
 async function hasMessages(connection: NatsConnection, tenantId: string): Promise<boolean> {
   const manager = await jetstreamManager(connection);
-  for (const { config } of await listShards(manager)) {
-    const { state } = await manager.streams.info(config.name, { subjects_filter: `*.*.${tenantId}.*` });
+  for (let shard = 0, shards = await numberOfShards(manager); shard < shards; shard++) {
+    if (!(await streamInfo(manager, streamName(shard)))) continue;
+    const { state } = await manager.streams.info(streamName(shard), { subjects_filter: `*.*.${tenantId}.*` });
     if (Object.keys(state.subjects ?? {}).length > 0) return true;
   }
   return false;

@@ -9,6 +9,7 @@ export interface IngestState {
   keysStaleSeconds: () => number;
   clockAheadSeconds: () => number;
   shardsUnavailable: () => number;
+  streamsSetBack: () => number;
 }
 
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -102,6 +103,11 @@ export class IngestMetrics {
     gauge('spor_ingest_in_flight_bytes', 'Bytes held for requests not yet answered.', state.bytesInFlight);
     gauge('spor_ingest_in_flight_requests', 'Requests not yet answered.', state.requestsInFlight);
     gauge('spor_ingest_keys', 'Instrumentation keys known.', state.keys);
+    gauge(
+      'spor_ingest_streams_set_back',
+      'Streams that lack messages they acknowledged: their store was set back.',
+      state.streamsSetBack,
+    );
     gauge(
       'spor_ingest_keys_stale_seconds',
       'For how long changes of keys may have gone unseen; 0: not at all.',

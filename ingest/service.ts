@@ -86,7 +86,7 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
   if (openMetrics) log.warn({ host: config.host }, openMetrics);
   options.onListening?.(server.port);
 
-  const { publisher, keyring, clock, denials } = await openStream({
+  const { publisher, keyring, clock, denials, streams } = await openStream({
     ...options,
     registry,
     metrics: metrics.registry,
@@ -102,6 +102,7 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
     keysStaleSeconds,
     clockAheadSeconds: () => clock.aheadSeconds,
     shardsUnavailable: () => publisher.faulty().length,
+    streamsSetBack: () => streams.shardsSetBack.length,
   });
   state.readiness = () => ({
     notReady: publisher.down() ?? denials.reason() ?? (keyring.staleSinceMs === undefined ? undefined : KEYS_STALE),
@@ -128,10 +129,18 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
   return { port: server.port };
 }
 
+interface OpenedStream {
+  publisher: NatsPublisher;
+  keyring: Keyring;
+  clock: ComparedClock;
+  denials: Denials;
+  streams: PublishStreams;
+}
+
 /** Wait for the stream server, connect, and open streams and keys. */
 async function openStream(
   options: IngestOptions & { registry: Registry; metrics: MetricsRegistry },
-): Promise<{ publisher: NatsPublisher; keyring: Keyring; clock: ComparedClock; denials: Denials }> {
+): Promise<OpenedStream> {
   const { config, log, resources } = options;
   const connection = await connectNats({ url: config.natsUrl, access: config, name: 'spor-ingest', log });
   let closing = false;
@@ -148,8 +157,9 @@ async function openStream(
   const denials = watchDenials(connection, options.metrics, log);
   const check = (): Promise<Granted> => checkRights(connection, 'ingest', shards);
   const { mayPublish } = await untilServed(check, 'the rights of this identity', log);
-  if (!mayPublish(`$JS.API.STREAM.CREATE.${streamName(0)}`)) await untilStreams(connection, shards, log);
-  const streams = new PublishStreams(connection, { shards, replicas, maxBytes: config.streamMaxBytes, log });
+  const mayCreate = mayPublish(`$JS.API.STREAM.CREATE.${streamName(0)}`);
+  if (!mayCreate) await untilStreams(connection, shards, log);
+  const streams = new PublishStreams(connection, { shards, replicas, maxBytes: config.streamMaxBytes, mayCreate, log });
   await untilServed(() => streams.open(), 'the event streams', log);
   const place = { bucket: SCHEMAS_BUCKET, key: SCHEMAS_KEY, replicas };
   const agree = (used: UsedSchemas | undefined): UsedSchemas | undefined => {
@@ -166,13 +176,13 @@ async function openStream(
   resources.add('shard watch', await startShardWatch(connection, health), (opened) => opened.stop());
 
   const watch = await untilServed(
-    () => watchSecrets<KeyRecord>(connection, KEYS_BUCKET, replicas, log),
+    () => watchSecrets<KeyRecord>(connection, KEYS_BUCKET, replicas, log, { mayMake: mayCreate }),
     'the keys',
     log,
   );
   resources.add('keys', watch, () => watch.stop());
   const host = options.clock ? { clock: options.clock } : {};
-  return { publisher, keyring: new Keyring(watch, { shards, log, ...host }), clock, denials };
+  return { publisher, keyring: new Keyring(watch, { shards, log, ...host }), clock, denials, streams };
 }
 
 /** Send buffered messages if the server is connected, then close. */

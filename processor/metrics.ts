@@ -38,6 +38,11 @@ export function createProcessorMetrics(registry: MetricsRegistry) {
     lag: gauge('lag_messages', 'Messages in the stream that are not committed yet.'),
     window: gauge('window_messages', 'Messages read into the window that is in the making.'),
     streamBytes: gauge('stream_bytes', 'Bytes the stream holds.'),
+    setBack: gauge(
+      'stream_set_back',
+      '1 where the stream lacks messages that it acknowledged: its store was set back.',
+    ),
+    gone: counter('messages_gone_total', 'Messages that left the stream before they were committed.'),
     lastCommit: gauge('last_commit_timestamp_seconds', 'When the shard was last committed, in seconds since 1970.'),
     stalled: gauge('stalled', '1 while a step of the flush fails and is tried again.'),
     flushes: counter('flushes_total', 'Windows committed.'),
@@ -58,6 +63,7 @@ export function createProcessorMetrics(registry: MetricsRegistry) {
   };
   const ofOwner = [
     metrics.lag,
+    metrics.setBack,
     metrics.window,
     metrics.streamBytes,
     metrics.firstSequence,

@@ -32,7 +32,9 @@ import type { ProcessorConfig } from './config.ts';
 import { MaintenanceLoop } from './maintenanceLoop.ts';
 import { createProcessorMetrics } from './metrics.ts';
 import type { ShardContext, ShardSettings, StreamAccess } from './shards/context.ts';
+import { KnownStreams } from './shards/knownStreams.ts';
 import { Leases } from './shards/leases.ts';
+import { watchBuckets } from './watchBuckets.ts';
 import { ShardManager } from './shards/shardManager.ts';
 import { ShardWorker } from './shards/worker.ts';
 
@@ -99,7 +101,7 @@ export async function startProcessor({
 
   const started: { shardManager?: ShardManager; maintenance?: MaintenanceLoop } = {};
   const context: ShardContext = {
-    stream: await openStream(connection, { config, registry, waitFor }),
+    stream: await openStream(connection, { config, registry, waitFor, log }),
     lake: { storage, tables, engine, buildPermits: new Semaphore(availableParallelism()), registry },
     // Of two clocks the later: one behind would let every file of the lake count for resends.
     settings: shardSettings(config, { dir, nowMs: Math.max(Date.now(), await storage.now()) }),
@@ -115,6 +117,15 @@ export async function startProcessor({
   const changed = (): void => started.shardManager?.wake();
   const leases = await waitFor('the leases', () => Leases.open(connection, { id, leaseMs, replicas, log, changed }));
   resources.add('leases', leases, (opened) => opened.stop());
+  const buckets = watchBuckets(context.stream.manager, {
+    shards,
+    leases,
+    log,
+    reopen: async () => {
+      await openStream(connection, { config, registry, waitFor: (_, task) => task(), log });
+    },
+  });
+  resources.add('buckets', buckets, (opened) => opened.stop());
   const shardManager = (started.shardManager = new ShardManager({
     leases,
     shards,
@@ -122,6 +133,7 @@ export async function startProcessor({
     log,
     begin: (lease) => new ShardWorker(context, lease),
     onLost: (shard) => processorMetrics.lost.inc({ shard: String(shard) }),
+    onTaken: (shard) => processorMetrics.released(shard),
   }));
   state.notReady = () =>
     connection.isClosed() ? 'the stream connection is closed' : (shardManager.trouble ?? denials.reason());
@@ -140,7 +152,7 @@ export async function startProcessor({
 /** Open the streams and buckets that all shards share, creating missing ones. */
 async function openStream(
   connection: NatsConnection,
-  { config, registry, waitFor }: { config: ProcessorConfig; registry: Registry; waitFor: WaitFor },
+  { config, registry, waitFor, log }: { config: ProcessorConfig; registry: Registry; waitFor: WaitFor; log: Logger },
 ): Promise<StreamAccess> {
   const { shards, replicas, streamMaxBytes: maxBytes } = config;
   const streams = Array.from({ length: shards }, (_, shard) => ({
@@ -148,7 +160,7 @@ async function openStream(
     subjects: streamSubjects(shard),
   }));
   await waitFor('the event streams', () =>
-    ensureStreams(connection, { streams, beyond: streamName(shards), maxBytes, replicas }),
+    ensureStreams(connection, { streams, beyond: streamName(shards), maxBytes, replicas, log }),
   );
   const place = { bucket: SCHEMAS_BUCKET, key: SCHEMAS_KEY, replicas };
   const agree = (used: UsedSchemas | undefined): UsedSchemas => agreedSchemas(used, registry);
@@ -157,14 +169,16 @@ async function openStream(
     connection,
     manager: await waitFor('JetStream', () => jetstreamManager(connection)),
     progress: await waitFor('the progress of the shards', () => Progress.open(connection, { replicas })),
+    known: new KnownStreams(),
+    shards,
+    replicas,
   };
 }
 
 function shardSettings(config: ProcessorConfig, { dir, nowMs }: { dir: string; nowMs: number }): ShardSettings {
-  const { shards, replicas, windowMaxBytes, windowMaxMessages, windowMaxMs } = config;
+  const { shards, windowMaxBytes, windowMaxMessages, windowMaxMs } = config;
   return {
     shards,
-    replicas,
     dir,
     window: { bytes: windowMaxBytes, messages: windowMaxMessages, ageMs: windowMaxMs },
     dedupe: {

@@ -42,6 +42,11 @@ export const REQUEST_ERRORS = {
     'warn',
     'The event stream did not confirm the write. Send again after Retry-After seconds.',
   ),
+  stream_set_back: temporaryError(
+    503,
+    'error',
+    'The store of the event stream was set back, and its operator must act. Send again after Retry-After seconds.',
+  ),
   clocks_differ: temporaryError(
     503,
     'error',

@@ -30,9 +30,16 @@ export function shardOf(tenantId: string, shards: number): number {
   return (hash >>> 0) % shards;
 }
 
+const STREAM_PREFIX = 'EVENTS_';
+
 /** Name of a shard's stream. */
 export function streamName(shard: number): string {
-  return `EVENTS_${shard}`;
+  return `${STREAM_PREFIX}${shard}`;
+}
+
+/** Shard of a stream's name. */
+export function shardOfStream(name: string): number {
+  return Number(name.slice(STREAM_PREFIX.length));
 }
 
 /** Subjects of a shard's stream. */

@@ -18,6 +18,7 @@ const ARRIVES_WITHIN_MS = 250;
 const LOOK_AGAIN_MS = 5;
 /** Failed checks between two log lines. */
 const LOG_EVERY = 50;
+const JS_STREAM_NOT_FOUND = 10059;
 
 export interface BucketWatchOptions<S> {
   connection: NatsConnection;
@@ -27,6 +28,10 @@ export interface BucketWatchOptions<S> {
   /** Makes the empty state of a new reading. */
   begin: () => S;
   apply: (state: S, entry: KvEntry) => void;
+  /** Makes the bucket, if the server comes back without it; absent: another service does. */
+  make?: () => Promise<unknown>;
+  /** Told of each reading that replaces one. */
+  onReplaced?: (before: S, now: S) => void;
 }
 
 /** One reading of a bucket, kept current by a consumer for as long as that lives. */
@@ -142,9 +147,12 @@ export class BucketWatch<S> {
   /** Confirms the state, after another reading if need be. @throws Error if the server does not answer */
   async #confirm(): Promise<boolean> {
     const askedAtMs = performance.now();
-    if (this.#readAgain) await this.#replace();
+    if (this.#readAgain) {
+      await this.#info();
+      await this.#replace();
+    }
     const before = this.#reading.applied;
-    const info = await this.#manager.streams.info(streamOf(this.#options.bucket));
+    const info = await this.#info();
     if (!hasQuorum(info)) throw new StreamUnavailableError('the bucket has no quorum');
     const same = info.created === this.#reading.created && info.state.last_seq >= before;
     if (!same || !(await this.#reaches(info))) {
@@ -156,12 +164,24 @@ export class BucketWatch<S> {
     return true;
   }
 
+  /** State of the bucket's stream. A missing bucket is made, for the next check. */
+  async #info(): Promise<StreamInfo> {
+    try {
+      return await this.#manager.streams.info(streamOf(this.#options.bucket));
+    } catch (error) {
+      if ((error as { code?: number }).code === JS_STREAM_NOT_FOUND) await this.#options.make?.();
+      throw error;
+    }
+  }
+
   async #replace(): Promise<void> {
     const next = await readAndFollow(this.#options);
     this.#readAgain = false;
     if (this.#stopped.signal.aborted) return next.stop();
-    this.#reading.stop();
+    const before = this.#reading;
+    before.stop();
     this.#reading = next;
+    this.#options.onReplaced?.(before.state, next.state);
   }
 
   /** Tests whether the last existing entry is applied. */

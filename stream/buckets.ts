@@ -16,6 +16,10 @@ export const INTENTS_BUCKET = 'spor_intents';
 /** Positions up to which replays have published. */
 export const REPLAYS_BUCKET = 'spor_replays';
 
+/** Facts about all shard streams, under STREAMS_KEY: their number, and what was noticed about them. */
+export const STREAMS_BUCKET = 'spor_streams';
+export const STREAMS_KEY = 'streams';
+
 /** Key of a shard in the buckets of leases, progress and intents. */
 export function shardKey(shard: number): string {
   return `shard.${shard}`;

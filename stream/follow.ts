@@ -3,7 +3,8 @@ import type { NatsConnection } from './nats.ts';
 import { StreamUnavailableError } from './errors.ts';
 import { streamEpoch } from '../schemas/receipt.ts';
 import { formatSubject, shardOf, streamName, type SubjectKind } from '../schemas/subjects.ts';
-import { listShards } from './listShards.ts';
+import { numberOfShards } from './shardCount.ts';
+import { streamInfo } from './streamInfo.ts';
 
 /** A message of a tenant, as the stream stored it. */
 export interface FollowedMessage {
@@ -37,10 +38,11 @@ export async function followTenant(
   { tenantId, segmentIds }: { tenantId: string; segmentIds: readonly string[] },
 ): Promise<Following> {
   try {
-    const streams = await listShards(await jetstreamManager(connection));
-    if (streams.length === 0) throw new StreamUnavailableError('There is no event stream yet: start a receiver.');
-    const shard = shardOf(tenantId, streams.length);
-    const { created, state } = streams[shard]!;
+    const manager = await jetstreamManager(connection);
+    const shards = await numberOfShards(manager);
+    const shard = shards === 0 ? 0 : shardOf(tenantId, shards);
+    const info = await streamInfo(manager, streamName(shard));
+    if (!info) throw new StreamUnavailableError('There is no event stream yet: start a receiver.');
     const segments = segmentIds.length === 0 ? ['*'] : segmentIds;
     const js = jetstream(connection);
     const consumer = await js.consumers.get(streamName(shard), {
@@ -49,7 +51,7 @@ export async function followTenant(
       ),
       // By sequence, so that a consumer made anew begins where this one did.
       deliver_policy: DeliverPolicy.StartSequence,
-      opt_start_seq: state.last_seq + 1,
+      opt_start_seq: info.state.last_seq + 1,
       inactive_threshold: INACTIVE_MS,
     });
     const messages = await consumer.consume({
@@ -58,7 +60,7 @@ export async function followTenant(
       idle_heartbeat: HEARTBEAT_MS,
     });
     return {
-      messages: read(messages, streamEpoch(created)),
+      messages: read(messages, streamEpoch(info.created)),
       stop: () => {
         messages.stop();
         consumer.delete().catch(() => undefined); // the server removes it by itself

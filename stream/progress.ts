@@ -10,6 +10,8 @@ export interface ShardProgress {
   /** Creation time of the stream, as JetStream reports it. */
   created: string;
   floor: number;
+  /** Store time of the message at the floor, in milliseconds since 1970. Absent: written by an earlier version. */
+  storedMs?: number;
   /** When the floor was written, ISO 8601. */
   at: string;
 }
@@ -56,8 +58,13 @@ export class Progress {
     return entry?.operation === 'PUT' ? entry.json<ShardProgress>() : undefined;
   }
 
-  async acknowledge(shard: number, created: string, floor: number): Promise<void> {
-    const progress: ShardProgress = { created, floor, at: new Date().toISOString() };
+  async acknowledge(shard: number, created: string, floor: number, storedMs?: number): Promise<void> {
+    const progress: ShardProgress = {
+      created,
+      floor,
+      ...(storedMs === undefined ? {} : { storedMs }),
+      at: new Date().toISOString(),
+    };
     await this.#kv.put(shardKey(shard), JSON.stringify(progress));
   }
 }

@@ -5,6 +5,7 @@ import type { Logger } from '../runtime/log.ts';
 import type { StreamMessage } from './message.ts';
 import { Fifo } from './fifo.ts';
 import { newInbox } from './inbox.ts';
+import type { KnownMessage } from './streamsRecord.ts';
 
 export interface MessageReaderOptions {
   connection: NatsConnection;
@@ -12,6 +13,10 @@ export interface MessageReaderOptions {
   stream: string;
   /** Sequence of the first message to read. */
   from: number;
+  /** Message before the first, which the stream must still hold if it holds any of that sequence. */
+  before?: KnownMessage;
+  /** Called, with the reader closed, when the stream has another message where the last one was read. */
+  onOther?: (last: KnownMessage) => void;
   /** Most bytes queued or in flight; at least twice the largest message. */
   maxBytes: number;
   log: Logger;
@@ -36,6 +41,9 @@ const HEARTBEAT = 100;
  *
  * Each delivery carries the consumer's own count. A gap, an error status or silence makes a new consumer after the last
  * delivered message. So no message is skipped or repeated.
+ *
+ * A new consumer begins with the last delivered message, to see that the stream is still the same. The store of a server
+ * that was restarted may have been restored from a backup.
  */
 export class MessageReader {
   readonly #options: MessageReaderOptions;
@@ -44,6 +52,8 @@ export class MessageReader {
   readonly #queue = new Fifo<StreamMessage>();
   #queuedBytes = 0;
   #next: number;
+  /** Last message read, with its time. */
+  #last: KnownMessage | undefined;
   /** Number of consumers made. Each after the first is logged. */
   #generation = 0;
   #subscription: Subscription | undefined;
@@ -63,6 +73,7 @@ export class MessageReader {
     this.#options = options;
     this.#pullBytes = Math.floor(options.maxBytes / 2);
     this.#next = options.from;
+    this.#last = options.before;
     this.#timer = setInterval(() => this.#watch(), SILENCE_MS / 3);
     this.#renew('starting');
   }
@@ -149,18 +160,27 @@ export class MessageReader {
       return this.#pull();
     }
     const { sequence, delivery, timeMs, waiting } = parseReply(message.reply);
-    if (delivery !== this.#delivered + 1 || sequence < this.#next) {
+    if (delivery === 1 && sequence === this.#last?.sequence) {
+      if (timeMs !== this.#last.timeMs) return this.#endAtOther(this.#last);
+    } else if (delivery !== this.#delivered + 1 || sequence < this.#next) {
       return this.#renew(`delivery ${delivery} of message ${sequence} came after delivery ${this.#delivered}`);
     }
     this.#delivered = delivery;
-    this.#next = sequence + 1;
     this.#waiting = waiting;
     this.#pulledBytes += message.data.length;
     if (++this.#pulledMessages === PULL_MESSAGES) this.#pullOpen = false; // the server sends no status after a full pull
+    if (sequence < this.#next) return; // the last message read, once more
+    this.#next = sequence + 1;
+    this.#last = { sequence, timeMs };
     this.#queuedBytes += message.data.length;
     const format = message.headers?.get(FORMAT_HEADER);
     this.#queue.push({ subject: message.subject, sequence, timeMs, data: message.data, format });
     this.#wake();
+  }
+
+  #endAtOther(last: KnownMessage): void {
+    this.close();
+    this.#options.onOther?.(last);
   }
 
   /** Makes a new consumer from the next message on, until one succeeds. */
@@ -205,7 +225,7 @@ export class MessageReader {
     const info = await manager.consumers.add(stream, {
       ack_policy: AckPolicy.None,
       deliver_policy: DeliverPolicy.StartSequence,
-      opt_start_seq: Math.max(1, this.#next),
+      opt_start_seq: Math.max(1, this.#last?.timeMs === undefined ? this.#next : this.#last.sequence),
       mem_storage: true,
       num_replicas: 1,
       inactive_threshold: INACTIVE_MS * 1e6,
@@ -241,7 +261,7 @@ function parseReply(reply: string): { sequence: number; delivery: number; timeMs
   return {
     sequence: Number(tokens[at]),
     delivery: Number(tokens[at + 1]),
-    timeMs: Math.floor(Number(tokens[at + 2]) / 1e6),
+    timeMs: Number(tokens[at + 2]!.slice(0, -6)), // nanoseconds are no safe integer
     waiting: Number(tokens[at + 3]),
   };
 }

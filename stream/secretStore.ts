@@ -1,5 +1,5 @@
 import { jetstream } from '@nats-io/jetstream';
-import { Kvm, type KvEntry } from '@nats-io/kv';
+import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
 import type { MsgHdrs } from '@nats-io/transport-node';
 import type { Logger } from '../runtime/log.ts';
 import { BucketWatch } from './bucketWatch.ts';
@@ -8,6 +8,8 @@ import type { NatsConnection } from './nats.ts';
 /** Age of the last confirmation up to which records count as current: a change is in force within two seconds. */
 const CURRENT_MS = 1_500;
 const ANSWER_MS = 1_000;
+const SECRETS_GONE =
+  'a bucket of keys or tokens is empty now, and nobody has access: put back the store of nats-server, or run "npx spor restore"';
 
 /** Records of instrumentation keys or read tokens, by the secret's hash. */
 export interface SecretStore<T> {
@@ -77,15 +79,22 @@ export async function watchSecrets<T>(
   bucket: string,
   replicas: number,
   log: Logger,
+  { mayMake = true }: { mayMake?: boolean } = {},
 ): Promise<SecretWatch<T>> {
-  const kv = await new Kvm(jetstream(connection, { timeout: ANSWER_MS })).create(bucket, { history: 5, replicas });
+  const kvm = new Kvm(jetstream(connection, { timeout: ANSWER_MS }));
+  const open = (): Promise<KV> => kvm.create(bucket, { history: 5, replicas });
   const watch = await BucketWatch.start<Map<string, T>>({
     connection,
-    kv,
+    kv: await open(),
     bucket,
     log,
     begin: () => new Map(),
     apply: (records, entry) => apply(records, entry, log),
+    ...(mayMake ? { make: open } : {}),
+    onReplaced: (before, now) => {
+      if (before.size > 0 && now.size === 0)
+        log.error({ code: 'secrets_gone', bucket, known: before.size }, SECRETS_GONE);
+    },
   });
   return {
     get: (hash) => watch.state.get(hash),

@@ -2,9 +2,11 @@ import { jetstreamManager, type JetStreamManager, type StreamInfo } from '@nats-
 import { Kvm, type KV } from '@nats-io/kv';
 import type { NatsConnection } from './nats.ts';
 import { LEASES_BUCKET, PROGRESS_BUCKET, shardKey } from './buckets.ts';
-import { streamInfo } from './streams.ts';
+import { streamInfo } from './streamInfo.ts';
 import { shardOf, streamName } from '../schemas/subjects.ts';
-import { listShards } from './listShards.ts';
+import { numberOfShards } from './shardCount.ts';
+import { describeSetBack } from './incarnation.ts';
+import { readStreamsRecord, type StreamsRecord } from './streamsRecord.ts';
 import { floorOf, type ShardProgress } from './progress.ts';
 
 export interface ShardStatus {
@@ -17,7 +19,10 @@ export interface ShardStatus {
     lastSequence: number;
     messages: number;
     bytes: number;
+    replicas: number;
   };
+  /** Why the shard stands still until an operator acts. */
+  fault?: string;
   /** Id of the processor that holds the shard's lease. */
   owner?: string;
   /** Messages that are not in the lake yet. */
@@ -33,6 +38,7 @@ interface Records {
   manager: JetStreamManager;
   leases: KV | undefined;
   progress: KV | undefined;
+  record: StreamsRecord | undefined;
 }
 
 /** Reads what the stream server knows of each shard; creates nothing. */
@@ -50,20 +56,23 @@ export async function readTenantShard(
   nowMs: number,
 ): Promise<ShardStatus | undefined> {
   const records = await openRecords(connection);
-  const shards = await listShards(records.manager);
-  if (shards.length === 0) return undefined;
-  const shard = shardOf(tenantId, shards.length);
-  return readShard(shard, shards[shard], { ...records, nowMs });
+  const shards = await numberOfShards(records.manager);
+  if (shards === 0) return undefined;
+  const shard = shardOf(tenantId, shards);
+  const info = await streamInfo(records.manager, streamName(shard));
+  return info && readShard(shard, info, { ...records, nowMs });
 }
 
 async function readShard(
   shard: number,
   info: StreamInfo | undefined,
-  { manager, leases, progress, nowMs }: Records & { nowMs: number },
+  { manager, leases, progress, record, nowMs }: Records & { nowMs: number },
 ): Promise<ShardStatus> {
   const lease = await leases?.get(shardKey(shard));
   const owner = lease?.operation === 'PUT' ? { owner: lease.string() } : {};
-  if (!info) return { shard, ...owner, lagMessages: 0 };
+  const setBack = record?.setBack[shard];
+  const fault = setBack ? { fault: describeSetBack(streamName(shard), setBack) } : {};
+  if (!info) return { shard, ...owner, ...fault, lagMessages: 0 };
 
   const { name } = info.config;
   const { created } = info;
@@ -71,14 +80,16 @@ async function readShard(
   const committed = noted?.operation === 'PUT' ? noted.json<ShardProgress>() : undefined;
   const { first_seq: firstSequence, last_seq: lastSequence, messages, bytes } = info.state;
   const next = Math.max(floorOf(committed, created) + 1, firstSequence);
-  const lagMessages = Math.max(0, lastSequence - next + 1);
+  // Of a stream that was set back nobody knows which messages are committed.
+  const lagMessages = setBack || lastSequence < next - 1 ? messages : lastSequence - next + 1;
   const oldest =
     lagMessages === 0 ? undefined : await manager.streams.getMessage(name, { seq: next }).catch(() => undefined); // trimmed meanwhile
   const behind = lagMessages === 0 ? 0 : oldest ? Math.max(0, nowMs - oldest.time.getTime()) : undefined;
   return {
     shard,
-    stream: { name, created, firstSequence, lastSequence, messages, bytes },
+    stream: { name, created, firstSequence, lastSequence, messages, bytes, replicas: info.config.num_replicas },
     ...owner,
+    ...fault,
     lagMessages,
     ...(behind === undefined ? {} : { behindMs: behind }),
     // Progress of an earlier stream of the same name does not apply.
@@ -90,5 +101,10 @@ async function openRecords(connection: NatsConnection): Promise<Records> {
   const manager = await jetstreamManager(connection);
   const open = async (bucket: string): Promise<KV | undefined> =>
     (await streamInfo(manager, `KV_${bucket}`)) ? new Kvm(connection).open(bucket) : undefined;
-  return { manager, leases: await open(LEASES_BUCKET), progress: await open(PROGRESS_BUCKET) };
+  return {
+    manager,
+    leases: await open(LEASES_BUCKET),
+    progress: await open(PROGRESS_BUCKET),
+    record: await readStreamsRecord(manager),
+  };
 }

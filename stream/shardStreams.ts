@@ -1,10 +1,11 @@
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from './nats.ts';
 import { StreamUnavailableError } from './errors.ts';
-import { listShards } from './listShards.ts';
 import { hasQuorum } from './quorum.ts';
-import { streamInfo } from './streams.ts';
+import { numberOfShards } from './shardCount.ts';
+import { streamInfo } from './streamInfo.ts';
 import { streamStateOf, type StreamState } from './streamState.ts';
+import { readStreamsRecord, type StreamsRecord } from './streamsRecord.ts';
 import { shardOf, streamName } from '../schemas/subjects.ts';
 import type { StreamMessage } from './message.ts';
 import { messageOfLeader, nextMessages } from './nextMessages.ts';
@@ -74,6 +75,11 @@ export class ShardStreams {
     if (info) return streamStateOf(info);
     this.#shards = undefined;
     return undefined;
+  }
+
+  /** What was noticed about all streams; undefined before the first start. */
+  record(): Promise<StreamsRecord | undefined> {
+    return ask(() => readStreamsRecord(this.#manager));
   }
 
   /** Current state of a stream, with its committed position. */
@@ -149,10 +155,9 @@ export class ShardStreams {
     return ask(() => messageOfLeader(this.#manager, streamName(shard), query));
   }
 
-  /** Number of shards, counted from the streams. A setting could differ from the receiver's. */
+  /** Number of shards, as recorded. A setting could differ from the receiver's. */
   async #count(): Promise<number | undefined> {
-    const { length } = await ask(() => listShards(this.#manager));
-    return length === 0 ? undefined : length;
+    return (await ask(() => numberOfShards(this.#manager))) || undefined;
   }
 }
 

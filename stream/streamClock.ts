@@ -1,7 +1,7 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { streamName } from '../schemas/subjects.ts';
 import { streamStateOf } from './streamState.ts';
-import { streamInfo } from './streams.ts';
+import { streamInfo } from './streamInfo.ts';
 
 /**
  * The clock of the servers that lead the shard streams, in milliseconds since 1970.

@@ -20,6 +20,8 @@ export interface StreamState extends StreamIdentity {
   lastSequence: number;
   /** Store time of the first message, in milliseconds since 1970. Undefined: none is held. */
   firstMs: number | undefined;
+  /** Store time of the last message, in milliseconds since 1970. Undefined: none is held. */
+  lastMs: number | undefined;
   /** The server's clock when it answered, in milliseconds since 1970. NaN: not sent. */
   atMs: number;
 }
@@ -40,6 +42,7 @@ export function streamStateOf(info: StreamInfo): StreamState {
     firstSequence: state.first_seq,
     lastSequence: state.last_seq,
     firstMs: state.messages === 0 ? undefined : new Date(state.first_ts).getTime(),
+    lastMs: state.messages === 0 ? undefined : new Date(state.last_ts).getTime(),
     atMs: ts === undefined ? NaN : Date.parse(ts),
   };
 }

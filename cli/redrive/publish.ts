@@ -4,7 +4,7 @@ import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { Message } from '../../ingest/stream/message.ts';
 import { Progress } from '../../stream/progress.ts';
 import { delay } from '../../runtime/retry.ts';
-import { streamInfo } from '../../stream/streams.ts';
+import { streamInfo } from '../../stream/streamInfo.ts';
 import { EVENTS_HEADER, FORMAT, FORMAT_HEADER, type BatchHeader } from '../../schemas/envelope.ts';
 import { formatSubject, shardOf, streamName } from '../../schemas/subjects.ts';
 import type { StreamSettings } from '../stream.ts';

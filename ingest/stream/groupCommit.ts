@@ -1,4 +1,5 @@
 import { ReceiverError } from '../../schemas/errors.ts';
+import { plainFailure } from '../answers.ts';
 import type { ByteBudget } from '../byteBudget.ts';
 import { Message, type Entry, type Failure } from './message.ts';
 import type { Publisher, Published } from './publisher.ts';
@@ -19,6 +20,8 @@ const MESSAGE_BYTES = 256 * 1024;
 const MAX_IN_FLIGHT = 8;
 const SWEEP_MS = 100;
 const RETRY_AFTER_SECONDS = 1;
+/** For a fault that a person ends. */
+const SET_BACK_SECONDS = 10;
 
 /** Messages of one shard. */
 interface Lane {
@@ -75,9 +78,10 @@ export class GroupCommit {
 
   /**
    * Add a batch to its shard's open message.
-   * @throws ReceiverError stream_unavailable, overloaded, body_too_large; the batch is not added then
+   * @throws ReceiverError stream_set_back, stream_unavailable, overloaded, body_too_large; the batch is not added then
    */
   submit(entry: Entry): void {
+    if (this.#publisher.setBack?.(entry.shard) !== undefined) throw plainFailure('stream_set_back', SET_BACK_SECONDS);
     const reason = this.#publisher.unavailable(entry.shard);
     if (reason !== undefined) {
       throw new ReceiverError(

@@ -104,13 +104,17 @@ export class NatsPublisher implements Publisher {
   /** The reason why events of some shard cannot be taken; undefined if all can. */
   down(): string | undefined {
     if (!this.#connected) return NOT_CONNECTED;
-    const shard = this.faulty()[0];
+    const shard = this.#streams.shardsSetBack[0] ?? this.faulty()[0];
     return shard === undefined ? undefined : `shard ${shard}: ${this.#fault(shard)}`;
   }
 
   /** Shards that do not acknowledge now. */
   faulty(): number[] {
     return [...this.#health.keys()].filter((shard) => this.#fault(shard) !== undefined);
+  }
+
+  setBack(shard: number): string | undefined {
+    return this.#streams.setBack(shard);
   }
 
   unavailable(shard: number): string | undefined {
@@ -123,7 +127,8 @@ export class NatsPublisher implements Publisher {
 
   #unsendable(shard: number): string | undefined {
     if (!this.#connected) return NOT_CONNECTED;
-    return this.#streams.epoch(shard) === undefined ? 'its stream is being looked up' : undefined;
+    if (this.#streams.epoch(shard) !== undefined) return undefined;
+    return this.#streams.setBack(shard) ?? 'its stream is being looked up';
   }
 
   publish(messages: readonly Outgoing[]): void {

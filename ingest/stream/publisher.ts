@@ -25,6 +25,8 @@ export interface Publisher {
   readonly maxPayloadBytes: number;
   /** The reason why a shard cannot be written now; undefined if it can. */
   unavailable(shard: number): string | undefined;
+  /** The reason why a shard must not be written until an operator acts. */
+  setBack?(shard: number): string | undefined;
   /** Publish messages of one shard; each is acknowledged singly. */
   publish(messages: readonly Outgoing[]): void;
 }

@@ -3,7 +3,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { delay } from '../../runtime/retry.ts';
 import { streamName } from '../../schemas/subjects.ts';
 import { hasQuorum } from '../../stream/quorum.ts';
-import { streamInfo } from '../../stream/streams.ts';
+import { streamInfo } from '../../stream/streamInfo.ts';
 import type { ShardHealth, StreamAnswer } from './shardHealth.ts';
 
 const ASK_EVERY_MS = 500;

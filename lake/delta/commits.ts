@@ -57,6 +57,8 @@ export interface AppendCommit {
     version: number;
     /** Position when the files were planned; undefined: none. Any other is a TxnConflictError. */
     expected: number | undefined;
+    /** Store time of the message at the position, in milliseconds since 1970. */
+    storedMs?: number;
     /** Fencing epoch of the writer. A higher fence is a TxnConflictError; without an epoch, any new fence. */
     epoch?: number;
   };

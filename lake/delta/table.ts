@@ -24,6 +24,7 @@ import {
 import { IN_PROCESS } from './inProcessCheckpoints.ts';
 import { fenceId, refusal, type AddedFiles } from './guards.ts';
 import { continuesLog, entryPath, readLog, readVersion, writeEntry } from './log.ts';
+import { positionActions } from './positions.ts';
 import { columnsFingerprint, mergedSchema, schemaString, type TableColumn } from './schema.ts';
 import { NO_TABLE, replayActions, wasAdded, type Snapshot } from './snapshot.ts';
 
@@ -169,10 +170,7 @@ class DeltaTable implements Table {
         );
       }
       if (commit.files.length > 0) this.#mayAdd(base, { unusedSinceMs, erasures });
-      return [
-        ...commit.files.map((file) => this.#added(file, true, nowMs)),
-        { txn: { appId, version, lastUpdated: nowMs } },
-      ];
+      return [...commit.files.map((file) => this.#added(file, true, nowMs)), ...positionActions(commit.txn, nowMs)];
     });
   }
 

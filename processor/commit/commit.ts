@@ -13,6 +13,8 @@ export interface CommitOptions {
   tables: Tables;
   intents: Pick<Intents, 'record'>;
   epoch: number;
+  /** Store time of the window's last message, in milliseconds since 1970. */
+  storedMs?: number;
   reach: ReachFlush;
   /** Repeats a task while the storage is away. @throws LostShardError after the lease expires */
   persist: <T>(what: string, task: () => Promise<T>) => Promise<T>;
@@ -76,7 +78,7 @@ export class WindowCommit {
   }
 
   async #commitTable(commit: TableCommit): Promise<void> {
-    const { tables, epoch, persist } = this.#options;
+    const { tables, epoch, storedMs, persist } = this.#options;
     const { name, tenantId, files, info } = commit;
     const lastSequence = this.#lastSequence;
     const table = tables.table(name, tenantId);
@@ -86,7 +88,13 @@ export class WindowCommit {
         ...file,
         storedThroughMs: Math.max(file.storedThroughMs ?? 0, this.#unusedSinceMs),
       })),
-      txn: { appId: tables.appId, version: lastSequence, expected: tables.expected(name, tenantId), epoch },
+      txn: {
+        appId: tables.appId,
+        version: lastSequence,
+        expected: tables.expected(name, tenantId),
+        epoch,
+        ...(storedMs === undefined ? {} : { storedMs }),
+      },
       unusedSinceMs: this.#unusedSinceMs,
       erasures: tables.erasures(tenantId).version,
       info: { operation: 'STREAMING UPDATE', epoch, ...info },

@@ -4,6 +4,9 @@ import { NO_ERASURES, readErasures, type ErasureList } from '../../lake/erasure/
 import type { TableCache } from '../../lake/layout/tableCache.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { TABLE_NAMES, type TableName } from '../../lake/layout/tables.ts';
+import { newest } from '../../stream/incarnation.ts';
+import type { KnownMessage } from '../../stream/streamsRecord.ts';
+import { positionOf } from '../../lake/delta/positions.ts';
 import type { Stored } from '../../lake/window/window.ts';
 
 /**
@@ -32,6 +35,14 @@ export class Tables {
   /** Stream positions in a tenant's tables; undefined before `load`. */
   stored(tenantId: string): Stored | undefined {
     return this.#stored.get(tenantId);
+  }
+
+  /** The newest message of the stream that a tenant's tables name; sequence 0 if they name none. */
+  async newest(tenantId: string): Promise<KnownMessage> {
+    const all = await Promise.all(
+      TABLE_NAMES.map(async (name) => positionOf(await this.table(name, tenantId).snapshot(), this.appId)),
+    );
+    return all.reduce(newest);
   }
 
   /** Reads the stream positions of a tenant's tables from the lake. */

@@ -11,12 +11,17 @@ import type { NatsConnection } from '../../stream/nats.ts';
 import type { Progress } from '../../stream/progress.ts';
 import type { ReachFlush } from '../failpoint.ts';
 import type { ProcessorMetrics } from '../metrics.ts';
+import type { KnownStreams } from './knownStreams.ts';
 
 /** The stream server, shared by the work on every shard. */
 export interface StreamAccess {
   connection: NatsConnection;
   manager: JetStreamManager;
   progress: Progress;
+  known: KnownStreams;
+  shards: number;
+  /** Copies of buckets that have to be created. */
+  replicas: number;
 }
 
 /** The lake, shared by the work on every shard. */
@@ -32,7 +37,6 @@ export interface LakeAccess {
 /** Settings of the work on a shard. */
 export interface ShardSettings {
   shards: number;
-  replicas: number;
   /** Scratch folder. */
   dir: string;
   window: WindowLimits;

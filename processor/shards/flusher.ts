@@ -103,14 +103,15 @@ export class Flusher {
     const nowMs = await steps.retryWhileOwned("asking for the store's time", () => lake.storage.now());
     const commits = planCommits(stream.name, window, written, nowMs);
     const persist: OwnerSteps['retryWhileOwned'] = (step, task) => steps.retryWhileOwned(step, task);
-    const options = { storage: lake.storage, tables, intents, epoch: lease.epoch, reach, persist };
-    const commit = new WindowCommit(commits, window.span.lastSequence, options);
+    const { lastSequence, lastStoredMs: storedMs } = window.span;
+    const options = { storage: lake.storage, tables, intents, epoch: lease.epoch, storedMs, reach, persist };
+    const commit = new WindowCommit(commits, lastSequence, options);
     await commit.uploadFiles();
     await commit.commitTables();
     const committedMs = Date.now();
     for (const { tenantId } of commits) onCommitted(tenantId);
     this.#duplicates.commit(ids);
-    await this.#acknowledge(closed.span.lastSequence);
+    await this.#acknowledge(closed.span);
     this.#resize(1.05);
     this.#report(reportOf(built, { commits: commits.length, committedMs }), built.log);
   }
@@ -127,14 +128,17 @@ export class Flusher {
     return { window: build.window, written, ids: this.#duplicates.judged() };
   }
 
-  async #acknowledge(lastSequence: number): Promise<void> {
+  async #acknowledge({ lastSequence, lastStoredMs }: ClosedWindow['span']): Promise<void> {
     const {
-      stream: { progress },
+      stream: { progress, known },
       reach,
     } = this.#context;
     const { lease, stream, intents, steps } = this.#options;
     reach('before-ack');
-    await steps.retryWhileOwned('acknowledging', () => progress.acknowledge(lease.shard, stream.created, lastSequence));
+    await steps.retryWhileOwned('acknowledging', () =>
+      progress.acknowledge(lease.shard, stream.created, lastSequence, lastStoredMs),
+    );
+    known.commit(stream.appId, lastSequence);
     this.#floor = lastSequence;
     await steps.retryWhileOwned('clearing the intent', () => intents.clear());
   }

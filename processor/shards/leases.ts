@@ -35,45 +35,63 @@ export interface ShardLease {
  * and fence: leases only distribute work.
  */
 export class Leases {
-  readonly #kv: KV;
+  readonly #connection: NatsConnection;
+  readonly #replicas: number;
+  #kv!: KV;
   readonly id: string;
   readonly #leaseMs: number;
-  readonly #bucketEpoch: number;
+  #bucketEpoch = 0;
+  #created = '';
+  readonly #log: Logger;
   /** Last known entries, each with its end. The server does not announce an expiry. */
   readonly #seen = new Map<string, { holder: string; until: number }>();
   readonly #changed: () => void;
-  #stopWatch: () => void = () => undefined;
+  #watch: BucketWatch<undefined> | undefined;
 
-  private constructor(kv: KV, options: LeasesOptions & { createdMs: number }) {
-    this.#kv = kv;
+  private constructor(connection: NatsConnection, options: LeasesOptions) {
+    this.#connection = connection;
+    this.#replicas = options.replicas;
     this.id = options.id;
     this.#leaseMs = options.leaseMs;
-    this.#bucketEpoch = Math.floor(options.createdMs / HOUR_MS) * REVISIONS;
+    this.#log = options.log;
     this.#changed = options.changed;
   }
 
   static async open(connection: NatsConnection, options: LeasesOptions): Promise<Leases> {
+    const leases = new Leases(connection, options);
+    await leases.reopen();
+    return leases;
+  }
+
+  /** Creation time of the bucket, as JetStream reports it. */
+  get created(): string {
+    return this.#created;
+  }
+
+  /** Opens the bucket, and creates it if it is missing. Leases of an earlier bucket are lost. */
+  async reopen(): Promise<void> {
+    const leaseMs = this.#leaseMs;
     // A call takes at most a third of a lease, so that renewals stay on time.
-    const client = jetstream(connection, { timeout: Math.ceil(options.leaseMs / 3) });
-    const kv = await new Kvm(client).create(LEASES_BUCKET, { ttl: options.leaseMs, replicas: options.replicas });
+    const client = jetstream(this.#connection, { timeout: Math.ceil(leaseMs / 3) });
+    const kv = await new Kvm(client).create(LEASES_BUCKET, { ttl: leaseMs, replicas: this.#replicas });
     const { streamInfo, ttl } = await kv.status();
-    if (ttl !== options.leaseMs) {
+    if (ttl !== leaseMs) {
       const manager = await client.jetstreamManager();
-      const max_age = options.leaseMs * 1e6;
+      const max_age = leaseMs * 1e6;
       await manager.streams.update(streamInfo.config.name, { max_age, duplicate_window: Math.min(max_age, 120e9) });
     }
-    const leases = new Leases(kv, { ...options, createdMs: new Date(streamInfo.created).getTime() });
-    const { log } = options;
-    const watch = await BucketWatch.start({
-      connection,
+    this.#kv = kv;
+    this.#created = streamInfo.created;
+    this.#bucketEpoch = Math.floor(new Date(streamInfo.created).getTime() / HOUR_MS) * REVISIONS;
+    // A running watch follows the new bucket by itself.
+    this.#watch ??= await BucketWatch.start({
+      connection: this.#connection,
       kv,
       bucket: LEASES_BUCKET,
-      log,
+      log: this.#log,
       begin: () => undefined,
-      apply: (_, entry) => leases.#note(entry),
+      apply: (_, entry) => this.#note(entry),
     });
-    leases.#stopWatch = () => watch.stop();
-    return leases;
   }
 
   /** Living processors and holders of shards, by the last known entries. */
@@ -148,7 +166,7 @@ export class Leases {
   }
 
   stop(): void {
-    this.#stopWatch();
+    this.#watch?.stop();
   }
 
   #hear(key: string, holder: string, ageMs: number): void {

@@ -1,17 +1,24 @@
 import { TxnConflictError } from '../../lake/delta/table.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { backoffMs, delay } from '../../runtime/retry.ts';
+import { StreamSetBackError } from '../../stream/incarnation.ts';
 import { LostShardError } from '../commit/intents.ts';
 import type { ShardLease } from './leases.ts';
 
 /** The shard's stream was recreated or deleted. */
 export class StreamChangedError extends Error {
-  constructor(message: string) {
+  /** Messages of the stream that were known and are not in the lake. */
+  readonly gone: number;
+
+  constructor(message: string, gone: number) {
     super(message);
+    this.gone = gone;
     this.name = 'StreamChangedError';
   }
 }
 
+/** Errors that end the work on the shard at once. */
+const ENDING = [TxnConflictError, LostShardError, StreamChangedError, StreamSetBackError];
 /** Time after which a failing step needs a person. An election of the stream servers takes up to 10 seconds. */
 const ALARM_AFTER_MS = 30_000;
 const RETRY = { firstMs: 100, maxMs: 5_000 };
@@ -43,7 +50,7 @@ export class OwnerSteps {
     return first && `shard ${this.#lease.shard}: ${first[0]}: ${first[1]}`;
   }
 
-  /** @throws LostShardError, TxnConflictError, StreamChangedError; the signal's abort reason */
+  /** @throws LostShardError, TxnConflictError, StreamChangedError, StreamSetBackError; the signal's abort reason */
   async retryWhileOwned<T>(step: string, task: () => Promise<T>): Promise<T> {
     const startedAt = performance.now();
     for (let attempt = 0; ; attempt++) {
@@ -54,8 +61,7 @@ export class OwnerSteps {
         if (attempt > 0) this.#log.info({ step, attempts: attempt + 1 }, 'a failed step succeeded');
         return result;
       } catch (error) {
-        if (error instanceof TxnConflictError || error instanceof LostShardError || error instanceof StreamChangedError)
-          throw error;
+        if (ENDING.some((kind) => error instanceof kind)) throw error;
         this.#failing.set(step, (error as Error).message);
         this.#onFailing(this.#failing.size);
         const level = performance.now() - startedAt > ALARM_AFTER_MS ? 'error' : 'warn';

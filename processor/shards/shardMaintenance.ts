@@ -6,6 +6,7 @@ import { streamStateOf } from '../../stream/streamState.ts';
 import { trim } from '../../stream/trim.ts';
 import type { ShardContext } from './context.ts';
 import type { OwnedStream } from './ownedStream.ts';
+import { StreamSetBackError } from '../../stream/incarnation.ts';
 import { StreamChangedError } from './ownerSteps.ts';
 
 const EVERY_MS = 1_000;
@@ -18,8 +19,8 @@ export interface ShardMaintenanceOptions {
   floor: () => number;
   log: Logger;
   signal: AbortSignal;
-  /** Called when the stream was recreated or deleted. */
-  onChanged: (error: StreamChangedError) => void;
+  /** Called when the stream was recreated, deleted or set back. */
+  onChanged: (error: StreamChangedError | StreamSetBackError) => void;
 }
 
 /**
@@ -39,7 +40,7 @@ export async function maintainShard(context: ShardContext, options: ShardMainten
         await context.lake.storage.delete(pathsLeft(options.intents));
       }
     } catch (error) {
-      if (error instanceof StreamChangedError) return onChanged(error);
+      if (error instanceof StreamChangedError || error instanceof StreamSetBackError) return onChanged(error);
       log.warn({ err: error }, 'stream maintenance failed, trying again');
     }
     await delay(EVERY_MS, signal);
@@ -53,6 +54,7 @@ async function lookAfterStream(
   const { stream, floor, log } = options;
   const labels = { shard: String(options.shard) };
   const info = await stream.now();
+  await stream.mustNotBeNoted();
   metrics.lag.set(labels, Math.max(0, info.state.last_seq - floor()));
   metrics.streamBytes.set(labels, info.state.bytes);
   const { atMs } = streamStateOf(info);

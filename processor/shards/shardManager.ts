@@ -2,7 +2,9 @@ import type { Logger } from '../../runtime/log.ts';
 import { delay } from '../../runtime/retry.ts';
 import { TxnConflictError } from '../../lake/delta/table.ts';
 import { LostShardError } from '../commit/intents.ts';
+import { StreamSetBackError } from '../../stream/incarnation.ts';
 import type { ShardLease, Leases } from './leases.ts';
+import { StreamChangedError } from './ownerSteps.ts';
 import { planSharing } from './sharing.ts';
 
 /** The work on one shard, as the manager sees it (worker.ts). */
@@ -21,6 +23,8 @@ export interface ShardManagerOptions {
   begin: (lease: ShardLease) => Work;
   /** Called for each shard lost to an expired lease or another owner. */
   onLost: (shard: number) => void;
+  /** Called once another processor holds a shard whose work failed here. */
+  onTaken: (shard: number) => void;
 }
 
 interface Held {
@@ -123,7 +127,8 @@ export class ShardManager {
     const view = leases.view(shards);
     const holders = view.holders.map((holder, shard) => this.#holder(shard, holder));
     for (const [shard, holder] of holders.entries()) {
-      if (holder !== undefined && holder !== leases.id) this.#failed.delete(shard); // the holder reports it
+      // The holder reports it.
+      if (holder !== undefined && holder !== leases.id && this.#failed.delete(shard)) this.#options.onTaken(shard);
     }
     const { acquire, release } = planSharing({ ...view, holders });
     if (this.#draining) return;
@@ -186,9 +191,17 @@ export class ShardManager {
     } catch (error) {
       this.#coolUntil.set(shard, performance.now() + COOL_DOWN_MS);
       onLost(shard);
-      if (!(error instanceof LostShardError || error instanceof TxnConflictError))
-        this.#failed.set(shard, (error as Error).message);
-      log.warn({ err: error, shard }, 'the work on a shard ended, its next owner starts it again');
+      const { message } = error as Error;
+      const isNew = this.#failed.get(shard) !== message;
+      if (!(error instanceof LostShardError || error instanceof TxnConflictError)) this.#failed.set(shard, message);
+      if (error instanceof StreamSetBackError)
+        log[isNew ? 'error' : 'debug'](
+          { err: error, code: error.code, shard },
+          'a stream was set back, and its shard stands still',
+        );
+      else if (error instanceof StreamChangedError && error.gone > 0)
+        log.error({ err: error, shard, gone: error.gone }, 'a stream is gone, with messages that are not in the lake');
+      else log.warn({ err: error, shard }, 'the work on a shard ended, its next owner starts it again');
     }
     try {
       await leases.release(lease);

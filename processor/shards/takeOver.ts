@@ -1,5 +1,5 @@
 import type { Logger } from '../../runtime/log.ts';
-import { streamName } from '../../schemas/subjects.ts';
+import { floorOf } from '../../stream/progress.ts';
 import { Intents } from '../commit/intents.ts';
 import { recover } from '../commit/recover.ts';
 import { Tables } from '../commit/tables.ts';
@@ -16,6 +16,8 @@ export interface OwnedShard {
   tables: Tables;
   /** Committed position at the takeover. */
   floor: number;
+  /** Store time of the message there, in milliseconds since 1970; undefined: unknown. */
+  floorMs: number | undefined;
 }
 
 /**
@@ -30,16 +32,12 @@ export async function takeOver(
   steps: OwnerSteps,
   log: Logger,
 ): Promise<OwnedShard> {
-  const { connection, manager, progress } = context.stream;
+  const { connection, progress, known, replicas } = context.stream;
   const { storage, tables } = context.lake;
   const { shard, epoch } = lease;
-  const stream = await steps.retryWhileOwned('looking for the stream', () =>
-    OwnedStream.open(manager, streamName(shard)),
-  );
+  const stream = await steps.retryWhileOwned('looking for the stream', () => OwnedStream.open(context.stream, shard));
   const owner = { shard, epoch, appId: stream.appId };
-  const intents = await steps.retryWhileOwned('taking over', () =>
-    Intents.takeOver(connection, owner, context.settings.replicas),
-  );
+  const intents = await steps.retryWhileOwned('taking over', () => Intents.takeOver(connection, owner, replicas));
   if (intents.left.length > 0) {
     const left = await steps.retryWhileOwned('cleaning up after the owner before', () =>
       Promise.all(intents.left.map((intent) => recover(intent, { storage, tables, epoch }))),
@@ -47,19 +45,16 @@ export async function takeOver(
     await steps.retryWhileOwned('recording the clean-up', () => intents.recovered(left));
     log.info({ owners: left.length }, 'cleaned up after the previous owner');
   }
-  const floor = await steps.retryWhileOwned('reading the floor', () => progress.floor(shard, stream.created));
-  checkFloor(stream, floor, log);
-  return { lease, stream, intents, tables: new Tables(storage, tables, stream.appId), floor };
+  const noted = await steps.retryWhileOwned('reading the floor', () => progress.read(shard));
+  const floor = floorOf(noted, stream.created);
+  const floorMs = floor > 0 ? noted?.storedMs : undefined;
+  await steps.retryWhileOwned('comparing the stream', () => stream.mustHold({ sequence: floor, timeMs: floorMs }));
+  known.commit(stream.appId, floor);
+  noticeGap(stream, floor, log);
+  return { lease, stream, intents, tables: new Tables(storage, tables, stream.appId), floor, floorMs };
 }
 
-/** @throws Error if the stream has gone back and would reuse committed sequences */
-function checkFloor({ name, info: { state } }: OwnedStream, floor: number, log: Logger): void {
-  if (state.last_seq < floor) {
-    throw new Error(
-      `${name} ends at ${state.last_seq} and was committed up to ${floor}: its store was set back. ` +
-        'Delete the stream, so that it begins again with its own identity',
-    );
-  }
+function noticeGap({ info: { state } }: OwnedStream, floor: number, log: Logger): void {
   if (state.first_seq > floor + 1 && floor > 0) {
     log.error({ from: floor + 1, to: state.first_seq - 1 }, 'messages left the stream before they were committed');
   }

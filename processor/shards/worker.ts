@@ -3,14 +3,18 @@ import type { Logger } from '../../runtime/log.ts';
 import type { EngineSession } from '../../lake/duckdb/engine.ts';
 import { sourceOf } from '../../stream/message.ts';
 import { MessageReader } from '../../stream/reader.ts';
-import { Window } from '../../lake/window/window.ts';
+import { listTenants } from '../../lake/layout/tenants.ts';
+import { Window, type Stored } from '../../lake/window/window.ts';
+import { shardOf } from '../../schemas/subjects.ts';
+import type { KnownMessage } from '../../stream/streamsRecord.ts';
+import { StreamSetBackError } from '../../stream/incarnation.ts';
 import type { ShardContext } from './context.ts';
 import { FlushPipeline } from './flushPipeline.ts';
 import { Flusher } from './flusher.ts';
 import { maintainShard } from './shardMaintenance.ts';
 import type { ShardLease } from './leases.ts';
 import type { OwnedStream } from './ownedStream.ts';
-import { OwnerSteps } from './ownerSteps.ts';
+import { OwnerSteps, StreamChangedError } from './ownerSteps.ts';
 import { takeOver, type OwnedShard } from './takeOver.ts';
 
 const READ_AHEAD_BYTES = 16 * 1_048_576;
@@ -84,13 +88,34 @@ export class ShardWorker {
 
   /**
    * Works until stopped.
-   * @throws LostShardError, TxnConflictError if the shard is another owner's; StreamChangedError; the reason of `halt`
+   * @throws LostShardError, TxnConflictError if the shard is another owner's; StreamChangedError,
+   *   StreamSetBackError; the reason of `halt`
    */
   async run(): Promise<void> {
     const { metrics } = this.#context;
+    const labels = { shard: String(this.#lease.shard) };
+    try {
+      await this.#own(labels);
+    } catch (error) {
+      // The shard stands still, and nobody else tells its backlog.
+      if (error instanceof StreamSetBackError) {
+        metrics.setBack.set(labels, 1);
+        metrics.lag.set(labels, error.lastSequence);
+      }
+      if (error instanceof StreamChangedError) metrics.gone.inc(labels, error.gone);
+      throw error;
+    }
+  }
+
+  async #own(labels: { shard: string }): Promise<void> {
+    const { metrics } = this.#context;
     try {
       const owned = await takeOver(this.#context, this.#lease, this.#steps, this.#log);
-      metrics.owned.set({ shard: String(this.#lease.shard) }, 1);
+      metrics.setBack.set(labels, 0);
+      const { gone } = owned.stream;
+      metrics.gone.inc(labels, gone);
+      if (gone > 0) this.#log.error({ gone }, 'a stream is gone, with messages that are not in the lake');
+      metrics.owned.set(labels, 1);
       this.#log.info({ floor: owned.floor, lastSequence: owned.stream.info.state.last_seq }, 'working on the shard');
       await this.#work(owned);
     } finally {
@@ -100,10 +125,10 @@ export class ShardWorker {
   }
 
   async #work(owned: OwnedShard): Promise<void> {
-    const { stream, intents, floor } = owned;
+    const { stream, intents } = owned;
     const log = this.#log;
     const flusher = new Flusher(this.#context, { ...owned, steps: this.#steps, session: this.#session, log });
-    const reader = this.#openReader(stream.name, floor + 1);
+    const reader = this.#openReader(owned);
     const ended = new AbortController();
     const housekeeping = maintainShard(this.#context, {
       shard: this.#lease.shard,
@@ -114,20 +139,48 @@ export class ShardWorker {
       signal: AbortSignal.any([this.#halt.signal, ended.signal]),
       onChanged: (error) => this.halt(error),
     });
+    const comparison = this.#compareLake(owned, ended.signal);
     try {
       await this.#readAndFlush(reader, owned, flusher);
     } finally {
       reader.close();
       ended.abort();
       await housekeeping;
+      await comparison;
     }
   }
 
-  #openReader(stream: string, from: number): MessageReader {
+  /** Compares the positions of the shard's tables with the stream, once for each stream; halts if it was set back. */
+  async #compareLake({ stream, tables }: OwnedShard, signal: AbortSignal): Promise<void> {
+    const { lake, settings } = this.#context;
+    if (this.#context.stream.known.compared(stream.appId)) return;
+    try {
+      for (const tenantId of await listTenants(lake.storage)) {
+        if (signal.aborted || this.#halt.signal.aborted) return;
+        if (shardOf(tenantId, settings.shards) === this.#lease.shard)
+          await stream.mustHold(await tables.newest(tenantId));
+      }
+    } catch (error) {
+      if (error instanceof StreamSetBackError) return this.halt(error);
+      // Each table is compared again before its next message is taken.
+      this.#log.warn({ err: error }, 'the lake could not be compared with the stream');
+    }
+  }
+
+  #openReader({ stream, floor, floorMs }: OwnedShard): MessageReader {
     const { connection, manager } = this.#context.stream;
     const largest = connection.info?.max_payload ?? 0;
     const maxBytes = Math.max(READ_AHEAD_BYTES, 4 * largest);
-    const reader = new MessageReader({ connection, manager, stream, from, maxBytes, log: this.#log });
+    const reader = new MessageReader({
+      connection,
+      manager,
+      stream: stream.name,
+      from: floor + 1,
+      before: { sequence: floor, timeMs: floorMs },
+      onOther: (last) => void this.#haltAtOther(stream, last),
+      maxBytes,
+      log: this.#log,
+    });
     this.#reader = reader;
     if (this.#stopping) reader.close();
     return reader;
@@ -150,9 +203,7 @@ export class ShardWorker {
         await reader.arrived(dueInMs());
         for (let message = reader.shift(); message; message = reader.shift()) {
           const { tenantId } = sourceOf(message);
-          const stored =
-            tables.stored(tenantId) ??
-            (await this.#steps.retryWhileOwned('opening a table', () => tables.load(tenantId)));
+          const stored = tables.stored(tenantId) ?? (await this.#openTables(tenantId, { stream, tables }));
           window.add(message, stored);
           if (window.spooled) await this.#steps.retryWhileOwned('spooling', () => window.drain());
           if (isDue()) await handOver();
@@ -168,6 +219,23 @@ export class ShardWorker {
       await line.end();
       await window.discard();
     }
+  }
+
+  /** Halts because the stream has another message where one was read. */
+  async #haltAtOther(stream: OwnedStream, last: KnownMessage): Promise<void> {
+    const reason = await this.#steps
+      .retryWhileOwned('comparing the stream', () => stream.mustStillHold(last))
+      .then(() => new Error(`${stream.name} had another message ${last.sequence} for a while`))
+      .catch((error: Error) => error);
+    this.halt(reason);
+  }
+
+  /** Reads the positions of a tenant's tables, which the stream must hold. */
+  async #openTables(tenantId: string, { stream, tables }: Pick<OwnedShard, 'stream' | 'tables'>): Promise<Stored> {
+    return this.#steps.retryWhileOwned('opening a table', async () => {
+      await stream.mustHold(await tables.newest(tenantId));
+      return tables.load(tenantId);
+    });
   }
 
   #newWindow(stream: OwnedStream, flusher: Flusher): Window {

@@ -1,7 +1,9 @@
 import type { Table } from '../../lake/delta/table.ts';
+import { positionOf } from '../../lake/delta/positions.ts';
 import { clockDifference } from '../../lake/storage/agreedTime.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { committedSequence } from './committed.ts';
+import { findStreamFault, type StreamFault } from './streamFault.ts';
 import type { ShardStreams } from '../../stream/shardStreams.ts';
 import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
@@ -26,6 +28,8 @@ export interface Completeness {
   waiting?: { sequence: number; acknowledgedAt: string };
   /** The time of each clock, if they differ too much for any claim. */
   clocksDiffer?: string;
+  /** Acknowledged events are missing, so no time is known. */
+  fault?: StreamFault;
 }
 
 /** Largest clock difference of receivers and stream servers, acknowledgement included. */
@@ -44,12 +48,15 @@ export async function completenessOf(
   const stream = await streams.of(tenantId);
   const before = stream && (await streams.committed(stream));
   if (!before) return marks(tenantId, undefined);
-  const committed = committedSequence(await table.snapshot(), before.appId, before.floor);
+  const snapshot = await table.snapshot();
+  const committed = committedSequence(snapshot, before.appId, before.floor);
   const asked = await streams.state(stream);
   const next = await streams.nextAccepted(stream, tenantId, committed + 1);
   const after = await streams.state(stream);
   // A stream recreated in between does not have the old one's events.
   if (asked?.created !== before.created || after?.created !== before.created) return marks(tenantId, undefined);
+  const fault = await findStreamFault(streams, stream.shard, asked, positionOf(snapshot, before.appId));
+  if (fault) return { ...marks(tenantId, undefined), fault };
   const clocksDiffer = clockDifference({ host: Date.now(), ...(await storeTime(storage)), stream: asked.atMs });
   const waiting = next && {
     waiting: { sequence: next.sequence, acknowledgedAt: new Date(next.timeMs).toISOString() },

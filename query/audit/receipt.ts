@@ -14,6 +14,9 @@ import { findFlush } from './findFlush.ts';
 import { heldBatch, type HeldBatch } from './heldBatch.ts';
 import { rowsOfEvents, rowsOfReceipt, type RowPlace, type RowReading, type TableToRead } from './rows.ts';
 import { committedSequence } from './committed.ts';
+import { positionOf } from '../../lake/delta/positions.ts';
+import { findStreamFault } from './streamFault.ts';
+import type { StreamState } from '../../stream/streamState.ts';
 import type { ShardStreams } from '../../stream/shardStreams.ts';
 
 /**
@@ -93,14 +96,28 @@ export async function findReceipt(
   const state = await sources.streams.committed(receipt);
   const isCurrent = state?.epoch === receipt.epoch;
   const floor = isCurrent ? state.floor : 0;
-  if (isCurrent && receipt.sequence > state.lastSequence) throw unknown(id);
+  const setBack = isCurrent && (await isSetBack(state, receipt, { tenantId }, sources));
+  if (isCurrent && !setBack && receipt.sequence > state.lastSequence) throw unknown(id);
   const message = isCurrent ? await sources.streams.message(receipt) : undefined;
   const held = message && place ? heldBatch(message, receipt, { ...place, tenantId }) : undefined;
   if (message && !held) throw unknown(id);
-  const lookup = new Lookup(id, { receipt, ...reader, held, floor }, sources);
+  const lookup = new Lookup(id, { receipt, ...reader, held, floor, setBack }, sources);
   const answer = await lookup.run();
   if (!answer || (segmentIds.length > 0 && !segmentIds.includes(answer.segmentId))) throw unknown(id);
   return answer;
+}
+
+/** Whether the receipt's stream lacks acknowledged messages: its sequences may then name two messages each. */
+async function isSetBack(
+  state: StreamState,
+  { shard }: Receipt,
+  { tenantId }: { tenantId: string },
+  { tables, streams }: ReceiptSources,
+): Promise<boolean> {
+  const position = positionOf(await tables('events', tenantId).snapshot(), state.appId);
+  const now = await streams.state({ shard });
+  if (now?.created !== state.created) return false;
+  return (await findStreamFault(streams, shard, now, position))?.code === 'stream_set_back';
 }
 
 function unknown(id: string): LakeError {
@@ -118,6 +135,8 @@ interface Subject {
   held: HeldBatch | undefined;
   /** The committed position of the receipt's stream; 0 if unknown. */
   floor: number;
+  /** Rows of the receipt may be those of another message. */
+  setBack: boolean;
 }
 
 /** One lookup. The tables are read after the stream, so that no event is missed in between. */
@@ -188,7 +207,9 @@ class Lookup {
     const rows = new Map(events.rows.map((row) => [row.index, row]));
     const refused = new Map(quarantine.rows.map((row) => [row.index, row]));
     const committed = this.#isCommitted(events, read.appId);
-    const absent = held.events.filter(({ index }) => !rows.has(index) && !refused.has(index));
+    const absent = held.events.filter(
+      (event) => !isOf(rows.get(event.index), event) && !isOf(refused.get(event.index), event),
+    );
     const others = committed && absent.length > 0 ? await this.#elsewhere(absent, events) : new Map<string, RowPlace>();
     const duplicates = new Set(account ? positionsOf(account.duplicates, this.#id) : []);
     const unexplained = committed && absent.some(({ index }) => !duplicates.has(index));
@@ -198,9 +219,9 @@ class Lookup {
     const erased = unexplained || unkept ? await this.#erased(read) : new Set<number | null>();
     const fateOf = (event: HeldBatch['events'][number]): EventOutcome => {
       const row = rows.get(event.index);
-      if (row) return { ...event, state: 'committed', file: row.file };
+      if (row && isOf(row, event)) return { ...event, state: 'committed', file: row.file };
       const kept = refused.get(event.index);
-      if (kept) return { ...event, state: 'quarantined', file: kept.file, ...kept.refused };
+      if (kept && isOf(kept, event)) return { ...event, state: 'quarantined', file: kept.file, ...kept.refused };
       if (!committed) return { ...event, state: 'accepted' };
       const other = others.get(event.eventId.toLowerCase());
       const of =
@@ -260,8 +281,8 @@ class Lookup {
   }
 
   #isCommitted({ snapshot }: TableToRead, appId: string | undefined): boolean {
-    const { receipt, floor } = this.#subject;
-    return receipt.sequence <= committedSequence(snapshot, appId ?? '', floor);
+    const { receipt, floor, setBack } = this.#subject;
+    return !setBack && receipt.sequence <= committedSequence(snapshot, appId ?? '', floor);
   }
 
   #maySee({ segmentId }: RowPlace): boolean {
@@ -277,6 +298,11 @@ interface Read {
   appId?: string | undefined;
   /** Counts of the flush that brought the batch. */
   account: CommitCounts | undefined;
+}
+
+/** Whether a row is of the event, and not of another one at the same place. A rejected row may have no id. */
+function isOf(row: RowPlace | undefined, { eventId }: HeldBatch['events'][number]): boolean {
+  return row !== undefined && (row.eventId === null || row.eventId.toLowerCase() === eventId.toLowerCase());
 }
 
 function refusal(

@@ -17,7 +17,9 @@ import { readCommitCounts } from '../../lake/counts/commits.ts';
 import { checkedFrom, LineWriter, writeExpected, type CheckedTable, type Days } from './expected.ts';
 import { loadStatements, SELECT_DAYS, selectCommits, selectDifferences } from './reconcileSql.ts';
 import { sumDays, type DayAudit } from './dayAudit.ts';
+import { positionOf } from '../../lake/delta/positions.ts';
 import { committedSequence } from './committed.ts';
+import { findStreamFault, type StreamFault } from './streamFault.ts';
 import type { ShardStream, ShardStreams } from '../../stream/shardStreams.ts';
 import type { StreamState } from '../../stream/streamState.ts';
 import { DAY_MS } from '../../runtime/units.ts';
@@ -53,6 +55,8 @@ export interface Reconciliation {
   differences: Difference[];
   /** Number of differences, including unlisted ones. */
   differencesInAll: number;
+  /** Acknowledged events are missing that no count can tell. */
+  streamFault?: StreamFault;
   /** Data files that differ from their log entries. */
   faults: { file: string; fault: string }[];
 }
@@ -103,6 +107,7 @@ interface Evidence {
   tables: Record<TableName, CheckedTable & { accounts: CommitCounts[] }>;
   place: ShardStream | undefined;
   stream: StreamState | undefined;
+  streamFault: StreamFault | undefined;
 }
 
 async function gather(tenantId: string, days: Days, sources: ReconcileSources): Promise<Evidence> {
@@ -127,7 +132,11 @@ async function gather(tenantId: string, days: Days, sources: ReconcileSources): 
     const position = stream!.created === before?.created ? before.floor : 0;
     table.committed = committedSequence(table.snapshot, stream!.appId, position);
   }
-  return { tables: { events, quarantine }, place, stream };
+  const streamFault =
+    place &&
+    stream &&
+    (await findStreamFault(sources.streams, place.shard, stream, positionOf(events.snapshot, stream.appId)));
+  return { tables: { events, quarantine }, place, stream, streamFault };
 }
 
 async function lookOnce(tenantId: string, days: Days, sources: ReconcileSources): Promise<Reconciliation> {
@@ -146,7 +155,9 @@ async function lookOnce(tenantId: string, days: Days, sources: ReconcileSources)
     const faults = await load(session, { tenantId, days, files, tables }, sources);
     const differences = await findDifferences(session, evidence);
     const summed = sumDays(await session.run(SELECT_DAYS), { days, tables, stream });
-    const balanced = differences.all === 0 && faults.length === 0 && summed.every((day) => day.difference === 0);
+    const { streamFault } = evidence;
+    const counted = differences.all === 0 && summed.every((day) => day.difference === 0);
+    const balanced = counted && faults.length === 0 && !streamFault;
     return {
       tenantId,
       ...days,
@@ -156,6 +167,7 @@ async function lookOnce(tenantId: string, days: Days, sources: ReconcileSources)
       balanced,
       differences: differences.listed,
       differencesInAll: differences.all,
+      ...(streamFault ? { streamFault } : {}),
       faults,
     };
   } finally {

@@ -125,6 +125,8 @@ export class LiveTail {
     } catch (error) {
       if (error instanceof LakeError) throw error;
       this.#failedAt = performance.now();
+      // The server may have come back without its buckets: opening creates them.
+      this.#streams = undefined;
       throw new LakeError('tail_unavailable', LAKE_ERRORS.tail_unavailable.help, { cause: error });
     }
   }

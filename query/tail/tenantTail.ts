@@ -1,3 +1,5 @@
+import { positionOf } from '../../lake/delta/positions.ts';
+import { contradicts, newest } from '../../stream/incarnation.ts';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../../runtime/log.ts';
@@ -118,6 +120,9 @@ export class TenantTail {
         this.#forget();
         continue;
       }
+      const known = newest(positionOf(events, after.appId), { sequence: this.#last });
+      if (contradicts(known, after))
+        throw new Error(`${stream.name} lacks its message ${known.sequence}: it was set back`);
       if ((events.txns.get(ERASURES_ID) ?? 0) > this.#erasures.version) {
         this.#erasures = await erasures(tenantId);
         this.#forget();

@@ -5,6 +5,7 @@ import {
   PROGRESS_BUCKET,
   REPLAYS_BUCKET,
   SCHEMAS_BUCKET,
+  STREAMS_BUCKET,
   TOKENS_BUCKET,
 } from '../buckets.ts';
 import { streamName } from '../../schemas/subjects.ts';
@@ -52,6 +53,7 @@ const BUCKET_USES: Record<string, Partial<Record<Role, Use>>> = {
   [PROGRESS_BUCKET]: { processor: 'own', query: 'read', auditor: 'read' },
   [INTENTS_BUCKET]: { processor: 'own' },
   [REPLAYS_BUCKET]: {},
+  [STREAMS_BUCKET]: { ingest: 'write', processor: 'own', query: 'read', auditor: 'read' },
 };
 
 /** Subjects of each role on each shard stream. */

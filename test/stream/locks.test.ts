@@ -163,6 +163,8 @@ const ATTEMPTS: [string, Attempt, Role[]][] = [
   ['write the schemas', { publish: '$KV.spor_schemas.events' }, ['processor', 'operator']],
   ['take a shard', { publish: '$KV.spor_leases.shard.9' }, ['processor', 'operator']],
   ['move a committed position', { publish: '$KV.spor_progress.shard.9' }, ['processor', 'operator']],
+  ['note a stream as set back', { publish: '$KV.spor_streams.x' }, ['ingest', 'processor', 'operator']],
+  ['delete the record of streams', { publish: '$JS.API.STREAM.PURGE.KV_spor_streams', body: { seq: 1 } }, ['operator']],
   ['write an intent', { publish: '$KV.spor_intents.shard.9' }, ['processor', 'operator']],
   [
     'create a stream',

@@ -1,9 +1,13 @@
+import { PassThrough } from 'node:stream';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLog } from '../../runtime/log.ts';
 import { connectNats, type NatsConnection } from '../../stream/nats.ts';
 import { openSecretStore, watchSecrets } from '../../stream/secretStore.ts';
+import { Progress } from '../../stream/progress.ts';
 import { ensureStreams } from '../../stream/streams.ts';
+import { readStreamsRecord } from '../../stream/streamsRecord.ts';
 import { streamName, streamSubjects } from '../../schemas/subjects.ts';
 import { startNats, type TestNats } from '../support/nats.ts';
 import { until } from '../support/until.ts';
@@ -38,7 +42,7 @@ describe('streams', () => {
       ensureStreams(connection, config(2)),
       ensureStreams(connection, config(2)),
     ]);
-    expect(first.map((info) => info.created)).toEqual(second.map((info) => info.created));
+    expect(first.map((info) => info!.created)).toEqual(second.map((info) => info!.created));
     const { config: stored } = first[0]!;
     expect(stored).toMatchObject({
       retention: 'limits',
@@ -58,7 +62,43 @@ describe('streams', () => {
   });
 
   it('refuse another number of shards', async () => {
-    await expect(ensureStreams(connection, config(1))).rejects.toThrow('another number of shards than SPOR_SHARDS=1');
+    for (const shards of [1, 3]) {
+      const refused = `another number of shards than SPOR_SHARDS=${shards}: set it to 2`;
+      await expect(ensureStreams(connection, config(shards))).rejects.toThrow(refused);
+    }
+  });
+
+  it('are made anew where they are missing, loudly, whichever it is', async () => {
+    const manager = await jetstreamManager(connection);
+    const [first, second] = await ensureStreams(connection, config(2));
+    for (const [shard, missing] of [first!, second!].entries()) {
+      await manager.streams.delete(streamName(shard));
+      const lines: string[] = [];
+      const written = new PassThrough();
+      written.on('data', (line: Buffer) => lines.push(line.toString()));
+      const infos = await ensureStreams(connection, { ...config(2), log: pino({}, written) });
+      expect(infos[shard]?.created).not.toBe(missing.created);
+      expect(infos[1 - shard]).toBeDefined();
+      expect(lines.join('')).toContain(`"code":"stream_gone","stream":"${streamName(shard)}"`);
+      const { lost } = (await readStreamsRecord(manager))!;
+      expect(lost).toContainEqual(expect.objectContaining({ stream: streamName(shard), created: missing.created }));
+    }
+  });
+
+  it('are as many as before the record of their number existed', async () => {
+    const manager = await jetstreamManager(connection);
+    await manager.streams.delete('KV_spor_streams');
+    await manager.streams.delete(streamName(0));
+    await expect(ensureStreams(connection, config(3))).rejects.toThrow('set it to 2');
+    expect(await ensureStreams(connection, config(2))).toHaveLength(2);
+    // The last stream is missing: a committed position tells.
+    await manager.streams.delete('KV_spor_streams');
+    await manager.streams.delete(streamName(1));
+    await (await Progress.open(connection, { replicas: 1 })).acknowledge(1, 'of the stream before', 7);
+    expect((await ensureStreams(connection, config(2))).map((info) => info?.config.name)).toEqual([
+      'EVENTS_0',
+      'EVENTS_1',
+    ]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,9 @@ import { findNatsServer } from '../../scripts/natsServer.ts';
 import { testUsers } from './locks.ts';
 import { untilStopped } from './stopped.ts';
 import { PATIENCE_MS } from './until.ts';
+
+/** Folder of a copied store. */
+export type StoreCopy = { dir: string };
 
 export interface TestNats {
   /** With the login of an operator; locks.ts has those of the other roles. */
@@ -20,6 +23,10 @@ export interface TestNats {
   kill(signal: NodeJS.Signals): Promise<void>;
   /** Starts it again on the same port and store. */
   restart(): Promise<void>;
+  /** Copies its store, as a snapshot of a volume would; the server is away meanwhile. */
+  copyStore(): Promise<StoreCopy>;
+  /** Puts a copy of its store in place of the present one, or an empty store; `meanwhile` runs while the server is away. */
+  putStore(copy: StoreCopy | 'empty', meanwhile?: () => Promise<unknown>): Promise<void>;
   /** Ends it and removes its store. */
   stop(): Promise<void>;
 }
@@ -51,6 +58,7 @@ ${options.open ? '' : users.config}
 ${options.extraConfig ?? ''}
 `,
   );
+  let copies = 0;
   let child = await launch(binary, config, port);
   const kill = async (signal: NodeJS.Signals): Promise<void> => {
     const ends = signal !== 'SIGSTOP' && signal !== 'SIGCONT';
@@ -69,6 +77,20 @@ ${options.extraConfig ?? ''}
     kill,
     restart: async () => {
       await kill('SIGKILL');
+      child = await launch(binary, config, port);
+    },
+    copyStore: async () => {
+      await kill('SIGKILL');
+      const copy = join(dir, `copy-${copies++}`);
+      await cp(join(dir, 'js'), copy, { recursive: true, preserveTimestamps: true });
+      child = await launch(binary, config, port);
+      return { dir: copy };
+    },
+    putStore: async (copy, meanwhile) => {
+      await kill('SIGKILL');
+      await rm(join(dir, 'js'), { recursive: true });
+      if (copy !== 'empty') await cp(copy.dir, join(dir, 'js'), { recursive: true, preserveTimestamps: true });
+      await meanwhile?.();
       child = await launch(binary, config, port);
     },
     stop: async () => {

@@ -35,6 +35,11 @@ beforeAll(async () => {
     const sequence = await bench.publish(messageOf(TENANT, 'web', [{ events: [event] }]));
     receipts.push(formatReceipt({ epoch: streamEpoch(created), shard: SHARD, sequence, batch: 0 }));
   }
+  // The stream holds what the log below tells of.
+  const others = Array.from({ length: NEW - 3 }, (_, index) =>
+    bench.publish(messageOf(TENANT, 'web', [{ events: [anEvent(index)] }])),
+  );
+  await Promise.all(others);
   appId = `${streamName(SHARD)}@${created}`;
   await writeLog();
   storage = countingReads(bench.storage);

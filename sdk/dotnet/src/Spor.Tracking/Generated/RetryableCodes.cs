@@ -9,6 +9,7 @@ internal static class RetryableCodes
         "quota_exceeded" or
         "internal" or
         "stream_unavailable" or
+        "stream_set_back" or
         "clocks_differ" or
         "keys_unavailable" or
         "overloaded" or

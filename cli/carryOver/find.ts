@@ -1,0 +1,47 @@
+import type { JetStreamManager } from '@nats-io/jetstream';
+import { listTenants } from '../../lake/layout/tenants.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import { shardOf, streamName } from '../../schemas/subjects.ts';
+import { contradicts, newest } from '../../stream/incarnation.ts';
+import { streamInfo } from '../../stream/streamInfo.ts';
+import { streamStateOf, type StreamState } from '../../stream/streamState.ts';
+import type { KnownMessage, SetBack } from '../../stream/streamsRecord.ts';
+import type { LakeParts } from './lakeParts.ts';
+
+/** Newest message of a stream that any table of the shard's tenants has; sequence 0: none. */
+export async function newestCommitted(
+  lake: LakeParts,
+  { storage, shard, shards }: { storage: Storage; shard: number; shards: number },
+): Promise<KnownMessage> {
+  let found: KnownMessage = { sequence: 0 };
+  for (const tenantId of await listTenants(storage)) {
+    if (shardOf(tenantId, shards) !== shard) continue;
+    const { events, quarantine } = await lake.positions(tenantId);
+    found = newest(newest(found, events), quarantine);
+  }
+  return found;
+}
+
+/** Whether a stream lacks the newest message that the lake has of it. */
+export async function findSetBack(
+  manager: JetStreamManager,
+  shard: number,
+  committed: KnownMessage,
+): Promise<SetBack | undefined> {
+  const info = await streamInfo(manager, streamName(shard));
+  if (!info || committed.sequence === 0) return undefined;
+  const state = streamStateOf(info);
+  if (!contradicts(committed, state) && !(await holdsAnother(manager, state, committed))) return undefined;
+  const { created, lastSequence } = state;
+  return { created, known: committed, lastSequence, at: new Date().toISOString() };
+}
+
+async function holdsAnother(
+  manager: JetStreamManager,
+  { name, firstSequence }: StreamState,
+  { sequence, timeMs }: KnownMessage,
+): Promise<boolean> {
+  if (timeMs === undefined || sequence < firstSequence) return false;
+  const held = await manager.streams.getMessage(name, { seq: sequence }).catch(() => undefined); // removed singly
+  return held !== undefined && held !== null && held.time.getTime() !== timeMs;
+}

@@ -1,0 +1,111 @@
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
+import type { LocalFiles } from '../../lake/files/localFiles.ts';
+import { createTableCache } from '../../lake/layout/tableCache.ts';
+import type { Storage } from '../../lake/storage/storage.ts';
+import { delay } from '../../runtime/retry.ts';
+import { createRegistry } from '../../schemas/registry.ts';
+import { streamName } from '../../schemas/subjects.ts';
+import { LEASES_BUCKET } from '../../stream/buckets.ts';
+import type { NatsConnection } from '../../stream/nats.ts';
+import { numberOfShards } from '../../stream/shardCount.ts';
+import { streamInfo } from '../../stream/streamInfo.ts';
+import { streamAppId } from '../../stream/streamState.ts';
+import { changeStreamsRecord, readStreamsRecord, withSetBack, type SetBack } from '../../stream/streamsRecord.ts';
+import { carryOver, copyName, type CarryOptions, type CarryReport } from './carry.ts';
+import { findSetBack, newestCommitted } from './find.ts';
+import { LakeParts } from './lakeParts.ts';
+
+export interface CarryRequest {
+  connection: NatsConnection;
+  storage: Storage;
+  localFiles: LocalFiles;
+  /** Limits of a new stream if nobody knows those of the old one. */
+  replicas: number;
+  maxBytes: number;
+  /** Only look. */
+  dryRun: boolean;
+  /** Time in which services read a note and processors end their commits. */
+  noticeMs?: number;
+  reach: CarryOptions['reach'];
+}
+
+/** A stream that is set back. */
+export interface FoundSetBack {
+  shard: number;
+  stream: string;
+  setBack: SetBack;
+  lake: LakeParts;
+  /** Highest sequence of the stream that is surely in the lake. */
+  committed: number;
+}
+
+const NOTICE_MS = 3_000;
+const MEMORY = '512MiB';
+
+/** Finds the streams that are set back, and moves what they hold, one after the other. */
+export async function carryOverAll(
+  request: CarryRequest,
+): Promise<{ found: Pick<FoundSetBack, 'shard' | 'stream' | 'setBack'>[]; moved: CarryReport[] }> {
+  const { connection, localFiles, replicas, dryRun, noticeMs = NOTICE_MS } = request;
+  const manager = await jetstreamManager(connection);
+  const engine = openDuckdb({ memory: MEMORY, threads: 1, spillDir: '' });
+  try {
+    const shards = await numberOfShards(manager);
+    const found = await findAll(request, manager, { shards, reading: { localFiles, engine } });
+    const told = found.map(({ shard, stream, setBack }) => ({ shard, stream, setBack }));
+    if (dryRun) return { found: told, moved: [] };
+    if (found.length > 0) {
+      await changeStreamsRecord(connection, { shards, replicas }, (record) =>
+        found.reduce((noted, { shard, setBack }) => withSetBack(noted, shard, setBack), record),
+      );
+      const youngest = Math.max(...found.map(({ setBack }) => Date.parse(setBack.at)));
+      await delay(Math.min(noticeMs, youngest + noticeMs - Date.now()));
+    }
+    const moved: CarryReport[] = [];
+    for (const one of found) moved.push(await carryOver({ ...request, ...one, manager, shards }));
+    await removeCopies(manager, shards);
+    if (moved.length > 0) await endLeases(manager);
+    return { found: told, moved };
+  } finally {
+    await engine.close();
+  }
+}
+
+async function findAll(
+  { storage }: CarryRequest,
+  manager: JetStreamManager,
+  { shards, reading }: { shards: number; reading: ConstructorParameters<typeof LakeParts>[1] },
+): Promise<FoundSetBack[]> {
+  const tables = createTableCache(storage, createRegistry());
+  const noted = (await readStreamsRecord(manager))?.setBack ?? {};
+  const found: FoundSetBack[] = [];
+  for (let shard = 0; shard < shards; shard++) {
+    const stream = streamName(shard);
+    const created = noted[shard]?.created ?? (await streamInfo(manager, stream))?.created;
+    if (created === undefined) continue;
+    const lake = new LakeParts(tables, reading, streamAppId({ name: stream, created }));
+    const committed = await newestCommitted(lake, { storage, shard, shards });
+    const setBack = noted[shard] ?? (await findSetBack(manager, shard, committed));
+    if (setBack) found.push({ shard, stream, setBack, lake, committed: committed.sequence });
+  }
+  return found;
+}
+
+/**
+ * Ends all leases, so that processors take shards with the epochs of a new bucket.
+ *
+ * The epochs of a restored bucket may be lower than fences in the lake, and a takeover would conflict with them.
+ */
+async function endLeases(manager: JetStreamManager): Promise<void> {
+  const name = `KV_${LEASES_BUCKET}`;
+  if (await streamInfo(manager, name)) await manager.streams.delete(name);
+}
+
+/** Removes copies of moves that are complete: nobody notes their streams any more. */
+async function removeCopies(manager: JetStreamManager, shards: number): Promise<void> {
+  const noted = (await readStreamsRecord(manager))?.setBack ?? {};
+  for (let shard = 0; shard < shards; shard++) {
+    if (!noted[shard] && (await streamInfo(manager, copyName(shard)))) await manager.streams.delete(copyName(shard));
+  }
+}
