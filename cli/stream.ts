@@ -4,6 +4,7 @@ import { createLog } from '../runtime/log.ts';
 import { delay } from '../runtime/retry.ts';
 import type { NatsSettings } from '../stream/credentials.ts';
 import { denialOf } from '../stream/denials.ts';
+import { checkReplicas, replicasOf } from '../stream/limits.ts';
 import { connectNats, type NatsConnection } from '../stream/nats.ts';
 import { withoutLogin } from '../stream/servers.ts';
 import { isOutage } from '../stream/untilServed.ts';
@@ -50,8 +51,9 @@ export async function withStream<T>(
   const settings = readConfig(STREAM_SETTINGS, values);
   const connection = await openStream(settings, origin);
   try {
+    checkReplicas(connection, settings.replicas);
     await untilLed(connection, context);
-    return await task(connection, settings);
+    return await task(connection, { ...settings, replicas: await replicasOf(connection, settings.replicas) });
   } catch (error) {
     const denial = denialOf(error);
     if (denial)

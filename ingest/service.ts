@@ -10,6 +10,7 @@ import { openMetricsWarning } from '../runtime/metricsToken.ts';
 import { ComparedClock, openComparedClock } from '../stream/comparedClock.ts';
 import { watchDenials, type Denials } from '../stream/denials.ts';
 import { checkRights, type Granted } from '../stream/identities/checkRights.ts';
+import { applyLimits } from '../stream/limits.ts';
 import { connectNats, type NatsConnection } from '../stream/nats.ts';
 import type { Resources } from '../runtime/resources.ts';
 import { delay } from '../runtime/retry.ts';
@@ -160,6 +161,9 @@ async function openStream(
   const mayCreate = mayPublish(`$JS.API.STREAM.CREATE.${streamName(0)}`);
   if (!mayCreate) await untilStreams(connection, shards, log);
   const streams = new PublishStreams(connection, { shards, replicas, maxBytes: config.streamMaxBytes, mayCreate, log });
+  const limits = { shards, replicas, maxBytes: config.streamMaxBytes };
+  const apply = (): Promise<void> => applyLimits(connection, limits, { mayPublish, log });
+  await untilServed(apply, 'the limits of the streams', log);
   await untilServed(() => streams.open(), 'the event streams', log);
   const place = { bucket: SCHEMAS_BUCKET, key: SCHEMAS_KEY, replicas };
   const agree = (used: UsedSchemas | undefined): UsedSchemas | undefined => {

@@ -13,7 +13,7 @@ export const PROCESSOR_SETTINGS = {
   ...NATS_SETTINGS,
   shards: whole('SPOR_SHARDS', 'number of shard streams, fixed at their creation', 4, 1, 1_024),
   replicas: whole('NATS_REPLICAS', 'copies of each stream and bucket in the NATS cluster', 1, 1, 5),
-  streamMaxBytes: whole('STREAM_MAX_BYTES', 'bytes a shard stream may hold', 2_048 * MEBIBYTE, 16 * MEBIBYTE),
+  streamMaxBytes: whole('STREAM_MAX_BYTES', 'bytes a shard stream may hold', 2_048 * MEBIBYTE, MEBIBYTE),
   streamKeepHours: whole(
     'STREAM_KEEP_HOURS',
     'how long committed messages stay in the stream for replay',

@@ -22,7 +22,8 @@ import { createRegistry, type Registry } from '../schemas/registry.ts';
 import { streamName, streamSubjects } from '../schemas/subjects.ts';
 import { compareAndSetRecord } from '../stream/compareAndSet.ts';
 import { watchDenials } from '../stream/denials.ts';
-import { checkRights } from '../stream/identities/checkRights.ts';
+import { checkRights, type Granted } from '../stream/identities/checkRights.ts';
+import { applyLimits } from '../stream/limits.ts';
 import { connectNats, reportLoss, type NatsConnection } from '../stream/nats.ts';
 import { Progress } from '../stream/progress.ts';
 import { readStreamClock } from '../stream/streamClock.ts';
@@ -97,11 +98,11 @@ export async function startProcessor({
   const connection = await connectNats({ url: config.natsUrl, access: config, name: 'spor-processor', log });
   resources.add('stream connection', connection, reportLoss(connection, fail));
   const denials = watchDenials(connection, metrics, log);
-  await waitFor('the rights of this identity', () => checkRights(connection, 'processor', shards));
+  const granted = await waitFor('the rights of this identity', () => checkRights(connection, 'processor', shards));
 
   const started: { shardManager?: ShardManager; maintenance?: MaintenanceLoop } = {};
   const context: ShardContext = {
-    stream: await openStream(connection, { config, registry, waitFor, log }),
+    stream: await openStream(connection, { config, registry, granted, waitFor, log }),
     lake: { storage, tables, engine, buildPermits: new Semaphore(availableParallelism()), registry },
     // Of two clocks the later: one behind would let every file of the lake count for resends.
     settings: shardSettings(config, { dir, nowMs: Math.max(Date.now(), await storage.now()) }),
@@ -122,7 +123,7 @@ export async function startProcessor({
     leases,
     log,
     reopen: async () => {
-      await openStream(connection, { config, registry, waitFor: (_, task) => task(), log });
+      await openStream(connection, { config, registry, granted, waitFor: (_, task) => task(), log });
     },
   });
   resources.add('buckets', buckets, (opened) => opened.stop());
@@ -152,16 +153,30 @@ export async function startProcessor({
 /** Open the streams and buckets that all shards share, creating missing ones. */
 async function openStream(
   connection: NatsConnection,
-  { config, registry, waitFor, log }: { config: ProcessorConfig; registry: Registry; waitFor: WaitFor; log: Logger },
+  {
+    config,
+    registry,
+    granted,
+    waitFor,
+    log,
+  }: {
+    config: ProcessorConfig;
+    registry: Registry;
+    granted: Granted;
+    waitFor: WaitFor;
+    log: Logger;
+  },
 ): Promise<StreamAccess> {
   const { shards, replicas, streamMaxBytes: maxBytes } = config;
   const streams = Array.from({ length: shards }, (_, shard) => ({
     name: streamName(shard),
     subjects: streamSubjects(shard),
   }));
-  await waitFor('the event streams', () =>
-    ensureStreams(connection, { streams, beyond: streamName(shards), maxBytes, replicas, log }),
-  );
+  const limits = { shards, replicas, maxBytes };
+  await waitFor('the event streams', async () => {
+    await applyLimits(connection, limits, { ...granted, log });
+    await ensureStreams(connection, { streams, beyond: streamName(shards), maxBytes, replicas, log });
+  });
   const place = { bucket: SCHEMAS_BUCKET, key: SCHEMAS_KEY, replicas };
   const agree = (used: UsedSchemas | undefined): UsedSchemas => agreedSchemas(used, registry);
   await waitFor('the event schemas in use', () => compareAndSetRecord(connection, place, agree));

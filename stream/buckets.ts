@@ -20,6 +20,18 @@ export const REPLAYS_BUCKET = 'spor_replays';
 export const STREAMS_BUCKET = 'spor_streams';
 export const STREAMS_KEY = 'streams';
 
+/** Names of all buckets. */
+export const BUCKETS: readonly string[] = [
+  KEYS_BUCKET,
+  TOKENS_BUCKET,
+  SCHEMAS_BUCKET,
+  LEASES_BUCKET,
+  PROGRESS_BUCKET,
+  INTENTS_BUCKET,
+  REPLAYS_BUCKET,
+  STREAMS_BUCKET,
+];
+
 /** Key of a shard in the buckets of leases, progress and intents. */
 export function shardKey(shard: number): string {
   return `shard.${shard}`;

@@ -100,8 +100,10 @@ async function makeStreams(
     name: streamName(shard),
     subjects: streamSubjects(shard),
   }));
-  await ensureStreams(connection, { streams, beyond: streamName(shards), maxBytes, replicas });
-  for (const bucket of [KEYS_BUCKET, SCHEMAS_BUCKET]) await openSecretStore(connection, bucket, replicas);
+  // A server alone keeps one copy, whatever the receiver's settings.
+  const copies = connection.info?.cluster ? replicas : 1;
+  await ensureStreams(connection, { streams, beyond: streamName(shards), maxBytes, replicas: copies });
+  for (const bucket of [KEYS_BUCKET, SCHEMAS_BUCKET]) await openSecretStore(connection, bucket, copies);
 }
 
 /** Adds a key to the bucket. */

@@ -84,7 +84,7 @@ test('a stream made anew is read from its beginning, under its own identity', as
 
 test('committed messages leave a stream that fills up, so that it goes on taking new ones', async () => {
   bench = await startTestPipeline({ maxBytes: 4 * 1_048_576 });
-  await bench.processor();
+  await bench.processor({ STREAM_MAX_BYTES: String(4 * 1_048_576) });
   const shard = shardOf('shop', SHARDS);
   let sent = 0;
   for (let i = 0; i < 80; i++) {
