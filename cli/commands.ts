@@ -62,6 +62,14 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'rebuild dates of the lake from the stream, compare and swap',
     load: async () => (await import('./replay.ts')).replayCommand,
   },
+  backup: {
+    summary: 'what only the stream server holds, into a folder',
+    load: async () => (await import('./backup.ts')).backupCommand,
+  },
+  restore: {
+    summary: 'a backup into an empty stream server',
+    load: async () => (await import('./restore.ts')).restoreCommand,
+  },
   stream: {
     summary: 'after a store of the stream was restored or lost',
     load: async () => (await import('./streams.ts')).streamsCommand,

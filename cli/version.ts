@@ -5,8 +5,7 @@ export const version = command({
   usage: 'Usage: spor version [--json]\n',
   options: {},
   run({ json }, _, { out }) {
-    const file = new URL('../package.json', import.meta.url);
-    const { version: spor } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
+    const spor = sporVersion();
     out(
       json
         ? `${JSON.stringify({ spor, node: process.versions.node })}\n`
@@ -15,3 +14,9 @@ export const version = command({
     return Promise.resolve(EXIT.done);
   },
 });
+
+/** Version of this package. */
+export function sporVersion(): string {
+  const file = new URL('../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

@@ -16,7 +16,7 @@ export async function readRecord<T>(manager: JetStreamManager, place: Place): Pr
 }
 
 /** Reads a value of a KV bucket from its leader; undefined without the bucket or the key. */
-async function readText(manager: JetStreamManager, { bucket, key }: Place): Promise<string | undefined> {
+export async function readText(manager: JetStreamManager, { bucket, key }: Place): Promise<string | undefined> {
   try {
     const message = await manager.streams.getMessage(`KV_${bucket}`, { last_by_subj: `$KV.${bucket}.${key}` });
     return message && message.data.length > 0 ? message.string() : undefined;

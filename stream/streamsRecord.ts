@@ -48,6 +48,8 @@ export interface StreamsRecord {
   lost: Loss[];
   /** Creation times of streams whose messages a command has moved. */
   moved: string[];
+  /** The backup that the streams were restored from, by its id. */
+  restored?: { id: string; complete: boolean };
 }
 
 /** Reads the record; undefined if nobody has written it yet. */
