@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { delay } from '../../runtime/retry.ts';
 import type { StackProcess, ChildSpec } from '../stack/child.ts';
 import type { NatsSettings } from '../../stream/credentials.ts';
-import { identityEnv, operatorSettings } from '../stack/identities.ts';
+import { identityEnv, identitySettings, operatorSettings, stackIdentities } from '../stack/identities.ts';
 import { killStray } from '../stack/processes.ts';
 import { natsSpec, serviceSpecs } from '../stack/services.ts';
 import { keepRunning, type KeptRunning } from './keepRunning.ts';
 import { openProcessClock } from './processClock.ts';
 import { startProxy, type Proxy } from './proxy.ts';
-import { SHARDS } from './tenants.ts';
+import { STEP_SUBJECTS } from './stepEvents.ts';
+import { PROBE_TENANT, SHARDS } from './tenants.ts';
 
 export const PROCESSORS = ['processor', 'processor-2'] as const;
 export type ProcessorName = (typeof PROCESSORS)[number];
@@ -36,6 +37,8 @@ export interface Fleet {
   natsUrl: string;
   /** Connection of the operator. */
   nats: NatsSettings;
+  /** The same as an identity that may only see the steps. */
+  watcher: NatsSettings;
   env: Record<string, string>;
   proxies: {
     'client-ingest': Proxy;
@@ -64,6 +67,7 @@ export interface Fleet {
 
 /** Time after which a silent processor loses its shards. */
 export const LEASE_SECONDS = 2;
+const WATCHER = 'chaos';
 const CLOCK_JUMP = new URL('./clockJump.ts', import.meta.url).href;
 
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
@@ -89,6 +93,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   };
   try {
     const natsFolder = await natsSpec({ dir, env, ports: 'free', log });
+    await addWatcher(dir);
     const nats = await keepRunning(natsFolder, {
       log,
       onStart: tellGuard,
@@ -149,6 +154,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       queryUrl: `http://127.0.0.1:${of('lake').facts.port}`,
       natsUrl,
       nats: await operatorSettings(dir, natsUrl),
+      watcher: await identitySettings(dir, WATCHER, natsUrl),
       env: { ...env, NATS_URL: natsUrl, ...identityEnv(dir, 'operator'), LAKE_URL: lakeUrl },
       proxies: {
         'client-ingest': clientIngest,
@@ -185,6 +191,12 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     await stop();
     throw error;
   }
+}
+
+/** Makes the identity that sees the services' steps: an operator may ask for everything, and overhears nobody. */
+async function addWatcher(dir: string): Promise<void> {
+  const subjects = Object.values(STEP_SUBJECTS);
+  await stackIdentities(dir).add({ name: WATCHER, role: 'downstream', tenantId: PROBE_TENANT, subjects }, Date.now());
 }
 
 /**

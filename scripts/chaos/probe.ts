@@ -6,6 +6,7 @@ import { openSecretStore, type SecretStore } from '../../stream/secretStore.ts';
 import type { SentBatch } from '../load/ledger.ts';
 import { availabilityOf, type Availability, type Look } from './availability.ts';
 import type { ChaosLedger } from './ledgerFile.ts';
+import { PROBE_TENANT } from './tenants.ts';
 
 interface ReceiverToProbe {
   /** Base URL of the receiver, without a proxy between. */
@@ -32,8 +33,6 @@ export interface Probe {
   readonly result: ProbeResult;
 }
 
-/** Tenant of the probe's own events. */
-export const PROBE_TENANT = 'chaos-probe';
 const SEGMENT = 'web';
 const PAUSE_MS = 200;
 /** Longer than a receiver's own deadline for an acknowledgement (fleet.ts). */

@@ -5,6 +5,7 @@ import { openStorage } from '../../lake/storage/open.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { readConfig } from '../../runtime/config.ts';
 import { createLog } from '../../runtime/log.ts';
+import type { NatsSettings } from '../../stream/credentials.ts';
 import { connectNats, type NatsConnection } from '../../stream/nats.ts';
 import { delay } from '../../runtime/retry.ts';
 import { grantAccess, type ShopAccess } from '../access.ts';
@@ -22,9 +23,9 @@ import { globReader, snapshotReader, type LeftOvers } from './lakeIds.ts';
 import { openLedgerFile, type ChaosLedger } from './ledgerFile.ts';
 import { playLoad } from './load.ts';
 import { faultName, type Cycle, type Disk, type Plan } from './plan.ts';
-import { watchStepEvents } from './stepEvents.ts';
-import { PROBE_TENANT, openProbe, type Probe, type ProbeResult } from './probe.ts';
-import { allShops, CYCLES_EACH, shopsOf } from './tenants.ts';
+import { watchStepEvents, type StepEvents } from './stepEvents.ts';
+import { openProbe, type Probe, type ProbeResult } from './probe.ts';
+import { allShops, CYCLES_EACH, PROBE_TENANT, shopsOf } from './tenants.ts';
 import type { Finding } from './verify.ts';
 
 export interface ChaosOptions {
@@ -75,12 +76,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
     shops: [...allShops(plan.cycles.length), { tenantId: PROBE_TENANT, segments: [] }],
     label: 'chaos',
   });
-  const connection = await connectNats({
-    url: fleet.nats.natsUrl,
-    access: fleet.nats,
-    name: 'spor-chaos',
-    log: createLog('chaos', 'silent'),
-  });
+  const connect = (access: NatsSettings): Promise<NatsConnection> =>
+    connectNats({ url: access.natsUrl, access, name: 'spor-chaos', log: createLog('chaos', 'silent') });
+  const connection = await connect(fleet.nats);
+  const watcher = await connect(fleet.watcher);
   const config = readConfig(LAKE_SETTINGS, fleet.env);
   const storage = await openStorage(config.lakeUrl, config);
   const ledger = openLedgerFile(join(dir, 'ledger.ndjson'));
@@ -89,7 +88,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
   const probe = await openProbe({ url: fleet.receiverUrl, connection, ledger });
   const early = options.negativeControl ? keepAcknowledging(connection, ended.signal) : undefined;
   try {
-    const run = new Run(options, { access, connection, storage, lakeUrl: config.lakeUrl, ledger, auditChecker, probe });
+    const stepEvents = watchStepEvents(watcher);
+    const { lakeUrl } = config;
+    const run = new Run(options, { access, connection, stepEvents, storage, lakeUrl, ledger, auditChecker, probe });
     await run.play();
     return run.outcome;
   } finally {
@@ -98,6 +99,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
     await auditChecker.close();
     storage.close();
     ledger.close();
+    await watcher.close();
     await connection.close();
     log(`the ledger is in ${join(dir, 'ledger.ndjson')}`);
   }
@@ -111,6 +113,7 @@ async function keepAcknowledging(connection: NatsConnection, signal: AbortSignal
 interface RunDependencies {
   access: ShopAccess;
   connection: NatsConnection;
+  stepEvents: StepEvents;
   storage: Storage;
   lakeUrl: string;
   ledger: ChaosLedger;
@@ -128,11 +131,11 @@ class Run {
 
   constructor(options: ChaosOptions, dependencies: RunDependencies) {
     const { fleet, dir, disks } = options;
-    const { connection, access, storage, lakeUrl, ledger, auditChecker, probe } = dependencies;
+    const { stepEvents, access, storage, lakeUrl, ledger, auditChecker, probe } = dependencies;
     this.#options = options;
     this.#dependencies = dependencies;
     const { signalS3 } = options;
-    this.#context = { fleet, stepEvents: watchStepEvents(connection), disks, dir, ...(signalS3 ? { signalS3 } : {}) };
+    this.#context = { fleet, stepEvents, disks, dir, ...(signalS3 ? { signalS3 } : {}) };
     this.#checker = new Checker({
       snapshot: snapshotReader(createQueryClient(fleet.queryUrl), access.tokenOf),
       glob: globReader({ lakeUrl, storage, copyTo: join(dir, 'lake-copy') }),

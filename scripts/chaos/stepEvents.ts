@@ -3,7 +3,7 @@ import { delay } from '../../runtime/retry.ts';
 import type { StepEvent } from './plan.ts';
 
 /** Subjects on which each step shows (schemas/subjects.ts, processor). */
-const SUBJECTS: Record<StepEvent, string> = {
+export const STEP_SUBJECTS: Record<StepEvent, string> = {
   publish: 'events.>',
   lease: '$KV.spor_leases.shard.*',
   intent: '$KV.spor_intents.shard.*',
@@ -25,7 +25,7 @@ export interface StepEvents {
 export function watchStepEvents(connection: NatsConnection): StepEvents {
   const owners = new Map<number, number>();
   const waiting = new Set<{ sign: StepEvent; left: number; seen: (shard: number) => void }>();
-  for (const [sign, subject] of Object.entries(SUBJECTS) as [StepEvent, string][]) {
+  for (const [sign, subject] of Object.entries(STEP_SUBJECTS) as [StepEvent, string][]) {
     connection.subscribe(subject, {
       callback: (error, message) => {
         if (error) return;

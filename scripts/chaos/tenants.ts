@@ -5,6 +5,8 @@ import { SHOPS, type Shop } from '../shop/shops.ts';
 export const SHARDS = 3;
 /** Tenants per cycle: one per shard, and two in one shard, for flushes with several commits. */
 const TENANTS = SHARDS + 1;
+/** Tenant of the probe's own events. */
+export const PROBE_TENANT = 'chaos-probe';
 /** Cycles of a group of tenants; new tenants keep the comparisons fast. */
 export const CYCLES_EACH = 10;
 

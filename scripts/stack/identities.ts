@@ -14,8 +14,13 @@ export function identityEnv(dir: string, name: string): Record<string, string> {
 }
 
 /** The connection of a stack's operator, for tools. */
-export async function operatorSettings(dir: string, natsUrl: string): Promise<NatsSettings> {
-  return { natsUrl, natsNkey: (await readFile(stackIdentities(dir).seedFile('operator'), 'utf8')).trim() };
+export function operatorSettings(dir: string, natsUrl: string): Promise<NatsSettings> {
+  return identitySettings(dir, 'operator', natsUrl);
+}
+
+/** The connection of an identity of a stack. */
+export async function identitySettings(dir: string, name: string, natsUrl: string): Promise<NatsSettings> {
+  return { natsUrl, natsNkey: (await readFile(stackIdentities(dir).seedFile(name), 'utf8')).trim() };
 }
 
 /** The environment without the caller's own connection to other stream servers. */
