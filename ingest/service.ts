@@ -11,7 +11,7 @@ import { ComparedClock, openComparedClock } from '../stream/comparedClock.ts';
 import { watchDenials, type Denials } from '../stream/denials.ts';
 import { checkRights, type Granted } from '../stream/identities/checkRights.ts';
 import { applyLimits } from '../stream/limits.ts';
-import { connectNats, type NatsConnection } from '../stream/nats.ts';
+import { connectNats, reportLoss, type NatsConnection } from '../stream/nats.ts';
 import type { Resources } from '../runtime/resources.ts';
 import { delay } from '../runtime/retry.ts';
 import { watchSecrets } from '../stream/secretStore.ts';
@@ -144,15 +144,8 @@ async function openStream(
 ): Promise<OpenedStream> {
   const { config, log, resources } = options;
   const connection = await connectNats({ url: config.natsUrl, access: config, name: 'spor-ingest', log });
-  let closing = false;
-  resources.add('stream server', connection, (open) => {
-    closing = true;
-    return closeConnection(open, log);
-  });
-  void connection.closed().then((cause) => {
-    // The client reconnects for ever, unless the server rejects its credentials.
-    if (!closing) options.fail?.(new Error('the stream server closed the connection for good', { cause }));
-  });
+  const close = (): Promise<void> => closeConnection(connection, log);
+  resources.add('stream server', connection, reportLoss(connection, options.fail, close));
 
   const { shards, replicas } = config;
   const denials = watchDenials(connection, options.metrics, log);

@@ -90,16 +90,21 @@ async function firstConnection(
  * Reports a connection that the server closed for good, as it does to a revoked identity.
  *
  * The client reconnects for ever otherwise.
+ * @param close ends the connection; absent: at once
  * @returns closes the connection without a report
  */
-export function reportLoss(connection: NatsConnection, report?: (error: Error) => void): () => Promise<void> {
+export function reportLoss(
+  connection: NatsConnection,
+  report?: (error: Error) => void,
+  close = (): Promise<void> => connection.close(),
+): () => Promise<void> {
   let closing = false;
   void connection.closed().then((cause) => {
     if (!closing) report?.(new Error('the stream server closed the connection for good', { cause }));
   });
   return () => {
     closing = true;
-    return connection.close();
+    return close();
   };
 }
 
