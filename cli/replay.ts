@@ -106,11 +106,10 @@ async function run(context: Context, request: Request): Promise<ReplayReport> {
     withScratch(async (workDir) => {
       const engine = new Engine({ dir: join(workDir, 'engine'), memory: config.memory, threads: 2, log });
       try {
-        return await withStream(context, (connection, { replicas }) =>
+        return await withStream(context, (connection) =>
           replayDates({
             ...request,
             connection,
-            replicas,
             storage,
             session: engine.session(),
             registry: createRegistry(),

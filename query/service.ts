@@ -78,7 +78,6 @@ export async function startQueryService(options: {
   const openTail = (localFiles: LocalFiles, storage: Storage): LiveTail => {
     const tail = new LiveTail({
       connection: () => state.connection,
-      replicas: config.replicas,
       registry,
       localFiles,
       erasures: (tenantId) => readErasures(storage, tenantId),
@@ -111,7 +110,6 @@ export async function startQueryService(options: {
     storage,
     tables,
     localFiles,
-    replicas,
     connection: () => state.connection,
     refused,
     mostReads: RECEIPT_READS,

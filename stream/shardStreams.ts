@@ -51,7 +51,7 @@ export class ShardStreams {
   /** @param options.patienceMs how long a request to the server may take */
   static open(
     connection: NatsConnection,
-    { patienceMs = PATIENCE_MS }: { replicas?: number; patienceMs?: number } = {},
+    { patienceMs = PATIENCE_MS }: { patienceMs?: number } = {},
   ): Promise<ShardStreams> {
     return ask(async () => {
       const manager = await jetstreamManager(connection, { checkAPI: false, timeout: patienceMs });

@@ -38,7 +38,6 @@ export interface ReplayOptions {
   /** First and last date, both included. */
   from: string;
   to: string;
-  replicas: number;
   dedupe: DuplicatesOptions;
   windowBytes: number;
   /** Scratch folder, emptied before each try. */
@@ -135,8 +134,8 @@ interface HeldStream {
   held: StreamState;
 }
 
-async function openHeld({ connection, replicas, tenantId }: ReplayOptions): Promise<HeldStream> {
-  const streams = await ShardStreams.open(connection, { replicas });
+async function openHeld({ connection, tenantId }: ReplayOptions): Promise<HeldStream> {
+  const streams = await ShardStreams.open(connection);
   const stream = await streams.of(tenantId);
   const held = stream && (await streams.state(stream));
   if (!held) throw new NotHeldError('there is no stream to replay from: it was deleted, or nothing was ever received');

@@ -67,7 +67,7 @@ const LIST_EVERY_MS = 5_000;
 export async function republish(options: RepublishOptions): Promise<RepublishReport> {
   const { connection, replicas, tenantId, from, to, subject, rate, signal } = options;
   const manager = await jetstreamManager(connection);
-  const streams = await ShardStreams.open(connection, { replicas });
+  const streams = await ShardStreams.open(connection);
   const stream = await streams.of(tenantId);
   const held = stream && (await streams.state(stream));
   if (!held) throw new NotHeldError('there is no stream to replay from: it was deleted, or nothing was ever received');

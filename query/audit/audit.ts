@@ -31,8 +31,6 @@ export interface AuditOptions {
   localFiles: LocalFiles;
   /** Connection to the stream server; undefined before the first connect. */
   connection: () => NatsConnection | undefined;
-  /** Copies of the progress bucket, if it has to be created. */
-  replicas: number;
   /** Called when a mark is not given because the clocks differ, with the time of each. */
   refused?: (clocks: string) => void;
   /** DuckDB's memory for reading data files. */
@@ -45,7 +43,7 @@ const MEMORY_MB = 256;
 
 /** Create the audit. The first question opens the stream. */
 export function createAudit(options: AuditOptions): Audit {
-  const { storage, tables, localFiles, replicas, memoryMb = MEMORY_MB } = options;
+  const { storage, tables, localFiles, memoryMb = MEMORY_MB } = options;
   const engine = openDuckdb({ memory: `${memoryMb}MiB`, threads: 1, spillDir: '' });
   const erasures = new ErasedPositions({ storage, mostReads: options.mostReads ?? Infinity });
   let opened: { connection: NatsConnection; streams: Promise<ShardStreams> } | undefined;
@@ -53,8 +51,7 @@ export function createAudit(options: AuditOptions): Audit {
   const withStreams = async <T>(task: (streams: ShardStreams) => Promise<T>): Promise<T> => {
     const connection = options.connection();
     if (!connection) throw new StreamUnavailableError();
-    if (opened?.connection !== connection)
-      opened = { connection, streams: ShardStreams.open(connection, { replicas }) };
+    if (opened?.connection !== connection) opened = { connection, streams: ShardStreams.open(connection) };
     try {
       return await task(await opened.streams);
     } catch (error) {

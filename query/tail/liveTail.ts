@@ -38,7 +38,6 @@ export interface HeldTail {
 export interface LiveTailOptions {
   /** Connection to the stream server; undefined before the first connect. */
   connection: () => NatsConnection | undefined;
-  replicas: number;
   registry: Registry;
   localFiles: LocalFiles;
   /** A tenant's list of erasures. */
@@ -139,10 +138,10 @@ export class LiveTail {
   }
 
   #open(): Promise<ShardStreams> {
-    const { connection, replicas } = this.#options;
+    const { connection } = this.#options;
     const open = connection();
     if (!open) return Promise.reject(new Error('not connected to the stream server yet'));
-    const opening = (this.#streams ??= ShardStreams.open(open, { replicas, patienceMs: PATIENCE_MS }));
+    const opening = (this.#streams ??= ShardStreams.open(open, { patienceMs: PATIENCE_MS }));
     opening.catch(() => (this.#streams = undefined));
     return opening;
   }

@@ -53,7 +53,6 @@ export class AuditChecker {
       storage,
       tables: createTableCache(storage, this.#registry),
       ...reading,
-      replicas: 1,
       connection: () => connection,
     });
   }

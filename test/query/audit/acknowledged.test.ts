@@ -135,7 +135,7 @@ test('committed messages without a row of their own are not missing, and neither
       },
     };
   };
-  const streams = await ShardStreams.open(connection, { replicas: 1 });
+  const streams = await ShardStreams.open(connection);
   const sources = { storage, localFiles: lakeFolderFiles(storage), streams, tables, memoryMb: 256 };
   const found = await reconcile(BUSY, days(), sources);
   expect(found).toMatchObject({ balanced: true, differences: [] });

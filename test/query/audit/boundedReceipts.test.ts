@@ -48,7 +48,6 @@ beforeAll(async () => {
     storage,
     tables,
     localFiles: lakeFolderFiles(bench.storage),
-    replicas: 1,
     connection: () => bench.connection,
     mostReads: 150,
   });

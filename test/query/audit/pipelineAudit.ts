@@ -10,7 +10,6 @@ export function createPipelineAudit({ storage, connection }: TestPipeline): Audi
     storage,
     tables: createTableCache(storage, createRegistry()),
     localFiles: lakeFolderFiles(storage),
-    replicas: 1,
     connection: () => connection,
   });
 }

@@ -30,7 +30,7 @@ beforeAll(async () => {
     if (/\/_delta_log\/\d+\.json$/.test(path)) entriesRead.push(path);
     return get(path);
   };
-  audit = createAudit({ ...lake, replicas: 1, connection: () => bench.connection });
+  audit = createAudit({ ...lake, connection: () => bench.connection });
   await bench.processor();
 });
 afterAll(async () => {

@@ -37,7 +37,6 @@ async function openTailQueries(maxBytes = 64 << 20): Promise<{ tail: LiveTail; q
   const localFiles = lakeFolderFiles(bench.storage);
   const live = new LiveTail({
     connection: () => bench.connection,
-    replicas: 1,
     registry,
     localFiles,
     erasures: (tenantId) => readErasures(bench.storage, tenantId),
@@ -134,7 +133,7 @@ describe('before anything is committed', () => {
 });
 
 test('a stream is not read much beyond where it ended at first, however fast it grows', async () => {
-  const streams = await ShardStreams.open(bench.connection, { replicas: 1 });
+  const streams = await ShardStreams.open(bench.connection);
   const stream = (await streams.of('growing'))!;
   const sequences: number[] = [];
   for (let index = 0; index < 20; index++) {
