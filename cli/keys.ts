@@ -12,7 +12,7 @@ import { requireTenants } from './tenant.ts';
 
 const CREATE_USAGE = `Usage: spor keys create --tenant <id> --segment <id> [options]
 
-Creates an instrumentation key and prints it once. Only its SHA-256 is stored. Receivers know it within a second.
+Creates an instrumentation key and prints it once. Only its SHA-256 is stored. Receivers know it within two seconds.
 
   --kind browser|server   a server key is rejected from browsers (default browser)
   --origin <url>          a page's origin that may send, such as https://shop.example; may be repeated (default any)

@@ -9,10 +9,10 @@ export function confirmRevoke(
 ): Promise<boolean> {
   const consequence =
     what === 'key'
-      ? 'Requests with this key are rejected within a second. Stored events stay.'
+      ? 'Requests with this key are rejected within two seconds. Stored events stay.'
       : own
         ? 'You are signed in with this token. You will be signed out.'
-        : 'Requests with this token are rejected within a second.';
+        : 'Requests with this token are rejected within two seconds.';
   return new Promise((resolve) => {
     const fault = h('p', { class: 'form-fault', role: 'alert' });
     const close = (done: boolean): void => {
