@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
 import { incompatibilities, type UsedSchemas } from './compatibility.ts';
 import { columnsPage, errorsPage, eventsPage } from './docs.ts';
-import { openApiDocument } from './openapi.ts';
+import { receiverDocument } from './openapi/receiver.ts';
 import { createRegistry, type Registry } from './registry.ts';
 
 /** The schemas of the last commit. Delete the file before a change that breaks with them. */
@@ -26,7 +26,7 @@ async function main(check: boolean): Promise<void> {
   const outputs: Record<string, string> = {
     [HISTORY]: `${JSON.stringify(registry.all, null, 2)}\n`,
     'generated/events.ts': await typescript(registry),
-    'generated/openapi.json': `${JSON.stringify(openApiDocument(registry, version), null, 2)}\n`,
+    'generated/openapi.json': `${JSON.stringify(receiverDocument(registry, version), null, 2)}\n`,
     '../docs/errors.md': errorsPage(),
     '../docs/events.md': eventsPage(registry),
     '../docs/columns.md': columnsPage(registry),

@@ -1,15 +1,31 @@
 import { readFileSync } from 'node:fs';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
+import { Judge } from '../../ingest/events/judge.ts';
 import { EVENT_ERRORS, REQUEST_ERRORS } from '../../schemas/errors.ts';
-import { openApiDocument } from '../../schemas/openapi.ts';
+import { EXAMPLE_TIME, eventExamples } from '../../schemas/openapi/examples.ts';
+import { receiverDocument } from '../../schemas/openapi/receiver.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 
 const read = (name: string): string => readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
 const version = (JSON.parse(read('package.json')) as { version: string }).version;
+const registry = createRegistry();
 
-describe('the OpenAPI document', () => {
-  const document = openApiDocument(createRegistry(), version);
+type Node = Record<string, unknown>;
+
+/** Every object within a document, with its path. */
+function* nodes(value: unknown, path = ''): Generator<[string, Node]> {
+  if (typeof value !== 'object' || value === null) return;
+  if (!Array.isArray(value)) yield [path, value as Node];
+  for (const [name, child] of Object.entries(value)) {
+    if (name === 'example' || name === 'examples' || name === 'default') continue;
+    yield* nodes(child, `${path}/${name}`);
+  }
+}
+
+describe('the OpenAPI document of the receiver', () => {
+  const document = receiverDocument(registry, version);
+  const schemas = (document.components as { schemas: Record<string, Node> }).schemas;
 
   it('is valid OpenAPI 3.1', async () => {
     const result = await new Validator().validate(document);
@@ -22,10 +38,47 @@ describe('the OpenAPI document', () => {
   });
 
   it('names every error code', () => {
-    const text = JSON.stringify(document);
-    const elsewhere = ['not_found', 'method_not_allowed'];
-    const codes = [...Object.keys(REQUEST_ERRORS), ...Object.keys(EVENT_ERRORS)];
-    const unnamed = codes.filter((code) => !elsewhere.includes(code) && !text.includes(`\`${code}\``));
-    expect(unnamed).toEqual([]);
+    expect(schemas.FailureCode!.enum).toEqual(Object.keys(REQUEST_ERRORS));
+    expect(schemas.VerdictCode!.enum).toEqual(Object.keys(EVENT_ERRORS));
+    const text = JSON.stringify(document.paths);
+    expect(Object.keys(REQUEST_ERRORS).filter((code) => !text.includes(`\`${code}\``))).toEqual([]);
+  });
+
+  it('has every field of every type, with double for each number', () => {
+    for (const { type, schema } of registry.latest.values()) {
+      const fields = Object.keys(schema.properties);
+      expect(Object.keys(schemas[type]!.properties as Node)).toEqual(fields);
+      expect(Object.keys(schemas.Event!.properties as Node)).toEqual(expect.arrayContaining(fields));
+    }
+    const numbers = [...nodes(schemas)].filter(([, { type }]) => type === 'number');
+    expect(numbers.length).toBeGreaterThan(5);
+    expect(numbers.filter(([, { format }]) => format !== 'double')).toEqual([]);
+  });
+
+  it('uses only words that all generators understand', () => {
+    const words = ['anyOf', 'allOf', 'oneOf', 'const', 'multipleOf', 'exclusiveMinimum', 'nullable'];
+    const odd = [...nodes(document)].filter(
+      ([, node]) => words.some((word) => word in node) || Array.isArray(node.type),
+    );
+    expect(odd.map(([path]) => path)).toEqual([]);
+  });
+
+  it('names every nested object', () => {
+    const inline = [...nodes(schemas)].filter(([path, { type }]) => type === 'object' && path.split('/').length > 2);
+    expect(inline.map(([path]) => path)).toEqual([]);
+    expect(Object.keys(schemas)).toEqual(expect.arrayContaining(['OrderLine', 'SearchFilter', 'EventContext']));
+  });
+
+  it('says of every operation how it is secured', () => {
+    const operations = Object.values(document.paths as Node).flatMap((path) => Object.values(path as Node) as Node[]);
+    expect(operations.filter((operation) => !Array.isArray(operation.security))).toEqual([]);
+  });
+
+  it('has an example of each type, which the receiver accepts', () => {
+    const examples = Object.values(eventExamples(registry));
+    expect(examples.map(({ type }) => type)).toEqual([...registry.latest.keys()]);
+    const receivedAtMs = Date.parse(EXAMPLE_TIME);
+    const { rejected } = new Judge(registry).judge({ events: examples, receivedAtMs, skewMs: 0 });
+    expect(rejected).toEqual([]);
   });
 });

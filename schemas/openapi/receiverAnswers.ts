@@ -1,0 +1,95 @@
+import { EVENT_ERRORS, REQUEST_ERRORS } from '../errors.ts';
+import { codeSchema, FAILURE } from './failures.ts';
+import { schemaRef, type OpenApi } from './openApi.ts';
+
+const REJECTED = {
+  type: 'array',
+  description: 'One verdict for each rejected event.',
+  items: schemaRef('Verdict'),
+};
+const ACCEPTED = {
+  type: 'integer',
+  format: 'int32',
+  description:
+    'Number of accepted events. Unless it is a dry run, they are on disk and will be in the lake exactly once.',
+};
+const ROWS = {
+  type: 'array',
+  description: 'Only in a dry run: the row of each accepted event.',
+  items: schemaRef('EventRow'),
+};
+
+/** Schemas of the answers of the Event Receiver. */
+export const RECEIVER_ANSWERS: Readonly<Record<string, OpenApi>> = {
+  Receipt: {
+    type: 'object',
+    description: 'The answer about a batch of which at least one event is accepted.',
+    required: ['accepted', 'rejected'],
+    properties: {
+      receiptId: {
+        type: 'string',
+        description: 'Names the batch; keep it to look the batch up later. Absent in a dry run.',
+      },
+      accepted: ACCEPTED,
+      rejected: REJECTED,
+      rows: ROWS,
+    },
+  },
+  [FAILURE]: {
+    type: 'object',
+    description: 'The answer to a request that failed as a whole.',
+    required: ['code', 'message'],
+    properties: {
+      code: schemaRef('FailureCode'),
+      message: {
+        type: 'string',
+        description: 'The fault and what to change.',
+        'x-ms-primary-error-message': true,
+      },
+      rejected: REJECTED,
+      accepted: { ...ACCEPTED, description: 'Only in a dry run: 0.' },
+      rows: { ...ROWS, description: 'Only in a dry run: empty.' },
+    },
+  },
+  Verdict: {
+    type: 'object',
+    description: Object.entries(EVENT_ERRORS)
+      .map(([code, help]) => `\`${code}\`: ${help}`)
+      .join('\n\n'),
+    required: ['index', 'code', 'path', 'message'],
+    properties: {
+      index: { type: 'integer', format: 'int32', description: "Position in the sender's batch, from 0." },
+      eventId: { type: 'string', description: "The event's id, if it had one." },
+      code: schemaRef('VerdictCode'),
+      path: { type: 'string', description: 'JSON pointer to the fault within the event.' },
+      message: { type: 'string', description: 'The fault and how to fix it.' },
+    },
+  },
+  FailureCode: codeSchema(Object.keys(REQUEST_ERRORS), 'a failed request'),
+  VerdictCode: codeSchema(Object.keys(EVENT_ERRORS), 'a rejected event'),
+  EventRow: {
+    type: 'object',
+    description: 'The row of an event by column; docs/columns.md lists the columns.',
+    additionalProperties: true,
+  },
+  Health: {
+    type: 'object',
+    required: ['status'],
+    properties: { status: { type: 'string', description: '"ok": the process is alive.' } },
+  },
+  Readiness: {
+    type: 'object',
+    required: ['status'],
+    properties: {
+      status: { type: 'string', description: '"ready", or "not ready".' },
+      reason: { type: 'string', description: 'Why not.' },
+      keys: { type: 'integer', format: 'int32', description: 'Number of known keys.' },
+      keysStaleSeconds: {
+        type: 'integer',
+        format: 'int32',
+        description: 'How long changes of keys may have been missed.',
+      },
+    },
+  },
+  OpenApiDocument: { type: 'object', description: 'An OpenAPI document.', additionalProperties: true },
+};
