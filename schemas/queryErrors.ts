@@ -135,6 +135,9 @@ export const LAKE_ERRORS = {
   table_unsupported: permanentFault(
     'The table uses a Delta protocol version or feature that this version of Spor does not support.',
   ),
+  table_append_only: permanentFault(
+    'The table has the property delta.appendOnly, so no row of it may be removed. Remove the property to erase or expire.',
+  ),
   table_corrupt: permanentFault("The table's log does not follow the Delta protocol."),
   table_schema_conflict: permanentFault("The table's columns conflict with those of this version."),
   txn_conflict: permanentFault('Another owner committed to the table first. Nothing of this commit is in the table.'),

@@ -85,7 +85,7 @@ export function checkReadable(protocol: Protocol, table: string): void {
 
 /**
  * Check that this version can write a table (Delta protocol, "Requirements for Writers").
- * @throws LakeError table_unsupported for a newer writer version, column invariants, or an append-only table
+ * @throws LakeError table_unsupported for a newer writer version, or column invariants
  */
 export function checkWritable(protocol: Protocol, metaData: MetaData, table: string): void {
   checkReadable(protocol, table);

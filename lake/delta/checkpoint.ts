@@ -171,7 +171,7 @@ export async function writeHint(
 ): Promise<void> {
   const current = await readHint(storage, root);
   if (current !== undefined && current >= hint.version) return;
-  await storage.delete([hintPath(root)]);
+  await storage.delete([hintPath(root), ...hintChecksums(root)]);
   await storage.putIfAbsent(hintPath(root), Buffer.from(JSON.stringify(hint)));
   if (await hasNewerCheckpoint(storage, root, hint.version)) await storage.delete([hintPath(root)]);
 }
@@ -185,6 +185,11 @@ async function hasNewerCheckpoint(storage: Storage, root: string, version: numbe
 
 function hintPath(root: string): string {
   return `${root}/_delta_log/_last_checkpoint`;
+}
+
+/** Checksums beside the hint, as Hadoop writes in a folder. They are wrong for any other hint, and Spark then fails. */
+function hintChecksums(root: string): string[] {
+  return [`${root}/_delta_log/._last_checkpoint.crc`, `${root}/_delta_log/_last_checkpoint.crc`];
 }
 
 /** Required actions of a checkpoint, without old tombstones (Delta protocol, "Requirements for Writers"). */

@@ -11,6 +11,7 @@ export interface NewFile {
   /** Bytes. */
   size: number;
   rows: number;
+  /** Values of the partition columns below the table's root. */
   partitionValues: Record<string, string>;
   stats: FileStats;
   /** Time by which the stream had stored all rows, in milliseconds since 1970. Absent: the commit. */
@@ -31,12 +32,17 @@ export function asNewFile({ path, size, partitionValues, stats, tags }: AddFile)
 /** Action that adds a file, at a time by the store's clock. */
 export function addAction(
   file: NewFile,
-  { dataChange, nowMs, columnsTag }: { dataChange: boolean; nowMs: number; columnsTag: string },
+  {
+    dataChange,
+    nowMs,
+    columnsTag,
+    partition,
+  }: { dataChange: boolean; nowMs: number; columnsTag: string; partition: Readonly<Record<string, string>> },
 ): Action {
   return {
     add: {
       path: file.path,
-      partitionValues: { ...file.partitionValues },
+      partitionValues: { ...partition, ...file.partitionValues },
       size: file.size,
       modificationTime: nowMs,
       dataChange,

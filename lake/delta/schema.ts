@@ -17,9 +17,6 @@ export function columnsFingerprint(columns: readonly TableColumn[]): string {
   return createHash('sha256').update(JSON.stringify(shape)).digest('hex').slice(0, 16);
 }
 
-/** Partition columns. Their values are text in the log and folders in paths. */
-export type PartitionColumn = 'segment' | 'date';
-
 interface DeltaField {
   name: string;
   type: unknown;
@@ -27,12 +24,10 @@ interface DeltaField {
   metadata: Record<string, unknown>;
 }
 
-/** Delta's type of the partition columns. */
-const PARTITION_TYPES: Record<PartitionColumn, ColumnType> = { segment: 'string', date: 'date' };
-
 /** Schema of a table in Delta's JSON ("Schema Serialization Format"); partition columns are last. */
-export function schemaString(columns: readonly TableColumn[], partitionColumns: readonly PartitionColumn[]): string {
-  const partitions = partitionColumns.map((name) => deltaField({ name, type: PARTITION_TYPES[name] }));
+export function schemaString(columns: readonly TableColumn[], partitionColumns: readonly string[]): string {
+  const typeOf = (name: string): ColumnType => (name === 'date' ? 'date' : 'string');
+  const partitions = partitionColumns.map((name) => deltaField({ name, type: typeOf(name) }));
   return JSON.stringify({ type: 'struct', fields: [...columns.map((column) => deltaField(column)), ...partitions] });
 }
 

@@ -1,6 +1,7 @@
 import type { ColumnType } from '../../schemas/columnType.ts';
 import { identifier } from '../duckdb/sqlText.ts';
 import type { TableColumn } from './schema.ts';
+import { hasBounds } from './skipping.ts';
 
 /** A value in the log's statistics; structs nest. */
 export type StatValue = string | number | boolean | { [field: string]: StatValue };
@@ -52,7 +53,8 @@ const AFTER_ALL = '\u{10FFFF}';
 
 /**
  * Build statistics for the log from those of DuckDB.
- * Bounds are omitted if they would be wrong: for NaN, infinity, inexact decimals, and columns of nulls only.
+ * Bounds are rounded outwards to text that every reader parses. They are omitted for columns of nulls only, and if they
+ * would be wrong: for NaN, infinity, and values beyond every reader's range.
  */
 export function fileStats(copy: CopyStats, columns: readonly TableColumn[]): FileStats {
   const stats: FileStats = { numRecords: copy.count, minValues: {}, maxValues: {}, nullCount: {} };
@@ -83,7 +85,7 @@ function collect(copy: CopyStats, column: { path: string; name: string; type: Co
   const leaf = copy.column_statistics[path];
   if (!leaf) return;
   if (leaf.null_count !== undefined) into.nullCount[name] = Number(leaf.null_count);
-  if (leaf.min === undefined || leaf.max === undefined || leaf.has_nan === 'true') return;
+  if (!hasBounds(type) || leaf.min === undefined || leaf.max === undefined || leaf.has_nan === 'true') return;
   const min = bound(type, leaf.min, 'min');
   const max = bound(type, leaf.max, 'max');
   if (min === undefined || max === undefined) return;
@@ -97,21 +99,25 @@ function bound(type: Extract<ColumnType, string>, text: string, side: 'min' | 'm
     case 'json':
       return textBound(text, side);
     case 'boolean':
-      return text === '1' || text === 'true';
+      return undefined;
     case 'integer':
     case 'long':
-      return Number.isSafeInteger(Number(text)) ? Number(text) : undefined;
-    case 'double':
-      return Number.isFinite(Number(text)) ? Number(text) : undefined;
     case 'decimal':
     case 'decimal38':
-      return decimalBound(text);
+      return exactBound(text, { side, limit: LIMITS[type] });
+    case 'double':
+      return Number.isFinite(Number(text)) ? Number(text) : undefined;
     case 'timestamp':
       return timestampBound(text, side);
     case 'date':
-      return /^\d{4}-\d\d-\d\d$/.test(text) ? text : undefined;
+      return /^(?!0000)\d{4}-\d\d-\d\d$/.test(text) ? text : undefined;
   }
 }
+
+/** Magnitudes that a rounded bound must stay below, to be a value of its type and JSON without an exponent. */
+const LIMITS = { integer: 2 ** 31, long: 9.223372036854775e18, decimal: 1e14, decimal38: 1e21 } as const;
+/** Significant digits that any double, and so any reader of JSON, keeps. */
+const EXACT_DIGITS = 15;
 
 /** Cut a bound by code points; a cut maximum gets the greatest character at its end. */
 function textBound(text: string, side: 'min' | 'max'): string {
@@ -122,19 +128,30 @@ function textBound(text: string, side: 'min' | 'max'): string {
   return side === 'min' ? prefix : prefix + AFTER_ALL;
 }
 
-/** A JSON number, if a double holds it exactly. */
-function decimalBound(text: string): number | undefined {
+/** The number, if a double holds it exactly; otherwise 15 digits of it, minima rounded down and maxima up. */
+function exactBound(text: string, { side, limit }: { side: 'min' | 'max'; limit: number }): number | undefined {
+  const match = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text);
+  if (!match) return undefined;
+  const [, sign, whole = '', fraction = ''] = match;
   const plain = text.replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '');
-  const number = Number(text);
-  return String(number) === plain ? number : undefined;
+  if (String(Number(text)) === plain) return Number(text);
+  const digits = `${whole}${fraction}`.replace(/^0+/, '');
+  const unit = 10n ** BigInt(Math.max(0, digits.length - EXACT_DIGITS));
+  const isAwayFromZero = (sign === '-') === (side === 'min');
+  const kept = (BigInt(digits) / unit + (isAwayFromZero ? 1n : 0n)) * unit;
+  const number = Number(`${sign}${kept}e-${fraction.length}`);
+  return Math.abs(number) < limit ? number : undefined;
 }
 
-/** Turn DuckDB's time into ISO 8601 with milliseconds: minima rounded down, maxima up. */
+/**
+ * Turn DuckDB's time into ISO 8601 with milliseconds: minima rounded down, maxima up.
+ * The last microseconds of year 9999 stay as they are, because no reader parses the next year.
+ */
 function timestampBound(text: string, side: 'min' | 'max'): string | undefined {
-  const match = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/.exec(text);
+  const match = /^((?!0000)\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/.exec(text);
   if (!match) return undefined;
   const micros = Number((match[3] ?? '').padEnd(6, '0'));
-  const seconds = Date.parse(`${match[1]}T${match[2]}Z`);
   const millis = side === 'min' ? Math.floor(micros / 1000) : Math.ceil(micros / 1000);
-  return new Date(seconds + millis).toISOString();
+  const rounded = new Date(Date.parse(`${match[1]}T${match[2]}Z`) + millis);
+  return rounded.getUTCFullYear() > 9999 ? `${match[1]}T${match[2]}.${match[3]}Z` : rounded.toISOString();
 }

@@ -1,16 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
-import {
-  checkWritable,
-  newMetaData,
-  PROTOCOL,
-  removeAction,
-  withProperties,
-  type Action,
-  type MetaData,
-  type RemoveFile,
-} from './actions.ts';
+import { checkWritable, PROTOCOL, removeAction, withProperties, type Action, type RemoveFile } from './actions.ts';
+import { checkAppendOnly, commitFacts } from './commitFacts.ts';
 import { readTombstones, writeCheckpoint, type Checkpoint, type CheckpointFormat } from './checkpoint.ts';
 import {
   addAction,
@@ -21,11 +13,12 @@ import {
   type RaiseCommit,
   type ReplaceCommit,
 } from './commits.ts';
+import { describeTable, type TableDescription } from './description.ts';
 import { IN_PROCESS } from './inProcessCheckpoints.ts';
 import { fenceId, refusal, type AddedFiles } from './guards.ts';
 import { continuesLog, entryPath, readLog, readVersion, writeEntry } from './log.ts';
 import { positionActions } from './positions.ts';
-import { columnsFingerprint, mergedSchema, schemaString, type TableColumn } from './schema.ts';
+import type { TableColumn } from './schema.ts';
 import { NO_TABLE, replayActions, wasAdded, type Snapshot } from './snapshot.ts';
 
 export interface TableSpec {
@@ -33,6 +26,7 @@ export interface TableSpec {
   root: string;
   /** Columns of the data files, without the partition columns. */
   columns: readonly TableColumn[];
+  /** Partition columns below the root; `name=value` folders of the root itself are partition columns too. */
   partitionColumns: readonly ('segment' | 'date')[];
 }
 
@@ -64,6 +58,12 @@ export interface Table {
   raise(commit: RaiseCommit): Promise<{ version: number }>;
   /** Set or remove properties (metaData `configuration`) in a commit, which may create the table. */
   configure(commit: ConfigureCommit): Promise<{ version: number }>;
+  /**
+   * Describe a table of an older version as this one would, in one commit that changes no row.
+   * Every other commit does so too. A known table that is current costs no request.
+   * @returns the newest known version
+   */
+  bringUpToDate(): Promise<Snapshot>;
   /**
    * Replace files by others in one atomic commit.
    * Concurrent appends are no conflict. A repetition writes nothing, as with append.
@@ -104,6 +104,8 @@ const WRITE_ON_TOP_MS = 60_000;
  * Maintenance keeps log entries for an hour at least (MIN_LOG_RETENTION_MS).
  */
 const PAUSED_MS = 600_000;
+/** Facts of a commit that describes an older table anew. */
+const UPGRADE = { operation: 'UPGRADE TABLE', operationParameters: { reason: 'description of this version of Spor' } };
 /** Number of taken versions in a row that only a fault can cause. */
 const MAX_TRIES = 1_000;
 
@@ -115,8 +117,7 @@ export function deltaTable(storage: Storage, spec: TableSpec, options: DeltaTabl
 class DeltaTable implements Table {
   readonly spec: TableSpec;
   readonly #storage: Storage;
-  readonly #wantedSchema: string;
-  readonly #columnsTag: string;
+  readonly #description: TableDescription;
   readonly #checkpoints: CheckpointFormat;
   #snapshot = NO_TABLE;
   #refreshedAt = -Infinity;
@@ -129,8 +130,7 @@ class DeltaTable implements Table {
     this.#storage = storage;
     this.spec = spec;
     this.#checkpoints = checkpoints;
-    this.#wantedSchema = schemaString(spec.columns, spec.partitionColumns);
-    this.#columnsTag = columnsFingerprint(spec.columns);
+    this.#description = describeTable(spec);
   }
 
   async snapshot(): Promise<Snapshot> {
@@ -195,9 +195,17 @@ class DeltaTable implements Table {
 
   async configure({ set, info }: ConfigureCommit): Promise<{ version: number }> {
     return this.#commit(info, (base, nowMs) => {
-      const metaData = withProperties(base.metaData ?? this.#newMetaData(nowMs), set);
+      const metaData = withProperties(base.metaData ?? this.#description.create(nowMs), set);
       return base.metaData && metaData === base.metaData ? undefined : [{ metaData }];
     });
+  }
+
+  async bringUpToDate(): Promise<Snapshot> {
+    if (this.#snapshot.version < 0) await this.snapshot();
+    if (this.#description.isOutdated(this.#snapshot)) {
+      await this.#commit(UPGRADE, (on) => (this.#description.isOutdated(on) ? [] : undefined));
+    }
+    return this.#snapshot;
   }
 
   async replace({
@@ -221,7 +229,7 @@ class DeltaTable implements Table {
       if (gone[0]) throw new TxnConflictError(`${this.spec.root}: ${gone[0].path} has been removed by another commit`);
       if (add.length > 0) this.#mayAdd(base, { unusedSinceMs, erasures, madeFrom });
       return [
-        ...(overwriteSchema && remove.length === base.files.size ? this.#schemaAnew(base) : []),
+        ...(overwriteSchema && remove.length === base.files.size ? this.#description.renewed(base) : []),
         ...remove.map((file) => removeAction(file, dataChange, nowMs)),
         ...add.map((file) => this.#added(file, dataChange, nowMs)),
         ...(txn ? [{ txn: { appId: txn.appId, version: txn.version, lastUpdated: nowMs } }] : []),
@@ -260,17 +268,21 @@ class DeltaTable implements Table {
       const base = this.#snapshot;
       const plannedOn = this.#refreshedAt;
       const nowMs = await this.#storage.now();
-      const planned = await this.#planned((on) => plan(on, nowMs), base);
+      const completed = this.#description.completed(base);
+      const planned = completed ?? (await this.#planned((on) => plan(on, nowMs), base));
       if (planned === 'stale') continue;
       if (!planned) return { version: base.version };
       const version = base.version + 1;
       // The random id makes entries unique, so that a writer recognises its own after an unanswered write.
+      const { operationMetrics, ...facts } = commitFacts(planned, base.version);
       const commitInfo = {
         timestamp: nowMs,
         engineInfo: 'spor',
         operation: 'WRITE',
         txnId: randomUUID(),
-        ...info,
+        ...facts,
+        ...(completed ? UPGRADE : info),
+        operationMetrics: Object.assign({}, operationMetrics, info.operationMetrics),
       };
       const actions: Action[] = [{ commitInfo }, ...this.#tableActions(base, planned, nowMs), ...planned];
       const startedAt = performance.now();
@@ -278,6 +290,7 @@ class DeltaTable implements Table {
       const inLog = created && (await continuesLog(this.#storage, this.spec.root, version));
       if (inLog && performance.now() - plannedOn <= PAUSED_MS) {
         this.#advance(version, actions);
+        if (completed) continue;
         return { version };
       }
       // Stopped for long, or behind a cleaned log: only a fresh read tells whether the entry is in the table.
@@ -311,32 +324,24 @@ class DeltaTable implements Table {
   }
 
   #added(file: NewFile, dataChange: boolean, nowMs: number): Action {
-    return addAction(file, { dataChange, nowMs, columnsTag: this.#columnsTag });
+    const { columnsTag, partition } = this.#description;
+    return addAction(file, { dataChange, nowMs, columnsTag, partition });
   }
 
   /**
    * Actions about the table itself in a commit.
-   * They are all of them for a new table, and the schema for new columns.
+   * They are all of them for a new table, and the metadata for new columns and properties.
    */
   #tableActions(base: Snapshot, planned: readonly Action[], nowMs: number): Action[] {
     const told = planned.some((action) => 'metaData' in action);
     if (!base.protocol || !base.metaData) {
-      return [{ protocol: PROTOCOL }, ...(told ? [] : [{ metaData: this.#newMetaData(nowMs) }])];
+      return [{ protocol: PROTOCOL }, ...(told ? [] : [{ metaData: this.#description.create(nowMs) }])];
     }
     checkWritable(base.protocol, base.metaData, this.spec.root);
+    checkAppendOnly(planned, base.metaData, this.spec.root);
     if (told) return [];
-    const merged = mergedSchema(this.spec.root, base.metaData.schemaString, this.#wantedSchema);
-    return merged === undefined ? [] : [{ metaData: { ...base.metaData, schemaString: merged } }];
-  }
-
-  /** Action that replaces the schema by that of this version. */
-  #schemaAnew({ metaData }: Snapshot): Action[] {
-    if (!metaData || metaData.schemaString === this.#wantedSchema) return [];
-    return [{ metaData: { ...metaData, schemaString: this.#wantedSchema } }];
-  }
-
-  #newMetaData(createdTime: number): MetaData {
-    return newMetaData(this.#wantedSchema, { partitionColumns: this.spec.partitionColumns, createdTime });
+    const metaData = this.#description.amended(base.metaData);
+    return metaData === undefined ? [] : [{ metaData }];
   }
 
   /** Apply an own commit without a read, unless a refresh is ahead of it. */

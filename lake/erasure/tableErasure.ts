@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { formatRanges, parseRanges } from '../counts/dayCounts.ts';
 import type { AddFile } from '../delta/actions.ts';
 import type { NewFile } from '../delta/commits.ts';
+import { fieldIdsOfFile } from '../delta/fieldIds.ts';
 import { copyStats, fileStats } from '../delta/stats.ts';
 import { TxnConflictError, type Table } from '../delta/table.ts';
 import { parquetCopyOptions } from '../duckdb/parquet.ts';
@@ -160,7 +161,8 @@ async function write(
 ): Promise<{ file: NewFile; target: string } | undefined> {
   const { table, file, local, condition, folder } = job;
   const target = join(folder, `${randomBytes(6).toString('hex')}.parquet`);
-  const options = `${parquetCopyOptions({ profile: 'zstd', age: 'compacted' })}, RETURN_STATS`;
+  const ids = await fieldIdsOfFile(session, local);
+  const options = `${parquetCopyOptions({ profile: 'zstd', age: 'compacted' })}${ids}, RETURN_STATS`;
   const kept = `SELECT * FROM ${rowsOf(local)} AS line WHERE NOT ${condition}`;
   const [row] = await session.run(`COPY (${kept}) TO ${literal(target)} (${options})`);
   const [left] = await session.run(`SELECT count(*) AS rows FROM (${kept})`);

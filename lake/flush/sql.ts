@@ -1,3 +1,4 @@
+import { fieldIdsOption } from '../delta/fieldIds.ts';
 import { parquetCopyOptions } from '../duckdb/parquet.ts';
 import type { TableName } from '../layout/tables.ts';
 import {
@@ -307,7 +308,8 @@ export function copyRows(table: TableSql, target: CopyTarget): string {
       ? [allRows(table, target)]
       : table.branches.map((branch) => branchRows(table, branch, target));
   const form = parquetCopyOptions({ profile: 'zstd', age: ephemeral ? 'ephemeral' : 'fresh' });
-  const options = `${form}, RETURN_STATS${partitions.length > 1 ? ', PARTITION_BY (source_number, day)' : ''}`;
+  const ids = ephemeral ? '' : fieldIdsOption(table.columns);
+  const options = `${form}${ids}, RETURN_STATS${partitions.length > 1 ? ', PARTITION_BY (source_number, day)' : ''}`;
   return `COPY (${selects.map((select) => `(${select})`).join(' UNION ALL ')}) TO ${literal(path)} (${options})`;
 }
 

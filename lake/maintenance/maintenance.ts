@@ -204,6 +204,7 @@ class TableMaintenance implements Maintenance {
       vacuumedFiles: 0,
     };
     if ((await table.snapshot()).version < 0) return report;
+    await table.bringUpToDate();
     report.expiredFiles = await this.#unlessClocksDiffer('retention', report, () => this.#expire(name, tenantId));
     await this.#compact(name, table, { signal, jobs, into: report.compacted });
     if (!signal.aborted) report.checkpointed = await maybeCheckpoint(table, this.#options.log);

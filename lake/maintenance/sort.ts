@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { duckdbType } from '../../schemas/columnType.ts';
+import { fieldIdsOption } from '../delta/fieldIds.ts';
 import type { TableColumn } from '../delta/schema.ts';
 import { copyStats, type CopyStats } from '../delta/stats.ts';
 import type { SqlSession } from '../duckdb/sqlEngine.ts';
@@ -64,7 +65,7 @@ export interface Fingerprint {
 export async function sortFiles(session: SqlSession, job: SortJob): Promise<CopyStats> {
   if (!job.uniform) await refuseUnknownColumns(session, job);
   const slices = await planSlices(session, job);
-  const options = `${parquetCopyOptions({ profile: 'zstd', age: 'compacted' })}, RETURN_STATS`;
+  const options = `${parquetCopyOptions({ profile: 'zstd', age: 'compacted' })}${fieldIdsOption(job.columns)}, RETURN_STATS`;
   const sorted = `${relation(job, job.inputs)} ORDER BY ${orderBy(job.order)}`;
   if (slices.length <= 1) return copy(session, `COPY (${sorted}) TO ${literal(job.target)} (${options})`);
   const parts = slices.map((_, index) => `${job.target}.${index}`);

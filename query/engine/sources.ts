@@ -1,4 +1,5 @@
-import type { AddFile } from '../../lake/delta/actions.ts';
+import type { StructField } from '../../schemas/columnType.ts';
+import type { AddFile, MetaData } from '../../lake/delta/actions.ts';
 import { COLUMNS_TAG, columnsOf } from '../../lake/delta/schema.ts';
 import { LakeError } from '../../lake/errors.ts';
 import { TABLE_NAMES, tableRoot, type TableName } from '../../lake/layout/tables.ts';
@@ -49,8 +50,7 @@ export async function openSources(
       });
       leases.push(lease);
       const fresh = tail && { paths: tailPaths(tail, table, request), above: tail.above[table] };
-      const schema = snapshots[table].metaData?.schemaString;
-      const columns = schema === undefined ? [] : columnsOf(schema, tableRoot(table, request.tenantId));
+      const columns = storedColumns(snapshots[table].metaData, tableRoot(table, request.tenantId));
       sources.tables[table] = { columns, groups: fileGroups(files, lease.paths), tail: fresh };
       sources.paths.push(...lease.paths.values(), ...(fresh?.paths ?? []));
       sources.counts[table] = files.length;
@@ -60,6 +60,12 @@ export async function openSources(
     await release();
     throw error;
   }
+}
+
+/** Columns in a table's files. The values of partition columns are in paths. */
+function storedColumns(metaData: MetaData | undefined, table: string): StructField[] {
+  if (!metaData) return [];
+  return columnsOf(metaData.schemaString, table).filter(({ name }) => !metaData.partitionColumns.includes(name));
 }
 
 /** Maps a missing file to version_gone, because vacuum deleted it. */

@@ -99,7 +99,7 @@ class Refresh {
 
   async mart(mart: Mart, table: Table): Promise<MartReport> {
     const startedAt = performance.now();
-    const before = await table.snapshot();
+    const before = await table.bringUpToDate();
     const cursor = this.#cursor(mart, before);
     let eventsVersion = this.#eventsVersion(mart);
     const report: MartReport = { mart: mart.name, outcome: 'current', days: 0, rows: 0, elapsedMs: 0 };

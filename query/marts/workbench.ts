@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { duckdbType } from '../../schemas/columnType.ts';
+import { fieldIdsOption } from '../../lake/delta/fieldIds.ts';
 import { copyStats, fileStats } from '../../lake/delta/stats.ts';
 import type { NewFile } from '../../lake/delta/commits.ts';
 import { parquetCopyOptions } from '../../lake/duckdb/parquet.ts';
@@ -45,7 +46,7 @@ export async function writeMart(
     for (const statement of job.from) await session.run(statement);
     const rows = `SELECT ${chosen.join(', ')} FROM (${job.sql}) ORDER BY ALL`;
     const [copied] = await session.run(
-      `COPY (${rows}) TO ${literal(localFile)} (${parquetCopyOptions()}, RETURN_STATS)`,
+      `COPY (${rows}) TO ${literal(localFile)} (${parquetCopyOptions()}${fieldIdsOption(columns)}, RETURN_STATS)`,
     );
     await session.run('USE main');
     await session.run(`DROP SCHEMA ${schema} CASCADE`);

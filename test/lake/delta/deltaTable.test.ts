@@ -189,6 +189,7 @@ describe('append', () => {
           nullable: true,
           metadata: {},
         },
+        { name: 'tenant', type: 'string', nullable: true, metadata: {} },
         { name: 'segment', type: 'string', nullable: true, metadata: {} },
         { name: 'date', type: 'date', nullable: true, metadata: {} },
       ],
@@ -291,7 +292,7 @@ describe('schema', () => {
     await deltaTable(storage, SPEC).append(commit('d', 4, 3));
     const { schema } = await independently(storage.localPath(SPEC.root)!);
     const names = (schema as { fields: { name: string }[] }).fields.map((field) => field.name);
-    expect(names).toEqual(['event_id', 'total', 'lines', 'segment', 'date', 'coupon']);
+    expect(names).toEqual(['event_id', 'total', 'lines', 'tenant', 'segment', 'date', 'coupon']);
     const entries = await readdir(storage.localPath(`${SPEC.root}/_delta_log`)!);
     const withMetaData = await Promise.all(
       entries

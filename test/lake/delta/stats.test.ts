@@ -74,12 +74,36 @@ describe('bounds', () => {
       '1970-01-01T00:00:00.000Z',
     ],
     ['dates', 'date', '2026-01-01', '2026-12-31', '2026-01-01', '2026-12-31'],
-    ['booleans, which DuckDB gives as 0 and 1', 'boolean', '0', '1', false, true],
     ['integers', 'integer', '-5', '7', -5, 7],
     ['longs', 'long', '-9007199254740991', '9007199254740991', -9007199254740991, 9007199254740991],
     ['decimals as numbers', 'decimal', '-0.0001', '49.9500', -0.0001, 49.95],
     ['whole decimals', 'decimal', '0.0000', '100.0000', 0, 100],
     ['doubles', 'double', '-1.5e300', '2.5', -1.5e300, 2.5],
+    [
+      'a decimal no double holds',
+      'decimal',
+      '-9999999999.99991',
+      '12345678901234.5678',
+      -9999999999.99991,
+      12345678901234.6,
+    ],
+    [
+      'one below zero',
+      'decimal38',
+      '-12345678901234567.8901',
+      '-1234567890123456.7',
+      -12345678901234600,
+      -1234567890123450,
+    ],
+    ['a long no double holds', 'long', '-9007199254740993', '9007199254740993', -9007199254741000, 9007199254741000],
+    [
+      'the last microsecond of year 9999, and the first of year 1',
+      'timestamp',
+      '0001-01-01 00:00:00.000001+00',
+      '9999-12-31 23:59:59.999999+00',
+      '0001-01-01T00:00:00.000Z',
+      '9999-12-31T23:59:59.999999Z',
+    ],
   ])('%s', (...[, type, min, max, wantMin, wantMax]) => {
     expect(statsOf(type, { min, max, null_count: '2' })).toEqual({
       minValues: { c: wantMin },
@@ -89,8 +113,12 @@ describe('bounds', () => {
   });
 
   test.each<[string, ColumnType, Record<string, string>]>([
-    ['a decimal no double holds', 'decimal', { min: '0.0000', max: '99999999999999.9999' }],
-    ['a long no double holds', 'long', { min: '0', max: '9007199254740993' }],
+    ['a decimal that rounds beyond its type', 'decimal', { min: '0.0000', max: '99999999999999.9999' }],
+    ['a long that rounds beyond its type', 'long', { min: '0', max: '9223372036854775807' }],
+    ['a sum that needs an exponent', 'decimal38', { min: '0.0000', max: '1234567890123456789012.5' }],
+    ['a time after year 9999', 'timestamp', { min: '2026-11-23 10:00:00+00', max: '10000-01-01 00:00:00+00' }],
+    ['a time before year 1', 'timestamp', { min: '0044-03-15 (BC) 00:00:00+00', max: '2026-11-23 10:00:00+00' }],
+    ['a boolean', 'boolean', { min: '0', max: '1' }],
     ['NaN', 'double', { min: '0', max: '1', has_nan: 'true' }],
     ['infinity', 'timestamp', { min: 'infinity', max: 'infinity' }],
     ['another time zone', 'timestamp', { min: '2026-11-23 10:00:00+01', max: '2026-11-23 10:00:00+01' }],
