@@ -18,6 +18,7 @@ function main(check: boolean): void {
   const outputs: Record<string, string> = {
     ...modelFiles(createRegistry(schemas), common),
     'ReceiverLimits.cs': limits(),
+    'FinalCodes.cs': finalCodes(),
     'RetryableCodes.cs': retryableCodes(),
   };
   for (const [name, text] of Object.entries(outputs)) outputs[name] = tidy(text);
@@ -66,6 +67,27 @@ internal static class ReceiverLimits
 
     /// <summary>Depth of objects and lists within properties.</summary>
     public const int PropertiesDepth = ${LIMITS.propertiesDepth};
+}
+`;
+}
+
+/** Answers to other routes, or to none: nothing is said about a batch. */
+const ELSEWHERE = ['metrics_token_wrong', 'not_found', 'method_not_allowed'];
+
+function finalCodes(): string {
+  const codes = Object.entries<ErrorKind>(REQUEST_ERRORS).filter(([, kind]) => !kind.retryable);
+  return `// Written by tools/generate-models.ts from schemas/errors.ts. Do not edit.
+
+namespace Spor.Tracking;
+
+/// <summary>Which error codes of the Event Receiver say that sending the same again cannot succeed.</summary>
+internal static class FinalCodes
+{
+    public static bool Contains(string? code) => code is
+        ${codes
+          .filter(([code]) => !ELSEWHERE.includes(code))
+          .map(([code]) => `"${code}"`)
+          .join(' or\n        ')};
 }
 `;
 }

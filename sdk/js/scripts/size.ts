@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { bundle } from './bundle.ts';
 
-/** 4.4 KB, of 1,000 bytes, after gzip -9: what a page downloads. */
-export const CORE_BUDGET_BYTES = 4400;
+/** 4.8 KB, of 1,000 bytes, after gzip -9: what a page downloads. */
+export const CORE_BUDGET_BYTES = 4800;
 const CORE = ['index.js', 'spor.global.js'];
 
 /** Size of each script file after gzip, bytes. */

@@ -68,6 +68,8 @@ export interface TrackerOptions {
   backoffCapMs?: number;
   /** Longest `Retry-After` that the tracker obeys, ms. Default 10 min. */
   retryAfterCapMs?: number;
+  /** Write every notice to the console, not only the first problem of each code. Default false. */
+  debug?: boolean;
   /**
    * Compress a body, or return undefined to send it as it is. Default none.
    *
@@ -107,7 +109,7 @@ export interface DropNotice {
 }
 
 export interface ErrorNotice {
-  /** The receiver's error code, or else `http_<status>` or `network_error`. */
+  /** The receiver's error code; `http_<status>` if the answer is not the receiver's; `network_error` without one. */
   code: string;
   message?: string | undefined;
   /** HTTP status; 0 without an answer. */

@@ -3,7 +3,11 @@ import type { Emitter } from './emitter.ts';
 import type { Queued } from './queue.ts';
 
 /** Count and report a dropped event, from the queue or from before it. */
-export type Drop = (reason: DropReason, event: Queued | object, detail?: Pick<DropNotice, 'code' | 'message'>) => void;
+export type Drop = (
+  reason: DropReason,
+  event: Queued | object,
+  detail?: Pick<DropNotice, 'code' | 'message' | 'path'>,
+) => void;
 
 export function createDrop(emit: Emitter['emit'], counts: TrackerStats['dropped']): Drop {
   return (reason, event, detail) => {

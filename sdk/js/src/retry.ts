@@ -1,13 +1,22 @@
 /** Consequence of an answer for the events of its request. */
-export type Verdict = 'done' | 'drop' | 'split' | 'stop' | 'retry';
+export type Verdict = 'done' | 'drop' | 'split' | 'stop' | 'retry' | 'silence';
 
-/** Decide on resending; no other code does. @param status HTTP status, 0 for no answer. */
-export function verdictOf(status: number): Verdict {
-  if (status === 202) return 'done';
+/** The receiver's codes of failures that a resend cannot change; a test compares them with `schemas/errors.ts`. */
+const OURS = /^((batch|body|content|encoding|key|parameter)_|(kind|origin)_not_|no_valid_)/;
+
+/**
+ * Decide on resending; no other code does.
+ *
+ * Only an answer with a code or a receipt of the receiver is its word. Firewalls, proxies and sign-in pages answer with any
+ * status, and say nothing about the events: that is `silence`.
+ * @param status HTTP status, 0 for no answer.
+ */
+export function verdictOf(status: number, { code, receiptId }: { code?: string; receiptId?: string }): Verdict {
+  if (status < 300 && receiptId) return 'done';
+  if (status > 428 && code) return 'retry';
+  if (status < 400 || !OURS.test(code!)) return 'silence';
   if (status === 413) return 'split';
-  if (status === 401 || status === 403) return 'stop';
-  // Retry answers that do not judge the events: none, a login page, a proxy's 404, a busy or failing receiver.
-  return /^4(?!04|05|08|25|29)/.test(`${status}`) ? 'drop' : 'retry';
+  return status === 401 || status === 403 ? 'stop' : 'drop';
 }
 
 export interface Backoff {

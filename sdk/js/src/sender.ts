@@ -12,7 +12,7 @@ import type { Transport } from './transport.ts';
  * - idle: the queue is empty. The next event starts waiting.
  * - waiting: a timer runs, for the flush interval, a backoff or a Retry-After. Then the sender is sending.
  * - sending: one request at a time, under the tabs' lock. Then the sender is idle, waiting or stopped.
- * - stopped: the receiver answered 401 or 403. This is final.
+ * - stopped: the receiver refused the key or the page's origin. This is final.
  *
  * A leaving page sends in every state but stopped. It takes no lock, and sends as much as may outlive the page.
  */
@@ -45,6 +45,9 @@ export interface SenderParts {
   };
 }
 
+/** Silence never makes bodies smaller than this; a larger event goes alone. */
+const LEAST_BYTES = 1000;
+
 /**
  * Create the sender of the queue's events.
  *
@@ -56,6 +59,8 @@ export function createSender(parts: SenderParts): Sender {
   let failures = 0;
   /** Time of the next allowed request; infinite after a rejected key. */
   let notBefore = 0;
+  /** Most bytes of the next body: halved after silence, because a proxy may cut large bodies. */
+  let limit = settings.maxBatchBytes;
   let closed = false;
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
@@ -73,19 +78,23 @@ export function createSender(parts: SenderParts): Sender {
   const deliver = async (batch: Queued[], last: boolean): Promise<boolean> => {
     const time = clock();
     queue.begin(batch, time);
-    const { status, retryAfter, body } = await transport.post(bodyOf(batch, settings.instrumentationKey, time), last);
+    const text = bodyOf(batch, settings.instrumentationKey, time);
+    const { status, retryAfter, body } = await transport.post(text, last);
     for (const item of batch) item.busy = false;
-    const verdict = verdictOf(status);
-    let again = verdict === 'retry';
+    const verdict = verdictOf(status, body);
+    const silence = verdict === 'silence';
+    let again = silence || verdict === 'retry';
+    if (status >= 0)
+      limit = Math.min(settings.maxBatchBytes, silence ? Math.max(text.length / 2, LEAST_BYTES) : limit * 2);
     if (verdict === 'split' && batch[1]) {
       const middle = (batch.length + 1) / 2; // slice cuts the fraction off
       return (await deliver(batch.slice(0, middle), last)) || deliver(batch.slice(middle), last);
     }
-    const { code = `http_${status}`, message } = body;
+    const code = (!(silence && status) && body.code) || `http_${status}`;
+    const { message } = body;
     if (verdict !== 'done' && status >= 0 && notBefore < Infinity)
       emit('error', { code, message, status, retryable: again });
     if (verdict === 'stop') {
-      console.error('spor', code, message); // oxlint-disable-line no-console -- a wrong key must not fail silently
       notBefore = Infinity;
       return (closed = true);
     }
@@ -115,7 +124,7 @@ export function createSender(parts: SenderParts): Sender {
 
   const drain = async (): Promise<void> => {
     queue.refresh(clock());
-    for (let batch; (batch = batchOf(settings.maxBatchBytes))[0];) {
+    for (let batch; (batch = batchOf(limit))[0];) {
       if (await deliver(batch, false)) return;
     }
   };

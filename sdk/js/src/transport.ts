@@ -15,7 +15,7 @@ interface AnswerBody {
   receiptId?: string;
   code?: string;
   message?: string;
-  rejected?: { index: number | null; code: string; message: string; retryable?: boolean }[];
+  rejected?: { index: number | null; code: string; path?: string; message: string; retryable?: boolean }[];
 }
 
 export interface Transport {

@@ -25,6 +25,6 @@ internal sealed class RecordingReceiver : HttpMessageHandler
             Events.Enqueue(item!.AsObject());
         }
 
-        return new HttpResponseMessage(HttpStatusCode.Accepted) { Content = new StringContent("{}") };
+        return new HttpResponseMessage(HttpStatusCode.Accepted) { Content = new StringContent("""{"receiptId":"r-0-1-0"}""") };
     }
 }

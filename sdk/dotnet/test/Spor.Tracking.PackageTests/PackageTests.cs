@@ -24,6 +24,7 @@ public sealed class PackageTests(Packages packages) : IClassFixture<Packages>
             var context = await listener.GetContextAsync();
             Console.WriteLine($"{context.Request.HttpMethod} {context.Request.Url!.AbsolutePath} {context.Request.Headers["X-Instrumentation-Key"]}");
             context.Response.StatusCode = 202;
+            await context.Response.OutputStream.WriteAsync("{\"receiptId\":\"r-0-1-0\"}"u8.ToArray());
             context.Response.Close();
         });
         await using (var client = new TrackingClient(new TrackingClientOptions { Endpoint = new Uri(args[0]), InstrumentationKey = "ik_package" }))

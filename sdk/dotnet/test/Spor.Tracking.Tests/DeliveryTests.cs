@@ -157,7 +157,7 @@ public sealed class DeliveryTests
     [Fact]
     public async Task Counts_add_up_whatever_happens()
     {
-        var rejected = new ScriptedAnswer(202, """{"accepted":1,"rejected":[{"index":0,"code":"field_range","path":"/x","message":"no"},{"index":99,"code":"x"},{"code":"y"},5]}""");
+        var rejected = new ScriptedAnswer(202, """{"receiptId":"r-0-1-0","accepted":1,"rejected":[{"index":0,"code":"field_range","path":"/x","message":"no"},{"index":99,"code":"x"},{"code":"y"},5]}""");
         await using var stage = new Stage(
             [rejected, ScriptedAnswer.Error(400, "body_invalid"), ScriptedAnswer.Accepted, ScriptedAnswer.Error(503, "overloaded")],
             options => options.BatchSize = 2);

@@ -126,7 +126,8 @@ public sealed class HostingTests
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
             Uri = request.RequestUri;
-            return Task.FromResult(new HttpResponseMessage(status) { Content = new StringContent("{}") });
+            var body = status == HttpStatusCode.Accepted ? """{"receiptId":"r-0-1-0"}""" : """{"code":"key_unknown"}""";
+            return Task.FromResult(new HttpResponseMessage(status) { Content = new StringContent(body) });
         }
     }
 }

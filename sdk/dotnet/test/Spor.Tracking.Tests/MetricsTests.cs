@@ -28,7 +28,7 @@ public sealed class MetricsTests
         listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => measured.Add((instrument.Name, value, Text(tags))));
         listener.Start();
 
-        var rejected = new ScriptedAnswer(202, """{"rejected":[{"index":0,"code":"field_range"}]}""");
+        var rejected = new ScriptedAnswer(202, """{"receiptId":"r-0-1-0","rejected":[{"index":0,"code":"field_range"}]}""");
         await using var stage = new Stage(
             [ScriptedAnswer.Error(503, "overloaded"), rejected, ScriptedAnswer.NetworkError],
             options => options.MaxRetryDelay = TimeSpan.FromSeconds(2),

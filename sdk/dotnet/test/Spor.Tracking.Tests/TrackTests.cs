@@ -221,7 +221,7 @@ public sealed class TrackTests
 
             return new System.Net.Http.HttpResponseMessage(System.Net.HttpStatusCode.Accepted)
             {
-                Content = new System.Net.Http.StringContent("{}", Encoding.UTF8, "application/json"),
+                Content = new System.Net.Http.StringContent("""{"receiptId":"r-0-1-0"}""", Encoding.UTF8, "application/json"),
             };
         }
     }

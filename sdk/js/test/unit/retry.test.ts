@@ -6,35 +6,39 @@ import { backoffMs, retryAfterMs, verdictOf } from '../../src/retry.ts';
 const limits = { backoffBaseMs: 1000, backoffCapMs: 60_000, retryAfterCapMs: 600_000 };
 const NOW = Date.UTC(2026, 10, 23, 10);
 
+const STATUSES = Array.from({ length: 500 }, (_, index) => 100 + index);
+
 describe('verdict', () => {
-  test.each(Object.entries(REQUEST_ERRORS))('%s agrees with the contract on resending', (_code, kind) => {
-    // Nothing at this address, or nothing that takes POST: not yet, or a proxy's word. The events were never looked at.
-    const elsewhere = kind.status === 404 || kind.status === 405;
-    expect(verdictOf(kind.status) === 'retry').toBe(kind.retryable || elsewhere);
-  });
+  /** Statuses whose answers say nothing about a batch: no such route. */
+  const NOTHING = [404, 405];
+  /** Never an answer to events. */
+  const OTHER_ROUTES = ['metrics_token_wrong'];
+
+  test.each(Object.entries(REQUEST_ERRORS).filter(([code]) => !OTHER_ROUTES.includes(code)))(
+    '%s agrees with the contract on resending',
+    (code, { status, retryable }) => {
+      const expected = NOTHING.includes(status)
+        ? 'silence'
+        : retryable
+          ? 'retry'
+          : ({ 401: 'stop', 403: 'stop', 413: 'split' }[status as 401] ?? 'drop');
+      expect(verdictOf(status, { code })).toBe(expected);
+    },
+  );
+
+  test.each([200, 202, 299])('%i with a receipt: done', (status) =>
+    expect(verdictOf(status, { receiptId: 'mgq3x0-0-1-0' })).toBe('done'),
+  );
 
   test.each([
-    [202, 'done'],
-    [200, 'retry'],
-    [204, 'retry'],
-    [304, 'retry'],
-    [400, 'drop'],
-    [401, 'stop'],
-    [402, 'drop'],
-    [403, 'stop'],
-    [404, 'retry'],
-    [408, 'retry'],
-    [413, 'split'],
-    [415, 'drop'],
-    [422, 'drop'],
-    [425, 'retry'],
-    [429, 'retry'],
-    [500, 'retry'],
-    [503, 'retry'],
-    [599, 'retry'],
-    [0, 'retry'],
-    [-1, 'retry'],
-  ])('%i: %s', (status, verdict) => expect(verdictOf(status)).toBe(verdict));
+    { of: 'no JSON', body: {} },
+    { of: 'a number as code', body: { code: 1020 as never } },
+    { of: 'a word of others as code', body: { code: 'forbidden' } },
+    { of: "WordPress's code", body: { code: 'rest_forbidden' } },
+    { of: 'an empty receipt', body: { receiptId: '' } },
+  ])('any status with $of keeps the events', ({ body }) => {
+    for (const status of [...STATUSES, 0, -1]) expect(['silence', 'retry']).toContain(verdictOf(status, body));
+  });
 });
 
 describe('Retry-After', () => {

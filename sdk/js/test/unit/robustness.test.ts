@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi, type MockInstance } from 'vitest';
 import type { Tracker } from '../../src/api.ts';
 import { FakePage } from '../support/fakePage.ts';
 import { openShop } from '../support/shop.ts';
@@ -8,7 +8,15 @@ import { accepted, VirtualHost } from '../support/virtualHost.ts';
 const MINUTE = 60_000;
 const METHODS = ['productClicked', 'productAddedToCart', 'orderCreated', 'search'] as const satisfies (keyof Tracker)[];
 
+/** Mutes the page's console, and tells what was written to it. */
+function muteConsole(): MockInstance {
+  const report = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+  onTestFinished(() => report.mockRestore());
+  return report;
+}
+
 test('no method throws, whatever it is given', () => {
+  muteConsole();
   const anything = fc.anything({
     withBigInt: true,
     withDate: true,
@@ -54,6 +62,41 @@ test('a listener that throws disturbs nobody', async () => {
   }
 });
 
+test('the console hears of the first refusal of each code, with the place and the reason', async () => {
+  const report = muteConsole();
+  const verdict = { index: 0, code: 'field_range', path: '/quantity', message: 'must be > 0' };
+  const { host, tracker } = openShop({ answer: ({ body }) => accepted(body.events.length - 1, [verdict]) });
+  for (const quantity of [0, -1]) tracker.productAddedToCart({ productId: 'A', quantity });
+  await host.advance(MINUTE);
+  tracker.productAddedToCart({ productId: 'A', quantity: -2 });
+  await host.advance(MINUTE);
+  expect(report.mock.calls).toEqual([
+    ['spor', 'field_range', '/quantity', 'must be > 0', expect.objectContaining({ quantity: 0 })],
+  ]);
+});
+
+test('an answer of another than the receiver is named on the console once, and the events stay', async () => {
+  const report = muteConsole();
+  const { host, tracker } = openShop({ answer: () => new Response('<html>Blocked</html>', { status: 403 }) });
+  tracker.productClicked({ productId: 'A' });
+  await host.advance(10 * MINUTE);
+  expect(host.requests.length).toBeGreaterThan(5);
+  expect(report.mock.calls.map(([, code]) => code)).toEqual(['http_403']);
+  expect(tracker.stats()).toEqual({ queued: 1, dropped: {} });
+});
+
+test('with debug, the console has every notice', async () => {
+  const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
+  onTestFinished(() => log.mockRestore());
+  const { host, tracker, sent } = openShop({ debug: true });
+  for (let index = 0; index < 2; index++) {
+    tracker.productClicked({ productId: 'A' });
+    await host.advance(MINUTE);
+  }
+  expect(log.mock.calls).toEqual(sent.map((notice) => ['spor', 'sent', notice]));
+  expect(sent).toHaveLength(2);
+});
+
 test('a listener hears nothing after it stopped listening', async () => {
   const { host, tracker } = openShop();
   const heard: unknown[] = [];
@@ -76,7 +119,7 @@ test('a refused key is said on the console too, once', async () => {
     }
     expect(host.requests).toHaveLength(1);
     expect(errors).toEqual([{ code: 'key_revoked', message: 'The key was revoked.', status: 401, retryable: false }]);
-    expect(report.mock.calls).toEqual([['spor', 'key_revoked', 'The key was revoked.']]);
+    expect(report.mock.calls).toEqual([['spor', 'key_revoked', '', 'The key was revoked.', '']]);
   } finally {
     report.mockRestore();
   }
@@ -84,10 +127,11 @@ test('a refused key is said on the console too, once', async () => {
 
 describe('answers that are no object', () => {
   test.each(['null', '5', '"x"', '[]', ''])('%s', async (text) => {
-    const { host, tracker } = openShop({ answer: () => new Response(text, { status: 202 }) });
+    const { host, tracker, sent } = openShop({ answer: () => new Response(text, { status: 202 }) });
     tracker.productClicked({ productId: 'A' });
     await host.advance(MINUTE);
-    expect(tracker.stats().queued).toBe(0);
+    expect(tracker.stats().queued).toBe(1);
+    expect(sent).toEqual([]);
   });
 });
 
@@ -129,7 +173,10 @@ test('a page that leaves with several requests refused says so once all the same
   const report = vi.spyOn(console, 'error').mockImplementation(() => undefined);
   try {
     const page = new FakePage();
-    const { host, tracker, errors } = openShop({ page, answer: () => Response.json({ code: 'x' }, { status: 401 }) });
+    const { host, tracker, errors } = openShop({
+      page,
+      answer: () => Response.json({ code: 'key_unknown' }, { status: 401 }),
+    });
     for (let index = 0; index < 8; index++) {
       tracker.productClicked({ productId: 'A', properties: { pad: 'x'.repeat(6000) } });
     }
@@ -165,6 +212,7 @@ test('a closed tracker leaves no listener and no timer behind', async () => {
 });
 
 test('events survive any order of failures, each delivered with one id and in order', async () => {
+  muteConsole();
   const statuses = fc.array(fc.constantFrom(202, 413, 429, 500, 503, 0), { maxLength: 12 });
   await fc.assert(
     fc.asyncProperty(statuses, fc.integer({ min: 1, max: 12 }), async (script, count) => {
@@ -176,7 +224,8 @@ test('events survive any order of failures, each delivered with one id and in or
           const status = script[index] ?? 202;
           if (status === 0) throw new TypeError('Failed to fetch');
           if (status === 202) delivered.push(...body.events.map(({ eventId }) => eventId));
-          return Response.json({}, { status });
+          if (status === 202) return accepted(body.events.length);
+          return Response.json({ code: status === 413 ? 'body_too_large' : 'overloaded' }, { status });
         },
       });
       const ids = Array.from({ length: count }, (_, index) => tracker.productClicked({ productId: `A${index}` }));

@@ -14,6 +14,7 @@ internal sealed class Answer
 
     public string? Message { get; set; }
 
+    /// <summary>The batch's receipt, which only the receiver gives.</summary>
     public string? ReceiptId { get; set; }
 
     public TimeSpan? RetryAfter { get; set; }

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Spor.Tracking;
 
-/// <summary>Reads the receiver's JSON. Whatever else is there is not an error: the status alone then says what to do.</summary>
+/// <summary>Reads the receiver's JSON. Whatever else is there is not an error, and leaves the answer without code and receipt.</summary>
 internal static class AnswerReader
 {
     public static void Read(ReadOnlyMemory<byte> body, Answer answer)

@@ -18,6 +18,9 @@ internal sealed class Delivery(
     TimeProvider time,
     ILogger logger)
 {
+    /// <summary>Silence never makes requests smaller than this; a larger event goes alone.</summary>
+    private const int LeastBatchBytes = 1000;
+
     /// <summary>Sizes of the parts a too large batch was cut into, next one on top.</summary>
     private readonly Stack<int> parts = new();
 
@@ -40,6 +43,9 @@ internal sealed class Delivery(
     /// <summary>Events the next request may hold.</summary>
     public int BatchLimit => parts.Count > 0 ? parts.Peek() : options.BatchSize;
 
+    /// <summary>Bytes of events the next request may hold: halved after silence, because a proxy may cut large bodies.</summary>
+    public int BatchBytes { get; private set; } = options.MaxBatchBytes;
+
     /// <summary>What is left of the delay after a failure.</summary>
     public TimeSpan RemainingDelay()
     {
@@ -56,7 +62,22 @@ internal sealed class Delivery(
     /// <summary>Obeys an answer. False: what is left in the queue has to wait.</summary>
     public bool Apply(Answer answer, List<QueuedEvent> batch, bool compressed)
     {
-        switch (OutcomeTable.Decide(answer.Status, compressed))
+        var outcome = OutcomeTable.Decide(answer.Status, answer.Code, answer.ReceiptId, compressed);
+        if (outcome == Outcome.Silence)
+        {
+            Shrink(batch);
+            if (answer.Status != 0)
+            {
+                // The words of another are not the receiver's code.
+                (answer.Code, answer.Message) = (null, null);
+            }
+        }
+        else
+        {
+            BatchBytes = (int)Math.Min(options.MaxBatchBytes, 2L * BatchBytes);
+        }
+
+        switch (outcome)
         {
             case Outcome.Done:
                 return Finish(answer, batch);
@@ -172,6 +193,17 @@ internal sealed class Delivery(
         parts.Push(firstHalf);
         queue.Release();
         Succeed();
+    }
+
+    private void Shrink(List<QueuedEvent> batch)
+    {
+        var bytes = 0L;
+        foreach (var queued in batch)
+        {
+            bytes += queued.Json.Length;
+        }
+
+        BatchBytes = Math.Min(options.MaxBatchBytes, Math.Max(LeastBatchBytes, (int)(bytes / 2)));
     }
 
     private void Retry(Answer answer, List<QueuedEvent> batch)

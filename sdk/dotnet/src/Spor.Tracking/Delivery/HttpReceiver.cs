@@ -63,9 +63,9 @@ internal sealed class HttpReceiver(TrackingClientOptions options, Func<HttpClien
             var body = await ReadBodyAsync(response.Content, cancellationToken).ConfigureAwait(false);
             AnswerReader.Read(body, answer);
         }
-        catch (Exception error) when (error is HttpRequestException or IOException || (error is OperationCanceledException && answer.Status == 202))
+        catch (Exception error) when (error is HttpRequestException or IOException)
         {
-            // The status has arrived, and it alone decides: after 202 a resend would only make duplicates.
+            // A status without its body is nobody's word: the events are sent again, and their ids make them count once.
             answer.Exception = error;
         }
 

@@ -12,6 +12,9 @@ internal enum Outcome
     /// <summary>They stay and are sent again after a delay.</summary>
     Retry,
 
+    /// <summary>The same, in a smaller request: nobody has answered, or another than the receiver has.</summary>
+    Silence,
+
     /// <summary>They stay and are sent again in two requests; a single one is dropped.</summary>
     Halve,
 

@@ -1,19 +1,34 @@
 namespace Spor.Tracking;
 
-/// <summary>The one place that decides what an answer means (rule 4 of sdk/conformance).</summary>
+/// <summary>
+/// The one place that decides what an answer means (rule 4 of sdk/conformance). Only an answer with a code or a receipt of the
+/// receiver is its word; firewalls, proxies and sign-in pages answer with any status, and say nothing about the events.
+/// </summary>
 internal static class OutcomeTable
 {
-    public static Outcome Decide(int status, bool compressed) => status switch
+    public static Outcome Decide(int status, string? code, string? receiptId, bool compressed)
     {
-        202 => Outcome.Done,
-        401 or 403 => Outcome.Stop,
-        413 => Outcome.Halve,
-        415 when compressed => Outcome.SendPlain,
+        if (status is >= 200 and < 300 && !string.IsNullOrEmpty(receiptId))
+        {
+            return Outcome.Done;
+        }
 
-        // No receiver answers these for a request of ours; something in between does, and it may go away.
-        404 or 405 or 408 or 425 => Outcome.Retry,
-        429 => Outcome.Retry,
-        >= 400 and < 500 => Outcome.Drop,
-        _ => Outcome.Retry,
-    };
+        if (status > 428 && !string.IsNullOrEmpty(code))
+        {
+            return Outcome.Retry;
+        }
+
+        if (status < 400 || !FinalCodes.Contains(code))
+        {
+            return Outcome.Silence;
+        }
+
+        return status switch
+        {
+            401 or 403 => Outcome.Stop,
+            413 => Outcome.Halve,
+            415 when compressed => Outcome.SendPlain,
+            _ => Outcome.Drop,
+        };
+    }
 }

@@ -9,7 +9,7 @@ namespace Spor.Tracking;
 /// <summary>
 /// Sends events, one request at a time. It is idle until a batch is full, the flush interval has passed, or a flush or the
 /// close is asked for; then it sends batch after batch until the queue is empty. A failure makes it wait, for a backoff or for
-/// as long as the receiver asks; 401 and 403 make it stop for good. <see cref="SendPlan"/> decides between these,
+/// as long as the receiver asks; a refused key or origin makes it stop for good. <see cref="SendPlan"/> decides between these,
 /// <see cref="OutcomeTable"/> what an answer means, and <see cref="Delivery"/> carries out what it means.
 /// </summary>
 internal sealed class Sender(
@@ -179,7 +179,7 @@ internal sealed class Sender(
         }
 
         batch.Clear();
-        queue.Peek(batch, delivery.BatchLimit, options.MaxBatchBytes - BatchBody.EnvelopeBytes);
+        queue.Peek(batch, delivery.BatchLimit, delivery.BatchBytes - BatchBody.EnvelopeBytes);
         if (batch.Count == 0)
         {
             // Either what was counted turned out to be damaged, or the disk cannot be read at present.
