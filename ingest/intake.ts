@@ -185,7 +185,7 @@ export class Intake {
     key.quota?.take(events.length);
     const receivedAtMs = times.length === 1 ? times[0] : receiptTime(times, sentTime(sentAt, events));
     const skewMs = clockSkewMs(sentAt, receivedAtMs);
-    const judgement = judge.judge({ events, receivedAtMs, skewMs });
+    const judgement = judge.judge({ events, receivedAtMs, skewMs, keyKind: key.kind });
     const known: Sender = { ...sender, key, receivedAtMs, sentAt, skewMs };
     if (post.dryRun) respond(this.#dryRun(known, judgement));
     else this.#store(known, judgement, respond);
@@ -248,9 +248,9 @@ export class Intake {
   }
 
   #dryRun({ key, receivedAtMs, sentAt, skewMs, userAgent }: Sender, { lineEnds, rejected }: Judgement): ReceiverAnswer {
-    const { tenantId, segmentId, keyId } = key;
+    const { tenantId, segmentId, keyId, kind: keyKind } = key;
     const receivedAt = new Date(receivedAtMs).toISOString();
-    const facts = { tenantId, segmentId, receivedAt, sentAt, skewMs, keyId, userAgent };
+    const facts = { tenantId, segmentId, receivedAt, sentAt, skewMs, keyId, keyKind, userAgent };
     const rows = lineEnds.map((lineEnd) =>
       eventRow(JSON.parse(`{"b":0${lineEnd}`) as Record<string, unknown>, facts, this.#options.registry),
     );
@@ -271,6 +271,7 @@ function batchHeader(sender: Sender, accepted: number, rejected: readonly Reject
     ...(sentAt === undefined ? {} : { sentAt }),
     skewMs,
     keyId: key.keyId,
+    keyKind: key.kind,
     ...(userAgent === undefined ? {} : { userAgent }),
     accepted,
     ...(rejected.length === 0 ? {} : { rejected: [...rejected] }),

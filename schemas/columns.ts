@@ -1,4 +1,5 @@
 import { duckdbType, type ColumnType, type StructField } from './columnType.ts';
+import { eventFields } from './eventFields.ts';
 import type { JsonSchema, Registry } from './registry.ts';
 
 /** A column of a lake table. `sql` computes it from an event line and its batch (see envelope.ts). */
@@ -19,6 +20,7 @@ export const BATCH_COLUMNS: readonly StructField[] = [
   { name: 'sent_at', type: 'timestamp' },
   { name: 'skew_ms', type: 'long' },
   { name: 'key_id', type: 'string' },
+  { name: 'key_kind', type: 'string' },
   { name: 'user_agent', type: 'string' },
   { name: 'redriven_from', type: 'string' },
 ];
@@ -31,6 +33,7 @@ const BATCH_FIELDS = {
   sent_at: "Time the sender sent the batch, by the sender's clock.",
   skew_ms: "Correction added to timestamp to give event_time; 0 if the sender's clock was right.",
   key_id: 'First 16 hex digits of the SHA-256 of the instrumentation key.',
+  key_kind: 'Kind of the instrumentation key, browser or server; NULL for events of before Spor kept it.',
   user_agent: 'User-Agent of the request.',
   redriven_from: 'Receipt of the rejected batch, for a redriven event; receipt_index is its position in that batch.',
 } as const;
@@ -68,9 +71,7 @@ export function eventColumns(registry: Registry): Column[] {
       "Time of the event: timestamp, corrected if the sender's clock was wrong. Its UTC date is the partition.",
     sql: 'line."timestamp" + to_milliseconds(batch.skew_ms)',
   });
-  for (const event of registry.all) {
-    for (const [field, schema] of Object.entries(event.schema.properties)) fieldColumns(field, schema).forEach(add);
-  }
+  for (const [field, schema] of eventFields(registry)) fieldColumns(field, schema).forEach(add);
   for (const name of ['received_at', 'sent_at', 'skew_ms', 'receipt_id'] as const) add(batchColumn(name));
   add({
     name: 'receipt_index',
@@ -84,7 +85,7 @@ export function eventColumns(registry: Registry): Column[] {
     description: "Version of the event type's schema that accepted the event.",
     sql: 'line.v',
   });
-  for (const name of ['key_id', 'user_agent', 'redriven_from'] as const) add(batchColumn(name));
+  for (const name of ['key_id', 'key_kind', 'user_agent', 'redriven_from'] as const) add(batchColumn(name));
   return [...columns.values()];
 }
 
@@ -144,6 +145,7 @@ export const QUARANTINE_COLUMNS: readonly Column[] = [
   },
   batchColumn('sent_at'),
   batchColumn('key_id'),
+  batchColumn('key_kind'),
   batchColumn('user_agent'),
 ];
 

@@ -77,8 +77,8 @@ ${rows.join('\n')}`;
   return `${NOTE}
 # Event types
 
-Fields that are not listed are rejected (\`field_unknown\`). Put your own data under \`properties\`. Every event needs
-\`sessionId\`, \`anonymousId\` or both.
+Fields that are not listed are rejected (\`field_unknown\`). Put your own data under \`properties\`. Every event of a visitor
+needs \`sessionId\`, \`anonymousId\` or both. \`OrderCorrected\`, \`OrderCancelled\` and \`OrderRefunded\` need neither.
 
 ${sections.join('\n\n')}
 `;

@@ -1,3 +1,5 @@
+import type { KeyKind } from './keys.ts';
+
 /**
  * Format 1 of a stream message: newline-delimited JSON. Many POSTs of one (tenant, segment) share a message.
  *
@@ -21,6 +23,8 @@ export interface BatchHeader {
   /** Correction of the sender's clock: event time is timestamp plus this. */
   skewMs: number;
   keyId: string;
+  /** Kind of the key; messages of before Spor kept it have none. */
+  keyKind?: KeyKind;
   userAgent?: string;
   /** Receipt of the rejected batch of redriven events. All other facts are of that batch. */
   redrivenFrom?: string;

@@ -65,6 +65,7 @@ export const REQUEST_ERRORS = {
 export const EVENT_ERRORS = {
   event_not_object: 'An event must be a JSON object.',
   type_unknown: 'The event type is not known.',
+  server_key_required: 'The event type is for server keys. Send it from the backend with a server key.',
   field_missing: 'A required field is missing.',
   field_unknown: 'A field is not part of this event type. Put your own data under "properties".',
   field_type: 'A field has the wrong JSON type.',

@@ -1,4 +1,6 @@
 import { snakeCase } from './columns.ts';
+import { eventFields } from './eventFields.ts';
+import type { KeyKind } from './keys.ts';
 import type { JsonSchema, Registry } from './registry.ts';
 import { dateTimeMs } from './dateTime.ts';
 
@@ -10,6 +12,7 @@ export interface RowFacts {
   sentAt: string | undefined;
   skewMs: number;
   keyId: string;
+  keyKind: KeyKind | undefined;
   userAgent: string | undefined;
 }
 
@@ -26,11 +29,9 @@ export function eventRow(line: Record<string, unknown>, facts: RowFacts, registr
     type,
     event_time: shiftedTime(timestamp, facts.skewMs),
   };
-  for (const event of registry.all) {
-    for (const [field, schema] of Object.entries(event.schema.properties)) {
-      if (field === 'type') continue;
-      for (const [name, value] of columns(field, schema, line[field])) row[name] ??= value;
-    }
+  for (const [field, schema] of eventFields(registry)) {
+    if (field === 'type') continue;
+    for (const [name, value] of columns(field, schema, line[field])) row[name] ??= value;
   }
   return {
     ...row,
@@ -41,6 +42,7 @@ export function eventRow(line: Record<string, unknown>, facts: RowFacts, registr
     receipt_index: i,
     schema_version: v,
     key_id: facts.keyId,
+    key_kind: facts.keyKind ?? null,
     user_agent: facts.userAgent ?? null,
     redriven_from: null,
   };

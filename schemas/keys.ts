@@ -9,12 +9,14 @@ export interface SecretRecord {
   revokedAt?: string;
 }
 
+/** Kind of a key. A browser key is public; browsers must not send a server key. */
+export type KeyKind = 'browser' | 'server';
+
 /** An instrumentation key: the permission to send events of a segment. */
 export interface KeyRecord extends SecretRecord {
   tenantId: string;
   segmentId: string;
-  /** A browser key is public; browsers must not send a server key. */
-  kind: 'browser' | 'server';
+  kind: KeyKind;
   /** Allowed `Origin` values, such as `https://shop.example`; empty: any. */
   origins: string[];
   /** Most events per second this key may send to one receiver; absent: no limit. */

@@ -27,6 +27,8 @@ export interface JsonSchema {
   unevaluatedProperties?: boolean;
   allOf?: JsonSchema[];
   anyOf?: JsonSchema[];
+  /** True: only server keys may send the event type. */
+  'x-server-only'?: boolean;
 }
 
 /** One version of an event type. Its schema has no `$ref` and no `allOf`, and rejects unknown fields. */
@@ -34,6 +36,11 @@ export interface EventSchema {
   type: string;
   version: number;
   schema: JsonSchema & { properties: Record<string, JsonSchema> };
+}
+
+/** Whether only server keys may send events of a type. */
+export function isServerOnly({ schema }: EventSchema): boolean {
+  return schema['x-server-only'] === true;
 }
 
 /** All versions of all event types. `latest` validates new events. */
@@ -91,6 +98,7 @@ function standalone(file: JsonSchema, name: string, files: Map<string, JsonSchem
     additionalProperties: false,
     required: [...parts.flatMap((part) => part.required ?? []), ...(own.required ?? [])],
     ...(anyOf.length > 0 ? { anyOf } : {}),
+    ...(own['x-server-only'] ? { 'x-server-only': true } : {}),
     properties,
   };
 }

@@ -93,6 +93,7 @@ function batchFault(batch: BatchHeader | null): string | undefined {
   if (typeof batch.keyId !== 'string') return 'keyId is not a text';
   if (!Number.isSafeInteger(batch.accepted) || batch.accepted < 0) return 'accepted is not a count';
   if (!isTextOrAbsent(batch.sentAt)) return 'sentAt is not a text';
+  if (!isTextOrAbsent(batch.keyKind)) return 'keyKind is not a text';
   if (!isTextOrAbsent(batch.userAgent)) return 'userAgent is not a text';
   if (!isTextOrAbsent(batch.redrivenFrom)) return 'redrivenFrom is not a text';
   if (batch.rejected === undefined) return undefined;

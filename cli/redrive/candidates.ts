@@ -105,6 +105,7 @@ function judgeEvents(
     const { lineEnds, rejected } = judge.judge({
       events: [event],
       indexes: [index],
+      keyKind: row.keyKind ?? undefined,
       receivedAtMs,
       skewMs,
       acceptOld,

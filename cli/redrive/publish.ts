@@ -76,6 +76,7 @@ function messagesOf(candidates: readonly Candidate[], of: { tenantId: string; sh
       ...(sentAt === undefined ? {} : { sentAt }),
       skewMs,
       keyId: row.keyId ?? '',
+      ...(row.keyKind === null ? {} : { keyKind: row.keyKind }),
       ...(row.userAgent === null ? {} : { userAgent: row.userAgent }),
       redrivenFrom: row.receiptId,
       accepted,

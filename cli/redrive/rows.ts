@@ -4,6 +4,7 @@ import type { Scope } from '../../lake/files/prune.ts';
 import type { QueryAnswer } from '../../query/engine/query.ts';
 import type { Json } from '../../query/formats/values.ts';
 import { literal } from '../../lake/duckdb/sqlText.ts';
+import type { KeyKind } from '../../schemas/keys.ts';
 
 /** A row of the quarantine table. Times are ISO 8601 in UTC. */
 export interface QuarantinedRow {
@@ -20,6 +21,7 @@ export interface QuarantinedRow {
   type: string | null;
   schemaVersion: number | null;
   keyId: string | null;
+  keyKind: KeyKind | null;
   userAgent: string | null;
   raw: string;
   /** Result of a fix in SQL; null if it fails or is null. */
@@ -57,6 +59,7 @@ const COLUMNS = [
   'type',
   'schema_version',
   'key_id',
+  'key_kind',
   'user_agent',
   'raw',
 ];
@@ -155,10 +158,15 @@ function toRow(values: QueryAnswer['rows'][number]): QuarantinedRow {
     type: text(9),
     schemaVersion: number(10),
     keyId: text(11),
-    userAgent: text(12),
-    raw: text(13) ?? '',
-    fixed: text(14),
+    keyKind: kindOf(text(12)),
+    userAgent: text(13),
+    raw: text(14) ?? '',
+    fixed: text(15),
   };
+}
+
+function kindOf(text: string | null): KeyKind | null {
+  return text === 'browser' || text === 'server' ? text : null;
 }
 
 function textOf(value: Json | undefined): string {

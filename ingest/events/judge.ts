@@ -1,7 +1,8 @@
 import type { ValidateFunction } from 'ajv';
 import type { RejectedEvent } from '../../schemas/envelope.ts';
 import { LIMITS } from '../../schemas/limits.ts';
-import type { EventSchema, Registry } from '../../schemas/registry.ts';
+import type { KeyKind } from '../../schemas/keys.ts';
+import { isServerOnly, type EventSchema, type Registry } from '../../schemas/registry.ts';
 import { contentFault, type ContentFault } from './content.ts';
 import { dateTimeMs } from '../../schemas/dateTime.ts';
 import { aKind, NUMBER_INVALID, schemaFault, shown, type EventFault } from './faults.ts';
@@ -20,6 +21,8 @@ export interface BatchToJudge {
   receivedAtMs: number;
   /** Correction of the sender's clock: event time is timestamp plus this. */
   skewMs: number;
+  /** Kind of the sender's key; without one, event types for server keys are rejected. */
+  keyKind?: KeyKind | undefined;
   /** Positions in the sender's batch, if `events` is only a part of it. */
   indexes?: readonly number[];
   /** Accept events older than LIMITS.pastDays. */
@@ -95,6 +98,7 @@ function judgeEvent(
   { schema, validate }: EventType,
   batch: BatchToJudge,
 ): string | EventFault {
+  if (isServerOnly(schema) && batch.keyKind !== 'server') return serverOnly(schema);
   if (!validate(event)) return schemaFault(validate.errors![0]!, event, schema);
   // Only "properties" is free in the schema. Elsewhere the schema bounds numbers and nesting.
   if (event.properties !== undefined) {
@@ -153,6 +157,11 @@ function timeFault(timestamp: string, { receivedAtMs, skewMs, acceptOld }: Batch
     };
   }
   return undefined;
+}
+
+function serverOnly({ type }: EventSchema): EventFault {
+  const message = `${type} is for server keys, because anyone can read a key in a page. Send it from the shop's backend.`;
+  return { code: 'server_key_required', path: '/type', message };
 }
 
 function corrected(skewMs: number): string {

@@ -9,6 +9,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
  */
 export function createAjv(): Ajv {
   const ajv = new Ajv({ allErrors: false, strict: true, strictRequired: false });
+  ajv.addKeyword({ keyword: 'x-server-only', schemaType: 'boolean' });
   ajv.addFormat('uuid', UUID);
   ajv.addFormat('date-time', (text: string) => !Number.isNaN(dateTimeMs(text)));
   for (const keyword of [DECIMALS, MAX_LENGTH, MIN_LENGTH]) {

@@ -196,6 +196,7 @@ export class Window {
       sent_at: storable(batch.sentAt),
       skew_ms: batch.skewMs,
       key_id: storable(batch.keyId),
+      key_kind: storable(batch.keyKind),
       user_agent: storable(batch.userAgent),
       redriven_from: storable(batch.redrivenFrom),
     });

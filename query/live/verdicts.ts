@@ -63,9 +63,10 @@ export function liveEvents(
     const event = JSON.parse(line) as { b: number; i: number; type: string; eventId: string };
     const batch = header.batches[event.b];
     if (!batch || !isWanted(batch)) continue;
-    const { receivedAt, sentAt, skewMs, keyId, userAgent } = batch;
+    const { receivedAt, sentAt, skewMs, keyId, keyKind, userAgent } = batch;
     const receiptId = receipts[event.b]!;
-    const row = eventRow(event, { tenantId, segmentId, receivedAt, sentAt, skewMs, keyId, userAgent }, registry);
+    const facts = { tenantId, segmentId, receivedAt, sentAt, skewMs, keyId, keyKind, userAgent };
+    const row = eventRow(event, facts, registry);
     events.push({
       outcome: 'accepted',
       receivedAt,

@@ -1,7 +1,281 @@
 // Generated from schemas/events by npm run generate. Do not edit.
 
 /**
- * An order was placed. May be sent by browser and backend alike: orderId tells that it is the same one.
+ * An order was cancelled before it was delivered: the whole order, or only the given lines. A whole order is then no revenue. For server keys only.
+ */
+export interface OrderCancelled {
+  /**
+   * UUID of the event, made once by the sender and kept on every resend. Version 7 (time-ordered) is advised.
+   */
+  eventId: string;
+  /**
+   * The event type.
+   */
+  type: 'OrderCancelled';
+  /**
+   * When it happened by the sender's clock: RFC 3339 with a zone, at most microseconds are kept.
+   */
+  timestamp: string;
+  /**
+   * The visit: ends after 30 minutes without activity.
+   */
+  sessionId?: string;
+  /**
+   * The visitor's first-party pseudonymous id.
+   */
+  anonymousId?: string;
+  /**
+   * The shop's own id of a signed-in customer.
+   */
+  userId?: string;
+  /**
+   * What the visitor has agreed to.
+   */
+  consent?: {
+    /**
+     * Agreed to analytics.
+     */
+    analytics?: boolean;
+    /**
+     * Agreed to personalization.
+     */
+    personalization?: boolean;
+  };
+  /**
+   * Where in the shop it happened.
+   */
+  context?: {
+    /**
+     * The page's address.
+     */
+    url?: string;
+    /**
+     * The address the visitor came from.
+     */
+    referrer?: string;
+    /**
+     * BCP 47 language tag, such as da-DK.
+     */
+    locale?: string;
+    /**
+     * Sales or marketing channel, in the shop's own words.
+     */
+    channel?: string;
+  };
+  /**
+   * Anything else the shop wants to keep with the event. Stored as JSON text, not interpreted.
+   */
+  properties?: {};
+  /**
+   * The shop's order number.
+   */
+  orderId: string;
+  /**
+   * ISO 4217 code in capitals.
+   */
+  currency?: string;
+  /**
+   * What the customer no longer pays for the lines, tax included. Absent: the sum of the lines.
+   */
+  amount?: number;
+  /**
+   * Why, in the shop's own words.
+   */
+  reason?: string;
+  /**
+   * The cancelled lines; absent: the whole order.
+   *
+   * @minItems 1
+   * @maxItems 500
+   */
+  lines?: {
+    /**
+     * The product, as on the order's line.
+     */
+    productId?: string;
+    /**
+     * The variant, as on the order's line.
+     */
+    variantId?: string;
+    /**
+     * How many are returned or cancelled; absent: all of the line.
+     */
+    quantity?: number;
+    /**
+     * Amount for this line, as a positive number; absent: what the order's line says for the quantity.
+     */
+    amount?: number;
+    /**
+     * Name of the line, for lines without a product.
+     */
+    name?: string;
+    /**
+     * product (the default), gift_card, shipping, fee, tip, tax, discount, donation, or a word of the shop.
+     */
+    kind?: string;
+  }[];
+}
+
+/**
+ * An order is other than OrderCreated said, or has a new status. Fields that are given replace the order's, lines as a whole. The latest by timestamp counts. For server keys only.
+ */
+export interface OrderCorrected {
+  /**
+   * UUID of the event, made once by the sender and kept on every resend. Version 7 (time-ordered) is advised.
+   */
+  eventId: string;
+  /**
+   * The event type.
+   */
+  type: 'OrderCorrected';
+  /**
+   * When it happened by the sender's clock: RFC 3339 with a zone, at most microseconds are kept.
+   */
+  timestamp: string;
+  /**
+   * The visit: ends after 30 minutes without activity.
+   */
+  sessionId?: string;
+  /**
+   * The visitor's first-party pseudonymous id.
+   */
+  anonymousId?: string;
+  /**
+   * The shop's own id of a signed-in customer.
+   */
+  userId?: string;
+  /**
+   * What the visitor has agreed to.
+   */
+  consent?: {
+    /**
+     * Agreed to analytics.
+     */
+    analytics?: boolean;
+    /**
+     * Agreed to personalization.
+     */
+    personalization?: boolean;
+  };
+  /**
+   * Where in the shop it happened.
+   */
+  context?: {
+    /**
+     * The page's address.
+     */
+    url?: string;
+    /**
+     * The address the visitor came from.
+     */
+    referrer?: string;
+    /**
+     * BCP 47 language tag, such as da-DK.
+     */
+    locale?: string;
+    /**
+     * Sales or marketing channel, in the shop's own words.
+     */
+    channel?: string;
+  };
+  /**
+   * Anything else the shop wants to keep with the event. Stored as JSON text, not interpreted.
+   */
+  properties?: {};
+  /**
+   * The shop's order number.
+   */
+  orderId: string;
+  /**
+   * ISO 4217 code in capitals.
+   */
+  currency?: string;
+  /**
+   * What the customer pays: tax and shipping included, all discounts taken off.
+   */
+  total?: number;
+  /**
+   * Tax within the total, whether the prices of the lines include it or not.
+   */
+  tax?: number;
+  /**
+   * Shipping within the total. Do not send it as a line too.
+   */
+  shipping?: number;
+  /**
+   * Discount on the whole order, as a positive amount. Discounts of lines belong on the lines. If it repeats them, the total tells so, and they count once.
+   */
+  discount?: number;
+  /**
+   * Coupon codes used.
+   *
+   * @maxItems 50
+   */
+  couponCodes?: string[];
+  /**
+   * Whether prices and discounts of the lines include tax. Prices with and without tax are never added.
+   */
+  pricesIncludeTax?: boolean;
+  /**
+   * Status in the shop's own words, such as paid, pending or cancelled. Pending and cancelled orders are no revenue.
+   */
+  status?: string;
+  /**
+   * True: a test order, which no report counts.
+   */
+  test?: boolean;
+  /**
+   * The order's lines.
+   *
+   * @minItems 1
+   * @maxItems 500
+   */
+  lines?: {
+    /**
+     * The product; absent for a fee, a tip, a custom item or a deleted product.
+     */
+    productId?: string;
+    /**
+     * The variant, such as a size or colour.
+     */
+    variantId?: string;
+    /**
+     * How many were ordered.
+     */
+    quantity: number;
+    /**
+     * Price of one, before discount. pricesIncludeTax says whether it contains tax.
+     */
+    unitPrice: number;
+    /**
+     * Discount on the whole line, as a positive amount.
+     */
+    discount?: number;
+    /**
+     * The search that led to this line.
+     */
+    searchId?: string;
+    /**
+     * The recommendation that led to this line.
+     */
+    recommendationId?: string;
+    /**
+     * The list that led to this line.
+     */
+    listId?: string;
+    /**
+     * Name of the line, for lines without a product.
+     */
+    name?: string;
+    /**
+     * product (the default), gift_card, shipping, fee, tip, tax, discount, donation, or a word of the shop.
+     */
+    kind?: string;
+  }[];
+}
+
+/**
+ * An order was placed. May be sent by browser and backend alike: orderId tells that it is the same one. What a server key says goes before what a browser key says.
  */
 export interface OrderCreated {
   /**
@@ -75,19 +349,19 @@ export interface OrderCreated {
    */
   currency: string;
   /**
-   * What the customer pays, tax and shipping included.
+   * What the customer pays: tax and shipping included, all discounts taken off.
    */
   total: number;
   /**
-   * Tax within the total.
+   * Tax within the total, whether the prices of the lines include it or not.
    */
   tax?: number;
   /**
-   * Shipping within the total.
+   * Shipping within the total. Do not send it as a line too.
    */
   shipping?: number;
   /**
-   * Discount on the whole order, as a positive amount.
+   * Discount on the whole order, as a positive amount. Discounts of lines belong on the lines. If it repeats them, the total tells so, and they count once.
    */
   discount?: number;
   /**
@@ -97,6 +371,18 @@ export interface OrderCreated {
    */
   couponCodes?: string[];
   /**
+   * Whether prices and discounts of the lines include tax. Prices with and without tax are never added.
+   */
+  pricesIncludeTax?: boolean;
+  /**
+   * Status in the shop's own words, such as paid, pending or cancelled. Pending and cancelled orders are no revenue.
+   */
+  status?: string;
+  /**
+   * True: a test order, which no report counts.
+   */
+  test?: boolean;
+  /**
    * The order's lines.
    *
    * @minItems 1
@@ -104,9 +390,9 @@ export interface OrderCreated {
    */
   lines: {
     /**
-     * The product.
+     * The product; absent for a fee, a tip, a custom item or a deleted product.
      */
-    productId: string;
+    productId?: string;
     /**
      * The variant, such as a size or colour.
      */
@@ -116,17 +402,153 @@ export interface OrderCreated {
      */
     quantity: number;
     /**
-     * Price of one, before discount.
+     * Price of one, before discount. pricesIncludeTax says whether it contains tax.
      */
     unitPrice: number;
     /**
-     * Discount on the line, as a positive amount.
+     * Discount on the whole line, as a positive amount.
      */
     discount?: number;
     /**
      * The search that led to this line.
      */
     searchId?: string;
+    /**
+     * The recommendation that led to this line.
+     */
+    recommendationId?: string;
+    /**
+     * The list that led to this line.
+     */
+    listId?: string;
+    /**
+     * Name of the line, for lines without a product.
+     */
+    name?: string;
+    /**
+     * product (the default), gift_card, shipping, fee, tip, tax, discount, donation, or a word of the shop.
+     */
+    kind?: string;
+  }[];
+}
+
+/**
+ * Money of an order was given back: all of it, an amount, or the given lines. It counts on the day of the refund. For server keys only.
+ */
+export interface OrderRefunded {
+  /**
+   * UUID of the event, made once by the sender and kept on every resend. Version 7 (time-ordered) is advised.
+   */
+  eventId: string;
+  /**
+   * The event type.
+   */
+  type: 'OrderRefunded';
+  /**
+   * When it happened by the sender's clock: RFC 3339 with a zone, at most microseconds are kept.
+   */
+  timestamp: string;
+  /**
+   * The visit: ends after 30 minutes without activity.
+   */
+  sessionId?: string;
+  /**
+   * The visitor's first-party pseudonymous id.
+   */
+  anonymousId?: string;
+  /**
+   * The shop's own id of a signed-in customer.
+   */
+  userId?: string;
+  /**
+   * What the visitor has agreed to.
+   */
+  consent?: {
+    /**
+     * Agreed to analytics.
+     */
+    analytics?: boolean;
+    /**
+     * Agreed to personalization.
+     */
+    personalization?: boolean;
+  };
+  /**
+   * Where in the shop it happened.
+   */
+  context?: {
+    /**
+     * The page's address.
+     */
+    url?: string;
+    /**
+     * The address the visitor came from.
+     */
+    referrer?: string;
+    /**
+     * BCP 47 language tag, such as da-DK.
+     */
+    locale?: string;
+    /**
+     * Sales or marketing channel, in the shop's own words.
+     */
+    channel?: string;
+  };
+  /**
+   * Anything else the shop wants to keep with the event. Stored as JSON text, not interpreted.
+   */
+  properties?: {};
+  /**
+   * The order's number. A return whose order is unknown counts too, if it has currency and amount.
+   */
+  orderId: string;
+  /**
+   * The shop's number of the refund. A refund that is told twice under one number counts once.
+   */
+  refundId?: string;
+  /**
+   * ISO 4217 code in capitals.
+   */
+  currency?: string;
+  /**
+   * The money given back, tax included. Absent: the sum of the lines, or all that is left of the order.
+   */
+  amount?: number;
+  /**
+   * Why, in the shop's own words.
+   */
+  reason?: string;
+  /**
+   * The returned lines; absent: the whole order or an amount.
+   *
+   * @minItems 1
+   * @maxItems 500
+   */
+  lines?: {
+    /**
+     * The product, as on the order's line.
+     */
+    productId?: string;
+    /**
+     * The variant, as on the order's line.
+     */
+    variantId?: string;
+    /**
+     * How many are returned or cancelled; absent: all of the line.
+     */
+    quantity?: number;
+    /**
+     * Amount for this line, as a positive number; absent: what the order's line says for the quantity.
+     */
+    amount?: number;
+    /**
+     * Name of the line, for lines without a product.
+     */
+    name?: string;
+    /**
+     * product (the default), gift_card, shipping, fee, tip, tax, discount, donation, or a word of the shop.
+     */
+    kind?: string;
   }[];
 }
 
@@ -442,4 +864,4 @@ export interface Search {
 }
 
 /** Any event, as a sender writes it. */
-export type Event = OrderCreated | ProductAddedToCart | ProductClicked | Search;
+export type Event = OrderCancelled | OrderCorrected | OrderCreated | OrderRefunded | ProductAddedToCart | ProductClicked | Search;

@@ -44,6 +44,7 @@ export async function writeFlatFile(
             sent_at: batch.sentAt,
             skew_ms: batch.skewMs,
             key_id: batch.keyId,
+            key_kind: batch.keyKind,
             user_agent: batch.userAgent,
           };
           return JSON.stringify(facts).slice(0, -1);

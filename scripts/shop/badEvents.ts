@@ -17,6 +17,8 @@ export interface CommonFields {
 const FAULTS: Record<EventErrorCode, (common: CommonFields) => string> = {
   event_not_object: () => '"a text where an event should be"',
   type_unknown: (common) => json({ ...common, type: 'ProductViewd', productId: 'SKU-10001' }),
+  // The shop of the demo and of the load tool sends with a browser key.
+  server_key_required: (common) => json({ ...common, type: 'OrderCancelled', orderId: 'order-1' }),
   field_missing: (common) => json({ ...common, type: 'Search', resultsCount: 3 }),
   field_unknown: (common) => json({ ...search(common), colour: 'red' }),
   field_type: (common) => json({ ...search(common), resultsCount: '12' }),

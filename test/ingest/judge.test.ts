@@ -38,7 +38,7 @@ function nested(depth: number): unknown {
 const refused: [string, unknown, keyof typeof EVENT_ERRORS, string, RegExp][] = [
   ['null', null, 'event_not_object', '', /not null/],
   ['a list', [at()], 'event_not_object', '', /not a list/],
-  ['no type', without(at(), 'type'), 'field_missing', '/type', /Known types: OrderCreated, .*Search/],
+  ['no type', without(at(), 'type'), 'field_missing', '/type', /Known types: .*OrderCreated, .*Search/],
   ['a type that is no text', at('Search', { type: 7 }), 'field_type', '/type', /must be text/],
   ['a type we do not know', at('Search', { type: 'search' }), 'type_unknown', '/type', /"search" is not an event type/],
   ['a type of every object', at('Search', { type: 'constructor' }), 'type_unknown', '/type', /constructor/],
@@ -201,7 +201,7 @@ describe('a refused event', () => {
 
   it('is described in every code there is', () => {
     const covered = new Set(refused.map(([, , code]) => code));
-    const elsewhere = ['timestamp_too_old', 'timestamp_in_future'];
+    const elsewhere = ['timestamp_too_old', 'timestamp_in_future', 'server_key_required'];
     expect([...covered, ...elsewhere].sort()).toEqual(Object.keys(EVENT_ERRORS).sort());
   });
 
@@ -246,6 +246,30 @@ describe('an accepted event', () => {
     expect(verdict(at('Search', { properties: { a: 'x'.repeat(room) } }))).toBe('accepted');
     expect(verdict(at('Search', { properties: { a: 'x'.repeat(room + 1) } }))[0]).toBe('event_too_large');
     expect(verdict(at('Search', { properties: { a: 'ø'.repeat(room / 2 + 1) } }))[0]).toBe('event_too_large');
+  });
+});
+
+describe('an event type for backends', () => {
+  const SERVER_ONLY = ['OrderCancelled', 'OrderCorrected', 'OrderRefunded'];
+  const common = { eventId: crypto.randomUUID(), timestamp: '2026-11-23T09:59:59.900Z', orderId: 'o-1' };
+
+  it.each(SERVER_ONLY)('%s is rejected from a browser key, and from a key of unknown kind', (type) => {
+    for (const keyKind of ['browser', undefined] as const) {
+      const { rejected } = judge.judge({ events: [{ ...common, type }], receivedAtMs: NOW, skewMs: 0, keyKind });
+      expect(rejected).toMatchObject([{ code: 'server_key_required', path: '/type' }]);
+    }
+  });
+
+  it.each(SERVER_ONLY)('%s is accepted from a server key, without session and visitor', (type) => {
+    const batch = { receivedAtMs: NOW, skewMs: 0, keyKind: 'server' } as const;
+    expect(judge.judge({ ...batch, events: [{ ...common, type }] }).rejected).toEqual([]);
+    const lines = [{ productId: 'p', quantity: 1, unitPrice: 5 }];
+    const amount = type === 'OrderCorrected' ? { total: 5, lines } : { amount: 5, lines: [{ amount: 5 }] };
+    expect(judge.judge({ ...batch, events: [{ ...common, type, ...amount }] }).rejected).toEqual([]);
+    const negative = type === 'OrderCorrected' ? { total: -1e12 } : { amount: -5 };
+    expect(judge.judge({ ...batch, events: [{ ...common, type, ...negative }] }).rejected).toMatchObject([
+      { code: 'field_range' },
+    ]);
   });
 });
 

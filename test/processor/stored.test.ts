@@ -94,8 +94,10 @@ test('every field of every event type arrives as it was sent', async () => {
     user_agent: 'test/1.0',
   });
   expect(JSON.parse(String(stored.properties))).toEqual(order.properties);
+  const absent = { recommendation_id: null, list_id: null, name: null, kind: null, amount: null };
   expect(stored.lines).toEqual([
     {
+      ...absent,
       product_id: 'p1',
       variant_id: 'v1',
       quantity: '2.0000',
@@ -103,7 +105,15 @@ test('every field of every event type arrives as it was sent', async () => {
       discount: '1.0000',
       search_id: 's1',
     },
-    { product_id: 'p2', variant_id: null, quantity: '0.5000', unit_price: '100.0000', discount: null, search_id: null },
+    {
+      ...absent,
+      product_id: 'p2',
+      variant_id: null,
+      quantity: '0.5000',
+      unit_price: '100.0000',
+      discount: null,
+      search_id: null,
+    },
   ]);
   expect(rows.find((row) => row.type === 'Search')).toMatchObject({
     date: '2026-11-23',

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { eventColumns, lineFields, QUARANTINE_COLUMNS, snakeCase } from '../../schemas/columns.ts';
-import { deltaField, duckdbType } from '../../schemas/columnType.ts';
+import { deltaField, duckdbType, type ColumnType } from '../../schemas/columnType.ts';
+import { incompatibilities } from '../../schemas/compatibility.ts';
 import { createRegistry, loadSchemaFiles, type JsonSchema } from '../../schemas/registry.ts';
 
 const registry = createRegistry();
@@ -11,9 +12,12 @@ function withFile(name: string, schema: JsonSchema): Map<string, JsonSchema> {
 }
 
 describe('registry', () => {
-  it('has the four event types', () => {
+  it('has the event types', () => {
     expect([...registry.latest.keys()].sort()).toEqual([
+      'OrderCancelled',
+      'OrderCorrected',
       'OrderCreated',
+      'OrderRefunded',
       'ProductAddedToCart',
       'ProductClicked',
       'Search',
@@ -68,8 +72,38 @@ describe('registry', () => {
       properties: { productId: { type: 'integer', maximum: 10 } },
     });
     expect(() => eventColumns(createRegistry(disagree))).toThrow(/column product_id is .* rename the field/);
+    const line = { type: 'object', properties: { quantity: { type: 'string' } } } as const;
+    const odd = withFile('Odd.v1.json', {
+      allOf: [{ $ref: 'common.v1.json' }],
+      properties: { lines: { type: 'array', items: line } },
+    });
+    expect(() => eventColumns(createRegistry(odd))).toThrow(/column lines is .* rename the field/);
   });
 });
+
+describe('lists of objects', () => {
+  const lines = [
+    ...['product_id', 'variant_id', 'quantity', 'unit_price', 'discount', 'search_id', 'recommendation_id', 'list_id'],
+    ...['name', 'kind', 'amount'],
+  ];
+
+  it('share a column with the fields of all versions and types, those of the first version first', () => {
+    const { type } = eventColumns(registry).find(({ name }) => name === 'lines')!;
+    expect(fieldNames(type)).toEqual(lines);
+    const before = {
+      ...registry,
+      all: registry.all.filter(({ type: of, version }) => of === 'OrderCreated' && version === 1),
+    };
+    expect(fieldNames(eventColumns(before).find(({ name }) => name === 'lines')!.type)).toEqual(lines.slice(0, 6));
+    expect(incompatibilities(before.all, registry)).toEqual([]);
+  });
+});
+
+/** Names of the fields in a list of objects. */
+function fieldNames(type: ColumnType): string[] {
+  const item = typeof type === 'object' && 'list' in type ? type.list : type;
+  return typeof item === 'object' && 'struct' in item ? item.struct.map(({ name }) => name) : [];
+}
 
 describe('lake columns', () => {
   const columns = eventColumns(registry);

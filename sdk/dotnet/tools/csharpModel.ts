@@ -11,10 +11,16 @@ const FROM_CLIENT = new Set(['eventId', 'type', 'timestamp']);
 /** Class names that the general rule (`<Event><Field>`) would make clumsy. */
 const CLASS_NAMES: Record<string, string> = {
   'OrderCreated.lines': 'OrderLine',
+  'OrderCorrected.lines': 'OrderLine',
+  'OrderCancelled.lines': 'ReturnedLine',
+  'OrderRefunded.lines': 'ReturnedLine',
   'Search.filters': 'SearchFilter',
   'TrackingEvent.context': 'EventContext',
   'TrackingEvent.consent': 'Consent',
 };
+
+/** Fields of a further constructor, which earlier versions had. */
+const FURTHER_CONSTRUCTORS: Record<string, string[]> = { OrderLine: ['productId', 'quantity', 'unitPrice'] };
 
 /** What a C# caller should know beyond the schema's description. */
 const REMARKS: Record<string, string> = {
@@ -188,15 +194,26 @@ function fieldNameOf(name: string): string {
 
 function constructor(name: string, fields: Field[]): string {
   const required = fields.filter((field) => field.required);
-  const docs = required.map(
+  const further = FURTHER_CONSTRUCTORS[name]?.map((json) => fields.find((field) => field.json === json)!);
+  return [required, further]
+    .filter((parameters) => parameters !== undefined)
+    .map((parameters) => constructorOf(name, parameters))
+    .join('\n');
+}
+
+function constructorOf(name: string, given: Field[]): string {
+  const docs = given.map(
     ({ parameter, schema }) => `    /// <param name="${parameter}">${xml(describe(schema))}</param>`,
   );
-  const parameters = required.map(({ type, parameter }) => `${type} ${parameter}`).join(', ');
-  return `    /// <summary>Creates it with the fields every ${name} has.</summary>
+  const parameters = given.map(({ type, parameter }) => `${type} ${parameter}`).join(', ');
+  const summary = given.every(({ required }) => required)
+    ? `Creates it with the fields every ${name} has.`
+    : `Creates it with ${given.map(({ parameter }) => parameter).join(', ')}.`;
+  return `    /// <summary>${summary}</summary>
 ${docs.join('\n')}
     public ${name}(${parameters})
     {
-${required.map(({ property, parameter }) => `        ${property} = ${parameter};`).join('\n')}
+${given.map(({ property, parameter }) => `        ${property} = ${parameter};`).join('\n')}
     }
 `;
 }

@@ -1,4 +1,12 @@
-import type { OrderCreated, ProductAddedToCart, ProductClicked, Search } from '../../../schemas/generated/events.ts';
+import type {
+  OrderCancelled,
+  OrderCorrected,
+  OrderCreated,
+  OrderRefunded,
+  ProductAddedToCart,
+  ProductClicked,
+  Search,
+} from '../../../schemas/generated/events.ts';
 
 /** Fields that the tracker fills in. Backends usually set `timestamp` themselves. */
 type Filled = 'eventId' | 'type' | 'timestamp';
@@ -11,6 +19,9 @@ export type SearchFields = Fields<Search>;
 export type ProductClickedFields = Fields<ProductClicked>;
 export type ProductAddedToCartFields = Fields<ProductAddedToCart>;
 export type OrderCreatedFields = Fields<OrderCreated>;
+export type OrderCorrectedFields = Fields<OrderCorrected>;
+export type OrderCancelledFields = Fields<OrderCancelled>;
+export type OrderRefundedFields = Fields<OrderRefunded>;
 
 /** Place of an event in the shop. Pages fill in `url` and `referrer`. */
 export type EventContext = NonNullable<Search['context']>;
@@ -150,6 +161,12 @@ export interface Tracker {
   productAddedToCart(fields: ProductAddedToCartFields): string;
   /** @returns the event's id. */
   orderCreated(fields: OrderCreatedFields): string;
+  /** Correct an order, with a server key. @returns the event's id. */
+  orderCorrected(fields: OrderCorrectedFields): string;
+  /** Cancel an order or lines of it, with a server key. @returns the event's id. */
+  orderCancelled(fields: OrderCancelledFields): string;
+  /** Refund an order, lines of it or an amount, with a server key. @returns the event's id. */
+  orderRefunded(fields: OrderRefundedFields): string;
   /** @returns the search's id, the given one or a new one. Later events of `resultIds` carry it. */
   search(fields: SearchFields): string;
   /** Put `userId` on later events of this page; nothing or null removes it. Not stored on the device. */

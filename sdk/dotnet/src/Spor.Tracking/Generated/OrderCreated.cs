@@ -4,13 +4,13 @@ using System.Text.Json;
 
 namespace Spor.Tracking;
 
-/// <summary>An order was placed. May be sent by browser and backend alike: orderId tells that it is the same one.</summary>
+/// <summary>An order was placed. May be sent by browser and backend alike: orderId tells that it is the same one. What a server key says goes before what a browser key says.</summary>
 public sealed class OrderCreated : TrackingEvent
 {
     /// <summary>Creates it with the fields every OrderCreated has.</summary>
     /// <param name="orderId">The shop's order number.</param>
     /// <param name="currency">ISO 4217 code in capitals.</param>
-    /// <param name="total">What the customer pays, tax and shipping included. Sent with at most four decimals.</param>
+    /// <param name="total">What the customer pays: tax and shipping included, all discounts taken off. Sent with at most four decimals.</param>
     /// <param name="lines">The order's lines.</param>
     public OrderCreated(string orderId, string currency, decimal total, IReadOnlyList<OrderLine> lines)
     {
@@ -29,20 +29,29 @@ public sealed class OrderCreated : TrackingEvent
     /// <summary>ISO 4217 code in capitals.</summary>
     public string Currency { get; set; }
 
-    /// <summary>What the customer pays, tax and shipping included. Sent with at most four decimals.</summary>
+    /// <summary>What the customer pays: tax and shipping included, all discounts taken off. Sent with at most four decimals.</summary>
     public decimal Total { get; set; }
 
-    /// <summary>Tax within the total. Sent with at most four decimals.</summary>
+    /// <summary>Tax within the total, whether the prices of the lines include it or not. Sent with at most four decimals.</summary>
     public decimal? Tax { get; set; }
 
-    /// <summary>Shipping within the total. Sent with at most four decimals.</summary>
+    /// <summary>Shipping within the total. Do not send it as a line too. Sent with at most four decimals.</summary>
     public decimal? Shipping { get; set; }
 
-    /// <summary>Discount on the whole order, as a positive amount. Sent with at most four decimals.</summary>
+    /// <summary>Discount on the whole order, as a positive amount. Discounts of lines belong on the lines. If it repeats them, the total tells so, and they count once. Sent with at most four decimals.</summary>
     public decimal? Discount { get; set; }
 
     /// <summary>Coupon codes used.</summary>
     public IReadOnlyList<string>? CouponCodes { get; set; }
+
+    /// <summary>Whether prices and discounts of the lines include tax. Prices with and without tax are never added.</summary>
+    public bool? PricesIncludeTax { get; set; }
+
+    /// <summary>Status in the shop's own words, such as paid, pending or cancelled. Pending and cancelled orders are no revenue.</summary>
+    public string? Status { get; set; }
+
+    /// <summary>True: a test order, which no report counts.</summary>
+    public bool? Test { get; set; }
 
     /// <summary>The order's lines.</summary>
     public IReadOnlyList<OrderLine> Lines { get; set; }
@@ -85,6 +94,21 @@ public sealed class OrderCreated : TrackingEvent
             }
 
             writer.WriteEndArray();
+        }
+
+        if (PricesIncludeTax is { } pricesIncludeTax)
+        {
+            writer.WriteBoolean("pricesIncludeTax"u8, pricesIncludeTax);
+        }
+
+        if (Status is { } status)
+        {
+            writer.WriteString("status"u8, status);
+        }
+
+        if (Test is { } test)
+        {
+            writer.WriteBoolean("test"u8, test);
         }
 
         if (Lines is { } lines)

@@ -7,9 +7,18 @@ namespace Spor.Tracking;
 public sealed class OrderLine
 {
     /// <summary>Creates it with the fields every OrderLine has.</summary>
-    /// <param name="productId">The product.</param>
     /// <param name="quantity">How many were ordered. Sent with at most four decimals.</param>
-    /// <param name="unitPrice">Price of one, before discount. Sent with at most four decimals.</param>
+    /// <param name="unitPrice">Price of one, before discount. pricesIncludeTax says whether it contains tax. Sent with at most four decimals.</param>
+    public OrderLine(decimal quantity, decimal unitPrice)
+    {
+        Quantity = quantity;
+        UnitPrice = unitPrice;
+    }
+
+    /// <summary>Creates it with productId, quantity, unitPrice.</summary>
+    /// <param name="productId">The product; absent for a fee, a tip, a custom item or a deleted product.</param>
+    /// <param name="quantity">How many were ordered. Sent with at most four decimals.</param>
+    /// <param name="unitPrice">Price of one, before discount. pricesIncludeTax says whether it contains tax. Sent with at most four decimals.</param>
     public OrderLine(string productId, decimal quantity, decimal unitPrice)
     {
         ProductId = productId;
@@ -17,8 +26,8 @@ public sealed class OrderLine
         UnitPrice = unitPrice;
     }
 
-    /// <summary>The product.</summary>
-    public string ProductId { get; set; }
+    /// <summary>The product; absent for a fee, a tip, a custom item or a deleted product.</summary>
+    public string? ProductId { get; set; }
 
     /// <summary>The variant, such as a size or colour.</summary>
     public string? VariantId { get; set; }
@@ -26,14 +35,26 @@ public sealed class OrderLine
     /// <summary>How many were ordered. Sent with at most four decimals.</summary>
     public decimal Quantity { get; set; }
 
-    /// <summary>Price of one, before discount. Sent with at most four decimals.</summary>
+    /// <summary>Price of one, before discount. pricesIncludeTax says whether it contains tax. Sent with at most four decimals.</summary>
     public decimal UnitPrice { get; set; }
 
-    /// <summary>Discount on the line, as a positive amount. Sent with at most four decimals.</summary>
+    /// <summary>Discount on the whole line, as a positive amount. Sent with at most four decimals.</summary>
     public decimal? Discount { get; set; }
 
     /// <summary>The search that led to this line.</summary>
     public string? SearchId { get; set; }
+
+    /// <summary>The recommendation that led to this line.</summary>
+    public string? RecommendationId { get; set; }
+
+    /// <summary>The list that led to this line.</summary>
+    public string? ListId { get; set; }
+
+    /// <summary>Name of the line, for lines without a product.</summary>
+    public string? Name { get; set; }
+
+    /// <summary>product (the default), gift_card, shipping, fee, tip, tax, discount, donation, or a word of the shop.</summary>
+    public string? Kind { get; set; }
 
     internal void Write(Utf8JsonWriter writer)
     {
@@ -60,6 +81,26 @@ public sealed class OrderLine
         if (SearchId is { } searchId)
         {
             writer.WriteString("searchId"u8, searchId);
+        }
+
+        if (RecommendationId is { } recommendationId)
+        {
+            writer.WriteString("recommendationId"u8, recommendationId);
+        }
+
+        if (ListId is { } listId)
+        {
+            writer.WriteString("listId"u8, listId);
+        }
+
+        if (Name is { } name)
+        {
+            writer.WriteString("name"u8, name);
+        }
+
+        if (Kind is { } kind)
+        {
+            writer.WriteString("kind"u8, kind);
         }
 
         writer.WriteEndObject();
