@@ -34,6 +34,14 @@ const VALUES: Readonly<Record<string, unknown>> = {
   shipping: 0,
   discount: 0,
   couponCodes: ['WELCOME'],
+  pricesIncludeTax: true,
+  status: 'paid',
+  test: false,
+  refundId: 'refund-1',
+  amount: 499.8,
+  reason: 'did not fit',
+  name: 'Running shoe',
+  kind: 'product',
   properties: { colour: 'red' },
 };
 

@@ -21,7 +21,7 @@ const EQUAL = ['format', 'pattern', 'const', 'multipleOf', 'additionalProperties
 export function flatEvent(types: readonly JsonSchema[]): JsonSchema {
   const [first, ...others] = types;
   const flat = others.reduce(eitherOf, first!);
-  const { anyOf } = first!;
+  const anyOf = types.every((type) => type.anyOf) ? first!.anyOf : undefined;
   const descriptions = types.map(({ title, required = [] }) => `${title} needs ${named(required, flat.required)}.`);
   return {
     ...flat,

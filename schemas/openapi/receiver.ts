@@ -172,6 +172,7 @@ function dryRunExamples(registry: Registry, examples: Record<string, Record<stri
     sentAt: EXAMPLE_TIME,
     skewMs: 0,
     keyId: '0123456789abcdef',
+    keyKind: 'server' as const,
     userAgent: 'curl/8.5.0',
   };
   const [event] = Object.values(examples);

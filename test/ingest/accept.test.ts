@@ -282,16 +282,17 @@ describe('a dry run', () => {
     };
     expect(rows[0]!.lines).toEqual([
       {
-        ...{
-          product_id: 'SKU-1',
-          variant_id: 'V',
-          name: null,
-          kind: null,
-          quantity: 2,
-          unit_price: 249.975,
-          amount: null,
-        },
-        ...{ discount: 0.1, search_id: 'search-1', recommendation_id: null, list_id: null },
+        product_id: 'SKU-1',
+        variant_id: 'V',
+        quantity: 2,
+        unit_price: 249.975,
+        discount: 0.1,
+        search_id: 'search-1',
+        recommendation_id: null,
+        list_id: null,
+        name: null,
+        kind: null,
+        amount: null,
       },
     ]);
   });

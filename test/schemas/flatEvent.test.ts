@@ -65,6 +65,6 @@ describe('the flat event', () => {
       expect.arrayContaining(['OrderLine', 'ParcelReturnedLine', 'ParcelReturned', 'Event']),
     );
     const { properties } = schemas.Event as { properties: Record<string, { items: unknown }> };
-    expect(properties.lines!.items).toEqual({ $ref: '#/components/schemas/ParcelReturnedLine' });
+    expect(properties.lines!.items).toEqual({ $ref: '#/components/schemas/EventLine' });
   });
 });

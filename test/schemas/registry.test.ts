@@ -82,10 +82,8 @@ describe('registry', () => {
 });
 
 describe('lists of objects', () => {
-  const lines = [
-    ...['product_id', 'variant_id', 'quantity', 'unit_price', 'discount', 'search_id', 'recommendation_id', 'list_id'],
-    ...['name', 'kind', 'amount'],
-  ];
+  const ofFirst = ['product_id', 'variant_id', 'quantity', 'unit_price', 'discount', 'search_id'];
+  const lines = [...ofFirst, 'recommendation_id', 'list_id', 'name', 'kind', 'amount'];
 
   it('share a column with the fields of all versions and types, those of the first version first', () => {
     const { type } = eventColumns(registry).find(({ name }) => name === 'lines')!;
@@ -94,7 +92,7 @@ describe('lists of objects', () => {
       ...registry,
       all: registry.all.filter(({ type: of, version }) => of === 'OrderCreated' && version === 1),
     };
-    expect(fieldNames(eventColumns(before).find(({ name }) => name === 'lines')!.type)).toEqual(lines.slice(0, 6));
+    expect(fieldNames(eventColumns(before).find(({ name }) => name === 'lines')!.type)).toEqual(ofFirst);
     expect(incompatibilities(before.all, registry)).toEqual([]);
   });
 });
