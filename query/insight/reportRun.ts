@@ -43,9 +43,17 @@ const LAST_DATE_MS = Date.parse('9999-12-31T00:00:00Z');
 
 /**
  * Checks a request and binds its values. None becomes part of the SQL.
+ *
+ * `before` and `before_to` are the period that a report compares with: as long as the part of the period that has
+ * passed, and ended when the period began or earlier.
+ * @param nowMs Unix milliseconds
  * @throws LakeError report_unknown, report_parameter
  */
-export function bindReport(request: ReportRequest, registry: Registry = createRegistry()): BoundReport {
+export function bindReport(
+  request: ReportRequest,
+  registry: Registry = createRegistry(),
+  nowMs = Date.now(),
+): BoundReport {
   const report = findReport(request.name);
   const from = moment('from', request.from);
   const to = moment('to', request.to);
@@ -58,12 +66,14 @@ export function bindReport(request: ReportRequest, registry: Registry = createRe
   const sql = renderReport(report, registry);
   const reads = (name: string): boolean => new RegExp(`\\$${name}\\b`).test(sql);
   const before = from - (to - from);
+  const passed = nowMs > from && nowMs < to ? nowMs - from : to - from;
   const scanFrom = (reads('before') ? before : from) - DAYS_AROUND * DAY_MS;
   const scanTo = to + DAYS_AROUND * DAY_MS;
   const values: Record<string, DuckDBValue> = {
     from: timestamp(from),
     to: timestamp(to),
     before: timestamp(before),
+    before_to: timestamp(before + passed),
     scan_from: dateValue(scanFrom),
     scan_to: dateValue(scanTo),
     segment: segmentValue(report, request.segment),

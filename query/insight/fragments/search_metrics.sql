@@ -13,6 +13,7 @@
 --   ctr_at_10: the same for positions 1 to 10
 --   mrr: mean reciprocal rank, the mean of 1 / position of the first click, 0 for searches without one
 --   mrr_clicked: the same mean over searches with a click that has a position
+--   average_click_position: mean position of the first click, over searches with a click that has a position
 --   abandonment_rate: searches with results and neither click nor cart add / searches with results
 --   refinement_rate: searches followed by another phrase in the same visit within 5 minutes / searches
 --   cart_rate: searches that led to a cart add / searches
@@ -34,6 +35,7 @@ CASE WHEN (SELECT positions FROM tracked) THEN count(*) FILTER (WHERE best_posit
 CASE WHEN (SELECT positions FROM tracked) THEN coalesce(sum(1 / first_click_position), 0) / nullif(count(search_key), 0) END
   AS mrr,
 CASE WHEN (SELECT positions FROM tracked) THEN avg(1 / first_click_position) END AS mrr_clicked,
+CASE WHEN (SELECT positions FROM tracked) THEN avg(first_click_position) END AS average_click_position,
 CASE WHEN (SELECT clicks FROM tracked) THEN count(*) FILTER (WHERE results_count > 0 AND clicks = 0 AND cart_adds = 0)
   / nullif(count(*) FILTER (WHERE results_count > 0), 0) END AS abandonment_rate,
 count(next_phrase) / nullif(count(search_key), 0) AS refinement_rate,

@@ -1,7 +1,8 @@
 -- product_trend: Rising and falling products: this period, the one before, and the slope over the days.
 -- group: product
 -- row: a product clicked or ordered in the period or the one before
--- period: clicks and orders in it, and in the period of the same length before
+-- period: clicks and orders in it, and in the period of the same length before. Of a period that is not over, the part
+--   that has passed is compared with as long a part of the period before
 -- segment: of the click or the order
 -- param limit INTEGER 1000: most rows
 -- columns: product_id, clicks, clicks_before, clicks_change, click_slope, orders, orders_before, orders_change
@@ -27,7 +28,8 @@ daily AS (
   SELECT product_id, CASE WHEN event_time >= $from THEN date END AS date,
     count(*) FILTER (WHERE order_id IS NULL) AS clicks, list(DISTINCT order_id) AS orders
   FROM events_of
-  WHERE event_time >= $before AND event_time < $to AND ($segment IS NULL OR segment = $segment)
+  WHERE (event_time >= $from AND event_time < $to OR event_time >= $before AND event_time < $before_to)
+    AND ($segment IS NULL OR segment = $segment)
   GROUP BY ALL
 ),
 span AS (

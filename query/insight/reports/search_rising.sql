@@ -1,7 +1,8 @@
--- search_rising: Phrases searched more than in the period of the same length before, the most certain first.
+-- search_rising: Phrases searched more than in the period before, the most certain first.
 -- group: search
--- row: a phrase whose share of all searches grew
--- period: searches begun in it, and in the period of the same length before
+-- row: a phrase with more searches than before, and a larger share of all searches
+-- period: searches begun in it, and in the period of the same length before. Of a period that is not over, the part that
+--   has passed is compared with as long a part of the period before
 -- segment: of the search
 -- param min_searches INTEGER 5: fewest searches now
 -- param limit INTEGER 100: most rows
@@ -18,9 +19,10 @@
 WITH counted AS (
   SELECT normal_phrase AS phrase,
     count(*) FILTER (WHERE event_time >= $from) AS searches,
-    count(*) FILTER (WHERE event_time < $from) AS searches_before
+    count(*) FILTER (WHERE event_time < $before_to) AS searches_before
   FROM distinct_searches
-  WHERE event_time >= $before AND event_time < $to AND ($segment IS NULL OR segment = $segment)
+  WHERE (event_time >= $from AND event_time < $to OR event_time >= $before AND event_time < $before_to)
+    AND ($segment IS NULL OR segment = $segment)
   GROUP BY normal_phrase
 ),
 totals AS (
@@ -36,6 +38,6 @@ SELECT phrase, searches, searches_before,
   searches / nullif(searches_before, 0) - 1 AS growth,
   (share - share_before) / nullif(sqrt(pooled * (1 - pooled) * (1 / nullif(total, 0) + 1 / nullif(total_before, 0))), 0) AS z
 FROM shares
-WHERE searches >= $min_searches AND share > coalesce(share_before, 0)
+WHERE searches >= $min_searches AND searches > searches_before AND share > coalesce(share_before, 0)
 ORDER BY z DESC NULLS LAST, searches DESC, phrase
 LIMIT $limit

@@ -345,6 +345,38 @@ test('phrases that people mean the same are the same', async () => {
   ]);
 });
 
+test('a phrase that is searched less does not rise, whatever its share', async () => {
+  const at = (time: string, phrase: string): HandMade => ({ type: 'Search', at: time, phrase });
+  await given(
+    ...['2026-11-01T10:00:00Z', '2026-11-01T11:00:00Z'].map((time) => at(time, 'shoes')),
+    ...['10', '11', '12', '13'].map((hour) => at(`2026-11-01T${hour}:30:00Z`, 'boots')),
+    at('10:00', 'shoes'),
+  );
+  const day = { from: '2026-11-02', to: '2026-11-03' };
+  expect(await report(connection, { name: 'search_rising', ...day, parameters: { min_searches: 1 } })).toEqual([]);
+});
+
+test('a day that is not over is compared with the same hours of the day before', async () => {
+  await given(
+    { type: 'Search', at: '2026-11-01T08:00:00Z' },
+    { type: 'Search', at: '2026-11-01T20:00:00Z' },
+    { type: 'Search', at: '2026-11-01T07:00:00Z', phrase: 'boots' },
+    { type: 'ProductClicked', at: '2026-11-01T08:01:00Z' },
+    { type: 'ProductClicked', at: '2026-11-01T20:01:00Z' },
+    { type: 'Search', at: '08:00' },
+    { type: 'Search', at: '08:30' },
+    { type: 'ProductClicked', at: '08:01' },
+  );
+  const day = { from: '2026-11-02', to: '2026-11-03' };
+  const now = Date.parse('2026-11-02T09:00:00Z');
+  const rising = { name: 'search_rising', ...day, parameters: { min_searches: 1 } };
+  expect(await report(connection, rising, now)).toMatchObject([{ phrase: 'shoes', searches: 2, searches_before: 1 }]);
+  expect(await report(connection, rising)).toEqual([]); // with the whole day before, it is no rise
+  expect(await report(connection, { name: 'product_trend', ...day }, now)).toMatchObject([
+    { product_id: 'P1', clicks: 1, clicks_before: 1, clicks_change: 0 },
+  ]);
+});
+
 test('rejections count what was refused', async () => {
   await given();
   await connection.run(`INSERT INTO quarantine_all (received_at, code, key_id, segment, date)

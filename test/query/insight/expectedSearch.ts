@@ -206,7 +206,7 @@ export function expectedRising(asked: Asked): Row[] {
   return [...counted].flatMap(([phrase, searches]) => {
     const old = countedBefore.get(phrase) ?? 0;
     const rise = searches / now.length - old / before.length;
-    if (rise <= 0) return [];
+    if (rise <= 0 || searches <= old) return [];
     const pooled = (searches + old) / (now.length + before.length);
     return [
       {
@@ -242,6 +242,8 @@ function metrics(group: readonly Outcome[], { chains }: Asked): Row {
     ctr_at_10: share((outcome) => best(outcome) <= 10),
     mrr: group.length === 0 ? null : sum(reciprocals) / group.length,
     mrr_clicked: reciprocals.length === 0 ? null : mean(reciprocals),
+    average_click_position:
+      reciprocals.length === 0 ? null : mean(reciprocals.map((reciprocal) => Math.round(1 / reciprocal))),
     abandonment_rate: share(
       (outcome) => outcome.clicks.length + outcome.carts === 0,
       group.filter(({ search }) => search.sent.resultsCount! > 0),

@@ -23,8 +23,8 @@ export async function query(connection: DuckDBConnection, sql: string): Promise<
 }
 
 /** The answer to a report. */
-export async function report(connection: DuckDBConnection, request: ReportRequest): Promise<Row[]> {
-  return rowsOf(await runReport(connection, bindReport(request)));
+export async function report(connection: DuckDBConnection, request: ReportRequest, nowMs?: number): Promise<Row[]> {
+  return rowsOf(await runReport(connection, bindReport(request, createRegistry(), nowMs)));
 }
 
 async function rowsOf(result: Awaited<ReturnType<DuckDBConnection['run']>>): Promise<Row[]> {
