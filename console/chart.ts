@@ -26,6 +26,8 @@ export interface ChartOptions {
 
 const HEIGHT = 220;
 const COLOURS = ['--chart-1', '--chart-2', '--chart-3', '--chart-4', '--chart-5', '--chart-6'];
+/** Steps of an axis of counts, which have no halves. */
+const WHOLE_STEPS = Array.from({ length: 16 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 const DASHES: number[][] = [[], [7, 4], [2, 3], [10, 3, 2, 3], [4, 4], [1, 4]];
 
 /**
@@ -143,7 +145,7 @@ function plotOptions(
   return {
     width,
     height: HEIGHT,
-    padding: [12, 8, 0, 0],
+    padding: [12, 28, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     scales: {
@@ -152,15 +154,20 @@ function plotOptions(
     },
     axes: [
       { ...axis, splits: ({ width: now }) => ticks(x, now), values: (_, splits) => splits.map(xName), size: 32 },
-      { ...axis, values: (_, splits) => splits.map(axisFormat ?? format), size: 64 },
+      {
+        ...axis,
+        ...(format === count ? { incrs: WHOLE_STEPS } : {}),
+        values: (_, splits) => splits.map(axisFormat ?? format),
+        size: 64,
+      },
     ],
     series: [
       {},
-      ...series.map(({ label }, index): uPlot.Series => {
+      ...series.map(({ label, values }, index): uPlot.Series => {
         const stroke = colour(COLOURS[index % COLOURS.length]!);
         return kind === 'bars'
           ? { label, stroke, fill: stroke, width: 0, paths: bars, points: { show: false } }
-          : { label, stroke, width: 2, dash: DASHES[index % DASHES.length]!, points: { show: x.length < 2 } };
+          : { label, stroke, width: 2, dash: DASHES[index % DASHES.length]!, points: { show: isSparse(values) } };
       }),
     ],
     hooks: {
@@ -175,6 +182,13 @@ function plotOptions(
       ],
     },
   };
+}
+
+/** Whether a line would leave out values, which have no neighbour to be joined with. */
+function isSparse(values: readonly (number | undefined)[]): boolean {
+  return values.some(
+    (value, index) => value !== undefined && values[index - 1] === undefined && values[index + 1] === undefined,
+  );
 }
 
 /** Marks of the x axis at existing values, as many as fit. */

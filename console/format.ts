@@ -1,7 +1,13 @@
 const NOTHING = '–';
 const WHOLE = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const COMPACT = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
-const PERCENT = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1 });
+// Always one digit, so that the digits of a column stand below each other.
+const PERCENT = new Intl.NumberFormat(undefined, {
+  style: 'percent',
+  minimumFractionDigits: 1,
+  maximumFractionDigits: 1,
+});
+const POINTS = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const TIME = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 const MINUTE = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const MOMENT = new Intl.DateTimeFormat(undefined, {
@@ -32,6 +38,12 @@ export function numberOf(value: unknown): number | undefined {
 export function count(value: unknown): string {
   const number = numberOf(value);
   return number === undefined ? NOTHING : WHOLE.format(number);
+}
+
+/** A count with its noun: `1 order`, `12 orders`. */
+export function countOf(value: unknown, noun: string): string {
+  const plural = /(s|x|ch)$/.test(noun) ? `${noun}es` : `${noun}s`;
+  return `${count(value)} ${numberOf(value) === 1 ? noun : plural}`;
 }
 
 /** A moment in the viewer's zone; another year than this is named. */
@@ -72,6 +84,11 @@ export function compactNumber(value: unknown): string {
 export function percent(value: unknown): string {
   const number = numberOf(value);
   return number === undefined ? NOTHING : PERCENT.format(number);
+}
+
+/** A difference of shares, without its sign: 0.012 as `1.2 points`. */
+export function points(value: number): string {
+  return `${POINTS.format(Math.abs(value) * 100)} points`;
 }
 
 /** An amount in its currency's form; an unknown currency follows the number. */

@@ -1,5 +1,7 @@
 import { ApiError } from './api.ts';
+import type { FigureChange } from './figureChange.ts';
 import { fill, h, newId, type DomChild } from './dom.ts';
+import { percent, points } from './format.ts';
 
 export interface PanelOptions {
   title: string;
@@ -65,8 +67,8 @@ export function failure(error: unknown, retry?: () => void): HTMLElement {
   );
 }
 
-/** A large number with its name. */
-export function figure(name: string, value: DomChild, detail?: DomChild): HTMLElement {
+/** A large number with its name, and its change since the period before. */
+export function figure(name: string, value: DomChild, detail?: DomChild, change?: FigureChange): HTMLElement {
   return h(
     'div',
     { class: 'figure' },
@@ -75,13 +77,25 @@ export function figure(name: string, value: DomChild, detail?: DomChild): HTMLEl
       'dd',
       {},
       h('span', { class: 'figure-value' }, value),
+      change ? h('span', { class: 'figure-detail' }, changeText(change)) : null,
       detail ? h('span', { class: 'figure-detail' }, detail) : null,
     ),
   );
 }
 
-/** Text with a button that copies it. */
-export function copyable(text: string, what: string): HTMLElement {
+/** A change in words, with an arrow for the eye. */
+function changeText({ by, unit, sure }: FigureChange): DomChild {
+  if (by === 0) return 'as before';
+  const size = unit === 'percent' ? percent(Math.abs(by)) : points(by);
+  const arrow = h('span', { 'aria-hidden': 'true' }, by > 0 ? '▲ ' : '▼ ');
+  return [arrow, `${size} ${by > 0 ? 'more' : 'less'}`, sure === false ? ', may be chance' : ''];
+}
+
+/**
+ * Text with a button that copies it.
+ * @param of what it belongs to, where a view shows several
+ */
+export function copyable(text: string, what: string, of?: string): HTMLElement {
   const said = h('span', { class: 'quiet', role: 'status' });
   const copy = async (): Promise<void> => {
     try {
@@ -94,7 +108,11 @@ export function copyable(text: string, what: string): HTMLElement {
   return h(
     'div',
     { class: 'copyable' },
-    h('pre', { tabindex: 0, 'aria-label': what, role: 'region' }, h('code', {}, text)),
+    h(
+      'pre',
+      { tabindex: 0, 'aria-label': of === undefined ? what : `${what} of ${of}`, role: 'region' },
+      h('code', {}, text),
+    ),
     h(
       'div',
       { class: 'copyable-actions' },

@@ -1,7 +1,7 @@
 import type { DataColumn } from './dataTable.ts';
 import { dayName, numberOf } from './format.ts';
 import type { Page } from './page.ts';
-import { daysOfRange, nextDay } from './viewState.ts';
+import { daysOfRange, nextDay, periodBefore } from './viewState.ts';
 
 export type ReportRow = Record<string, unknown>;
 
@@ -10,24 +10,32 @@ const asked = new WeakMap<Page, Map<string, Promise<ReportRow[]>>>();
 
 /** Rows of a report over the page's tenant, segment and days (`GET /api/reports/{name}`). */
 export function askReport(page: Page, name: string, parameters: Record<string, string> = {}): Promise<ReportRow[]> {
+  const { from, to } = daysOfRange(page.state, Date.now());
+  return askOnce(page, name, name, { from, to: nextDay(to), ...parameters });
+}
+
+/** The same report over the period before, as much of it as has passed of the page's. */
+export function askReportBefore(page: Page, name: string): Promise<ReportRow[]> {
+  return askOnce(page, `${name} before`, name, periodBefore(page.state, Date.now()));
+}
+
+function askOnce(page: Page, key: string, name: string, query: Record<string, string>): Promise<ReportRow[]> {
   const known = asked.get(page) ?? new Map<string, Promise<ReportRow[]>>();
   asked.set(page, known);
-  const running = known.get(name) ?? fetchReport(page, name, parameters);
-  known.set(name, running);
-  running.catch(() => known.delete(name)); // asked again, it is tried again
+  const running = known.get(key) ?? fetchReport(page, name, query);
+  known.set(key, running);
+  running.catch(() => known.delete(key)); // asked again, it is tried again
   return running;
 }
 
 async function fetchReport(
   { api, state, signal }: Page,
   name: string,
-  parameters: Record<string, string>,
+  query: Record<string, string>,
 ): Promise<ReportRow[]> {
-  const { from, to } = daysOfRange(state, Date.now());
-  const query = { from, to: nextDay(to), segment: state.segment, ...parameters };
   const answer = await api.ask<{ columns: { name: string }[]; rows: unknown[][] }>(
     `/api/reports/${name}`,
-    query,
+    { segment: state.segment, ...query },
     signal,
   );
   return answer.rows.map((row) => Object.fromEntries(answer.columns.map((column, index) => [column.name, row[index]])));

@@ -61,6 +61,19 @@ export function daysOfRange({ from, to, days = DEFAULT_DAYS }: ViewState, nowMs:
   return { from: utcDay(nowMs - (days - 1) * DAY_MS), to: utcDay(nowMs) };
 }
 
+/**
+ * The period before a state's, as moments for a report, `to` excluded.
+ *
+ * Of a period that is not over, the part that has passed is compared with as long a part.
+ */
+export function periodBefore(state: ViewState, nowMs: number): { from: string; to: string } {
+  const days = daysOfRange(state, nowMs);
+  const [from, to] = [Date.parse(days.from), Date.parse(nextDay(days.to))];
+  const before = from - (to - from);
+  const passed = nowMs > from && nowMs < to ? nowMs - from : to - from;
+  return { from: new Date(before).toISOString(), to: new Date(before + passed).toISOString() };
+}
+
 /** UTC day such as `2026-11-24`. */
 export function utcDay(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10);

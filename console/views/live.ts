@@ -5,11 +5,13 @@ import { fill, h } from '../dom.ts';
 import { count, plain, when } from '../format.ts';
 import type { Page } from '../page.ts';
 import { copyable, empty } from '../panel.ts';
+import { reconnectAfterMs } from '../reconnect.ts';
 import { readServerEvents } from '../serverEvents.ts';
 import { choice } from '../toolbar.ts';
 
 const MOST_KEPT = 300;
-const RETRY_MS = [500, 1_000, 2_000, 5_000];
+/** A connection that held this long was a good one, and the next is tried soon. */
+const GOOD_MS = 30_000;
 const SAY_EVERY_MS = 5_000;
 
 type Key = KeyRecord & { id: string; state: string };
@@ -125,11 +127,11 @@ async function follow(
   tell: (text: string) => void,
 ): Promise<void> {
   for (let attempt = 0; !signal.aborted; attempt++) {
+    const startedAt = performance.now();
     try {
       const response = await api.open('/api/live', { key: state.key, segment: state.segment }, signal);
       for await (const { name, data } of readServerEvents(response.body!)) {
         if (!take(name, data)) return;
-        attempt = 0;
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -137,7 +139,8 @@ async function follow(
       tell(`Not listening: ${message}`);
       if (error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429) return;
     }
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]));
+    if (performance.now() - startedAt > GOOD_MS) attempt = 0;
+    await new Promise((resolve) => setTimeout(resolve, reconnectAfterMs(attempt, Math.random())));
   }
 }
 
@@ -183,14 +186,15 @@ function detail(event: LiveEvent, labels: ReadonlyMap<string, string>): HTMLElem
     ['Event id', eventId],
     ['Receipt', index === null ? receiptId : `${receiptId}, event ${index}`],
   ];
+  const name = eventId ?? (index === null ? receiptId : `${receiptId}, ${index}`);
   if (code !== undefined) facts.unshift(['Reason', code], ['Where', path], ['What', message]);
   return h(
     'div',
     { class: 'detail' },
     h('dl', { class: 'facts' }, ...facts.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, plain(value))])),
-    row ? copyable(JSON.stringify(withoutNulls(row), null, 2), 'row') : null,
+    row ? copyable(JSON.stringify(withoutNulls(row), null, 2), 'row', name) : null,
     row ? h('p', { class: 'note' }, 'The row it becomes, empty columns left out. A resend of it becomes none.') : null,
-    raw === undefined ? null : copyable(pretty(raw), 'event'),
+    raw === undefined ? null : copyable(pretty(raw), 'event', name),
     raw === undefined ? null : h('p', { class: 'note' }, 'The event as it came. It is kept in the quarantine.'),
   );
 }

@@ -25,7 +25,7 @@ export function productsView(page: Page): HTMLElement {
       panel({ title: 'Revenue by product', load: () => revenue(page), signal }),
       panel({
         title: 'Trend',
-        note: 'Compared with the period of the same length before.',
+        note: 'Compared with the period before. Of a period that is not over, the part that has passed is compared.',
         load: () => trend(page),
         signal,
       }),
@@ -64,7 +64,7 @@ async function funnel(page: Page): Promise<HTMLElement> {
 
 async function revenue(page: Page): Promise<HTMLElement> {
   const rows = await askReport(page, 'product_revenue', { limit: MOST });
-  if (rows.length === 0) return empty('No orders in this period.', h('p', {}, 'Choose a longer period above.'));
+  if (rows.length === 0) return noOrders();
   return dataTable({
     caption: 'Revenue by product',
     most: 15,
@@ -121,7 +121,9 @@ async function lists(page: Page): Promise<HTMLElement> {
 async function together(page: Page): Promise<HTMLElement> {
   const rows = await askReport(page, 'bought_together', { limit: MOST });
   if (rows.length === 0)
-    return empty('No two products were ordered together twice.', h('p', {}, 'Choose a longer period above.'));
+    return (await askReport(page, 'product_revenue', { limit: MOST })).length === 0
+      ? noOrders()
+      : empty('No two products were ordered together twice.', h('p', {}, 'Choose a longer period above.'));
   return dataTable({
     caption: 'Products bought together',
     most: 15,
@@ -135,6 +137,10 @@ async function together(page: Page): Promise<HTMLElement> {
       field('Lift', 'lift', (value) => decimal(value, 1)),
     ],
   });
+}
+
+function noOrders(): HTMLElement {
+  return empty('No orders in this period.', h('p', {}, 'Choose a longer period above.'));
 }
 
 function noClicks(): HTMLElement {

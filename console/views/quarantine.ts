@@ -187,7 +187,7 @@ function line(row: Record<string, unknown>): HTMLElement {
           { class: 'facts' },
           ...facts.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, plain(value))]),
         ),
-        copyable(String(raw), 'event'),
+        copyable(String(raw), 'event', String(id ?? receipt)),
       ),
     ),
   );

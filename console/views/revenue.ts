@@ -1,10 +1,14 @@
 import { chart } from '../chart.ts';
 import { dataTable } from '../dataTable.ts';
 import { h } from '../dom.ts';
-import { compactNumber, count, decimal, money, numberOf, percent, plain } from '../format.ts';
+import { amountChange } from '../figureChange.ts';
+import { compactNumber, count, countOf, decimal, money, numberOf, percent, plain } from '../format.ts';
 import type { Page } from '../page.ts';
 import { empty, figure, panel } from '../panel.ts';
-import { byDay, field, askReport, type ReportRow } from '../report.ts';
+import { byDay, field, askReport, askReportBefore, type ReportRow } from '../report.ts';
+
+/** Most currencies with large figures each; more are a table. */
+const FEW_CURRENCIES = 2;
 
 /** Sales and their sources; amounts of different currencies are never added. */
 export function revenueView(page: Page): HTMLElement {
@@ -39,18 +43,43 @@ export function revenueView(page: Page): HTMLElement {
 }
 
 async function totals(page: Page): Promise<HTMLElement> {
-  const rows = await askReport(page, 'revenue');
+  const [rows, before] = await Promise.all([askReport(page, 'revenue'), askReportBefore(page, 'revenue')]);
   if (rows.length === 0) return noOrders();
-  return h('div', { class: 'panel-body' }, ...rows.map(currencyTotals));
+  if (rows.length > FEW_CURRENCIES) return currencyTable(rows);
+  const earlier = new Map(before.map((row) => [plain(row.currency), row]));
+  return h('div', { class: 'panel-body' }, ...rows.map((row) => currencyTotals(row, earlier.get(plain(row.currency)))));
 }
 
-function currencyTotals(row: ReportRow): HTMLElement {
+function currencyTable(rows: readonly ReportRow[]): HTMLElement {
+  const amount = (value: unknown, row: ReportRow): string => money(value, plain(row.currency));
+  return dataTable({
+    caption: 'Revenue by currency',
+    rows,
+    columns: [
+      field('Currency', 'currency'),
+      field('Revenue', 'revenue', amount),
+      field('Orders', 'orders', count, { bar: true }),
+      field('Average order', 'average_order_value', amount),
+      field('Items per order', 'items_per_order', (value) => decimal(value, 1)),
+      field('Discounts', 'discount', amount),
+      field('Tax', 'tax', amount),
+      field('Shipping', 'shipping', amount),
+    ],
+  });
+}
+
+function currencyTotals(row: ReportRow, before: ReportRow | undefined): HTMLElement {
   const currency = plain(row.currency);
   const inCurrency = (value: unknown): string => money(value, currency);
   return h(
     'dl',
     { class: 'figures' },
-    figure(`Revenue, ${currency}`, inCurrency(row.revenue), `${count(row.orders)} orders`),
+    figure(
+      `Revenue, ${currency}`,
+      inCurrency(row.revenue),
+      countOf(row.orders, 'order'),
+      amountChange(row.revenue, before?.revenue),
+    ),
     figure('Average order', inCurrency(row.average_order_value), `${decimal(row.items_per_order, 1)} items`),
     figure('Discounts', inCurrency(row.discount), percent(row.discount_share)),
     figure('Tax', inCurrency(row.tax), percent(row.tax_share)),
@@ -102,7 +131,7 @@ async function repeats(page: Page): Promise<HTMLElement> {
     figure(
       'Ordered twice or more',
       percent(row.repeat_rate),
-      `${count(row.repeat_customers)} customers; 95 % interval ${percent(row.repeat_rate_low)} to ${percent(row.repeat_rate_high)}`,
+      `${countOf(row.repeat_customers, 'customer')}; 95 % interval ${percent(row.repeat_rate_low)} to ${percent(row.repeat_rate_high)}`,
     ),
   );
 }

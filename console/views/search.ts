@@ -1,10 +1,11 @@
 import { chart } from '../chart.ts';
 import { dataTable } from '../dataTable.ts';
 import { h } from '../dom.ts';
-import { count, decimal, numberOf, percent, plain } from '../format.ts';
+import { countChange, shareChange } from '../figureChange.ts';
+import { count, countOf, decimal, money, numberOf, percent, plain } from '../format.ts';
 import type { Page } from '../page.ts';
 import { empty, figure, panel } from '../panel.ts';
-import { byDay, field, askReport, type ReportRow } from '../report.ts';
+import { byDay, field, askReport, askReportBefore, type ReportRow } from '../report.ts';
 
 const MOST = '100';
 const POSITIONS = 30;
@@ -15,7 +16,12 @@ export function searchView(page: Page): HTMLElement {
   return h(
     'div',
     { class: 'panel-body' },
-    panel({ title: 'In this period', load: () => overview(page), signal }),
+    panel({
+      title: 'In this period',
+      note: 'Compared with the period of the same length before.',
+      load: () => overview(page),
+      signal,
+    }),
     h(
       'div',
       { class: 'columns' },
@@ -24,7 +30,7 @@ export function searchView(page: Page): HTMLElement {
     ),
     panel({
       title: 'Phrases',
-      note: 'The most searched. Click rate is the share of searches with a click. First click is the mean of 1 / its position.',
+      note: 'The most searched. Click rate is the share of searches with a click. First click is its mean position in the results.',
       load: () => phrases(page),
       signal,
     }),
@@ -41,7 +47,7 @@ export function searchView(page: Page): HTMLElement {
       panel({ title: 'Clicks by position', load: () => positions(page), signal }),
       panel({
         title: 'Rising',
-        note: 'Compared with the period of the same length before.',
+        note: 'Searched more than in the period before, the most certain first. Of a period that is not over, the part that has passed is compared.',
         load: () => rising(page),
         signal,
       }),
@@ -51,17 +57,36 @@ export function searchView(page: Page): HTMLElement {
 }
 
 async function overview(page: Page): Promise<HTMLElement> {
-  const [row] = await askReport(page, 'search_overview');
+  const [[row], [before]] = await Promise.all([
+    askReport(page, 'search_overview'),
+    askReportBefore(page, 'search_overview'),
+  ]);
   if (!row || numberOf(row.searches) === 0) return noSearches();
+  const rate = (name: string) => shareChange(row[name], row.searches, before?.[name], before?.searches);
   return h(
     'dl',
     { class: 'figures' },
-    figure('Searches', count(row.searches), `${count(row.visitors)} visitors`),
-    figure('Nothing found', percent(row.zero_result_rate), `${count(row.zero_results)} searches`),
-    figure('Click rate', percent(row.ctr), `top three ${percent(row.ctr_at_3)}`),
-    figure('First click', decimal(row.mrr), 'mean of 1 / position'),
-    figure('Abandoned', percent(row.abandonment_rate), `refined ${percent(row.refinement_rate)}`),
-    figure('Led to a cart', percent(row.cart_rate), `to an order ${percent(row.purchase_rate)}`),
+    figure(
+      'Searches',
+      count(row.searches),
+      countOf(row.visitors, 'visitor'),
+      countChange(row.searches, before?.searches),
+    ),
+    figure(
+      'Nothing found',
+      percent(row.zero_result_rate),
+      countOf(row.zero_results, 'search'),
+      rate('zero_result_rate'),
+    ),
+    figure('Click rate', percent(row.ctr), `top three ${percent(row.ctr_at_3)}`, rate('ctr')),
+    figure('First click', decimal(row.average_click_position, 1), `mean position; reciprocal rank ${decimal(row.mrr)}`),
+    figure(
+      'Abandoned',
+      percent(row.abandonment_rate),
+      `refined ${percent(row.refinement_rate)}`,
+      rate('abandonment_rate'),
+    ),
+    figure('Led to a cart', percent(row.cart_rate), `to an order ${percent(row.purchase_rate)}`, rate('cart_rate')),
   );
 }
 
@@ -85,8 +110,12 @@ async function daily(page: Page, what: 'searches' | 'rates'): Promise<HTMLElemen
 }
 
 async function phrases(page: Page): Promise<HTMLElement> {
-  const rows = await askReport(page, 'search_phrases', { limit: MOST });
+  const [rows, sales] = await Promise.all([
+    askReport(page, 'search_phrases', { limit: MOST }),
+    askReport(page, 'search_revenue'),
+  ]);
   if (rows.length === 0) return noSearches();
+  const revenue = revenueByPhrase(sales);
   return dataTable({
     caption: 'Phrases',
     most: 15,
@@ -97,17 +126,43 @@ async function phrases(page: Page): Promise<HTMLElement> {
       field('Results', 'average_results', (value) => decimal(value, 1)),
       field('Nothing found', 'zero_result_rate', percent),
       field('Click rate', 'ctr', percent),
-      field('First click', 'mrr', (value) => decimal(value)),
+      field('First click', 'average_click_position', (value) => decimal(value, 1)),
       field('Abandoned', 'abandonment_rate', percent),
       field('To cart', 'cart_rate', percent),
       field('To order', 'purchase_rate', percent),
+      {
+        title: 'Revenue',
+        value: (row) => revenue.get(plain(row.phrase))?.[0]?.amount,
+        show: (_, row) => soldText(revenue.get(plain(row.phrase))),
+        numeric: true,
+      },
     ],
   });
 }
 
+/** What each phrase sold, the largest amount first; amounts of different currencies are not added. */
+function revenueByPhrase(rows: readonly ReportRow[]): Map<string, { amount: unknown; text: string }[]> {
+  const byPhrase = new Map<string, { amount: unknown; text: string }[]>();
+  for (const { phrase, currency, revenue } of rows) {
+    const sold = byPhrase.get(plain(phrase)) ?? [];
+    byPhrase.set(plain(phrase), [...sold, { amount: revenue, text: money(revenue, plain(currency)) }]);
+  }
+  return byPhrase;
+}
+
+function soldText([first, ...others]: { text: string }[] = []): string {
+  return first === undefined ? '–' : others.length === 0 ? first.text : `${first.text} + ${others.length} more`;
+}
+
+/** Says that there was no search, where the lack of rows would say something else. */
+async function orNoSearches(page: Page, otherwise: () => HTMLElement): Promise<HTMLElement> {
+  const [row] = await askReport(page, 'search_overview');
+  return !row || numberOf(row.searches) === 0 ? noSearches() : otherwise();
+}
+
 async function zeroResults(page: Page): Promise<HTMLElement> {
   const rows = await askReport(page, 'search_zero_results', { limit: MOST });
-  if (rows.length === 0) return empty('Every search found something.');
+  if (rows.length === 0) return orNoSearches(page, () => empty('Every search found something.'));
   return dataTable({
     caption: 'Phrases without results',
     most: 12,
@@ -124,9 +179,11 @@ async function zeroResults(page: Page): Promise<HTMLElement> {
 async function noClicks(page: Page): Promise<HTMLElement> {
   const rows = await askReport(page, 'search_no_clicks', { limit: MOST });
   if (rows.length === 0)
-    return empty(
-      'No such phrase in this period.',
-      h('p', {}, 'Phrases with three searches or more, with results and without clicks, appear here.'),
+    return orNoSearches(page, () =>
+      empty(
+        'No such phrase in this period.',
+        h('p', {}, 'Phrases with three searches or more, with results and without clicks, appear here.'),
+      ),
     );
   return dataTable({
     caption: 'Phrases without clicks',
@@ -147,7 +204,9 @@ async function positions(page: Page): Promise<HTMLElement> {
     return position !== undefined && position <= POSITIONS;
   });
   if (rows.every(({ clicks }) => (numberOf(clicks) ?? 0) === 0))
-    return empty('No click has a position.', h('p', {}, 'Send ProductClicked with searchId and position.'));
+    return orNoSearches(page, () =>
+      empty('No click has a position.', h('p', {}, 'Send ProductClicked with searchId and position.')),
+    );
   const positionOf = (row: ReportRow): number => numberOf(row.position)!;
   return chart({
     title: 'Clicks by position',
@@ -161,7 +220,7 @@ async function positions(page: Page): Promise<HTMLElement> {
 
 async function rising(page: Page): Promise<HTMLElement> {
   const rows = await askReport(page, 'search_rising', { limit: MOST });
-  if (rows.length === 0) return empty('No phrase is searched more than before.');
+  if (rows.length === 0) return orNoSearches(page, () => empty('No phrase is searched more than before.'));
   const growth = (value: unknown): string => (value === null ? 'new' : `+${percent(value)}`);
   return dataTable({
     caption: 'Rising phrases',
@@ -179,7 +238,9 @@ async function rising(page: Page): Promise<HTMLElement> {
 async function filters(page: Page): Promise<HTMLElement> {
   const rows = await askReport(page, 'search_filters', { limit: MOST });
   if (rows.length === 0)
-    return empty('No search had a filter.', h('p', {}, 'Send Search with filters to see them here.'));
+    return orNoSearches(page, () =>
+      empty('No search had a filter.', h('p', {}, 'Send Search with filters to see them here.')),
+    );
   return dataTable({
     caption: 'Filters',
     most: 12,
