@@ -31,6 +31,11 @@ export const REQUEST_ERRORS = {
   kind_not_allowed: clientError(403, 'A browser sent a server key. Use a browser key in pages, and revoke this key.'),
   not_found: clientError(404, 'No route has this address.'),
   method_not_allowed: clientError(405, 'This address does not take this method.'),
+  body_timeout: temporaryError(
+    408,
+    'info',
+    'The body came too slowly: 30 s without a byte, or 300 s in all. Send smaller batches.',
+  ),
   body_too_large: clientError(413, 'The body is over the limit. Send smaller batches.'),
   batch_too_large: clientError(413, 'The batch has too many events. Send smaller batches.'),
   content_type_unsupported: clientError(415, 'The body must be application/json, or text/plain holding JSON.'),
@@ -58,6 +63,7 @@ export const REQUEST_ERRORS = {
     'Keys have not been loaded yet, or their changes cannot be followed now. Send again after Retry-After seconds.',
   ),
   overloaded: temporaryError(503, 'info', 'Too much is in flight. Send again after Retry-After seconds.'),
+  not_ready: temporaryError(503, 'info', 'GET /readyz: this receiver must get no requests now; "reason" says why.'),
   stopping: temporaryError(503, 'info', 'This receiver is stopping. Send again; another one answers.'),
 } as const satisfies Record<string, ErrorKind>;
 

@@ -74,11 +74,22 @@ export function stateOf(record: SecretRecord, nowMs: number): SecretState {
 
 /** Hosts that a page can have: names and addresses, without wildcards and other signs that URLs allow. */
 const PAGE_ORIGIN = /^https?:\/\/(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d+)?$/;
+/** Origins of apps and extensions, such as `capacitor://localhost`, `chrome-extension://<id>` or `file://`. */
+const APP_ORIGIN = /^(?!(https?|wss?|ftp):)[a-z][a-z0-9+.-]*:\/\/[a-z0-9._-]*(:\d+)?$/;
+const PORT = /:\d+$/;
 
-/** Normalize an origin to the form of browsers; undefined for a text that no browser sends. */
+/**
+ * Normalize an origin to the form of browsers; undefined for a text that no browser sends.
+ *
+ * `null` is the origin of files, sandboxed frames and some apps. Names in other scripts become ASCII (RFC 3490).
+ */
 export function asOrigin(text: string): string | undefined {
-  const origin = URL.canParse(text) ? new URL(text).origin : 'null';
-  return PAGE_ORIGIN.test(origin) && origin === text.replace(/\/$/, '').toLowerCase() ? origin : undefined;
+  const bare = text.toLowerCase().replace(/(?<=[^/])\/$/, '');
+  if (bare === 'null' || APP_ORIGIN.test(bare)) return bare;
+  if (!/^https?:\/\/[^/?#@\\\s]+$/.test(bare) || !URL.canParse(bare)) return undefined;
+  const { origin } = new URL(bare);
+  // Browsers leave out the scheme's own port.
+  return PAGE_ORIGIN.test(origin) && PORT.test(origin) === PORT.test(bare) ? origin : undefined;
 }
 
 /** Test that a token's ids are safe as folder names. Other tools may have written its record. */

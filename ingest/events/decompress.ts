@@ -22,6 +22,9 @@ const CODINGS = new Map<string, Coding>([
   ['zstd', 'zstd'],
 ]);
 
+/** The codings that are read, for the header Accept-Encoding of a refusal. */
+export const CODINGS_READ = 'gzip, deflate, br, zstd';
+
 /**
  * Parse a Content-Encoding header.
  * @throws ReceiverError encoding_unsupported, also for several codings at once

@@ -1,9 +1,8 @@
-import type { HttpResponse } from 'uWebSockets.js';
 import type { MetricsRegistry } from '../../runtime/metrics.ts';
 import { mayReadMetrics } from '../../runtime/metricsToken.ts';
-import { ReceiverError } from '../../schemas/errors.ts';
-import { failureAnswer, plainFailure, statusLine } from '../answers.ts';
-import type { Routes } from './framing.ts';
+import { plainFailure } from '../answers.ts';
+import { httpFailure, type HttpAnswer } from './httpAnswer.ts';
+import type { RequestHead } from './requestHead.ts';
 
 /** Readiness of this process, with facts for operators. */
 export interface Readiness {
@@ -21,59 +20,34 @@ export interface ProbeOptions {
   readiness: () => Readiness;
 }
 
-interface Page {
-  status: number;
-  type: string;
-  body: string;
-}
+/** Answers GET and HEAD of one address. */
+export type OperatorPage = (head: RequestHead) => HttpAnswer | Promise<HttpAnswer>;
 
-const JSON_TYPE = 'application/json';
-
-/** GET and HEAD of `/healthz`, `/readyz`, `/metrics` and `/openapi.json`. */
-export function addProbes(routes: Routes, { openApi, registry, metricsToken, readiness }: ProbeOptions): void {
-  const page = (path: string, read: () => Page): void => {
-    routes.get(path, (response) => send(response, read(), true));
-    routes.head(path, (response) => send(response, read(), false));
-    routes.any(path, refuseMethod);
-  };
-  page('/healthz', () => ({ status: 200, type: JSON_TYPE, body: '{"status":"ok"}' }));
-  page('/readyz', () => {
+/** The pages `/healthz`, `/readyz`, `/metrics` and `/openapi.json`, by path. */
+export function operatorPages({
+  openApi,
+  registry,
+  metricsToken,
+  readiness,
+}: ProbeOptions): ReadonlyMap<string, OperatorPage> {
+  const ready = (): HttpAnswer => {
     const { notReady: reason, ...facts } = readiness();
-    const ready = reason === undefined;
-    const body = JSON.stringify({ status: ready ? 'ready' : 'not ready', reason, ...facts });
-    return { status: ready ? 200 : 503, type: JSON_TYPE, body };
-  });
-  page('/openapi.json', () => ({ status: 200, type: JSON_TYPE, body: openApi }));
-  routes.get('/metrics', (response, request) => {
-    if (!mayReadMetrics(metricsToken, request.getHeader('authorization'))) {
-      const { status, body } = failureAnswer(plainFailure('metrics_token_wrong'));
-      return send(response, { status, type: JSON_TYPE, body }, true);
-    }
-    let open = true;
-    response.onAborted(() => (open = false));
-    registry.metrics().then(
-      (body) => open && send(response, { status: 200, type: registry.contentType, body }, true),
-      (error: unknown) => open && send(response, { status: 500, type: 'text/plain', body: String(error) }, true),
-    );
-  });
-  routes.any('/metrics', refuseMethod);
+    if (reason === undefined) return page(JSON.stringify({ status: 'ready', ...facts }));
+    const failure = { code: 'not_ready', message: `Not ready: ${reason}.` };
+    return page(JSON.stringify({ ...failure, status: 'not ready', reason, ...facts }), 503);
+  };
+  const metrics = async ({ authorization }: RequestHead): Promise<HttpAnswer> => {
+    if (!mayReadMetrics(metricsToken, authorization)) return httpFailure(plainFailure('metrics_token_wrong'));
+    return { ...page(await registry.metrics()), type: registry.contentType, private: true };
+  };
+  return new Map<string, OperatorPage>([
+    ['/healthz', () => page('{"status":"ok"}')],
+    ['/readyz', ready],
+    ['/metrics', metrics],
+    ['/openapi.json', () => page(openApi)],
+  ]);
 }
 
-function send(response: HttpResponse, { status, type, body }: Page, withBody: boolean): void {
-  response.cork(() => {
-    response.writeStatus(statusLine(status)).writeHeader('Content-Type', type).writeHeader('Cache-Control', 'no-store');
-    if (withBody) response.end(body);
-    // endWithoutBody with a length does not count as an answer in this binary, and ends the process.
-    else response.writeHeader('Content-Length', String(Buffer.byteLength(body))).endWithoutBody();
-  });
-}
-
-function refuseMethod(response: HttpResponse): void {
-  const { status, body } = failureAnswer(
-    new ReceiverError('method_not_allowed', 'This address takes only GET and HEAD.'),
-  );
-  response.cork(() => {
-    response.writeStatus(statusLine(status)).writeHeader('Content-Type', JSON_TYPE).writeHeader('Allow', 'GET, HEAD');
-    response.end(body);
-  });
+function page(body: string, status = 200): HttpAnswer {
+  return { status, body, headers: { 'Cache-Control': 'no-store' } };
 }

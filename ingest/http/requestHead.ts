@@ -9,12 +9,17 @@ const MAX_USER_AGENT_LENGTH = 512;
 /** The parts of a request's head that the Event Receiver reads. */
 export interface RequestHead {
   key: string | undefined;
+  /** Two keys that differ: it is unsure which one is meant. */
+  keysDiffer: boolean;
+  authorization: string;
   origin: string | undefined;
   userAgent: string | undefined;
   contentType: string;
   contentEncoding: string;
-  /** Undefined for a chunked body. */
+  /** Undefined for a chunked body; 0 without a body. */
   contentLength: number | undefined;
+  /** Names of headers that a preflight asks for. */
+  preflightNames: string | undefined;
   /** Without the question mark; may be empty. */
   query: string;
   /** The reason why the end of the body is uncertain. */
@@ -25,11 +30,14 @@ export interface RequestHead {
 export function readHead(request: HttpRequest): RequestHead {
   const head: RequestHead = {
     key: undefined,
+    keysDiffer: false,
+    authorization: '',
     origin: undefined,
     userAgent: undefined,
     contentType: '',
     contentEncoding: '',
-    contentLength: undefined,
+    contentLength: 0,
+    preflightNames: undefined,
     query: request.getQuery() ?? '',
     framingFault: undefined,
   };
@@ -37,7 +45,15 @@ export function readHead(request: HttpRequest): RequestHead {
   request.forEach((name, value) => {
     switch (name) {
       case 'x-instrumentation-key':
-        if (value !== '') head.key = value;
+        if (value === '') break;
+        head.keysDiffer ||= head.key !== undefined && head.key !== value;
+        head.key = value;
+        break;
+      case 'authorization':
+        head.authorization = value;
+        break;
+      case 'access-control-request-headers':
+        head.preflightNames = value;
         break;
       case 'origin':
         head.origin = value;
@@ -49,7 +65,8 @@ export function readHead(request: HttpRequest): RequestHead {
         head.contentType = value;
         break;
       case 'content-encoding':
-        head.contentEncoding = value;
+        // Two of them are two codings, one after the other (RFC 9110 §5.3).
+        head.contentEncoding = head.contentEncoding === '' ? value : `${head.contentEncoding}, ${value}`;
         break;
       case 'transfer-encoding':
         framing.transferEncodings.push(value);
@@ -61,6 +78,7 @@ export function readHead(request: HttpRequest): RequestHead {
     }
   });
   head.framingFault = framingFault(framing);
+  if (framing.transferEncodings.length > 0) head.contentLength = undefined;
   return head;
 }
 
@@ -78,8 +96,9 @@ export function bodyCoding(head: RequestHead): Coding {
   return codingOf(head.contentEncoding);
 }
 
+/** Whether a body is JSON in UTF-8; one without a type may be, such as a beacon's Blob. */
 function isUtf8Json(contentType: string): boolean {
-  if (contentType === 'application/json') return true;
+  if (contentType === 'application/json' || contentType === '') return true;
   const [type = '', ...parameters] = contentType.toLowerCase().split(';');
   if (!['application/json', 'text/plain'].includes(type.trim())) return false;
   return parameters.every((parameter) => {

@@ -1,26 +1,23 @@
-import {
-  App,
-  us_listen_socket_close,
-  us_socket_local_port,
-  type HttpRequest,
-  type HttpResponse,
-  type TemplatedApp,
-  type us_listen_socket,
-} from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import { ReceiverError } from '../../schemas/errors.ts';
 import { LIMITS } from '../../schemas/limits.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { delay } from '../../runtime/retry.ts';
-import { failureAnswer, plainFailure, statusLine, type ReceiverAnswer } from '../answers.ts';
+import { failureAnswer, plainFailure, type ReceiverAnswer } from '../answers.ts';
 import type { ByteBudget } from '../byteBudget.ts';
+import type { Coding } from '../events/decompress.ts';
 import type { Intake } from '../intake.ts';
 import type { IngestMetrics } from '../metrics.ts';
 import { readBody, type BodyReading } from './body.ts';
-import { allowOrigin, answerPreflight } from './cors.ts';
+import { optionsAnswer } from './cors.ts';
 import { isDryRun } from './dryRun.ts';
-import { framedRoutes, refuseFraming } from './framing.ts';
-import { addProbes, type Readiness } from './probes.ts';
+import { framingError } from './framing.ts';
+import { App, us_listen_socket_close, us_socket_local_port } from './library.ts';
+import { plainPath } from './path.ts';
+import { operatorPages, type OperatorPage, type Readiness } from './probes.ts';
+import { httpFailure, sendLast, sendAnswer, withHeaders, type HttpAnswer } from './httpAnswer.ts';
 import { bodyCoding, readHead, type RequestHead } from './requestHead.ts';
+import { SlowBodies } from './slowBodies.ts';
 
 export interface ServerOptions {
   host: string;
@@ -35,13 +32,27 @@ export interface ServerOptions {
   readiness: () => Readiness;
 }
 
+const EVENTS = '/api/events';
 const STARTING_RETRY_SECONDS = 2;
 const POLL_MS = 20;
+const KEYS_DIFFER = 'X-Instrumentation-Key is given twice, with keys that differ. Send one of them.';
+
+/** A request that may send its body. */
+interface Admitted {
+  refusal?: undefined;
+  intake: Intake;
+  /** Tenant of the key in the header. */
+  tenantId: string | undefined;
+  dryRun: boolean;
+  coding: Coding;
+}
 
 /** HTTP server of the Event Receiver. */
 export class IngestServer {
   readonly #app: TemplatedApp;
   readonly #options: ServerOptions;
+  readonly #probes: ReadonlyMap<string, OperatorPage>;
+  readonly #slowBodies = new SlowBodies();
   #socket: us_listen_socket | undefined;
   #stopping = false;
   #refusing = false;
@@ -50,14 +61,15 @@ export class IngestServer {
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#app = App();
-    this.#app.post('/api/events', (response, request) => this.#post(response, request));
-    const routes = framedRoutes(this.#app, () => options.metrics.answered('body_invalid'));
-    routes.options('/api/events', (response, request) => answerPreflight(response, request.getHeader('origin')));
-    routes.any('/api/events', (response) => methodNotAllowed(response, 'POST, OPTIONS'));
     const readiness = (): Readiness => (this.#stopping ? { notReady: 'stopping' } : options.readiness());
     const { openApi, metricsToken, metrics } = options;
-    addProbes(routes, { openApi, metricsToken, registry: metrics.registry, readiness });
-    routes.any('/*', (response) => answerFailure(response, plainFailure('not_found')));
+    this.#probes = operatorPages({ openApi, metricsToken, registry: metrics.registry, readiness });
+    this.#app.post(EVENTS, (response, request) => this.#post(response, request));
+    this.#app.any('/*', (response, request) => {
+      const path = plainPath(request.getUrl());
+      if (path === EVENTS && request.getMethod() === 'post') this.#post(response, request);
+      else this.#other(response, readHead(request), { path, method: request.getMethod() });
+    });
   }
 
   /** Number of unanswered requests. */
@@ -129,53 +141,81 @@ export class IngestServer {
       head = readHead(request);
       if (head.framingFault !== undefined) {
         ended('body_invalid');
-        return refuseFraming(response, head.framingFault, head.origin);
+        return sendLast(response, httpFailure(framingError(head.framingFault)), head);
       }
       const { key: headerKey, origin, userAgent, contentLength } = head;
-      const { intake, tenantId } = this.#admit(head);
-      const dryRun = isDryRun(head.query);
-      const coding = bodyCoding(head);
+      const admitted = this.#admit(head);
+      const { refusal, tenantId } = admitted;
+      if (refusal && contentLength !== undefined) return respond(failureAnswer(refusal));
       const { budget } = this.#options;
-      reading = readBody(response, { contentLength, limit: LIMITS.bodyBytes, budget, tenantId }, (body) => {
+      const how = { contentLength, limit: LIMITS.bodyBytes, budget, slowBodies: this.#slowBodies, tenantId, refusal };
+      reading = readBody(response, how, (body) => {
         if (body instanceof ReceiverError) return respond(failureAnswer(body));
+        const { intake, coding, dryRun } = admitted as Admitted;
         intake.receive({ body, coding, headerKey, origin, userAgent, dryRun }, respond);
       });
     } catch (error) {
-      if (!(error instanceof ReceiverError))
-        this.#options.log.error({ err: error }, 'a request failed by an internal error');
-      respond(failureAnswer(error instanceof ReceiverError ? error : plainFailure('internal')));
+      this.#options.log.error({ err: error }, 'a request failed by an internal error');
+      respond(failureAnswer(plainFailure('internal')));
     }
   }
 
-  /** Check a request by its head. @throws ReceiverError */
-  #admit(head: RequestHead): { intake: Intake; tenantId: string | undefined } {
-    if (this.#refusing) throw plainFailure('stopping');
-    const intake = this.#options.intake();
-    if (!intake) throw plainFailure('keys_unavailable', STARTING_RETRY_SECONDS);
-    return { intake, tenantId: intake.admit({ headerKey: head.key, origin: head.origin }) };
+  /** Check a request by its head. */
+  #admit(head: RequestHead): Admitted | { refusal: ReceiverError; tenantId?: undefined } {
+    try {
+      if (this.#refusing) throw plainFailure('stopping');
+      const intake = this.#options.intake();
+      if (!intake) throw plainFailure('keys_unavailable', STARTING_RETRY_SECONDS);
+      if (head.keysDiffer) throw new ReceiverError('key_conflict', KEYS_DIFFER);
+      const tenantId = intake.admit({ headerKey: head.key, origin: head.origin });
+      return { intake, tenantId, dryRun: isDryRun(head.query), coding: bodyCoding(head) };
+    } catch (error) {
+      if (error instanceof ReceiverError) return { refusal: error };
+      throw error;
+    }
   }
 
   #send(response: HttpResponse, answer: ReceiverAnswer, head: RequestHead | undefined): void {
-    response.cork(() => {
-      response.writeStatus(statusLine(answer.status)).writeHeader('Content-Type', 'application/json');
-      if (head?.origin !== undefined) allowOrigin(response, head.origin);
-      if (answer.retryAfterSeconds !== undefined) {
-        response.writeHeader('Retry-After', String(answer.retryAfterSeconds));
-      }
-      response.end(answer.body, this.#refusing);
-    });
+    const reply = withHeaders(answer);
+    const origin = head?.origin;
+    if (head && head.contentLength === undefined) return sendLast(response, reply, { origin });
+    const last = this.#refusing || answer.code === 'body_timeout';
+    sendAnswer(response, reply, { origin, last });
   }
-}
 
-function methodNotAllowed(response: HttpResponse, allow: string): void {
-  answerFailure(response, new ReceiverError('method_not_allowed', `This address takes only ${allow}.`), allow);
-}
+  /** Answer a request that sends no events. */
+  #other(response: HttpResponse, head: RequestHead, { path, method }: { path: string; method: string }): void {
+    const last = head.framingFault !== undefined || head.contentLength === undefined;
+    const sending = { origin: head.origin, headOnly: method === 'head' };
+    const send = (reply: HttpAnswer): void => (last ? sendLast : sendAnswer)(response, reply, sending);
+    const reply = this.#replyTo(head, path, method);
+    if (!(reply instanceof Promise)) return send(reply);
+    let open = true;
+    response.onAborted(() => (open = false));
+    reply.then(
+      (ready) => open && send(ready),
+      (error: unknown) => {
+        this.#options.log.error({ err: error }, 'an answer could not be made');
+        if (open) send(httpFailure(plainFailure('internal')));
+      },
+    );
+  }
 
-function answerFailure(response: HttpResponse, error: ReceiverError, allow?: string): void {
-  const { status, body } = failureAnswer(error);
-  response.cork(() => {
-    response.writeStatus(statusLine(status)).writeHeader('Content-Type', 'application/json');
-    if (allow !== undefined) response.writeHeader('Allow', allow);
-    response.end(body);
-  });
+  #replyTo(head: RequestHead, path: string, method: string): HttpAnswer | Promise<HttpAnswer> {
+    const { origin, framingFault, preflightNames: names } = head;
+    const probe = this.#probes.get(path);
+    const known = probe !== undefined || path === EVENTS;
+    const [methods, allow] = path === EVENTS ? ['POST', 'POST, OPTIONS'] : ['GET, HEAD', 'GET, HEAD'];
+    const refuse = (error: ReceiverError, headers?: Record<string, string>): HttpAnswer => {
+      this.#options.metrics.answered(error.code);
+      return httpFailure(error, headers);
+    };
+    if (framingFault !== undefined) return refuse(framingError(framingFault));
+    // A page could not read a 404 if its preflight got one.
+    if (method === 'options' && (known || origin !== undefined))
+      return optionsAnswer({ methods, allow, origin, names });
+    if (!known) return refuse(plainFailure('not_found'));
+    if (probe && (method === 'get' || method === 'head')) return probe(head);
+    return refuse(new ReceiverError('method_not_allowed', `This address takes only ${allow}.`), { Allow: allow });
+  }
 }

@@ -1,4 +1,4 @@
-import { keyId, secretHash, type KeyRecord } from '../../schemas/keys.ts';
+import { asOrigin, keyId, secretHash, type KeyRecord } from '../../schemas/keys.ts';
 import { formatSubject, isId, shardOf, type SubjectKind } from '../../schemas/subjects.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { SecretWatch } from '../../stream/secretStore.ts';
@@ -101,7 +101,8 @@ export class Keyring {
       tenantId,
       segmentId,
       kind,
-      origins: origins?.length > 0 ? new Set(origins.map((origin) => origin.toLowerCase())) : undefined,
+      origins:
+        origins?.length > 0 ? new Set(origins.map((origin) => asOrigin(origin) ?? origin.toLowerCase())) : undefined,
       expiresAtMs: record.expiresAt === undefined ? Infinity : Date.parse(record.expiresAt),
       // Revocation does not depend on clocks.
       revoked: record.revokedAt !== undefined,

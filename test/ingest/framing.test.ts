@@ -139,3 +139,78 @@ describe('a body without a certain end', () => {
     expect((await say(closing(chunked))).text).toContain('/events must be a list');
   });
 });
+
+describe('a head', () => {
+  it('may be as large as proxies pass on, whole or in pieces', async () => {
+    const large = `Connection: close\r\nCookie: ${'a'.repeat(30_000)}`;
+    expect((await say(head('GET /healthz', large))).text).toMatch(/^HTTP\/1\.1 200 /);
+    const pieces = head('GET /healthz', large);
+    expect((await say(pieces.slice(0, 10_000), pieces.slice(10_000))).text).toMatch(/^HTTP\/1\.1 200 /);
+    const lines = `Connection: close\r\n${Array.from({ length: 90 }, (_, index) => `X-${index}: y`).join('\r\n')}`;
+    expect((await say(head('GET /healthz', lines))).text).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it('with two keys that differ is refused', async () => {
+    const keys = `Connection: close\r\nX-Instrumentation-Key: ${key}\r\nX-Instrumentation-Key:`;
+    const body = JSON.stringify({ events: [anEvent()] });
+    const posted = (second: string): string =>
+      head('POST /api/events', `${keys} ${second}\r\nContent-Length: ${body.length}`) + body;
+    expect((await say(posted('ik_other'))).text).toMatch(/^HTTP\/1\.1 400 [^]*"code":"key_conflict"/);
+    expect((await say(posted(key))).text).toMatch(/^HTTP\/1\.1 202 /);
+  });
+
+  it('without a type of the body may be a beacon, and with two codings is none', async () => {
+    const body = JSON.stringify({ instrumentationKey: key, events: [anEvent()] });
+    const posted = (fields: string): Promise<Heard> =>
+      say(
+        `POST /api/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${fields}Content-Length: ${body.length}\r\n\r\n${body}`,
+      );
+    expect((await posted('')).text).toMatch(/^HTTP\/1\.1 202 /);
+    expect((await posted('Content-Encoding: gzip\r\nContent-Encoding: br\r\n')).text).toMatch(/"encoding_unsupported"/);
+  });
+});
+
+describe('a chunked body', () => {
+  const chunked = `Transfer-Encoding: chunked\r\nX-Instrumentation-Key:`;
+
+  it('is the last of its connection, whatever follows its end', async () => {
+    const stored = (await receiver.stored()).length;
+    const body = JSON.stringify({ events: [anEvent()] });
+    const sent = `${head('POST /api/events', `${chunked} ${key}`)}${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
+    const { text } = await say(sent);
+    expect(text).toMatch(/^HTTP\/1\.1 202 /);
+    expect(text).toContain('Connection: close');
+    for (const end of ['0\r\n\r\n', '0\r\nX-Trailer: y\r\n\r\n', '0\r\nXX']) {
+      const unknown = `${head('POST /api/events', `${chunked} ik_nobody`)}2\r\n{}\r\n${end}${batch()}`;
+      const get = `${head('GET /healthz', 'Transfer-Encoding: chunked')}2\r\n{}\r\n${end}${batch()}`;
+      for (const request of [unknown, get]) expect((await say(request)).answers, end).toBeLessThanOrEqual(1);
+    }
+    expect(await receiver.stored()).toHaveLength(stored + 1);
+  });
+
+  it('that is refused is read to its end, so that its sender can read the answer', async () => {
+    const piece = '1000\r\n' + ' '.repeat(4_096) + '\r\n';
+    const { text } = await say(head('POST /api/events', `${chunked} ik_nobody`), piece, piece, '0\r\n\r\n');
+    expect(text).toMatch(/^HTTP\/1\.1 401 [^]*"code":"key_unknown"/);
+    const endless = await say(head('POST /api/events', `${chunked} ik_nobody`), piece.repeat(600));
+    expect(endless.answers).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('a slow body', () => {
+  it('is taken as long as it makes progress', async () => {
+    const body = JSON.stringify({ instrumentationKey: key, events: [anEvent()] });
+    const socket = connect(receiver.port, '127.0.0.1');
+    socket.write(head('POST /api/events', `Connection: close\r\nContent-Length: ${body.length}`));
+    let text = '';
+    socket.on('data', (chunk) => (text += chunk.toString()));
+    // Longer than uWebSockets has patience: 12 s.
+    for (const part of [0, 1, 2]) {
+      socket.write(body.slice(part * 20, (part + 1) * 20));
+      await new Promise((resolve) => setTimeout(resolve, 4_100));
+    }
+    socket.write(body.slice(60));
+    await once(socket, 'close');
+    expect(text).toMatch(/^HTTP\/1\.1 202 /);
+  });
+});

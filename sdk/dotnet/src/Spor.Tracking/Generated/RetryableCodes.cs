@@ -6,6 +6,7 @@ namespace Spor.Tracking;
 internal static class RetryableCodes
 {
     public static bool Contains(string? code) => code is
+        "body_timeout" or
         "quota_exceeded" or
         "internal" or
         "stream_unavailable" or
@@ -13,5 +14,6 @@ internal static class RetryableCodes
         "clocks_differ" or
         "keys_unavailable" or
         "overloaded" or
+        "not_ready" or
         "stopping";
 }
