@@ -1,10 +1,11 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync } from 'node:fs';
-import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { accessSync, constants } from 'node:fs';
+import { chmod, copyFile, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { unpackDebian } from './debianPackage.ts';
 
 const run = promisify(execFile);
 
@@ -13,8 +14,6 @@ const MIN_VERSION = [2, 10] as const;
 
 /** Debian suites with a recent package, best first; their binary runs on any host with Node 20. */
 const DEBIAN_SUITES = ['forky', 'sid', 'trixie'];
-const DEBIAN_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
-const DEBIAN_MIRROR = 'http://deb.debian.org/debian';
 
 /** Official release to fetch without apt. */
 const RELEASE_VERSION = '2.15.1';
@@ -51,7 +50,7 @@ export async function findNatsServer(options: FindOptions = {}): Promise<string>
   const target = join(cacheDir, 'nats-server');
   const failures: string[] = [];
   for (const [name, fetchInto] of [
-    ["Debian's packages", fetchFromDebian],
+    ["Debian's packages", fetchPackage],
     ['the official release', fetchRelease],
   ] as const) {
     const work = await mkdtemp(join(tmpdir(), 'spor-nats-'));
@@ -102,59 +101,8 @@ async function install(binary: string, target: string): Promise<void> {
   await rename(staged, target);
 }
 
-/**
- * Downloads and unpacks the package with a separate apt state.
- *
- * Nothing is installed, and the machine's package lists stay unchanged. apt verifies the signatures.
- */
-async function fetchFromDebian(work: string): Promise<string> {
-  if (!existsSync(DEBIAN_KEYRING)) throw new Error('this is not a Debian system');
-  const state = join(work, 'apt');
-  await mkdir(join(state, 'lists', 'partial'), { recursive: true });
-  await mkdir(join(state, 'cache', 'archives', 'partial'), { recursive: true });
-  await writeFile(join(state, 'status'), '');
-  const options = Object.entries({
-    'Dir::Etc::SourceList': join(state, 'sources.list'),
-    'Dir::Etc::SourceParts': '/dev/null',
-    'Dir::Etc::Preferences': '/dev/null',
-    'Dir::Etc::PreferencesParts': '/dev/null',
-    'Dir::State::Lists': join(state, 'lists'),
-    'Dir::State::status': join(state, 'status'),
-    'Dir::Cache': join(state, 'cache'),
-    'Acquire::Languages': 'none',
-    'Acquire::Retries': '2',
-    'APT::Sandbox::User': 'root',
-    'Debug::NoLocking': '1',
-  }).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
-  const failures: string[] = [];
-  for (const suite of DEBIAN_SUITES) {
-    try {
-      await writeFile(
-        join(state, 'sources.list'),
-        `deb [signed-by=${DEBIAN_KEYRING}] ${await debianMirror()} ${suite} main\n`,
-      );
-      await run('apt-get', [...options, '-qq', 'update'], { timeout: 120_000 });
-      await run('apt-get', [...options, '-qq', 'download', 'nats-server'], { cwd: work, timeout: 120_000 });
-      const deb = (await readdir(work)).find((name) => name.endsWith('.deb'));
-      if (!deb) throw new Error('no package was downloaded');
-      await run('dpkg-deb', ['-x', join(work, deb), join(work, 'root')]);
-      return join(work, 'root', 'usr', 'sbin', 'nats-server');
-    } catch (error) {
-      failures.push(`${suite}: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`);
-    }
-  }
-  throw new Error(failures.join(', '));
-}
-
-/** This machine's Debian mirror, such as that of a closed network; else the public one. */
-async function debianMirror(): Promise<string> {
-  const files = ['/etc/apt/sources.list', '/etc/apt/sources.list.d/debian.sources'];
-  for (const file of files.filter((name) => existsSync(name))) {
-    const text = await readFile(file, 'utf8');
-    const match = /^(?:deb (?:\[[^\]]*\] )?|URIs: *)(https?:\/\/\S*debian)\/? *(?:\s|$)/m.exec(text);
-    if (match?.[1]) return match[1];
-  }
-  return DEBIAN_MIRROR;
+async function fetchPackage(work: string): Promise<string> {
+  return join(await unpackDebian('nats-server', DEBIAN_SUITES, work), 'usr', 'sbin', 'nats-server');
 }
 
 /** Fetches the release archive, and checks it against the release's SHA-256 sums. */
