@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { RejectedEvent } from '../schemas/envelope.ts';
+import { EVENT_ERRORS, REQUEST_ERRORS } from '../schemas/errors.ts';
 
 /** Sources of the gauges. */
 export interface IngestState {
@@ -30,6 +31,9 @@ export class IngestMetrics {
   constructor(registry: Registry) {
     this.registry = registry;
     const registers = [registry];
+    // What alerts count begins at 0: an increase from nothing is no increase to Prometheus.
+    for (const [code, { status }] of Object.entries(REQUEST_ERRORS)) if (status >= 500) this.#requests.set(code, 0);
+    for (const code of Object.keys(EVENT_ERRORS)) this.#rejected.set(code, 0);
     tally(registry, 'spor_ingest_requests_total', 'POSTs answered, by outcome.', this.#requests);
     tally(registry, 'spor_ingest_events_rejected_total', 'Events rejected and quarantined, by reason.', this.#rejected);
     counter(registry, 'spor_ingest_events_accepted_total', 'Events accepted and on disk.', () => this.#accepted);

@@ -5,7 +5,7 @@ import { agreedSchemas, type UsedSchemas } from '../schemas/compatibility.ts';
 import { createRegistry, type Registry } from '../schemas/registry.ts';
 import { compareAndSetRecord } from '../stream/compareAndSet.ts';
 import type { Logger } from '../runtime/log.ts';
-import { createMetrics, type MetricsRegistry } from '../runtime/metrics.ts';
+import { createMetrics, observeReadiness, type MetricsRegistry } from '../runtime/metrics.ts';
 import { openMetricsWarning } from '../runtime/metricsToken.ts';
 import { ComparedClock, openComparedClock } from '../stream/comparedClock.ts';
 import { watchDenials, type Denials } from '../stream/denials.ts';
@@ -94,6 +94,7 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
   });
   const { shards, ackDeadlineMs } = config;
   const commit = new GroupCommit({ publisher, budget, shards, onPublished: (facts) => metrics.published(facts) });
+  observeReadiness(metrics.registry, () => state.readiness().notReady);
   const keysStaleSeconds = (): number =>
     keyring.staleSinceMs === undefined ? 0 : Math.ceil((Date.now() - keyring.staleSinceMs) / 1000);
   metrics.observe({

@@ -19,7 +19,7 @@ export interface FlushReport {
 }
 
 /** The processor's own metrics, by shard. */
-export function createProcessorMetrics(registry: MetricsRegistry) {
+export function createProcessorMetrics(registry: MetricsRegistry, shards: number) {
   const labelNames = ['shard'];
   const of = <T extends { name: string; help: string }>(
     options: T,
@@ -33,11 +33,18 @@ export function createProcessorMetrics(registry: MetricsRegistry) {
   const seconds = (name: string, help: string): Histogram =>
     new Histogram(of({ name: `spor_processor_${name}`, help, buckets: SECONDS }));
 
+  new Gauge({ name: 'spor_processor_shards', help: 'Shards there are.', registers: [registry] }).set(shards);
   const metrics = {
     owned: gauge('shard_owned', '1 where this processor owns the shard.'),
     lag: gauge('lag_messages', 'Messages in the stream that are not committed yet.'),
+    pending: gauge('pending_seconds', 'For how long at most the oldest uncommitted message has waited; 0: none waits.'),
     window: gauge('window_messages', 'Messages read into the window that is in the making.'),
     streamBytes: gauge('stream_bytes', 'Bytes the stream holds.'),
+    streamMaxBytes: gauge('stream_max_bytes', 'Bytes the stream may hold.'),
+    replicasBehind: gauge(
+      'stream_replicas_behind',
+      'Replicas of the stream that are away from its leader, or far behind.',
+    ),
     setBack: gauge(
       'stream_set_back',
       '1 where the stream lacks messages that it acknowledged: its store was set back.',
@@ -63,9 +70,13 @@ export function createProcessorMetrics(registry: MetricsRegistry) {
   };
   const ofOwner = [
     metrics.lag,
+    metrics.pending,
     metrics.setBack,
     metrics.window,
     metrics.streamBytes,
+    metrics.streamMaxBytes,
+    metrics.replicasBehind,
+    metrics.clockAhead,
     metrics.firstSequence,
     metrics.lastCommit,
     metrics.stalled,

@@ -6,11 +6,12 @@ import { duckdbCheckpoints } from '../lake/delta/checkpointParquet.ts';
 import { Engine } from '../lake/duckdb/engine.ts';
 import { createTableCache } from '../lake/layout/tableCache.ts';
 import { createPresent } from '../lake/storage/agreedTime.ts';
-import { openStorage } from '../lake/storage/open.ts';
+import { localFolder, openStorage } from '../lake/storage/open.ts';
 import { probeStorage } from '../lake/storage/probe.ts';
 import { armFailPoint } from '../runtime/failpoint.ts';
 import type { Logger } from '../runtime/log.ts';
-import { createMetrics } from '../runtime/metrics.ts';
+import { observeDiskSpace } from '../runtime/diskSpace.ts';
+import { createMetrics, observeReadiness } from '../runtime/metrics.ts';
 import { startOpsServer } from '../runtime/opsServer.ts';
 import type { Resources } from '../runtime/resources.ts';
 import { Semaphore } from '../runtime/semaphore.ts';
@@ -66,7 +67,7 @@ export async function startProcessor({
   const { shards, replicas } = config;
   const registry = createRegistry();
   const metrics = createMetrics('processor');
-  const processorMetrics = createProcessorMetrics(metrics);
+  const processorMetrics = createProcessorMetrics(metrics, shards);
   const state: { notReady: () => string | undefined } = { notReady: () => 'waiting for the lake' };
   const ops = await startOpsServer({
     host: config.host,
@@ -75,6 +76,7 @@ export async function startProcessor({
     notReady: () => state.notReady(),
   });
   resources.add('ops server', ops, (opened) => opened.close());
+  observeReadiness(metrics, () => state.notReady());
 
   const dir = resources.add('work folder', await openWorkDir(config.workDir, 'processor'), removeWorkDir);
   const engine = resources.add(
@@ -84,6 +86,7 @@ export async function startProcessor({
   );
   await engine.start();
   const storage = resources.add('storage', await openStorage(config.lakeUrl, config), (opened) => opened.close());
+  observeDiskSpace(metrics, { work: dir, ...localFolder(storage) });
   await probeStorage(storage);
   const tables = createTableCache(storage, registry, {
     checkpoints: duckdbCheckpoints(engine),

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Logger } from '../runtime/log.ts';
-import { createMetrics } from '../runtime/metrics.ts';
+import { observeDiskSpace } from '../runtime/diskSpace.ts';
+import { createMetrics, observeReadiness } from '../runtime/metrics.ts';
 import { openMetricsWarning } from '../runtime/metricsToken.ts';
 import { openComparedClock, type ComparedClock } from '../stream/comparedClock.ts';
 import { watchDenials, type Denials } from '../stream/denials.ts';
@@ -31,6 +32,7 @@ import { sessionRoute } from './http/routes/session.ts';
 import { startQueryServer } from './http/server.ts';
 import { createLiveViews } from './live/liveView.ts';
 import { startMartRefreshes } from './marts/background.ts';
+import { createMartMetrics } from './marts/metrics.ts';
 import { QueryMetrics } from './http/metrics.ts';
 import { readErasures } from '../lake/erasure/list.ts';
 import { LiveTail } from './tail/liveTail.ts';
@@ -119,6 +121,9 @@ export async function startQueryService(options: {
   const notReady = (): string | undefined =>
     tokensFault(state.access?.watchedTokens) ?? storageFault() ?? state.denials?.reason();
 
+  observeReadiness(metrics.registry, notReady);
+  observeDiskSpace(metrics.registry, { work: dir });
+
   const secrets = { keys: () => state.access?.keys, tokens: () => state.access?.tokens };
   const isKnown = (tenantId: string): Promise<boolean> => isKnownTenant(tenantId, { ...state.access, storage });
   const live = createLiveViews({ connection: () => state.connection, registry, log });
@@ -159,7 +164,16 @@ export async function startQueryService(options: {
   resources.add('clock', state.clock, (open) => open.close());
   state.access = await openSecretAccess({ connection, replicas: config.replicas, resources, log });
   if (config.martsSeconds > 0) {
-    const stopRefreshes = startMartRefreshes({ storage, registry, localFiles, config, dir, slots, log });
+    const stopRefreshes = startMartRefreshes({
+      storage,
+      registry,
+      localFiles,
+      config,
+      dir,
+      slots,
+      log,
+      metrics: createMartMetrics(metrics.registry),
+    });
     resources.add('marts', stopRefreshes, (stop) => stop());
   }
   // Added last, so closed first: a view ends on its own only with its token.

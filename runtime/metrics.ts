@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 
 export type { Registry as MetricsRegistry };
 
@@ -8,4 +8,16 @@ export function createMetrics(component: string): Registry {
   registry.setDefaultLabels({ component });
   collectDefaultMetrics({ register: registry });
   return registry;
+}
+
+/** Adds `spor_ready`, which says the same as `/readyz`. */
+export function observeReadiness(registry: Registry, notReady: () => string | undefined): void {
+  new Gauge({
+    name: 'spor_ready',
+    help: '1 while /readyz answers 200, else 0.',
+    registers: [registry],
+    collect() {
+      this.set(notReady() === undefined ? 1 : 0);
+    },
+  });
 }

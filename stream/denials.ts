@@ -21,12 +21,7 @@ export interface Denials {
  * Permissions can change while a process runs. The server answers a denied write with nothing else.
  */
 export function watchDenials(connection: NatsConnection, registry: MetricsRegistry, log: Logger): Denials {
-  const counter = new Counter({
-    name: 'spor_stream_denials_total',
-    help: 'Requests that the stream server denied this identity, by operation.',
-    labelNames: ['operation'],
-    registers: [registry],
-  });
+  const counter = createDenialCounter(registry);
   let latest: { reason: string; atMs: number } | undefined;
   let loggedAtMs = -Infinity;
   const follow = async (): Promise<void> => {
@@ -44,6 +39,18 @@ export function watchDenials(connection: NatsConnection, registry: MetricsRegist
   return {
     reason: () => (latest && performance.now() - latest.atMs < REMEMBER_MS ? latest.reason : undefined),
   };
+}
+
+/** Counts denials. It begins at 0, because an increase from nothing is no increase to Prometheus. */
+export function createDenialCounter(registry: MetricsRegistry): Counter<'operation'> {
+  const counter = new Counter({
+    name: 'spor_stream_denials_total',
+    help: 'Requests that the stream server denied this identity, by operation.',
+    labelNames: ['operation'],
+    registers: [registry],
+  });
+  for (const operation of ['publish', 'subscription']) counter.inc({ operation }, 0);
+  return counter;
 }
 
 /** What the server denied this identity, if that is why a request failed. A repetition is denied too. */

@@ -6,6 +6,8 @@ import type { StreamInfo } from '@nats-io/jetstream';
  * Replicas answer their leader's heartbeat once a second (nats-server, server/raft.go: hbInterval).
  */
 const SILENT_NANOS = 2e9;
+/** Operations by which a replica may lag: seconds of a high load. */
+const MOST_LAG = 1_000;
 
 /**
  * Tests whether a stream's leader reaches most replicas, so that it can store messages.
@@ -15,6 +17,16 @@ const SILENT_NANOS = 2e9;
 export function hasQuorum({ cluster, config }: Pick<StreamInfo, 'cluster' | 'config'>): boolean {
   if (!cluster || config.num_replicas <= 1) return true;
   if (!cluster.leader) return false;
-  const reached = (cluster.replicas ?? []).filter(({ active, offline }) => !offline && active < SILENT_NANOS);
-  return 2 * (1 + reached.length) > config.num_replicas;
+  return 2 * (1 + reached(cluster).length) > config.num_replicas;
+}
+
+/** Number of a stream's replicas that are away from the leader, or far behind it. */
+export function replicasBehind({ cluster, config }: Pick<StreamInfo, 'cluster' | 'config'>): number {
+  if (!cluster || config.num_replicas <= 1) return 0;
+  // The server leaves out a lag of 0.
+  return config.num_replicas - 1 - reached(cluster).filter(({ lag }) => !(lag >= MOST_LAG)).length;
+}
+
+function reached({ replicas = [] }: NonNullable<StreamInfo['cluster']>): NonNullable<typeof replicas> {
+  return replicas.filter(({ active, offline }) => !offline && active < SILENT_NANOS);
 }

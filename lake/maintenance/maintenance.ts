@@ -15,7 +15,8 @@ import { compact, type Compacted } from './compact.ts';
 import type { ReachCompaction } from './failpoint.ts';
 import { armFailPoint } from '../../runtime/failpoint.ts';
 import { cleanLog } from './logCleanup.ts';
-import { createCounters } from './metrics.ts';
+import { DueMerges } from './dueMerges.ts';
+import { createCounters, type DeletingStep } from './metrics.ts';
 import { COMPACTION, planCompaction, type CompactionJob, type CompactionOptions } from './plan.ts';
 import { listDerivedTables } from '../layout/derivedTables.ts';
 import { claimStep, datesOf, planExpiry, retentionOf } from './retention.ts';
@@ -130,6 +131,7 @@ class TableMaintenance implements Maintenance {
    * Other jobs come first until then.
    */
   readonly #shunned = new Map<string, number>();
+  readonly #due = new DueMerges();
   /** Time of each table's last log cleanup and vacuum, by root. */
   readonly #cleaned = new Map<string, number>();
   readonly #vacuumed = new Map<string, number>();
@@ -155,6 +157,7 @@ class TableMaintenance implements Maintenance {
   async keepUp(tenants: () => readonly string[], signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       let looked = 0;
+      this.#counters.due.set(this.#due.sum(tenants()));
       for (const tenantId of tenants()) {
         for (const name of TABLE_NAMES) if (await this.#look(name, tenantId, signal)) looked++;
       }
@@ -206,7 +209,8 @@ class TableMaintenance implements Maintenance {
     if ((await table.snapshot()).version < 0) return report;
     await table.bringUpToDate();
     report.expiredFiles = await this.#unlessClocksDiffer('retention', report, () => this.#expire(name, tenantId));
-    await this.#compact(name, table, { signal, jobs, into: report.compacted });
+    const left = await this.#compact(name, table, { signal, jobs, into: report.compacted });
+    this.#due.note(tenantId, name, left);
     if (!signal.aborted) report.checkpointed = await maybeCheckpoint(table, this.#options.log);
     if (!signal.aborted)
       report.logFilesDeleted = await this.#unlessClocksDiffer('log_cleanup', report, () =>
@@ -218,7 +222,7 @@ class TableMaintenance implements Maintenance {
   }
 
   /** Runs a deletion; if the clocks differ, it is refused, said and counted, and due again. */
-  async #unlessClocksDiffer(step: string, report: TableReport, task: () => Promise<number>): Promise<number> {
+  async #unlessClocksDiffer(step: DeletingStep, report: TableReport, task: () => Promise<number>): Promise<number> {
     try {
       return await task();
     } catch (error) {
@@ -267,12 +271,13 @@ class TableMaintenance implements Maintenance {
     return files;
   }
 
-  /** Runs jobs and plans again, because merged files may merge again. */
+  /** Runs jobs and plans again, because merged files may merge again. @returns the number of jobs left */
   async #compact(
     name: TableName,
     table: Table,
     { signal, jobs, into }: { signal: AbortSignal; jobs: number; into: Compacted[] },
-  ): Promise<void> {
+  ): Promise<number> {
+    let left = 0;
     while (!signal.aborted) {
       const plan = planCompaction(
         await table.snapshot(),
@@ -280,14 +285,16 @@ class TableMaintenance implements Maintenance {
         this.#options.compaction ?? COMPACTION,
       );
       const due = plan.filter((job) => !this.#isShunned(table, job)).slice(0, jobs - into.length);
-      if (due.length === 0) return;
+      if (due.length === 0) return plan.length;
       for (const job of due) {
-        if (signal.aborted) return;
+        if (signal.aborted) return left;
         const done = await this.#job(name, table, { job, signal });
         into.push(done);
         if (done.outcome !== 'committed') this.#shunned.set(key(table, job), this.#now() + SHUN_MS);
       }
+      left = plan.length - due.length;
     }
+    return left;
   }
 
   #isShunned(table: Table, job: CompactionJob): boolean {

@@ -22,3 +22,8 @@ export async function openStorage(url: string, s3: S3Config): Promise<Storage> {
   }
   throw new ConfigError([`LAKE_URL=${url} is neither file:<folder> nor s3://<bucket>/<prefix>`]);
 }
+
+/** The folder of a lake on this host's disks, as `{ lake: <folder> }`; empty for S3. */
+export function localFolder({ url }: Storage): { lake?: string } {
+  return url.startsWith('file:') ? { lake: url.slice('file:'.length) } : {};
+}

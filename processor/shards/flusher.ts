@@ -56,7 +56,7 @@ export class Flusher {
   readonly #options: FlusherOptions;
   readonly #duplicates: Duplicates;
   #limits: WindowLimits;
-  #floor: number;
+  #floor: { sequence: number; timeMs: number | undefined };
   #summary = { messages: 0, stored: 0, duplicate: 0, quarantined: 0 };
   #summaryAt = performance.now();
 
@@ -65,11 +65,11 @@ export class Flusher {
     this.#options = options;
     this.#duplicates = new Duplicates(context.settings.dedupe);
     this.#limits = context.settings.window;
-    this.#floor = options.floor;
+    this.#floor = { sequence: options.floor, timeMs: options.floorMs };
   }
 
-  /** Last acknowledged sequence. */
-  get floor(): number {
+  /** Last acknowledged sequence, with the store time of its message if that is known. */
+  get floor(): { sequence: number; timeMs: number | undefined } {
     return this.#floor;
   }
 
@@ -139,7 +139,7 @@ export class Flusher {
       progress.acknowledge(lease.shard, stream.created, lastSequence, lastStoredMs),
     );
     known.commit(stream.appId, lastSequence);
-    this.#floor = lastSequence;
+    this.#floor = { sequence: lastSequence, timeMs: lastStoredMs };
     await steps.retryWhileOwned('clearing the intent', () => intents.clear());
   }
 
@@ -176,7 +176,7 @@ export class Flusher {
     log.debug(report, 'committed a window');
     for (const key of ['messages', 'stored', 'duplicate', 'quarantined'] as const) this.#summary[key] += report[key];
     if (performance.now() - this.#summaryAt < SUMMARY_MS) return;
-    this.#options.log.info({ ...this.#summary, floor: this.#floor }, 'committed');
+    this.#options.log.info({ ...this.#summary, floor: this.#floor.sequence }, 'committed');
     this.#summary = { messages: 0, stored: 0, duplicate: 0, quarantined: 0 };
     this.#summaryAt = performance.now();
   }

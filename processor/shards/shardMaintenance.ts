@@ -2,7 +2,8 @@ import { MOST_CLOCK_DIFFERENCE_MS } from '../../lake/storage/agreedTime.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { delay } from '../../runtime/retry.ts';
 import type { Intents } from '../commit/intents.ts';
-import { streamStateOf } from '../../stream/streamState.ts';
+import { replicasBehind } from '../../stream/quorum.ts';
+import { streamStateOf, type StreamState } from '../../stream/streamState.ts';
 import { trim } from '../../stream/trim.ts';
 import type { ShardContext } from './context.ts';
 import type { OwnedStream } from './ownedStream.ts';
@@ -16,7 +17,8 @@ export interface ShardMaintenanceOptions {
   shard: number;
   stream: OwnedStream;
   intents: Intents;
-  floor: () => number;
+  /** Committed position, with the store time of its message if that is known. */
+  floor: () => { sequence: number; timeMs: number | undefined };
   log: Logger;
   signal: AbortSignal;
   /** Called when the stream was recreated, deleted or set back. */
@@ -32,9 +34,11 @@ export interface ShardMaintenanceOptions {
 export async function maintainShard(context: ShardContext, options: ShardMaintenanceOptions): Promise<void> {
   const { signal, log, onChanged } = options;
   let leftAt = performance.now();
+  /** When last nothing was pending, by this process's steady clock. */
+  let restedAtMs = -Infinity;
   while (!signal.aborted) {
     try {
-      await lookAfterStream(context, options);
+      if ((await lookAfterStream(context, { ...options, restedAtMs })) === 0) restedAtMs = performance.now();
       if (performance.now() - leftAt > LEFT_EVERY_MS) {
         leftAt = performance.now();
         await context.lake.storage.delete(pathsLeft(options.intents));
@@ -47,24 +51,53 @@ export async function maintainShard(context: ShardContext, options: ShardMainten
   }
 }
 
+/** @returns the number of uncommitted messages */
 async function lookAfterStream(
   { metrics, stream: { manager }, settings }: ShardContext,
-  options: ShardMaintenanceOptions,
-): Promise<void> {
-  const { stream, floor, log } = options;
+  options: ShardMaintenanceOptions & { restedAtMs: number },
+): Promise<number> {
+  const { stream, log, restedAtMs } = options;
   const labels = { shard: String(options.shard) };
   const info = await stream.now();
   await stream.mustNotBeNoted();
-  metrics.lag.set(labels, Math.max(0, info.state.last_seq - floor()));
+  const floor = options.floor();
+  const lag = Math.max(0, info.state.last_seq - floor.sequence);
+  metrics.lag.set(labels, lag);
   metrics.streamBytes.set(labels, info.state.bytes);
-  const { atMs } = streamStateOf(info);
+  if (info.config.max_bytes > 0) metrics.streamMaxBytes.set(labels, info.config.max_bytes);
+  metrics.replicasBehind.set(labels, replicasBehind(info));
+  const state = streamStateOf(info);
+  const { atMs } = state;
+  metrics.pending.set(labels, pendingSeconds(state, floor, performance.now() - restedAtMs));
   const aheadMs = Number.isNaN(atMs) ? 0 : Date.now() - atMs;
   metrics.clockAhead.set(labels, aheadMs / 1_000);
   // By two clocks that agree; else only a full stream is trimmed, because a replay needs what it keeps.
   const now = Math.abs(aheadMs) <= MOST_CLOCK_DIFFERENCE_MS ? Date.now() - Math.max(0, aheadMs) : 0;
-  const first = await trim(manager, info, { floor: floor(), keepMs: settings.streamKeepMs, now });
+  const first = await trim(manager, info, { floor: floor.sequence, keepMs: settings.streamKeepMs, now });
   if (first !== undefined) log.info({ firstSequence: first }, 'dropped committed messages from the stream');
   metrics.firstSequence.set(labels, first ?? info.state.first_seq);
+  return lag;
+}
+
+/**
+ * For how long at most the oldest uncommitted message has waited, by the stream's clock, in seconds.
+ *
+ * It is not older than the last committed message, and it came after the last moment without any.
+ */
+export function pendingSeconds(
+  {
+    firstSequence,
+    lastSequence,
+    firstMs,
+    atMs,
+  }: Pick<StreamState, 'firstSequence' | 'lastSequence' | 'firstMs' | 'atMs'>,
+  { sequence, timeMs }: { sequence: number; timeMs: number | undefined },
+  sinceRestMs: number,
+): number {
+  if (lastSequence <= sequence) return 0;
+  const oldestMs = sequence < firstSequence ? firstMs : (timeMs ?? firstMs);
+  const ageMs = oldestMs === undefined || Number.isNaN(atMs) ? 0 : Math.max(0, atMs - oldestMs);
+  return Math.min(ageMs, sinceRestMs) / 1_000;
 }
 
 function pathsLeft({ left }: Intents): string[] {

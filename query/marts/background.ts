@@ -5,6 +5,8 @@ import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import type { Slots } from '../engine/slots.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { createMartRefresher } from './martRefresher.ts';
+import type { MartReport } from './refresh.ts';
+import type { MartMetrics } from './metrics.ts';
 
 /** Delay of the first refresh after a start. */
 const FIRST_AFTER_MS = 60_000;
@@ -22,8 +24,9 @@ export function startMartRefreshes(options: {
   dir: string;
   slots: Slots;
   log: Logger;
+  metrics: MartMetrics;
 }): () => Promise<void> {
-  const { config, dir, slots, ...lake } = options;
+  const { config, dir, slots, metrics, ...lake } = options;
   const refresher = createMartRefresher({
     ...lake,
     workDir: join(dir, 'marts'),
@@ -32,7 +35,9 @@ export function startMartRefreshes(options: {
     turn: (tenantId, signal) => slots.acquire({ tenantId, tokenId: REFRESHER }, signal),
   });
   const stop = new AbortController();
-  const running = refresher.keepUp({ everyMs: config.martsSeconds * 1_000, firstAfterMs: FIRST_AFTER_MS }, stop.signal);
+  const pace = { everyMs: config.martsSeconds * 1_000, firstAfterMs: FIRST_AFTER_MS };
+  const onTenant = (tenantId: string, outcome: MartReport[] | Error): void => metrics.refreshed(tenantId, outcome);
+  const running = refresher.keepUp({ ...pace, onTenant }, stop.signal);
   return async () => {
     stop.abort();
     await running;
