@@ -15,8 +15,11 @@ import { PROCESSOR_SETTINGS } from '../../processor/config.ts';
 import { readConfig } from '../../runtime/config.ts';
 import { ACCESS_SETTINGS, parseEnvFile, STREAM_SETTINGS } from '../../cli/settings.ts';
 import { findNatsServer } from '../../scripts/natsServer.ts';
+import { findPrometheus, type PrometheusPrograms } from '../../scripts/monitoring/programs.ts';
+import { startPrometheus, type RunningPrometheus } from '../../scripts/monitoring/prometheus.ts';
 import { startStack, type Stack } from '../../scripts/stack/stack.ts';
 import { runSpor } from '../support/runScript.ts';
+import { until } from '../support/until.ts';
 
 interface Service {
   build?: string;
@@ -184,6 +187,8 @@ describe('docker-compose.yml', () => {
   });
 });
 
+const prometheus = await findPrometheus();
+
 describe('its health checks', () => {
   let dir: string;
   let stack: Stack;
@@ -205,6 +210,35 @@ describe('its health checks', () => {
       await promisify(execFile)(process.execPath, check.slice(2)); // throws unless it exits 0
       const broken = check.map((part) => part.replaceAll('/readyz', '/nothing-here'));
       await expect(promisify(execFile)(process.execPath, broken.slice(2))).rejects.toThrow();
+    }
+  });
+
+  const why = 'unavailable' in prometheus ? ` (skipped: ${prometheus.unavailable})` : '';
+  it.skipIf('unavailable' in prometheus)(`and Prometheus raises no alert but for what is wrong${why}`, async () => {
+    const targets = Object.fromEntries(
+      Object.entries({ ingest: stack.ingestUrl, processor: stack.processorUrl, lake: stack.queryUrl }).map(
+        ([name, url]) => [name, [new URL(url).host]],
+      ),
+    );
+    const start = (more: string[]): Promise<RunningPrometheus> =>
+      startPrometheus((prometheus as PrometheusPrograms).prometheus, { ...targets, lake: [...targets.lake!, ...more] });
+    const healthy = await start([]);
+    const ill = await start(['127.0.0.1:9']);
+    try {
+      const scraped = async ({ query }: RunningPrometheus): Promise<boolean> =>
+        (await query('count(spor_ready) + count(rate(process_cpu_seconds_total[1m]))'))[0]?.value === 6;
+      await until(async () => (await scraped(healthy)) && (await scraped(ill)));
+      await until(async () => (await ill.raised()).size > 0);
+      expect(await ill.heard()).toEqual(['SporMetricsDown']);
+      await until(async () => (await healthy.raised()).size === 0); // absent() held until the first scrape
+      // Counters that alerts read are there before anything happens.
+      for (const counted of ['spor_stream_denials_total', 'spor_ingest_requests_total{code="stream_unavailable"}'])
+        expect((await healthy.query(`count(increase(${counted}[1m]))`))[0]?.value).toBeGreaterThan(0);
+      const pending = await healthy.query('max(spor_processor_pending_seconds) + max(spor_processor_stream_max_bytes)');
+      expect(pending[0]?.value).toBeGreaterThan(0);
+    } finally {
+      await healthy.stop();
+      await ill.stop();
     }
   });
 });
