@@ -20,6 +20,7 @@ export type ViewName = (typeof VIEW_NAMES)[number];
 
 const DEFAULT_DAYS = 28;
 const DAY_MS = 86_400_000;
+const MINUTE_MS = 60_000;
 const ID = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
 /** The state of an address; invalid parts are ignored. */
@@ -70,7 +71,9 @@ export function periodBefore(state: ViewState, nowMs: number): { from: string; t
   const days = daysOfRange(state, nowMs);
   const [from, to] = [Date.parse(days.from), Date.parse(nextDay(days.to))];
   const before = from - (to - from);
-  const passed = nowMs > from && nowMs < to ? nowMs - from : to - from;
+  // To the minute, so that a page that is looked at again asks for the same.
+  const now = Math.floor(nowMs / MINUTE_MS) * MINUTE_MS;
+  const passed = now > from && now < to ? now - from : to - from;
   return { from: new Date(before).toISOString(), to: new Date(before + passed).toISOString() };
 }
 

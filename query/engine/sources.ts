@@ -14,6 +14,8 @@ export interface Sources {
   tables: Record<TableName, TableFiles>;
   /** Absolute paths of all files. */
   paths: string[];
+  /** What the rows depend on: files that never change, and the part of the live tail that is read. */
+  identity: readonly unknown[];
   /** Number of committed files by table. */
   counts: Record<TableName, number>;
   release(): Promise<void>;
@@ -36,7 +38,9 @@ export async function openSources(
     for (const lease of leases.splice(0)) await lease.release();
     await tail?.release();
   };
+  const identity: unknown[] = [];
   const sources: Sources = {
+    identity,
     tables: { events: { groups: [] }, quarantine: { groups: [] } },
     paths: [],
     counts: { events: 0, quarantine: 0 },
@@ -54,6 +58,14 @@ export async function openSources(
       sources.tables[table] = { columns, groups: fileGroups(files, lease.paths), tail: fresh };
       sources.paths.push(...lease.paths.values(), ...(fresh?.paths ?? []));
       sources.counts[table] = files.length;
+      identity.push(
+        tableRoot(table, request.tenantId),
+        columns,
+        files.map(({ path }) => path),
+      );
+      // Files of a tail may be made anew under their names, with the same rows for the same messages and version.
+      if (fresh && fresh.paths.length > 0)
+        identity.push(fresh, tail.sequence, snapshots.events.version, snapshots.events.metaData?.id);
     }
     return sources;
   } catch (error) {

@@ -14,7 +14,7 @@ import { isDate } from '../../schemas/dateTime.ts';
 import { isId } from '../../schemas/subjects.ts';
 import { LakeError } from '../../lake/errors.ts';
 import { DAYS_AROUND, findReport, renderReport, type Report, type ReportParameter } from './reports.ts';
-import { DAY_MS, utcDay } from '../../runtime/units.ts';
+import { DAY_MS, MINUTE_MS, utcDay } from '../../runtime/units.ts';
 
 /** A request for a report, with texts as given. */
 export interface ReportRequest {
@@ -66,7 +66,9 @@ export function bindReport(
   const sql = renderReport(report, registry);
   const reads = (name: string): boolean => new RegExp(`\\$${name}\\b`).test(sql);
   const before = from - (to - from);
-  const passed = nowMs > from && nowMs < to ? nowMs - from : to - from;
+  // To the minute, so that a page that is looked at again asks for the same.
+  const now = Math.floor(nowMs / MINUTE_MS) * MINUTE_MS;
+  const passed = now > from && now < to ? now - from : to - from;
   const scanFrom = (reads('before') ? before : from) - DAYS_AROUND * DAY_MS;
   const scanTo = to + DAYS_AROUND * DAY_MS;
   const values: Record<string, DuckDBValue> = {
