@@ -22,7 +22,13 @@ export const QUERY_SERVER_SETTINGS = {
   metricsToken: METRICS_TOKEN,
   ...NATS_SETTINGS,
   replicas: whole('NATS_REPLICAS', 'copies of the buckets of keys and tokens in the NATS cluster', 1, 1, 5),
-  concurrentQueries: whole('LAKE_CONCURRENT_QUERIES', 'number of queries that run at once', 3, 1, 64),
+  concurrentQueries: whole(
+    'LAKE_CONCURRENT_QUERIES',
+    'number of queries that run at once; of several, one is left to other tenants',
+    3,
+    1,
+    64,
+  ),
   queuedQueries: whole(
     'LAKE_QUEUED_QUERIES',
     'number of queries that wait; 429 above it, but a tenant with nothing under way always waits',

@@ -2,6 +2,10 @@ import { clientError, permanentFault, temporaryError, type ErrorKind } from './e
 
 /** Every failure of the lake and its query server. */
 export const LAKE_ERRORS = {
+  request_malformed: clientError(
+    400,
+    'The request is not HTTP/1.1 as RFC 9112 has it, or has no header Host. The connection is closed.',
+  ),
   body_not_json: clientError(400, 'The body is not JSON text in UTF-8. Send {"sql": "select …"}.'),
   body_invalid: clientError(400, 'The body has the wrong shape. Send {"sql": "select …", "format": "json"}.'),
   sql_invalid: clientError(
@@ -32,6 +36,7 @@ export const LAKE_ERRORS = {
     "This is not a receipt. Receipts look like mgq3x0ab-2-1z-0, as in the receiver's answer.",
   ),
   tenant_missing: clientError(400, 'An operator token can read every tenant. Name one in the header X-Spor-Tenant.'),
+  token_conflict: clientError(400, 'The request has two headers Authorization that differ. Send one of them.'),
   token_missing: clientError(401, 'No read token. Send "Authorization: Bearer rt_…".'),
   token_unknown: clientError(401, 'The read token is unknown. Check the spelling and the environment.'),
   token_revoked: clientError(401, 'The read token was revoked. Use its successor.'),
@@ -66,6 +71,11 @@ export const LAKE_ERRORS = {
   secret_unknown: clientError(404, 'There is no key or token with this id. List them to see their ids.'),
   not_found: clientError(404, 'No route has this address.'),
   method_not_allowed: clientError(405, 'This address does not take this method.'),
+  request_timeout: temporaryError(
+    408,
+    'debug',
+    'The request came too slowly: 10 s for its head, or 120 s in all. The connection is closed.',
+  ),
   query_timeout: clientError(
     408,
     'The query took longer than allowed and was stopped. Narrow it, for instance by date.',
@@ -83,6 +93,9 @@ export const LAKE_ERRORS = {
   answer_too_large: clientError(413, 'The answer is over the limit of bytes. Narrow the query, or split it.'),
   query_out_of_memory: clientError(413, 'The query needs more memory than allowed. Narrow it, or aggregate in steps.'),
   content_type_unsupported: clientError(415, 'The body must be application/json.'),
+  encoding_unsupported: clientError(415, 'The body of a request must have no Content-Encoding.'),
+  expectation_failed: clientError(417, 'The only expectation known here is "Expect: 100-continue".'),
+  head_too_large: clientError(431, 'The head of the request is over 32 KiB. Send fewer or shorter headers.'),
   format_not_acceptable: clientError(
     406,
     'The Accept header allows no format of an answer. Accept JSON, NDJSON, CSV, Parquet or Arrow, or give "format".',
@@ -124,6 +137,7 @@ export const LAKE_ERRORS = {
     'error',
     'The clocks of this host, the store and the stream server differ by more than 15 minutes; the message has each. Nothing is deleted or expired until they agree.',
   ),
+  not_ready: temporaryError(503, 'info', 'GET /readyz: this server must get no requests now; "reason" says why.'),
   stopping: temporaryError(503, 'info', 'This server is stopping. Send again; another one answers.'),
   storage_unfit: permanentFault(
     'The storage does not have a property that the lake needs; the message names it. Use another store, or fix its settings.',

@@ -13,7 +13,7 @@ import { optionsAnswer } from './cors.ts';
 import { isDryRun } from './dryRun.ts';
 import { framingError } from './framing.ts';
 import { App, us_listen_socket_close, us_socket_local_port } from './library.ts';
-import { plainPath } from './path.ts';
+import { plainPath } from '../../runtime/plainPath.ts';
 import { operatorPages, type OperatorPage, type Readiness } from './probes.ts';
 import { httpFailure, sendLast, sendAnswer, withHeaders, type HttpAnswer } from './httpAnswer.ts';
 import { bodyCoding, readHead, type RequestHead } from './requestHead.ts';

@@ -19,5 +19,9 @@ export function errorReply(error: LakeError): Reply {
   const seconds = retryAfter(kind, error);
   if (seconds !== undefined) reply.headers['retry-after'] = String(seconds);
   if (status === 401) reply.headers['www-authenticate'] = 'Bearer';
+  if (error.code === 'encoding_unsupported') reply.headers['accept-encoding'] = 'identity';
+  // A page of any site may read why it is refused. Data it cannot ask for: no preflight allows a token.
+  reply.headers['access-control-allow-origin'] = '*';
+  reply.headers['access-control-expose-headers'] = '*';
   return reply;
 }

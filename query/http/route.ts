@@ -73,6 +73,8 @@ export interface ReaderRoute extends RouteAddress, WithParameters {
 export interface Call {
   /** Source of headers and body; jsonBody.ts reads the body. */
   request: IncomingMessage;
+  /** Asks a caller that waits for it (`Expect: 100-continue`) to send the body. */
+  askForBody: () => void;
   /** Decoded parameters of the path. */
   params: Readonly<Record<string, string>>;
   query: URLSearchParams;

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { boundConnections, connectionLimit, openFilesLimit } from '../../runtime/connections.ts';
 import { createFairBound } from '../../runtime/fairBound.ts';
+import { plainPath } from '../../runtime/plainPath.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { PresentTimes } from '../../stream/comparedClock.ts';
 import type { SecretWatch } from '../../stream/secretStore.ts';
@@ -20,9 +21,11 @@ import {
   type TenantReader,
 } from './authorize.ts';
 import { asLakeError, errorReply } from './errorReply.ts';
+import { Compressions } from './compression.ts';
+import { createListener, type Arrival } from './listener.ts';
 import { checkParameters } from './parameters.ts';
 import type { Call, Reply, Route } from './route.ts';
-import { createRouter, type Match, type Matches } from './router.ts';
+import { createRouter, type Match, type Matches, type Router } from './router.ts';
 import { send } from './send.ts';
 
 export interface QueryServerOptions {
@@ -47,23 +50,13 @@ export interface QueryServer {
   close(deadlineMs: number): Promise<void>;
 }
 
-/** Longest waits for a caller, in milliseconds; Node looks for late ones at the last interval. */
-const TIMEOUTS = {
-  headersTimeout: 10_000,
-  requestTimeout: 30_000,
-  keepAliveTimeout: 10_000,
-  connectionsCheckingInterval: 1_000,
-};
-
 /** Requests under way of one token and one tenant: enough for pages and notebooks, few of the connections. */
 const REQUESTS = { perToken: 64, perTenant: 96 };
 /** Part of the connections that requests with a token may hold. */
 const REQUESTS_SHARE = 0.75;
 
 /** One request under way, with its facts for metrics and log. */
-interface Visit {
-  request: IncomingMessage;
-  response: ServerResponse;
+interface Visit extends Arrival {
   startedAt: number;
   /** A route of the path, of any method. */
   route?: Route | undefined;
@@ -81,6 +74,7 @@ export async function startQueryServer(options: QueryServerOptions): Promise<Que
   const { metrics, log } = options;
   const router = createRouter(options.routes);
   const running = new Set<AbortController>();
+  const compressions = new Compressions();
   const most = options.mostConnections ?? connectionLimit(openFilesLimit());
   const requests = createFairBound({ ...REQUESTS, total: Math.floor(most * REQUESTS_SHARE) });
   let stopping = false;
@@ -93,14 +87,15 @@ export async function startQueryServer(options: QueryServerOptions): Promise<Que
   };
 
   const replyTo = async (visit: Visit, signal: AbortSignal): Promise<Reply> => {
-    const { pathname, searchParams } = addressOf(visit.request);
-    const matches = router.match(pathname);
+    if (visit.fault) throw visit.fault;
+    const { searchParams } = addressOf(visit.request);
+    const matches = matchesOf(router, visit.request);
     const method = visit.request.method ?? 'GET';
     if (matches.size > 0 && method === 'OPTIONS') return { status: 204, headers: { allow: allowed(matches) } };
     visit.route = [...matches.values()][0]?.route;
     const { route, params } = matchOf(matches, method);
     visit.route = route;
-    const call: Call = { request: visit.request, params, query: searchParams, signal };
+    const call: Call = { request: visit.request, askForBody: visit.askForBody, params, query: searchParams, signal };
     if (route.access === 'open') return route.handle(call);
     if (stopping) throw new LakeError('stopping', LAKE_ERRORS.stopping.help, { retryAfterSeconds: 1 });
     const identify = (): Identity => identityOf(options.tokens(), visit.request, options.times?.() ?? [Date.now()]);
@@ -126,13 +121,13 @@ export async function startQueryServer(options: QueryServerOptions): Promise<Que
     running.add(gone);
     response.once('close', () => gone.abort());
     try {
-      await send(request, response, await replyTo(visit, gone.signal), { last: stopping });
+      await send(request, response, await replyTo(visit, gone.signal), { last: stopping, compressions });
       note(visit);
     } catch (thrown) {
       const error = asLakeError(thrown);
       note(visit, error);
       if (response.headersSent) response.destroy();
-      else await send(request, response, refusal(error, visit, router), { last: stopping });
+      else await send(request, response, refusal(error, visit, router), { last: stopping, compressions });
     } finally {
       running.delete(gone);
       visit.end?.();
@@ -149,11 +144,15 @@ export async function startQueryServer(options: QueryServerOptions): Promise<Que
     else log[route && route.access !== 'open' ? 'info' : 'debug'](about, 'request answered');
   };
 
-  const server = createServer(TIMEOUTS, (request, response) => {
-    handle({ request, response, startedAt: performance.now() }).catch((error: unknown) => {
+  const serve = (arrival: Arrival): void => {
+    handle({ ...arrival, startedAt: performance.now() }).catch((error: unknown) => {
       log.error({ err: error }, 'a request could not be answered');
-      response.destroy();
+      arrival.response.destroy();
     });
+  };
+  const server = createListener(serve, (error) => {
+    metrics.answered({ route: 'none', code: error.code, seconds: 0 });
+    log.debug({ code: error.code, err: error }, 'a connection was refused');
   });
   boundConnections(server, most);
   server.listen(options.port, options.host);
@@ -179,10 +178,17 @@ async function closeServer(server: Server, running: Set<AbortController>, deadli
   clearTimeout(late);
 }
 
-/** Path and query. URL would take a path such as `//x` for a host. */
+/** Path and query, also of an absolute address (RFC 9112 §3.2.2). URL would take a path such as `//x` for a host. */
 function addressOf({ url = '/' }: IncomingMessage): { pathname: string; searchParams: URLSearchParams } {
-  const [pathname = '/', ...rest] = url.split('?');
-  return { pathname, searchParams: new URLSearchParams(`?${rest.join('?')}`) };
+  const [path = '/', ...rest] = url.replace(/^https?:\/\/[^/?]*/i, '').split('?');
+  return { pathname: path === '' ? '/' : path, searchParams: new URLSearchParams(`?${rest.join('?')}`) };
+}
+
+/** Routes of an address, or else of the same without needless slashes. */
+function matchesOf(router: Router, request: IncomingMessage): Matches {
+  const { pathname } = addressOf(request);
+  const matches = router.match(pathname);
+  return matches.size > 0 ? matches : router.match(plainPath(pathname));
 }
 
 /**
@@ -203,7 +209,7 @@ function allowed(matches: Matches): string {
 
 /**
  * Identity of a request's token.
- * @throws LakeError tokens_unavailable, and those of authenticate
+ * @throws LakeError tokens_unavailable, token_conflict, and those of authenticate
  */
 function identityOf(
   tokens: SecretWatch<TokenRecord> | undefined,
@@ -211,11 +217,13 @@ function identityOf(
   times: PresentTimes,
 ): Identity {
   if (!tokens) throw new LakeError('tokens_unavailable', LAKE_ERRORS.tokens_unavailable.help, { retryAfterSeconds: 1 });
+  const given = new Set(request.headersDistinct.authorization);
+  if (given.size > 1) throw new LakeError('token_conflict', LAKE_ERRORS.token_conflict.help);
   return authenticate(tokens, request.headers.authorization, times);
 }
 
-function refusal(error: LakeError, { request }: Visit, router: ReturnType<typeof createRouter>): Reply {
+function refusal(error: LakeError, { request }: Visit, router: Router): Reply {
   const reply = errorReply(error);
-  if (error.code === 'method_not_allowed') reply.headers.allow = allowed(router.match(addressOf(request).pathname));
+  if (error.code === 'method_not_allowed') reply.headers.allow = allowed(matchesOf(router, request));
   return reply;
 }

@@ -24,9 +24,10 @@ export async function answerReply(
   request: QueryRequest & { tokenId: string; format: AnswerFormat; maxRows?: number | undefined },
   told: Readonly<Record<string, string>> = {},
 ): Promise<Reply> {
-  const sent = unsent.add(request);
+  const release = await slots.acquire(request, request.signal);
   try {
-    const release = await slots.acquire(request, request.signal);
+    // Counted from here: a query that waits for its slot holds no answer.
+    const sent = unsent.add(request);
     try {
       const answer = await queries.answer(request);
       const remove = async (): Promise<void> => {
@@ -34,12 +35,12 @@ export async function answerReply(
         await answer.remove();
       };
       return fileReply({ ...answer, remove }, request.format, told);
-    } finally {
-      release();
+    } catch (error) {
+      sent();
+      throw error;
     }
-  } catch (error) {
-    sent();
-    throw error;
+  } finally {
+    release();
   }
 }
 

@@ -25,7 +25,9 @@ export function probeRoutes(options: {
       access: 'open',
       handle: () => {
         const reason = notReady();
-        return reason === undefined ? jsonReply({ status: 'ready' }) : jsonReply({ status: 'not ready', reason }, 503);
+        if (reason === undefined) return jsonReply({ status: 'ready' });
+        const failure = { code: 'not_ready', message: `Not ready: ${reason}.` };
+        return jsonReply({ ...failure, status: 'not ready', reason }, 503);
       },
     },
     {

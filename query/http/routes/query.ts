@@ -15,8 +15,9 @@ export function queryRoute(answering: Answering): Route {
     path: '/api/query',
     access: 'reader',
     parameters: ['snapshot', 'version'],
-    async handle({ request, query, reader, signal }) {
-      const body = checkQueryBody(await readJsonObject(request), query);
+    async handle(call) {
+      const { request, query, reader, signal } = call;
+      const body = checkQueryBody(await readJsonObject(call), query);
       const format = body.format ?? acceptedFormat(request.headers.accept);
       return answerReply(answering, { ...body, ...reader, format, signal });
     },

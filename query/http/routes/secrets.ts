@@ -53,9 +53,11 @@ export function secretRoutes(
       access: 'reader',
       createsTenant: true,
       parameters: [],
-      async handle({ request, identity, reader: { tenantId } }) {
+      async handle(call) {
+        const { identity, reader } = call;
+        const { tenantId } = reader;
         requireOperator(identity);
-        const record = keyRecord(tenantId, await readJsonObject(request), Date.now());
+        const record = keyRecord(tenantId, await readJsonObject(call), Date.now());
         const { secret, created } = await keys().create('ik', record);
         audit('key created', identity, { keyId: created.id, tenantId, segmentId: record.segmentId });
         return jsonReply({ key: secret, ...created }, 201);
@@ -85,9 +87,11 @@ export function secretRoutes(
       access: 'reader',
       createsTenant: true,
       parameters: [],
-      async handle({ request, identity, reader: { tenantId } }) {
+      async handle(call) {
+        const { identity, reader } = call;
+        const { tenantId } = reader;
         requireOperator(identity);
-        const record = tokenRecord(tenantId, await readJsonObject(request), Date.now());
+        const record = tokenRecord(tenantId, await readJsonObject(call), Date.now());
         const { secret, created } = await tokens().create('rt', record);
         audit('token created', identity, { tokenId: created.id, tenantId, segmentIds: record.segmentIds });
         return jsonReply({ token: secret, ...created }, 201);

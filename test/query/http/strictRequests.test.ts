@@ -1,4 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -115,5 +116,114 @@ describe('a value that means nothing', () => {
   test.each(['2999-02-31T00:00:00Z', '2999-13-01T00:00:00Z', '2999-01-01'])('is no end of a key: %s', async (at) => {
     const body = { segmentId: 'web', expiresAt: at };
     expect(await answer('/api/keys', { tenant: 'shop', body })).toMatchObject({ status: 400, code: 'body_invalid' });
+  });
+});
+
+/** Sends bytes, and reads until the server closes, or has said `until`. */
+async function say(bytes: string, until?: RegExp): Promise<string> {
+  const { hostname, port } = new URL(stack.stack.queryUrl);
+  const socket = connect(Number(port), hostname);
+  let text = '';
+  await new Promise<void>((resolve) => {
+    socket.on('data', (chunk) => {
+      text += chunk.toString();
+      if (until?.test(text)) resolve();
+    });
+    socket.on('error', () => resolve()).on('close', () => resolve());
+    socket.write(bytes, 'latin1');
+  });
+  socket.destroy();
+  return text;
+}
+
+const ASKING = 'POST /api/query HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n';
+
+describe('a request that Node itself refuses', () => {
+  test.each([
+    ['no method', 'HELLO WORLD\r\n\r\n', 400, 'request_malformed'],
+    ['TLS', '\x16\x03\x01\x02\x00', 400, 'request_malformed'],
+    ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, 'request_malformed'],
+    ['no Host', 'GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'request_malformed'],
+    ['two lengths', `${ASKING}Content-Length: 1\r\nContent-Length: 2\r\n\r\n`, 400, 'request_malformed'],
+    ['length and chunks', `${ASKING}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`, 400, 'request_malformed'],
+    ['a large head', `GET / HTTP/1.1\r\nHost: x\r\nCookie: ${'a'.repeat(33_000)}\r\n\r\n`, 431, 'head_too_large'],
+    ['an expectation', `${ASKING}Expect: tea\r\nConnection: close\r\n\r\n`, 417, 'expectation_failed'],
+    ['CONNECT', 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n', 405, 'method_not_allowed'],
+  ])('has a code, and can be read by a page: %s', async (_what, bytes, status, code) => {
+    const line = `spor_lake_requests_total{route="none",code="${code}"`;
+    const before = await counted(line);
+    const [head = '', body = ''] = (await say(bytes)).split('\r\n\r\n');
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(head).toMatch(/access-control-allow-origin: \*/i);
+    expect(head).toMatch(/connection: close/i);
+    expect(JSON.parse(body)).toEqual({ code, message: expect.any(String) as string });
+    expect(await counted(line)).toBe(before + 1);
+  });
+
+  async function counted(line: string): Promise<number> {
+    const text = await (await fetch(new URL('/metrics', stack.stack.queryUrl))).text();
+    return Number(
+      text
+        .split('\n')
+        .find((row) => row.startsWith(line))
+        ?.split(' ')
+        .at(-1) ?? 0,
+    );
+  }
+});
+
+describe('a caller who waits to be asked for its body', () => {
+  const asking = (token: string, fields: string): string =>
+    `${ASKING}Authorization: Bearer ${token}\r\nExpect: 100-continue\r\n${fields}\r\n\r\n`;
+
+  test('is asked if it is read', async () => {
+    expect(await say(asking(stack.reader, 'Content-Length: 20'), /100/)).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+  });
+
+  test('is not asked for what is refused by its head', async () => {
+    const refused: [string, number, string][] = [
+      [asking('rt_nobody', 'Content-Length: 20'), 401, 'token_unknown'],
+      [asking(stack.reader, 'Content-Length: 300000'), 413, 'body_too_large'],
+      [asking(stack.reader, 'Content-Length: 20\r\nContent-Encoding: gzip'), 415, 'encoding_unsupported'],
+      [asking(stack.reader, 'Content-Length: 20').replace('/api/query', '/api/nothing'), 404, 'not_found'],
+    ];
+    for (const [bytes, status, code] of refused) {
+      const text = await say(bytes);
+      expect(text).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+      expect(text).toContain(`"code":"${code}"`);
+    }
+  });
+});
+
+describe('a head', () => {
+  test.each([
+    ['content-encoding', 'gzip', 'encoding_unsupported'],
+    ['content-type', 'application/json; charset=utf-16', 'content_type_unsupported'],
+    ['content-type', 'text/plain', 'content_type_unsupported'],
+  ])('that no body can follow is 415: %s: %s', async (name, value, code) => {
+    const authorization = `Bearer ${stack.reader}`;
+    const response = await fetch(new URL('/api/query', stack.stack.queryUrl), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization, [name]: value },
+      body: JSON.stringify(ASK),
+    });
+    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([415, code]);
+  });
+
+  test('with two tokens that differ is refused', async () => {
+    const tokens = `Authorization: Bearer ${stack.reader}\r\nAuthorization: Bearer rt_other`;
+    expect(await say(`GET /api/reports HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${tokens}\r\n\r\n`)).toMatch(
+      /^HTTP\/1.1 400 [^]*"token_conflict"/,
+    );
+  });
+
+  test('may be large, name its address in full, and ask for HEAD', async () => {
+    const large = `Connection: close\r\nCookie: ${'a'.repeat(30_000)}`;
+    expect(await say(`GET http://x/healthz HTTP/1.1\r\nHost: x\r\n${large}\r\n\r\n`)).toMatch(/^HTTP\/1.1 200 /);
+    expect(await say(`HEAD //metrics/ HTTP/1.0\r\n\r\n`)).toMatch(/^HTTP\/1.1 200 /);
+  });
+
+  test('keeps its connection for longer than load balancers do', async () => {
+    expect((await fetch(new URL('/healthz', stack.stack.queryUrl))).headers.get('keep-alive')).toBe('timeout=620');
   });
 });

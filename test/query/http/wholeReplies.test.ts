@@ -3,8 +3,10 @@ import { mkdtemp, rm, truncate } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { acceptedCoding } from '../../../query/http/compression.ts';
 import type { Reply } from '../../../query/http/route.ts';
 import { answerReply } from '../../../query/http/routes/answerReply.ts';
 import { startQueryServer, type QueryServer } from '../../../query/http/server.ts';
@@ -44,7 +46,7 @@ beforeAll(async () => {
     limits: LIMITS,
     executor: await WorkerPool.start(log),
   });
-  const slots = createSlots({ concurrent: 2, queued: 2 });
+  const slots = createSlots({ concurrent: 2, queued: 30 });
   const answering = {
     queries: {
       ...queries,
@@ -97,8 +99,8 @@ function address(fields: Record<string, string>): string {
 }
 
 /** Reads an answer to its end by the bytes of its connection. */
-async function read(url: string): Promise<{ announced: number; received: number; complete: boolean }> {
-  const call = httpRequest(url, { agent: false });
+async function read(url: string, coding?: string): Promise<{ announced: number; received: number; complete: boolean }> {
+  const call = httpRequest(url, { agent: false, headers: coding === undefined ? {} : { 'accept-encoding': coding } });
   call.end();
   const [response] = (await once(call, 'response')) as [IncomingMessage];
   let received = 0;
@@ -145,4 +147,88 @@ describe.each(NAMES)('a reply in %s', (format) => {
       befalls = async () => undefined;
     }
   });
+});
+
+describe('a reply to a caller who takes codings', () => {
+  const DECODERS = { gzip: gunzipSync, br: brotliDecompressSync, zstd: zstdDecompressSync };
+  const sql = 'select i, hash(i)::varchar h from range(20000) t(i) order by i';
+
+  async function bytes(url: string, headers: Record<string, string>): Promise<[IncomingMessage, Buffer]> {
+    const call = httpRequest(url, { agent: false, headers }).end();
+    const [response] = (await once(call, 'response')) as [IncomingMessage];
+    const chunks: Buffer[] = [];
+    for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+    return [response, Buffer.concat(chunks)];
+  }
+
+  test.each(['csv', 'ndjson', 'arrow'] as const)('is compressed as asked, and the same: %s', async (format) => {
+    const [, plain] = await bytes(address({ sql, format }), {});
+    for (const [coding, decode] of Object.entries(DECODERS)) {
+      const [{ headers }, body] = await bytes(address({ sql, format }), { 'accept-encoding': coding });
+      expect([headers['content-encoding'], headers.vary, headers['spor-rows']]).toEqual([
+        coding,
+        'accept-encoding',
+        '20000',
+      ]);
+      expect(headers['content-length']).toBeUndefined();
+      expect(body.length).toBeLessThan(plain.length * 0.8);
+      expect(decode(body).equals(plain)).toBe(true);
+    }
+  });
+
+  test('is as it is where compressing gains nothing', async () => {
+    const took = { 'accept-encoding': 'gzip, br, zstd' };
+    const [parquet] = await bytes(address({ sql, format: 'parquet' }), took);
+    expect(parquet.headers['content-encoding']).toBeUndefined();
+    expect(Number(parquet.headers['content-length'])).toBeGreaterThan(1_000);
+    const [small] = await bytes(address({ sql: 'select 1', format: 'json' }), took);
+    expect([small.headers['content-encoding'], small.headers['content-length']]).toEqual([
+      undefined,
+      expect.any(String),
+    ]);
+  });
+
+  test('breaks its connection where its file cannot be read to the end', async () => {
+    befalls = (file) => truncate(file, 100_000);
+    try {
+      for (const coding of Object.keys(DECODERS))
+        // With little to compress, not even the head has left.
+        expect(
+          await read(address({ sql, format: 'csv' }), coding).then(
+            ({ complete }) => complete,
+            ({ code }: { code: string }) => code,
+          ),
+          coding,
+        ).toSatisfy((outcome) => outcome === false || outcome === 'ECONNRESET');
+    } finally {
+      befalls = async () => undefined;
+    }
+  });
+
+  test.each([
+    ['gzip, deflate, br, zstd', 'zstd'],
+    ['gzip, deflate, br', 'br'],
+    ['gzip, deflate', 'gzip'],
+    ['x-gzip', 'gzip'],
+    ['GZIP;Q=0.5 , br ; q=0.1', 'gzip'],
+    ['*', 'zstd'],
+    ['*;q=0.1, gzip', 'gzip'],
+    ['zstd;q=0, *', 'br'],
+    ['gzip;q=0', undefined],
+    ['gzip;q=1.5', undefined],
+    ['gzip;q=nonsense', undefined],
+    ['identity, gzip;q=0.5', undefined],
+    ['identity;q=0, gzip', 'gzip'],
+    ['deflate, compress', undefined],
+    ['', undefined],
+    [undefined, undefined],
+  ])('has the coding that it likes best: %s', (header, coding) => {
+    expect(acceptedCoding(header)).toBe(coding);
+  });
+});
+
+test('as many queries of one token wait as may wait, and none of them is turned away', async () => {
+  const asked = Array.from({ length: 25 }, () => fetch(address({ sql: 'select 42', format: 'json' })));
+  const statuses = await Promise.all(asked.map(async (answer) => (await answer).status));
+  expect(statuses).toEqual(statuses.map(() => 200));
 });
