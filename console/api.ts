@@ -1,4 +1,4 @@
-import type { SessionAnswer } from '../query/http/routes/session.ts';
+import type { SessionAnswer } from '../query/http/contract/sessionAnswer.ts';
 import { createSemaphore } from './semaphore.ts';
 
 /** An error answer of the server, with its message. */

@@ -1,4 +1,4 @@
-import type { SessionAnswer } from '../query/http/routes/session.ts';
+import type { SessionAnswer } from '../query/http/contract/sessionAnswer.ts';
 import type { Api } from './api.ts';
 import type { ViewState } from './viewState.ts';
 

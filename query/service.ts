@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../runtime/log.ts';
 import { observeDiskSpace } from '../runtime/diskSpace.ts';
@@ -44,6 +45,7 @@ import { WorkerPool } from './sandbox/worker/pool.ts';
 import type { Storage } from '../lake/storage/storage.ts';
 import { HOUR_MS } from '../runtime/units.ts';
 
+const OPEN_API = new URL('../schemas/generated/queryOpenapi.json', import.meta.url);
 const STORAGE_CHECK_MS = 5_000;
 const STOP_DEADLINE_MS = 15_000;
 /** Log entries that one question about a receipt reads for erasures. */
@@ -132,7 +134,12 @@ export async function startQueryService(options: {
     host: config.host,
     port: config.port,
     routes: [
-      ...probeRoutes({ metrics: metrics.registry, metricsToken: config.metricsToken, notReady }),
+      ...probeRoutes({
+        metrics: metrics.registry,
+        metricsToken: config.metricsToken,
+        notReady,
+        openApi: readFileSync(OPEN_API, 'utf8'),
+      }),
       queryRoute(answering),
       ...reportRoutes(answering, registry),
       ...auditRoutes({ audit, slots, lookups }),

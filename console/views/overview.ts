@@ -1,4 +1,4 @@
-import type { LagAnswer } from '../../query/http/routes/lag.ts';
+import type { LagAnswer } from '../../query/http/contract/lagAnswer.ts';
 import { chart } from '../chart.ts';
 import { dataTable } from '../dataTable.ts';
 import { h } from '../dom.ts';

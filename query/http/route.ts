@@ -7,17 +7,16 @@ import type { Identity, TenantReader } from './authorize.ts';
  * Each route is a file in routes/, which exports a function from its dependencies to a Route, or to several related
  * ones. To add a route, write such a file and list it in query/service.ts:
  *
- *     export function receiptRoute(receipts: Receipts): Route {
+ *     export function lagRoute(connection: () => NatsConnection | undefined): Route {
  *       return {
- *         method: 'GET',
- *         path: '/api/receipts/:id',
- *         access: 'reader',
- *         parameters: [],
- *         async handle({ params, query, reader, signal }) {
- *           return jsonReply(await receipts.find(reader.tenantId, params.id!, signal));
+ *         ...GET_LAG,
+ *         async handle({ reader, signal }) {
+ *           return jsonReply(await readLag(connection(), reader.tenantId));
  *         },
  *       };
  *     }
+ *
+ * `GET_LAG` is its operation (contract/): method, path, access, parameters, and the text of the OpenAPI document.
  *
  * The server handles tokens, 404, 405 with Allow, HEAD (as GET, without the body), OPTIONS, metrics and log lines. A
  * handler throws LakeError, and never builds an error answer itself: lake/errors.ts has each status and level. A route

@@ -23,7 +23,7 @@ export function codeSchema(codes: readonly string[], of: string): OpenApi {
 /**
  * Responses of failed requests by status, from rows of an error table.
  *
- * The examples of a response are named after its codes: it has no others.
+ * The examples of a response are named after its codes: it has no others. `failureExamples` has their texts.
  */
 export function failureResponses(kinds: Readonly<Record<string, ErrorKind>>): Record<string, OpenApi> {
   const byStatus = new Map<number, [string, ErrorKind][]>();
@@ -32,15 +32,25 @@ export function failureResponses(kinds: Readonly<Record<string, ErrorKind>>): Re
   return Object.fromEntries([...byStatus].map(([status, rows]) => [String(status), failure(status, rows)]));
 }
 
+/** An answer for each row of an error table: examples of the document by code. */
+export function failureExamples(kinds: Readonly<Record<string, ErrorKind>>): Record<string, OpenApi> {
+  return Object.fromEntries(
+    Object.entries(kinds).map(([code, { status, help }]) => [
+      code,
+      { summary: `${status} ${code}`, value: { code, message: help } },
+    ]),
+  );
+}
+
 function failure(status: number, rows: readonly [string, ErrorKind][]): OpenApi {
   const headers = {
     ...(rows.some(([, { retryable }]) => retryable) ? { 'Retry-After': RETRY_AFTER } : {}),
     ...(status === 405 ? { Allow: ALLOW } : {}),
     ...(status === 401 ? { 'WWW-Authenticate': AUTHENTICATE } : {}),
   };
-  const examples = rows.map(([code, { help }]) => [code, { value: { code, message: help } }] as const);
+  const examples = rows.map(([code]) => [code, { $ref: `#/components/examples/${code}` }] as const);
   return {
-    description: rows.map(([code, { help }]) => `\`${code}\`: ${help}`).join('\n\n'),
+    description: `Failed with ${rows.map(([code]) => `\`${code}\``).join(', ')}.`,
     ...(Object.keys(headers).length > 0 ? { headers } : {}),
     content: jsonContent(FAILURE, Object.fromEntries(examples)),
   };

@@ -4,7 +4,7 @@ import { LIMITS } from '../limits.ts';
 import type { Registry } from '../registry.ts';
 import { ANY_EVENT, eventComponents } from './eventComponents.ts';
 import { EXAMPLE_TIME, eventExamples } from './examples.ts';
-import { failureResponses } from './failures.ts';
+import { failureExamples, failureResponses } from './failures.ts';
 import { jsonContent, type OpenApi, schemaRef } from './openApi.ts';
 import { RECEIVER_ANSWERS } from './receiverAnswers.ts';
 
@@ -35,8 +35,7 @@ Send money as a double with at most four decimals. HEAD is answered wherever GET
           ...page('getReadiness', 'Tell whether the receiver can take events', 'Readiness'),
           responses: {
             200: { description: 'The receiver takes events.', content: jsonContent('Readiness') },
-            503: { description: 'The receiver takes no events; "reason" says why.', content: jsonContent('Readiness') },
-            ...failuresOf(PAGE_CODES),
+            ...failuresOf([...PAGE_CODES, 'not_ready']),
           },
         },
       },
@@ -57,9 +56,12 @@ Send money as a double with at most four decimals. HEAD is answered wherever GET
           description: 'METRICS_TOKEN of the service, if it has one.',
         },
       },
-      examples: Object.fromEntries(
-        Object.entries(examples).map(([type, event]) => [type, { summary: type, value: batchOf([event]) }]),
-      ),
+      examples: {
+        ...Object.fromEntries(
+          Object.entries(examples).map(([type, event]) => [type, { summary: type, value: batchOf([event]) }]),
+        ),
+        ...failureExamples(REQUEST_ERRORS),
+      },
       schemas: {
         Batch: {
           type: 'object',
@@ -86,7 +88,7 @@ Send money as a double with at most four decimals. HEAD is answered wherever GET
 }
 
 function sendEvents(registry: Registry, examples: Record<string, Record<string, unknown>>): OpenApi {
-  const { metrics_token_wrong: _metrics, ...kinds } = REQUEST_ERRORS;
+  const { metrics_token_wrong: _metrics, not_ready: _readiness, ...kinds } = REQUEST_ERRORS;
   const batches = Object.fromEntries(
     Object.keys(examples).map((type) => [type, { $ref: `#/components/examples/${type}` }]),
   );

@@ -81,8 +81,7 @@ export const RECEIVER_ANSWERS: Readonly<Record<string, OpenApi>> = {
     type: 'object',
     required: ['status'],
     properties: {
-      status: { type: 'string', description: '"ready", or "not ready".' },
-      reason: { type: 'string', description: 'Why not.' },
+      status: { type: 'string', description: '"ready".' },
       keys: { type: 'integer', format: 'int32', description: 'Number of known keys.' },
       keysStaleSeconds: {
         type: 'integer',

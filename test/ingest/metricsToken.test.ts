@@ -32,7 +32,7 @@ describe('metrics on a public port', () => {
 
   it('ask for it at the query server too', async () => {
     const registry = { contentType: 'text/plain', metrics: () => Promise.resolve('spor_lake 1') };
-    const options = { metrics: registry as never, metricsToken: 'secret', notReady: () => undefined };
+    const options = { metrics: registry as never, metricsToken: 'secret', notReady: () => undefined, openApi: '{}' };
     const route = probeRoutes(options).find(({ path }) => path === '/metrics')!;
     const ask = (authorization?: string): unknown => route.handle({ request: { headers: { authorization } } } as never);
     await expect(ask('Bearer other')).rejects.toMatchObject({ code: 'metrics_token_wrong' });

@@ -4,7 +4,8 @@ import type { Completeness } from '../../audit/completeness.ts';
 import { LakeError } from '../../../lake/errors.ts';
 import type { Slots } from '../../engine/slots.ts';
 import type { TenantReader } from '../authorize.ts';
-import { jsonReply, type Route } from '../route.ts';
+import { jsonReply, type ReaderCall, type Route } from '../route.ts';
+import { GET_COMPLETENESS, GET_RECEIPT } from '../contract/readOperations.ts';
 
 /**
  * Routes of receipts and completeness.
@@ -24,11 +25,8 @@ export function auditRoutes({ audit, slots, lookups }: { audit: Audit; slots: Sl
   };
   return [
     {
-      method: 'GET',
-      path: '/api/receipts/:id',
-      access: 'reader',
-      parameters: [],
-      async handle({ params, reader, signal }) {
+      ...GET_RECEIPT,
+      async handle({ params, reader, signal }: ReaderCall) {
         const release = await slots.acquire(reader, signal);
         try {
           return jsonReply(await audit.receipt(params.id!, reader));
@@ -38,11 +36,8 @@ export function auditRoutes({ audit, slots, lookups }: { audit: Audit; slots: Sl
       },
     },
     {
-      method: 'GET',
-      path: '/api/completeness',
-      access: 'reader',
-      parameters: ['date'],
-      async handle({ query, reader, signal }) {
+      ...GET_COMPLETENESS,
+      async handle({ query, reader, signal }: ReaderCall) {
         const date = query.get('date');
         if (date !== null && !isDate(date)) {
           throw new LakeError('parameter_invalid', '"date" must be a UTC date such as 2026-11-23.');

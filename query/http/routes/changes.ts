@@ -7,9 +7,9 @@ import { createReadableTables } from '../../marts/readable.ts';
 import type { TableCache } from '../../../lake/layout/tableCache.ts';
 import type { Storage } from '../../../lake/storage/storage.ts';
 import { checkParameters } from '../parameters.ts';
-import { JSON_TYPE, jsonReply, type Reply, type Route } from '../route.ts';
+import { JSON_TYPE, jsonReply, type Reply, type ReaderCall, type Route } from '../route.ts';
+import { LIST_CHANGES } from '../contract/readOperations.ts';
 
-const PARAMETERS = ['table', 'since'];
 /** Files of one piece of an answer, about 64 KiB. */
 const FILES_A_PIECE = 256;
 
@@ -25,12 +25,9 @@ export function changesRoute(
 ): Route {
   const tableOf = createReadableTables(lake);
   return {
-    method: 'GET',
-    path: '/api/changes',
-    access: 'reader',
-    parameters: 'own',
-    async handle({ query, reader, signal }) {
-      checkParameters(query, PARAMETERS, 'changes_parameter');
+    ...LIST_CHANGES,
+    async handle({ query, reader, signal }: ReaderCall) {
+      checkParameters(query, Object.keys(LIST_CHANGES.text.query ?? {}), 'changes_parameter');
       const table = tableOf(query.get('table') ?? 'events', reader);
       const since = sinceOf(query.get('since'));
       const { segmentIds } = reader;

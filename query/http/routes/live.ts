@@ -5,8 +5,9 @@ import { LakeError } from '../../../lake/errors.ts';
 import { LAKE_ERRORS } from '../../../schemas/queryErrors.ts';
 import type { LiveNews, LiveViews } from '../../live/liveView.ts';
 import type { TenantReader } from '../authorize.ts';
-import type { Route } from '../route.ts';
+import type { ReaderCall, Route } from '../route.ts';
 import type { SecretsOf } from './secrets.ts';
+import { WATCH_EVENTS } from '../contract/accessOperations.ts';
 
 const KEY_ID = /^[0-9a-f]{16}$/;
 
@@ -18,11 +19,8 @@ const KEY_ID = /^[0-9a-f]{16}$/;
  */
 export function liveRoute(views: LiveViews, keys: SecretsOf['keys']): Route {
   return {
-    method: 'GET',
-    path: '/api/live',
-    access: 'reader',
-    parameters: ['key', 'segment'],
-    handle({ query, reader, recheck, signal }) {
+    ...WATCH_EVENTS,
+    handle({ query, reader, recheck, signal }: ReaderCall) {
       const { tenantId, segmentIds, tokenId } = reader;
       const keyId = query.get('key') ?? undefined;
       if (keyId !== undefined && !KEY_ID.test(keyId))

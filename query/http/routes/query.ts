@@ -1,8 +1,9 @@
 import { readJsonObject } from '../jsonBody.ts';
-import type { Route } from '../route.ts';
+import type { ReaderCall, Route } from '../route.ts';
 import { acceptedFormat } from './answerFields.ts';
 import { answerReply, type Answering } from './answerReply.ts';
 import { checkQueryBody } from './queryBody.ts';
+import { RUN_QUERY } from '../contract/readOperations.ts';
 
 /**
  * `POST /api/query`: one SQL statement over the reader's tenant.
@@ -11,11 +12,8 @@ import { checkQueryBody } from './queryBody.ts';
  */
 export function queryRoute(answering: Answering): Route {
   return {
-    method: 'POST',
-    path: '/api/query',
-    access: 'reader',
-    parameters: ['snapshot', 'version'],
-    async handle(call) {
+    ...RUN_QUERY,
+    async handle(call: ReaderCall) {
       const { request, query, reader, signal } = call;
       const body = checkQueryBody(await readJsonObject(call), query);
       const format = body.format ?? acceptedFormat(request.headers.accept);

@@ -5,9 +5,10 @@ import { lastDays, type ReportRequest } from '../../insight/reportRun.ts';
 import { listReports } from '../../insight/reports.ts';
 import type { AnswerFormat } from '../../formats/formats.ts';
 import type { AsOf } from '../../engine/resolve.ts';
-import { jsonReply, type Route } from '../route.ts';
+import { jsonReply, type ReaderCall, type Route } from '../route.ts';
 import { acceptedFormat, checkAsOf, checkFormat } from './answerFields.ts';
 import { answerReply, type Answering } from './answerReply.ts';
+import { LIST_REPORTS, RUN_REPORT } from '../contract/readOperations.ts';
 
 /**
  * `GET /api/reports` and `GET /api/reports/{name}`.
@@ -19,18 +20,12 @@ import { answerReply, type Answering } from './answerReply.ts';
 export function reportRoutes(answering: Answering, registry: Registry): Route[] {
   return [
     {
-      method: 'GET',
-      path: '/api/reports',
-      access: 'reader',
-      parameters: [],
+      ...LIST_REPORTS,
       handle: () => jsonReply({ reports: listReports() }),
     },
     {
-      method: 'GET',
-      path: '/api/reports/:name',
-      access: 'reader',
-      parameters: 'own',
-      handle({ request, params, query, reader, signal }) {
+      ...RUN_REPORT,
+      handle({ request, params, query, reader, signal }: ReaderCall) {
         const { report, asOf, ...asked } = readAddress(params.name!, query, Date.now());
         const format = asked.format ?? acceptedFormat(request.headers.accept);
         const { name, from, to } = report;

@@ -7,7 +7,16 @@ import { LakeError } from '../../../lake/errors.ts';
 import { LAKE_ERRORS } from '../../../schemas/queryErrors.ts';
 import { requireOperator, unknownTenant, type Identity } from '../authorize.ts';
 import { readJsonObject } from '../jsonBody.ts';
-import { jsonReply, type Route } from '../route.ts';
+import {
+  CREATE_KEY,
+  CREATE_TOKEN,
+  LIST_KEYS,
+  LIST_TOKENS,
+  REVOKE_KEY,
+  REVOKE_TOKEN,
+} from '../contract/accessOperations.ts';
+import type { Operation } from '../contract/operation.ts';
+import { jsonReply, type ReaderCall, type Route, type TokenCall } from '../route.ts';
 
 /** Keys and tokens; undefined until they are loaded. */
 export interface SecretsOf {
@@ -35,11 +44,8 @@ export function secretRoutes(
 
   return [
     {
-      method: 'GET',
-      path: '/api/keys',
-      access: 'reader',
-      parameters: [],
-      handle({ reader: { tenantId, segmentIds } }) {
+      ...LIST_KEYS,
+      handle({ reader: { tenantId, segmentIds } }: ReaderCall) {
         const readable = keys()
           .list(Date.now())
           .filter((key) => key.tenantId === tenantId)
@@ -48,12 +54,9 @@ export function secretRoutes(
       },
     },
     {
-      method: 'POST',
-      path: '/api/keys',
-      access: 'reader',
+      ...CREATE_KEY,
       createsTenant: true,
-      parameters: [],
-      async handle(call) {
+      async handle(call: ReaderCall) {
         const { identity, reader } = call;
         const { tenantId } = reader;
         requireOperator(identity);
@@ -63,15 +66,12 @@ export function secretRoutes(
         return jsonReply({ key: secret, ...created }, 201);
       },
     },
-    revokeRoute('/api/keys/:id/revoke', keys, (identity, { id, tenantId }) =>
+    revokeRoute(REVOKE_KEY, keys, (identity, { id, tenantId }) =>
       audit('key revoked', identity, { keyId: id, tenantId }),
     ),
     {
-      method: 'GET',
-      path: '/api/tokens',
-      access: 'operator',
-      parameters: ['tenant'],
-      async handle({ query }) {
+      ...LIST_TOKENS,
+      async handle({ query }: TokenCall) {
         const tenant = query.get('tenant');
         if (tenant !== null && !isId(tenant)) throw new LakeError('tenant_missing', `There is no tenant "${tenant}".`);
         if (tenant !== null && !(await isKnown(tenant))) throw unknownTenant(tenant);
@@ -82,12 +82,9 @@ export function secretRoutes(
       },
     },
     {
-      method: 'POST',
-      path: '/api/tokens',
-      access: 'reader',
+      ...CREATE_TOKEN,
       createsTenant: true,
-      parameters: [],
-      async handle(call) {
+      async handle(call: ReaderCall) {
         const { identity, reader } = call;
         const { tenantId } = reader;
         requireOperator(identity);
@@ -97,23 +94,20 @@ export function secretRoutes(
         return jsonReply({ token: secret, ...created }, 201);
       },
     },
-    revokeRoute('/api/tokens/:id/revoke', tokens, (identity, { id, tenantId }) =>
+    revokeRoute(REVOKE_TOKEN, tokens, (identity, { id, tenantId }) =>
       audit('token revoked', identity, { tokenId: id, tenantId }),
     ),
   ];
 }
 
 function revokeRoute<T extends SecretRecord & { tenantId?: string | undefined }>(
-  path: string,
+  operation: Operation<'operator'>,
   secrets: () => Secrets<T>,
   audit: (identity: Identity, revoked: { id: string; tenantId?: string | undefined }) => void,
 ): Route {
   return {
-    method: 'POST',
-    path,
-    access: 'operator',
-    parameters: [],
-    async handle({ params, identity }) {
+    ...operation,
+    async handle({ params, identity }: TokenCall) {
       const revoked = await secrets().revoke(params.id!, Date.now());
       audit(identity, revoked);
       return jsonReply(revoked);

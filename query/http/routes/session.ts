@@ -1,17 +1,9 @@
 import { listTenants } from '../../../lake/layout/tenants.ts';
 import type { Storage } from '../../../lake/storage/storage.ts';
-import { jsonReply, type Route } from '../route.ts';
+import { jsonReply, type TokenCall, type Route } from '../route.ts';
 import type { SecretsOf } from './secrets.ts';
-
-/** The answer of `GET /api/session`. */
-export interface SessionAnswer {
-  role: 'reader' | 'operator';
-  tokenId: string;
-  label: string;
-  expiresAt?: string;
-  /** Tenants that may be chosen, in order. A token for some segments lists only those. */
-  tenants: { tenantId: string; segmentIds: string[] }[];
-}
+import { GET_SESSION } from '../contract/accessOperations.ts';
+import type { SessionAnswer } from '../contract/sessionAnswer.ts';
 
 /**
  * `GET /api/session`: the token's holder and the tenants it may read.
@@ -20,11 +12,8 @@ export interface SessionAnswer {
  */
 export function sessionRoute({ keys, tokens }: SecretsOf, storage: Storage): Route {
   return {
-    method: 'GET',
-    path: '/api/session',
-    access: 'token',
-    parameters: [],
-    async handle({ identity }) {
+    ...GET_SESSION,
+    async handle({ identity }: TokenCall) {
       const { role, tokenId } = identity;
       const known = new Map<string, Set<string>>();
       const note = (tenantId: string, segmentIds: readonly string[] = []): void => {
