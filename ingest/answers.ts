@@ -1,6 +1,7 @@
 import { retryAfter } from '../schemas/errorKind.ts';
 import { REQUEST_ERRORS, type RequestErrorCode, ReceiverError } from '../schemas/errors.ts';
-import type { RejectedEvent, Verdict } from '../schemas/envelope.ts';
+import type { Verdict } from '../schemas/envelope.ts';
+import type { CorrectedPlace, JudgedEvent } from './events/judge.ts';
 
 /** An answer to a POST, apart from HTTP. */
 export interface ReceiverAnswer {
@@ -11,20 +12,30 @@ export interface ReceiverAnswer {
   retryAfterSeconds: number | undefined;
 }
 
+/** Most corrections that an answer lists. */
+const MOST_TOLD = 100;
+
+/** Outcome of a batch, for its answer. */
+interface Told {
+  rejected: readonly JudgedEvent[];
+  corrected: readonly CorrectedPlace[];
+}
+
 /** Answer 202: at least one event is on disk. */
 export function acceptedAnswer(
   receiptId: string,
-  accepted: number,
-  rejected: readonly RejectedEvent[],
+  { accepted, rejected, corrected }: Told & { accepted: number },
 ): ReceiverAnswer {
   const verdicts = rejected.length === 0 ? '[]' : JSON.stringify(rejected.map(verdict));
-  const body = `{"receiptId":"${receiptId}","accepted":${accepted},"rejected":${verdicts}}`;
+  const corrections = corrected.length === 0 ? '' : `,${JSON.stringify(correctionsOf(corrected)).slice(1, -1)}`;
+  const body = `{"receiptId":"${receiptId}","accepted":${accepted},"rejected":${verdicts}${corrections}}`;
   return { status: 202, body, code: 'accepted', retryAfterSeconds: undefined };
 }
 
 /** Answer of a dry run: 200, or the failure of a real send. */
-export function dryRunAnswer(rejected: readonly RejectedEvent[], rows: readonly object[]): ReceiverAnswer {
-  const facts = { accepted: rows.length, rejected: rejected.map(verdict), rows };
+export function dryRunAnswer({ rejected, corrected, rows }: Told & { rows: readonly object[] }): ReceiverAnswer {
+  const verdicts = { accepted: rows.length, rejected: rejected.map(verdict) };
+  const facts = { ...verdicts, ...(corrected.length === 0 ? {} : correctionsOf(corrected)), rows };
   const failed = rows.length === 0;
   const message = `All ${rejected.length} events would be refused; "rejected" says why. This is a dry run: nothing was stored.`;
   const body = JSON.stringify(failed ? { code: 'no_valid_event', message, ...facts } : facts);
@@ -32,8 +43,14 @@ export function dryRunAnswer(rejected: readonly RejectedEvent[], rows: readonly 
   return { status, body, code: 'dry_run', retryAfterSeconds: undefined };
 }
 
+/** The first corrections, and the number of the others. */
+function correctionsOf(corrected: readonly CorrectedPlace[]): object {
+  const more = corrected.length - MOST_TOLD;
+  return { corrections: corrected.slice(0, MOST_TOLD), ...(more > 0 ? { moreCorrections: more } : {}) };
+}
+
 /** Answer of a failed request, by the error table. */
-export function failureAnswer(error: ReceiverError, rejected: readonly RejectedEvent[] = []): ReceiverAnswer {
+export function failureAnswer(error: ReceiverError, rejected: readonly JudgedEvent[] = []): ReceiverAnswer {
   const kind = REQUEST_ERRORS[error.code];
   const body = JSON.stringify({
     code: error.code,
@@ -53,8 +70,9 @@ export function plainFailure(code: RequestErrorCode, retryAfterSeconds?: number)
 }
 
 /** The answer about a rejected event, without the event itself. */
-function verdict({ index, eventId, code, path, message }: RejectedEvent): Verdict {
-  return { index, ...(eventId === undefined ? {} : { eventId }), code, path, message };
+function verdict({ index, eventId, code, path, message, faults = [] }: JudgedEvent): Verdict {
+  const several = faults.length > 1 ? { faults } : {};
+  return { index, ...(eventId === undefined ? {} : { eventId }), code, path, message, ...several };
 }
 
 const STATUS_TEXT: Record<number, string> = {

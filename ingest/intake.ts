@@ -8,7 +8,7 @@ import type { SubjectKind } from '../schemas/subjects.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { ByteBudget } from './byteBudget.ts';
 import { acceptedAnswer, dryRunAnswer, failureAnswer, plainFailure, type ReceiverAnswer } from './answers.ts';
-import { checkShape, clockSkewMs, decodeText, parseBody, type Body } from './events/batch.ts';
+import { checkShape, clockSkewMs, decodeText, isStale, parseBody, type Body } from './events/batch.ts';
 import type { Judge, Judgement } from './events/judge.ts';
 import { eventRow } from '../schemas/eventRow.ts';
 import { decompress, type Coding } from './events/decompress.ts';
@@ -181,25 +181,35 @@ export class Intake {
     } catch (error) {
       return this.#refuseBody({ sender: { ...sender, key }, error, post, body }, respond);
     }
-    const { events, sentAt } = shape;
+    const { events, exactEvents, sentAt, corrected } = shape;
     key.quota?.take(events.length);
     const receivedAtMs = times.length === 1 ? times[0] : receiptTime(times, sentTime(sentAt, events));
     const skewMs = clockSkewMs(sentAt, receivedAtMs);
-    const judgement = judge.judge({ events, receivedAtMs, skewMs, keyKind: key.kind });
+    if (sentAt !== undefined && isStale(sentAt, receivedAtMs)) corrected.push({ kind: 'clock', path: '/sentAt' });
+    const judgement = judge.judge({
+      events,
+      exactEvents,
+      receivedAtMs,
+      skewMs,
+      damaged: body.damaged,
+      keyKind: key.kind,
+    });
+    judgement.corrected.unshift(...corrected);
     const known: Sender = { ...sender, key, receivedAtMs, sentAt, skewMs };
     if (post.dryRun) respond(this.#dryRun(known, judgement));
     else this.#store(known, judgement, respond);
   }
 
   /** Write a judged batch to the stream, then answer. */
-  #store(sender: Sender, { lineEnds, rejected }: Judgement, respond: (answer: ReceiverAnswer) => void): void {
-    const accepted = lineEnds.length;
+  #store(sender: Sender, judgement: Judgement, respond: (answer: ReceiverAnswer) => void): void {
+    const accepted = judgement.lineEnds.length;
+    const { rejected, corrected } = judgement;
     this.#submit(
       accepted > 0 ? 'events' : 'quarantine',
       sender,
-      { lineEnds, rejected },
+      judgement,
       (receiptId) => {
-        if (accepted > 0) return respond(acceptedAnswer(receiptId, accepted, rejected));
+        if (accepted > 0) return respond(acceptedAnswer(receiptId, { accepted, rejected, corrected }));
         const message = `All ${rejected.length} events were rejected; "rejected" says why. The quarantine keeps them.`;
         respond(failureAnswer(new ReceiverError('no_valid_event', message), rejected));
       },
@@ -216,14 +226,16 @@ export class Intake {
     if (!(error instanceof ReceiverError) || !KEPT.has(error.code) || post.dryRun) throw error;
     const text = body?.text ?? readableBody(post.body, post.coding);
     const raw = withoutKeys(text, [post.headerKey, body?.key]);
-    const rejected = [{ index: null, code: error.code, path: '', message: error.message.toWellFormed(), raw }];
-    this.#submit('quarantine', sender, { lineEnds: [], rejected }, () => respond(failureAnswer(error)), respond);
+    const message = error.message.toWellFormed();
+    const rejected = [{ index: null, code: error.code, path: '', message, raw }];
+    const judgement = { lineEnds: [], rejected, corrected: [] };
+    this.#submit('quarantine', sender, judgement, () => respond(failureAnswer(error)), respond);
   }
 
   #submit(
     kind: SubjectKind,
     sender: Sender,
-    { lineEnds, rejected }: Judgement,
+    { lineEnds, rejected, corrected }: Judgement,
     stored: (receiptId: string) => void,
     respond: (answer: ReceiverAnswer) => void,
   ): void {
@@ -241,20 +253,21 @@ export class Intake {
           const message = `The event stream did not take the batch: ${outcome.failed}. Send it again later; what was stored already is not stored twice.`;
           return respond(failureAnswer(new ReceiverError('stream_unavailable', message)));
         }
-        metrics.eventsStored(accepted, rejected);
+        metrics.eventsStored(accepted, rejected, corrected);
         stored(formatReceipt({ epoch: outcome.epoch, shard, sequence: outcome.sequence, batch: outcome.batch }));
       },
     });
   }
 
-  #dryRun({ key, receivedAtMs, sentAt, skewMs, userAgent }: Sender, { lineEnds, rejected }: Judgement): ReceiverAnswer {
+  #dryRun({ key, receivedAtMs, sentAt, skewMs, userAgent }: Sender, judgement: Judgement): ReceiverAnswer {
+    const { lineEnds, rejected, corrected } = judgement;
     const { tenantId, segmentId, keyId, kind: keyKind } = key;
     const receivedAt = new Date(receivedAtMs).toISOString();
     const facts = { tenantId, segmentId, receivedAt, sentAt, skewMs, keyId, keyKind, userAgent };
     const rows = lineEnds.map((lineEnd) =>
       eventRow(JSON.parse(`{"b":0${lineEnd}`) as Record<string, unknown>, facts, this.#options.registry),
     );
-    return dryRunAnswer(rejected, rows);
+    return dryRunAnswer({ rejected, corrected, rows });
   }
 
   #failure(error: unknown): ReceiverAnswer {
@@ -276,5 +289,6 @@ function batchHeader(sender: Sender, accepted: number, rejected: readonly Reject
     accepted,
     ...(rejected.length === 0 ? {} : { rejected: [...rejected] }),
   };
-  return JSON.stringify(header);
+  // Quarantine and console show the joined message.
+  return JSON.stringify(header, (name, value: unknown) => (name === 'faults' ? undefined : value));
 }

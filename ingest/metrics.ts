@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { RejectedEvent } from '../schemas/envelope.ts';
 import { EVENT_ERRORS, REQUEST_ERRORS } from '../schemas/errors.ts';
+import type { Correction } from '../schemas/normalise/correction.ts';
 
 /** Sources of the gauges. */
 export interface IngestState {
@@ -22,6 +23,7 @@ export class IngestMetrics {
   readonly registry: Registry;
   readonly #requests = new Map<string, number>();
   readonly #rejected = new Map<string, number>();
+  readonly #corrections = new Map<string, number>();
   #accepted = 0;
   #unconfirmed = 0;
   readonly #batches: Histogram;
@@ -36,6 +38,8 @@ export class IngestMetrics {
     for (const code of Object.keys(EVENT_ERRORS)) this.#rejected.set(code, 0);
     tally(registry, 'spor_ingest_requests_total', 'POSTs answered, by outcome.', this.#requests);
     tally(registry, 'spor_ingest_events_rejected_total', 'Events rejected and quarantined, by reason.', this.#rejected);
+    const corrected = 'Corrections of accepted events and their batches, by kind.';
+    tally(registry, 'spor_ingest_corrections_total', corrected, this.#corrections, 'kind');
     counter(registry, 'spor_ingest_events_accepted_total', 'Events accepted and on disk.', () => this.#accepted);
     counter(
       registry,
@@ -67,8 +71,9 @@ export class IngestMetrics {
     this.#requests.set(code, (this.#requests.get(code) ?? 0) + 1);
   }
 
-  eventsStored(accepted: number, rejected: readonly RejectedEvent[]): void {
+  eventsStored(accepted: number, rejected: readonly RejectedEvent[], corrected: readonly Correction[]): void {
     this.#accepted += accepted;
+    for (const { kind } of corrected) this.#corrections.set(kind, (this.#corrections.get(kind) ?? 0) + 1);
     for (const { code } of rejected) this.#rejected.set(code, (this.#rejected.get(code) ?? 0) + 1);
   }
 
@@ -130,15 +135,15 @@ export class IngestMetrics {
   }
 }
 
-function tally(registry: Registry, name: string, help: string, counts: Map<string, number>): void {
+function tally(registry: Registry, name: string, help: string, counts: Map<string, number>, label = 'code'): void {
   new Counter({
     name,
     help,
-    labelNames: ['code'],
+    labelNames: [label],
     registers: [registry],
     collect() {
       this.reset();
-      for (const [code, count] of counts) this.inc({ code }, count);
+      for (const [value, count] of counts) this.inc({ [label]: value }, count);
     },
   });
 }

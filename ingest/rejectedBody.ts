@@ -6,8 +6,8 @@ import { decompress, type Coding } from './events/decompress.ts';
 /** A body for the quarantine: storable text, else a data URL (RFC 2397). */
 export function readableBody(body: Buffer, coding: Coding): string {
   try {
-    const text = decodeText(decompress(body, coding, LIMITS.bodyBytes));
-    if (!text.includes('\0')) return text;
+    const { text, damaged } = decodeText(decompress(body, coding, LIMITS.bodyBytes));
+    if (!damaged && !text.includes('\0')) return text;
   } catch (error) {
     if (!(error instanceof ReceiverError)) throw error;
   }

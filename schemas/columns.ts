@@ -25,6 +25,15 @@ export const BATCH_COLUMNS: readonly StructField[] = [
   { name: 'redriven_from', type: 'string' },
 ];
 
+const CORRECTIONS_TYPE: ColumnType = {
+  list: {
+    struct: [
+      { name: 'kind', type: 'string' },
+      { name: 'path', type: 'string' },
+    ],
+  },
+};
+
 const BATCH_FIELDS = {
   tenant_id: 'The tenant, from the instrumentation key only.',
   segment_id: 'The segment of the tenant, from the instrumentation key only.',
@@ -86,6 +95,13 @@ export function eventColumns(registry: Registry): Column[] {
     sql: 'line.v',
   });
   for (const name of ['key_id', 'key_kind', 'user_agent', 'redriven_from'] as const) add(batchColumn(name));
+  add({
+    name: 'corrections',
+    type: CORRECTIONS_TYPE,
+    description:
+      'Changes before validation, each with its kind and JSON pointer; null for an event taken as it was sent.',
+    sql: 'line.c',
+  });
   return [...columns.values()];
 }
 
@@ -149,12 +165,13 @@ export const QUARANTINE_COLUMNS: readonly Column[] = [
   batchColumn('user_agent'),
 ];
 
-/** Fields of an event line for `read_json`, with b, i and v of envelope.ts. */
+/** Fields of an event line for `read_json`, with b, i, v and c of envelope.ts. */
 export function lineFields(registry: Registry): StructField[] {
   const fields = new Map<string, ColumnType>([
     ['b', 'integer'],
     ['i', 'integer'],
     ['v', 'integer'],
+    ['c', CORRECTIONS_TYPE],
   ]);
   for (const event of registry.all) {
     for (const [field, schema] of Object.entries(event.schema.properties)) {

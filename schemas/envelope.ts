@@ -8,7 +8,7 @@ import type { KeyKind } from './keys.ts';
  *     {"b":0,"i":2,"v":1,"eventId":"…","type":"ProductClicked",…}
  *
  * `b` is the index of the event's batch in the header. `i` is the event's position in the sender's batch. `v` is the version
- * of the schema that accepted it. Every line begins with `{"b":`, so readers renumber batches without parsing events.
+ * of the schema that accepted it. `c` lists the corrections, if there are any: `"c":[{"kind":"empty","path":"/userId"}]`. Every line begins with `{"b":`, so readers renumber batches without parsing events.
  * Headers of the message: `Spor-Format: 1`, `Spor-Events: <lines>`, `Nats-Msg-Id`.
  */
 export const FORMAT_HEADER = 'Spor-Format';
@@ -47,6 +47,8 @@ export interface Verdict {
   code: string;
   path: string;
   message: string;
+  /** Every fault, if there are several. The fields above are of the first, with all messages in one text. */
+  faults?: readonly { code: string; path: string; message: string }[];
 }
 
 export interface MessageHeader {

@@ -45,6 +45,7 @@ export function eventRow(line: Record<string, unknown>, facts: RowFacts, registr
     key_kind: facts.keyKind ?? null,
     user_agent: facts.userAgent ?? null,
     redriven_from: null,
+    corrections: line.c ?? null,
   };
 }
 

@@ -16,4 +16,6 @@ export const LIMITS = {
   futureSeconds: 300,
   /** Smaller differences between sentAt and receipt are latency, not a wrong clock. */
   skewToleranceSeconds: 10,
+  /** Largest correction of a clock that is behind. A body of an older sentAt may have been stored and sent later. */
+  clockBehindSeconds: 900,
 } as const;

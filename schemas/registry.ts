@@ -13,6 +13,8 @@ export interface JsonSchema {
   pattern?: string;
   minLength?: number;
   maxLength?: number;
+  /** A free text: it may be cut at maxLength, and characters that cannot be stored are replaced. */
+  'x-cut'?: boolean;
   minimum?: number;
   maximum?: number;
   exclusiveMinimum?: number;

@@ -78,7 +78,9 @@ function judgeBody(
   options: JudgeOptions,
 ): { candidates: Candidate[]; kept: KeptEvent[] } {
   try {
-    const { events, sentAt } = checkShape(parseBody(rawJson(value)));
+    const shape = checkShape(parseBody({ text: rawJson(value), damaged: false }));
+    const events = shape.exactEvents();
+    const { sentAt } = shape;
     return judgeEvents(row, { events, indexes: events.map((_, index) => index), sentAt }, options);
   } catch (error) {
     if (!(error instanceof ReceiverError)) throw error;

@@ -1,5 +1,6 @@
 import { applyPatch, type Patch } from 'rfc6902';
 import { UsageError } from '../command.ts';
+import { parseExact } from '../../schemas/normalise/exactNumber.ts';
 import type { QuarantinedRow } from './rows.ts';
 
 /** A change of events: a JSON Patch (RFC 6902) or SQL expression. */
@@ -80,7 +81,7 @@ function patchText({ patch }: { patch: Patch }, index: number): string {
 
 function parse(text: string, what: string): Fixed {
   try {
-    return { value: JSON.parse(text) as unknown };
+    return { value: parseExact(text) };
   } catch (error) {
     return { fault: `${what} is not JSON: ${(error as Error).message.slice(0, 200)}` };
   }

@@ -1,4 +1,5 @@
 import type { KeyRecord } from '../../schemas/keys.ts';
+import type { Correction } from '../../schemas/normalise/correction.ts';
 import type { LiveEvent } from '../../query/live/verdicts.ts';
 import { ApiError } from '../api.ts';
 import { fill, h } from '../dom.ts';
@@ -153,11 +154,12 @@ async function loadKeys({ api, signal }: Page): Promise<Key[]> {
 }
 
 function line(event: LiveEvent, labels: ReadonlyMap<string, string>): HTMLElement {
-  const { outcome, receivedAt, type, keyId, code, message, eventId } = event;
+  const { outcome, receivedAt, type, keyId, code, message, eventId, row } = event;
   const refused = outcome === 'rejected';
+  const corrected = corrections(row).length > 0 ? ' · corrected' : '';
   const text = refused
     ? `${code ?? ''}: ${message ?? ''}`
-    : `${labels.get(keyId) ?? keyId.slice(0, 8)} · ${eventId ?? ''}`;
+    : `${labels.get(keyId) ?? keyId.slice(0, 8)} · ${eventId ?? ''}${corrected}`;
   const details = h(
     'details',
     {
@@ -187,6 +189,7 @@ function detail(event: LiveEvent, labels: ReadonlyMap<string, string>): HTMLElem
     ['Receipt', index === null ? receiptId : `${receiptId}, event ${index}`],
   ];
   const name = eventId ?? (index === null ? receiptId : `${receiptId}, ${index}`);
+  if (corrections(row).length > 0) facts.push(['Corrected', corrections(row).join(', ')]);
   if (code !== undefined) facts.unshift(['Reason', code], ['Where', path], ['What', message]);
   return h(
     'div',
@@ -197,6 +200,11 @@ function detail(event: LiveEvent, labels: ReadonlyMap<string, string>): HTMLElem
     raw === undefined ? null : copyable(pretty(raw), 'event', name),
     raw === undefined ? null : h('p', { class: 'note' }, 'The event as it came. It is kept in the quarantine.'),
   );
+}
+
+/** What the receiver changed before it accepted the event, as `kind path`. */
+function corrections(row: LiveEvent['row']): string[] {
+  return ((row?.corrections ?? []) as Correction[]).map(({ kind, path }) => `${kind} ${path}`);
 }
 
 function withoutNulls(row: Record<string, unknown>): Record<string, unknown> {

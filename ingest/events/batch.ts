@@ -2,11 +2,22 @@ import { isAscii, isUtf8 } from 'node:buffer';
 import { ReceiverError } from '../../schemas/errors.ts';
 import { LIMITS } from '../../schemas/limits.ts';
 import { dateTimeMs } from '../../schemas/dateTime.ts';
+import type { CorrectionKind } from '../../schemas/normalise/correction.ts';
+import { mayHoldLongNumber, parseExact } from '../../schemas/normalise/exactNumber.ts';
+import { respelledDateTime } from '../../schemas/normalise/text.ts';
+import { pointerToken } from '../../schemas/pointer.ts';
 import { aKind, shown } from './faults.ts';
+import type { CorrectedPlace } from './judge.ts';
+import { safeText } from './safeText.ts';
+
+/** The text of a body; `damaged` if bytes that are not UTF-8 became U+FFFD. */
+export interface BodyText {
+  text: string;
+  damaged: boolean;
+}
 
 /** A body that is a JSON object, with its key. Other fields are unchecked. */
-export interface Body {
-  text: string;
+export interface Body extends BodyText {
   value: Record<string, unknown>;
   key: string | undefined;
 }
@@ -14,32 +25,37 @@ export interface Body {
 /** The checked parts of a body. */
 export interface Shape {
   events: readonly unknown[];
+  /** See BatchToJudge. */
+  exactEvents: () => readonly unknown[];
   sentAt: string | undefined;
+  /** Corrections of the batch itself. */
+  corrected: CorrectedPlace[];
 }
 
 const FIELDS = ['instrumentationKey', 'sentAt', 'events'];
 const WANTED = 'Send {"instrumentationKey", "sentAt", "events": […]}.';
+const NOT_UTF8 = 'The body is not valid UTF-8. Encode it as UTF-8.';
+/** Most fields beside "events" that a receipt names. */
+const MOST_NAMED = 10;
+const MAX_NAME_LENGTH = 100;
 
-/**
- * Decode a body, without a byte order mark (RFC 8259 §8.1).
- * @throws ReceiverError body_not_json if the body is not UTF-8
- */
-export function decodeText(bytes: Buffer): string {
-  if (isAscii(bytes)) return bytes.toString('latin1');
-  if (!isUtf8(bytes)) throw new ReceiverError('body_not_json', 'The body is not valid UTF-8. Encode it as UTF-8.');
+/** Decode a body as UTF-8, without a byte order mark (RFC 8259 §8.1). */
+export function decodeText(bytes: Buffer): BodyText {
+  if (isAscii(bytes)) return { text: bytes.toString('latin1'), damaged: false };
   const text = bytes.toString('utf8');
-  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+  return { text: text.charCodeAt(0) === 0xfeff ? text.slice(1) : text, damaged: !isUtf8(bytes) };
 }
 
 /**
  * Parse a body. The last value of a repeated name counts.
  * @throws ReceiverError body_not_json, body_invalid
  */
-export function parseBody(text: string): Body {
+export function parseBody({ text, damaged }: BodyText): Body {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
+    if (damaged) throw new ReceiverError('body_not_json', NOT_UTF8);
     const reason = text.trim() === '' ? 'it is empty' : shown((error as Error).message).slice(1, -1);
     throw new ReceiverError('body_not_json', `The body is not JSON: ${reason}. ${WANTED}`);
   }
@@ -47,31 +63,23 @@ export function parseBody(text: string): Body {
     throw new ReceiverError('body_invalid', `The body must be a JSON object, not ${aKind(value)}. ${WANTED}`);
   }
   const body = value as Record<string, unknown>;
-  const key = body.instrumentationKey;
+  const key = body.instrumentationKey ?? undefined;
   if (key !== undefined && typeof key !== 'string') {
     throw new ReceiverError('body_invalid', `/instrumentationKey must be text, not ${aKind(key)}.`);
   }
-  return { text, value: body, key: key === '' ? undefined : key };
+  return { text, damaged, value: body, key: key === '' ? undefined : key };
 }
 
 /**
- * Check the shape of a body around its events.
+ * Check the shape of a body around its events. Unknown fields and an unusable sentAt are left out, and told.
  * @throws ReceiverError body_invalid, batch_empty, batch_too_large
  */
-export function checkShape({ value }: Body): Shape {
-  for (const name of Object.keys(value)) {
-    if (!FIELDS.includes(name))
-      throw new ReceiverError('body_invalid', `${shown(name)} is not a field of a batch. ${WANTED}`);
-  }
-  const { events, sentAt } = value;
-  if (sentAt !== undefined && (typeof sentAt !== 'string' || Number.isNaN(dateTimeMs(sentAt)))) {
-    throw new ReceiverError(
-      'body_invalid',
-      `/sentAt must be an RFC 3339 date-time with a zone, such as 2026-11-23T10:00:00.120Z; got ${shown(sentAt)}.`,
-    );
-  }
+export function checkShape({ text, value }: Body): Shape {
+  const { events } = value;
+  const unknown = Object.keys(value).filter((name) => !FIELDS.includes(name));
   if (!Array.isArray(events)) {
-    throw new ReceiverError('body_invalid', `/events must be a list, not ${aKind(events)}. ${WANTED}`);
+    const found = unknown.length === 0 ? '' : ` ${shown(unknown[0])} is not a field of a batch.`;
+    throw new ReceiverError('body_invalid', `/events must be a list, not ${aKind(events)}.${found} ${WANTED}`);
   }
   if (events.length === 0) throw new ReceiverError('batch_empty', '/events is empty. Send at least one event.');
   if (events.length > LIMITS.batchEvents) {
@@ -80,15 +88,46 @@ export function checkShape({ value }: Body): Shape {
       `The batch has ${events.length} events; at most ${LIMITS.batchEvents} are accepted. Send smaller batches.`,
     );
   }
-  return { events, sentAt };
+  const corrected: CorrectedPlace[] = [];
+  const note = (kind: CorrectionKind, name: string): void =>
+    void corrected.push({ kind, path: `/${pointerToken(safeText(name, MAX_NAME_LENGTH))}` });
+  for (const name of unknown.slice(0, MOST_NAMED)) note('left_out', name);
+  const sentAt = sentAtOf(value.sentAt, (kind) => note(kind, 'sentAt'));
+  let exact: readonly unknown[] | undefined;
+  const exactEvents = (): readonly unknown[] =>
+    (exact ??= mayHoldLongNumber(text) ? (parseExact(text) as { events: unknown[] }).events : events);
+  return { events, exactEvents, sentAt, corrected };
+}
+
+/** A usable sentAt; undefined for any other. */
+function sentAtOf(value: unknown, note: (kind: CorrectionKind) => void): string | undefined {
+  if (value === undefined) return undefined;
+  if (value === null || value === '') {
+    note('empty');
+    return undefined;
+  }
+  const text = typeof value === 'string' ? respelledDateTime(value) : '';
+  if (Number.isNaN(dateTimeMs(text))) {
+    note('left_out');
+    return undefined;
+  }
+  if (text !== value) note('respelled');
+  return text;
 }
 
 /**
  * Correction of the sender's clock in milliseconds: receipt minus sentAt.
- * A difference of at most LIMITS.skewToleranceSeconds counts as latency, and the correction is 0.
+ *
+ * A difference of at most LIMITS.skewToleranceSeconds counts as latency, and the correction is 0. A sentAt in the future
+ * shows a clock that is ahead. One far in the past may be that of a stored body, so nothing is corrected: see isStale.
  */
 export function clockSkewMs(sentAt: string | undefined, receivedAtMs: number): number {
-  if (sentAt === undefined) return 0;
+  if (sentAt === undefined || isStale(sentAt, receivedAtMs)) return 0;
   const skewMs = receivedAtMs - dateTimeMs(sentAt);
   return Math.abs(skewMs) > LIMITS.skewToleranceSeconds * 1000 ? skewMs : 0;
+}
+
+/** Whether a body was sent longer before its receipt than a wrong clock is corrected. */
+export function isStale(sentAt: string, receivedAtMs: number): boolean {
+  return receivedAtMs - dateTimeMs(sentAt) > LIMITS.clockBehindSeconds * 1000;
 }

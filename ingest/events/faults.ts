@@ -1,8 +1,9 @@
 import type { ErrorObject } from 'ajv';
 import type { EventErrorCode } from '../../schemas/errors.ts';
 import type { EventSchema, JsonSchema } from '../../schemas/registry.ts';
-import { pointerToken } from './content.ts';
-import { codePoints } from './keywords.ts';
+import { isRawNumber } from '../../schemas/normalise/exactNumber.ts';
+import { codePoints } from '../../schemas/normalise/text.ts';
+import { pointerToken } from '../../schemas/pointer.ts';
 
 /** Reason to reject an event: code, JSON pointer, and what to change. */
 export interface EventFault {
@@ -14,11 +15,11 @@ export interface EventFault {
 const MAX_SHOWN = 60;
 
 /** Turn Ajv's error into a fault. */
-export function schemaFault(error: ErrorObject, event: object, { type, schema }: EventSchema): EventFault {
+function schemaFault(error: ErrorObject, event: object, { type, schema }: EventSchema): EventFault {
   const path = error.instancePath;
   const value = valueAt(event, path);
   const params = error.params as Record<string, unknown>;
-  if (typeof value === 'number' && !Number.isFinite(value)) {
+  if (isBeyondDoubles(value, params.type)) {
     return { code: 'number_invalid', path, message: NUMBER_INVALID };
   }
   switch (error.keyword) {
@@ -54,7 +55,36 @@ export function schemaFault(error: ErrorObject, event: object, { type, schema }:
   }
 }
 
-export const NUMBER_INVALID = 'The number is too large to be represented. Send it as text, or within ±1.7e308.';
+export const NUMBER_INVALID = 'The number is too large, or has more digits than a double holds. Send it as text.';
+
+/** Most faults of an event that are told. */
+const MOST_FAULTS = 20;
+/** Members of an event above which only its first fault is told. */
+const MOST_MEMBERS = 1_000;
+
+/** Turn all of Ajv's errors into faults, one a path. */
+export function schemaFaults(errors: readonly ErrorObject[], event: object, type: EventSchema): EventFault[] {
+  const byPath = new Map<string, EventFault>();
+  for (const error of errors) {
+    if (byPath.size === MOST_FAULTS) break;
+    if (error.keyword === 'anyOf') continue; // its choices are errors of their own
+    const fault = schemaFault(error, event, type);
+    if (!byPath.has(fault.path)) byPath.set(fault.path, fault);
+  }
+  return [...byPath.values()];
+}
+
+/** Whether listing all faults of an event takes little time, whatever it holds. */
+export function isListable(event: object): boolean {
+  return Object.keys(event).length <= MOST_MEMBERS;
+}
+
+/** A number that doubles change. As an id, a double of 2^53 or more may have been changed by the sender. */
+function isBeyondDoubles(value: unknown, wanted: unknown): boolean {
+  if (isRawNumber(value)) return true;
+  if (typeof value !== 'number') return false;
+  return !Number.isFinite(value) || (wanted === 'string' && Number.isInteger(value) && !Number.isSafeInteger(value));
+}
 
 const A_TYPE: Record<string, string> = {
   string: 'text',

@@ -5,7 +5,9 @@ import type { KeyKind } from '../../schemas/keys.ts';
 import { isServerOnly, type EventSchema, type Registry } from '../../schemas/registry.ts';
 import { contentFault, type ContentFault } from './content.ts';
 import { dateTimeMs } from '../../schemas/dateTime.ts';
-import { aKind, NUMBER_INVALID, schemaFault, shown, type EventFault } from './faults.ts';
+import type { Correction } from '../../schemas/normalise/correction.ts';
+import { normalise } from '../../schemas/normalise/normalise.ts';
+import { aKind, isListable, NUMBER_INVALID, schemaFaults, shown, type EventFault } from './faults.ts';
 import { createAjv } from './keywords.ts';
 import { rawJson } from './rawJson.ts';
 import { safeText } from './safeText.ts';
@@ -27,49 +29,85 @@ export interface BatchToJudge {
   indexes?: readonly number[];
   /** Accept events older than LIMITS.pastDays. */
   acceptOld?: boolean;
+  /** The events with their numbers exact: those that doubles change are RawNumber. Called if that may matter. */
+  exactEvents?: () => readonly unknown[];
+  /** The body held bytes that are not UTF-8, which are U+FFFD in `events`. */
+  damaged?: boolean;
+}
+
+/** A correction of an accepted event, with the event's place in the batch. */
+export interface CorrectedPlace extends Correction {
+  /** Position in the sender's batch; absent for the batch itself. */
+  index?: number;
 }
 
 /** The verdict on a batch: accepted and rejected events. */
 export interface Judgement {
   /** Accepted events as ends of stream lines: `,"i":0,"v":1,"eventId":…}` and a newline. */
   lineEnds: string[];
-  rejected: RejectedEvent[];
+  rejected: JudgedEvent[];
+  /** Corrections of accepted events. */
+  corrected: CorrectedPlace[];
+}
+
+/** A rejected event with each of its faults; absent for a whole body. */
+export interface JudgedEvent extends RejectedEvent {
+  faults?: EventFault[];
 }
 
 interface EventType {
   schema: EventSchema;
   validate: ValidateFunction;
+  /** Finds all faults, and takes longer. */
+  validateAll: ValidateFunction;
 }
 
-/** Judge of single events: schema, content, size, time. */
+/** An event, its JSON and its corrections. The faults of a rejected one. */
+interface Outcome {
+  event: Record<string, unknown>;
+  json: string;
+  corrections: readonly Correction[];
+  faults: EventFault[];
+}
+
+const NONE: readonly Correction[] = [];
+
+/** Judge of single events: form, content, size, time. */
 export class Judge {
   readonly #types: Map<string, EventType>;
   readonly #known: string;
 
   constructor(registry: Registry) {
-    const ajv = createAjv();
+    const first = createAjv(false);
+    const all = createAjv(true);
     this.#types = new Map(
-      [...registry.latest].map(([type, schema]) => [type, { schema, validate: ajv.compile(schema.schema) }]),
+      [...registry.latest].map(([type, schema]) => [
+        type,
+        { schema, validate: first.compile(schema.schema), validateAll: all.compile(schema.schema) },
+      ]),
     );
     this.#known = [...this.#types.keys()].join(', ');
   }
 
   judge(batch: BatchToJudge): Judgement {
-    const lineEnds: string[] = [];
-    const rejected: RejectedEvent[] = [];
+    const judgement: Judgement = { lineEnds: [], rejected: [], corrected: [] };
     const { events } = batch;
     for (let at = 0; at < events.length; at++) {
-      const event = events[at];
       const index = batch.indexes?.[at] ?? at;
-      const type = this.#typeOf(event);
-      const outcome = type ? judgeEvent(event as Record<string, unknown>, type, batch) : this.#noType(event);
-      if (typeof outcome === 'string') {
-        lineEnds.push(`,"i":${index},"v":${type!.schema.version},${outcome.slice(1)}\n`);
-      } else {
-        rejected.push(rejectedEvent(index, event, outcome, type?.schema.version));
+      const type = this.#typeOf(events[at]);
+      const refusal = type ? typeFault(type, batch) : this.#noType(events[at]);
+      const outcome = refusal ? undefined : judgeEvent(at, type!, batch);
+      const faults = outcome?.faults ?? [refusal!];
+      if (!outcome || faults.length > 0) {
+        judgement.rejected.push(rejectedEvent(index, exactEvent(at, batch), faults, type?.schema.version));
+        continue;
       }
+      const { json, corrections } = outcome;
+      const notes = corrections.length === 0 ? '' : `"c":${JSON.stringify(corrections)},`;
+      judgement.lineEnds.push(`,"i":${index},"v":${type!.schema.version},${notes}${json.slice(1)}\n`);
+      for (const correction of corrections) judgement.corrected.push({ index, ...correction });
     }
-    return { lineEnds, rejected };
+    return judgement;
   }
 
   #typeOf(event: unknown): EventType | undefined {
@@ -92,34 +130,59 @@ export class Judge {
   }
 }
 
-/** The compact JSON of an accepted event, or the fault of a rejected one. */
-function judgeEvent(
+/** Judge an event as it is, and normalise it only if that does not suffice. */
+function judgeEvent(at: number, type: EventType, batch: BatchToJudge): Outcome {
+  const event = batch.events[at] as Record<string, unknown>;
+  const outcome = (batch.damaged ? undefined : asItIs(event, at, type, batch)) ?? normalised(at, type, batch);
+  const size = sizeFault(outcome.json);
+  if (size) outcome.faults.push(size);
+  const time = timeFault(outcome.event.timestamp, batch);
+  if (time) outcome.faults.push(time);
+  return outcome;
+}
+
+/** The outcome of an event that needs no correction, which is most of them; undefined for any other. */
+function asItIs(
   event: Record<string, unknown>,
-  { schema, validate }: EventType,
+  at: number,
+  { validate }: EventType,
   batch: BatchToJudge,
-): string | EventFault {
-  if (isServerOnly(schema) && batch.keyKind !== 'server') return serverOnly(schema);
-  if (!validate(event)) return schemaFault(validate.errors![0]!, event, schema);
+): Outcome | undefined {
+  if (!validate(event)) return undefined;
+  let exact = event;
   // Only "properties" is free in the schema. Elsewhere the schema bounds numbers and nesting.
   if (event.properties !== undefined) {
-    const fault = contentFault(event.properties, LIMITS.propertiesDepth, '/properties');
-    if (fault) return contentMessage(fault);
+    const { properties } = exactEvent(at, batch) as Record<string, unknown>;
+    if (contentFault(properties, LIMITS.propertiesDepth)) return undefined;
+    if (properties !== event.properties) exact = { ...event, properties };
   }
-  const json = JSON.stringify(event);
-  const tooLarge = sizeFault(json);
-  if (tooLarge) return tooLarge;
+  const json = JSON.stringify(exact);
   // Unstorable characters are written as \u…, as other control characters are. Only a walk tells them apart.
-  if (json.includes('\\u')) {
-    const fault = contentFault(event, LIMITS.propertiesDepth + 1);
-    if (fault) return contentMessage(fault);
-  }
-  return timeFault(event.timestamp as string, batch) ?? json;
+  if (json.includes('\\u') && contentFault(event, LIMITS.propertiesDepth + 1)) return undefined;
+  return { event, json, corrections: NONE, faults: [] };
+}
+
+/** The outcome of an event after normalising. */
+function normalised(at: number, { schema, validate, validateAll }: EventType, batch: BatchToJudge): Outcome {
+  const { damaged = false } = batch;
+  const { event, corrections, unstorable } = normalise(exactEvent(at, batch) as object, schema.schema, { damaged });
+  const faults = unstorable.map((path) => contentMessage({ code: 'text_invalid', path }));
+  const check = isListable(event) ? validateAll : validate;
+  if (!check(event)) faults.push(...schemaFaults(check.errors!, event, schema));
+  const content = contentFault(event.properties, LIMITS.propertiesDepth, '/properties');
+  if (content) faults.push(contentMessage(content));
+  // The size of an event with faults is not told: its JSON may overflow the stack.
+  return { event, json: faults.length > 0 ? '' : JSON.stringify(event), corrections, faults };
+}
+
+function exactEvent(at: number, { events, exactEvents }: BatchToJudge): unknown {
+  return (exactEvents?.() ?? events)[at];
 }
 
 const CONTENT_MESSAGES: Partial<Record<ContentFault['code'], string>> = {
-  text_invalid: 'The text (or a name in it) holds U+0000 or half of a surrogate pair. Remove it before sending.',
+  text_invalid:
+    'The id holds U+0000, half of a surrogate pair or bytes that are not UTF-8. Remove them before sending.',
   number_invalid: NUMBER_INVALID,
-  nesting_too_deep: `"properties" may be nested ${LIMITS.propertiesDepth} levels deep, itself included. Flatten it, or send the inner part as text.`,
 };
 
 function contentMessage({ code, path }: ContentFault): EventFault {
@@ -138,8 +201,9 @@ function sizeFault(json: string): EventFault | undefined {
   };
 }
 
-/** Check the age of an event; bounds are inclusive. The lake has no day before 1970. */
-function timeFault(timestamp: string, { receivedAtMs, skewMs, acceptOld }: BatchToJudge): EventFault | undefined {
+/** Check the age of an event; bounds are inclusive. The lake has no day before 1970. An invalid time has another fault. */
+function timeFault(timestamp: unknown, { receivedAtMs, skewMs, acceptOld }: BatchToJudge): EventFault | undefined {
+  if (typeof timestamp !== 'string') return undefined;
   const eventTimeMs = dateTimeMs(timestamp) + skewMs;
   const aheadMs = eventTimeMs - receivedAtMs;
   if (aheadMs > LIMITS.futureSeconds * 1000) {
@@ -159,7 +223,10 @@ function timeFault(timestamp: string, { receivedAtMs, skewMs, acceptOld }: Batch
   return undefined;
 }
 
-function serverOnly({ type }: EventSchema): EventFault {
+/** The fault of a type that the sender's key may not send. */
+function typeFault({ schema }: EventType, { keyKind }: BatchToJudge): EventFault | undefined {
+  if (!isServerOnly(schema) || keyKind === 'server') return undefined;
+  const { type } = schema;
   const message = `${type} is for server keys, because anyone can read a key in a page. Send it from the shop's backend.`;
   return { code: 'server_key_required', path: '/type', message };
 }
@@ -168,16 +235,27 @@ function corrected(skewMs: number): string {
   return skewMs === 0 ? '' : ` (after correcting by ${skewMs} ms for the sender's clock, from sentAt)`;
 }
 
-function rejectedEvent(index: number, event: unknown, fault: EventFault, version: number | undefined): RejectedEvent {
+function rejectedEvent(
+  index: number,
+  event: unknown,
+  faults: readonly EventFault[],
+  version: number | undefined,
+): JudgedEvent {
   const { eventId, type } = (event ?? {}) as { eventId?: unknown; type?: unknown };
+  const told = faults.map(({ code, path, message }) => ({
+    code,
+    path: safeText(path, MAX_PATH_LENGTH),
+    message: message.toWellFormed(),
+  }));
   return {
     index,
     ...(typeof eventId === 'string' ? { eventId: safeText(eventId, MAX_EVENT_ID_LENGTH) } : {}),
-    code: fault.code,
-    path: safeText(fault.path, MAX_PATH_LENGTH),
-    message: fault.message.toWellFormed(),
+    code: told[0]!.code,
+    path: told[0]!.path,
+    message: told.map(({ message }) => message).join(' '),
     ...(typeof type === 'string' ? { type: safeText(type, MAX_TYPE_LENGTH) } : {}),
     ...(version === undefined ? {} : { schemaVersion: version }),
     raw: rawJson(event),
+    faults: told,
   };
 }

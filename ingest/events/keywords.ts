@@ -1,15 +1,17 @@
 import { _, Ajv, type CodeKeywordDefinition, type KeywordErrorDefinition } from 'ajv';
 import { dateTimeMs } from '../../schemas/dateTime.ts';
+import { codePoints } from '../../schemas/normalise/text.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /**
  * Create Ajv with exact decimals, cheap lengths, and date-times of the lake.
- * Ajv stops at the first fault, so that a hostile event cannot cause a long list.
+ * @param allErrors false: stop at the first fault, which is faster
  */
-export function createAjv(): Ajv {
-  const ajv = new Ajv({ allErrors: false, strict: true, strictRequired: false });
+export function createAjv(allErrors: boolean): Ajv {
+  const ajv = new Ajv({ allErrors, strict: true, strictRequired: false });
   ajv.addKeyword({ keyword: 'x-server-only', schemaType: 'boolean' });
+  ajv.addKeyword({ keyword: 'x-cut', schemaType: 'boolean' });
   ajv.addFormat('uuid', UUID);
   ajv.addFormat('date-time', (text: string) => !Number.isNaN(dateTimeMs(text)));
   for (const keyword of [DECIMALS, MAX_LENGTH, MIN_LENGTH]) {
@@ -64,10 +66,3 @@ const MIN_LENGTH: CodeKeywordDefinition = {
     context.fail(_`${data}.length < 2 * ${schemaCode} && ${count}(${data}) < ${schemaCode}`);
   },
 };
-
-/** Length in code points (JSON Schema 2020-12 validation §6.3). */
-export function codePoints(text: string): number {
-  let count = 0;
-  for (const _point of text) count++;
-  return count;
-}

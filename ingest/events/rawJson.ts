@@ -1,3 +1,5 @@
+import { isRawNumber } from '../../schemas/normalise/exactNumber.ts';
+
 /** An unfinished list or object: its names, and the number of written values. */
 interface Frame {
   container: Record<string | number, unknown>;
@@ -8,14 +10,16 @@ interface Frame {
 
 /**
  * Write a parsed value as JSON that reads back as the same value.
- * Unlike `JSON.stringify` it keeps infinite numbers (as 1e999) and -0. It does not recurse, so no depth overflows the stack.
+ * Unlike `JSON.stringify` it keeps infinite numbers (as 1e999) and -0, besides the digits of a RawNumber. It does not recurse, so no depth overflows the stack.
  */
 export function rawJson(root: unknown): string {
   const frames: Frame[] = [];
   let value = root;
   let out = '';
   for (;;) {
-    if (typeof value === 'object' && value !== null) {
+    if (isRawNumber(value)) {
+      out += value.rawJSON;
+    } else if (typeof value === 'object' && value !== null) {
       const frame = open(value);
       frames.push(frame);
       out += frame.names ? '{' : '[';

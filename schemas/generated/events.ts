@@ -823,9 +823,9 @@ export interface Search {
    */
   phrase: string;
   /**
-   * How many products matched in all.
+   * How many products matched in all; absent if unknown.
    */
-  resultsCount: number;
+  resultsCount?: number;
   /**
    * Product ids shown, best first.
    *

@@ -134,4 +134,8 @@ export const FIELD_IDS: Readonly<Record<string, number>> = {
   reason: 130,
   refund_id: 131,
   key_kind: 132,
+  corrections: 133,
+  'corrections.element': 134,
+  'corrections.element.kind': 135,
+  'corrections.element.path': 136,
 };

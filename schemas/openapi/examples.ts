@@ -1,6 +1,6 @@
 import type { JsonSchema, Registry } from '../registry.ts';
 
-/** Time of every example. As it is `sentAt` too, the receiver corrects both, and an example can be sent at any time. */
+/** Time of every example, and of its `sentAt`. To send an example, put the present time in place of both. */
 export const EXAMPLE_TIME = '2026-11-23T10:00:00Z';
 
 /** Values of fields by name, such as a shop would send. Other fields get a value from their schema. */

@@ -1,4 +1,5 @@
 import { EVENT_ERRORS, REQUEST_ERRORS } from '../errors.ts';
+import { CORRECTIONS } from '../normalise/correction.ts';
 import { codeSchema, FAILURE } from './failures.ts';
 import { schemaRef, type OpenApi } from './openApi.ts';
 
@@ -19,6 +20,15 @@ const ROWS = {
   items: schemaRef('EventRow'),
 };
 
+const CORRECTED = {
+  corrections: {
+    type: 'array',
+    description: 'The first 100 changes of accepted events and of the batch, made before validation.',
+    items: schemaRef('Correction'),
+  },
+  moreCorrections: { type: 'integer', format: 'int32', description: 'Number of further corrections.' },
+};
+
 /** Schemas of the answers of the Event Receiver. */
 export const RECEIVER_ANSWERS: Readonly<Record<string, OpenApi>> = {
   Receipt: {
@@ -32,6 +42,7 @@ export const RECEIVER_ANSWERS: Readonly<Record<string, OpenApi>> = {
       },
       accepted: ACCEPTED,
       rejected: REJECTED,
+      ...CORRECTED,
       rows: ROWS,
     },
   },
@@ -62,7 +73,40 @@ export const RECEIVER_ANSWERS: Readonly<Record<string, OpenApi>> = {
       eventId: { type: 'string', description: "The event's id, if it had one." },
       code: schemaRef('VerdictCode'),
       path: { type: 'string', description: 'JSON pointer to the fault within the event.' },
+      message: { type: 'string', description: 'The faults and how to fix them.' },
+      faults: {
+        type: 'array',
+        description: 'Every fault, if there are several; code and path above are of the first.',
+        items: schemaRef('Fault'),
+      },
+    },
+  },
+  Fault: {
+    type: 'object',
+    required: ['code', 'path', 'message'],
+    properties: {
+      code: schemaRef('VerdictCode'),
+      path: { type: 'string', description: 'JSON pointer to the fault within the event.' },
       message: { type: 'string', description: 'The fault and how to fix it.' },
+    },
+  },
+  Correction: {
+    type: 'object',
+    description: 'One change of an event before validation.',
+    required: ['kind', 'path'],
+    properties: {
+      index: {
+        type: 'integer',
+        format: 'int32',
+        description: "Position in the sender's batch, from 0; absent for the batch itself.",
+      },
+      kind: {
+        ...codeSchema(Object.keys(CORRECTIONS), 'a correction'),
+        description: Object.entries(CORRECTIONS)
+          .map(([kind, help]) => `\`${kind}\`: ${help}`)
+          .join('\n\n'),
+      },
+      path: { type: 'string', description: 'JSON pointer into the event as it was sent.' },
     },
   },
   FailureCode: codeSchema(Object.keys(REQUEST_ERRORS), 'a failed request'),

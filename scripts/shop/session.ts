@@ -1,5 +1,5 @@
 import type { EventErrorCode } from '../../schemas/errors.ts';
-import { badEvent } from './badEvents.ts';
+import { badEvent, type GivenCode } from './badEvents.ts';
 import type { Catalogue, Product } from './catalogue.ts';
 import { shuffled, type Random } from './random.ts';
 import type { Shop } from './shops.ts';
@@ -44,7 +44,7 @@ export interface SessionContext {
   pace: number;
   /** Share of events that an invalid one follows. */
   badShare: number;
-  nextFault: () => EventErrorCode;
+  nextFault: () => GivenCode;
 }
 
 /** Behaviour of visitors, with the whole funnel in a short run. */

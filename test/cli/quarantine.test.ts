@@ -170,7 +170,7 @@ describe('spor quarantine', () => {
   });
 
   it('redrives the events of a whole body, and says of the rest why it cannot', async () => {
-    const body = { sendAt: 'now', events: [anEvent(0), { ...anEvent(1), productId: 7 }] };
+    const body = { sendAt: 'now', events: [anEvent(0), { ...anEvent(1), eventId: 7 }] };
     const { headers, ...message } = messageOf('bodies', 'web', [{ events: [anEvent(2)] }]);
     await quarantine('bodies', [refused(null, body, 'body_invalid')]);
     await quarantine('bodies', [refused(null, '{"events": [', 'body_not_json')]);

@@ -152,7 +152,7 @@ describe('live events', () => {
     const other = await stack.createKey('shop', 'web');
     const live = await follow(stack.reader, `/api/live?key=${keyId(secretHash(key))}`);
     expect((await live.next()).name).toBe('hello');
-    const [good, bad] = [search({ phrase: 'good' }), search({ resultsCount: 'many' })];
+    const [good, bad] = [search({ phrase: 'good' }), search({ phrase: ['many'] })];
     await stack.post(other, { events: [search({ phrase: 'not mine' })] });
     await stack.post(key, { events: [good, bad] });
     const { name, data } = await live.next();
@@ -160,7 +160,7 @@ describe('live events', () => {
     const { events } = data as { events: LiveEvent[] };
     expect(name).toBe('events');
     expect(events).toMatchObject([
-      { outcome: 'rejected', index: 1, code: 'field_type', path: '/resultsCount', eventId: bad.eventId },
+      { outcome: 'rejected', index: 1, code: 'field_type', path: '/phrase', eventId: bad.eventId },
       { outcome: 'accepted', index: 0, type: 'Search', segmentId: 'web', row: { phrase: 'good', tenant_id: 'shop' } },
     ]);
     expect(JSON.parse(events[0]!.raw!)).toEqual(bad);

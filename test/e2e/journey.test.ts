@@ -142,7 +142,7 @@ describe('an event', () => {
 
   it('that is refused does not sink its batch, and lies whole in the quarantine', async () => {
     const key = await running.createKey('careless', 'web');
-    const bad = { ...search({ resultsCount: -1 }), unusual: 'ø' };
+    const bad = { ...search({ phrase: [] }), unusual: 'ø' };
     const response = await running.post(key, { events: [search(), bad, search()] });
     expect(response.status).toBe(202);
     const answer = (await response.json()) as { receiptId: string; rejected: { index: number; code: string }[] };
@@ -173,7 +173,11 @@ describe('tenants', () => {
   it('cannot be chosen by the body', async () => {
     const key = await running.createKey('honest', 'web');
     const response = await running.post(key, { tenantId: 'victim', events: [search()] });
-    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      corrections: [{ kind: 'left_out', path: '/tenantId' }],
+    });
+    await until(async () => (await count('honest')) === 1);
+    expect(await count('victim')).toBe(0);
     const event = await running.post(key, { events: [search({ tenantId: 'victim' })] });
     expect(await event.json()).toMatchObject({ code: 'no_valid_event', rejected: [{ code: 'field_unknown' }] });
   });
@@ -209,7 +213,7 @@ describe('a key', () => {
 describe('a receipt', () => {
   it('says what became of each event, over HTTP and on the command line, to its own tenant only', async () => {
     const key = await running.createKey('receipts', 'web');
-    const [good, bad] = [search(), search({ resultsCount: -1 })];
+    const [good, bad] = [search(), search({ phrase: [] })];
     const answer = await running.post(key, { events: [good, bad] });
     const { receiptId } = (await answer.json()) as { receiptId: string };
     const path = `/api/receipts/${receiptId}`;
@@ -219,7 +223,7 @@ describe('a receipt', () => {
       receiptId,
       events: [
         { index: 0, eventId: good.eventId, state: 'committed', file: expect.stringMatching(/\.parquet$/) },
-        { index: 1, eventId: bad.eventId, state: 'quarantined', code: 'field_range', path: '/resultsCount' },
+        { index: 1, eventId: bad.eventId, state: 'quarantined', code: 'field_type', path: '/phrase' },
       ],
     });
     expect((await running.get('receipts-stranger', path)).status).toBe(404);
@@ -302,6 +306,6 @@ const ALL_COLUMNS = `
   order_id currency total tax shipping discount coupon_codes lines
   product_id quantity variant_id unit_price search_id list_id position recommendation_id
   price phrase results_count result_ids page page_size sort filters
-  sent_at skew_ms receipt_id receipt_index schema_version user_agent redriven_from`
+  sent_at skew_ms receipt_id receipt_index schema_version user_agent redriven_from corrections`
   .trim()
   .split(/\s+/);

@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventColumns } from '../../schemas/columns.ts';
 import { keyId, secretHash } from '../../schemas/keys.ts';
+import type { Verdict } from '../../schemas/envelope.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 import { formatSubject, shardOf } from '../../schemas/subjects.ts';
 import { startNats, type TestNats } from '../support/nats.ts';
@@ -46,7 +47,12 @@ const FULL_EVENTS = [
     sort: 'relevance',
     filters: [{ field: 'brand', values: ['x', 'ÿ', '鞋'] }],
     consent: { analytics: true, personalization: false },
-    context: { url: 'https://shop.example/s?q=a', referrer: '', locale: 'da-DK', channel: 'organic' },
+    context: {
+      url: 'https://shop.example/s?q=a',
+      referrer: 'https://search.example/',
+      locale: 'da-DK',
+      channel: 'organic',
+    },
     properties: { nested: { list: [1, 2.5, -0, null, true, 'x'], '': {} } },
   }),
   anEvent('ProductClicked', {
@@ -95,7 +101,7 @@ describe('an accepted batch', () => {
   });
 
   it('carries its refused events in the same message, whole and with the verdict the sender got', async () => {
-    const refused = anEvent('Search', { phrase: 17 });
+    const refused = anEvent('Search', { phrase: [17] });
     const good = anEvent('ProductClicked');
     const answer = await accept({ events: [refused, good, 'no object', { type: 'Nonsense', eventId: 'x' }] });
     expect(answer.accepted).toBe(1);
@@ -106,7 +112,7 @@ describe('an accepted batch', () => {
     ]);
     expect(answer.rejected[0]).toMatchObject({
       eventId: refused.eventId,
-      message: '/phrase must be text, not a number.',
+      message: '/phrase must be text, not a list.',
     });
 
     const batch = await receiver.resolve(answer.receiptId);
@@ -152,6 +158,92 @@ describe('an accepted batch', () => {
   });
 });
 
+describe('a correction', () => {
+  it('stands on the receipt and in the row, is counted by its kind, and is shown by a dry run', async () => {
+    const counted = async (): Promise<number> =>
+      (await receiver.metric('spor_ingest_corrections_total{kind="empty"')) || 0;
+    const before = await counted();
+    const event = anEvent('Search', { userId: null, context: { referrer: '' }, position: undefined });
+    const body = { instrumentationKey: key, events: [anEvent(), event] };
+    const corrections = [
+      { index: 1, kind: 'empty', path: '/userId' },
+      { index: 1, kind: 'empty', path: '/context/referrer' },
+    ];
+    const dry = (await (await receiver.post(body, { query: '?dryRun=1' })).json()) as { rows: object[] };
+    expect(dry).toMatchObject({ accepted: 2, corrections });
+    const noted = corrections.map(({ kind, path }) => ({ kind, path }));
+    expect(dry.rows).toMatchObject([{ corrections: null }, { corrections: noted, user_id: null }]);
+    expect(await counted()).toBe(before);
+
+    const answer = (await accept(body)) as Accepted & { corrections: object[] };
+    expect(answer.corrections).toEqual(corrections);
+    expect((await receiver.resolve(answer.receiptId)).events[1]).toMatchObject({ i: 1, c: noted });
+    expect(await counted()).toBe(before + 2);
+  });
+
+  it('of the batch: unknown fields and an unusable sentAt cost nothing', async () => {
+    const events = [anEvent()];
+    const answer = await accept({ sentAt: 'yesterday', library: 'x', __proto__x: 1, events });
+    expect(answer).toMatchObject({
+      accepted: 1,
+      corrections: ['/library', '/__proto__x', '/sentAt'].map((path) => ({ kind: 'left_out', path })),
+    });
+    expect((await receiver.resolve(answer.receiptId)).header).not.toHaveProperty('sentAt');
+    expect(await accept({ sentAt: null, events })).toMatchObject({ corrections: [{ kind: 'empty', path: '/sentAt' }] });
+  });
+
+  it('of a clock is not made for a body that was stored for hours: its events keep their times', async () => {
+    const sentAt = new Date(Date.now() - 3 * 3_600_000).toISOString();
+    const answer = await accept({ sentAt, events: [anEvent('Search', { timestamp: sentAt })] });
+    expect(answer).toMatchObject({ corrections: [{ kind: 'clock', path: '/sentAt' }] });
+    expect((await receiver.resolve(answer.receiptId)).header).toMatchObject({ sentAt, skewMs: 0 });
+  });
+
+  it('of bytes that are not UTF-8 costs at most the event that needs them', async () => {
+    const events = [
+      anEvent('Search', { phrase: 'sm@rrebr@d' }),
+      anEvent(),
+      anEvent('ProductClicked', { productId: '@' }),
+    ];
+    const bytes = Buffer.from(JSON.stringify({ instrumentationKey: key, events })).map((byte) =>
+      byte === 0x40 ? 0xf8 : byte,
+    );
+    const answer = (await (await receiver.post(bytes)).json()) as Accepted;
+    expect(answer).toMatchObject({
+      accepted: 2,
+      rejected: [{ index: 2, code: 'text_invalid', path: '/productId' }],
+      corrections: [{ index: 0, kind: 'repaired', path: '/phrase' }],
+    });
+    const { events: stored } = await receiver.resolve(answer.receiptId);
+    expect(stored.map(({ phrase }) => phrase)).toEqual(['sm\uFFFDrrebr\uFFFDd', events[1]!.phrase]);
+  });
+
+  it('is not made of a required value: all faults of the event are told at once', async () => {
+    const event = anEvent('OrderCreated', { orderId: null, total: '1,5', timestamp: 'now', lines: [{}] });
+    const response = await receiver.post({ instrumentationKey: key, events: [event] });
+    const { rejected } = (await response.json()) as { rejected: (Verdict & { faults: Verdict[] })[] };
+    const paths = ['/orderId', '/total', '/timestamp', '/lines/0/quantity', '/lines/0/unitPrice'];
+    expect(rejected[0]!.faults.map(({ path }) => path).sort()).toEqual(paths.sort());
+    for (const { message } of rejected[0]!.faults) expect(rejected[0]!.message).toContain(message);
+  });
+
+  it('never changes a digit of properties, of the quarantine, nor of an id', async () => {
+    const text = JSON.stringify(anEvent('Search', { properties: { order: 0 } }));
+    const exact = text.replace('"order":0', '"order":9007199254740993');
+    const click = JSON.stringify(anEvent('ProductClicked', { productId: 0 })).replace(':0', ':9007199254740993');
+    const fine = text.replace('"order":0', '"order":0.1000000000000000055511151231257827');
+    const body = `{"instrumentationKey":"${key}","events":[${exact},${click},${fine}]}`;
+    const answer = (await (await receiver.post(body)).json()) as Accepted;
+    expect(answer.rejected).toMatchObject([
+      { index: 1, code: 'number_invalid', path: '/productId' },
+      { index: 2, code: 'number_invalid', path: '/properties/order' },
+    ]);
+    const { header, events } = await receiver.resolve(answer.receiptId);
+    expect(JSON.stringify(events[0])).toContain('"order":9007199254740993');
+    expect(header.rejected!.map(({ raw }) => raw)).toEqual([click, fine]);
+  });
+});
+
 describe('a batch with no valid event', () => {
   it('answers 400 once it lies in the quarantine', async () => {
     const events = [anEvent('Search', { phrase: undefined }), null];
@@ -172,10 +264,11 @@ describe('a batch with no valid event', () => {
 describe('a dry run', () => {
   it('answers the rows and verdicts, and stores nothing', async () => {
     const before = await receiver.stored();
-    const sentAt = new Date(Date.now() - 3_600_000).toISOString();
-    const timestamp = new Date(Date.now() - 3_601_000).toISOString().replace('Z', '456Z');
+    const sentAt = new Date(Date.now() + 3_600_000).toISOString();
+    const timestamp = new Date(Date.now() + 3_599_000).toISOString().replace('Z', '456Z');
     const event: Record<string, unknown> = { ...FULL_EVENTS[0], timestamp };
-    const body = gzipSync(JSON.stringify({ sentAt, events: [FULL_EVENTS[3], event, 1] }));
+    const ahead = { ...FULL_EVENTS[3], timestamp: new Date(Date.now() + 7_200_000).toISOString() };
+    const body = gzipSync(JSON.stringify({ sentAt, events: [ahead, event, 1] }));
     const headers = { 'content-encoding': 'gzip', 'x-instrumentation-key': key };
     const response = await receiver.post(body, { query: '?dryRun=1', headers });
     expect(response.status).toBe(200);

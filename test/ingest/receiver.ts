@@ -7,6 +7,7 @@ import { connectNats, type NatsConnection } from '../../stream/nats.ts';
 import { Resources } from '../../runtime/resources.ts';
 import { openSecretStore, type SecretStore } from '../../stream/secretStore.ts';
 import { readMessageHeader, type BatchHeader } from '../../schemas/envelope.ts';
+import { parseExact } from '../../schemas/normalise/exactNumber.ts';
 import { newSecret, secretHash, type KeyRecord } from '../../schemas/keys.ts';
 import { KEYS_BUCKET, SCHEMAS_BUCKET } from '../../stream/buckets.ts';
 import type { Role } from '../../stream/identities/rights.ts';
@@ -181,7 +182,7 @@ function readBatches(subject: string, sequence: number, data: Uint8Array): Store
   if (text !== '' && !text.endsWith('\n')) throw new Error('the last line has no end');
   for (const line of text.split('\n').filter((part) => part !== '')) {
     if (!line.startsWith('{"b":')) throw new Error(`line begins ${line.slice(0, 20)}`);
-    const { b, ...event } = JSON.parse(line) as { b: number };
+    const { b, ...event } = parseExact(line) as { b: number };
     batches[b]!.events.push(event);
   }
   for (const batch of batches)

@@ -2,8 +2,10 @@ import fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EVENT_ERRORS } from '../../schemas/errors.ts';
+import { parseExact } from '../../schemas/normalise/exactNumber.ts';
 import { startReceiver, type Receiver } from '../ingest/receiver.ts';
 import { eventText, numberText, space } from '../support/hostileJson.ts';
+import { normalisedEvent } from '../support/normalisedEvent.ts';
 import { startTestPipeline, type TestPipeline } from '../support/testPipeline.ts';
 
 const SEED = 20261124;
@@ -58,7 +60,7 @@ interface Answer {
   rejected?: { index: number; code: string }[];
 }
 
-test("every row of what was accepted equals V8's value of it, and nothing else is stored", async () => {
+test('every row of what was accepted equals its normalised value, and nothing else is stored', async () => {
   const key = await receiver.createKey({ tenantId: 'hostile', segmentId: 'web' });
   const bodies = fc.sample(
     fc.tuple(fc.array(fc.oneof(eventText, clickText), { minLength: 1, maxLength: MOST_EVENTS }), space),
@@ -68,12 +70,14 @@ test("every row of what was accepted equals V8's value of it, and nothing else i
   let refused = 0;
   for (const [events, gap] of [...bodies, [FIXED, '\n'] as const]) {
     const body = `${gap}{"instrumentationKey":"${key}"${gap},"events":[${events.join(`${gap},`)}]${gap}}`;
-    const values = (JSON.parse(body) as { events: Record<string, unknown>[] }).events;
+    const values = (parseExact(body) as { events: Record<string, unknown>[] }).events;
     const { receiptId, rejected = [] } = (await (await receiver.post(body)).json()) as Answer;
     for (const { code } of rejected) expect(Object.keys(EVENT_ERRORS)).toContain(code);
     const out = new Set(rejected.map(({ index }) => index));
     refused += out.size;
-    for (const [index, value] of values.entries()) if (!out.has(index)) accepted.set(`${receiptId} ${index}`, value);
+    for (const [index, value] of values.entries()) {
+      if (!out.has(index)) accepted.set(`${receiptId} ${index}`, normalisedEvent(value));
+    }
   }
   await bench.settled();
   const rows = await bench.rows('events', 'hostile', TEXTS_AS_BYTES);
@@ -111,7 +115,7 @@ function rowOf(row: Record<string, unknown>): Record<string, unknown> {
     product_id: row.product_id,
     position: row.position,
     price: row.price,
-    properties: row.properties === null ? null : JSON.stringify(JSON.parse(row.properties as string)),
+    properties: row.properties === null ? null : JSON.stringify(parseExact(row.properties as string)),
   };
 }
 

@@ -20,7 +20,10 @@ const CLASS_NAMES: Record<string, string> = {
 };
 
 /** Fields of a further constructor, which earlier versions had. */
-const FURTHER_CONSTRUCTORS: Record<string, string[]> = { OrderLine: ['productId', 'quantity', 'unitPrice'] };
+const FURTHER_CONSTRUCTORS: Record<string, string[]> = {
+  OrderLine: ['productId', 'quantity', 'unitPrice'],
+  Search: ['phrase', 'resultsCount'],
+};
 
 /** What a C# caller should know beyond the schema's description. */
 const REMARKS: Record<string, string> = {

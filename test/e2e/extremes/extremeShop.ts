@@ -7,6 +7,7 @@ import { newSecret, secretHash, type TokenRecord } from '../../../schemas/keys.t
 import { TOKENS_BUCKET } from '../../../stream/buckets.ts';
 import { LIMITS } from '../../../schemas/limits.ts';
 import { log, startReceiver, type Receiver } from '../../ingest/receiver.ts';
+import { normalisedEvent } from '../../support/normalisedEvent.ts';
 import { startTestPipeline, type TestPipeline } from '../../support/testPipeline.ts';
 import { TENANT } from '../../query/marts/martLake.ts';
 import { runSpor, type Finished } from '../../support/runScript.ts';
@@ -97,7 +98,7 @@ export async function startExtremeShop(): Promise<ExtremeShop> {
       accepted += those.length;
       sent.push(...those);
     },
-    orders: () => sent.map(({ event }) => event).filter(({ type }) => type === 'OrderCreated'),
+    orders: () => sent.map(({ event }) => normalisedEvent(event)).filter(({ type }) => type === 'OrderCreated'),
     get: (path) => fetch(`${url}${path}`, { headers }),
     query: (sql, format) =>
       fetch(`${url}/api/query`, { method: 'POST', headers, body: JSON.stringify({ sql, format, maxRows: 1_000_000 }) }),

@@ -108,7 +108,7 @@ public sealed class ExactlyOnceTests(SporServers stack)
         var dropped = new ConcurrentBag<DroppedEvent>();
         await using var client = Create(tenant, options => options.OnDropped = dropped.Add);
         client.Track(new ProductClicked("SKU-1") { SessionId = "s" });
-        client.Track(new OrderCreated("O-1", "dkk", 1m, [new OrderLine("SKU-1", 1, 1m)]) { SessionId = "s" });
+        client.Track(new OrderCreated("O-1", "kr.", 1m, [new OrderLine("SKU-1", 1, 1m)]) { SessionId = "s" });
         client.Track(new ProductClicked("SKU-2") { SessionId = "s" });
         await Flushed(client);
         await Until(() => !dropped.IsEmpty, () => "nothing told");

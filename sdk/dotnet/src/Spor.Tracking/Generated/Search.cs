@@ -9,7 +9,14 @@ public sealed class Search : TrackingEvent
 {
     /// <summary>Creates it with the fields every Search has.</summary>
     /// <param name="phrase">What the visitor typed; empty for a browse of everything.</param>
-    /// <param name="resultsCount">How many products matched in all.</param>
+    public Search(string phrase)
+    {
+        Phrase = phrase;
+    }
+
+    /// <summary>Creates it with phrase, resultsCount.</summary>
+    /// <param name="phrase">What the visitor typed; empty for a browse of everything.</param>
+    /// <param name="resultsCount">How many products matched in all; absent if unknown.</param>
     public Search(string phrase, int resultsCount)
     {
         Phrase = phrase;
@@ -25,8 +32,8 @@ public sealed class Search : TrackingEvent
     /// <summary>What the visitor typed; empty for a browse of everything.</summary>
     public string Phrase { get; set; }
 
-    /// <summary>How many products matched in all.</summary>
-    public int ResultsCount { get; set; }
+    /// <summary>How many products matched in all; absent if unknown.</summary>
+    public int? ResultsCount { get; set; }
 
     /// <summary>Product ids shown, best first.</summary>
     public IReadOnlyList<string>? ResultIds { get; set; }
@@ -55,7 +62,10 @@ public sealed class Search : TrackingEvent
             writer.WriteString("phrase"u8, phrase);
         }
 
-        writer.WriteNumber("resultsCount"u8, ResultsCount);
+        if (ResultsCount is { } resultsCount)
+        {
+            writer.WriteNumber("resultsCount"u8, resultsCount);
+        }
 
         if (ResultIds is { } resultIds)
         {
