@@ -33,7 +33,12 @@ every LAKE_MARTS_SECONDS. You can run it beside other refreshes, and interrupt i
     const everyMs = parseDuration('--every', values.every ?? '5m');
     const tenantIds = values.tenant?.map((id) => requiredId('--tenant', id));
     await requireTenants(context, tenantIds ?? []);
+    let failed = false;
     const show = (tenantId: string, reports: MartReport[]): void => {
+      for (const { mart, error } of reports.filter(({ outcome }) => outcome === 'failed')) {
+        failed = true;
+        context.err(`spor: ${tenantId}: ${mart} could not be refreshed: ${error}\n`);
+      }
       if (values.json) context.out(`${JSON.stringify({ tenantId, marts: reports })}\n`);
       else context.out(`${tenantId}\n${tableOf(reports)}`);
     };
@@ -53,7 +58,7 @@ every LAKE_MARTS_SECONDS. You can run it beside other refreshes, and interrupt i
         release();
       }
     });
-    return EXIT.done;
+    return failed ? EXIT.failed : EXIT.done;
   },
 });
 

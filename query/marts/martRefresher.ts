@@ -67,18 +67,21 @@ export function createMartRefresher(options: MartRefresherOptions): MartRefreshe
   const tidy = async (tenantId: string, signal: AbortSignal | undefined): Promise<void> => {
     if (performance.now() - (tidied.get(tenantId) ?? startedAt) < TIDY_EVERY_MS) return;
     tidied.set(tenantId, performance.now());
-    try {
-      for (const mart of listMarts(registry)) {
-        const table = deltaTable(storage, martSpec(mart, tenantId));
+    for (const mart of listMarts(registry)) {
+      const table = deltaTable(storage, martSpec(mart, tenantId));
+      try {
         await cleanLog(storage, table.spec.root, { retentionMs: LOG_RETENTION_MS, checkpoints: duckdbCheckpoints() });
         await vacuum(storage, table, { graceMs: GRACE_MS, ...(signal ? { signal } : {}) });
+      } catch (error) {
+        signal?.throwIfAborted();
+        const reason = { tenantId, mart: mart.name, err: error };
+        if (!(error instanceof LakeError) || error.code !== 'clocks_differ') {
+          log.warn(reason, 'unused files of a mart could not be deleted, trying again later');
+          continue;
+        }
+        log.error({ ...reason, code: error.code }, 'no file of a mart is deleted: the clocks differ');
+        return;
       }
-    } catch (error) {
-      if (!(error instanceof LakeError) || error.code !== 'clocks_differ') throw error;
-      log.error(
-        { code: error.code, tenantId, reason: error.message },
-        'no file of a mart is deleted: the clocks differ',
-      );
     }
   };
 

@@ -4,7 +4,7 @@ import type { MetricsRegistry } from '../../runtime/metrics.ts';
 /** What the refreshes of marts came to. */
 export interface MartMetrics {
   /** Notes the end of one tenant's refresh. */
-  refreshed(tenantId: string, outcome: object | Error): void;
+  refreshed(tenantId: string, outcome: readonly { outcome: string }[] | Error): void;
 }
 
 /** @param now Steady clock in milliseconds; absent: this process's */
@@ -29,7 +29,7 @@ export function createMartMetrics(registry: MetricsRegistry, now: () => number =
   });
   return {
     refreshed(tenantId, outcome) {
-      const failed = outcome instanceof Error;
+      const failed = outcome instanceof Error || outcome.some((mart) => mart.outcome === 'failed');
       refreshes.inc({ outcome: failed ? 'failed' : 'ok' });
       if (!failed) failingSince.delete(tenantId);
       else if (!failingSince.has(tenantId)) failingSince.set(tenantId, now());

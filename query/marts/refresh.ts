@@ -28,12 +28,18 @@ export interface MartsOptions {
 /** Result of a refresh for one mart. */
 export interface MartReport {
   mart: string;
-  /** `current`: nothing changed. `conflict`: another refresh or an erasure came first; the next refresh continues. */
-  outcome: 'current' | 'refreshed' | 'conflict';
+  /**
+   * - `current`: nothing changed.
+   * - `conflict`: another refresh or an erasure came first; the next refresh continues.
+   * - `failed`: see `error`; the other marts are refreshed.
+   */
+  outcome: 'current' | 'refreshed' | 'conflict' | 'failed';
   /** Number of rebuilt partitions of a daily mart. */
   days: number;
   rows: number;
   elapsedMs: number;
+  /** Why it failed. */
+  error?: string;
 }
 
 /** Progress of a mart: its source version and its definition. */
@@ -57,15 +63,15 @@ const UPLOADS_AT_ONCE = 8;
  * Refreshes a tenant's marts to the newest version of its events.
  *
  * Only changed days are read. Each commit names its source version (`txn`). So a killed or concurrent refresh leaves
- * every mart at one version, and the next refresh continues from there.
- * @throws LakeError storage_unavailable, table_corrupt, tables_too_large
+ * every mart at one version, and the next refresh continues from there. A mart that fails stops only those that read it.
+ * @throws LakeError storage_unavailable, table_corrupt, if the events cannot be read
  */
 export async function refreshMarts(
   tenantId: string,
   options: MartsOptions,
   signal?: AbortSignal,
 ): Promise<MartReport[]> {
-  const { storage, registry, workDir } = options;
+  const { storage, registry, workDir, log } = options;
   await rm(workDir, { recursive: true, force: true });
   await mkdir(workDir, { recursive: true });
   const events = deltaTable(storage, tableSpec('events', tenantId, registry));
@@ -74,7 +80,16 @@ export async function refreshMarts(
   if (refresh.snapshot.version < 0) return reports;
   for (const mart of listMarts(registry)) {
     signal?.throwIfAborted();
-    reports.push(await refresh.mart(mart, deltaTable(storage, martSpec(mart, tenantId))));
+    const startedAt = performance.now();
+    try {
+      reports.push(await refresh.mart(mart, deltaTable(storage, martSpec(mart, tenantId))));
+    } catch (error) {
+      signal?.throwIfAborted();
+      const reason = error instanceof Error ? error.message : String(error);
+      log.warn({ err: error, tenantId, mart: mart.name }, 'a mart could not be refreshed, trying again later');
+      const elapsedMs = Math.round(performance.now() - startedAt);
+      reports.push({ mart: mart.name, outcome: 'failed', days: 0, rows: 0, elapsedMs, error: reason });
+    }
   }
   return reports;
 }
@@ -209,7 +224,7 @@ class Refresh {
 
   #read(name: string): Refreshed {
     const mart = this.#marts.get(name);
-    if (!mart) throw new Error(`mart ${name} is read before it is refreshed`);
+    if (!mart) throw new Error(`it reads ${name}, which could not be refreshed`);
     return mart;
   }
 }
