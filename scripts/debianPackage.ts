@@ -10,15 +10,19 @@ const DEBIAN_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const DEBIAN_MIRROR = 'http://deb.debian.org/debian';
 
 /**
- * Downloads a package with a separate apt state, and unpacks it.
+ * Downloads packages with a separate apt state, and unpacks them into one folder.
  *
  * Nothing is installed, and the machine's package lists stay unchanged. apt verifies the signatures.
  * @param suites Debian suites to look in, best first
  * @param work empty folder
- * @returns the folder that has the package's files
+ * @returns the folder that has the packages' files
  * @throws Error with the reason for each suite
  */
-export async function unpackDebian(name: string, suites: readonly string[], work: string): Promise<string> {
+export async function unpackDebian(
+  names: string | readonly string[],
+  suites: readonly string[],
+  work: string,
+): Promise<string> {
   if (!existsSync(DEBIAN_KEYRING)) throw new Error('this is not a Debian system');
   const state = join(work, 'apt');
   await mkdir(join(state, 'lists', 'partial'), { recursive: true });
@@ -45,10 +49,10 @@ export async function unpackDebian(name: string, suites: readonly string[], work
         `deb [signed-by=${DEBIAN_KEYRING}] ${await debianMirror()} ${suite} main\n`,
       );
       await run('apt-get', [...options, '-qq', 'update'], { timeout: 120_000 });
-      await run('apt-get', [...options, '-qq', 'download', name], { cwd: work, timeout: 120_000 });
-      const deb = (await readdir(work)).find((file) => file.endsWith('.deb'));
-      if (!deb) throw new Error('no package was downloaded');
-      await run('dpkg-deb', ['-x', join(work, deb), join(work, 'root')]);
+      await run('apt-get', [...options, '-qq', 'download', ...[names].flat()], { cwd: work, timeout: 120_000 });
+      const debs = (await readdir(work)).filter((file) => file.endsWith('.deb'));
+      if (debs.length === 0) throw new Error('no package was downloaded');
+      for (const deb of debs) await run('dpkg-deb', ['-x', join(work, deb), join(work, 'root')]);
       return join(work, 'root');
     } catch (error) {
       failures.push(`${suite}: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`);
