@@ -68,6 +68,17 @@ export async function claimStep(events: Table, step: ExpiryStep): Promise<void> 
 }
 
 /**
+ * Dates before this one are expired by the steps so far. Pure.
+ *
+ * A step recorded by a clock ahead reaches no further than the retention by the present clock.
+ */
+export function expiredBefore({ days, step }: Retention, now: number): string {
+  const target = firstKeptDate(days, now);
+  if (step === undefined) return '';
+  return step.before < target ? step.before : target;
+}
+
+/**
  * Plan the next step: at most one new date a day. Pure.
  *
  * All clocks may be wrong together, for instance on one machine. Then a step takes one date, and its files stay until
@@ -76,7 +87,7 @@ export async function claimStep(events: Table, step: ExpiryStep): Promise<void> 
  */
 export function planExpiry({ days, step }: Retention, dates: Iterable<string>, now: number): PlannedExpiry {
   const target = firstKeptDate(days, now);
-  const before = step === undefined ? '' : step.before < target ? step.before : target;
+  const before = expiredBefore({ days, step }, now);
   const due = [...new Set(dates)].filter((date) => date >= before && date < target).sort();
   const today = utcDay(now);
   const [first] = due;

@@ -132,6 +132,20 @@ test('a host years ahead expires nothing, all clocks ahead one date a day, and a
   expect((await run()).expiredFiles).toBe(0); // kept for ever now
 });
 
+test('a step that a clock ahead recorded takes no day, neither of the events nor of the quarantine', async () => {
+  lake = await createLake();
+  const [events, quarantine] = [lake.table(), lake.table('quarantine')];
+  const rows = [10, 0].map((days, seed) => ({ rows: 1, from: `${daysAgo(days)}T10:00:00Z`, seed }));
+  await lake.add(events, rows);
+  await lake.add(quarantine, rows, 'quarantine');
+  await setRetention(events, 30, Date.now() + 3_650 * DAY_MS);
+  const { storage, engine, workDir, table } = lake;
+  const options = { storage, engine, workDir, table, checkpoints: duckdbCheckpoints(), log: SILENT, share: 1 };
+  const maintenance = await openMaintenance({ ...options, logRetentionMs: DAY_MS, vacuumGraceMs: undefined });
+  const reports = await maintenance.run('shop');
+  expect(reports.map(({ expiredFiles }) => expiredFiles)).toEqual([0, 0]);
+});
+
 test('a retention that would leave no day is refused unless forced', async () => {
   lake = await createLake();
   await lake.add(lake.table(), [{ rows: 10, from: `${daysAgo(90)}T10:00:00Z`, seed: 1 }]);
