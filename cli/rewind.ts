@@ -10,9 +10,9 @@ import { withStream } from './stream.ts';
 
 const USAGE = `Usage: spor stream rewind [--json]
 
-For a lake that was restored from an older copy, while the streams were kept. Forgets the committed positions, so that processors read
-again all that the streams hold; each table skips what it has. Stop the processors first, put the lake in place, run this, and start
-them again. "spor reconcile" then says whether the streams reached back far enough.
+For a lake that is restored from an older copy, while the streams are kept. Forgets the committed positions, so that processors read
+again all that the streams hold; each table skips what it has. Stop processors and query servers first, run this, put the lake in
+place, and start them again. "spor reconcile" then says whether the streams reached back far enough.
 `;
 
 export const rewindCommand = command({
