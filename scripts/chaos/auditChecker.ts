@@ -12,6 +12,7 @@ import { tableSpec } from '../../lake/layout/tables.ts';
 import type { NatsConnection } from '../../stream/nats.ts';
 import { delay } from '../../runtime/retry.ts';
 import { createRegistry } from '../../schemas/registry.ts';
+import type { Decisions } from './decisions.ts';
 import type { ChaosLedger } from './ledgerFile.ts';
 import type { Finding } from './verify.ts';
 import { DAY_MS, utcDay } from '../../runtime/units.ts';
@@ -22,6 +23,7 @@ export interface AuditCheckerOptions {
   /** Folder for copies of the files of a lake in S3. */
   workDir: string;
   ledger: Pick<ChaosLedger, 'acknowledgedMs' | 'accepted'>;
+  decisions: Pick<Decisions, 'fateOf' | 'isLossTime'>;
 }
 
 const CACHE_BYTES = 1_073_741_824;
@@ -38,7 +40,8 @@ const LATELY_MS = 10_000;
  */
 export class AuditChecker {
   readonly #options: AuditCheckerOptions;
-  readonly #audit: Audit;
+  #audit: Audit;
+  readonly #audits: Audit[] = [];
   readonly #reading: RowReading;
   readonly #registry = createRegistry();
   readonly #engine = openDuckdb({ memory: '256MiB', threads: 1, spillDir: '' });
@@ -47,14 +50,25 @@ export class AuditChecker {
 
   private constructor(options: AuditCheckerOptions, reading: Pick<RowReading, 'localFiles'>) {
     this.#options = options;
-    const { connection, storage } = options;
     this.#reading = { ...reading, engine: this.#engine };
-    this.#audit = createAudit({
+    this.#audit = this.#create();
+  }
+
+  #create(): Audit {
+    const { connection, storage } = this.#options;
+    const audit = createAudit({
       storage,
       tables: createTableCache(storage, this.#registry),
-      ...reading,
+      localFiles: this.#reading.localFiles,
       connection: () => connection,
     });
+    this.#audits.push(audit);
+    return audit;
+  }
+
+  /** Reads all tables anew, as a query server does at its start. */
+  restart(): void {
+    this.#audit = this.#create();
   }
 
   static async open(options: AuditCheckerOptions): Promise<AuditChecker> {
@@ -65,7 +79,7 @@ export class AuditChecker {
   }
 
   async close(): Promise<void> {
-    await this.#audit.close();
+    for (const audit of this.#audits) await audit.close();
     await this.#engine.close();
   }
 
@@ -100,9 +114,7 @@ export class AuditChecker {
         try {
           findings.push(...(await this.#tryMark(tenantId)));
         } catch (error) {
-          // An unavailable stream makes no claim, so it is no finding.
-          const away = error instanceof StreamUnavailableError;
-          if (!away && !(error instanceof LakeError && LAKE_ERRORS[error.code].retryable)) throw error;
+          if (!isPassing(error)) throw error;
         }
       }
       await delay(PROBE_MS, signal);
@@ -117,14 +129,15 @@ export class AuditChecker {
     const markMs = Date.parse(acknowledgedBefore);
     const promised = [...ledger.acknowledgedMs]
       .filter(([id, ms]) => ms < markMs && ms >= markMs - LATELY_MS && ledger.accepted.get(id)?.tenantId === tenantId)
-      .map(([id]) => id);
+      .map(([id]) => id)
+      .filter((id) => this.#mustBeThere(tenantId, id));
     if (promised.length === 0) return [];
     this.marks++;
     const snapshot = await deltaTable(storage, tableSpec('events', tenantId, this.#registry)).snapshot();
     const rows = await rowsOfEvents(this.#reading, { name: 'events', tenantId, snapshot }, promised);
     const there = new Set(rows.map(({ eventId }) => eventId));
     return promised
-      .filter((id) => !there.has(id))
+      .filter((id) => !there.has(id) && this.#mustBeThere(tenantId, id))
       .map((eventId) => ({
         kind: 'claimed' as const,
         eventId,
@@ -133,4 +146,20 @@ export class AuditChecker {
         detail: `acknowledged before ${acknowledgedBefore}, up to which all was said to be in, and in no row then`,
       }));
   }
+
+  /** Whether no operator has decided that an acknowledged event may be missing. */
+  #mustBeThere(tenantId: string, eventId: string): boolean {
+    const { decisions, ledger } = this.#options;
+    const fate = decisions.fateOf(tenantId, eventId);
+    // A resend after a loss has a later acknowledgement, which this mark does not cover.
+    const isLost = decisions.isLossTime(ledger.acknowledgedMs.get(eventId)!);
+    return (fate === undefined || fate === 'present') && !isLost;
+  }
+}
+
+/** Whether a mark could not be tried: a stream without an answer claims nothing, and files leave while they are read. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof StreamUnavailableError) return true;
+  if (error instanceof LakeError) return LAKE_ERRORS[error.code].retryable;
+  return /No such file or directory/.test((error as Error).message);
 }

@@ -3,15 +3,21 @@ import { delay } from '../../runtime/retry.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 import { vacuumTenant, type LakeReader, type LeftOvers } from './lakeIds.ts';
 import type { AuditChecker } from './auditChecker.ts';
+import type { Decisions } from './decisions.ts';
 import type { ChaosLedger } from './ledgerFile.ts';
-import { findFaults, type Finding } from './verify.ts';
+import { acceptedLosses, findFaults, type Finding } from './verify.ts';
 
 export interface CheckerOptions {
   snapshot: LakeReader;
   glob: LakeReader;
   storage: Storage;
   ledger: ChaosLedger;
+  decisions: Decisions;
   auditChecker: AuditChecker;
+  /** Rows of events by tenant in the last snapshot. */
+  stored: Map<string, number>;
+  /** Acknowledged events that are missing, and whose loss an operator accepted. */
+  acceptedLosses: Set<string>;
 }
 
 /** Several times a processor's start, takeover and first window. */
@@ -25,8 +31,6 @@ const TENANTS_AT_ONCE = 4;
 export class Checker {
   readonly #options: CheckerOptions;
   readonly #registry = createRegistry();
-  /** Rows of events by tenant in the last snapshot. */
-  readonly stored = new Map<string, number>();
 
   constructor(options: CheckerOptions) {
     this.#options = options;
@@ -54,14 +58,16 @@ export class Checker {
   }
 
   async compare(tenants: readonly string[], leftOvers: LeftOvers): Promise<Finding[]> {
-    const { snapshot, glob, storage, ledger, auditChecker } = this.#options;
+    const { snapshot, glob, storage, ledger, decisions, auditChecker } = this.#options;
+    const known = { ...ledger, ...decisions };
     const compareOne = async (tenantId: string): Promise<Finding[]> => {
       const rows = await snapshot.read(tenantId);
-      this.stored.set(tenantId, sum(rows.events.values()));
+      this.#options.stored.set(tenantId, sum(rows.events.values()));
+      for (const id of acceptedLosses(tenantId, known, rows)) this.#options.acceptedLosses.add(id);
       await vacuumTenant(storage, this.#registry, { tenantId, leftOvers });
       return [
-        ...findFaults(tenantId, ledger, rows, snapshot.name),
-        ...findFaults(tenantId, ledger, await glob.read(tenantId), glob.name),
+        ...findFaults(tenantId, known, rows, snapshot.name),
+        ...findFaults(tenantId, known, await glob.read(tenantId), glob.name),
       ];
     };
     const findings: Finding[] = [];

@@ -4,23 +4,29 @@ import { delay } from '../../runtime/retry.ts';
 import type { StackProcess, ChildSpec } from '../stack/child.ts';
 import type { NatsSettings } from '../../stream/credentials.ts';
 import { identityEnv, identitySettings, operatorSettings, stackIdentities } from '../stack/identities.ts';
-import { killStray } from '../stack/processes.ts';
-import { natsSpec, serviceSpecs } from '../stack/services.ts';
+import { serviceSpecs } from '../stack/services.ts';
+import type { Link } from './fault.ts';
+import { fleetSettings } from './fleetSettings.ts';
 import { keepRunning, type KeptRunning } from './keepRunning.ts';
 import { openProcessClock } from './processClock.ts';
 import { startProxy, type Proxy } from './proxy.ts';
 import { STEP_SUBJECTS } from './stepEvents.ts';
-import { PROBE_TENANT, SHARDS } from './tenants.ts';
+import { serverPid, startStreamServers, type StreamServer } from './streamServers.ts';
+import { PROBE_TENANT } from './tenants.ts';
 
-export const PROCESSORS = ['processor', 'processor-2'] as const;
-export type ProcessorName = (typeof PROCESSORS)[number];
-export type ProcessName = 'nats' | 'ingest' | 'lake' | ProcessorName;
+/** Roles of processes; in a cluster there are several of each. */
+export const FLEET_ROLES = ['nats', 'ingest', 'processor', 'lake'] as const;
+export type FleetRole = (typeof FLEET_ROLES)[number];
+/** `ingest`, `ingest-2`, … */
+export type ProcessName = FleetRole | `${FleetRole}-${number}`;
 
 export interface FleetOptions {
   /** Folder for logs, stores and scratch files. */
   dir: string;
   lakeUrl: string;
   env: Record<string, string | undefined>;
+  /** Three stream servers, and two of each service. */
+  cluster: boolean;
   /** The S3 service, if it holds the lake. */
   s3?: { host: string; port: number };
   log: (line: string) => void;
@@ -28,26 +34,23 @@ export interface FleetOptions {
 
 /** Spor's local processes, each behind proxies, and restarted whenever they end. */
 export interface Fleet {
-  /** Base URL of the Event Receiver, through the clients' proxy. */
-  ingestUrl: string;
-  /** The same without a proxy. */
-  receiverUrl: string;
-  queryUrl: string;
-  /** URL without a proxy. */
-  natsUrl: string;
-  /** Connection of the operator. */
+  cluster: boolean;
+  /** Base URLs of the Event Receivers, through the clients' proxies. */
+  ingestUrls: readonly string[];
+  /** The same without proxies. */
+  receiverUrls: readonly string[];
+  queryUrls: readonly string[];
+  /** Connection of the operator, without a proxy. */
   nats: NatsSettings;
   /** The same as an identity that may only see the steps. */
   watcher: NatsSettings;
+  /** Variables for the operator's commands. */
   env: Record<string, string>;
-  proxies: {
-    'client-ingest': Proxy;
-    'ingest-nats': Proxy;
-    'processor-nats': Record<ProcessorName, Proxy>;
-    'processor-s3'?: Record<ProcessorName, Proxy>;
-    'lake-nats': Proxy;
-    'lake-s3'?: Proxy;
-  };
+  /** Links by name; of those in one group, all are disturbed at once. */
+  links: Partial<Record<Link, Proxy[][]>>;
+  members: (role: FleetRole) => readonly ProcessName[];
+  /** Folder with the store of a stream server. */
+  storeDir: (name: ProcessName) => string;
   /** Pid of a process, undefined while it is down; for nats, the server's own. */
   pid: (name: ProcessName) => number | undefined;
   /** Sends a signal; false while the process is down. */
@@ -58,6 +61,8 @@ export interface Fleet {
   starts: (name: ProcessName) => number;
   /** Waits until a process is up after more than `starts` starts. */
   restarted: (name: ProcessName, starts: number, withinMs: number) => Promise<boolean>;
+  /** Kills processes, runs a task while all of them are down, and starts them again. */
+  whileDown: (names: readonly ProcessName[], task: () => Promise<void>) => Promise<void>;
   /** Shifts the clock of a process until its end; of a service, that of its own code. */
   setClock: (name: ProcessName, offsetMs: number) => Promise<void>;
   /** Ends a process gracefully, for good. */
@@ -65,110 +70,99 @@ export interface Fleet {
   stop: () => Promise<void>;
 }
 
-/** Time after which a silent processor loses its shards. */
-export const LEASE_SECONDS = 2;
 const WATCHER = 'chaos';
 const CLOCK_JUMP = new URL('./clockJump.ts', import.meta.url).href;
+const PROCESSORS = 2;
 
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
-  const { dir, lakeUrl, s3, log } = options;
-  const env = settings(options.env);
+  const { dir, lakeUrl, cluster, s3, log } = options;
+  const env = fleetSettings(options.env, { cluster });
   const kept = new Map<string, KeptRunning>();
   const armed = new Map<string, Record<string, string>>();
   const proxies: Proxy[] = [];
-  const proxy = async (port: number, host = '127.0.0.1'): Promise<Proxy> => {
+  const links: Partial<Record<Link, Proxy[][]>> = {};
+  const proxy = async (link: Link, port: number, host = '127.0.0.1'): Promise<Proxy> => {
     const started = await startProxy({ host, port });
     proxies.push(started);
+    (links[link] ??= []).push([started]);
     return started;
   };
+  const isNats = (name: string): boolean => roleOf(name) === 'nats';
   const stop = async (): Promise<void> => {
     for (const { child } of kept.values()) if (child) resume(child);
     for (const process of [...kept.values()].reverse()) await process.stop();
     for (const one of proxies) await one.close();
   };
   await mkdir(join(dir, 'logs'), { recursive: true });
-  const tellGuard = (): void => {
-    const companions = [...kept].flatMap(([name, { child }]) => (name === 'nats' || !child ? [] : [child.pid]));
-    kept.get('nats')?.child?.send({ companions });
+  const tellGuards = (): void => {
+    const companions = [...kept].flatMap(([name, { child }]) => (isNats(name) || !child ? [] : [child.pid]));
+    for (const [name, { child }] of kept) if (isNats(name)) child?.send({ companions });
   };
   try {
-    const natsFolder = await natsSpec({ dir, env, ports: 'free', log });
+    const settings = { dir, env, ports: 'free' as const, log };
+    const onProxy = (started: Proxy): void => void proxies.push(started);
+    const servers = await startStreamServers({ ...settings, cluster, onStart: tellGuards, onProxy });
+    for (const { name, kept: server } of servers) kept.set(name, server);
     await addWatcher(dir);
-    const nats = await keepRunning(natsFolder, {
-      log,
-      onStart: tellGuard,
-      onEnd: (facts) => killStray(Number(facts.serverPid)),
-    });
-    kept.set('nats', nats);
-    const natsPort = Number(nats.facts.port);
-    const natsUrl = `nats://127.0.0.1:${natsPort}`;
-    const byProcessor = async (port: number, host?: string): Promise<Record<ProcessorName, Proxy>> => ({
-      processor: await proxy(port, host),
-      'processor-2': await proxy(port, host),
-    });
-    const ingestNats = await proxy(natsPort);
-    const processorNats = await byProcessor(natsPort);
-    const lakeNats = await proxy(natsPort);
-    const lakeS3 = s3 ? await proxy(s3.port, s3.host) : undefined;
-    const processorS3 = s3 ? await byProcessor(s3.port, s3.host) : undefined;
-    const ways: Record<string, Record<string, string>> = {
-      ingest: { NATS_URL: `nats://127.0.0.1:${ingestNats.port}`, NODE_OPTIONS: `--import=${CLOCK_JUMP}` },
-    };
-    ways.lake = {
-      NATS_URL: `nats://127.0.0.1:${lakeNats.port}`,
-      NODE_OPTIONS: `--import=${CLOCK_JUMP}`,
-      ...(lakeS3 ? { S3_ENDPOINT: `http://127.0.0.1:${lakeS3.port}` } : {}),
-    };
-    for (const name of PROCESSORS) {
-      ways[name] = {
-        NATS_URL: `nats://127.0.0.1:${processorNats[name].port}`,
-        NODE_OPTIONS: `--import=${CLOCK_JUMP}`,
-        ...(processorS3 ? { S3_ENDPOINT: `http://127.0.0.1:${processorS3[name].port}` } : {}),
-      };
+    if (cluster) {
+      links['clients-nats'] = servers.map(({ clients }) => clients);
+      links['nats-nats'] = servers.map(({ routes }) => routes);
     }
-
-    const specs = serviceSpecs({ dir, env, ports: 'free', log }, { natsUrl, lakeUrl, processors: PROCESSORS.length });
+    const natsUrl = servers.map(({ port }) => `nats://127.0.0.1:${port}`).join(',');
+    const others = cluster ? 2 : 1;
+    const specs = serviceSpecs(settings, { natsUrl, lakeUrl, processors: PROCESSORS, others });
     const started = await Promise.allSettled(
       specs.map(async (spec) => {
+        const own = await waysOf(roleOf(spec.name));
         const changed = withEnv(spec, () => {
           const next = armed.get(spec.name) ?? {};
           armed.delete(spec.name);
-          return { ...ways[spec.name], ...next };
+          return { ...own, ...next };
         });
-        kept.set(spec.name, await keepRunning(changed, { log, onStart: tellGuard }));
+        kept.set(spec.name, await keepRunning(changed, { log, onStart: tellGuards }));
       }),
     );
     const failed = started.find((outcome) => outcome.status === 'rejected');
     if (failed) throw failed.reason;
-    tellGuard();
+    tellGuards();
 
+    /** A service's ways to the stream and to S3, each through a proxy. */
+    async function waysOf(role: FleetRole): Promise<Record<string, string>> {
+      const single = role === 'nats' || cluster ? undefined : await proxy(`${role}-nats`, servers[0]!.port);
+      const ports = single ? [single.port] : servers.flatMap(({ clients }) => clients.map(({ port }) => port));
+      const toS3 =
+        s3 && (role === 'processor' || role === 'lake') ? await proxy(`${role}-s3`, s3.port, s3.host) : undefined;
+      return {
+        NATS_URL: ports.map((port) => `nats://127.0.0.1:${port}`).join(','),
+        NODE_OPTIONS: `--import=${CLOCK_JUMP}`,
+        ...(toS3 ? { S3_ENDPOINT: `http://127.0.0.1:${toS3.port}` } : {}),
+      };
+    }
+
+    const names = [...servers.map(({ name }) => name), ...specs.map(({ name }) => name)] as ProcessName[];
+    const members = (role: FleetRole): ProcessName[] => names.filter((name) => roleOf(name) === role);
     const of = (name: ProcessName): KeptRunning => kept.get(name)!;
-    const pid = (name: ProcessName): number | undefined => {
-      const { child, facts } = of(name);
-      return child && name === 'nats' ? Number(facts.serverPid) : child?.pid;
+    const pid = (name: ProcessName): number | undefined => (isNats(name) ? serverPid(of(name)) : of(name).child?.pid);
+    const signal = (name: ProcessName, wanted: NodeJS.Signals): boolean => {
+      const target = pid(name);
+      return target !== undefined && send(target, wanted);
     };
-    const clientIngest = await proxy(Number(of('ingest').facts.port));
+    const urls = (role: FleetRole): string[] => members(role).map((name) => `http://127.0.0.1:${of(name).facts.port}`);
+    const clientIngest: Proxy[] = [];
+    for (const name of members('ingest')) clientIngest.push(await proxy('client-ingest', Number(of(name).facts.port)));
     return {
-      ingestUrl: `http://127.0.0.1:${clientIngest.port}`,
-      receiverUrl: `http://127.0.0.1:${of('ingest').facts.port}`,
-      queryUrl: `http://127.0.0.1:${of('lake').facts.port}`,
-      natsUrl,
+      cluster,
+      ingestUrls: clientIngest.map(({ port }) => `http://127.0.0.1:${port}`),
+      receiverUrls: urls('ingest'),
+      queryUrls: urls('lake'),
       nats: await operatorSettings(dir, natsUrl),
       watcher: await identitySettings(dir, WATCHER, natsUrl),
       env: { ...env, NATS_URL: natsUrl, ...identityEnv(dir, 'operator'), LAKE_URL: lakeUrl },
-      proxies: {
-        'client-ingest': clientIngest,
-        'ingest-nats': ingestNats,
-        'processor-nats': processorNats,
-        'lake-nats': lakeNats,
-        ...(processorS3 ? { 'processor-s3': processorS3 } : {}),
-        ...(lakeS3 ? { 'lake-s3': lakeS3 } : {}),
-      },
+      links,
+      members,
+      storeDir: (name) => servers.find((server: StreamServer) => server.name === name)!.storeDir,
       pid,
-      signal(name, signal) {
-        const target = pid(name);
-        return target !== undefined && send(target, signal);
-      },
+      signal,
       arm: (name, next) => armed.set(name, next),
       starts: (name) => of(name).starts,
       async restarted(name, starts, withinMs) {
@@ -179,44 +173,52 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
         }
         return false;
       },
+      whileDown: allDown,
       async setClock(name, clockOffsetMs) {
         const target = pid(name);
-        if (name !== 'nats') of(name).child?.send({ clockOffsetMs });
+        if (!isNats(name)) of(name).child?.send({ clockOffsetMs });
         else if (target !== undefined) (await openProcessClock(target)).set(clockOffsetMs);
       },
       retire: (name) => of(name).stop(),
       stop,
     };
+
+    async function allDown(wanted: readonly ProcessName[], task: () => Promise<void>): Promise<void> {
+      const isDown = Promise.withResolvers<void>();
+      const isDone = Promise.withResolvers<void>();
+      let left = wanted.length;
+      const held = wanted.map((name) =>
+        of(name).whileDown(
+          () => signal(name, 'SIGKILL'),
+          () => {
+            if (--left === 0) isDown.resolve();
+            return isDone.promise;
+          },
+        ),
+      );
+      await isDown.promise;
+      try {
+        await task();
+      } finally {
+        isDone.resolve();
+      }
+      await Promise.all(held);
+    }
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
+/** Role of `ingest-2` and the like. */
+function roleOf(name: string): FleetRole {
+  return name.replace(/-\d+$/, '') as FleetRole;
+}
+
 /** Makes the identity that sees the services' steps: an operator may ask for everything, and overhears nobody. */
 async function addWatcher(dir: string): Promise<void> {
   const subjects = Object.values(STEP_SUBJECTS);
   await stackIdentities(dir).add({ name: WATCHER, role: 'downstream', tenantId: PROBE_TENANT, subjects }, Date.now());
-}
-
-/**
- * Settings of a service, without the caller's own, and with short waits.
- *
- * A cycle so takes seconds.
- */
-function settings(env: Record<string, string | undefined>): Record<string, string> {
-  const given = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return {
-    ...Object.fromEntries(given.filter(([name]) => !/^(SPOR_FAILPOINT|WORK_DIR|\w+_(HOST|PORT)|NATS_URL)$/.test(name))),
-    SPOR_SHARDS: String(SHARDS),
-    NATS_REPLICAS: '1',
-    STREAM_MAX_BYTES: String(64 * 1_048_576),
-    LEASE_SECONDS: String(LEASE_SECONDS),
-    WINDOW_MAX_MS: '250',
-    DUCKDB_MEMORY: '256MiB',
-    INGEST_ACK_DEADLINE_MS: '2000',
-    SHUTDOWN_SECONDS: '8',
-  };
 }
 
 function withEnv(spec: ChildSpec, more: () => Record<string, string>): ChildSpec {

@@ -1,29 +1,12 @@
-import { fork } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
 import { delay } from '../../runtime/retry.ts';
-import type { Random } from '../shop/random.ts';
-import type { SmallDisk } from './disk.ts';
-import { PROCESSORS, type Fleet, type ProcessName, type ProcessorName } from './fleet.ts';
-import type { Disk, ChaosFault, Moment, Target } from './plan.ts';
-import type { Proxy } from './proxy.ts';
-import type { StepEvents } from './stepEvents.ts';
-
-/** Targets of the faults. */
-export interface ChaosContext {
-  fleet: Fleet;
-  stepEvents: StepEvents;
-  disks: Partial<Record<Disk, SmallDisk>>;
-  /** Chooses one of two processors, if no event names one. */
-  random: Random;
-  tenants: readonly string[];
-  dir: string;
-  /** Sends a signal to the S3 service, if it holds the lake; false while it is down. */
-  signalS3?: (signal: NodeJS.Signals) => Promise<boolean>;
-}
-
-export type Injected = { ran: true; endedAtMs: number } | { ran: false; why: string };
+import { shuffled } from '../shop/random.ts';
+import { FLEET_ROLES, type ProcessName } from './fleet.ts';
+import { runCompaction } from './compaction.ts';
+import { ended, type ChaosContext, type Injected } from './context.ts';
+import type { ChaosFault, Moment, Target } from './fault.ts';
+import { expireByWrongClock, operate } from './operations.ts';
+import { emptyFolder, restore } from './restore.ts';
 
 /** Longest wait for a step. */
 const PATIENCE_MS = 30_000;
@@ -53,6 +36,17 @@ export async function inject(fault: ChaosFault, context: ChaosContext): Promise<
       return fillDisk(fault, context);
     case 'clock':
       return jump(fault, context);
+    case 'operate':
+      await moment(fault.at, context);
+      return operate(fault.operation, context);
+    case 'restore':
+      await moment(fault.at, context);
+      return restore(fault, context);
+    case 'wipe':
+      return wipe(fault, context);
+    case 'expire by a wrong clock':
+      await moment(fault.at, context);
+      return expireByWrongClock(fault.byMs, context);
   }
 }
 
@@ -65,24 +59,24 @@ async function moment(at: Moment, { stepEvents }: ChaosContext): Promise<{ shard
   return {};
 }
 
-function ended(): Injected {
-  return { ran: true, endedAtMs: performance.now() };
-}
-
 const NO_SIGN: Injected = { ran: false, why: 'the step was not seen' };
 
+/** Processes of a target; of several in a role, one. */
 function processNames(
-  target: Exclude<Target, 's3'> | 'everything',
+  target: Exclude<Target, 's3'> | 'everything' | 'majority',
   { shard }: { shard?: number },
   context: ChaosContext,
-): ProcessName[] {
-  if (target === 'everything') return ['nats', 'ingest', ...PROCESSORS, 'lake'];
-  return [target === 'processor' ? processorOf(shard, context) : target];
+): readonly ProcessName[] {
+  const { fleet, random } = context;
+  if (target === 'everything') return FLEET_ROLES.flatMap((role) => fleet.members(role));
+  if (target === 'majority') return shuffled(fleet.members('nats'), random).slice(1);
+  return [target === 'processor' ? processorOf(shard, context) : random.pick(fleet.members(target))];
 }
 
-function processorOf(shard: number | undefined, { fleet, stepEvents, random }: ChaosContext): ProcessorName {
+function processorOf(shard: number | undefined, { fleet, stepEvents, random }: ChaosContext): ProcessName {
   const owner = shard === undefined ? undefined : stepEvents.ownerPid(shard);
-  return PROCESSORS.find((name) => owner !== undefined && fleet.pid(name) === owner) ?? random.pick(PROCESSORS);
+  const processors = fleet.members('processor');
+  return processors.find((name) => owner !== undefined && fleet.pid(name) === owner) ?? random.pick(processors);
 }
 
 async function kill({ target, at }: Of<'kill'>, context: ChaosContext): Promise<Injected> {
@@ -121,8 +115,8 @@ async function expireLease({ step, count, forMs }: Of<'expire-lease'>, context: 
 async function startArmed(
   setting: string,
   { fleet, random }: ChaosContext,
-): Promise<{ name: ProcessorName; pid: number } | { why: string }> {
-  const name = random.pick(PROCESSORS);
+): Promise<{ name: ProcessName; pid: number } | { why: string }> {
+  const name = random.pick(fleet.members('processor'));
   const before = fleet.starts(name);
   fleet.arm(name, { SPOR_FAILPOINT: setting });
   fleet.signal(name, 'SIGKILL');
@@ -150,24 +144,11 @@ function isStopped(pid: number): boolean {
 }
 
 /** Compacts beside flushes until there is work, and dies in it. */
-async function compactionDies({ step }: Of<'compaction'>, { fleet, tenants, dir }: ChaosContext): Promise<Injected> {
-  const log = openSync(join(dir, 'logs', 'compactor.log'), 'a');
-  const program = fileURLToPath(new URL('./compactor.ts', import.meta.url));
+async function compactionDies({ step }: Of<'compaction'>, context: ChaosContext): Promise<Injected> {
   const deadline = performance.now() + PATIENCE_MS;
-  try {
-    while (performance.now() < deadline) {
-      const child = fork(program, [tenants.join(','), step], {
-        env: { ...fleet.env, WORK_DIR: join(dir, 'compaction') },
-        stdio: ['ignore', log, log, 'ipc'],
-      });
-      const timer = setTimeout(() => child.kill('SIGKILL'), START_MS);
-      const signal = await new Promise((resolve) => child.once('exit', (_, killedBy) => resolve(killedBy)));
-      clearTimeout(timer);
-      if (signal === 'SIGKILL') return ended();
-      await delay(500);
-    }
-  } finally {
-    closeSync(log);
+  while (performance.now() < deadline) {
+    if (await runCompaction({ step }, context)) return ended();
+    await delay(500);
   }
   return { ran: false, why: 'no compaction reached the step' };
 }
@@ -194,13 +175,22 @@ async function pauseS3(forMs: number, { signalS3 }: ChaosContext): Promise<Injec
 }
 
 async function disturb({ link, mode, at, forMs }: Of<'link'>, context: ChaosContext): Promise<Injected> {
-  const { [link]: found } = context.fleet.proxies;
-  if (!found) return { ran: false, why: 'the lake is not in S3' };
+  const { [link]: found } = context.fleet.links;
+  if (!found) return { ran: false, why: 'there is no such link' };
   await moment(at, context);
-  const proxy: Proxy = 'disturb' in found ? found : found[context.random.pick(PROCESSORS)];
-  proxy.disturb(mode);
+  const proxies = context.random.pick(found);
+  for (const proxy of proxies) proxy.disturb(mode);
   await delay(forMs);
-  proxy.restore();
+  for (const proxy of proxies) proxy.restore();
+  return ended();
+}
+
+/** Starts a stream server of a cluster again with an empty store. */
+async function wipe({ at }: Of<'wipe'>, context: ChaosContext): Promise<Injected> {
+  await moment(at, context);
+  const { fleet, random } = context;
+  const name = random.pick(fleet.members('nats'));
+  await fleet.whileDown([name], () => emptyFolder(fleet.storeDir(name)));
   return ended();
 }
 
@@ -212,7 +202,7 @@ async function fillDisk({ disk, at, forMs }: Of<'disk'>, context: ChaosContext):
   await delay(forMs);
   await found.free();
   // nats-server 2.15 fails every write to a stream after a full disk, so an operator restarts it.
-  if (disk === 'stream') context.fleet.signal('nats', 'SIGKILL');
+  if (disk === 'stream') for (const name of context.fleet.members('nats')) context.fleet.signal(name, 'SIGKILL');
   return ended();
 }
 

@@ -9,10 +9,13 @@ export interface KeptRunning {
   facts: Facts;
   /** Number of starts. */
   starts: number;
+  /** Ends it by `end`, runs a task while it is down, and starts it again. */
+  whileDown: (end: () => void, task: () => Promise<void>) => Promise<void>;
   stop: () => Promise<void>;
 }
 
 const RESTART_MS = 50;
+const POLL_MS = 20;
 
 /**
  * Starts a process, and restarts it at once whenever it ends.
@@ -29,10 +32,28 @@ export async function keepRunning(
 ): Promise<KeptRunning> {
   const stopping = new AbortController();
   const first = await startChild(spec);
+  /** Keeps the process down while it is pending. */
+  let hold: { task: Promise<void>; down: () => void } | undefined;
   const kept: KeptRunning = {
     child: first,
     facts: first.facts,
     starts: 1,
+    async whileDown(end, task) {
+      while (!kept.child && !stopping.signal.aborted) await delay(POLL_MS);
+      const isDown = Promise.withResolvers<void>();
+      const isDone = Promise.withResolvers<void>();
+      hold = { task: isDone.promise, down: isDown.resolve };
+      const before = kept.starts;
+      end();
+      try {
+        await isDown.promise;
+        await task();
+      } finally {
+        hold = undefined;
+        isDone.resolve();
+      }
+      while (kept.starts === before && !stopping.signal.aborted) await delay(POLL_MS);
+    },
     async stop() {
       stopping.abort();
       await kept.child?.stop();
@@ -45,8 +66,10 @@ export async function keepRunning(
     while (true) {
       await kept.child?.exited;
       kept.child = undefined;
+      if (!stopping.signal.aborted) await onEnd?.(kept.facts);
+      hold?.down();
       if (stopping.signal.aborted) return;
-      await onEnd?.(kept.facts);
+      await hold?.task;
       await delay(RESTART_MS, stopping.signal);
       if (stopping.signal.aborted) return;
       try {

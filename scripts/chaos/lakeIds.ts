@@ -10,7 +10,7 @@ import type { Registry } from '../../schemas/registry.ts';
 import { dataGlob } from '../demo/dataGlob.ts';
 import type { LakeIds } from '../demo/verify.ts';
 import type { QueryClient } from '../queryClient.ts';
-import { CLOCK_JUMP_MS } from './plan.ts';
+import { CLOCK_JUMP_MS } from './fault.ts';
 
 /** One tenant's tables, as one reader sees them. */
 export interface TenantRows {

@@ -1,7 +1,7 @@
 import { delay } from '../../runtime/retry.ts';
 import type { SentBatch } from '../load/ledger.ts';
 import { play } from '../load/player.ts';
-import { createSender } from '../load/sender.ts';
+import { createSender, type Sender } from '../load/sender.ts';
 import { createRandom } from '../shop/random.ts';
 import type { Shop } from '../shop/shops.ts';
 import { simulate } from '../shop/simulation.ts';
@@ -9,7 +9,8 @@ import type { ChaosLedger } from './ledgerFile.ts';
 import type { Cycle } from './plan.ts';
 
 export interface LoadOptions {
-  url: string;
+  /** Base URLs of the receivers; each batch goes to one of them. */
+  urls: readonly string[];
   keyOf: (tenantId: string, segmentId: string) => string;
   ledger: ChaosLedger;
   shops: readonly Shop[];
@@ -41,20 +42,14 @@ export async function playLoad(options: LoadOptions): Promise<void> {
   const random = createRandom(cycle.loadSeed);
   const resends = new Set<Promise<void>>();
   const again = new Set<SentBatch>();
-  const sender = createSender({
-    url: options.url,
-    keyOf: options.keyOf,
-    ledger,
-    connections: CONNECTIONS,
-    timeoutMs: TIMEOUT_MS,
-    giveUpMs: cycle.giveUpMs,
-    onAccepted: (batch) => {
-      if (again.has(batch)) return;
-      acknowledged.push(batch);
-      if (acknowledged.length > REMEMBERED) acknowledged.shift();
-      if (random.chance(cycle.resendShare)) resend(batch, random.between(0, RESEND_AFTER_MS));
-    },
-  });
+  const onAccepted = (batch: SentBatch): void => {
+    if (again.has(batch)) return;
+    acknowledged.push(batch);
+    if (acknowledged.length > REMEMBERED) acknowledged.shift();
+    if (random.chance(cycle.resendShare)) resend(batch, random.between(0, RESEND_AFTER_MS));
+  };
+  const { keyOf } = options;
+  const sender = createChaosSender({ urls: options.urls, keyOf, ledger, giveUpMs: cycle.giveUpMs, onAccepted });
   const resend = (batch: SentBatch, afterMs: number): void => {
     again.add(batch);
     const sent = delay(afterMs, signal)
@@ -85,4 +80,22 @@ export async function playLoad(options: LoadOptions): Promise<void> {
   } finally {
     sender.close();
   }
+}
+
+export interface ChaosSenderOptions {
+  urls: readonly string[];
+  keyOf: (tenantId: string, segmentId: string) => string;
+  ledger: ChaosLedger;
+  giveUpMs: number;
+  onAccepted?: (batch: SentBatch) => void;
+}
+
+/** Creates a sender to several receivers in turn; a resend may so go to another one than the first try. */
+export function createChaosSender({ urls, ...options }: ChaosSenderOptions): Sender {
+  const senders = urls.map((url) => createSender({ url, ...options, connections: CONNECTIONS, timeoutMs: TIMEOUT_MS }));
+  let next = 0;
+  return {
+    send: (batch) => senders[next++ % senders.length]!.send(batch),
+    close: () => senders.forEach((sender) => sender.close()),
+  };
 }

@@ -3,9 +3,10 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mountDisk, type SmallDisk } from './disk.ts';
 import { startFleet } from './fleet.ts';
-import { planCycles, planNegativeControl, type Disk, type ChaosFault } from './plan.ts';
+import type { ChaosFault, Disk } from './fault.ts';
+import { CONTROLS, planControl, planCycles, type Control } from './plan.ts';
 import { evidence, summarizeChaos } from './report.ts';
-import { clockObstacle } from './processClock.ts';
+import { obstacleOf } from './obstacles.ts';
 import { runChaos } from './run.ts';
 import { command, EXIT, runAsProcess, UsageError } from '../../cli/command.ts';
 import { numberOption } from '../../cli/number.ts';
@@ -16,15 +17,19 @@ import { startS3 } from '../s3/s3Server.ts';
 const USAGE = `Usage: npm run chaos -- [options]
 
 Runs Spor on this machine, plays webshops against it, and lets things go wrong: processes killed and stopped at every step,
-networks that swallow, break and delay, full disks, clocks that jump. After each cycle it waits until all is well again and
-compares, event by event, what was acknowledged with what the lake holds, through the query server and through a bare
-read_parquet. Ends with 1 and the evidence when an event is lost, stored twice, another tenant's, or was refused.
+networks that swallow, break and delay, full disks, clocks that jump, stores that go back. An operator erases people, sets a
+retention, replays, redrives and vacuums meanwhile. After each cycle it waits until all is well again and compares, event by
+event, what was acknowledged with what the lake holds, through the query server and through a bare read_parquet. Ends with 1
+and the evidence when an event is lost, stored twice, another tenant's, was refused, or is back after an erasure.
 
   --cycles <n>         how many (default 10)
   --seed <n>           chooses the faults, their moments and the events (default 1)
   --s3                 the lake in an S3 server (started here; Debian and root). What is killed and stopped of it is its
                        gateway: its objects are in memory
+  --faults <text>      only faults whose names contain the text, such as "erase" or "link"
+  --cluster            three stream servers, and two of each service
   --negative-control   acknowledge before the commit: losses must be found
+  --control <guard>    the same with the guard that is broken: acknowledgement, clocks or restore
   --dir <folder>       a new or empty folder for the data (default .spor/chaos-<n>); kept when something was wrong
   --json               the last line of standard output is the result as JSON; the rest goes to standard error
 
@@ -44,13 +49,17 @@ const chaos = command({
     cycles: { type: 'string' },
     seed: { type: 'string' },
     s3: { type: 'boolean' },
+    cluster: { type: 'boolean' },
+    faults: { type: 'string' },
     'negative-control': { type: 'boolean' },
+    control: { type: 'string' },
     dir: { type: 'string' },
   },
   async run(values, _, context) {
     const cycles = numberOption('--cycles', values.cycles ?? '10', { min: 1, max: 100_000 });
     const seed = numberOption('--seed', values.seed ?? '1', { min: 0, max: 4_294_967_295 });
-    const negativeControl = values['negative-control'] ?? false;
+    const cluster = values.cluster ?? false;
+    const control = controlOf(values);
     const say = values.json ? context.err : context.out;
     const log = (line: string): void => say(`${line}\n`);
     const { signal, release } = interruption();
@@ -64,31 +73,29 @@ const chaos = command({
       const s3 = values.s3 ? await startS3() : undefined;
       if (s3 && 'unavailable' in s3) throw new Error(`--s3 cannot be run here: ${s3.unavailable}`);
       if (s3) closers.push(() => s3.stop());
-      const disks = await mountDisks(dir, { lake: !s3, log });
+      const disks = await mountDisks(dir, { lake: !s3, stream: !cluster, log });
       closers.push(...Object.values(disks).map((disk) => () => disk.unmount()));
       const endpoint = s3 && new URL(s3.config.s3Endpoint);
       const fleet = await startFleet({
         dir,
         lakeUrl: s3 ? `s3://${s3.bucket}/chaos` : `file:${join(dir, 'lake')}`,
         env: { ...context.env, ...s3?.env },
+        cluster,
         ...(endpoint ? { s3: { host: endpoint.hostname, port: Number(endpoint.port) } } : {}),
         log,
       });
       closers.push(() => fleet.stop());
-      const obstacle = (fault: ChaosFault): string | undefined => {
-        const ofS3 = fault.kind === 'link' ? fault.link.endsWith('-s3') : 'target' in fault && fault.target === 's3';
-        if (ofS3 && !s3) return 'the lake is not in S3';
-        if (fault.kind === 'clock' && fault.target === 'nats') return clockObstacle();
-        if (fault.kind !== 'disk' || disks[fault.disk]) return undefined;
-        return fault.disk === 'lake' && s3 ? 'the lake is in S3' : 'no small disk could be mounted';
-      };
-      const plan = negativeControl ? planNegativeControl(seed, cycles) : planCycles(seed, cycles, obstacle);
+      const obstacle = (fault: ChaosFault): string | undefined =>
+        obstacleOf(fault, { s3: s3 !== undefined, cluster, disks, links: fleet.links });
+      const plan = control
+        ? planControl(control, seed, cycles)
+        : planCycles(seed, cycles, obstacle, (name) => name.includes(values.faults ?? ''));
       const outcome = await runChaos({
         fleet,
         plan,
         dir,
         disks,
-        negativeControl,
+        control,
         signal,
         log,
         ...(s3 ? { signalS3: (name) => s3.signal(name) } : {}),
@@ -111,6 +118,14 @@ const chaos = command({
   },
 });
 
+function controlOf(values: { 'negative-control'?: boolean; control?: string }): Control | undefined {
+  const { control } = values;
+  if (control === undefined) return values['negative-control'] ? 'acknowledgement' : undefined;
+  const known = CONTROLS.find((name) => name === control);
+  if (known === undefined) throw new UsageError(`--control ${control} is none of ${CONTROLS.join(', ')}`);
+  return known;
+}
+
 /** Rejects a folder with contents, because it may be removed. */
 async function mustBeEmpty(folder: string): Promise<void> {
   const names = existsSync(folder) ? await readdir(folder) : [];
@@ -119,12 +134,12 @@ async function mustBeEmpty(folder: string): Promise<void> {
 
 async function mountDisks(
   dir: string,
-  { lake, log }: { lake: boolean; log: (line: string) => void },
+  { log, ...wanted }: { lake: boolean; stream: boolean; log: (line: string) => void },
 ): Promise<Partial<Record<Disk, SmallDisk>>> {
   const disks: Partial<Record<Disk, SmallDisk>> = {};
   try {
     for (const [name, { folder, megabytes }] of Object.entries(DISKS) as [Disk, (typeof DISKS)[Disk]][]) {
-      if (name !== 'lake' || lake) disks[name] = await mountDisk(join(dir, folder), megabytes);
+      if (name === 'work' || wanted[name]) disks[name] = await mountDisk(join(dir, folder), megabytes);
     }
   } catch (error) {
     log(`no disk can be mounted here, so that none will be full: ${(error as Error).message.trim()}`);

@@ -22,13 +22,23 @@ export interface ProbeResult extends Availability {
   revokedAcceptedSecondsMax: number;
 }
 
+/** The longest times of several probes. Pure. */
+export function worstOf(results: readonly ProbeResult[]): ProbeResult {
+  const longest = (name: keyof ProbeResult): number => Math.max(0, ...results.map((result) => result[name]));
+  return {
+    unavailableSecondsMax: longest('unavailableSecondsMax'),
+    staleReadySecondsMax: longest('staleReadySecondsMax'),
+    revokedAcceptedSecondsMax: longest('revokedAcceptedSecondsMax'),
+  };
+}
+
 /** A sender that watches what a receiver says of itself. */
 export interface Probe {
   /**
    * Watches with one event every 200 ms, until the signal has aborted and an event is accepted again.
-   * A key of its own is revoked meanwhile, and goes on sending.
+   * With `revokes`, a key of its own is revoked meanwhile, and goes on sending.
    */
-  watch: (signal: AbortSignal) => Promise<void>;
+  watch: (signal: AbortSignal, options: { revokes: boolean }) => Promise<void>;
   /** The longest times of all watches. */
   readonly result: ProbeResult;
 }
@@ -80,9 +90,9 @@ export async function openProbe({ url, connection, ledger }: ReceiverToProbe): P
   };
   return {
     result,
-    async watch(signal) {
+    async watch(signal, { revokes }) {
       // While the stream server is away, a key can be neither created nor revoked.
-      await Promise.all([lookOn(signal), revoke(signal).catch(() => undefined)]);
+      await Promise.all([lookOn(signal), revokes ? revoke(signal).catch(() => undefined) : undefined]);
     },
   };
 }

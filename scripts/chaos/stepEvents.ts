@@ -1,6 +1,6 @@
 import type { NatsConnection } from '../../stream/nats.ts';
 import { delay } from '../../runtime/retry.ts';
-import type { StepEvent } from './plan.ts';
+import type { StepEvent } from './fault.ts';
 
 /** Subjects on which each step shows (schemas/subjects.ts, processor). */
 export const STEP_SUBJECTS: Record<StepEvent, string> = {

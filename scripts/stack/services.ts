@@ -59,7 +59,7 @@ export async function natsSpecs(settings: StackSettings, { cluster }: { cluster:
 /** nats-server under its guard, with the identities of the stack; later starts keep the port of the first. */
 export async function natsSpec(
   { dir, env, ports, log }: StackSettings,
-  { index = 0, cluster }: { index?: number; cluster?: NatsCluster } = {},
+  { index = 0, cluster, clientAdvertise }: { index?: number; cluster?: NatsCluster; clientAdvertise?: string } = {},
 ): Promise<ChildSpec> {
   const binary = await findNatsServer({ log, env });
   const name = numbered('nats', index);
@@ -71,7 +71,8 @@ export async function natsSpec(
   const identities = stackIdentities(dir);
   await identities.init(shardsOf(env), Date.now());
   const usersFile = relative(folder, identities.usersFile);
-  const own = { port: first, storeDir: join(folder, 'jetstream'), portsDir: folder, usersFile };
+  const told = clientAdvertise === undefined ? {} : { clientAdvertise };
+  const own = { port: first, storeDir: join(folder, 'jetstream'), portsDir: folder, usersFile, ...told };
   await writeFile(config, natsConfig(cluster ? { ...own, serverName: `spor-${index + 1}`, cluster } : own), {
     mode: 0o600,
   });

@@ -33,8 +33,8 @@ async function chaos(...args: string[]): Promise<{ code: number; summary: ChaosS
 
 test('three cycles: every acknowledged event is in the lake exactly once', async () => {
   const { code, summary, said } = await chaos('--cycles', '3', '--seed', '34');
-  const none = { lost: 0, duplicated: 0, wrongTenant: 0, rejectedStored: 0, unbalanced: 0, claimed: 0 };
-  expect(summary, said).toMatchObject({ cycles: 3, ...none });
+  const none = { lost: 0, duplicated: 0, wrongTenant: 0, rejectedStored: 0, forgotten: 0, unbalanced: 0 };
+  expect(summary, said).toMatchObject({ cycles: 3, ...none, claimed: 0 });
   expect(summary.marks).toBeGreaterThan(0);
   expect(said).not.toContain('the step was not seen');
   expect(code, said).toBe(0);
@@ -58,4 +58,14 @@ test('negative control: with the acknowledgement before the commit, losses are f
   const [lost] = evidence.findings[0]!.findings;
   expect(lost).toMatchObject({ kind: 'lost', receiptId: expect.stringMatching(/^[0-9a-z-]+$/) });
   expect(await readFile(join(dir, 'ledger.ndjson'), 'utf8')).toContain(lost!.eventId);
+});
+
+test.each([
+  ['clocks', 'expire by a wrong clock'],
+  ['restore', 'stream older'],
+])('negative control: a broken guard of %s is found', async (control, fault) => {
+  const { code, summary, said } = await chaos('--cycles', '1', '--seed', '1', '--control', control);
+  expect(code, said).toBe(1);
+  expect(summary.lost, said).toBeGreaterThan(0);
+  expect(summary, said).toMatchObject({ acceptedLosses: 0, faults: { [fault]: 1 } });
 });

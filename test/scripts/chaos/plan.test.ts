@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { COMPACTION_STEPS } from '../../../lake/maintenance/failpoint.ts';
 import { FLUSH_STEPS } from '../../../processor/failpoint.ts';
 import { LINK_MODES } from '../../../scripts/chaos/proxy.ts';
-import { faultName, LINKS, planCycles, STEP_EVENTS } from '../../../scripts/chaos/plan.ts';
+import { faultName, LINKS, CHORES, RESTORES, STEP_EVENTS } from '../../../scripts/chaos/fault.ts';
+import { CONTROLS, planControl, planCycles } from '../../../scripts/chaos/plan.ts';
 
 const everything = (): undefined => undefined;
 
@@ -14,7 +15,7 @@ test('the same seed plans the same cycles, another seed others', () => {
 });
 
 test('a run of some dozen cycles meets every named step of flush, compaction, lease and publish, and every link', () => {
-  const { cycles } = planCycles(1, 80, everything);
+  const { cycles } = planCycles(1, 110, everything);
   const names = new Set(cycles.flatMap(({ faults }) => faults.map(faultName)));
   for (const step of FLUSH_STEPS) {
     expect(names).toContain(`die at ${step}`);
@@ -26,8 +27,16 @@ test('a run of some dozen cycles meets every named step of flush, compaction, le
     expect(names).toContain(`kill nats at ${sign}`);
     expect(names).toContain(`pause processor at ${sign}`);
   }
-  for (const name of ['kill ingest at publish', 'kill everything', 'kill s3', 'pause s3'])
+  for (const name of [
+    'kill ingest at publish',
+    'kill everything',
+    'kill majority',
+    'wipe one nats',
+    'kill s3',
+    'pause s3',
+  ])
     expect(names).toContain(name);
+  for (const name of [...CHORES, ...RESTORES]) expect(names).toContain(name);
   for (const link of LINKS) for (const mode of LINK_MODES) expect(names).toContain(`link ${link} ${mode}`);
 });
 
@@ -36,4 +45,24 @@ test('what cannot be done here is not dealt, and named with its reason', () => {
   expect(cycles.flatMap(({ faults }) => faults).some(({ kind }) => kind === 'disk')).toBe(false);
   expect([...notRun.keys()].sort()).toEqual(['disk of lake full', 'disk of stream full', 'disk of work full']);
   expect([...notRun.values()]).toEqual(['no disk', 'no disk', 'no disk']);
+});
+
+test('a store that goes back is alone in its cycle, and is dealt nevertheless', () => {
+  const { cycles } = planCycles(3, 300, everything);
+  const restoring = cycles.filter(({ faults }) => faults.some(({ kind }) => kind === 'restore'));
+  expect(restoring.length).toBeGreaterThan(RESTORES.length);
+  expect(restoring.every(({ faults }) => faults.length === 1)).toBe(true);
+});
+
+test('faults are chosen by their names, and a choice that leaves none is said', () => {
+  const { cycles } = planCycles(1, 5, everything, (name) => name === 'erase');
+  expect(new Set(cycles.flatMap(({ faults }) => faults.map(faultName)))).toEqual(new Set(['erase']));
+  expect(() => planCycles(1, 5, everything, () => false)).toThrow('no fault can run here');
+});
+
+test('each negative control breaks one guard in every cycle', () => {
+  for (const control of CONTROLS) {
+    const { cycles } = planControl(control, 1, 3);
+    expect(new Set(cycles.flatMap(({ faults }) => faults.map(faultName))).size).toBe(1);
+  }
 });
