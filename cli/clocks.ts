@@ -1,8 +1,11 @@
 import { jetstreamManager } from '@nats-io/jetstream';
-import { agreedNow, type Present } from '../lake/storage/agreedTime.ts';
+import { agreedNow, clockDifference, type Present } from '../lake/storage/agreedTime.ts';
 import type { Storage } from '../lake/storage/storage.ts';
 import { readConfig } from '../runtime/config.ts';
+import type { NatsConnection } from '../stream/nats.ts';
 import { readStreamClock } from '../stream/streamClock.ts';
+import { streamInfo } from '../stream/streamInfo.ts';
+import { streamStateOf } from '../stream/streamState.ts';
 import { UnavailableError, type Context } from './command.ts';
 import { readEnvironment, STREAM_SETTINGS } from './settings.ts';
 import { openStream } from './stream.ts';
@@ -25,4 +28,21 @@ export async function withPresent<T>(
   } finally {
     await connection?.close();
   }
+}
+
+/**
+ * Read the stream server's clock, by which keys and tokens expire.
+ * @param bucket of the keys or tokens, which exists
+ * @throws Error naming both clocks, if this host's differs by more than 15 minutes
+ */
+export async function expiryPresent(connection: NatsConnection, bucket: string, host: number): Promise<number> {
+  const info = await streamInfo(await jetstreamManager(connection, { checkAPI: false }), `KV_${bucket}`);
+  const stream = info ? streamStateOf(info).atMs : NaN;
+  if (Number.isNaN(stream)) return host;
+  const difference = clockDifference({ host, stream });
+  if (difference === undefined) return stream;
+  throw new Error(
+    `clocks_differ: a time of expiry cannot be told, because the clocks differ: ${difference}. Set the wrong one, for ` +
+      'instance with NTP. "spor keys revoke" and "spor tokens revoke" work all the same',
+  );
 }

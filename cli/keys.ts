@@ -2,6 +2,7 @@ import { openSecretStore } from '../stream/secretStore.ts';
 import { asOrigin, keyId, newSecret, secretHash, stateOf, type KeyRecord } from '../schemas/keys.ts';
 import { UNATTRIBUTED_TENANT } from '../schemas/subjects.ts';
 import { KEYS_BUCKET } from '../stream/buckets.ts';
+import { expiryPresent } from './clocks.ts';
 import { command, EXIT, group, UsageError, type Context } from './command.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { numberOption } from './number.ts';
@@ -34,8 +35,8 @@ const create = command({
     expires: { type: 'string' },
   },
   async run(values, _, context) {
-    const nowMs = context.now();
-    const record: KeyRecord = {
+    const lifeMs = values.expires === undefined ? undefined : parseDuration('--expires', values.expires);
+    const wanted: Omit<KeyRecord, 'createdAt'> = {
       tenantId: newTenant(requiredId('--tenant', values.tenant)),
       segmentId: requiredId('--segment', values.segment),
       kind: kindOf(values.kind ?? 'browser'),
@@ -44,13 +45,19 @@ const create = command({
       ...(values.quota === undefined
         ? {}
         : { quotaEventsPerSecond: numberOption('--quota', values.quota, { min: 1, max: 1e9 }) }),
-      createdAt: new Date(nowMs).toISOString(),
-      ...(values.expires === undefined ? {} : { expiresAt: later(nowMs, '--expires', values.expires) }),
     };
-    const key = await withStream(context, async (connection, { replicas }) => {
+    const { key, record } = await withStream(context, async (connection, { replicas }) => {
       const secret = newSecret('ik');
-      await (await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, replicas)).create(secretHash(secret), record);
-      return secret;
+      const store = await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, replicas);
+      const host = context.now();
+      const nowMs = lifeMs === undefined ? host : await expiryPresent(connection, KEYS_BUCKET, host);
+      const made: KeyRecord = {
+        ...wanted,
+        createdAt: new Date(nowMs).toISOString(),
+        ...(lifeMs === undefined ? {} : { expiresAt: new Date(nowMs + lifeMs).toISOString() }),
+      };
+      await store.create(secretHash(secret), made);
+      return { key: secret, record: made };
     });
     printNew(context, key, record, values.json);
     return EXIT.done;
@@ -123,10 +130,11 @@ change over one by one.
   options: { overlap: { type: 'string' } },
   positionals: ['id'],
   async run({ overlap, json }, [named = ''], context) {
-    const nowMs = context.now();
-    const expiresAt = later(nowMs, '--overlap', overlap ?? '24h', { zero: true });
-    const { key, record, oldId, oldExpiresAt } = await withStream(context, async (connection, { replicas }) => {
+    const overlapMs = parseDuration('--overlap', overlap ?? '24h', { zero: true });
+    const rotated = await withStream(context, async (connection, { replicas }) => {
       const store = await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, replicas);
+      const nowMs = await expiryPresent(connection, KEYS_BUCKET, context.now());
+      const expiresAt = new Date(nowMs + overlapMs).toISOString();
       const old = await findSecret(store, named, 'key');
       const state = stateOf(old.record, nowMs);
       if (state === 'revoked' || state === 'expired') {
@@ -140,16 +148,17 @@ change over one by one.
       const sooner =
         old.record.expiresAt !== undefined && old.record.expiresAt < expiresAt ? old.record.expiresAt : expiresAt;
       await store.update(old.hash, (current) => ({ ...current, expiresAt: sooner }));
-      return { key: secret, record: next, oldId: keyId(old.hash), oldExpiresAt: sooner };
+      const leftMs = Date.parse(sooner) - nowMs;
+      return { key: secret, record: next, oldId: keyId(old.hash), leftMs, oldExpiresAt: sooner };
     });
+    const { key, record, oldId, leftMs, oldExpiresAt } = rotated;
     if (json)
       context.out(
         `${JSON.stringify({ key, id: keyId(secretHash(key)), ...record, replaces: { id: oldId, expiresAt: oldExpiresAt } })}\n`,
       );
     else {
       printNew(context, key, record);
-      const left = formatDuration(Date.parse(oldExpiresAt) - nowMs);
-      context.err(`The old key ${oldId} works until ${oldExpiresAt} (${left}).\n`);
+      context.err(`The old key ${oldId} works until ${oldExpiresAt} (${formatDuration(leftMs)}).\n`);
     }
     return EXIT.done;
   },
@@ -197,8 +206,4 @@ function originOf(text: string): string {
   throw new UsageError(
     `--origin ${text} is not an origin: write it like https://shop.example, without a path or a wildcard`,
   );
-}
-
-function later(nowMs: number, option: string, duration: string, allowed?: { zero: boolean }): string {
-  return new Date(nowMs + parseDuration(option, duration, allowed)).toISOString();
 }

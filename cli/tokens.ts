@@ -1,6 +1,7 @@
 import { openSecretStore } from '../stream/secretStore.ts';
 import { keyId, newSecret, secretHash, stateOf, type TokenRecord } from '../schemas/keys.ts';
 import { TOKENS_BUCKET } from '../stream/buckets.ts';
+import { expiryPresent } from './clocks.ts';
 import { command, EXIT, group, UsageError } from './command.ts';
 import { parseDuration } from './duration.ts';
 import { requiredId, revokeSecret } from './secrets.ts';
@@ -30,26 +31,29 @@ every tenant and manages keys and read tokens, in the console and over HTTP.
     expires: { type: 'string' },
   },
   async run(values, _, context) {
-    const nowMs = context.now();
-    const expires = values.expires === undefined ? undefined : nowMs + parseDuration('--expires', values.expires);
+    const lifeMs = values.expires === undefined ? undefined : parseDuration('--expires', values.expires);
     if (values.operator && (values.tenant !== undefined || values.segment !== undefined))
       throw new UsageError('--operator reads every tenant: omit --tenant and --segment');
-    const common = {
-      label: values.label ?? '',
-      createdAt: new Date(nowMs).toISOString(),
-      ...(expires === undefined ? {} : { expiresAt: new Date(expires).toISOString() }),
-    };
-    const record: TokenRecord = values.operator
-      ? { role: 'operator', ...common }
+    const rights = values.operator
+      ? { role: 'operator' as const }
       : {
           tenantId: requiredId('--tenant', values.tenant),
           segmentIds: (values.segment ?? []).map((segment) => requiredId('--segment', segment)),
-          ...common,
         };
     const token = newSecret(values.operator ? 'ot' : 'rt');
     const hash = secretHash(token);
-    await withStream(context, async (connection, { replicas }) => {
-      await (await openSecretStore<TokenRecord>(connection, TOKENS_BUCKET, replicas)).create(hash, record);
+    const record = await withStream(context, async (connection, { replicas }) => {
+      const store = await openSecretStore<TokenRecord>(connection, TOKENS_BUCKET, replicas);
+      const host = context.now();
+      const nowMs = lifeMs === undefined ? host : await expiryPresent(connection, TOKENS_BUCKET, host);
+      const made: TokenRecord = {
+        ...rights,
+        label: values.label ?? '',
+        createdAt: new Date(nowMs).toISOString(),
+        ...(lifeMs === undefined ? {} : { expiresAt: new Date(nowMs + lifeMs).toISOString() }),
+      };
+      await store.create(hash, made);
+      return made;
     });
     if (values.json) context.out(`${JSON.stringify({ token, id: keyId(hash), ...record })}\n`);
     else {

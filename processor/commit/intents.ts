@@ -27,7 +27,7 @@ export interface Intent {
   /** The stream's appId in the owner's commits. */
   appId: string;
   files: FilesByTable;
-  /** Time of the fence and the deletion, in milliseconds since 1970. */
+  /** Time of the fence and the deletion by the stream server's clock, in milliseconds since 1970. */
   recoveredMs?: number;
 }
 
@@ -106,7 +106,9 @@ export class Intents {
    * @throws LostShardError
    */
   async recovered(left: readonly Intent[]): Promise<void> {
-    const now = Date.now();
+    // The record was written at the takeover: no host's clock decides how long it stays.
+    const written = await this.#kv.get(shardKey(this.#owner.shard));
+    const now = written?.created.getTime() ?? 0;
     this.#left = left
       .map((intent) => ({ ...intent, recoveredMs: intent.recoveredMs ?? now }))
       .filter(({ files, recoveredMs }) => Object.keys(files).length > 0 && recoveredMs > now - KEEP_LEFT_MS);

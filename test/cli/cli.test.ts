@@ -6,7 +6,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createLog } from '../../runtime/log.ts';
 import { connectNats } from '../../stream/nats.ts';
 import { openSecretStore } from '../../stream/secretStore.ts';
@@ -246,6 +246,44 @@ describe('spor keys', () => {
     expect((await storedKey(old.key))!.expiresAt).toBe(next.replaces!.expiresAt);
     await json('keys', 'revoke', old.id);
     expect((await spor('keys', 'rotate', old.id)).code).toBe(1);
+  });
+});
+
+describe('times of expiry', () => {
+  const ahead = (ms: number): void => void vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms });
+  afterEach(() => vi.useRealTimers());
+  const KEY = ['keys', 'create', '--tenant', 'clock-shop', '--segment', 'web'];
+
+  it("go by the stream server's clock", async () => {
+    const startedMs = Date.now();
+    ahead(600_000);
+    const made = [
+      await json<CreatedKey>(...KEY, '--expires', '1h'),
+      await json<CreatedKey>('tokens', 'create', '--operator', '--expires', '1h'),
+    ];
+    const { id } = await json<CreatedKey>(...KEY);
+    const { replaces } = await json<CreatedKey>('keys', 'rotate', id, '--overlap', '1h');
+    vi.useRealTimers();
+    for (const { expiresAt } of [...made, replaces!]) {
+      expect(Date.parse(expiresAt!)).toBeGreaterThanOrEqual(startedMs + 3_600_000);
+      expect(Date.parse(expiresAt!)).toBeLessThanOrEqual(Date.now() + 3_600_000);
+    }
+  });
+
+  it('are refused while the clocks differ; a revocation is not', async () => {
+    const { id } = await json<CreatedKey>(...KEY);
+    ahead(3_600_000);
+    for (const args of [
+      [...KEY, '--expires', '1h'],
+      ['keys', 'rotate', id],
+      ['tokens', 'create', '--operator', '--expires', '1h'],
+    ])
+      expect(await spor(...args)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('clocks_differ') as string,
+      });
+    expect((await spor(...KEY)).code).toBe(0);
+    expect((await spor('keys', 'revoke', id)).code).toBe(0);
   });
 });
 

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Intents } from '../../processor/commit/intents.ts';
 import { DAY_MS } from '../../runtime/units.ts';
 import { shardOf, streamName } from '../../schemas/subjects.ts';
 import { anEvent, messageOf, SHARDS } from '../support/messages.ts';
@@ -12,7 +13,10 @@ let bench: TestPipeline;
 beforeEach(async () => {
   bench = await startTestPipeline();
 });
-afterEach(() => bench.stop());
+afterEach(async () => {
+  vi.useRealTimers();
+  await bench.stop();
+});
 
 async function metric({ port }: TestProcessor, name: string): Promise<number> {
   const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
@@ -38,4 +42,16 @@ test('a processor years ahead and then years behind forgets no message and no id
   const { state } = await bench.manager.streams.info(streamName(SHARD));
   expect([state.first_seq, state.last_seq]).toEqual([1, 5]);
   expect(await bench.rows('events', 'shop', 'event_id')).toEqual([{ event_id: event.eventId }]);
+});
+
+test('a host whose clock is ahead keeps the intents that another one has just cleaned up', async () => {
+  const takeOver = (epoch: number): Promise<Intents> =>
+    Intents.takeOver(bench.connection, { shard: SHARD, epoch, appId: 'EVENTS_0@then' }, 1);
+  await (await takeOver(1)).record({ 'events/tenant=shop': ['one.parquet'] });
+  const second = await takeOver(2);
+  await second.recovered(second.left);
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + DAY_MS });
+  const third = await takeOver(3);
+  await third.recovered(third.left);
+  expect((await takeOver(4)).left).toMatchObject([{ epoch: 1, files: { 'events/tenant=shop': ['one.parquet'] } }]);
 });
