@@ -88,11 +88,15 @@ const LOOK_AGAIN_MS = 500;
  *
  * Pending events come after the shard's committed position. No processor reads earlier messages again, so an event that a table
  * lacks there is missing. A difference is named by receipt if the stream or the rows have one, and otherwise by commit.
+ *
+ * Days of receipt go by receivers' clocks, and log entries by the store's. So no difference is reported before the whole log
+ * was read.
  * @throws LakeError storage_unavailable, tables_too_large; StreamUnavailableError
  */
 export async function reconcile(tenantId: string, days: Days, sources: ReconcileSources): Promise<Reconciliation> {
   for (let look = 1; ; look++) {
-    const found = await lookOnce(tenantId, days, sources);
+    const sinceMs = look === LOOKS ? 0 : Date.parse(`${days.from}T00:00:00Z`) - DAY_MS;
+    const found = await lookOnce(tenantId, days, { ...sources, sinceMs });
     if (found.balanced || look === LOOKS) return found;
     await delay(LOOK_AGAIN_MS);
   }
@@ -110,13 +114,18 @@ interface Evidence {
   streamFault: StreamFault | undefined;
 }
 
-async function gather(tenantId: string, days: Days, sources: ReconcileSources): Promise<Evidence> {
-  const sinceMs = Date.parse(`${days.from}T00:00:00Z`) - DAY_MS;
+/** What one look reads; earlier log entries are left out. */
+interface Look extends ReconcileSources {
+  /** Store time, in milliseconds since 1970. */
+  sinceMs: number;
+}
+
+async function gather(tenantId: string, sources: Look): Promise<Evidence> {
   const place = await sources.streams.of(tenantId);
   const before = place && (await sources.streams.committed(place));
   const read = async (name: TableName) => {
     const snapshot = await sources.tables(name, tenantId).snapshot();
-    const accounts = await readCommitCounts(sources.storage, tableRoot(name, tenantId), sinceMs);
+    const accounts = await readCommitCounts(sources.storage, tableRoot(name, tenantId), sources.sinceMs);
     return {
       snapshot,
       accounts: accounts.filter(({ version }) => version <= snapshot.version),
@@ -139,12 +148,12 @@ async function gather(tenantId: string, days: Days, sources: ReconcileSources): 
   return { tables: { events, quarantine }, place, stream, streamFault };
 }
 
-async function lookOnce(tenantId: string, days: Days, sources: ReconcileSources): Promise<Reconciliation> {
+async function lookOnce(tenantId: string, days: Days, sources: Look): Promise<Reconciliation> {
   const dir = await mkdtemp(join(tmpdir(), 'spor-reconcile-'));
   const engine = openDuckdb({ memory: `${sources.memoryMb}MiB`, threads: 2, spillDir: join(dir, 'spill') });
   const session = engine.session();
   try {
-    const evidence = await gather(tenantId, days, sources);
+    const evidence = await gather(tenantId, sources);
     const { tables, place, stream } = evidence;
     const files = { expected: join(dir, 'expected'), named: join(dir, 'named'), commits: join(dir, 'commits') };
     if (stream && place)
