@@ -20,6 +20,11 @@ export class ByteBudget {
     this.limit = limit;
   }
 
+  /** Most bytes that one body may have, so that it fits into an idle receiver. */
+  get largest(): number {
+    return Math.floor(this.limit / 2);
+  }
+
   get used(): number {
     return this.#used;
   }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { KeyRecord } from '../schemas/keys.ts';
 import { KEYS_BUCKET, SCHEMAS_BUCKET, SCHEMAS_KEY } from '../stream/buckets.ts';
 import { agreedSchemas, type UsedSchemas } from '../schemas/compatibility.ts';
+import { LIMITS } from '../schemas/limits.ts';
 import { createRegistry, type Registry } from '../schemas/registry.ts';
 import { compareAndSetRecord } from '../stream/compareAndSet.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -147,6 +148,13 @@ async function openStream(
   const connection = await connectNats({ url: config.natsUrl, access: config, name: 'spor-ingest', log });
   const close = (): Promise<void> => closeConnection(connection, log);
   resources.add('stream server', connection, reportLoss(connection, options.fail, close));
+
+  const largest = connection.info?.max_payload ?? Infinity;
+  if (largest < 2 * LIMITS.bodyBytes)
+    log.warn(
+      { maxPayload: largest, wanted: 2 * LIMITS.bodyBytes },
+      'nats-server takes only small messages, so large orders get 413: set max_payload to 8MB',
+    );
 
   const { shards, replicas } = config;
   const denials = watchDenials(connection, options.metrics, log);

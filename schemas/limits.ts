@@ -1,11 +1,11 @@
 /** Published limits of the Event Receiver; bytes are of UTF-8. */
 export const LIMITS = {
   /** A request body, before and after decompression. */
-  bodyBytes: 524_288,
+  bodyBytes: 4_194_304,
   /** A compressed body whose key is in the body, after decompression. */
   keylessBodyBytes: 65_536,
-  /** One event as compact JSON. */
-  eventBytes: 32_768,
+  /** One event as compact JSON: an order of 5,000 lines with 800 bytes each. */
+  eventBytes: 4_000_000,
   /** Events in a batch. */
   batchEvents: 1_000,
   /** Depth of objects and lists within `properties`. */

@@ -137,7 +137,8 @@ export function renumberedBytes(bytes: number): number {
  *
  * `firstBatch` is added to each number, so that numbers are unique within the window. Each batch must have as many
  * lines as its header says.
- * @returns the position after the last byte written, the number of lines, and the sum of their new numbers
+ * @returns the position after the last byte written, the number of lines, the sum of their new numbers, and the bytes of the
+ *   longest
  * @throws MalformedMessageError; the bytes written by then are invalid
  */
 export function copyLines(
@@ -145,14 +146,16 @@ export function copyLines(
   { batches, linesFrom }: ParsedMessage,
   firstBatch: number,
   buffer: Buffer,
-): { end: number; lines: number; batchSum: number } {
+): { end: number; lines: number; batchSum: number; longest: number } {
   // Buffer's own methods are several times faster here than those of Uint8Array.
   const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const counts = new Uint32Array(batches.length);
   let to = 0;
   let lines = 0;
   let batchSum = 0;
+  let longest = 0;
   for (let at = linesFrom; at < data.length; lines++) {
+    const start = to;
     for (let offset = 0; offset < PREFIX.length; offset++) {
       if (data[at + offset] !== PREFIX[offset])
         throw new MalformedMessageError(`line ${lines} does not begin with {"b":`);
@@ -173,6 +176,7 @@ export function copyLines(
     data.copy(buffer, to, after, end);
     to += end - after;
     buffer[to++] = NEWLINE;
+    longest = Math.max(longest, to - start);
     at = end + 1;
   }
   for (const [index, batch] of batches.entries()) {
@@ -180,7 +184,7 @@ export function copyLines(
       throw new MalformedMessageError(`batch ${index} has ${counts[index]} lines, its header says ${batch.accepted}`);
     }
   }
-  return { end: to, lines, batchSum };
+  return { end: to, lines, batchSum, longest };
 }
 
 function writeNumber(number: number, into: Buffer, to: number): number {

@@ -4,14 +4,13 @@ import { LIMITS } from '../../schemas/limits.ts';
 import type { KeyKind } from '../../schemas/keys.ts';
 import { isServerOnly, type EventSchema, type Registry } from '../../schemas/registry.ts';
 import { contentFault, type ContentFault } from './content.ts';
-import { dateTimeMs } from '../../schemas/dateTime.ts';
 import type { Correction } from '../../schemas/normalise/correction.ts';
 import { normalise } from '../../schemas/normalise/normalise.ts';
 import { aKind, isListable, NUMBER_INVALID, schemaFaults, shown, type EventFault } from './faults.ts';
+import { sizeFault, timeFault } from './bounds.ts';
 import { createAjv } from './keywords.ts';
 import { rawJson } from './rawJson.ts';
 import { safeText } from './safeText.ts';
-import { DAY_MS } from '../../runtime/units.ts';
 
 const MAX_TYPE_LENGTH = 64;
 const MAX_EVENT_ID_LENGTH = 64;
@@ -189,50 +188,12 @@ function contentMessage({ code, path }: ContentFault): EventFault {
   return { code, path, message: CONTENT_MESSAGES[code] ?? '' };
 }
 
-function sizeFault(json: string): EventFault | undefined {
-  // A UTF-16 unit has at most three bytes of UTF-8, so most events need no count.
-  if (json.length * 3 <= LIMITS.eventBytes) return undefined;
-  const bytes = Buffer.byteLength(json);
-  if (bytes <= LIMITS.eventBytes) return undefined;
-  return {
-    code: 'event_too_large',
-    path: '',
-    message: `The event is ${bytes} bytes of compact JSON; at most ${LIMITS.eventBytes} are accepted. Send less with it.`,
-  };
-}
-
-/** Check the age of an event; bounds are inclusive. The lake has no day before 1970. An invalid time has another fault. */
-function timeFault(timestamp: unknown, { receivedAtMs, skewMs, acceptOld }: BatchToJudge): EventFault | undefined {
-  if (typeof timestamp !== 'string') return undefined;
-  const eventTimeMs = dateTimeMs(timestamp) + skewMs;
-  const aheadMs = eventTimeMs - receivedAtMs;
-  if (aheadMs > LIMITS.futureSeconds * 1000) {
-    return {
-      code: 'timestamp_in_future',
-      path: '/timestamp',
-      message: `/timestamp lies ${Math.ceil(aheadMs / 1000)} seconds ahead of receipt${corrected(skewMs)}; at most ${LIMITS.futureSeconds} are accepted. Set the clock, or send sentAt by the same clock.`,
-    };
-  }
-  if (-aheadMs > LIMITS.pastDays * DAY_MS && !(acceptOld && eventTimeMs >= 0)) {
-    return {
-      code: 'timestamp_too_old',
-      path: '/timestamp',
-      message: `/timestamp lies ${(-aheadMs / DAY_MS).toFixed(2)} days before receipt${corrected(skewMs)}; at most ${LIMITS.pastDays} are accepted.`,
-    };
-  }
-  return undefined;
-}
-
 /** The fault of a type that the sender's key may not send. */
 function typeFault({ schema }: EventType, { keyKind }: BatchToJudge): EventFault | undefined {
   if (!isServerOnly(schema) || keyKind === 'server') return undefined;
   const { type } = schema;
   const message = `${type} is for server keys, because anyone can read a key in a page. Send it from the shop's backend.`;
   return { code: 'server_key_required', path: '/type', message };
-}
-
-function corrected(skewMs: number): string {
-  return skewMs === 0 ? '' : ` (after correcting by ${skewMs} ms for the sender's clock, from sentAt)`;
 }
 
 function rejectedEvent(

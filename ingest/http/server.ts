@@ -148,7 +148,14 @@ export class IngestServer {
       const { refusal, tenantId } = admitted;
       if (refusal && contentLength !== undefined) return respond(failureAnswer(refusal));
       const { budget } = this.#options;
-      const how = { contentLength, limit: LIMITS.bodyBytes, budget, slowBodies: this.#slowBodies, tenantId, refusal };
+      const how = {
+        contentLength,
+        limit: Math.min(LIMITS.bodyBytes, budget.largest),
+        budget,
+        slowBodies: this.#slowBodies,
+        tenantId,
+        refusal,
+      };
       reading = readBody(response, how, (body) => {
         if (body instanceof ReceiverError) return respond(failureAnswer(body));
         const { intake, coding, dryRun } = admitted as Admitted;

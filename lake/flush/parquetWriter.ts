@@ -53,7 +53,7 @@ export async function writeWindow(window: ClosedWindow, options: WriteOptions): 
   const outcomes = new Map([...window.tenants].map(([tenantId, share]) => [tenantId, beginOutcome(share)]));
   const files: WrittenFile[] = [];
   const erased: ErasedPlace[] = [];
-  const events = sql.eventsSql(registry, extra);
+  const events = sql.eventsSql(registry, window.lines.eventLineBytes, extra);
   const quarantine = sql.quarantineSql(window.lines.rejectedLineBytes, extra);
   const folder = join(window.dir, 'parquet');
   await rm(folder, { recursive: true, force: true });

@@ -10,7 +10,6 @@ import {
   type Column,
 } from '../../schemas/columns.ts';
 import { duckdbType, type StructField } from '../../schemas/columnType.ts';
-import { LIMITS } from '../../schemas/limits.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { identifier, literal, uuidHex } from '../duckdb/sqlText.ts';
 
@@ -36,19 +35,21 @@ interface Branch {
 }
 
 const EVENT_TIME = 'event_time';
-/** Bytes that renumbering and re-serialising may add to the largest event. */
-const LINE_SLACK_BYTES = 1_024;
+/** Room for the lines of most windows. DuckDB's buffers have twice the size of the longest line. */
+const USUAL_LINE_BYTES = 33_792;
+const USUAL_REJECTED_BYTES = 524_288;
+const LINE_SLACK_BYTES = 64;
 /** 2200-01-01; the receiver accepts only times of the recent past. */
 const LAST_DAY = 84_006;
 const BATCH_LINE_BYTES = 262_144;
 
 /**
- * SQL of the events table, ordered by (type, event_time).
+ * SQL of the events table, ordered by (type, event_time), for lines up to a length.
  *
  * A branch selects one type with its own columns only, so that the sort moves narrow rows. `extra` columns follow the
  * table's own.
  */
-export function eventsSql(registry: Registry, extra: readonly Column[] = []): TableSql {
+export function eventsSql(registry: Registry, maxLineBytes: number, extra: readonly Column[] = []): TableSql {
   const columns = [...eventColumns(registry), ...extra];
   const eventTime = columns.find(({ name }) => name === EVENT_TIME)!.sql;
   const types = [...new Set(registry.all.map(({ type }) => type))].sort();
@@ -56,7 +57,7 @@ export function eventsSql(registry: Registry, extra: readonly Column[] = []): Ta
     name: 'events',
     fields: lineFields(registry),
     columns,
-    maxLineBytes: LIMITS.eventBytes + LINE_SLACK_BYTES,
+    maxLineBytes: Math.max(maxLineBytes + LINE_SLACK_BYTES, USUAL_LINE_BYTES),
     day: dayOf(eventTime),
     orderBy: `"type", ${EVENT_TIME}`,
     branches: types.map((type) => ({
@@ -74,7 +75,7 @@ export function quarantineSql(maxLineBytes: number, extra: readonly Column[] = [
     name: 'quarantine',
     fields: REJECTED_FIELDS,
     columns,
-    maxLineBytes: Math.max(maxLineBytes, LIMITS.bodyBytes),
+    maxLineBytes: Math.max(maxLineBytes + LINE_SLACK_BYTES, USUAL_REJECTED_BYTES),
     day: dayOf('batch.received_at'),
     orderBy: 'received_at',
     branches: [{ where: 'true', orderBy: 'received_at', columns: new Set(columns.map(({ name }) => name)) }],

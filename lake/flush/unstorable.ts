@@ -23,7 +23,7 @@ export async function findUnreadable(
 ): Promise<UnstorableLinesError | undefined> {
   const lines = splitLines(await readFile(window.files.events));
   const probe = join(window.dir, 'probe.ndjson');
-  const table = sql.eventsSql(registry);
+  const table = sql.eventsSql(registry, window.lines.eventLineBytes);
   const found: UnstorableLine[] = [];
   const search = async (from: number, to: number): Promise<void> => {
     const probed = lines.slice(from, to);

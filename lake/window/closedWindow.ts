@@ -51,6 +51,8 @@ export interface MessageSpan {
 export interface LineCounts {
   batches: number;
   events: number;
+  /** Length of the longest event line, in bytes. */
+  eventLineBytes: number;
   rejected: number;
   /** Length of the longest rejected line, in bytes. */
   rejectedLineBytes: number;

@@ -6,7 +6,7 @@ import type { ClosedWindow, LineRun, TenantShare } from './closedWindow.ts';
 /** The contents of a window's files, counted while they are written. */
 export class WindowContents {
   readonly span = { firstSequence: 0, lastSequence: 0, messages: 0, bytes: 0, lastStoredMs: 0 };
-  readonly lines = { batches: 0, events: 0, rejected: 0, rejectedLineBytes: 0 };
+  readonly lines = { batches: 0, events: 0, eventLineBytes: 0, rejected: 0, rejectedLineBytes: 0 };
   readonly quarantineStored = new Map<string, number>();
   readonly #storedMs = { min: Infinity };
   readonly #receivedMs = { min: Infinity, max: -Infinity };

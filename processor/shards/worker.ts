@@ -170,7 +170,7 @@ export class ShardWorker {
   #openReader({ stream, floor, floorMs }: OwnedShard): MessageReader {
     const { connection, manager } = this.#context.stream;
     const largest = connection.info?.max_payload ?? 0;
-    const maxBytes = Math.max(READ_AHEAD_BYTES, 4 * largest);
+    const maxBytes = Math.max(READ_AHEAD_BYTES, 2 * largest);
     const reader = new MessageReader({
       connection,
       manager,

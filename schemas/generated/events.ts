@@ -86,7 +86,7 @@ export interface OrderCancelled {
    * The cancelled lines; absent: the whole order.
    *
    * @minItems 1
-   * @maxItems 500
+   * @maxItems 5000
    */
   lines?: {
     /**
@@ -228,7 +228,7 @@ export interface OrderCorrected {
    * The order's lines.
    *
    * @minItems 1
-   * @maxItems 500
+   * @maxItems 5000
    */
   lines?: {
     /**
@@ -386,7 +386,7 @@ export interface OrderCreated {
    * The order's lines.
    *
    * @minItems 1
-   * @maxItems 500
+   * @maxItems 5000
    */
   lines: {
     /**
@@ -522,7 +522,7 @@ export interface OrderRefunded {
    * The returned lines; absent: the whole order or an amount.
    *
    * @minItems 1
-   * @maxItems 500
+   * @maxItems 5000
    */
   lines?: {
     /**

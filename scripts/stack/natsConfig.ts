@@ -40,7 +40,7 @@ export function natsConfig(config: NatsConfig): string {
     `server_name: ${JSON.stringify(serverName)}`,
     `ports_file_dir: ${JSON.stringify(portsDir)}`,
     `jetstream { store_dir: ${JSON.stringify(storeDir)}, sync_interval: always }`,
-    'max_payload: 1MB',
+    'max_payload: 8MB',
   ];
   if (monitorPort !== undefined) lines.push(`http: "127.0.0.1:${monitorPort}"`);
   if (usersFile !== undefined) lines.push(`include ${JSON.stringify(usersFile)}`);

@@ -34,7 +34,7 @@ const aWindow = (firstSequence: number, lastSequence: number): ClosedWindow => (
   dir,
   files: { events: '', batches: '', rejected: '' },
   span: { firstSequence, lastSequence, messages: 1, bytes: 1, lastStoredMs: 0 },
-  lines: { batches: 1, events: 1, rejected: 0, rejectedLineBytes: 0 },
+  lines: { batches: 1, events: 1, rejected: 0, eventLineBytes: 0, rejectedLineBytes: 0 },
   times: { storedMs: { min: 0 }, receivedMs: { min: 0, max: 0 }, redrivenMs: new Map() },
   sources: [],
   runs: [],

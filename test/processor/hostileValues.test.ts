@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EVENT_ERRORS } from '../../schemas/errors.ts';
 import { parseExact } from '../../schemas/normalise/exactNumber.ts';
-import { startReceiver, type Receiver } from '../ingest/receiver.ts';
+import { anEvent, startReceiver, type Receiver } from '../ingest/receiver.ts';
 import { eventText, numberText, space } from '../support/hostileJson.ts';
 import { normalisedEvent } from '../support/normalisedEvent.ts';
 import { startTestPipeline, type TestPipeline } from '../support/testPipeline.ts';
@@ -92,6 +92,32 @@ test('every row of what was accepted equals its normalised value, and nothing el
   expect(Number(quarantined[0]?.n)).toBe(refused);
   // Both ways must have been taken often, or this showed nothing.
   expect(Math.min(accepted.size, refused)).toBeGreaterThan(100);
+});
+
+test('an order of 5,000 lines with every id is stored whole', async () => {
+  const key = await receiver.createKey({ tenantId: 'wholesale', segmentId: 'web', kind: 'server' });
+  const lines = Array.from({ length: 5_000 }, (_, index) => ({
+    productId: randomUUID(),
+    variantId: randomUUID(),
+    quantity: index + 1,
+    unitPrice: 0.1,
+    discount: 0.01,
+    searchId: randomUUID(),
+    listId: randomUUID(),
+    recommendationId: randomUUID(),
+    name: `WHITE HANGING HEART T-LIGHT HOLDER ${index}`,
+    kind: 'product',
+  }));
+  const order = anEvent('OrderCreated', { total: lines.reduce((sum, { quantity }) => sum + quantity * 0.1, 0), lines });
+  const tooMany = anEvent('OrderCreated', { lines: [...lines, lines[0]] });
+  const send = async (event: object): Promise<Answer> =>
+    (await (await receiver.post({ instrumentationKey: key, events: [event, anEvent()] })).json()) as Answer;
+  expect(await send(order)).toMatchObject({ accepted: 2, rejected: [] });
+  expect(await send(tooMany)).toMatchObject({ accepted: 1, rejected: [{ index: 0, code: 'field_range' }] });
+  await bench.settled();
+  const [row] = await bench.rows('events', 'wholesale', 'len(lines) AS lines, lines[5000] AS last, total', 'lines');
+  expect([Number(row!.lines), Number(row!.total)]).toEqual([5_000, 1_250_250]);
+  expect(row!.last).toMatchObject({ product_id: lines[4_999]!.productId, name: lines[4_999]!.name });
 });
 
 /** The client that reads for us drops a byte order mark that a text begins with, so texts are compared as their bytes. */

@@ -54,6 +54,7 @@ export async function startNats(options: NatsOptions = {}): Promise<TestNats> {
     options.config ??
       `listen: "127.0.0.1:${port}"
 jetstream { store_dir: "${join(dir, 'js')}", sync_interval: always, max_file_store: ${options.maxFileStore ?? '20GB'} }
+${options.extraConfig?.includes('max_payload') ? '' : 'max_payload: 8MB'}
 ${options.open ? '' : users.config}
 ${options.extraConfig ?? ''}
 `,

@@ -95,7 +95,7 @@ export type DropReason =
   | 'rejected'
   /** The receiver rejected the whole request for good. */
   | 'refused'
-  /** Over 32,768 bytes as JSON, or too large for the receiver. */
+  /** Over 4,000,000 bytes as JSON, or too large for the receiver. */
   | 'too_large'
   /** The queue was full, and this was its oldest event. */
   | 'overflow'

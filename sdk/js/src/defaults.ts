@@ -29,4 +29,4 @@ export function withDefaults(options: TrackerOptions): TrackerOptions & typeof D
 }
 
 /** The receiver's limit for one event as JSON. */
-export const MAX_EVENT_BYTES = 32_768;
+export const MAX_EVENT_BYTES = 4_000_000;

@@ -47,13 +47,13 @@ public sealed class TrackTests
         var id = Guid.NewGuid();
         var huge = Stage.Click("huge");
         huge.EventId = id;
-        huge.Context = new EventContext { Url = new string('x', 40_000) };
+        huge.Context = new EventContext { Url = new string('x', 4_100_000) };
         Assert.True(stage.Client.Track(huge));
         await stage.Complete(stage.Client.FlushAsync(TestContext.Current.CancellationToken));
         var told = Assert.Single(stage.Dropped);
         Assert.Equal((DropReason.TooLarge, id, "ProductClicked"), (told.Reason, told.EventId, told.EventType));
         Assert.Contains("SKU-huge", told.ToJson(), StringComparison.Ordinal);
-        Assert.Contains("32768", told.Message, StringComparison.Ordinal);
+        Assert.Contains("4000000", told.Message, StringComparison.Ordinal);
         Assert.Equal(1, stage.Logs.Count(20));
     }
 

@@ -18,8 +18,8 @@ public class TrackingClientOptions
     /// <summary>Most events in a request, and how many waiting events start one. 1 to 1000; default 500.</summary>
     public int BatchSize { get; set; } = 500;
 
-    /// <summary>Most bytes in a request before compression. At most 524288, which is the default.</summary>
-    public int MaxBatchBytes { get; set; } = ReceiverLimits.BodyBytes;
+    /// <summary>Most bytes in a request before compression. At most 4194304; default 524288.</summary>
+    public int MaxBatchBytes { get; set; } = 524_288;
 
     /// <summary>How long an event may wait for others before it is sent. Default one second.</summary>
     public TimeSpan FlushInterval { get; set; } = TimeSpan.FromSeconds(1);

@@ -6,10 +6,10 @@ namespace Spor.Tracking;
 internal static class ReceiverLimits
 {
     /// <summary>A request body, before and after decompression.</summary>
-    public const int BodyBytes = 524288;
+    public const int BodyBytes = 4194304;
 
     /// <summary>One event as compact JSON.</summary>
-    public const int EventBytes = 32768;
+    public const int EventBytes = 4000000;
 
     /// <summary>Events in a batch.</summary>
     public const int BatchEvents = 1000;
