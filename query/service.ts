@@ -146,7 +146,7 @@ export async function startQueryService(options: {
       ...secretRoutes(secrets, { log, isKnownTenant: isKnown }),
       sessionRoute(secrets, storage),
       liveRoute(live, secrets.keys),
-      lagRoute(() => state.connection),
+      lagRoute(audit),
       ...consoleRoutes(),
       changesRoute({ storage, tables, registry }, { slots: lookups, unsent }),
     ],

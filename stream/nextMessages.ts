@@ -22,6 +22,7 @@ export interface NextQuery {
   seq: number;
   /** Sequence up to which to read, such as the last one by the stream's leader. */
   to: number;
+  /** 0: no limit. */
   maxBytes: number;
 }
 
@@ -49,6 +50,33 @@ export async function nextMessages(
   return { messages: [...messages, next], complete: false };
 }
 
+/** How many messages a read would give, and when the stream stored the first, in milliseconds since 1970. */
+export interface PendingMessages {
+  count: number;
+  oldestMs: number;
+}
+
+/** Counts the messages of a subject from a sequence on, without reading them; undefined without one. */
+export async function pendingMessages(
+  connection: NatsConnection,
+  manager: JetStreamManager,
+  { stream, subject, seq }: Pick<NextQuery, 'stream' | 'subject' | 'seq'>,
+): Promise<PendingMessages | undefined> {
+  const first = await messageOfLeader(manager, stream, { seq, next_by_subj: subject });
+  if (!first) return undefined;
+  const { sequence, timeMs: oldestMs } = first;
+  if (answersBatches(connection)) {
+    const [counted] = await batch(manager, { stream, subject, seq: sequence, to: sequence, maxBytes: 0 }, 1);
+    return { count: 1 + (counted?.pending ?? 0), oldestMs };
+  }
+  let count = 1;
+  for (let from = sequence + 1; ; count++) {
+    const next = await messageOfLeader(manager, stream, { seq: from, next_by_subj: subject });
+    if (!next) return { count, oldestMs };
+    from = next.sequence + 1;
+  }
+}
+
 /** A message from the stream's leader; undefined if the stream holds none. */
 export async function messageOfLeader(
   manager: JetStreamManager,
@@ -69,14 +97,18 @@ async function one(manager: JetStreamManager, { stream, subject, seq }: NextQuer
   return message ? [message] : [];
 }
 
-async function batch(manager: JetStreamManager, { stream, subject, seq, maxBytes }: NextQuery): Promise<StoredMsg[]> {
+async function batch(
+  manager: JetStreamManager,
+  { stream, subject, seq, maxBytes }: NextQuery,
+  most = BATCH_MESSAGES,
+): Promise<StoredMsg[]> {
   const messages: StoredMsg[] = [];
   const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
   await manager.direct.getBatch(stream, {
     seq,
     next_by_subj: subject,
-    batch: BATCH_MESSAGES,
-    max_bytes: maxBytes,
+    batch: most,
+    ...(maxBytes > 0 ? { max_bytes: maxBytes } : {}),
     // With a callback the client releases its subscription at the end; an iterator keeps one per call.
     callback: (done, message) => {
       if (!done) messages.push(message);

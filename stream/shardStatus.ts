@@ -3,8 +3,7 @@ import { Kvm, type KV } from '@nats-io/kv';
 import type { NatsConnection } from './nats.ts';
 import { LEASES_BUCKET, PROGRESS_BUCKET, shardKey } from './buckets.ts';
 import { streamInfo } from './streamInfo.ts';
-import { shardOf, streamName } from '../schemas/subjects.ts';
-import { numberOfShards } from './shardCount.ts';
+import { streamName } from '../schemas/subjects.ts';
 import { describeSetBack } from './incarnation.ts';
 import { readStreamsRecord, type StreamsRecord } from './streamsRecord.ts';
 import { floorOf, type ShardProgress } from './progress.ts';
@@ -47,20 +46,6 @@ export async function readShards(connection: NatsConnection, shards: number, now
   const read = async (shard: number): Promise<ShardStatus> =>
     readShard(shard, await streamInfo(records.manager, streamName(shard)), { ...records, nowMs });
   return Promise.all(Array.from({ length: shards }, (_, shard) => read(shard)));
-}
-
-/** Status of a tenant's shard; undefined while there are no streams. */
-export async function readTenantShard(
-  connection: NatsConnection,
-  tenantId: string,
-  nowMs: number,
-): Promise<ShardStatus | undefined> {
-  const records = await openRecords(connection);
-  const shards = await numberOfShards(records.manager);
-  if (shards === 0) return undefined;
-  const shard = shardOf(tenantId, shards);
-  const info = await streamInfo(records.manager, streamName(shard));
-  return info && readShard(shard, info, { ...records, nowMs });
 }
 
 async function readShard(

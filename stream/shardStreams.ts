@@ -8,7 +8,7 @@ import { streamStateOf, type StreamState } from './streamState.ts';
 import { readStreamsRecord, type StreamsRecord } from './streamsRecord.ts';
 import { shardOf, streamName } from '../schemas/subjects.ts';
 import type { StreamMessage } from './message.ts';
-import { messageOfLeader, nextMessages } from './nextMessages.ts';
+import { messageOfLeader, nextMessages, pendingMessages, type PendingMessages } from './nextMessages.ts';
 import { floorOf, Progress } from './progress.ts';
 import { firstSince } from './trim.ts';
 
@@ -104,6 +104,12 @@ export class ShardStreams {
   /** First message of a tenant with accepted events, from a sequence on. */
   async nextAccepted({ shard }: Shard, tenantId: string, from: number): Promise<StreamMessage | undefined> {
     return this.#get(shard, { seq: Math.max(1, from), next_by_subj: `events.${shard}.${tenantId}.*` });
+  }
+
+  /** Number of a tenant's messages from a sequence on, and when the first was stored; undefined without one. */
+  async pending({ shard }: Shard, tenantId: string, from: number): Promise<PendingMessages | undefined> {
+    const query = { stream: streamName(shard), subject: `*.${shard}.${tenantId}.*`, seq: Math.max(1, from) };
+    return ask(() => pendingMessages(this.#connection, this.#manager, query));
   }
 
   /** Messages of a tenant from one sequence to another, in order. */

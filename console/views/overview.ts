@@ -42,18 +42,22 @@ export function overviewView(page: Page): HTMLElement {
 
 async function freshness({ api, signal }: Page): Promise<HTMLElement> {
   const lag = await api.get<LagAnswer>('/api/lag', {}, signal);
-  const behind = lag.behindMs === undefined ? 'not known' : lag.behindMs === 0 ? 'none' : duration(lag.behindMs);
+  const behind = lag.behindMs === 0 ? 'none' : duration(lag.behindMs);
   return h(
     'dl',
     { class: 'figures' },
     figure(
       'All events in the lake up to',
-      when(lag.at - (lag.behindMs ?? 0), 'time'),
+      when(lag.at - lag.behindMs, 'time'),
       lag.behindMs === 0 ? 'nothing is pending' : `${behind} ago`,
     ),
     figure('Backlog in the stream', count(lag.lagMessages), lag.lagMessages === 1 ? 'message' : 'messages'),
     figure('Oldest message', behind),
-    figure('Last commit', lag.lastCommit === undefined ? '–' : when(lag.lastCommit, 'time'), `shard ${lag.shard}`),
+    figure(
+      'Newest in the lake',
+      lag.lastCommit === undefined ? '–' : when(lag.lastCommit, 'time'),
+      `shard ${lag.shard}`,
+    ),
   );
 }
 

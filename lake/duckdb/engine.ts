@@ -120,6 +120,13 @@ export class Engine implements SqlEngine {
     await child?.close();
   }
 
+  /** Ends the process at once; statements that run fail. */
+  async kill(): Promise<void> {
+    this.#closed = true;
+    const child = await this.#child?.catch(() => undefined);
+    child?.kill();
+  }
+
   async #ask(request: Omit<EngineRequest, 'id'>): Promise<SqlRow[][]> {
     if (this.#closed) throw new EngineError('died', 'the engine is closed');
     const child = await this.#started();

@@ -4,6 +4,7 @@ import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import type { TableCache } from '../../lake/layout/tableCache.ts';
+import { backlogOf, type Backlog } from './backlog.ts';
 import { completenessOf, type Completeness } from './completeness.ts';
 import type { Days } from './expected.ts';
 import { ErasedPositions } from './erasedPositions.ts';
@@ -15,6 +16,8 @@ import { ShardStreams } from '../../stream/shardStreams.ts';
 export interface Audit {
   /** @throws LakeError receipt_malformed, receipt_unknown, storage_unavailable; StreamUnavailableError */
   receipt(id: string, reader: { tenantId: string; segmentIds: readonly string[] }): Promise<ReceiptAnswer>;
+  /** The tenant's messages that are not in the lake yet. @throws LakeError storage_unavailable; StreamUnavailableError */
+  backlog(tenantId: string): Promise<Backlog | undefined>;
   /** @throws LakeError storage_unavailable; StreamUnavailableError */
   completeness(tenantId: string): Promise<Completeness>;
   /**
@@ -63,6 +66,8 @@ export function createAudit(options: AuditOptions): Audit {
   return {
     receipt: (id, reader) =>
       withStreams((streams) => findReceipt(id, reader, { storage, tables, localFiles, engine, streams, erasures })),
+    backlog: (tenantId) =>
+      withStreams((streams) => backlogOf(tenantId, { streams, table: tables('events', tenantId) })),
     completeness: (tenantId) =>
       withStreams(async (streams) => {
         const found = await completenessOf(tenantId, { streams, table: tables('events', tenantId), storage });

@@ -89,11 +89,15 @@ export function createMartRefresher(options: MartRefresherOptions): MartRefreshe
     const { memoryMb, threads } = options;
     const dir = join(workDir, 'engine');
     const engine = new Engine({ dir, memory: `${memoryMb}MiB`, threads, niceness: NICENESS, log });
+    // A statement may run for minutes, and nothing of it is kept when the process stops.
+    const onAbort = (): void => void engine.kill();
+    signal?.addEventListener('abort', onAbort, { once: true });
     try {
       const reports = await refreshMarts(tenantId, { ...options, engine, workDir: join(workDir, 'files') }, signal);
       await tidy(tenantId, signal);
       return reports;
     } finally {
+      signal?.removeEventListener('abort', onAbort);
       await engine.close();
     }
   };

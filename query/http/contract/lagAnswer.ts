@@ -1,12 +1,13 @@
-/** The answer of `GET /api/lag`: backlog of the tenant's shard. */
+/** The answer of `GET /api/lag`: the tenant's backlog. */
 export interface LagAnswer {
   /** Time of the answer, in milliseconds since 1970. */
   at: number;
+  /** Shard of the tenant's stream. */
   shard: number;
-  /** Acknowledged messages that are not committed yet; each holds many events. */
+  /** Acknowledged messages of the tenant that are not committed yet; each holds many events. */
   lagMessages: number;
-  /** Age of the oldest uncommitted message; 0 without a backlog, absent if unknown. */
-  behindMs?: number;
-  /** Time of the shard's last commit, ISO 8601. */
+  /** Age of the oldest of them; 0 without a backlog. */
+  behindMs: number;
+  /** Time that the stream stored the tenant's last message that is in the lake, ISO 8601. */
   lastCommit?: string;
 }

@@ -170,7 +170,7 @@ export const LIST_CHANGES = tokenOperation(
 /** `GET /api/lag` */
 export const GET_LAG = tokenOperation('reader', ['GET', '/api/lag'], {
   id: 'getLag',
-  summary: "Get the backlog of the tenant's shard",
+  summary: "Get the tenant's backlog",
   answer: {
     summary: 'The backlog.',
     schema: 'Lag',

@@ -1,29 +1,24 @@
-import type { NatsConnection } from '../../../stream/nats.ts';
-import { readTenantShard } from '../../../stream/shardStatus.ts';
 import { StreamUnavailableError } from '../../../stream/errors.ts';
+import type { Audit } from '../../audit/audit.ts';
 import { jsonReply, type ReaderCall, type Route } from '../route.ts';
 import { GET_LAG } from '../contract/readOperations.ts';
 import type { LagAnswer } from '../contract/lagAnswer.ts';
 
-/** `GET /api/lag`: backlog of the tenant's shard. */
-export function lagRoute(connection: () => NatsConnection | undefined): Route {
+/** `GET /api/lag`: the tenant's backlog. */
+export function lagRoute(audit: Audit): Route {
   return {
     ...GET_LAG,
     async handle({ reader: { tenantId } }: ReaderCall) {
-      const open = connection();
-      if (!open) throw new StreamUnavailableError();
       const at = Date.now();
-      const status = await readTenantShard(open, tenantId, at).catch((error: unknown) => {
-        throw new StreamUnavailableError(undefined, { cause: error });
-      });
-      if (!status) throw new StreamUnavailableError('There is no event stream yet: start a receiver.');
-      const { shard, lagMessages, behindMs, lastCommit } = status;
+      const backlog = await audit.backlog(tenantId);
+      if (!backlog) throw new StreamUnavailableError('There is no event stream yet: start a receiver.');
+      const { shard, messages, oldestMs, committedMs } = backlog;
       const answer: LagAnswer = {
         at,
         shard,
-        lagMessages,
-        ...(behindMs === undefined ? {} : { behindMs }),
-        ...(lastCommit === undefined ? {} : { lastCommit }),
+        lagMessages: messages,
+        behindMs: oldestMs === undefined ? 0 : Math.max(0, at - oldestMs),
+        ...(committedMs === undefined ? {} : { lastCommit: new Date(committedMs).toISOString() }),
       };
       return jsonReply(answer);
     },

@@ -157,3 +157,14 @@ test('so is DuckDB in this process', async () => {
   await next.close();
   await engine.close();
 });
+
+test('a statement that would run for hours ends with its engine, when that is killed', async () => {
+  const log = createLog('test', 'silent');
+  const engine = new Engine({ dir: join(dir, 'killed'), memory: '64MiB', threads: 1, log });
+  await engine.start();
+  const endless = engine.session().run('SELECT sum(hash(i)) FROM range(1_000_000_000_000) AS numbers(i)');
+  const failed = endless.catch((error: unknown) => error);
+  await engine.kill();
+  expect(await failed).toMatchObject({ fault: 'died' });
+  await engine.close();
+});

@@ -66,14 +66,23 @@ test('acknowledged messages that no table has are missing, not pending, even whe
 
   const lost = await publish(WITH_TABLE, { events: [anEvent(2), anEvent(3)], rejected: [refused(2)] });
   const lostWithoutTable = await publish(WITHOUT_TABLE, { events: [anEvent(0)] });
-  const last = (await bench.manager.streams.info(streamName(SHARD))).state.last_seq;
   // Not acknowledged yet, they are pending.
   expect(await accounts.reconcile(WITH_TABLE, days())).toMatchObject({ balanced: true, differences: [] });
   expect((await accounts.receipt(lost, { tenantId: WITH_TABLE, segmentIds: [] })).states).toEqual({
     accepted: 2,
     quarantined: 1,
   });
+  // Each tenant hears of its own backlog, not of its neighbours' in the shard.
+  const own = await accounts.backlog(WITH_TABLE);
+  expect(own).toMatchObject({ shard: SHARD, messages: 1 });
+  expect(own!.committedMs).toBeLessThan(own!.oldestMs!);
+  const other = await accounts.backlog(WITHOUT_TABLE);
+  expect(Object.keys(other!).sort()).toEqual(['messages', 'oldestMs', 'shard']);
+  await publish(WITHOUT_TABLE, { events: [anEvent(1)] });
+  expect(await accounts.backlog(WITHOUT_TABLE)).toEqual({ ...other, messages: 2 });
+  expect(await accounts.backlog(NEIGHBOUR)).toEqual({ shard: SHARD, messages: 0 });
   const progress = await Progress.open(bench.connection, { replicas: 1 });
+  const last = (await bench.manager.streams.info(streamName(SHARD))).state.last_seq;
   await progress.acknowledge(SHARD, created, last);
   // The next owner begins after them, and its commits are the neighbour's.
   const read = await publish(NEIGHBOUR, { events: [anEvent(0)] });
@@ -97,7 +106,10 @@ test('acknowledged messages that no table has are missing, not pending, even whe
   const none = await accounts.reconcile(WITHOUT_TABLE, days());
   expect(none).toMatchObject({
     balanced: false,
-    differences: [{ receiptId: lostWithoutTable, kind: 'missing', events: 1 }],
+    differences: [
+      { receiptId: lostWithoutTable, kind: 'missing', events: 1 },
+      { kind: 'missing', events: 1 },
+    ],
   });
   const reader = { tenantId: WITHOUT_TABLE, segmentIds: [] };
   expect((await accounts.receipt(lostWithoutTable, reader)).states).toEqual({ missing: 1 });
