@@ -280,7 +280,9 @@ describe('money', () => {
         expect(stored(-Number(`${whole}.1234${digit}`))).toBe(-rounded);
       }),
     );
-    expect([1e-5, 0.30000000000000004, 0.1 + 0.7, 1 / 3, 5e-324].map(stored)).toEqual([0, 0.3, 0.8, 0.3333, 0]);
+    expect([1e-5, 0.30000000000000004, 0.1 + 0.7, 1 / 3, 5e-324, 1.00015, -1.00015].map(stored)).toEqual([
+      0, 0.3, 0.8, 0.3333, 0, 1.0002, -1.0002,
+    ]);
     for (const even of [0, -0, 0.07, 1.1, 4.35, 1e11, -1e11, 0.0001, 99999999999.9999]) {
       expect(price(even), String(even)).toBe('accepted');
     }

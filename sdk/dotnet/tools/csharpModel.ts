@@ -266,7 +266,7 @@ function writeScalar(name: string, type: string, value: string): string {
     case 'bool':
       return `writer.WriteBoolean(${name}, ${value});`;
     case 'decimal':
-      return `writer.WriteNumber(${name}, Amount.Rounded(${value}));`;
+      return `writer.WriteNumber(${name}, FourDecimals.Rounded(${value}));`;
     default:
       return `writer.WriteNumber(${name}, ${value});`;
   }

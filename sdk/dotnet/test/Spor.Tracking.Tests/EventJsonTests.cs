@@ -76,7 +76,7 @@ public sealed class EventJsonTests
     [InlineData("33.333333333333333333333333333", "33.3333")]
     [InlineData("0.1", "0.1")]
     [InlineData("79.992", "79.992")]
-    [InlineData("12.00005", "12.0000")]
+    [InlineData("12.00005", "12.0001")]
     [InlineData("12.00015", "12.0002")]
     [InlineData("99999999999.9999", "99999999999.9999")]
     public void Money_is_written_exactly_with_at_most_four_decimals(string amount, string expected)

@@ -64,22 +64,22 @@ public sealed class OrderCorrected : TrackingEvent
 
         if (Total is { } total)
         {
-            writer.WriteNumber("total"u8, Amount.Rounded(total));
+            writer.WriteNumber("total"u8, FourDecimals.Rounded(total));
         }
 
         if (Tax is { } tax)
         {
-            writer.WriteNumber("tax"u8, Amount.Rounded(tax));
+            writer.WriteNumber("tax"u8, FourDecimals.Rounded(tax));
         }
 
         if (Shipping is { } shipping)
         {
-            writer.WriteNumber("shipping"u8, Amount.Rounded(shipping));
+            writer.WriteNumber("shipping"u8, FourDecimals.Rounded(shipping));
         }
 
         if (Discount is { } discount)
         {
-            writer.WriteNumber("discount"u8, Amount.Rounded(discount));
+            writer.WriteNumber("discount"u8, FourDecimals.Rounded(discount));
         }
 
         if (CouponCodes is { } couponCodes)

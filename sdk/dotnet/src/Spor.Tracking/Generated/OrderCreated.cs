@@ -68,21 +68,21 @@ public sealed class OrderCreated : TrackingEvent
             writer.WriteString("currency"u8, currency);
         }
 
-        writer.WriteNumber("total"u8, Amount.Rounded(Total));
+        writer.WriteNumber("total"u8, FourDecimals.Rounded(Total));
 
         if (Tax is { } tax)
         {
-            writer.WriteNumber("tax"u8, Amount.Rounded(tax));
+            writer.WriteNumber("tax"u8, FourDecimals.Rounded(tax));
         }
 
         if (Shipping is { } shipping)
         {
-            writer.WriteNumber("shipping"u8, Amount.Rounded(shipping));
+            writer.WriteNumber("shipping"u8, FourDecimals.Rounded(shipping));
         }
 
         if (Discount is { } discount)
         {
-            writer.WriteNumber("discount"u8, Amount.Rounded(discount));
+            writer.WriteNumber("discount"u8, FourDecimals.Rounded(discount));
         }
 
         if (CouponCodes is { } couponCodes)

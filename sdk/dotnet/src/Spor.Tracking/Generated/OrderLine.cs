@@ -69,13 +69,13 @@ public sealed class OrderLine
             writer.WriteString("variantId"u8, variantId);
         }
 
-        writer.WriteNumber("quantity"u8, Amount.Rounded(Quantity));
+        writer.WriteNumber("quantity"u8, FourDecimals.Rounded(Quantity));
 
-        writer.WriteNumber("unitPrice"u8, Amount.Rounded(UnitPrice));
+        writer.WriteNumber("unitPrice"u8, FourDecimals.Rounded(UnitPrice));
 
         if (Discount is { } discount)
         {
-            writer.WriteNumber("discount"u8, Amount.Rounded(discount));
+            writer.WriteNumber("discount"u8, FourDecimals.Rounded(discount));
         }
 
         if (SearchId is { } searchId)

@@ -54,7 +54,7 @@ public sealed class OrderRefunded : TrackingEvent
 
         if (Amount is { } amount)
         {
-            writer.WriteNumber("amount"u8, Amount.Rounded(amount));
+            writer.WriteNumber("amount"u8, FourDecimals.Rounded(amount));
         }
 
         if (Reason is { } reason)

@@ -46,7 +46,7 @@ public sealed class ProductAddedToCart : TrackingEvent
             writer.WriteString("productId"u8, productId);
         }
 
-        writer.WriteNumber("quantity"u8, Amount.Rounded(Quantity));
+        writer.WriteNumber("quantity"u8, FourDecimals.Rounded(Quantity));
 
         if (VariantId is { } variantId)
         {
@@ -55,7 +55,7 @@ public sealed class ProductAddedToCart : TrackingEvent
 
         if (UnitPrice is { } unitPrice)
         {
-            writer.WriteNumber("unitPrice"u8, Amount.Rounded(unitPrice));
+            writer.WriteNumber("unitPrice"u8, FourDecimals.Rounded(unitPrice));
         }
 
         if (Currency is { } currency)

@@ -74,7 +74,7 @@ public sealed class ProductClicked : TrackingEvent
 
         if (Price is { } price)
         {
-            writer.WriteNumber("price"u8, Amount.Rounded(price));
+            writer.WriteNumber("price"u8, FourDecimals.Rounded(price));
         }
 
         if (Currency is { } currency)

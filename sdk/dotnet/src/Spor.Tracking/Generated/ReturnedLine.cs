@@ -39,12 +39,12 @@ public sealed class ReturnedLine
 
         if (Quantity is { } quantity)
         {
-            writer.WriteNumber("quantity"u8, Amount.Rounded(quantity));
+            writer.WriteNumber("quantity"u8, FourDecimals.Rounded(quantity));
         }
 
         if (Amount is { } amount)
         {
-            writer.WriteNumber("amount"u8, Amount.Rounded(amount));
+            writer.WriteNumber("amount"u8, FourDecimals.Rounded(amount));
         }
 
         if (Name is { } name)
