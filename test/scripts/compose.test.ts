@@ -33,6 +33,11 @@ interface Service {
   depends_on?: Record<string, { condition: string }>;
   healthcheck?: { test: string[] };
   logging?: { options?: Record<string, string> };
+  mem_limit?: string;
+  cap_drop?: string[];
+  security_opt?: string[];
+  read_only?: boolean;
+  scale?: number;
 }
 
 interface Compose {
@@ -45,27 +50,29 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
 
 const ENV_EXAMPLE = parseEnvFile(read('.env.example'));
+const CLUSTER = 'deploy/cluster/docker-compose.yml';
+const CLUSTER_ENV = parseEnvFile(read('deploy/cluster/env.example'));
 /** Read by runtime/process.ts for every service. */
 const OF_EVERY_PROCESS = ['LOG_LEVEL', 'SHUTDOWN_SECONDS'];
 
-/** Fills in `${NAME}`, `${NAME:-default}` and `${NAME:?message}` as compose does, from .env.example. */
-function substituted(text: string): string {
+/** Fills in `${NAME}`, `${NAME:-default}` and `${NAME:?message}` as compose does. */
+function substituted(text: string, env: Record<string, string>): string {
   return text.replace(/\$\{(\w+)(?::([-?])([^}]*))?\}/g, (_, name: string, kind?: string, rest?: string) => {
-    const value = ENV_EXAMPLE[name];
+    const value = env[name];
     if (value) return value;
     if (kind === '-') return rest ?? '';
-    throw new Error(`${name} is not set in .env.example`);
+    throw new Error(`${name} is not set in the example`);
   });
 }
 
 /** As compose does: the YAML is read first, then its texts are filled in. */
-const compose = parse(
-  read('docker-compose.yml'),
-  (_, value: unknown) => (typeof value === 'string' ? substituted(value) : value),
-  {
-    merge: true,
-  },
-) as Compose;
+function readCompose(file: string, env: Record<string, string>): Compose {
+  const fill = (_: unknown, value: unknown): unknown => (typeof value === 'string' ? substituted(value, env) : value);
+  return parse(read(file), fill, { merge: true }) as Compose;
+}
+
+const compose = readCompose('docker-compose.yml', ENV_EXAMPLE);
+const cluster = readCompose(CLUSTER, CLUSTER_ENV);
 const services = Object.entries(compose.services);
 
 type Env = Record<string, string | undefined>;
@@ -117,9 +124,17 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('limits the log files of every service', () => {
-    for (const [name, { logging }] of services) {
-      expect(Object.keys(logging?.options ?? {}), name).toEqual(['max-size', 'max-file']);
+  it.each([
+    ['docker-compose.yml', compose],
+    [CLUSTER, cluster],
+  ])('%s limits logs, memory and rights of every service', (file, { services: all }) => {
+    for (const [name, service] of Object.entries(all)) {
+      expect(Object.keys(service.logging?.options ?? {}), name).toEqual(['max-size', 'max-file']);
+      expect(service.mem_limit, name).toMatch(/^\d+[mg]$/);
+      expect(service.cap_drop, name).toEqual(['ALL']);
+      expect(service.security_opt, name).toEqual(['no-new-privileges:true']);
+      // Ceph writes sockets and locks in many places.
+      expect([file, name, service.read_only]).toEqual([file, name, name === 's3' ? undefined : true]);
     }
   });
 
@@ -263,12 +278,75 @@ describe('deploy/nats-server.conf', () => {
   });
 });
 
-describe('.env.example', () => {
-  it('holds exactly the variables that docker-compose.yml asks for, and they can be read', () => {
-    const asked = new Set([...read('docker-compose.yml').matchAll(/\$\{(\w+)/g)].map((match) => match[1]!));
-    const named = new Set([...read('.env.example').matchAll(/^(?:# )?([A-Z0-9_]+)=/gm)].map((match) => match[1]!));
+describe('the examples of variables', () => {
+  it.each([
+    ['docker-compose.yml', '.env.example', ENV_EXAMPLE],
+    [CLUSTER, 'deploy/cluster/env.example', CLUSTER_ENV],
+  ])('%s asks for those of %s, and they can be read', (file, example, env) => {
+    const asked = new Set([...read(file).matchAll(/\$\{(\w+)/g)].map((match) => match[1]!));
+    const named = new Set([...read(example).matchAll(/^(?:# )?([A-Z0-9_]+)=/gm)].map((match) => match[1]!));
     expect(named).toEqual(asked);
-    for (const reader of Object.values(READERS)) expect(reader(ENV_EXAMPLE)).toBeDefined();
+    for (const reader of Object.values(READERS)) expect(reader(env)).toBeDefined();
+  });
+});
+
+describe('deploy/cluster/docker-compose.yml', () => {
+  it('has three stream servers, two of each service, and settings they can read', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'spor-test-seed-'));
+    const seedFile = join(dir, 'nkey');
+    await writeFile(seedFile, nkeys.createUser().getSeed());
+    const twice = Object.entries(cluster.services).filter(([, { scale }]) => scale === 2);
+    expect(twice.map(([name]) => name)).toEqual(['ingest', 'processor', 'lake']);
+    const known = [...Object.values(READERS).flatMap(namesRead), ...OF_EVERY_PROCESS];
+    for (const [name, { image, entrypoint = [], command = [], environment = {} }] of Object.entries(cluster.services)) {
+      const program = [...entrypoint, ...command][1]!;
+      const inContainer = 'NATS_NKEY_FILE' in environment ? { NATS_NKEY_FILE: seedFile } : {};
+      const reader = image === 'spor' ? READERS[program]! : (): object => ({});
+      expect(reader({ ...environment, ...inContainer }), name).toBeDefined();
+      const unknown = Object.keys(environment).filter((variable) => image === 'spor' && !known.includes(variable));
+      expect(unknown, name).toEqual([]);
+    }
+    await rm(dir, { recursive: true });
+  });
+
+  it('sets for its stream servers exactly the variables that their configuration reads', () => {
+    const namesIn = (file: string): string[] =>
+      [...read(file).matchAll(/^[^#\n]*?\$(NATS_\w+)/gm)].map(([, name]) => name!);
+    const routes = ['NATS_ROUTE_1', 'NATS_ROUTE_2', 'NATS_ROUTE_3'];
+    const asked = ['nats-server.conf', 'nats-server-tls.conf'].flatMap((name) => namesIn(`deploy/cluster/${name}`));
+    for (const name of ['nats-1', 'nats-2', 'nats-3']) {
+      const set = Object.keys(cluster.services[name]!.environment!).filter((variable) => variable.startsWith('NATS_'));
+      expect(new Set(set)).toEqual(new Set([...asked, ...routes]));
+      expect(cluster.services[name]!.environment!.NATS_SERVER_NAME).toBe(name);
+    }
+    const urls = cluster.services.ingest!.environment!.NATS_URL!.split(',');
+    expect(urls).toEqual(['nats://nats-1:4222', 'nats://nats-2:4222', 'nats://nats-3:4222']);
+  });
+
+  it('lets receivers reach the stream servers and the proxy, and nothing else', () => {
+    const { services: all, networks } = cluster;
+    const shared = (one: string): string[] =>
+      Object.entries(all).flatMap(([name, other]) =>
+        name !== one && other.networks?.some((network) => all[one]!.networks!.includes(network)) ? [name] : [],
+      );
+    expect(shared('ingest')).toEqual(['nats-1', 'nats-2', 'nats-3', 'proxy']);
+    expect(all.ingest!.networks!.filter((network) => !networks[network]?.internal)).toEqual([]);
+    expect(Object.keys(all).filter((name) => all[name]!.ports)).toEqual(['proxy']);
+    const used = new Set(Object.values(all).flatMap(({ networks: own = [] }) => own));
+    expect(used).toEqual(new Set(Object.keys(networks)));
+    expect(read('deploy/cluster/haproxy.cfg')).toContain(`ingest:${all.ingest!.environment!.INGEST_PORT}`);
+    expect(read('deploy/cluster/haproxy.cfg')).toContain(`lake:${all.lake!.environment!.LAKE_PORT}`);
+  });
+
+  it('has the proxy of deploy/proxy, with other addresses and TLS', () => {
+    const own =
+      /^(?:#.*|resolvers.*| {2}(?:#|bind [:1]|server |server-template|http-request deny|nameserver|hold ).*|)$/;
+    const rules = (file: string): string[] =>
+      read(file)
+        .split('\n')
+        .filter((line) => !own.test(line));
+    expect(rules('deploy/cluster/haproxy.cfg')).toEqual(rules('deploy/proxy/haproxy.cfg'));
+    expect(rules('deploy/proxy/haproxy.cfg').length).toBeGreaterThan(20);
   });
 });
 
@@ -280,14 +358,15 @@ describe('the images', () => {
       .map((line) => line.slice(1));
     for (const source of copied('Dockerfile')) {
       expect(existsSync(join(ROOT, source)), source).toBe(true);
-      expect(kept, `.dockerignore keeps ${source}`).toContain(source.replace(/\/$/, ''));
+      const isKept = kept.some((path) => source === path || source.startsWith(`${path}/`));
+      expect(isKept, `.dockerignore keeps ${source}`).toBe(true);
     }
     for (const source of copied('deploy/s3/Dockerfile'))
       expect(existsSync(join(ROOT, 'deploy/s3', source)), source).toBe(true);
   });
 
   it('hold every file that the programs import', () => {
-    const folders = copied('Dockerfile');
+    const kept = copied('Dockerfile');
     const reached = new Set<string>();
     const follow = (file: string): void => {
       if (reached.has(file)) return;
@@ -297,19 +376,30 @@ describe('the images', () => {
     };
     for (const program of [...Object.keys(READERS), 'cli/spor.ts']) follow(program);
     expect(reached.size).toBeGreaterThan(80);
-    for (const file of reached) expect(folders, file).toContain(file.split('/')[0]);
+    const missing = [...reached].filter((file) => !kept.some((path) => file === path || file.startsWith(`${path}/`)));
+    expect(missing).toEqual([]);
+  });
+
+  it('have the versions that are tested', () => {
+    const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> };
+    expect(read('Dockerfile')).toContain(`ARG NODE_IMAGE=node:${dependencies.node}-bookworm-slim`);
+    const nats = /RELEASE_VERSION = '(.+)'/.exec(read('scripts/natsServer.ts'))![1]!;
+    for (const file of ['docker-compose.yml', 'deploy/cluster/docker-compose.yml', 'deploy/helm/spor/values.yaml'])
+      expect(read(file), file).toContain(`image: nats:${nats}-alpine`);
   });
 
   it('run as somebody else than root', () => {
     for (const file of ['Dockerfile', 'deploy/s3/Dockerfile']) {
-      const user = [...read(file).matchAll(/^USER (\w+)$/gm)].at(-1)?.[1];
-      expect([file, user !== undefined && user !== 'root']).toEqual([file, true]);
+      const user = [...read(file).matchAll(/^USER (\w+)/gm)].at(-1)?.[1];
+      expect([file, user !== undefined && user !== 'root' && user !== '0']).toEqual([file, true]);
     }
   });
 
   it('start scripts that are shell scripts', async () => {
-    const checked = await promisify(execFile)('bash', ['-n', join(ROOT, 'deploy/s3/start.sh')]);
-    expect(checked.stderr).toBe('');
+    for (const script of ['deploy/s3/start.sh', 'scripts/docker/root.sh']) {
+      const checked = await promisify(execFile)('bash', ['-n', join(ROOT, script)]);
+      expect(checked.stderr).toBe('');
+    }
   });
 });
 
