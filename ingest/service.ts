@@ -111,6 +111,7 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
     notReady: publisher.down() ?? denials.reason() ?? (keyring.staleSinceMs === undefined ? undefined : KEYS_STALE),
     keys: keyring.size,
     keysStaleSeconds: keysStaleSeconds(),
+    shardsRefused: publisher.refused(),
   });
   state.intake = new Intake({
     keyring,

@@ -10,6 +10,8 @@ export interface Readiness {
   keys?: number;
   /** How long key changes may have been missed. */
   keysStaleSeconds?: number;
+  /** Shards that take no events now; others do. */
+  shardsRefused?: readonly { shard: number; reason: string }[];
 }
 
 export interface ProbeOptions {

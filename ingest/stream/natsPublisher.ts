@@ -31,6 +31,12 @@ interface Pending {
   resendAtMs: number;
 }
 
+/** A shard whose events are refused now. */
+export interface RefusedShard {
+  shard: number;
+  reason: string;
+}
+
 interface PublisherOptions {
   log: Logger;
   /** By shard. */
@@ -101,16 +107,24 @@ export class NatsPublisher implements Publisher {
     return this.#pending.size;
   }
 
-  /** The reason why events of some shard cannot be taken; undefined if all can. */
+  /** The reason why no event can be taken; undefined while at least one shard acknowledges. */
   down(): string | undefined {
     if (!this.#connected) return NOT_CONNECTED;
-    const shard = this.#streams.shardsSetBack[0] ?? this.faulty()[0];
-    return shard === undefined ? undefined : `shard ${shard}: ${this.#fault(shard)}`;
+    const refused = this.refused();
+    return refused.length < this.#health.length ? undefined : refused[0] && describeRefused(refused[0]);
+  }
+
+  /** Shards that do not acknowledge now, with the reasons. */
+  refused(): RefusedShard[] {
+    return [...this.#health.keys()].flatMap((shard) => {
+      const reason = this.#fault(shard);
+      return reason === undefined ? [] : [{ shard, reason }];
+    });
   }
 
   /** Shards that do not acknowledge now. */
   faulty(): number[] {
-    return [...this.#health.keys()].filter((shard) => this.#fault(shard) !== undefined);
+    return this.refused().map(({ shard }) => shard);
   }
 
   setBack(shard: number): string | undefined {
@@ -283,4 +297,8 @@ export class NatsPublisher implements Publisher {
     }
     this.#connected = false;
   }
+}
+
+function describeRefused({ shard, reason }: RefusedShard): string {
+  return `shard ${shard}: ${reason}`;
 }

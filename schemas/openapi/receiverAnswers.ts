@@ -132,6 +132,15 @@ export const RECEIVER_ANSWERS: Readonly<Record<string, OpenApi>> = {
         format: 'int32',
         description: 'How long changes of keys may have been missed.',
       },
+      shardsRefused: {
+        type: 'array',
+        description: 'Shards that take no events now. The receiver is ready while another one does.',
+        items: {
+          type: 'object',
+          required: ['shard', 'reason'],
+          properties: { shard: { type: 'integer', format: 'int32' }, reason: { type: 'string' } },
+        },
+      },
     },
   },
   OpenApiDocument: { type: 'object', description: 'An OpenAPI document.', additionalProperties: true },

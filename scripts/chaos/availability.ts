@@ -4,8 +4,10 @@ export interface Look {
   fromMs: number;
   /** End of the look. */
   untilMs: number;
-  /** Whether the POST was answered 202. */
+  /** Whether every POST, one to each shard, was answered 202. */
   accepted: boolean;
+  /** Whether at least one was. */
+  serves: boolean;
   /** Whether `/readyz`, asked after the POST, said 200. */
   ready: boolean;
 }
@@ -20,11 +22,12 @@ export interface Availability {
  * Measure the availability that a sequence of looks shows. Pure.
  *
  * Unavailable is the time from the end of an accepted look to the end of the next accepted one, where others lie
- * between. A readiness is stale from the first refused look that it calls ready to the next accepted or unready one.
+ * between. A readiness is stale from the first look without any 202 that it calls ready to the next one with a 202 or
+ * unready.
  */
 export function availabilityOf(looks: readonly Look[]): Availability {
   const refusedSpans = spans(looks, ({ accepted }) => !accepted);
-  const staleSpans = spans(looks, ({ accepted, ready }) => !accepted && ready);
+  const staleSpans = spans(looks, ({ serves, ready }) => !serves && ready);
   return { unavailableSecondsMax: longest(refusedSpans), staleReadySecondsMax: longest(staleSpans) };
 }
 

@@ -23,7 +23,7 @@ import type { Cycle } from './plan.ts';
 import { worstOf, type Probe } from './probe.ts';
 import type { ChaosOptions, ChaosOutcome } from './run.ts';
 import type { StepEvents } from './stepEvents.ts';
-import { allShops, CYCLES_EACH, PROBE_TENANT, shopsOf } from './tenants.ts';
+import { allShops, CYCLES_EACH, PROBE_TENANTS, shopsOf } from './tenants.ts';
 import type { Finding } from './verify.ts';
 
 const LEAST_LOAD_MS = 1_200;
@@ -92,7 +92,7 @@ export class CyclePlayer {
     // A last comparison of all tenants finds the effects of later cycles on earlier tables.
     const last = cycles[this.outcome.cycles - 1];
     if (!last) return;
-    const tenants = [PROBE_TENANT, ...allShops(this.outcome.cycles).map(({ tenantId }) => tenantId)];
+    const tenants = [...PROBE_TENANTS, ...allShops(this.outcome.cycles).map(({ tenantId }) => tenantId)];
     // Processors have compacted older files, and died in it. Their leftovers can be removed only when all of them have
     // stopped.
     const { fleet } = this.#options;

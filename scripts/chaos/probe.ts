@@ -6,7 +6,7 @@ import { openSecretStore, type SecretStore } from '../../stream/secretStore.ts';
 import type { SentBatch } from '../load/ledger.ts';
 import { availabilityOf, type Availability, type Look } from './availability.ts';
 import type { ChaosLedger } from './ledgerFile.ts';
-import { PROBE_TENANT } from './tenants.ts';
+import { PROBE_TENANT, PROBE_TENANTS } from './tenants.ts';
 
 interface ReceiverToProbe {
   /** Base URL of the receiver, without a proxy between. */
@@ -35,7 +35,7 @@ export function worstOf(results: readonly ProbeResult[]): ProbeResult {
 /** A sender that watches what a receiver says of itself. */
 export interface Probe {
   /**
-   * Watches with one event every 200 ms, until the signal has aborted and an event is accepted again.
+   * Watches with one event to each shard every 200 ms, until the signal has aborted and an event is accepted again.
    * With `revokes`, a key of its own is revoked meanwhile, and goes on sending.
    */
   watch: (signal: AbortSignal, options: { revokes: boolean }) => Promise<void>;
@@ -53,7 +53,7 @@ const PATIENCE_MS = 60_000;
 
 export async function openProbe({ url, connection, ledger }: ReceiverToProbe): Promise<Probe> {
   const keys = await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, 1);
-  const ownKey = await createKey(keys);
+  const ownKeys = await Promise.all(PROBE_TENANTS.map((tenantId) => createKey(keys, tenantId)));
   const result: ProbeResult = { unavailableSecondsMax: 0, staleReadySecondsMax: 0, revokedAcceptedSecondsMax: 0 };
   const reach = (name: keyof ProbeResult, seconds: number): void => {
     result[name] = Math.max(result[name], seconds);
@@ -61,9 +61,11 @@ export async function openProbe({ url, connection, ledger }: ReceiverToProbe): P
 
   const look = async (): Promise<Look> => {
     const fromMs = performance.now();
-    const accepted = (await post({ url, key: ownKey, ledger })) === 202;
+    const posts = ownKeys.map((key, shard) => post({ url, key, tenantId: PROBE_TENANTS[shard]!, ledger }));
+    const statuses = await Promise.all(posts);
     const ready = await isReady(url);
-    return { fromMs, untilMs: performance.now(), accepted, ready };
+    const answered = statuses.filter((status) => status === 202).length;
+    return { fromMs, untilMs: performance.now(), accepted: answered === statuses.length, serves: answered > 0, ready };
   };
   const lookOn = async (signal: AbortSignal): Promise<void> => {
     const looks: Look[] = [];
@@ -77,13 +79,13 @@ export async function openProbe({ url, connection, ledger }: ReceiverToProbe): P
     reach('staleReadySecondsMax', staleReadySecondsMax);
   };
   const revoke = async (signal: AbortSignal): Promise<void> => {
-    const key = await createKey(keys);
+    const key = await createKey(keys, PROBE_TENANT);
     await delay(REVOKED_AFTER_MS, signal);
     await keys.update(secretHash(key), (record) => ({ ...record, revokedAt: new Date().toISOString() }));
     const revokedMs = performance.now();
     while (!signal.aborted) {
       const fromMs = performance.now();
-      if ((await post({ url, key, ledger })) === 202)
+      if ((await post({ url, key, tenantId: PROBE_TENANT, ledger })) === 202)
         reach('revokedAcceptedSecondsMax', Math.round((fromMs - revokedMs) / 100) / 10);
       await delay(PAUSE_MS, signal);
     }
@@ -97,11 +99,11 @@ export async function openProbe({ url, connection, ledger }: ReceiverToProbe): P
   };
 }
 
-async function createKey(keys: SecretStore<KeyRecord>): Promise<string> {
+async function createKey(keys: SecretStore<KeyRecord>, tenantId: string): Promise<string> {
   const key = newSecret('ik');
   const hash = secretHash(key);
   await keys.create(hash, {
-    tenantId: PROBE_TENANT,
+    tenantId,
     segmentId: SEGMENT,
     kind: 'browser',
     origins: [],
@@ -112,10 +114,15 @@ async function createKey(keys: SecretStore<KeyRecord>): Promise<string> {
 }
 
 /** Sends one event, and returns the status; undefined where no answer came. */
-async function post(sending: { url: string; key: string; ledger: ChaosLedger }): Promise<number | undefined> {
-  const { url, key, ledger } = sending;
-  const event = probeEvent();
-  const batch: SentBatch = { tenantId: PROBE_TENANT, segmentId: SEGMENT, events: [event] };
+async function post(sending: {
+  url: string;
+  key: string;
+  tenantId: string;
+  ledger: ChaosLedger;
+}): Promise<number | undefined> {
+  const { url, key, tenantId, ledger } = sending;
+  const event = probeEvent(tenantId);
+  const batch: SentBatch = { tenantId, segmentId: SEGMENT, events: [event] };
   ledger.sending(batch);
   const startedMs = performance.now();
   try {
@@ -137,13 +144,13 @@ async function post(sending: { url: string; key: string; ledger: ChaosLedger }):
   }
 }
 
-function probeEvent(): SentBatch['events'][number] {
+function probeEvent(tenantId: string): SentBatch['events'][number] {
   const eventId = crypto.randomUUID();
   const atMs = Date.now();
   const timestamp = new Date(atMs).toISOString();
   const json = JSON.stringify({ eventId, type: 'Search', timestamp, sessionId: 'probe', phrase: 'x', resultsCount: 1 });
   return {
-    tenantId: PROBE_TENANT,
+    tenantId,
     segmentId: SEGMENT,
     atMs,
     eventId,

@@ -73,7 +73,10 @@ function nameOf({ kind, eventId, tenantId, detail }: Finding): string {
 /** Describes findings: cycle, faults, events and their places in the stream. */
 export function evidence(outcome: ChaosOutcome, seed: number): string {
   const { findings, stuck, ledger, notRun, faults } = outcome;
-  const lines = [...notRun].filter(([name]) => !faults.has(name)).map(([name, why]) => `not run: ${name}: ${why}`);
+  const missed = [...notRun].filter(([name]) => !faults.has(name));
+  const lines = [...Map.groupBy(missed, ([, why]) => why)].map(
+    ([why, cards]) => `not run: ${why}: ${cards.map(([name]) => name).join(', ')}`,
+  );
   for (const { eventId, expected, got, message } of ledger.surprises.slice(0, SHOWN)) {
     lines.push(
       `another verdict than the simulation expects: ${eventId ?? 'no id'}: ${got}, not ${expected} (${message})`,

@@ -19,7 +19,7 @@ import type { Control, Plan } from './plan.ts';
 import { openProbe, type ProbeResult } from './probe.ts';
 import { watchStepEvents } from './stepEvents.ts';
 import { CyclePlayer } from './cyclePlayer.ts';
-import { allShops, PROBE_TENANT } from './tenants.ts';
+import { allShops, PROBE_TENANTS } from './tenants.ts';
 import type { Finding } from './verify.ts';
 
 export interface ChaosOptions {
@@ -64,7 +64,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
   const access = await grantAccess({
     nats: fleet.nats,
     replicas: fleet.cluster ? 3 : 1,
-    shops: [...allShops(plan.cycles.length), { tenantId: PROBE_TENANT, segments: [] }],
+    shops: [...allShops(plan.cycles.length), ...PROBE_TENANTS.map((tenantId) => ({ tenantId, segments: [] }))],
     label: 'chaos',
   });
   const connect = (access: NatsSettings): Promise<NatsConnection> =>

@@ -5,8 +5,6 @@ import { SHOPS, type Shop } from '../shop/shops.ts';
 export const SHARDS = 3;
 /** Tenants per cycle: one per shard, and two in one shard, for flushes with several commits. */
 const TENANTS = SHARDS + 1;
-/** Tenant of the probe's own events. */
-export const PROBE_TENANT = 'chaos-probe';
 /** Cycles of a group of tenants; new tenants keep the comparisons fast. */
 export const CYCLES_EACH = 10;
 
@@ -32,3 +30,8 @@ function tenantIdIn(shard: number, prefix: string): string {
     if (shardOf(tenantId, SHARDS) === shard) return tenantId;
   }
 }
+
+/** Tenants of the probe's own events, one in each shard. */
+export const PROBE_TENANTS = Array.from({ length: SHARDS }, (_, shard) => tenantIdIn(shard, 'chaos-probe'));
+/** The one whose keys the probe revokes. */
+export const PROBE_TENANT = PROBE_TENANTS[0]!;

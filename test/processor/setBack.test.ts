@@ -71,6 +71,24 @@ async function expectRefusal(url: string): Promise<void> {
   expect(reason).toContain('npx spor stream carry-over');
 }
 
+/** Waits until a receiver names the shard as refused; it stays ready for the others. */
+async function expectRefusedShard(url: string): Promise<void> {
+  const look = async (): Promise<{ status: number; refused: { shard: number; reason: string }[] }> => {
+    const response = await fetch(`${url}/readyz`);
+    const { shardsRefused: refused } = (await response.json()) as {
+      shardsRefused: { shard: number; reason: string }[];
+    };
+    return { status: response.status, refused };
+  };
+  await until(async () => (await look()).refused.some(({ reason }) => reason.includes('stream_set_back')));
+  const { status, refused } = await look();
+  expect([status, refused]).toEqual([
+    200,
+    [{ shard: SHARD, reason: expect.stringContaining(streamName(SHARD)) as string }],
+  ]);
+  expect(refused[0]!.reason).toContain('npx spor stream carry-over');
+}
+
 /** Commits some messages, copies the store, and commits some more. */
 async function copyHalfWay(): Promise<{ copy: StoreCopy; ids: string[] }> {
   const ids = await publish(3);
@@ -116,7 +134,7 @@ test('a store that is set back stops processor and receiver, until its messages 
   await expectRefusal(processorUrl(processor));
   expect(await metric(processorUrl(processor), `spor_processor_stream_set_back{shard="${SHARD}"`)).toBe(1);
   expect(await metric(processorUrl(processor), `spor_processor_lag_messages{shard="${SHARD}"`)).toBeGreaterThan(0);
-  await expectRefusal(receiver.url);
+  await expectRefusedShard(receiver.url);
   expect(await receiver.metric('spor_ingest_streams_set_back')).toBe(1);
   // A key that the store forgot is not known either, so the receiver's own answer comes from another key.
   const other = await receiver.createKey({ tenantId: TENANT });
@@ -146,7 +164,7 @@ test('a store that is set back stops processor and receiver, until its messages 
   const { moved } = await carry();
   expect(moved).toMatchObject([{ shard: SHARD, held: 4, moved: 0 }]);
   await until(async () => (await readyz(processorUrl(processor))).status === 200);
-  await until(async () => (await readyz(receiver!.url)).status === 200);
+  await until(async () => (await receiver!.metric('spor_ingest_shards_unavailable')) === 0);
   const again = await receiver.post({ events: [anEvent(0)] }, { headers: { 'x-instrumentation-key': other } });
   expect(again.status).toBe(202);
   await until(async () => (await storedIds()).length === ids.length + 2);
@@ -196,7 +214,7 @@ test('a store that has grown past its old end is noticed, and carried over howev
   const processor = await bench.processor();
   await expectRefusal(processorUrl(processor));
   receiver = await startReceiver(bench.nats.url, { env: { STREAM_MAX_BYTES: String(1 << 30) } });
-  await expectRefusal(receiver.url);
+  await expectRefusedShard(receiver.url);
   const { created } = await bench.manager.streams.info(streamName(SHARD));
   const audit = createPipelineAudit(bench);
   // The lake has another event with this receipt.

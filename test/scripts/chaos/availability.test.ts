@@ -6,6 +6,7 @@ const looks = (text: string): Look[] =>
     fromMs: second * 1_000,
     untilMs: second * 1_000 + 500,
     accepted: said === 'a',
+    serves: said === 'a' || said === 's',
     ready: said !== '.',
   }));
 
@@ -15,6 +16,7 @@ test.each([
   ['away, and it says so at once no more', 'aarr.aa', 3.5, 2.5],
   ['away twice: the longest counts', 'a.a..aa', 2.5, 0],
   ['ready again without a 202', 'a..rra', 4.5, 2.5],
+  ['one shard away, and it says that it is ready', 'aassaa', 2.5, 0],
   ['still away at the end', 'aa..', 1.5, 0],
 ])('%s', (_what, said, unavailableSecondsMax, staleReadySecondsMax) => {
   expect(availabilityOf(looks(said))).toEqual({ unavailableSecondsMax, staleReadySecondsMax });
