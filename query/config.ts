@@ -43,6 +43,13 @@ export const QUERY_SERVER_SETTINGS = {
     MIB,
     1_024 * MIB,
   ),
+  tokensStaleSeconds: whole(
+    'LAKE_TOKENS_STALE_SECONDS',
+    'how long read tokens are accepted while their changes cannot be followed; 503 after it',
+    60,
+    1,
+    86_400,
+  ),
   dedupeHours: DEDUPE_HOURS,
   martsSeconds: whole('LAKE_MARTS_SECONDS', 'time between refreshes of the marts; 0: never', 900, 0, 86_400),
   ...LAKE_SETTINGS,

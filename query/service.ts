@@ -153,7 +153,7 @@ export async function startQueryService(options: {
     metrics,
     log,
     isKnownTenant: isKnown,
-    tokens: () => state.access?.watchedTokens,
+    tokens: () => unlessStale(state.access?.watchedTokens, config.tokensStaleSeconds * 1_000),
     times: () => state.clock?.times() ?? [Date.now()],
   });
   resources.add('http', server, () => server.close(STOP_DEADLINE_MS));
@@ -186,6 +186,15 @@ export async function startQueryService(options: {
   // Added last, so closed first: a view ends on its own only with its token.
   resources.add('live views', live, (open) => open.close());
   return { port: server.port };
+}
+
+/** The tokens, unless one of them may have been revoked for too long. */
+function unlessStale(
+  tokens: SecretWatch<TokenRecord> | undefined,
+  longestMs: number,
+): SecretWatch<TokenRecord> | undefined {
+  const { staleSinceMs } = tokens ?? {};
+  return staleSinceMs !== undefined && Date.now() - staleSinceMs > longestMs ? undefined : tokens;
 }
 
 function tokensFault(tokens: SecretWatch<TokenRecord> | undefined): string | undefined {

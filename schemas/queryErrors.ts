@@ -115,7 +115,7 @@ export const LAKE_ERRORS = {
   tokens_unavailable: temporaryError(
     503,
     'warn',
-    'Read tokens have not been loaded yet. Send again after Retry-After seconds.',
+    'Read tokens have not been loaded yet, or their changes cannot be followed. Send again after Retry-After seconds.',
   ),
   tail_unavailable: temporaryError(
     503,

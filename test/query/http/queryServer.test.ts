@@ -369,13 +369,18 @@ describe('the process', () => {
     expect(own.log()).toContain('"msg":"stopped"');
   });
 
-  test('goes on with the tokens it knows while the stream server is away', async () => {
+  test('goes on with the tokens it knows while the stream server is away, for as long as is set', async () => {
+    const own = await startLakeProcess({ LAKE_TOKENS_STALE_SECONDS: '1' });
     await nats.kill('SIGSTOP');
     try {
       expect((await post({ sql: 'select count(*) from events' })).body.rows).toEqual([[2]]);
+      await until(async () => (await post({ sql: 'select 1' }, { url: own.url })).body.code === 'tokens_unavailable');
+      expect((await post({ sql: 'select 1' })).status).toBe(200);
     } finally {
       await nats.kill('SIGCONT');
     }
+    await until(async () => (await post({ sql: 'select 1' }, { url: own.url })).status === 200);
+    await own.stop();
   });
 
   test('without the stream server it lives, is not ready, and answers 503', async () => {
