@@ -135,12 +135,16 @@ export const RECEIVER_ANSWERS: Readonly<Record<string, OpenApi>> = {
       shardsRefused: {
         type: 'array',
         description: 'Shards that take no events now. The receiver is ready while another one does.',
-        items: {
-          type: 'object',
-          required: ['shard', 'reason'],
-          properties: { shard: { type: 'integer', format: 'int32' }, reason: { type: 'string' } },
-        },
+        items: { $ref: '#/components/schemas/RefusedShard' },
       },
+    },
+  },
+  RefusedShard: {
+    type: 'object',
+    required: ['shard', 'reason'],
+    properties: {
+      shard: { type: 'integer', format: 'int32' },
+      reason: { type: 'string', description: 'Why its stream takes no events.' },
     },
   },
   OpenApiDocument: { type: 'object', description: 'An OpenAPI document.', additionalProperties: true },
