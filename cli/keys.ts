@@ -16,7 +16,8 @@ const CREATE_USAGE = `Usage: spor keys create --tenant <id> --segment <id> [opti
 Creates an instrumentation key and prints it once. Only its SHA-256 is stored. Receivers know it within two seconds.
 
   --kind browser|server   a server key is rejected from browsers (default browser)
-  --origin <url>          a page's origin that may send, such as https://shop.example; may be repeated (default any)
+  --origin <url>          a page's origin that may send, such as https://shop.example; may be repeated (default any);
+                          an app's is such as capacitor://localhost, a file's is null
   --label <text>          its purpose
   --quota <n>             most events a second to one receiver
   --expires <duration>    such as 90d (default never)

@@ -1,6 +1,7 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { MetricsRegistry } from './metrics.ts';
+import { plainPath } from './plainPath.ts';
 
 export interface OpsServer {
   port: number;
@@ -18,8 +19,9 @@ export async function startOpsServer(options: {
   notReady: () => string | undefined;
 }): Promise<OpsServer> {
   const server = createServer((request, response) => {
-    void answer(request.url ?? '/', options).then(({ status, type, body }) => {
-      response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
+    void answer(request, options).then(({ status, type = 'application/json', body, allow }) => {
+      const headers = { 'content-type': type, 'cache-control': 'no-store', ...(allow ? { allow } : {}) };
+      response.writeHead(status, headers).end(body);
     });
   });
   await new Promise<void>((resolve, reject) => {
@@ -36,21 +38,23 @@ export async function startOpsServer(options: {
   };
 }
 
+const ALLOW = 'GET, HEAD';
+
 async function answer(
-  url: string,
+  { url = '/', method = 'GET' }: IncomingMessage,
   { metrics, notReady }: { metrics: MetricsRegistry; notReady: () => string | undefined },
-): Promise<{ status: number; type: string; body: string }> {
-  const path = url.split('?')[0];
-  if (path === '/metrics') return { status: 200, type: metrics.contentType, body: await metrics.metrics() };
-  if (path === '/healthz') return { status: 200, type: 'application/json', body: '{"status":"ok"}' };
-  if (path === '/readyz') {
-    const reason = notReady();
-    const body = JSON.stringify(reason === undefined ? { status: 'ready' } : { status: 'not ready', reason });
-    return { status: reason === undefined ? 200 : 503, type: 'application/json', body };
+): Promise<{ status: number; type?: string; body: string; allow?: string }> {
+  const path = plainPath(url.split('?')[0]!);
+  if (!['/metrics', '/healthz', '/readyz'].includes(path))
+    return { status: 404, body: '{"code":"not_found","message":"Try /healthz, /readyz or /metrics."}' };
+  if (!ALLOW.split(', ').includes(method)) {
+    const message = `This address takes only ${ALLOW}.`;
+    return { status: 405, body: JSON.stringify({ code: 'method_not_allowed', message }), allow: ALLOW };
   }
-  return {
-    status: 404,
-    type: 'application/json',
-    body: '{"code":"not_found","message":"Try /healthz, /readyz or /metrics."}',
-  };
+  if (path === '/metrics') return { status: 200, type: metrics.contentType, body: await metrics.metrics() };
+  if (path === '/healthz') return { status: 200, body: '{"status":"ok"}' };
+  const reason = notReady();
+  if (reason === undefined) return { status: 200, body: '{"status":"ready"}' };
+  const failure = { code: 'not_ready', message: `Not ready: ${reason}.` };
+  return { status: 503, body: JSON.stringify({ ...failure, status: 'not ready', reason }) };
 }

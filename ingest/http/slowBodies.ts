@@ -39,7 +39,7 @@ export class SlowBodies {
 
   add(body: SlowBody): void {
     this.#bodies.add(body);
-    this.#timer ??= setInterval(() => this.look(), LOOK_MS);
+    this.#timer ??= setInterval(() => this.look(), LOOK_MS).unref();
   }
 
   delete(body: SlowBody): void {

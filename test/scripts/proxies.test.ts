@@ -141,6 +141,22 @@ describe.each(FOUND)('$name in front of a receiver', ({ name, found }) => {
   });
 });
 
+it('a receiver alone refuses some of that by itself, as docs/proxy.md says', async () => {
+  const refused = async (bytes: string): Promise<string> => {
+    const socket = connect(receiver.port, '127.0.0.1', () => socket.write(bytes));
+    let text = '';
+    socket.on('data', (chunk) => (text += chunk.toString()));
+    await once(socket, 'close');
+    return text.slice(0, 12);
+  };
+  const fields = 'Host: x\r\nTransfer-Encoding: chunked\r\n\r\n2';
+  expect(await refused('GET /readyz HTTP/1.0\r\n\r\n')).toBe('HTTP/1.1 505');
+  expect(await refused('GET http://x/readyz HTTP/1.1\r\nHost: x\r\n\r\n')).toBe('HTTP/1.1 505');
+  expect(await refused(`GET /readyz HTTP/1.1\r\nHost: x\r\n${'A: b\r\n'.repeat(120)}\r\n`)).toBe('HTTP/1.1 431');
+  expect(await refused(`POST /api/events HTTP/1.1\r\n${fields};x=y\r\n{}\r\n0\r\n\r\n`)).toBe('HTTP/1.1 400');
+  expect(await refused(`POST /api/events HTTP/1.1\r\n${fields}\r\n{}\r\n0\r\nX: y\r\n\r\n`)).toBe('HTTP/1.1 505');
+});
+
 it('Envoy, which Debian does not have, is configured alike', async () => {
   const { static_resources: all } = parse(await readFile(new URL('envoy.yaml', FOLDER), 'utf8')) as {
     static_resources: Record<'listeners' | 'clusters', { name: string }[]>;
