@@ -16,8 +16,6 @@ export interface BodyOptions {
 }
 
 const FIRST_BYTES = 1_024;
-/** Most bytes of a refused body that are dropped, as a multiple of the limit. */
-const MAX_DROPPED = 4;
 
 /** A body being read; `cancel` releases its bytes when the sender disconnects. */
 export interface BodyReading {
@@ -82,7 +80,7 @@ export function readBody(
     }
     if (ended || !error) return;
     dropped += bytes;
-    if (isLast || dropped > MAX_DROPPED * limit) end(error);
+    if (isLast || dropped > limit) end(error);
   });
 
   if (refusal) refuse(refusal);

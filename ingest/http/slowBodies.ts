@@ -2,7 +2,7 @@ import type { HttpResponse } from 'uWebSockets.js';
 
 /** Longest wait for the next bytes of a body. */
 const IDLE_MS = 30_000;
-/** Longest time of a whole body. The largest one fits at 2 KB/s. */
+/** Longest time of a whole body, such as 600 KB at 2 KB/s. */
 const WHOLE_MS = 300_000;
 /** Shorter than the shortest time-out of uWebSockets, 8 s. */
 const LOOK_MS = 2_000;

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LIMITS } from '../../schemas/limits.ts';
 import { startNats, type TestNats } from '../support/nats.ts';
 import { anEvent, startReceiver, type Receiver } from './receiver.ts';
 
@@ -192,7 +193,8 @@ describe('a chunked body', () => {
     const piece = '1000\r\n' + ' '.repeat(4_096) + '\r\n';
     const { text } = await say(head('POST /api/events', `${chunked} ik_nobody`), piece, piece, '0\r\n\r\n');
     expect(text).toMatch(/^HTTP\/1\.1 401 [^]*"code":"key_unknown"/);
-    const endless = await say(head('POST /api/events', `${chunked} ik_nobody`), piece.repeat(600));
+    const most = Math.ceil(LIMITS.bodyBytes / 4_096) + 1;
+    const endless = await say(head('POST /api/events', `${chunked} ik_nobody`), piece.repeat(most));
     expect(endless.answers).toBeLessThanOrEqual(1);
   });
 });
