@@ -264,6 +264,10 @@ export interface OrderCorrected {
      */
     listId?: string;
     /**
+     * True if the sender inferred the source: searchId, recommendationId or listId. Absent if the shop named it.
+     */
+    inferred?: boolean;
+    /**
      * Name of the line, for lines without a product.
      */
     name?: string;
@@ -421,6 +425,10 @@ export interface OrderCreated {
      * The list that led to this line.
      */
     listId?: string;
+    /**
+     * True if the sender inferred the source: searchId, recommendationId or listId. Absent if the shop named it.
+     */
+    inferred?: boolean;
     /**
      * Name of the line, for lines without a product.
      */
@@ -646,6 +654,14 @@ export interface ProductAddedToCart {
    * The category or list that led here.
    */
   listId?: string;
+  /**
+   * The recommendation that led here.
+   */
+  recommendationId?: string;
+  /**
+   * True if the sender inferred the source: searchId, recommendationId or listId. Absent if the shop named it.
+   */
+  inferred?: boolean;
 }
 
 /**
@@ -738,6 +754,10 @@ export interface ProductClicked {
    * The recommendation that showed the product.
    */
   recommendationId?: string;
+  /**
+   * True if the sender inferred the source: searchId, recommendationId or listId. Absent if the shop named it.
+   */
+  inferred?: boolean;
   /**
    * Price shown.
    */

@@ -138,4 +138,6 @@ export const FIELD_IDS: Readonly<Record<string, number>> = {
   'corrections.element': 134,
   'corrections.element.kind': 135,
   'corrections.element.path': 136,
+  'lines.element.inferred': 137,
+  inferred: 138,
 };

@@ -83,7 +83,7 @@ describe('registry', () => {
 
 describe('lists of objects', () => {
   const ofFirst = ['product_id', 'variant_id', 'quantity', 'unit_price', 'discount', 'search_id'];
-  const lines = [...ofFirst, 'recommendation_id', 'list_id', 'name', 'kind', 'amount'];
+  const lines = [...ofFirst, 'recommendation_id', 'list_id', 'inferred', 'name', 'kind', 'amount'];
 
   it('share a column with the fields of all versions and types, those of the first version first', () => {
     const { type } = eventColumns(registry).find(({ name }) => name === 'lines')!;

@@ -50,6 +50,9 @@ public sealed class OrderLine
     /// <summary>The list that led to this line.</summary>
     public string? ListId { get; set; }
 
+    /// <summary>True if the sender inferred the source: searchId, recommendationId or listId. Absent if the shop named it.</summary>
+    public bool? Inferred { get; set; }
+
     /// <summary>Name of the line, for lines without a product.</summary>
     public string? Name { get; set; }
 
@@ -91,6 +94,11 @@ public sealed class OrderLine
         if (ListId is { } listId)
         {
             writer.WriteString("listId"u8, listId);
+        }
+
+        if (Inferred is { } inferred)
+        {
+            writer.WriteBoolean("inferred"u8, inferred);
         }
 
         if (Name is { } name)

@@ -39,6 +39,12 @@ public sealed class ProductAddedToCart : TrackingEvent
     /// <summary>The category or list that led here.</summary>
     public string? ListId { get; set; }
 
+    /// <summary>The recommendation that led here.</summary>
+    public string? RecommendationId { get; set; }
+
+    /// <summary>True if the sender inferred the source: searchId, recommendationId or listId. Absent if the shop named it.</summary>
+    public bool? Inferred { get; set; }
+
     internal override void WriteFields(Utf8JsonWriter writer)
     {
         if (ProductId is { } productId)
@@ -71,6 +77,16 @@ public sealed class ProductAddedToCart : TrackingEvent
         if (ListId is { } listId)
         {
             writer.WriteString("listId"u8, listId);
+        }
+
+        if (RecommendationId is { } recommendationId)
+        {
+            writer.WriteString("recommendationId"u8, recommendationId);
+        }
+
+        if (Inferred is { } inferred)
+        {
+            writer.WriteBoolean("inferred"u8, inferred);
         }
     }
 }

@@ -34,6 +34,9 @@ public sealed class ProductClicked : TrackingEvent
     /// <summary>The recommendation that showed the product.</summary>
     public string? RecommendationId { get; set; }
 
+    /// <summary>True if the sender inferred the source: searchId, recommendationId or listId. Absent if the shop named it.</summary>
+    public bool? Inferred { get; set; }
+
     /// <summary>Price shown. Sent with at most four decimals.</summary>
     public decimal? Price { get; set; }
 
@@ -70,6 +73,11 @@ public sealed class ProductClicked : TrackingEvent
         if (RecommendationId is { } recommendationId)
         {
             writer.WriteString("recommendationId"u8, recommendationId);
+        }
+
+        if (Inferred is { } inferred)
+        {
+            writer.WriteBoolean("inferred"u8, inferred);
         }
 
         if (Price is { } price)
