@@ -1,5 +1,5 @@
 import { CURRENCY, find } from '/catalogue.js';
-import { tracker } from '/tracking.js';
+import { searches, tracker } from '/tracking.js';
 
 const results = document.querySelector('#results');
 
@@ -10,17 +10,19 @@ form.addEventListener('submit', (event) => {
   const found = find(phrase);
 
   // With resultIds, later clicks, cart adds and order lines of these products carry this search's id by themselves.
-  tracker.search({ phrase, resultsCount: found.length, resultIds: found.map(({ id }) => id) });
+  searches.shown({ phrase, resultsCount: found.length, resultIds: found.map(({ id }) => id) });
 
   results.replaceChildren(
     ...found.map(({ id, name, price }, index) => {
       const link = document.createElement('a');
       link.href = `/product.html?id=${id}`;
       link.textContent = `${name}, ${price} ${CURRENCY}`;
-      link.addEventListener('click', () =>
-        // No waiting for the answer: the event survives the page.
-        tracker.productClicked({ productId: id, position: index + 1, price, currency: CURRENCY }),
-      );
+      // A middle click opens a tab, and fires auxclick instead; so does a right click, which opens nothing.
+      for (const name of ['click', 'auxclick'])
+        link.addEventListener(name, ({ button }) => {
+          // No waiting for the answer: the event survives the page.
+          if (button < 2) tracker.productClicked({ productId: id, position: index + 1, price, currency: CURRENCY });
+        });
       const item = document.createElement('li');
       item.append(link);
       return item;

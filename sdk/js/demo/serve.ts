@@ -34,12 +34,12 @@ export interface DemoOptions {
 /** Serves the demo shop on the loopback. @returns where, and the server to close. */
 export async function serveDemo(options: DemoOptions): Promise<{ url: string; server: Server }> {
   const { endpoint, instrumentationKey, port } = options;
-  const sdk = (await bundle()).get('index.js')!;
+  const sdk = await bundle();
   const config = `export const endpoint = ${JSON.stringify(endpoint)};
 export const instrumentationKey = ${JSON.stringify(instrumentationKey)};`;
 
   const read = async (path: string): Promise<string | undefined> => {
-    if (path === '/index.js') return sdk;
+    if (path === '/index.js' || path === '/searches.js') return sdk.get(path.slice(1))!;
     if (path === '/config.js') return config;
     return FILES.has(path) ? readFile(new URL(`.${path}`, import.meta.url), 'utf8') : undefined;
   };

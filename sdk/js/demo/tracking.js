@@ -1,5 +1,6 @@
 // What a shop needs on every page: one tracker, and a place for the visitor's choice.
 import { createTracker } from '/index.js';
+import { createSearches } from '/searches.js';
 import { endpoint, instrumentationKey } from '/config.js';
 
 export const tracker = createTracker({
@@ -8,6 +9,9 @@ export const tracker = createTracker({
   waitForConsent: true,
   context: { channel: 'demo' },
 });
+
+/** Makes a search that is shown again the same search. */
+export const searches = createSearches(tracker);
 
 // The rest shows on the page what the tracker does. A shop would keep the choice in its consent tool.
 const footer = document.querySelector('#tracking');

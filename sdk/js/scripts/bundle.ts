@@ -1,4 +1,5 @@
 import { build } from 'esbuild';
+import { minify } from 'rolldown/utils';
 
 /**
  * Members that never leave the bundle, shortened in it. None may share its name with a field on the wire, an option, a
@@ -6,6 +7,7 @@ import { build } from 'esbuild';
  */
 const INTERNAL = [
   'allow',
+  'attempt',
   'begin',
   'busy',
   'bytes',
@@ -14,30 +16,34 @@ const INTERNAL = [
   'device',
   'drop',
   'emit',
-  'host',
-  'erase',
   'hold',
+  'host',
   'items',
+  'key',
   'leave',
   'line',
+  'load',
   'lock',
   'name',
   'names',
   'notice',
   'post',
   'queue',
-  'read',
   'refresh',
   'release',
   'remove',
   'retryAfter',
   'room',
+  'save',
+  'say',
   'settings',
   'stored',
   'transport',
   'tried',
-  'write',
+  'wipe',
 ];
+
+const TARGET = 'es2021';
 
 const source = (name: string): string => new URL(`../src/${name}`, import.meta.url).pathname;
 
@@ -48,6 +54,10 @@ const BUNDLES = [
   { file: 'spor.global.js', entry: 'global.ts', format: 'iife' },
   { file: 'gzip.js', entry: 'gzip.ts', format: 'esm' },
   { file: 'gzip.cjs', entry: 'gzip.ts', format: 'cjs' },
+  { file: 'cookies.js', entry: 'cookies.ts', format: 'esm' },
+  { file: 'cookies.cjs', entry: 'cookies.ts', format: 'cjs' },
+  { file: 'searches.js', entry: 'searches.ts', format: 'esm' },
+  { file: 'searches.cjs', entry: 'searches.ts', format: 'cjs' },
 ] as const;
 
 /** The script files of the package, by name. */
@@ -58,13 +68,16 @@ export async function bundle(): Promise<Map<string, string>> {
       bundle: true,
       minify: true,
       format,
-      target: 'es2021',
+      target: TARGET,
       mangleProps: new RegExp(`^(${INTERNAL.join('|')})$`),
       legalComments: 'none',
       tsconfigRaw: '{}',
       write: false,
     });
-    return [file, outputFiles[0]!.text];
+    // A second minifier finds about 4 % more.
+    const { code, errors } = await minify(file, outputFiles[0]!.text, { compress: { target: TARGET } });
+    if (errors.length > 0) throw new Error(`${file} cannot be minified: ${errors[0]!.message}`);
+    return [file, code];
   });
   return new Map(await Promise.all(texts));
 }

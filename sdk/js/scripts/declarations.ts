@@ -11,11 +11,14 @@ const tsc = join(createRequire(import.meta.url).resolve('typescript/package.json
 
 /** In the order they are put together; event types come from the schemas. */
 const PARTS = ['schemas/generated/events', 'sdk/js/src/api', 'sdk/js/src/host', 'sdk/js/src/tracker'];
+/** Modules beside the core, which refer to the types of its API at most. */
+const OPTIONAL = ['gzip', 'cookies', 'searches'];
 const LOCAL_IMPORT = /^(import|export) [^;]* from '\.[^']*';\n/gm;
 
 /**
- * The package's type declarations, by file name. Each stands alone: our modules are put together into one, so that nothing
- * refers to files outside the package.
+ * The package's type declarations, by file name.
+ *
+ * The modules of the core are put together into one, so that nothing refers to files outside the package.
  */
 export async function declarations(): Promise<Map<string, string>> {
   const folder = await mkdtemp(join(tmpdir(), 'spor-types-'));
@@ -32,13 +35,19 @@ export async function declarations(): Promise<Map<string, string>> {
     const read = (part: string): Promise<string> => readFile(join(folder, `${part}.d.ts`), 'utf8');
     const parts = await Promise.all(PARTS.map(read));
     const index = parts.join('').replace(LOCAL_IMPORT, '');
-    const gzip = await read('sdk/js/src/gzip');
-    return new Map([
+    const files = new Map([
       ['index.d.ts', index],
       ['index.d.cts', index],
-      ['gzip.d.ts', gzip],
-      ['gzip.d.cts', gzip],
     ]);
+    for (const name of OPTIONAL) {
+      const text = await read(`sdk/js/src/${name}`);
+      for (const [types, script] of [
+        ['ts', 'js'],
+        ['cts', 'cjs'],
+      ])
+        files.set(`${name}.d.${types}`, text.replace(/'\.\/api\.\w+'/, `'./index.${script}'`));
+    }
+    return files;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

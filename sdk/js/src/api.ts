@@ -10,10 +10,18 @@ import type {
 
 /** Fields that the tracker fills in. Backends usually set `timestamp` themselves. */
 type Filled = 'eventId' | 'type' | 'timestamp';
-type Fields<T> = Omit<T, Filled> & {
-  /** Time of the event, RFC 3339; default now. */
-  timestamp?: string;
-};
+type Fields<T> = Loose<
+  Omit<T, Filled> & {
+    /** Time of the event, RFC 3339; default now. */
+    timestamp?: string;
+  }
+>;
+/** The same, with undefined for every absent field, also under `exactOptionalPropertyTypes`. */
+type Loose<T> = T extends readonly (infer Item)[]
+  ? Loose<Item>[]
+  : T extends object
+    ? { [K in keyof T]: object extends Pick<T, K> ? Loose<T[K]> | undefined : Loose<T[K]> }
+    : T;
 
 export type SearchFields = Fields<Search>;
 export type ProductClickedFields = Fields<ProductClicked>;
@@ -24,12 +32,25 @@ export type OrderCancelledFields = Fields<OrderCancelled>;
 export type OrderRefundedFields = Fields<OrderRefunded>;
 
 /** Place of an event in the shop. Pages fill in `url` and `referrer`. */
-export type EventContext = NonNullable<Search['context']>;
+export type EventContext = Loose<NonNullable<Search['context']>>;
 
 /** The visitor's decision. `analytics` decides whether anything is stored or sent. */
 export interface Consent {
   analytics: boolean;
-  personalization?: boolean;
+  personalization?: boolean | undefined;
+}
+
+export interface VisitorIds {
+  anonymousId: string;
+  sessionId: string;
+}
+
+/** Where the ids are kept beside the page's storage. */
+export interface VisitorCookies {
+  /** Read the ids; those that another page has written go before the tracker's. */
+  read(): { [K in keyof VisitorIds]?: string | undefined };
+  write(ids: VisitorIds, consent: Consent | undefined): void;
+  erase(): void;
 }
 
 export interface TrackerOptions {
@@ -38,55 +59,55 @@ export interface TrackerOptions {
   /** A browser key in pages, a server key in backends. */
   instrumentationKey: string;
   /** Keep events in memory until `setConsent`, and store nothing on the device. Default false. */
-  waitForConsent?: boolean;
+  waitForConsent?: boolean | undefined;
   /** Treat Global Privacy Control and Do Not Track as a refusal until `setConsent`. Default true. */
-  respectPrivacySignals?: boolean;
-  /**
-   * Also keep the ids in first-party cookies, for the shop's backend. Default false.
-   *
-   * The cookies are `spor_aid`, `spor_sid` and `spor_consent`. They need consent, and a refusal removes them.
-   */
-  cookie?: boolean;
-  /** Domain that shares the cookies with its sub-domains, such as `shop.example`. Default: the page's host alone. */
-  cookieDomain?: string;
+  respectPrivacySignals?: boolean | undefined;
+  /** Keep the ids in first-party cookies too, for the shop's backend: `cookies()` of `@spor/tracker/cookies`. Default none. */
+  cookie?: VisitorCookies | undefined;
   /** URL parameters to keep in `context.url` and `context.referrer`. Default none. */
-  allowQuery?: readonly string[];
+  allowQuery?: readonly string[] | undefined;
   /** Context of every event, such as `{ channel: 'app' }`. */
-  context?: EventContext;
+  context?: EventContext | undefined;
   /**
-   * Time in which later events of a search's products carry its id, ms. Default 24 h.
+   * Time in which a search may be the source of clicks, cart adds and order lines, ms. Default 24 h.
    *
-   * These events are clicks, cart adds and order lines.
+   * Clicks and cart adds pass their source on for seven times as long.
    */
-  attributionWindowMs?: number;
+  attributionWindowMs?: number | undefined;
   /** Longest wait for more events before a batch is sent, ms. Default 2 s. */
-  flushIntervalMs?: number;
+  flushIntervalMs?: number | undefined;
   /** Most events in a request. Default 100; the receiver takes 1,000. */
-  maxBatchEvents?: number;
+  maxBatchEvents?: number | undefined;
   /**
    * Largest request body, bytes of UTF-8. Default 30,000.
    *
    * Two such bodies fit into a browser's limit for a closing page.
    */
-  maxBatchBytes?: number;
+  maxBatchBytes?: number | undefined;
   /** Most events in the queue; the oldest is dropped first. Default 1,000. */
-  maxQueueEvents?: number;
+  maxQueueEvents?: number | undefined;
   /** Most bytes in the queue. Default 1,000,000. */
-  maxQueueBytes?: number;
+  maxQueueBytes?: number | undefined;
   /** First delay before a resend, ms. Default 1 s. Each further failure in a row doubles it. */
-  backoffBaseMs?: number;
+  backoffBaseMs?: number | undefined;
   /** Longest delay before a resend, ms. Default 60 s. */
-  backoffCapMs?: number;
+  backoffCapMs?: number | undefined;
   /** Longest `Retry-After` that the tracker obeys, ms. Default 10 min. */
-  retryAfterCapMs?: number;
+  retryAfterCapMs?: number | undefined;
+  /**
+   * Name of this shop, if the origin has several with keys of their own for one endpoint. Default none.
+   *
+   * Shops of different names share no visitor, search or queue. All keys of one shop do, so a key can be rotated.
+   */
+  segment?: string | undefined;
   /** Write every notice to the console, not only the first problem of each code. Default false. */
-  debug?: boolean;
+  debug?: boolean | undefined;
   /**
    * Compress a body, or return undefined to send it as it is. Default none.
    *
    * `@spor/tracker/gzip` has such a function: `gzip()`.
    */
-  compress?: (body: string) => Promise<ArrayBuffer> | undefined;
+  compress?: ((body: string) => Promise<ArrayBuffer> | undefined) | undefined;
 }
 
 /** Reason why an event was dropped. */
@@ -105,6 +126,8 @@ export type DropReason =
   | 'unconfirmed'
   /** The event could not be written as JSON. */
   | 'invalid'
+  /** The page was closed before a person could see it. */
+  | 'unseen'
   /** The event was tracked after `close`. */
   | 'closed';
 
@@ -136,7 +159,14 @@ export interface SentNotice {
   eventIds: string[];
 }
 
+export interface WarningNotice {
+  /** `ids_missing`: an event outside a page names no visitor; the receiver will reject it. */
+  code: 'ids_missing';
+  event: object;
+}
+
 export interface TrackerEvents {
+  warning: WarningNotice;
   drop: DropNotice;
   error: ErrorNotice;
   sent: SentNotice;
@@ -167,9 +197,9 @@ export interface Tracker {
   orderCancelled(fields: OrderCancelledFields): string;
   /** Refund an order, lines of it or an amount, with a server key. @returns the event's id. */
   orderRefunded(fields: OrderRefundedFields): string;
-  /** @returns the search's id, the given one or a new one. Later events of `resultIds` carry it. */
+  /** Track a search. Later events of its `resultIds` carry its id. @returns the search's id, the given one or a new one. */
   search(fields: SearchFields): string;
-  /** Put `userId` on later events of this page; nothing or null removes it. Not stored on the device. */
+  /** Put `userId` on later events of this page; nothing or null removes it. Not stored on the device, not outside pages. */
   identify(userId?: string | null): void;
   /** Send the waiting events, or discard all events and stored data. */
   setConsent(consent: Consent | boolean): void;
@@ -179,7 +209,7 @@ export interface Tracker {
    * Queued events stay.
    */
   reset(): void;
-  /** The visitor's ids, for events of a backend; empty before consent. */
+  /** The visitor's ids, for events of a backend; empty before consent and outside pages. */
   ids(): { anonymousId?: string; sessionId?: string };
   /** Send the queue now. Resolves after the attempt, even if it failed. */
   flush(): Promise<void>;

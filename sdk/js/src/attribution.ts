@@ -1,36 +1,85 @@
+import { isNear } from './clock.ts';
 import type { Device } from './device.ts';
 
-/** A search: id, time, and the products it listed. */
-type Listing = [searchId: string, time: number, productIds: readonly string[]];
-
-const MOST_LISTINGS = 30;
-/** Most products that a search event may hold. */
-const MOST_PRODUCTS = 200;
+/** What led to a product, in the fields of events. */
+interface Source {
+  searchId?: string | undefined;
+  recommendationId?: string | undefined;
+  listId?: string | undefined;
+  /** True if the tracker took the latest listing, because the product was never clicked nor carted. */
+  inferred?: boolean | undefined;
+}
 
 /** Fields of an event or an order line that attribution uses. */
-export interface Attributable {
+export interface Attributable extends Source {
   type?: string;
   productId?: string;
-  searchId?: string | undefined;
   resultIds?: string[];
   lines?: Attributable[] | undefined;
 }
 
+/** How a source and a product met: the visitor clicked it, or put it in the cart. Without a rank, a search listed it. */
+type Rank = 1 | 2;
+const CLICKED: Rank = 1;
+const CARTED: Rank = 2;
+
+/** A source and its products. A search is its id alone. */
+type Step = [source: string | Source, time: number, productIds: readonly string[], rank?: Rank];
+
+/** Searches among so many latest steps are kept; clicks and cart adds longer. */
+const MOST_STEPS_TO_SEARCH = 40;
+const MOST_STEPS = 140;
+/** Most products that a search event may hold. */
+const MOST_PRODUCTS = 200;
+/** Clicks and cart adds count for so many times the window of searches. */
+const CHOICE_WINDOWS = 7;
+
 /**
- * Record a search's products, or attribute an event to a search.
+ * Record what led to products, and give an event or its lines their source.
  *
- * An event or its lines get the id of the latest search in the window that listed the product. A search keeps as many products
- * as the receiver takes. Pages and tabs share the searches on the device, under the name `a`.
+ * What names a source keeps it. Otherwise:
+ * - a click comes from the page's latest search that lists the product;
+ * - a cart add has the source of the latest click or cart add of the product;
+ * - an order line has the source of its latest cart add, else of its latest click;
+ * - a product never clicked nor carted has the latest search that lists it, `inferred`.
+ * @param stores the page, its tab and the device, which are asked in this order. Their name is `a`.
  */
-export function attribute(device: Device, event: Attributable, now: number, windowMs: number): void {
-  const listings = (device.read<Listing[]>('a') ?? []).filter((listing) => now - listing[1] < windowMs);
-  if (event.resultIds) {
-    event.resultIds = event.resultIds.slice(0, MOST_PRODUCTS);
-    listings.unshift([event.searchId!, now, event.resultIds]);
-    device.write('a', listings.slice(0, MOST_LISTINGS));
-  } else {
-    for (const item of event.lines ?? [event]) {
-      item.searchId ??= listings.find((listing) => listing[2].includes(item.productId!))?.[0];
+export function attribute(stores: readonly Device[], event: Attributable, now: number, windowMs: number): void {
+  const lists = stores.map((store) =>
+    (store.load<Step[]>('a') ?? []).filter(([, time, , rank]) =>
+      isNear(now, time, rank ? CHOICE_WINDOWS * windowMs : windowMs),
+    ),
+  );
+  const record = (...step: Step): void =>
+    stores.forEach((store, index) =>
+      store.save(
+        'a',
+        [step, ...lists[index]!].filter(([, , , rank], place) => place < (rank ? MOST_STEPS : MOST_STEPS_TO_SEARCH)),
+      ),
+    );
+  const { type, lines, resultIds } = event;
+  if (resultIds) {
+    event.resultIds = resultIds.slice(0, MOST_PRODUCTS);
+    return record(event.searchId!, now, event.resultIds.map(String));
+  }
+  const isClick = type === 'ProductClicked';
+  for (const item of lines ?? [event]) {
+    const productId = `${item.productId}`;
+    const find = (steps: Step[], least?: Rank): Source | undefined => {
+      const [source] =
+        steps.find(([, , ids, rank]) => (least ? rank! >= least : !rank) && ids.includes(productId)) ?? [];
+      return typeof source === 'string' ? { searchId: source } : source;
+    };
+    const { searchId, recommendationId, listId } = item;
+    let source: Source | undefined;
+    if (searchId || recommendationId || listId) source = { searchId, recommendationId, listId };
+    else {
+      const all = lists.flat();
+      const chosen = (lines && find(all, CARTED)) ?? find(all, CLICKED);
+      const listed = chosen ? undefined : find(all);
+      source = (isClick ? find(lists[0]!) : chosen) ?? (listed && { ...listed, inferred: true });
+      Object.assign(item, source);
     }
+    if (!lines && source) record(source, now, [productId], isClick ? CLICKED : CARTED);
   }
 }

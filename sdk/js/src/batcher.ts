@@ -1,3 +1,4 @@
+import { toJson } from './json.ts';
 import type { Queued } from './queue.ts';
 
 /** Upper bound of a body's bytes around its events. */
@@ -6,14 +7,14 @@ const ENVELOPE_BYTES = 160;
 /**
  * Choose the events of the next request.
  *
- * These are the oldest that are not in flight, at most `maxEvents`, in a body of at most `maxBytes`. A larger event goes alone,
- * unless `strict`.
+ * These are the oldest of one key that are not in flight, at most `maxEvents`, in a body of at most `maxBytes`. A larger event
+ * goes alone, unless `strict`.
  */
 export function nextBatch(items: readonly Queued[], maxEvents: number, maxBytes: number, strict?: boolean): Queued[] {
   const batch: Queued[] = [];
   let bytes = ENVELOPE_BYTES;
   for (const item of items) {
-    if (item.busy) continue;
+    if (item.busy || item.key !== (batch[0] ?? item).key) continue;
     bytes += item.bytes + 1;
     if (batch.length >= maxEvents || (bytes > maxBytes && (strict || batch[0]))) break;
     batch.push(item);
@@ -22,6 +23,6 @@ export function nextBatch(items: readonly Queued[], maxEvents: number, maxBytes:
 }
 
 /** The body of a request, from events in JSON. */
-export function bodyOf(batch: readonly Queued[], instrumentationKey: string, time: number): string {
-  return `{"instrumentationKey":${JSON.stringify(instrumentationKey)},"sentAt":"${new Date(time).toISOString()}","events":[${batch.map((item) => item.line).join()}]}`;
+export function bodyOf(batch: readonly Queued[], time: number): string {
+  return `{"instrumentationKey":${toJson(batch[0]!.key)},"sentAt":"${new Date(time).toISOString()}","events":[${batch.map((item) => item.line).join()}]}`;
 }

@@ -24,7 +24,7 @@ export const DEFAULTS = {
  */
 export function withDefaults(options: TrackerOptions): TrackerOptions & typeof DEFAULTS {
   const settings: Record<string, unknown> = { ...DEFAULTS };
-  for (const name in options) settings[name] = options[name as keyof TrackerOptions] ?? settings[name];
+  for (const [name, value] of Object.entries(options ?? {})) settings[name] = value ?? settings[name];
   return settings as unknown as TrackerOptions & typeof DEFAULTS;
 }
 

@@ -1,69 +1,88 @@
 import type { Host, WebStorage } from './host.ts';
+import { toJson } from './json.ts';
 
-/** Store of small named values, on the device or in memory. */
+/** What all names of ours begin with. */
+const OURS = 'spor.';
+
+/** Store of small named values, in Web Storage or in memory. */
 export interface Device {
-  /** Allow the device, or forbid it and remove everything stored by this tracker. */
+  /** Allow Web Storage, or forbid it and remove everything that a tracker of ours stored there. */
   allow(yes: boolean): void;
   /**
-   * Read the latest value.
+   * Load the latest value.
    *
-   * The device comes before memory, because another tab may have written it.
+   * Web Storage comes before memory, because another tab may have written it.
    */
-  read<T extends unknown[]>(name: string): T | undefined;
-  /** @returns true if the value is on the device. */
-  write(name: string, value: unknown[]): boolean | undefined;
-  erase(name: string): void;
-  /** Unordered names on the device that begin with `start`. */
+  load<T extends unknown[]>(name: string): T | undefined;
+  /** @returns true if the value is in Web Storage. */
+  save(name: string, value: unknown[]): boolean | undefined;
+  wipe(name: string): void;
+  /** Unordered names in Web Storage that begin with `start`. */
   names(start: string): string[];
 }
 
 /**
- * Create a view of Web Storage under a prefix.
+ * Create a view of Web Storage for one receiver.
  *
- * Any call of Web Storage may throw (quota, private mode, settings). Callers treat that as "not on the device".
+ * All keys of a receiver share it, so that a key can be rotated. Its names begin with `spor.`, the end of the first key that was
+ * used here, and a dot. `spor.@<owner>` says which key that was.
+ *
+ * Any call of Web Storage may throw (quota, private mode, settings). Callers treat that as "only in memory".
+ * @param owner names receiver and segment.
+ * @param area of the device or of the tab; absent: memory alone, which is the page's.
  */
-export function createDevice(host: Host, prefix: string): Device {
-  const memory: Record<string, unknown[] | undefined> = {};
+export function createDevice(
+  host: Host,
+  owner: string,
+  instrumentationKey: string,
+  area?: 'localStorage' | 'sessionStorage',
+): Device {
+  let prefix = `${OURS + instrumentationKey.slice(-8)}.`;
+  let memory: Record<string, unknown[] | undefined> = {};
   let allowed: WebStorage | undefined;
   const attempt = <T>(use: (storage: WebStorage) => T): T | undefined => {
     try {
       return use(allowed!); // Throws without a storage.
     } catch {
-      return; // Callers treat undefined as "not on the device".
+      return; // Callers treat undefined as "only in memory".
     }
   };
-  const names = (start: string): string[] =>
+  const names = (start: string, under = prefix): string[] =>
     attempt((storage) =>
       Object.keys(storage)
-        .filter((key) => key.startsWith(prefix + start))
-        .map((key) => key.slice(prefix.length)),
+        .filter((key) => key.startsWith(under + start))
+        .map((key) => key.slice(under.length)),
     ) ?? [];
-  const erase = (name: string): void => {
+  const wipe = (name: string): void => {
     memory[name] = undefined;
-    attempt((storage) => storage.removeItem(prefix + name));
+    attempt((storage) => delete storage[prefix + name]);
   };
   return {
     allow: (yes) => {
-      attempt(() => (allowed = host.document && host.localStorage));
-      if (yes) return;
-      names('').forEach(erase); // A refusal also clears what an earlier consent stored.
+      attempt(() => (allowed = host.document && host[area!]));
+      if (yes) {
+        attempt((storage) => (prefix = storage[`${OURS}@${owner}`] ??= prefix));
+        return;
+      }
+      // A refusal also clears what an earlier consent stored, under any key and for any receiver.
+      for (const name of names('', OURS)) attempt((storage) => delete storage[OURS + name]);
+      memory = {};
       allowed = undefined;
     },
-    read: <T extends unknown[]>(name: string) =>
+    load: <T extends unknown[]>(name: string) =>
       // All values are lists. Another value has no flat(), is not the tracker's, and counts as absent.
-      attempt((storage) => (JSON.parse(storage.getItem(prefix + name)!) as unknown[]).flat(0) as T) ??
+      attempt((storage) => (JSON.parse(storage[prefix + name]!) as unknown[]).flat(0) as T) ??
       (memory[name] as T | undefined),
-    write: (name, value) => {
-      memory[name] = value;
+    save: (name, value) => {
       const done = attempt((storage) => {
-        storage.setItem(prefix + name, JSON.stringify(value));
+        storage.setItem(prefix + name, toJson(value));
         return true;
       });
-      // Remove the older value, which would be read instead of this one.
-      if (!done) attempt((storage) => storage.removeItem(prefix + name));
+      if (!done) wipe(name); // An older value would be read instead of this one.
+      memory[name] = value;
       return done;
     },
-    erase,
+    wipe,
     names,
   };
 }

@@ -1,17 +1,13 @@
-/** The used part of Web Storage. `Object.keys` lists the stored names, as in browsers. */
-export interface WebStorage {
-  getItem(key: string): string | null;
-  setItem(key: string, value: string): void;
-  removeItem(key: string): void;
-}
+/** The used part of Web Storage, whose values are its own properties, as in browsers. */
+export type WebStorage = Record<string, string | undefined> & { setItem(key: string, value: string): void };
 
 /** The used part of a fetch request. */
 export interface FetchInit {
   method: 'POST';
   headers: Record<string, string>;
   body: string | ArrayBuffer;
-  keepalive: boolean;
-  credentials: 'omit';
+  keepalive?: boolean;
+  credentials?: 'omit';
   signal?: AbortSignal;
 }
 
@@ -26,7 +22,6 @@ interface FetchAnswer {
 export interface HostNavigator {
   language?: string;
   locks?: { request(name: string, work: () => Promise<void>): Promise<unknown> };
-  sendBeacon?(url: string, body: string): boolean;
   globalPrivacyControl?: boolean;
   doNotTrack?: string | null;
 }
@@ -34,7 +29,7 @@ export interface HostNavigator {
 /** A number in browsers. In Node, an object whose `unref` lets the process end. */
 export type Timer = { unref?: () => unknown } | number;
 
-type ListenerMethod = (name: string, listener: (event: { type: string }) => void) => void;
+type ListenerMethod = (name: string, listener: (event: { type: string }) => void, capture: true) => void;
 
 /**
  * The used part of the global scope, under its own names.
@@ -48,9 +43,20 @@ export interface Host {
   Date: { now: () => number };
   /** Absent in Node 18. */
   crypto?: { getRandomValues(numbers: Uint32Array<ArrayBuffer>): Uint32Array };
-  document?: { hidden: boolean; referrer: string; cookie: string; documentElement: { lang: string } };
+  document?: {
+    hidden: boolean;
+    prerendering?: boolean;
+    referrer: string;
+    documentElement: { lang: string };
+  };
   /** Access throws if settings or a sandboxed frame forbid storage. */
   localStorage?: WebStorage;
+  sessionStorage?: WebStorage;
+  /** The page's own window, and the one it is a frame of; the same outside frames. */
+  self?: object;
+  parent?: object;
+  innerWidth?: number;
+  innerHeight?: number;
   location?: { href: string };
   navigator?: HostNavigator;
   addEventListener?: ListenerMethod;

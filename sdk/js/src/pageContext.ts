@@ -4,13 +4,12 @@ import type { Host } from './host.ts';
 /**
  * Remove the fragment and unlisted parameters from an address.
  *
- * Queries often carry mail addresses and tokens. The result has at most 2,048 characters, as in the schema, and is undefined if
- * empty.
+ * Queries often carry mail addresses and tokens. The result is undefined if empty. The receiver cuts what is too long.
  */
 export function stripUrl(address: string, allowQuery: readonly string[]): string | undefined {
   const [path, query = ''] = address.split('#')[0]!.split('?');
   const kept = query.split('&').filter((pair) => allowQuery.includes(pair.split('=')[0]!));
-  return (path + (kept[0] ? `?${kept.join('&')}` : '')).slice(0, 2048) || undefined;
+  return path + (kept[0] ? `?${kept.join('&')}` : '') || undefined;
 }
 
 /** Address and referrer of the page; undefined outside pages. */

@@ -1,3 +1,4 @@
+import { isNear } from './clock.ts';
 import type { Device } from './device.ts';
 import type { Drop } from './drop.ts';
 
@@ -6,6 +7,8 @@ export interface Queued {
   /** `q` and the event's id, so names sort in the order of creation. */
   name: string;
   line: string;
+  /** Instrumentation key under which the event was tracked. */
+  key: string;
   /** Size in UTF-8. */
   bytes: number;
   /** Time of the first send, ms; 0 before. */
@@ -44,7 +47,7 @@ export function byteLength(text: string): number {
 /**
  * Create a queue in memory and, if possible, on the device.
  *
- * Each event has its own key (`q<eventId>` → [tried, line]). Two tabs never write the same key, and one write costs the same at
+ * Each event has its own key (`q<eventId>` → [tried, line, instrumentation key]). Two tabs never write the same key, and one write costs the same at
  * any queue length.
  *
  * The key `m` marks the device as the tracker's. If `m` is gone, the shop has cleared the storage. The events in memory are
@@ -52,36 +55,36 @@ export function byteLength(text: string): number {
  */
 export function createQueue(
   device: Device,
-  limits: { maxQueueEvents: number; maxQueueBytes: number },
+  settings: { instrumentationKey: string; maxQueueEvents: number; maxQueueBytes: number },
   drop: Drop,
 ): Queue {
   let items: Queued[] = [];
 
   const save = (item: Queued): void => {
-    item.stored = device.write(item.name, [item.tried, item.line]);
+    item.stored = device.save(item.name, [item.tried, item.line, item.key]);
   };
-  const insert = (name: string, line: string, tried: number): Queued => {
-    const item = { name, line, bytes: byteLength(line), tried, stored: true, busy: false };
+  const insert = (name: string, line: string, tried: number, key = settings.instrumentationKey): Queued => {
+    const item = { name, line, key, bytes: byteLength(line), tried, stored: true, busy: false };
     items.push(item);
     return item;
   };
   const remove = (item: Queued): void => {
     items = items.filter((other) => other !== item);
-    device.erase(item.name);
+    device.wipe(item.name);
   };
   /**
    * Drop unsafe resends, and the oldest events above the limits.
    *
    * Events in flight and the newest event stay.
    */
-  const prune = (time: number): void => {
+  const prune = (time?: number): void => {
     let bytes = 0;
     for (const item of items) bytes += item.bytes;
     for (const item of items.slice()) {
       if (item.busy) continue;
-      const late = item.tried && time - item.tried > RESEND_MS;
+      const late = time && item.tried && !isNear(time, item.tried, RESEND_MS);
       const over =
-        item !== items[items.length - 1] && (items.length > limits.maxQueueEvents || bytes > limits.maxQueueBytes);
+        item !== items[items.length - 1] && (items.length > settings.maxQueueEvents || bytes > settings.maxQueueBytes);
       if (!late && !over) continue;
       bytes -= item.bytes;
       remove(item);
@@ -93,7 +96,7 @@ export function createQueue(
     items: () => items,
     add: (eventId, line) => {
       save(insert(`q${eventId}`, line, 0));
-      prune(0);
+      prune();
     },
     begin: (batch, time) => {
       for (const item of batch) {
@@ -109,10 +112,10 @@ export function createQueue(
       const stored = new Set(device.names('q'));
       items = items.filter((item) => stored.delete(item.name) || !item.stored || !ours || item.busy);
       for (const item of items) if (!item.stored || !ours) save(item);
-      if (!ours) device.write('m', []);
+      if (!ours) device.save('m', []);
       for (const name of stored) {
-        const [tried, line] = device.read<[number, string]>(name) ?? [];
-        if (line) insert(name, line, tried!);
+        const [tried, line, key] = device.load<[number, string, string?]>(name) ?? [];
+        if (line) insert(name, line, tried!, key);
       }
       items.sort((a, b) => (a.name < b.name ? -1 : 1));
       prune(time);

@@ -1,22 +1,28 @@
 /** Consequence of an answer for the events of its request. */
-export type Verdict = 'done' | 'drop' | 'split' | 'stop' | 'retry' | 'silence';
+export type Verdict = 0 | 1 | 2 | 3 | 4 | 5;
+export const DONE: Verdict = 0;
+export const DROP: Verdict = 1;
+export const SPLIT: Verdict = 2;
+export const STOP: Verdict = 3;
+export const RETRY: Verdict = 4;
+export const SILENCE: Verdict = 5;
 
 /** The receiver's codes of failures that a resend cannot change; a test compares them with `schemas/errors.ts`. */
-const OURS = /^((batch|body|content|encoding|key|parameter)_|(kind|origin)_not_|no_valid_)/;
+const OURS = /^(batch|body|content_type|encoding|key|kind_not|no_valid|origin_not)_/;
 
 /**
  * Decide on resending; no other code does.
  *
  * Only an answer with a code or a receipt of the receiver is its word. Firewalls, proxies and sign-in pages answer with any
- * status, and say nothing about the events: that is `silence`.
+ * status, and say nothing about the events: silence.
  * @param status HTTP status, 0 for no answer.
  */
 export function verdictOf(status: number, { code, receiptId }: { code?: string; receiptId?: string }): Verdict {
-  if (status < 300 && receiptId) return 'done';
-  if (status > 428 && code) return 'retry';
-  if (status < 400 || !OURS.test(code!)) return 'silence';
-  if (status === 413) return 'split';
-  return status === 401 || status === 403 ? 'stop' : 'drop';
+  if (status < 300 && receiptId) return DONE;
+  if (status > 428 && code) return RETRY;
+  if (status < 400 || status === 408 || !OURS.test(code!)) return SILENCE;
+  if (status === 413) return SPLIT;
+  return status === 401 || status === 403 ? STOP : DROP;
 }
 
 export interface Backoff {

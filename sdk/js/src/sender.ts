@@ -3,7 +3,7 @@ import type { Drop } from './drop.ts';
 import type { Emitter } from './emitter.ts';
 import type { Host, Timer } from './host.ts';
 import type { Queue, Queued } from './queue.ts';
-import { backoffMs, retryAfterMs, verdictOf, type Backoff } from './retry.ts';
+import { backoffMs, DONE, RETRY, retryAfterMs, SILENCE, SPLIT, STOP, verdictOf, type Backoff } from './retry.ts';
 import type { TabLock } from './tabLock.ts';
 import type { Transport } from './transport.ts';
 
@@ -15,6 +15,9 @@ import type { Transport } from './transport.ts';
  * - stopped: the receiver refused the key or the page's origin. This is final.
  *
  * A leaving page sends in every state but stopped. It takes no lock, and sends as much as may outlive the page.
+ *
+ * A host may end timers and requests without a word, such as a worker between two requests. So a timer that is overdue, and a
+ * request without an end, count as gone.
  */
 
 export interface Sender {
@@ -45,6 +48,8 @@ export interface SenderParts {
   };
 }
 
+/** A request or timer this much over its time is gone. A request has 15 s. */
+const STALE_MS = 30_000;
 /** Silence never makes bodies smaller than this; a larger event goes alone. */
 const LEAST_BYTES = 1000;
 
@@ -56,6 +61,10 @@ const LEAST_BYTES = 1000;
 export function createSender(parts: SenderParts): Sender {
   const { host, random, clock, queue, transport, lock, emit, drop, settings } = parts;
   let timer: Timer | undefined;
+  /** Time when the timer runs. */
+  let due = 0;
+  /** Time of the latest request. */
+  let active = 0;
   let failures = 0;
   /** Time of the next allowed request; infinite after a rejected key. */
   let notBefore = 0;
@@ -68,6 +77,7 @@ export function createSender(parts: SenderParts): Sender {
   /** Flush after `ms`. A negative time, or a closed sender, sets no timer. */
   const wake = (ms: number): void => {
     host.clearTimeout(timer as never);
+    due = clock() + ms;
     timer = ms >= 0 && !closed ? host.setTimeout(flush, ms) : undefined;
     (timer as Exclude<Timer, number> | undefined)?.unref?.(); // close() sends the queue at the end of a Node process.
   };
@@ -76,25 +86,29 @@ export function createSender(parts: SenderParts): Sender {
 
   /** Deliver a batch, or its halves. @returns true if no more requests may follow now. */
   const deliver = async (batch: Queued[], last: boolean): Promise<boolean> => {
-    const time = clock();
-    queue.begin(batch, time);
-    const text = bodyOf(batch, settings.instrumentationKey, time);
-    const { status, retryAfter, body } = await transport.post(text, last);
+    const { key } = batch[0]!;
+    active = clock();
+    queue.begin(batch, active);
+    const text = bodyOf(batch, active);
+    const { status, retryAfter, body } = await transport.post(text, key, last);
     for (const item of batch) item.busy = false;
     const verdict = verdictOf(status, body);
-    const silence = verdict === 'silence';
-    let again = silence || verdict === 'retry';
-    if (status >= 0)
-      limit = Math.min(settings.maxBatchBytes, silence ? Math.max(text.length / 2, LEAST_BYTES) : limit * 2);
-    if (verdict === 'split' && batch[1]) {
+    const silence = verdict === SILENCE;
+    let again = silence || verdict === RETRY;
+    limit = Math.min(settings.maxBatchBytes, silence ? Math.max(text.length / 2, LEAST_BYTES) : limit * 2);
+    if (verdict === SPLIT && batch[1]) {
       const middle = (batch.length + 1) / 2; // slice cuts the fraction off
       return (await deliver(batch.slice(0, middle), last)) || deliver(batch.slice(middle), last);
     }
-    const code = (!(silence && status) && body.code) || `http_${status}`;
+    const code = silence && status ? `http_${status}` : body.code!;
     const { message } = body;
-    if (verdict !== 'done' && status >= 0 && notBefore < Infinity)
-      emit('error', { code, message, status, retryable: again });
-    if (verdict === 'stop') {
+    if (verdict === STOP && key !== settings.instrumentationKey) {
+      // The key has been rotated meanwhile, and its successor is this page's.
+      for (const item of batch) item.key = settings.instrumentationKey;
+      return false;
+    }
+    if (verdict !== DONE && notBefore < Infinity) emit('error', { code, message, status, retryable: again });
+    if (verdict === STOP) {
       notBefore = Infinity;
       return (closed = true);
     }
@@ -109,8 +123,8 @@ export function createSender(parts: SenderParts): Sender {
         }
         queue.remove(item);
         if (refusal) drop('rejected', item, refusal);
-        else if (verdict === 'done') eventIds.push(item.name.slice(1));
-        else drop(verdict === 'split' ? 'too_large' : 'refused', item, { code, message });
+        else if (verdict === DONE) eventIds.push(item.name.slice(1));
+        else drop(verdict === SPLIT ? 'too_large' : 'refused', item, { code, message });
       });
       if (eventIds[0]) emit('sent', { receiptId: body.receiptId, eventIds });
     }
@@ -130,25 +144,36 @@ export function createSender(parts: SenderParts): Sender {
   };
 
   const run = async (): Promise<void> => {
-    const early = notBefore - clock() || -1;
+    active = clock();
+    const early = notBefore - active || -1;
     wake(early);
-    if (early < 0 && (await lock.hold(drain))) wake(settings.flushIntervalMs);
+    if (early < 0) await lock.hold(drain);
   };
 
   /** Calls during a run share one run after it. */
-  const flush = (): Promise<void> =>
-    (next ??= Promise.resolve(running).then(() => {
+  const flush = (): Promise<void> => {
+    if (running && clock() - active > STALE_MS) {
+      running = next = undefined;
+      for (const item of queue.items()) item.busy = false;
+      lock.release();
+    }
+    return (next ??= Promise.resolve(running).then(() => {
       next = undefined;
-      // oxlint-disable-next-line no-console -- a rejection is not expected, and would otherwise be lost
-      return (running = run().catch(console.error));
+      return (running = run()
+        // oxlint-disable-next-line no-console -- a rejection is not expected, and would otherwise be lost
+        .catch(console.error)
+        .then(() => {
+          running = undefined;
+        }));
     }));
+  };
 
   return {
     notice: () => {
       const batch = batchOf(settings.maxBatchBytes).length;
       const full = batch >= settings.maxBatchEvents || queue.items().length > batch;
       if (full && !failures) void flush();
-      else if (!timer) wake(settings.flushIntervalMs);
+      else if (!timer || clock() - due > STALE_MS) wake(settings.flushIntervalMs);
     },
     flush,
     leave: () => {

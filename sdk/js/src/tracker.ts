@@ -1,17 +1,18 @@
-import type { Consent, DropReason, Tracker, TrackerOptions } from './api.ts';
+import type { Consent, DropReason, Tracker, TrackerOptions, VisitorIds } from './api.ts';
 import { attribute, type Attributable } from './attribution.ts';
 import { createClock } from './clock.ts';
-import { createCookies } from './cookies.ts';
 import { MAX_EVENT_BYTES, withDefaults } from './defaults.ts';
 import { createDevice } from './device.ts';
 import { createDrop } from './drop.ts';
 import { createEmitter } from './emitter.ts';
-import type { Host, HostNavigator } from './host.ts';
-import { roundNumbers } from './money.ts';
+import type { Host } from './host.ts';
+import { toJson } from './json.ts';
 import { pageContext } from './pageContext.ts';
 import { byteLength, createQueue } from './queue.ts';
+import { draw } from './random.ts';
+import { hasRoom } from './seen.ts';
 import { createSender } from './sender.ts';
-import { VISITOR_COOKIE_S, visitorIds } from './session.ts';
+import { visitorIds } from './session.ts';
 import { createTabLock } from './tabLock.ts';
 import { createTransport } from './transport.ts';
 import { createUuid7 } from './uuid7.ts';
@@ -23,25 +24,31 @@ interface Draft extends Attributable {
   timestamp: string;
   sessionId?: string;
   anonymousId?: string;
+  userId?: string | undefined;
   context?: object;
 }
 
 /**
  * Create a tracker for one instrumentation key.
  *
- * The import has no effects. In a page, a new tracker listens for the page's end and sends the events of earlier pages.
+ * The import has no effects. In a page, a new tracker listens for the page's end and sends the events of earlier pages. Outside
+ * a page there is no one person. So it makes up no ids there, and remembers nothing from one event to the next.
  */
 export function createTracker(options: TrackerOptions, host: Host = globalThis as unknown as Host): Tracker {
   const settings = withDefaults(options);
-  const prefix = `spor.${settings.instrumentationKey.slice(-8)}.`;
+  const { document } = host;
+  const url = `${settings.endpoint}`.replace(/(\/api\/events)?\/*$/, '/api/events');
+  const owner = (settings.segment ?? '') + url;
 
   const clock = createClock(host.Date.now);
-  const random = (): number =>
-    (host.crypto?.getRandomValues(new Uint32Array(1))[0] ?? Math.random() * 2 ** 32) / 2 ** 32;
+  const random = (): number => draw(host);
   const newId = createUuid7(random);
-  const device = createDevice(host, prefix);
-  const cookies = createCookies(host, settings.cookie, settings.cookieDomain);
-  const { emit, on } = createEmitter(settings.debug);
+  const stores = ([undefined, 'sessionStorage', 'localStorage'] as const).map((area) =>
+    createDevice(host, owner, `${settings.instrumentationKey}`, area),
+  );
+  const device = stores[2]!;
+  const cookies = document && settings.cookie;
+  const { emit, on, attempt } = createEmitter(settings.debug);
   const dropped = {};
   const drop = createDrop(emit, dropped);
   const queue = createQueue(device, settings, drop);
@@ -50,8 +57,8 @@ export function createTracker(options: TrackerOptions, host: Host = globalThis a
     random,
     clock,
     queue,
-    transport: createTransport(host, settings.endpoint.replace(/(\/api\/events)?\/*$/, '/api/events'), settings),
-    lock: createTabLock(host, device, prefix),
+    transport: createTransport(host, url, settings),
+    lock: createTabLock(host, owner),
     emit,
     drop,
     settings,
@@ -59,92 +66,89 @@ export function createTracker(options: TrackerOptions, host: Host = globalThis a
 
   /** True if the visitor agreed. Without this and `refusal`, events wait. */
   let granted = false;
+  /** True once a person could see the page. Until then events wait too. */
+  let seen = false;
   /** Reason why new events are dropped. */
   let refusal: DropReason | undefined;
   let consent: Consent | undefined;
   let userId: string | undefined;
   const waiting: Draft[] = [];
 
-  const ids = (): ReturnType<typeof visitorIds> => visitorIds(device, cookies, newId, clock());
+  const ids = (): VisitorIds => visitorIds(device, cookies, newId, clock(), consent);
   /** Give a backend the current ids, before an event carries them. */
   const announce = (): void => {
-    if (!granted || !settings.cookie) return;
-    ids();
-    if (consent)
-      cookies.write('consent', `analytics${consent.personalization ? '.personalization' : ''}`, VISITOR_COOKIE_S);
+    if (granted && seen && cookies) ids();
   };
-
   const admit = (draft: Draft): void => {
-    // A backend sends events of many visitors, so an event with ids belongs to another visitor.
-    const own = !draft.sessionId && !draft.anonymousId;
-    if (own) attribute(device, draft, clock(), settings.attributionWindowMs);
-    const json = JSON.stringify({ ...(own && ids()), consent, ...draft });
+    // An event with ids belongs to another visitor than the page's.
+    const named = draft.sessionId || draft.anonymousId;
+    const own = document && !named;
+    if (own) attribute(stores, draft, clock(), settings.attributionWindowMs);
+    else if (!named && !draft.userId) emit('warning', { code: 'ids_missing', event: draft });
+    const json = toJson({ ...(own && ids()), consent: document && consent, ...draft });
     if (byteLength(json) > MAX_EVENT_BYTES) return drop('too_large', draft);
     queue.add(draft.eventId, json);
     sender.notice();
   };
+  const release = (): void => {
+    if (granted && (seen ||= !document?.prerendering && hasRoom(host))) while (waiting[0]) admit(waiting.shift()!);
+  };
 
   /** Track an event. @returns the event's id, or the search's. */
   const track = (type: string, fields: object, idField: 'eventId' | 'searchId' = 'eventId'): string => {
-    const time = clock();
-    const eventId = newId(time);
-    const draft = roundNumbers({ userId, ...(fields as Draft), eventId, type });
-    draft.timestamp ??= new Date(time).toISOString();
-    draft[idField] ??= eventId;
+    let draft = { ...fields, type } as Draft;
     try {
+      const time = clock();
+      draft = { userId, ...draft, eventId: newId(time) };
+      draft.timestamp ||= new Date(time).toISOString();
+      draft[idField] ||= draft.eventId;
       draft.context = { ...pageContext(host, settings.allowQuery), ...settings.context, ...draft.context };
-      draft.lines = draft.lines?.map(roundNumbers);
       if (refusal) drop(refusal, draft);
-      else if (granted) admit(draft);
       else {
-        waiting.push(JSON.parse(JSON.stringify(draft)) as Draft);
+        waiting.push(JSON.parse(toJson(draft)) as Draft);
+        release();
         if (waiting.length > settings.maxQueueEvents) drop('overflow', waiting.shift()!);
       }
     } catch (error) {
       drop('invalid', draft, { message: String(error) });
     }
-    return draft[idField];
+    return draft[idField]!;
   };
 
   const forget = (): void => {
     userId = undefined;
-    device.erase('s');
-    device.erase('a');
-    cookies.erase('aid');
-    cookies.erase('sid');
+    for (const store of stores) for (const name of ['s', 'a']) store.wipe(name);
+    cookies?.erase();
   };
-  const discard = (events: object[]): void => {
-    for (const event of events) drop('consent', event);
+  const discard = (events: object[], reason: DropReason = 'consent'): void => {
+    for (const event of events) drop(reason, event);
   };
   const decide = (yes: boolean): void => {
     granted = yes;
     refusal = yes ? undefined : 'consent';
     if (!yes) {
-      discard(waiting.splice(0));
-      discard(queue.clear());
+      discard([...waiting.splice(0), ...queue.clear()]);
       forget();
-      cookies.erase('consent');
     }
-    device.allow(yes);
+    for (const store of stores) store.allow(yes);
+    release();
     announce();
-    waiting.splice(0).forEach(admit);
-    sender.notice();
+    if (document) sender.notice(); // No timer outside an event: workers may not start one while they load.
   };
 
-  const handle = (event: { type: string }): void => {
-    if (event.type === 'pagehide' || host.document?.hidden) sender.leave();
-    else void sender.flush();
+  const handle = ({ type }: { type: string }): void => {
+    attempt(() => {
+      release(); // A person may see the page from now on.
+      if (type === 'pagehide' || document!.hidden) sender.leave();
+      else void sender.flush();
+    });
   };
   const listen = (method: 'addEventListener' | 'removeEventListener'): void => {
-    for (const name of ['visibilitychange', 'pagehide', 'pageshow', 'online']) host[method]?.(name, handle);
+    for (const name of ['visibilitychange', 'prerenderingchange', 'pagehide', 'pageshow', 'online'])
+      if (document) host[method]!(name, handle, true); // In the capture phase, because some do not bubble.
   };
 
-  const signals: HostNavigator = host.navigator ?? {};
-  if (settings.respectPrivacySignals && (signals.globalPrivacyControl || signals.doNotTrack === '1')) decide(false);
-  else if (!settings.waitForConsent) decide(true);
-  listen('addEventListener');
-
-  return {
+  const tracker: Tracker = {
     productClicked: (fields) => track('ProductClicked', fields),
     productAddedToCart: (fields) => track('ProductAddedToCart', fields),
     orderCreated: (fields) => track('OrderCreated', fields),
@@ -153,9 +157,10 @@ export function createTracker(options: TrackerOptions, host: Host = globalThis a
     orderRefunded: (fields) => track('OrderRefunded', fields),
     search: (fields) => track('Search', fields, 'searchId'),
     identify: (id) => {
-      userId = id ?? undefined;
+      userId = (document && id) || undefined;
     },
     setConsent: (given) => {
+      if (!document && !settings.waitForConsent) return; // One visitor's answer is not everybody's.
       consent = { analytics: given === true, ...(given as Partial<Consent>) };
       decide(consent.analytics);
     },
@@ -163,15 +168,25 @@ export function createTracker(options: TrackerOptions, host: Host = globalThis a
       forget();
       announce();
     },
-    ids: () => (granted ? ids() : {}),
+    ids: () => (document && granted ? ids() : {}),
     flush: sender.flush,
     close: () => {
       refusal = 'closed';
       listen('removeEventListener');
-      discard(waiting.splice(0));
+      discard(waiting.splice(0), granted ? 'unseen' : 'consent');
       return sender.close();
     },
     stats: () => ({ queued: waiting.length + queue.items().length, dropped }),
     on,
   };
+  attempt(() => {
+    const { navigator } = host;
+    if (settings.respectPrivacySignals && (navigator?.globalPrivacyControl || navigator?.doNotTrack === '1'))
+      decide(false);
+    else if (!settings.waitForConsent) decide(true);
+    listen('addEventListener');
+  });
+  const methods = tracker as unknown as Record<string, (...fields: unknown[]) => unknown>;
+  for (const [name, method] of Object.entries(methods)) methods[name] = (...fields) => attempt(() => method(...fields));
+  return tracker;
 }

@@ -4,7 +4,7 @@ import { byteLength } from './queue.ts';
 
 /** Outcome of a request. */
 interface Answer {
-  /** HTTP status; 0: no answer; -1: sent by the browser without a known outcome. */
+  /** HTTP status; 0: no answer. */
   status: number;
   retryAfter?: string | null;
   body: AnswerBody;
@@ -24,7 +24,7 @@ export interface Transport {
    *
    * With `last` the page may end: the request starts before the return, and outlives the page.
    */
-  post(body: string, last: boolean): Promise<Answer>;
+  post(body: string, key: string, last: boolean): Promise<Answer>;
   /** Bytes left for requests that outlive the page. */
   room(): number;
 }
@@ -42,16 +42,12 @@ const OUTLIVING_BYTES = 62_000;
  * Bodies are text/plain, so that another origin needs no preflight. Only a compressed body has a Content-Encoding, which needs
  * one. Such a body names its key in a header too, because receivers decompress little for unknown senders.
  */
-export function createTransport(host: Host, url: string, { compress, instrumentationKey }: TrackerOptions): Transport {
+export function createTransport(host: Host, url: string, { compress }: TrackerOptions): Transport {
   let outliving = 0;
   return {
-    post: async (body, last) => {
+    post: async (body, key, last) => {
       let bytes = 0;
       try {
-        if (last && !('keepalive' in Request.prototype)) {
-          host.navigator!.sendBeacon!(url, body);
-          return { status: -1, body: {} };
-        }
         const compressed = !last && compress && (await compress(body));
         const size = compressed ? compressed.byteLength : byteLength(body);
         const keepalive = size < OUTLIVING_BYTES - outliving;
@@ -60,15 +56,14 @@ export function createTransport(host: Host, url: string, { compress, instrumenta
           method: 'POST',
           headers: {
             'content-type': 'text/plain',
-            ...(compressed && { 'content-encoding': 'gzip', 'x-instrumentation-key': instrumentationKey }),
+            ...(compressed && { 'content-encoding': 'gzip', 'x-instrumentation-key': key }),
           },
           body: compressed || body,
-          keepalive,
-          credentials: 'omit',
+          ...(host.document && { keepalive, credentials: 'omit' as const }), // Workers of the edge refuse these.
           signal: AbortSignal.timeout?.(15_000),
         });
         const answer = (await response.json().catch(() => 0)) as AnswerBody;
-        return { status: response.status, retryAfter: response.headers.get('retry-after'), body: answer || {} };
+        return { status: response.status, retryAfter: response.headers.get('retry-after'), body: { ...answer } };
       } catch (error) {
         return { status: 0, body: { code: 'network_error', message: String(error) } };
       } finally {

@@ -6,25 +6,15 @@
  * @param random from 0 up to, not including, 1.
  */
 export function createUuid7(random: () => number): (ms: number) => string {
-  /** Hex digits of `lead` and `bits` random bits, at most 31 in all. */
-  const hex = (lead: number, bits: number): string => (((lead + random()) * 2 ** bits) | 0).toString(16);
+  /** Hex digits of `bits` random bits after a leading 1, which keeps zeros. */
+  const hex = (bits: number, lead = 1): string => (((lead + random()) * 2 ** bits) | 0).toString(16);
   let last = 0;
   return (ms) => {
     last = Math.max(last + 1, ms * 256);
     const time = last.toString(16).padStart(14, '0');
-    // The leading 1 keeps zeros and is cut off; the leading binary 10 is the variant.
-    const tail = hex(1, 24).slice(1) + hex(1, 28).slice(1);
-    return (
-      time.slice(0, 8) +
-      '-' +
-      time.slice(8, 12) +
-      '-7' +
-      time.slice(12) +
-      tail[0] +
-      '-' +
-      hex(2, 14) +
-      '-' +
-      tail.slice(1)
-    );
+    // A leading 1 is cut off; the leading binary 10 is the variant.
+    const digits =
+      time.slice(0, 12) + 7 + time.slice(12) + hex(4)[1] + hex(14, 2) + hex(24).slice(1) + hex(24).slice(1);
+    return digits.replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
   };
 }

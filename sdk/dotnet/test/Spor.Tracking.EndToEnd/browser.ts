@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import { findChromium, launchBrowser, NO_CHROMIUM } from '../../../js/test/support/chromium.ts';
 
 /**
@@ -35,7 +36,8 @@ else {
       if (Object.keys(request.headers()).some((name) => /^x-spor-(anonymous|session)-id$/.test(name)))
         idHeaders.push(request.url());
     });
-    await page.route('**/spor.global.js', (route) => route.fulfill({ path: sdk }));
+    for (const file of ['spor.global.js', 'cookies.js'])
+      await page.route(`**/${file}`, (route) => route.fulfill({ path: join(dirname(sdk), file) }));
     await page.goto(shop);
     await page.click('#agree');
     await page.click('#search button');

@@ -7,8 +7,12 @@ export interface FakePageOptions {
   referrer?: string;
   lang?: string;
   navigator?: HostNavigator;
+  /** What makes the page a frame of another. */
+  frame?: Pick<Host, 'parent' | 'innerWidth' | 'innerHeight'>;
   /** Shared with other pages of the shop; `forbidden`: reading `localStorage` throws, as with cookies blocked. */
-  storage?: WebStorage | 'forbidden';
+  storage?: FakeStorage | 'forbidden';
+  /** The tab's, shared with its other pages; default: a tab of its own. */
+  tab?: FakeStorage;
   /** Shared with other pages of the shop; `forbidden`: `document.cookie` throws, as in a sandboxed frame. */
   cookies?: FakeCookies | 'forbidden';
 }
@@ -17,7 +21,7 @@ export interface FakePageOptions {
 export class FakePage {
   readonly #events = new EventTarget();
   readonly #options: FakePageOptions;
-  readonly document: NonNullable<Host['document']>;
+  readonly document: NonNullable<Host['document']> & { cookie: string };
   readonly location: { href: string };
 
   constructor(options: FakePageOptions = {}) {
@@ -43,19 +47,25 @@ export class FakePage {
 
   /** Its part of the global scope. */
   scope(): Partial<Host> {
-    const { storage = new FakeStorage(), navigator = { language: 'da-DK' } } = this.#options;
+    const { storage = new FakeStorage(), tab = new FakeStorage(), navigator = { language: 'da-DK' } } = this.#options;
     const scope: Partial<Host> = {
       document: this.document,
       location: this.location,
       navigator,
+      self: this,
+      parent: this,
+      ...this.#options.frame,
       addEventListener: (name, listener) => this.#events.addEventListener(name, listener),
       removeEventListener: (name, listener) => this.#events.removeEventListener(name, listener),
     };
-    const read = (): WebStorage => {
+    const read = (area: FakeStorage) => (): WebStorage => {
       if (storage === 'forbidden') throw new DOMException('denied', 'SecurityError');
-      return storage;
+      return area.storage;
     };
-    return Object.defineProperty(scope, 'localStorage', { get: read, enumerable: true });
+    return Object.defineProperties(scope, {
+      localStorage: { get: read(storage as FakeStorage), enumerable: true, configurable: true },
+      sessionStorage: { get: read(tab), enumerable: true, configurable: true },
+    });
   }
 
   fire(name: string): void {

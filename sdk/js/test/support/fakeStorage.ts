@@ -1,10 +1,14 @@
 import type { WebStorage } from '../../src/host.ts';
 
 /** Web Storage as browsers have it: what is stored shows as the object's own keys. `capacity` counts characters. */
-export class FakeStorage implements WebStorage {
+export class FakeStorage {
   #capacity: number;
   constructor(capacity = Infinity) {
     this.#capacity = capacity;
+  }
+  /** As the tracker sees it. */
+  get storage(): WebStorage {
+    return this as unknown as WebStorage;
   }
   grow(capacity = Infinity): void {
     this.#capacity = capacity;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { cookies } from '../../src/cookies.ts';
 import { FakeCookies } from '../support/fakeCookies.ts';
 import { FakePage } from '../support/fakePage.ts';
 import { openShop, type Shop } from '../support/shop.ts';
@@ -6,10 +7,16 @@ import { openShop, type Shop } from '../support/shop.ts';
 const MINUTE = 60_000;
 const OTHER = '0192aaaa-bbbb-7ccc-8ddd-eeeeffff0000';
 
-/** A page of the shop with the cookie on; its jar's clock goes with the shop's. */
-function open(jar = new FakeCookies(), options: Parameters<typeof openShop>[0] & { href?: string } = {}): Shop {
-  const { href = 'https://shop.example/', ...rest } = options;
-  const shop = openShop({ page: new FakePage({ cookies: jar, href }), cookie: true, ...rest });
+interface OpenOptions extends NonNullable<Parameters<typeof openShop>[0]> {
+  href?: string;
+  domain?: string | undefined;
+}
+
+/** A page of the shop with cookies; its jar's clock goes with the shop's. */
+function open(jar = new FakeCookies(), options: OpenOptions = {}): Shop {
+  const { href = 'https://shop.example/', domain, ...rest } = options;
+  const page = new FakePage({ cookies: jar, href });
+  const shop = openShop({ page, cookie: cookies(domain, page), ...rest });
   jar.now = shop.host.wallStart;
   return shop;
 }
@@ -24,7 +31,7 @@ async function click({ host, tracker, events }: Shop): Promise<Record<string, un
 test('without the option no cookie is touched, neither with consent nor with a refusal', async () => {
   const jar = new FakeCookies();
   jar.set(`spor_aid=${OTHER}`);
-  const shop = open(jar, { cookie: false });
+  const shop = open(jar, { cookie: undefined });
   expect((await click(shop)).anonymousId).not.toBe(OTHER);
   shop.tracker.reset();
   shop.tracker.setConsent(true);
@@ -35,7 +42,7 @@ test('without the option no cookie is touched, neither with consent nor with a r
 describe('the cookies', () => {
   test('hold the ids of the events, from the page’s start on, with all their attributes', async () => {
     const jar = new FakeCookies();
-    const shop = open(jar, { cookieDomain: 'shop.example' });
+    const shop = open(jar, { domain: 'shop.example' });
     const { anonymousId, sessionId } = shop.tracker.ids();
     const tail = ';domain=shop.example;secure';
     expect(jar.lines.slice(0, 2)).toEqual([
@@ -68,7 +75,7 @@ describe('the cookies', () => {
   test.each([undefined, 'shop.example'])('go with a refusal, also those of an earlier page; domain: %s', (domain) => {
     const jar = new FakeCookies();
     open(jar).tracker.setConsent(true); // From before the shop gave a domain.
-    const options = { waitForConsent: true, ...(domain && { cookieDomain: domain }) };
+    const options = { waitForConsent: true, domain };
     open(jar, options).tracker.setConsent(true);
     expect(jar.text).not.toBe('');
     open(jar, options).tracker.setConsent(false);
@@ -78,7 +85,8 @@ describe('the cookies', () => {
   test('go when the browser sends a privacy signal', () => {
     const jar = new FakeCookies();
     open(jar).tracker.setConsent(true);
-    openShop({ cookie: true, page: new FakePage({ cookies: jar, navigator: { globalPrivacyControl: true } }) });
+    const page = new FakePage({ cookies: jar, navigator: { globalPrivacyControl: true } });
+    openShop({ page, cookie: cookies(undefined, page) });
     expect(jar.text).toBe('');
   });
 
@@ -154,12 +162,16 @@ describe('read back', () => {
 test.each([
   { name: 'a page whose cookies throw', page: new FakePage({ cookies: 'forbidden' }) },
   { name: 'a page whose storage throws too', page: new FakePage({ cookies: 'forbidden', storage: 'forbidden' }) },
-  { name: 'no page', page: undefined },
 ])('$name keeps ids as without the option', async ({ page }) => {
-  const shop = openShop({ page, cookie: true, cookieDomain: 'shop.example' });
+  const shop = openShop({ page, cookie: cookies('shop.example', page) });
   const first = await click(shop);
   expect((await click(shop)).anonymousId).toBe(first.anonymousId);
   shop.tracker.reset();
   shop.tracker.setConsent(false);
   expect(shop.tracker.ids()).toEqual({});
+});
+
+test('outside a page there are no cookies', async () => {
+  const shop = openShop({ cookie: cookies() });
+  expect(await click(shop)).not.toHaveProperty('anonymousId');
 });

@@ -23,7 +23,7 @@ describe('requests', () => {
   });
 
   test('need no preflight and carry no cookies', async () => {
-    const { host, tracker } = openShop();
+    const { host, tracker } = openShop({ page: new FakePage() });
     tracker.productClicked({ productId: 'A' });
     await host.advance(MINUTE);
     expect(host.requests[0]!.init).toMatchObject({
@@ -128,28 +128,6 @@ describe('a page that ends', () => {
     page.fire('pagehide');
     await host.settle();
     expect(host.requests).toHaveLength(1);
-  });
-
-  test('is served by sendBeacon where fetch cannot outlive it, and resends what got no answer', async () => {
-    const keepalive = Object.getOwnPropertyDescriptor(Request.prototype, 'keepalive')!;
-    Reflect.deleteProperty(Request.prototype, 'keepalive');
-    try {
-      const beacons: string[] = [];
-      const sendBeacon = (_url: string, body: string): boolean => beacons.push(body) > 0;
-      const page = new FakePage({ navigator: { language: 'da', sendBeacon } });
-      const { host, tracker, events, errors } = openShop({ page });
-      const id = tracker.productClicked({ productId: 'A' });
-      page.hide();
-      await host.settle();
-      expect(beacons).toHaveLength(1);
-      expect(tracker.stats().queued).toBe(1);
-      await host.advance(MINUTE);
-      expect(events().map(({ eventId }) => eventId)).toEqual([id]);
-      expect(tracker.stats().queued).toBe(0);
-      expect(errors).toEqual([]);
-    } finally {
-      Object.defineProperty(Request.prototype, 'keepalive', keepalive);
-    }
   });
 
   test.each(['online', 'pageshow'])('that comes back (%s) sends at once, also during a backoff', async (name) => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { REQUEST_ERRORS } from '../../../../schemas/errors.ts';
-import { backoffMs, retryAfterMs, verdictOf } from '../../src/retry.ts';
+import { backoffMs, DONE, DROP, RETRY, retryAfterMs, SILENCE, SPLIT, STOP, verdictOf } from '../../src/retry.ts';
 
 const limits = { backoffBaseMs: 1000, backoffCapMs: 60_000, retryAfterCapMs: 600_000 };
 const NOW = Date.UTC(2026, 10, 23, 10);
@@ -9,25 +9,25 @@ const NOW = Date.UTC(2026, 10, 23, 10);
 const STATUSES = Array.from({ length: 500 }, (_, index) => 100 + index);
 
 describe('verdict', () => {
-  /** Statuses whose answers say nothing about a batch: no such route. */
-  const NOTHING = [404, 405];
-  /** Never an answer to events. */
-  const OTHER_ROUTES = ['metrics_token_wrong'];
+  /** Statuses whose answers say nothing about a batch: no such route, or a body that did not arrive. */
+  const NOTHING = [404, 405, 408];
+  /** Never an answer to a tracker: of another route, or of a parameter that it does not send. */
+  const OTHER_ROUTES = ['metrics_token_wrong', 'parameter_invalid'];
 
   test.each(Object.entries(REQUEST_ERRORS).filter(([code]) => !OTHER_ROUTES.includes(code)))(
     '%s agrees with the contract on resending',
     (code, { status, retryable }) => {
       const expected = NOTHING.includes(status)
-        ? 'silence'
+        ? SILENCE
         : retryable
-          ? 'retry'
-          : ({ 401: 'stop', 403: 'stop', 413: 'split' }[status as 401] ?? 'drop');
+          ? RETRY
+          : ({ 401: STOP, 403: STOP, 413: SPLIT }[status as 401] ?? DROP);
       expect(verdictOf(status, { code })).toBe(expected);
     },
   );
 
   test.each([200, 202, 299])('%i with a receipt: done', (status) =>
-    expect(verdictOf(status, { receiptId: 'mgq3x0-0-1-0' })).toBe('done'),
+    expect(verdictOf(status, { receiptId: 'mgq3x0-0-1-0' })).toBe(DONE),
   );
 
   test.each([
@@ -37,7 +37,7 @@ describe('verdict', () => {
     { of: "WordPress's code", body: { code: 'rest_forbidden' } },
     { of: 'an empty receipt', body: { receiptId: '' } },
   ])('any status with $of keeps the events', ({ body }) => {
-    for (const status of [...STATUSES, 0, -1]) expect(['silence', 'retry']).toContain(verdictOf(status, body));
+    for (const status of [...STATUSES, 0, -1]) expect([SILENCE, RETRY]).toContain(verdictOf(status, body));
   });
 });
 

@@ -46,7 +46,7 @@ test('an event that is no JSON is dropped and told', () => {
 test('a listener that throws disturbs nobody', async () => {
   const report = vi.spyOn(console, 'error').mockImplementation(() => undefined);
   try {
-    const { host, tracker, sent } = openShop();
+    const { host, tracker, sent } = openShop({ page: new FakePage() });
     tracker.on('sent', () => {
       throw new Error('of the shop');
     });
@@ -65,30 +65,35 @@ test('a listener that throws disturbs nobody', async () => {
 test('the console hears of the first refusal of each code, with the place and the reason', async () => {
   const report = muteConsole();
   const verdict = { index: 0, code: 'field_range', path: '/quantity', message: 'must be > 0' };
-  const { host, tracker } = openShop({ answer: ({ body }) => accepted(body.events.length - 1, [verdict]) });
+  const { host, tracker, drops } = openShop({
+    page: new FakePage(),
+    answer: ({ body }) => accepted(body.events.length - 1, [verdict]),
+  });
   for (const quantity of [0, -1]) tracker.productAddedToCart({ productId: 'A', quantity });
   await host.advance(MINUTE);
   tracker.productAddedToCart({ productId: 'A', quantity: -2 });
   await host.advance(MINUTE);
-  expect(report.mock.calls).toEqual([
-    ['spor', 'field_range', '/quantity', 'must be > 0', expect.objectContaining({ quantity: 0 })],
-  ]);
+  expect(report.mock.calls).toEqual([['spor', 'drop', drops[0]]]);
+  expect(drops[0]).toMatchObject({ reason: 'rejected', ...verdict, event: { quantity: 0 } });
+  expect(drops).toHaveLength(2);
 });
 
 test('an answer of another than the receiver is named on the console once, and the events stay', async () => {
   const report = muteConsole();
-  const { host, tracker } = openShop({ answer: () => new Response('<html>Blocked</html>', { status: 403 }) });
+  const answer = (): Response => new Response('<html>Blocked</html>', { status: 403 });
+  const { host, tracker, errors } = openShop({ page: new FakePage(), answer });
   tracker.productClicked({ productId: 'A' });
   await host.advance(10 * MINUTE);
   expect(host.requests.length).toBeGreaterThan(5);
-  expect(report.mock.calls.map(([, code]) => code)).toEqual(['http_403']);
+  expect(report.mock.calls).toEqual([['spor', 'error', errors[0]]]);
+  expect(errors[0]).toMatchObject({ code: 'http_403', retryable: true });
   expect(tracker.stats()).toEqual({ queued: 1, dropped: {} });
 });
 
 test('with debug, the console has every notice', async () => {
   const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
   onTestFinished(() => log.mockRestore());
-  const { host, tracker, sent } = openShop({ debug: true });
+  const { host, tracker, sent } = openShop({ page: new FakePage(), debug: true });
   for (let index = 0; index < 2; index++) {
     tracker.productClicked({ productId: 'A' });
     await host.advance(MINUTE);
@@ -111,6 +116,7 @@ test('a refused key is said on the console too, once', async () => {
   const report = vi.spyOn(console, 'error').mockImplementation(() => undefined);
   try {
     const { host, tracker, errors } = openShop({
+      page: new FakePage(),
       answer: () => Response.json({ code: 'key_revoked', message: 'The key was revoked.' }, { status: 401 }),
     });
     for (let index = 0; index < 5; index++) {
@@ -119,7 +125,7 @@ test('a refused key is said on the console too, once', async () => {
     }
     expect(host.requests).toHaveLength(1);
     expect(errors).toEqual([{ code: 'key_revoked', message: 'The key was revoked.', status: 401, retryable: false }]);
-    expect(report.mock.calls).toEqual([['spor', 'key_revoked', '', 'The key was revoked.', '']]);
+    expect(report.mock.calls).toEqual([['spor', 'error', errors[0]]]);
   } finally {
     report.mockRestore();
   }

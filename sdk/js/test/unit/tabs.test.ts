@@ -31,10 +31,9 @@ function openTabs(
   return { tabs: pages.map((page) => openShop({ page, answer })), pages, storage };
 }
 
-describe.each([
-  { by: 'Web Locks', navigator: (): HostNavigator => ({ language: 'da', locks: createLocks() }) },
-  { by: 'a lease', navigator: (): HostNavigator => ({ language: 'da' }) },
-])('two tabs agree by $by', ({ navigator }) => {
+describe('two tabs agree by Web Locks', () => {
+  const navigator = (): HostNavigator => ({ language: 'da', locks: createLocks() });
+
   test('one sends what both tracked, once, in order', async () => {
     const { tabs, storage } = openTabs(navigator(), ({ body }) => accepted(body.events.length));
     const ids: string[] = [];
@@ -82,15 +81,13 @@ describe.each([
   });
 });
 
-test('a lease whose tab died runs out', async () => {
-  const storage = new FakeStorage();
-  const shop = openShop({ page: new FakePage({ storage }) });
-  storage.setItem('spor.testtest.l', `[${shop.host.wallStart + 15_000}]`);
-  shop.tracker.productClicked({ productId: 'A' });
-  await shop.host.advance(14_000);
-  expect(shop.host.requests).toHaveLength(0);
-  await shop.host.advance(4000);
-  expect(shop.host.requests).toHaveLength(1);
+test('without Web Locks each tab sends, with the same ids, and nothing stays behind', async () => {
+  const { tabs } = openTabs({ language: 'da' }, ({ body }) => accepted(body.events.length));
+  const ids = tabs.map(({ tracker }, index) => tracker.productClicked({ productId: `A${index}` }));
+  for (const { host } of tabs) await host.advance(MINUTE);
+  const sent = tabs.flatMap(({ events }) => events().map(({ eventId }) => eventId));
+  expect(new Set(sent)).toEqual(new Set(ids));
+  expect(tabs.map(({ tracker }) => tracker.stats().queued)).toEqual([0, 0]);
 });
 
 test('locks that are refused, as in a sandboxed frame, are done without', async () => {

@@ -27,6 +27,17 @@ describe('session', () => {
     expect(fourth.anonymousId).toBe(first.anonymousId);
   });
 
+  test.each([-50, 50])('does not go on from a clock that was off by %d years', async (years) => {
+    const storage = new FakeStorage();
+    const page = new FakePage({ storage });
+    const virtual = openShop({ page }).host;
+    virtual.wallShift = years * 365 * 24 * 60 * MINUTE;
+    const off = await click(openShop({ page, host: virtual }));
+    const right = await click(openShop({ page: new FakePage({ storage }) }));
+    expect(right.sessionId).not.toBe(off.sessionId);
+    expect(right.anonymousId).toBe(off.anonymousId);
+  });
+
   test('is shared by pages and tabs of the shop', async () => {
     const storage = new FakeStorage();
     const first = await click(openShop({ page: new FakePage({ storage }) }));
@@ -81,7 +92,7 @@ describe('identify', () => {
   });
 
   test('marks a waiting event with who it was then', async () => {
-    const { host, tracker, events } = openShop({ waitForConsent: true });
+    const { host, tracker, events } = openShop({ page: new FakePage(), waitForConsent: true });
     tracker.identify('customer-1');
     tracker.productClicked({ productId: 'A' });
     tracker.identify();

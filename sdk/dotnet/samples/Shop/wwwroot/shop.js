@@ -1,7 +1,9 @@
 // The browser's part: the JavaScript SDK tracks searches and clicks, and keeps its ids in cookies, which travel to the backend
 // by themselves. There are none until the visitor has agreed, so that the backend tracks nothing before that either.
+import { cookies } from './cookies.js';
+
 const { endpoint, instrumentationKey } = await (await fetch('/api/settings')).json();
-const tracker = window.spor.createTracker({ endpoint, instrumentationKey, cookie: true, waitForConsent: true });
+const tracker = window.spor.createTracker({ endpoint, instrumentationKey, cookie: cookies(), waitForConsent: true });
 
 const said = document.querySelector('#said');
 const say = (text) => (said.textContent = text);

@@ -1,5 +1,7 @@
 import { createTracker, type OrderCreatedFields, type Tracker } from '@spor/tracker';
+import { cookies } from '@spor/tracker/cookies';
 import { gzip } from '@spor/tracker/gzip';
+import { createSearches } from '@spor/tracker/searches';
 
 const tracker: Tracker = createTracker({
   endpoint: 'https://receiver.example',
@@ -7,6 +9,8 @@ const tracker: Tracker = createTracker({
   allowQuery: ['utm_source'],
   context: { channel: 'web' },
   compress: gzip(4096),
+  cookie: cookies('shop.example'),
+  segment: undefined,
 });
 const searchId: string = tracker.search({
   phrase: 'running shoes',
@@ -23,6 +27,10 @@ const order: OrderCreatedFields = {
   lines: [{ productId: 'SKU-7', quantity: 1, unitPrice: 499.5 }],
 };
 tracker.orderCreated(order);
+createSearches(tracker, { settleMs: undefined }).shown({ phrase: 'shoes', resultsCount: undefined, page: 2 });
+// A value that may be absent is one that may be undefined.
+tracker.productClicked({ productId: 'SKU-7', position: undefined, searchId: undefined, context: { url: undefined } });
+tracker.orderCreated({ ...order, tax: undefined, lines: [{ ...order.lines[0]!, variantId: undefined }] });
 tracker.identify('customer-1');
 tracker.identify(null);
 tracker.setConsent({ analytics: true, personalization: false });
