@@ -168,6 +168,14 @@ function parse(options: Options, args: string[]): { values: Record<string, unkno
   return parsed;
 }
 
-function parseTokens(options: Options, args: string[]) {
+/** Docs and SQL write names with underscores, so `--min_together` is `--min-together`. */
+function hyphened(options: Options, arg: string): string {
+  const [, name = '', rest = ''] = /^--([^=]*)(.*)$/s.exec(arg) ?? [];
+  const other = name.replaceAll('_', '-');
+  return other !== name && !(name in options) && other in options ? `--${other}${rest}` : arg;
+}
+
+function parseTokens(options: Options, given: string[]) {
+  const args = given.map((arg) => hyphened(options, arg));
   return parseArgs({ args, options, allowPositionals: true, strict: true, tokens: true });
 }

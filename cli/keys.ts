@@ -1,6 +1,6 @@
 import { openSecretStore } from '../stream/secretStore.ts';
 import { asOrigin, keyId, newSecret, secretHash, stateOf, type KeyRecord } from '../schemas/keys.ts';
-import { UNATTRIBUTED_TENANT } from '../schemas/subjects.ts';
+import { reservedReason } from '../schemas/subjects.ts';
 import { KEYS_BUCKET } from '../stream/buckets.ts';
 import { expiryPresent } from './clocks.ts';
 import { command, EXIT, group, UsageError, type Context } from './command.ts';
@@ -38,8 +38,8 @@ const create = command({
   async run(values, _, context) {
     const lifeMs = values.expires === undefined ? undefined : parseDuration('--expires', values.expires);
     const wanted: Omit<KeyRecord, 'createdAt'> = {
-      tenantId: newTenant(requiredId('--tenant', values.tenant)),
-      segmentId: requiredId('--segment', values.segment),
+      tenantId: newId('--tenant', values.tenant),
+      segmentId: newId('--segment', values.segment),
       kind: kindOf(values.kind ?? 'browser'),
       origins: (values.origin ?? []).map(originOf),
       label: values.label ?? '',
@@ -191,9 +191,12 @@ function printNew({ out, err }: Context, key: string, record: KeyRecord, json?: 
 `);
 }
 
-function newTenant(tenantId: string): string {
-  if (tenantId !== UNATTRIBUTED_TENANT) return tenantId;
-  throw new UsageError(`--tenant ${tenantId} is reserved for messages of no tenant: choose another id`);
+/** An id for a new key. Keys that exist go on working. */
+function newId(option: string, value: string | undefined): string {
+  const id = requiredId(option, value);
+  const reason = reservedReason(id);
+  if (reason === undefined) return id;
+  throw new UsageError(`${option} ${id} ${reason}: choose another id`);
 }
 
 function kindOf(text: string): KeyRecord['kind'] {

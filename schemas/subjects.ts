@@ -6,6 +6,13 @@ export function isId(text: string): boolean {
   return ID_PATTERN.test(text);
 }
 
+/** Why no key is made for a tenant or segment of this id; undefined if one may be made. */
+export function reservedReason(id: string): string | undefined {
+  if (id === UNATTRIBUTED_TENANT) return 'is reserved for messages of no tenant';
+  // A partition named "null" is SQL's NULL to DuckDB and other readers of hive paths.
+  return id === 'null' ? 'means "no value" to readers of the lake' : undefined;
+}
+
 /** Tenant of stream messages that name none, in the quarantine. No key may be made for it. */
 export const UNATTRIBUTED_TENANT = 'spor-unattributed';
 

@@ -1,6 +1,6 @@
 import { isDate } from '../../schemas/dateTime.ts';
 import { asOrigin, type KeyRecord, type ReadTokenRecord } from '../../schemas/keys.ts';
-import { isId, UNATTRIBUTED_TENANT } from '../../schemas/subjects.ts';
+import { isId, reservedReason } from '../../schemas/subjects.ts';
 import { LakeError } from '../../lake/errors.ts';
 
 const MAX_LABEL = 200;
@@ -17,8 +17,13 @@ type Body = Record<string, unknown>;
 export function keyRecord(tenantId: string, body: Body, nowMs: number): KeyRecord {
   const { segmentId, kind = 'browser', origins = [], label, expiresAt, quotaEventsPerSecond: quota, ...rest } = body;
   refuseUnknown(rest, ['segmentId', 'kind', 'origins', 'label', 'expiresAt', 'quotaEventsPerSecond']);
-  if (tenantId === UNATTRIBUTED_TENANT)
-    throw invalid(`The tenant ${tenantId} is reserved for messages of no tenant. Choose another id.`);
+  for (const [what, name] of [
+    ['tenant', tenantId],
+    ['segment', segmentId],
+  ]) {
+    const reason = typeof name === 'string' ? reservedReason(name) : undefined;
+    if (reason !== undefined) throw invalid(`The ${String(what)} ${String(name)} ${reason}. Choose another id.`);
+  }
   if (kind !== 'browser' && kind !== 'server') throw invalid('"kind" must be "browser" or "server".');
   return {
     tenantId,

@@ -81,5 +81,7 @@ export function csvLine(cells: readonly Json[]): string {
     const text = cell === null ? '' : typeof cell === 'string' ? cell : JSON.stringify(cell);
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   });
+  // Readers skip an empty line, and a row with it.
+  if (fields.length === 1 && fields[0] === '') return '""\r\n';
   return `${fields.join(',')}\r\n`;
 }

@@ -26,18 +26,15 @@ const DATE_RANGE = 8_640_000_000_000_000n;
  * A DuckDB value as JSON, without loss.
  *
  * Decimals are text (`"12.5000"`). Integers are numbers if a double holds them exactly, else text. Times are ISO 8601
- * in UTC, dates `YYYY-MM-DD`, NaN and infinities text, blobs base64, and maps lists of `{key, value}`.
+ * in UTC (without a zone for a TIMESTAMP that has none), dates `YYYY-MM-DD`, NaN and infinities text, blobs base64, and maps lists of `{key, value}`.
  */
 export function jsonValue(value: DuckDBValue): Json {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return value;
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
   if (typeof value === 'bigint') return integer(value);
-  if (value instanceof DuckDBTimestampTZValue || value instanceof DuckDBTimestampValue)
-    return fromMicros(value.micros, String(value));
-  if (value instanceof DuckDBTimestampMillisecondsValue)
-    return fromMicros(value.millis * MICROS_PER_MILLI, String(value));
-  if (value instanceof DuckDBTimestampSecondsValue) return fromMicros(value.seconds * 1_000_000n, String(value));
-  if (value instanceof DuckDBTimestampNanosecondsValue) return nanoTime(value);
+  if (value instanceof DuckDBTimestampTZValue) return fromMicros(value.micros, String(value));
+  const local = localTime(value);
+  if (local !== undefined) return local.replace(/Z$/, '');
   if (value instanceof DuckDBDateValue) return isoDate(value);
   if (value instanceof DuckDBListValue || value instanceof DuckDBArrayValue) return value.items.map(jsonValue);
   if (value instanceof DuckDBStructValue) return object(Object.entries(value.entries));
@@ -64,6 +61,15 @@ function fromMicros(micros: bigint, fallback: string): string {
   const iso = new Date(Number(millis)).toISOString();
   const rest = micros - millis * MICROS_PER_MILLI;
   return rest === 0n ? iso : iso.replace('Z', `${rest.toString().padStart(3, '0')}Z`);
+}
+
+/** A TIMESTAMP as if it were in UTC; undefined for any other value. It has no zone, and must not be shown with one. */
+function localTime(value: DuckDBValue): string | undefined {
+  if (value instanceof DuckDBTimestampValue) return fromMicros(value.micros, String(value));
+  if (value instanceof DuckDBTimestampMillisecondsValue)
+    return fromMicros(value.millis * MICROS_PER_MILLI, String(value));
+  if (value instanceof DuckDBTimestampSecondsValue) return fromMicros(value.seconds * 1_000_000n, String(value));
+  return value instanceof DuckDBTimestampNanosecondsValue ? nanoTime(value) : undefined;
 }
 
 function nanoTime(value: DuckDBTimestampNanosecondsValue): string {

@@ -1,6 +1,9 @@
--- normal_phrase: A phrase as people mean it: Unicode NFC, lower case, blanks trimmed and collapsed.
+-- normal_phrase: A phrase as people mean it: Unicode NFC, lower case, blanks trimmed and collapsed. Every blank of Unicode
+-- is a blank, every dash a hyphen, and every typographic apostrophe or quote a plain one.
 CREATE MACRO normal_phrase(phrase) AS
-  trim(regexp_replace(lower(nfc_normalize(phrase)), '\s+', ' ', 'g'));
+  trim(regexp_replace(regexp_replace(
+    translate(lower(nfc_normalize(phrase)), '‘’‚‛ʼ´`′＇“”„‟″＂', '''''''''''''''''''""""""'),
+    '[\p{Pd}\x{2212}]', '-', 'g'), '[\s\p{Z}\x{AD}\x{200B}\x{2060}\x{FEFF}]+', ' ', 'g'));
 
 -- wilson_low: Lower end of the 95 % Wilson score interval of a share; NULL without trials.
 -- E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927), 209–212.

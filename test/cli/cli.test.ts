@@ -97,6 +97,7 @@ describe('spor', () => {
         'without a path or a wildcard',
       ],
       [['keys', 'create', '--tenant', 'spor-unattributed', '--segment', 'b'], 'is reserved'],
+      [['keys', 'create', '--tenant', 'a', '--segment', 'null'], '--segment null means "no value"'],
       [['keys', 'create', '--tenant', 'a', '--segment', 'b', '--expires', 'soon'], 'is not a duration'],
       [['keys', 'create', '--tenant', 'a', '--segment', 'b', '--quota', '-1'], '--quota'],
       [['keys', 'list', '--nonsense'], '--nonsense'],
