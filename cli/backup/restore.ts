@@ -15,7 +15,7 @@ import { agreedStreams } from '../../stream/shardCount.ts';
 import { streamInfo } from '../../stream/streamInfo.ts';
 import { streamAppId } from '../../stream/streamState.ts';
 import { ensureStreams } from '../../stream/streams.ts';
-import { changeStreamsRecord, readStreamsRecord, withLoss } from '../../stream/streamsRecord.ts';
+import { changeStreamsRecord, readStreamsRecord, withLoss, type Loss } from '../../stream/streamsRecord.ts';
 import { CARRIED_HEADER, lastCarried } from '../carryOver/carried.ts';
 import type { LakeParts } from '../carryOver/lakeParts.ts';
 import { BackupError, type BackedUpStream, type Manifest, type MessageLine, type SecretLine } from './format.ts';
@@ -52,7 +52,13 @@ export async function restoreBackup(request: RestoreRequest): Promise<RestoreRep
   if (before?.complete) return { secrets: secrets.length, streams: [] };
   await agreedStreams(connection, manager, { shards, replicas });
   const restored = { id: manifest.id, complete: false };
-  await changeStreamsRecord(connection, { shards, replicas }, (now) => ({ ...now, restored }));
+  const at = new Date().toISOString();
+  // Before any stream exists: no mark of completeness may cover what came after the backup.
+  await changeStreamsRecord(connection, { shards, replicas }, (now) =>
+    lossesOf(manifest, at)
+      .filter(({ created }) => !now.moved.includes(created))
+      .reduce(withLoss, { ...now, restored }),
+  );
   for (const { bucket, hash, record: secret } of secrets) {
     const store = await openSecretStore(connection, bucket, replicas);
     if ((await store.get(hash)) === undefined) await store.create(hash, secret);
@@ -62,18 +68,17 @@ export async function restoreBackup(request: RestoreRequest): Promise<RestoreRep
   if (schemas) await compareAndSetRecord<UsedSchemas>(connection, place, (used) => used ?? schemas);
   const streams: RestoreReport['streams'] = [];
   for (const stream of manifest.streams) streams.push(await restoreStream(request, manager, stream));
-  const at = new Date().toISOString();
-  await changeStreamsRecord(connection, { shards, replicas }, (now) =>
-    manifest.streams
-      .filter(({ created }) => !now.moved.includes(created))
-      .map(({ name, created, lastSequence }) => ({ stream: name, created, after: lastSequence, at }))
-      .reduce(withLoss, {
-        ...now,
-        moved: [...now.moved, ...manifest.streams.map(({ created }) => created)],
-        restored: { ...restored, complete: true },
-      }),
-  );
+  await changeStreamsRecord(connection, { shards, replicas }, (now) => ({
+    ...now,
+    moved: [...new Set([...now.moved, ...manifest.streams.map(({ created }) => created)])],
+    restored: { ...restored, complete: true },
+  }));
   return { secrets: secrets.length, streams };
+}
+
+/** Messages that a stream may have had after the backup. Pure. */
+function lossesOf({ streams }: Manifest, at: string): Loss[] {
+  return streams.map(({ name, created, lastSequence }) => ({ stream: name, created, after: lastSequence, at }));
 }
 
 async function mustBeEmpty(

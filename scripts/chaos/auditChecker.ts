@@ -42,6 +42,9 @@ export class AuditChecker {
   readonly #options: AuditCheckerOptions;
   #audit: Audit;
   readonly #audits: Audit[] = [];
+  #resting = false;
+  /** Number of restarts; a mark is compared with tables of the same start. */
+  #starts = 0;
   readonly #reading: RowReading;
   readonly #registry = createRegistry();
   readonly #engine = openDuckdb({ memory: '256MiB', threads: 1, spillDir: '' });
@@ -66,9 +69,16 @@ export class AuditChecker {
     return audit;
   }
 
-  /** Reads all tables anew, as a query server does at its start. */
-  restart(): void {
-    this.#audit = this.#create();
+  /** Runs a task without audits beside it, and reads all tables anew afterwards, as a query server does at its start. */
+  async restartedAfter(task: () => Promise<void>): Promise<void> {
+    this.#resting = true;
+    this.#starts++;
+    try {
+      await task();
+    } finally {
+      this.#audit = this.#create();
+      this.#resting = false;
+    }
   }
 
   static async open(options: AuditCheckerOptions): Promise<AuditChecker> {
@@ -124,6 +134,8 @@ export class AuditChecker {
 
   async #tryMark(tenantId: string): Promise<Finding[]> {
     const { ledger, storage } = this.#options;
+    const starts = this.#starts;
+    if (this.#resting) return [];
     const { acknowledgedBefore } = await this.#audit.completeness(tenantId);
     if (acknowledgedBefore === null) return [];
     const markMs = Date.parse(acknowledgedBefore);
@@ -135,6 +147,7 @@ export class AuditChecker {
     this.marks++;
     const snapshot = await deltaTable(storage, tableSpec('events', tenantId, this.#registry)).snapshot();
     const rows = await rowsOfEvents(this.#reading, { name: 'events', tenantId, snapshot }, promised);
+    if (this.#starts !== starts) return [];
     const there = new Set(rows.map(({ eventId }) => eventId));
     return promised
       .filter((id) => !there.has(id) && this.#mustBeThere(tenantId, id))

@@ -28,8 +28,8 @@ export interface ChaosContext {
   operator: Operator;
   /** Whether a loss is accepted, as an operator does; not in the negative control. */
   acceptsLoss: boolean;
-  /** Audits read all tables anew. */
-  restartAudits: () => void;
+  /** Runs a task while audits rest; they read all tables anew afterwards. */
+  withoutAudits: (task: () => Promise<void>) => Promise<void>;
   /** Sends a batch beside the load, until its outcome is known or it is given up. */
   send: (batch: SentBatch) => Promise<void>;
   /** Sends a signal to the S3 service, if it holds the lake; false while it is down. */

@@ -182,7 +182,7 @@ export class CyclePlayer {
       shops: shopsOf(cycle.number),
       random: createRandom(cycle.loadSeed).fork('targets'),
       acceptsLoss: control !== 'restore',
-      restartAudits: () => auditChecker.restart(),
+      withoutAudits: (task) => auditChecker.restartedAfter(task),
       ...(signalS3 ? { signalS3 } : {}),
     };
     const least = delay(LEAST_LOAD_MS);

@@ -106,17 +106,18 @@ async function restoreBackup(context: ChaosContext, forMs: number): Promise<Inje
 
 /** Puts an older copy of the lake in place, and reads the streams again. */
 async function putLakeBack(
-  { fleet, dir, storage, operator, restartAudits }: ChaosContext,
+  { fleet, dir, storage, operator, withoutAudits }: ChaosContext,
   forMs: number,
 ): Promise<Injected> {
   const copy = await copyLake(storage, join(dir, 'older-lake'));
   await delay(forMs);
-  await fleet.whileDown([...fleet.members('processor'), ...fleet.members('lake')], async () => {
+  const readers = [...fleet.members('processor'), ...fleet.members('lake')];
+  const putBack = async (): Promise<void> => {
     // It refuses while a lease of a processor has not expired.
     await operator.untilDone(['stream', 'rewind']);
     await copy.putBack();
-    restartAudits();
-  });
+  };
+  await withoutAudits(() => fleet.whileDown(readers, putBack));
   await copy.remove();
   return ended();
 }

@@ -2,6 +2,10 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readBackup } from '../../cli/backup/format.ts';
+import { restoreBackup } from '../../cli/backup/restore.ts';
+import type { LakeParts } from '../../cli/carryOver/lakeParts.ts';
+import { mayBeMissing, readStreamsRecord } from '../../stream/streamsRecord.ts';
 import { openSecretStore } from '../../stream/secretStore.ts';
 import { newSecret, secretHash, type KeyRecord } from '../../schemas/keys.ts';
 import { KEYS_BUCKET } from '../../stream/buckets.ts';
@@ -74,6 +78,17 @@ test('a backup brings back what was lost: the stream server, the lake, or both',
   expect((await spor('restore', first)).stderr).toContain('the stream server is not empty: EVENTS_');
   await bench.nats.putStore('empty');
   await connected();
+  // Interrupted at its first message: the loss is known before there is a stream.
+  const lakeParts = () => ({ missing: () => Promise.reject(new Error('interrupted')) }) as unknown as LakeParts;
+  const request = {
+    connection: bench.connection,
+    replicas: 1,
+    dir: first,
+    manifest: await readBackup(first),
+    lakeParts,
+  };
+  await expect(restoreBackup(request)).rejects.toThrow('interrupted');
+  expect((await readStreamsRecord(bench.manager))!.lost.filter(mayBeMissing).length).toBeGreaterThan(0);
   expect(await spor('restore', first)).toMatchObject({ code: 0, stderr: '' });
   expect(await spor('restore', first)).toMatchObject({ code: 0, stderr: '' }); // once more, as after an interruption
   expect(await keys.get(hash)).toEqual(record);
