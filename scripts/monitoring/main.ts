@@ -12,7 +12,6 @@ async function outputs(): Promise<Record<string, string>> {
   return {
     'docs/metrics.md': metricsPage(await declaredMetrics()),
     'deploy/monitoring/alerts.yml': alertRules(),
-    'deploy/helm/spor/files/alerts.yml': alertRules(),
     'deploy/monitoring/inhibit.yml': inhibitRules(),
     ...(Object.fromEntries(dashboards) as Record<string, string>),
   };

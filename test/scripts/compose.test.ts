@@ -251,6 +251,16 @@ describe('its health checks', () => {
         expect((await healthy.query(`count(increase(${counted}[1m]))`))[0]?.value).toBeGreaterThan(0);
       const pending = await healthy.query('max(spor_processor_pending_seconds) + max(spor_processor_stream_max_bytes)');
       expect(pending[0]?.value).toBeGreaterThan(0);
+      // Receivers and processors are unready too, and steps fail. Of all that one alert is heard.
+      const nats = stack.processes().find(({ name }) => name === 'nats-server')!;
+      process.kill(nats.pid, 'SIGSTOP');
+      try {
+        await until(async () => (await healthy.raised()).size > 1);
+        await until(async () => (await healthy.heard()).join() === 'SporShardsUnavailable');
+      } finally {
+        process.kill(nats.pid, 'SIGCONT');
+      }
+      await until(async () => (await healthy.raised()).size === 0);
     } finally {
       await healthy.stop();
       await ill.stop();
