@@ -32,45 +32,50 @@ const SUITES = ['bookworm', 'trixie', 'forky'];
 /** Folders of a package's libraries. */
 const LIBRARIES = ['usr/lib/x86_64-linux-gnu', 'usr/lib/aarch64-linux-gnu'];
 
-/** A program with the environment that it needs. */
-export interface ProxyProgram {
-  path: string;
-  env: Record<string, string>;
+/** A proxy's program with the environment that it needs, or why there is none. */
+export interface FoundProxy {
+  name: ProxyName;
+  found: { path: string; env: Record<string, string> } | { unavailable: string };
 }
 
 /**
- * A proxy: from PATH, an earlier fetch or Debian's packages.
+ * The proxies: from PATH, an earlier fetch or Debian's packages.
  *
- * A fetch goes into `$SPOR_CACHE_DIR` or `~/.cache/spor`, and installs nothing.
+ * One fetch gets them all, into `$SPOR_CACHE_DIR` or `~/.cache/spor`. It installs nothing.
  */
-export async function findProxy(
-  name: ProxyName,
-  env: Record<string, string | undefined> = process.env,
-): Promise<ProxyProgram | { unavailable: string }> {
-  const { program, packages, version }: ProxyPackage = PROXIES[name];
+export async function findProxies(env: Record<string, string | undefined> = process.env): Promise<FoundProxy[]> {
+  const kept = join(env.SPOR_CACHE_DIR ?? join(env.HOME ?? homedir(), '.cache', 'spor'), 'proxies');
   const folders = [...(env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'].filter(Boolean);
-  const installed = folders.map((folder) => join(folder, name)).find(isProgram);
-  if (installed !== undefined) return { path: installed, env: {} };
-  const cache = env.SPOR_CACHE_DIR ?? join(env.HOME ?? homedir(), '.cache', 'spor');
-  const kept = join(cache, `proxy-${name}`);
-  const found = {
-    path: join(kept, program),
-    env: { LD_LIBRARY_PATH: LIBRARIES.map((folder) => join(kept, folder)).join(':') },
-  };
-  const work = await mkdtemp(join(tmpdir(), `spor-${name}-`));
+  const places = (Object.keys(PROXIES) as ProxyName[]).map((name) => {
+    const installed = folders.map((folder) => join(folder, name)).find(isProgram);
+    return { name, installed, fetched: join(kept, PROXIES[name].program) };
+  });
+  const fault = places.some(({ installed, fetched }) => installed === undefined && !isProgram(fetched))
+    ? await fetchInto(kept).catch((error: Error) => error.message.split('\n')[0])
+    : undefined;
+  const libraries = { LD_LIBRARY_PATH: LIBRARIES.map((folder) => join(kept, folder)).join(':') };
+  return Promise.all(
+    places.map(async ({ name, installed, fetched }): Promise<FoundProxy> => {
+      if (installed !== undefined) return { name, found: { path: installed, env: {} } };
+      if (fault !== undefined) return { name, found: { unavailable: `${name} could not be fetched: ${fault}` } };
+      const failed = await run(fetched, [PROXIES[name].version], { env: libraries }).catch((error: Error) => error);
+      if (failed instanceof Error) return { name, found: { unavailable: `Debian's ${name} does not run here` } };
+      return { name, found: { path: fetched, env: libraries } };
+    }),
+  );
+}
+
+async function fetchInto(kept: string): Promise<undefined> {
+  const work = await mkdtemp(join(tmpdir(), 'spor-proxies-'));
+  const staged = `${kept}.${process.pid}`; // two processes may fetch at once
   try {
-    if (!isProgram(found.path)) {
-      const staged = `${kept}.${process.pid}`; // two processes may fetch at once
-      await mkdir(cache, { recursive: true });
-      await cp(await unpackDebian(packages, SUITES, work), staged, { recursive: true, verbatimSymlinks: true });
-      await rename(staged, kept).catch(() => rm(staged, { recursive: true }));
-    }
-    await run(found.path, [version], { env: found.env });
-    return found;
-  } catch (error) {
-    return { unavailable: `${name} could not be fetched: ${(error as Error).message.split('\n')[0]}` };
+    const packages = Object.values(PROXIES).flatMap((proxy: ProxyPackage) => proxy.packages);
+    await mkdir(staged, { recursive: true });
+    await cp(await unpackDebian(packages, SUITES, work), staged, { recursive: true, verbatimSymlinks: true });
+    await rename(staged, kept).catch(() => undefined);
   } finally {
     await rm(work, { recursive: true, force: true });
+    await rm(staged, { recursive: true, force: true });
   }
 }
 

@@ -8,7 +8,7 @@ import { parse } from 'yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LIMITS } from '../../schemas/limits.ts';
 import { freePort } from '../../scripts/freePort.ts';
-import { findProxy, type ProxyName } from '../../scripts/proxies.ts';
+import { findProxies, type ProxyName } from '../../scripts/proxies.ts';
 import { anEvent, startReceiver, type Receiver } from '../ingest/receiver.ts';
 import { startNats, type TestNats } from '../support/nats.ts';
 import { until } from '../support/until.ts';
@@ -24,8 +24,7 @@ const STARTS: Record<ProxyName, { file: string; args: (config: string, dir: stri
   haproxy: { file: 'haproxy.cfg', args: (config) => ['-db', '-f', config] },
   caddy: { file: 'Caddyfile', args: (config) => ['run', '--adapter', 'caddyfile', '--config', config] },
 };
-const NAMES = Object.keys(STARTS) as ProxyName[];
-const FOUND = await Promise.all(NAMES.map(async (name) => ({ name, found: await findProxy(name) })));
+const FOUND = await findProxies();
 
 let nats: TestNats;
 let receiver: Receiver;
