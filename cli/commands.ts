@@ -46,6 +46,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'the current files of a table',
     load: async () => (await import('./files.ts')).filesCommand,
   },
+  table: {
+    summary: 'who changed a table, and the undo of what other tools did',
+    load: async () => (await import('./foreignHands.ts')).tableCommand,
+  },
   receipt: {
     summary: 'the state of each event of a batch',
     load: async () => (await import('./receipt.ts')).receiptCommand,

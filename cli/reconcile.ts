@@ -24,6 +24,8 @@ Compares accepted events with those in the lake, for UTC days of receipt:
 Rejected events are compared with the quarantine's rows in the same way, in a table with the column "refused". A redriven event
 counts on the day it was first received. Compaction and replay change nothing.
 
+Commits of other tools that changed rows are listed as foreign, and so are the differences they explain.
+
 Exit code 1 if the counts differ. Differences are listed by receipt, or by commit if the receipts are no longer known. Data files
 that are missing or differ from the log are listed too.
 `;
@@ -67,7 +69,18 @@ function daysOf(given: { date?: string | undefined; from?: string | undefined; t
 }
 
 function print(found: Reconciliation, { out }: Context): void {
-  const { tenantId, versions, streamFrom, days, balanced, differences, differencesInAll, streamFault, faults } = found;
+  const {
+    tenantId,
+    versions,
+    streamFrom,
+    days,
+    balanced,
+    differences,
+    differencesInAll,
+    streamFault,
+    foreign,
+    faults,
+  } = found;
   out(`${tenantId}, events at version ${versions.events}, quarantine at version ${versions.quarantine}\n`);
   if (streamFrom !== undefined) out(`counted from the stream itself: messages from ${streamFrom} on\n`);
   const columns = [
@@ -92,6 +105,10 @@ function print(found: Reconciliation, { out }: Context): void {
   const refusedRows = days.map((day) => [day.date, ...refusedColumns.map((name) => day.refused[name])]);
   out(`\n${formatTable(['date', ...refusedColumns], refusedRows)}`);
   if (streamFault) out(`\n${shownLine(streamFault.message)}`);
+  for (const { table, version, by, operation, addedFiles, removedFiles } of foreign) {
+    const files = `${addedFiles} files added, ${removedFiles} removed`;
+    out(`\n${shownLine(`version ${version} of ${table} is foreign: ${operation} by ${by}, ${files}`)}`);
+  }
   for (const { file, fault } of faults) out(`\n${shownLine(`${file} ${fault}`)}`);
   for (const { date, receiptId, kind, table, events, message } of differences) {
     out(`\n${shownLine(`${date} ${receiptId ?? ''} ${events} ${kind} in ${table}: ${message}`)}`);

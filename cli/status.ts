@@ -2,10 +2,15 @@ import { shownLine } from '../runtime/plainText.ts';
 import { command, EXIT, type Context } from './command.ts';
 import { formatDuration } from './duration.ts';
 import { checkServices, type ServiceHealth } from './serviceHealth.ts';
+import { LakeError } from '../lake/errors.ts';
+import { historyEntry, readRawEntries, type HistoryEntry } from '../lake/delta/history.ts';
+import { tableRoot } from '../lake/layout/tables.ts';
+import type { ParkedTenant } from '../stream/progress.ts';
 import { readShards, type ShardStatus } from '../stream/shardStatus.ts';
 import { withAudit } from './lakeAudit.ts';
 import type { Completeness } from '../query/audit/completeness.ts';
 import { requiredId } from './secrets.ts';
+import { withStorage } from './storage.ts';
 import { readEnvironment } from './settings.ts';
 import { withStream } from './stream.ts';
 import { formatTable } from './table.ts';
@@ -18,10 +23,10 @@ messages (lag) and the age of the oldest, its owner, and its last commit. Also a
 "npm run up" sets them).
 
 With --tenant it shows up to when that tenant's events are in the lake, by the stream server's clock. It also shows the last
-complete day of receipt, and the first uncommitted event.
+complete day of receipt, and the first uncommitted event. It says if the tenant is parked, or if other tools have written to its events.
 
-Exit code 1 if something needs attention: a service that is not ready, or a shard that is set back (stream_set_back), or
-without an owner or a stream.
+Exit code 1 if something needs attention: a service that is not ready, a shard that is set back (stream_set_back), or
+without an owner or a stream, or a parked tenant, whose table cannot be written.
 `;
 
 export const statusCommand = command({
@@ -43,20 +48,64 @@ export const statusCommand = command({
 
 async function tenantStatus(tenantId: string, { json }: { json: boolean }, context: Context): Promise<number> {
   await requireTenants(context, [tenantId]);
-  const complete = await withAudit(context, (audit) => audit.completeness(tenantId));
-  if (json) context.out(`${JSON.stringify(complete)}\n`);
-  else {
-    const { acknowledgedBefore, receivedBefore, completeThrough, waiting, fault } = complete;
-    const rows = [
-      ['every event acknowledged before', acknowledgedBefore ?? unknownBecause(complete)],
-      ['every event received before', receivedBefore],
-      ['complete through the day', completeThrough],
-      ['first uncommitted event since', waiting ? `${waiting.acknowledgedAt}, message ${waiting.sequence}` : 'none'],
-    ];
-    context.out(formatTable(['in the lake', tenantId], rows));
-    if (fault) context.out(`\n${fault.message}\n`);
+  const hands = await readHands(tenantId, context);
+  const complete = await completeness(tenantId, hands, context);
+  if (json) context.out(`${JSON.stringify({ ...complete, ...hands })}\n`);
+  else if (complete) printTenant(complete, context);
+  if (!json) printHands(tenantId, hands, context);
+  return complete?.fault || hands.parked ? EXIT.failed : EXIT.done;
+}
+
+/** Other tools in a tenant's events table. */
+interface Hands {
+  /** Why the tenant is parked, if it is. */
+  parked?: ParkedTenant;
+  /** Commits of other tools among the newest. */
+  foreign: HistoryEntry[];
+}
+
+const NEWEST_COMMITS = 200;
+
+async function readHands(tenantId: string, context: Context): Promise<Hands> {
+  const shards = await withStream(context, (connection, settings) =>
+    readShards(connection, settings.shards, context.now()),
+  );
+  const parked = shards.flatMap((shard) => shard.parked ?? []).find((tenant) => tenant.tenantId === tenantId);
+  const entries = await withStorage(context, (storage) =>
+    readRawEntries(storage, tableRoot('events', tenantId), { newest: NEWEST_COMMITS }),
+  );
+  const foreign = entries.map(historyEntry).filter(({ isForeign }) => isForeign);
+  return { ...(parked ? { parked } : {}), foreign };
+}
+
+/** Completeness of a tenant; undefined for a parked one whose table cannot be read. */
+async function completeness(tenantId: string, { parked }: Hands, context: Context): Promise<Completeness | undefined> {
+  try {
+    return await withAudit(context, (audit) => audit.completeness(tenantId));
+  } catch (error) {
+    if (parked && error instanceof LakeError && error.code === parked.code) return undefined;
+    throw error;
   }
-  return complete.fault ? EXIT.failed : EXIT.done;
+}
+
+function printHands(tenantId: string, { parked, foreign }: Hands, { out }: Context): void {
+  if (parked) out(`\n${shownLine(parkedLine(parked))}\n`);
+  if (foreign.length === 0) return;
+  const tools = [...new Set(foreign.map(({ by }) => by))].join('; ');
+  const count = `${foreign.length} of the newest ${NEWEST_COMMITS} commits to the events are of other tools`;
+  out(`\n${shownLine(`${count}: ${tools}. See: npx spor table history --foreign --tenant ${tenantId}`)}\n`);
+}
+
+function printTenant(complete: Completeness, context: Context): void {
+  const { acknowledgedBefore, receivedBefore, completeThrough, waiting, fault } = complete;
+  const rows = [
+    ['every event acknowledged before', acknowledgedBefore ?? unknownBecause(complete)],
+    ['every event received before', receivedBefore],
+    ['complete through the day', completeThrough],
+    ['first uncommitted event since', waiting ? `${waiting.acknowledgedAt}, message ${waiting.sequence}` : 'none'],
+  ];
+  context.out(formatTable(['in the lake', complete.tenantId], rows));
+  if (fault) context.out(`\n${fault.message}\n`);
 }
 
 function unknownBecause({ fault, clocksDiffer, waiting }: Completeness): string {
@@ -65,10 +114,15 @@ function unknownBecause({ fault, clocksDiffer, waiting }: Completeness): string 
   return waiting ? 'unknown: the stream stamped a message out of order' : 'unknown: there is no stream yet';
 }
 
-function shardAttention({ shard, stream, owner, fault }: ShardStatus): string[] {
+function shardAttention({ shard, stream, owner, fault, parked = [] }: ShardStatus): string[] {
   if (fault) return [fault];
   if (!stream) return [`shard ${shard} has no stream yet: an Event Receiver creates it at its first start`];
-  return owner === undefined ? [`shard ${shard} has no owner: start a processor`] : [];
+  const waiting = parked.map(parkedLine);
+  return owner === undefined ? [`shard ${shard} has no owner: start a processor`, ...waiting] : waiting;
+}
+
+function parkedLine({ tenantId, since, code, message }: ParkedTenant): string {
+  return `tenant ${tenantId} is parked since ${since}: ${code}: ${message}. See: npx spor table history --tenant ${tenantId}`;
 }
 
 function serviceAttention({ name, url, state }: ServiceHealth): string[] {

@@ -68,6 +68,13 @@ export function createProcessorMetrics(registry: MetricsRegistry, shards: number
     flush: seconds('flush_seconds', 'Time from closing a window to its acknowledgement.'),
     freshness: seconds('freshness_seconds', 'From the first receipt of a window to its commit.'),
   };
+  const parkedTenants = new Gauge({
+    name: 'spor_processor_tenant_parked',
+    help: '1 while the tables of a tenant cannot be written, by the code of the reason. Its messages wait in the stream.',
+    labelNames: ['shard', 'tenant', 'code'],
+    registers: [registry],
+  });
+  const parkedByShard = new Map<number, { shard: string; tenant: string; code: string }[]>();
   const ofOwner = [
     metrics.lag,
     metrics.pending,
@@ -89,6 +96,13 @@ export function createProcessorMetrics(registry: MetricsRegistry, shards: number
       const labels = { shard: String(shard) };
       metrics.owned.set(labels, 0);
       for (const gauge of ofOwner) gauge.remove(labels);
+      for (const of of parkedByShard.get(shard) ?? []) parkedTenants.remove(of);
+      parkedByShard.delete(shard);
+    },
+    parked(shard: number, { tenantId, code }: { tenantId: string; code: string }): void {
+      const of = { shard: String(shard), tenant: tenantId, code };
+      parkedByShard.set(shard, [...(parkedByShard.get(shard) ?? []), of]);
+      parkedTenants.set(of, 1);
     },
     observe(shard: number, report: FlushReport): void {
       const labels = { shard: String(shard) };

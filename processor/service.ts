@@ -68,12 +68,16 @@ export async function startProcessor({
   const registry = createRegistry();
   const metrics = createMetrics('processor');
   const processorMetrics = createProcessorMetrics(metrics, shards);
-  const state: { notReady: () => string | undefined } = { notReady: () => 'waiting for the lake' };
+  const state: { notReady: () => string | undefined; parked: () => readonly object[] } = {
+    notReady: () => 'waiting for the lake',
+    parked: () => [],
+  };
   const ops = await startOpsServer({
     host: config.host,
     port: config.port,
     metrics,
     notReady: () => state.notReady(),
+    parked: () => state.parked(),
   });
   resources.add('ops server', ops, (opened) => opened.close());
   observeReadiness(metrics, () => state.notReady());
@@ -103,6 +107,7 @@ export async function startProcessor({
   const denials = watchDenials(connection, metrics, log);
   const granted = await waitFor('the rights of this identity', () => checkRights(connection, 'processor', shards));
 
+  const unparkTries = new Map<string, number>();
   const started: { shardManager?: ShardManager; maintenance?: MaintenanceLoop } = {};
   const context: ShardContext = {
     stream: await openStream(connection, { config, registry, granted, waitFor, log }),
@@ -112,7 +117,11 @@ export async function startProcessor({
     metrics: processorMetrics,
     reach: armFailPoint(config.failPoint),
     log,
-    onCommitted: (tenantId) => started.maintenance?.notice(tenantId),
+    unparkTries,
+    onCommitted: (tenantId) => {
+      unparkTries.delete(tenantId);
+      started.maintenance?.notice(tenantId);
+    },
   };
 
   const id = processorId();
@@ -141,6 +150,7 @@ export async function startProcessor({
   }));
   state.notReady = () =>
     connection.isClosed() ? 'the stream connection is closed' : (shardManager.trouble ?? denials.reason());
+  state.parked = () => shardManager.parked;
   shardManager.start();
   resources.add('shards', shardManager, (opened) => opened.stop());
   if (config.maintenance) {

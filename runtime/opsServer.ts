@@ -17,6 +17,8 @@ export async function startOpsServer(options: {
   port: number;
   metrics: MetricsRegistry;
   notReady: () => string | undefined;
+  /** Tenants that wait while the service works for the others. */
+  parked?: () => readonly object[];
 }): Promise<OpsServer> {
   const server = createServer((request, response) => {
     void answer(request, options).then(({ status, type = 'application/json', body, allow }) => {
@@ -42,7 +44,11 @@ const ALLOW = 'GET, HEAD';
 
 async function answer(
   { url = '/', method = 'GET' }: IncomingMessage,
-  { metrics, notReady }: { metrics: MetricsRegistry; notReady: () => string | undefined },
+  {
+    metrics,
+    notReady,
+    parked = () => [],
+  }: { metrics: MetricsRegistry; notReady: () => string | undefined; parked?: () => readonly object[] },
 ): Promise<{ status: number; type?: string; body: string; allow?: string }> {
   const path = plainPath(url.split('?')[0]!);
   if (!['/metrics', '/healthz', '/readyz'].includes(path))
@@ -54,7 +60,9 @@ async function answer(
   if (path === '/metrics') return { status: 200, type: metrics.contentType, body: await metrics.metrics() };
   if (path === '/healthz') return { status: 200, body: '{"status":"ok"}' };
   const reason = notReady();
-  if (reason === undefined) return { status: 200, body: '{"status":"ready"}' };
+  const waiting = parked();
+  const detail = waiting.length > 0 ? { parked: waiting } : {};
+  if (reason === undefined) return { status: 200, body: JSON.stringify({ status: 'ready', ...detail }) };
   const failure = { code: 'not_ready', message: `Not ready: ${reason}.` };
-  return { status: 503, body: JSON.stringify({ ...failure, status: 'not ready', reason }) };
+  return { status: 503, body: JSON.stringify({ ...failure, status: 'not ready', reason, ...detail }) };
 }

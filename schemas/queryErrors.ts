@@ -81,6 +81,10 @@ export const LAKE_ERRORS = {
     'The query took longer than allowed and was stopped. Narrow it, for instance by date.',
   ),
   version_gone: clientError(410, 'Vacuum has removed the log entries or files of this version. Ask for a newer one.'),
+  restore_impossible: clientError(
+    409,
+    'What other tools did to the table cannot be undone from this version. The message says which commit or file is in the way.',
+  ),
   changes_gone: clientError(
     410,
     'The log no longer holds the changes after this version. List all files, and continue from the version in that answer.',

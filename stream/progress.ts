@@ -14,6 +14,20 @@ export interface ShardProgress {
   storedMs?: number;
   /** When the floor was written, ISO 8601. */
   at: string;
+  /** Position of the tenants that are not parked, above the floor; absent while none is. */
+  through?: number;
+  /** Tenants whose tables cannot be written. Their messages above the floor wait. */
+  parked?: ParkedTenant[];
+}
+
+/** A tenant whose messages wait until its tables can be written again. */
+export interface ParkedTenant {
+  tenantId: string;
+  /** Code of LAKE_ERRORS. */
+  code: string;
+  message: string;
+  /** ISO 8601. */
+  since: string;
 }
 
 /**
@@ -44,9 +58,10 @@ export class Progress {
     return new Progress(await new Kvm(client).open(PROGRESS_BUCKET, { allow_direct: false }));
   }
 
-  /** Committed position of a stream; 0 if unknown or of another stream. */
-  async floor(shard: number, created: string): Promise<number> {
-    return floorOf(await this.read(shard), created);
+  /** Committed position of a stream, or of one tenant in it; 0 if unknown or of another stream. */
+  async floor(shard: number, created: string, tenantId?: string): Promise<number> {
+    const progress = await this.read(shard);
+    return tenantId === undefined ? floorOf(progress, created) : positionFor(progress, created, tenantId);
   }
 
   /** Record of a shard, whichever stream it is about. */
@@ -58,13 +73,14 @@ export class Progress {
     return entry?.operation === 'PUT' ? entry.json<ShardProgress>() : undefined;
   }
 
-  async acknowledge(shard: number, created: string, floor: number, storedMs?: number): Promise<void> {
-    const progress: ShardProgress = {
-      created,
-      floor,
-      ...(storedMs === undefined ? {} : { storedMs }),
-      at: new Date().toISOString(),
-    };
+  async acknowledge(
+    shard: number,
+    created: string,
+    floor: number,
+    { storedMs, ...parked }: Pick<ShardProgress, 'storedMs' | 'through' | 'parked'> = {},
+  ): Promise<void> {
+    const at = new Date().toISOString();
+    const progress: ShardProgress = { created, floor, ...(storedMs === undefined ? {} : { storedMs }), at, ...parked };
     await this.#kv.put(shardKey(shard), JSON.stringify(progress));
   }
 }
@@ -72,4 +88,11 @@ export class Progress {
 /** Committed position in a record; 0 if it is about another stream. */
 export function floorOf(progress: ShardProgress | undefined, created: string): number {
   return progress?.created === created ? progress.floor : 0;
+}
+
+/** Position up to which the lake holds a tenant's messages. That of a parked tenant is the floor. */
+export function positionFor(progress: ShardProgress | undefined, created: string, tenantId: string): number {
+  const floor = floorOf(progress, created);
+  const { through = floor, parked = [] } = progress?.created === created ? progress : {};
+  return parked.some((tenant) => tenant.tenantId === tenantId) ? floor : Math.max(floor, through);
 }

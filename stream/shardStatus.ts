@@ -6,7 +6,7 @@ import { streamInfo } from './streamInfo.ts';
 import { streamName } from '../schemas/subjects.ts';
 import { describeSetBack } from './incarnation.ts';
 import { readStreamsRecord, type StreamsRecord } from './streamsRecord.ts';
-import { floorOf, type ShardProgress } from './progress.ts';
+import { floorOf, type ParkedTenant, type ShardProgress } from './progress.ts';
 
 export interface ShardStatus {
   shard: number;
@@ -30,6 +30,8 @@ export interface ShardStatus {
   behindMs?: number;
   /** Time of the shard's last commit. */
   lastCommit?: string;
+  /** Tenants whose tables cannot be written. Lag and age are those of the others. */
+  parked?: ParkedTenant[];
 }
 
 /** The processor's records of its shards. A bucket is undefined until created. */
@@ -64,7 +66,8 @@ async function readShard(
   const noted = await progress?.get(shardKey(shard));
   const committed = noted?.operation === 'PUT' ? noted.json<ShardProgress>() : undefined;
   const { first_seq: firstSequence, last_seq: lastSequence, messages, bytes } = info.state;
-  const next = Math.max(floorOf(committed, created) + 1, firstSequence);
+  const { parked, through = 0 } = committed?.created === created ? committed : {};
+  const next = Math.max(floorOf(committed, created) + 1, through + 1, firstSequence);
   // Of a stream that was set back nobody knows which messages are committed.
   const lagMessages = setBack || lastSequence < next - 1 ? messages : lastSequence - next + 1;
   const oldest =
@@ -79,6 +82,7 @@ async function readShard(
     ...(behind === undefined ? {} : { behindMs: behind }),
     // Progress of an earlier stream of the same name does not apply.
     ...(committed?.created === created ? { lastCommit: committed.at } : {}),
+    ...(parked ? { parked } : {}),
   };
 }
 

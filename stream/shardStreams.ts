@@ -9,7 +9,7 @@ import { readStreamsRecord, type StreamsRecord } from './streamsRecord.ts';
 import { shardOf, streamName } from '../schemas/subjects.ts';
 import type { StreamMessage } from './message.ts';
 import { messageOfLeader, nextMessages, pendingMessages, type PendingMessages } from './nextMessages.ts';
-import { floorOf, Progress } from './progress.ts';
+import { positionFor, Progress } from './progress.ts';
 import { firstSince } from './trim.ts';
 
 /** The stream that holds a tenant's messages. */
@@ -21,7 +21,7 @@ export interface ShardStream {
 
 /** State of a stream, with its committed position. */
 export interface CommittedState extends StreamState {
-  /** Everything up to and including this sequence is committed. */
+  /** Everything of the tenant up to and including this sequence is committed. */
   floor: number;
 }
 
@@ -82,12 +82,12 @@ export class ShardStreams {
     return ask(() => readStreamsRecord(this.#manager));
   }
 
-  /** Current state of a stream, with its committed position. */
-  async committed({ shard }: Shard): Promise<CommittedState | undefined> {
+  /** Current state of a stream, with its committed position for a tenant. */
+  async committed({ shard }: Shard, tenantId: string): Promise<CommittedState | undefined> {
     const [state, progress] = await Promise.all([this.state({ shard }), ask(() => this.#progress.read(shard))]);
     if (!state) return undefined;
     // Trimming removes only committed messages.
-    return { ...state, floor: Math.max(floorOf(progress, state.created), state.firstSequence - 1) };
+    return { ...state, floor: Math.max(positionFor(progress, state.created, tenantId), state.firstSequence - 1) };
   }
 
   /** First sequence stored since a time; after the last if none. */

@@ -50,7 +50,7 @@ export async function openRedriveStream(
     },
     committed: async (withinMs) => {
       const until = performance.now() + withinMs;
-      while ((await progress.floor(shard, info.created)) < last) {
+      while ((await progress.floor(shard, info.created, tenantId)) < last) {
         if (performance.now() > until) return false;
         await sameStream(manager, name, info.created);
         await delay(POLL_MS);

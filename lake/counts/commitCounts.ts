@@ -20,4 +20,6 @@ export interface CommitCounts {
   days: Record<string, DayCounts>;
   duplicates: Record<string, string>;
   erased: Record<string, string>;
+  /** Paths of the files with other rows, in a commit of another tool. */
+  foreign?: { by: string; operation: string; added: string[]; removed: string[] };
 }

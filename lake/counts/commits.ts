@@ -1,4 +1,4 @@
-import { parseActions, type Action } from '../delta/actions.ts';
+import { parseActions, type Action, type CommitInfo } from '../delta/actions.ts';
 import { entryVersion } from '../delta/log.ts';
 import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -13,6 +13,8 @@ const MAX_TRIES = 3;
 /** The counts of a log entry; undefined if it neither adds nor removes events. */
 export function countsOf(actions: readonly Action[], version: number): CommitCounts | undefined {
   const info = actions.flatMap((action) => ('commitInfo' in action ? [action.commitInfo] : []))[0];
+  const foreign = foreignOf(actions, info);
+  if (foreign) return { version, folded: false, days: {}, duplicates: {}, erased: {}, foreign };
   const txn = actions.flatMap((action) => ('txn' in action ? [action.txn] : []))[0];
   if (!info || typeof info.days !== 'object' || info.days === null) return undefined;
   const { days, duplicates, erased, firstSequence, lastSequence } = info as Partial<Record<string, unknown>>;
@@ -28,6 +30,19 @@ export function countsOf(actions: readonly Action[], version: number): CommitCou
     duplicates: texts(duplicates),
     erased: texts(erased),
   };
+}
+
+/** Changed files of a commit of another tool; undefined for ours, and for one that changes no rows. */
+function foreignOf(actions: readonly Action[], info: CommitInfo | undefined): CommitCounts['foreign'] {
+  if (info?.engineInfo === 'spor') return undefined;
+  const added = actions.flatMap((action) => ('add' in action && action.add.dataChange ? [action.add.path] : []));
+  const removed = actions.flatMap((action) =>
+    'remove' in action && action.remove.dataChange ? [action.remove.path] : [],
+  );
+  if (added.length + removed.length === 0) return undefined;
+  const { engineInfo, operation } = info ?? {};
+  const named = (value: unknown): string => (typeof value === 'string' ? value : 'an unknown tool');
+  return { by: named(engineInfo), operation: named(operation), added, removed };
 }
 
 function texts(value: unknown): Record<string, string> {

@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Table } from '../delta/table.ts';
+import { LakeError } from '../errors.ts';
 import { fetchLocal } from '../storage/fetchLocal.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { SqlSession } from '../duckdb/sqlEngine.ts';
@@ -65,7 +66,8 @@ export function newestIdFiles(storage: Storage, table: (tenantId: string) => Tab
         const paths = files.map(async (file, index) => {
           const path = `${root}/${file.path}`;
           const local = await fetchLocal(storage, path, join(dir, `${index}.parquet`));
-          if (local === undefined) throw new Error(`${path} is in the table and not in the storage`);
+          if (local === undefined)
+            throw new LakeError('table_corrupt', `${path} is in the table and not in the storage`);
           return local;
         });
         return await task(await Promise.all(paths));

@@ -65,7 +65,7 @@ export async function readLog(
     try {
       return await read(storage, root, { base, plan, checkpoints: options.checkpoints });
     } catch (error) {
-      if (!(error instanceof EntryVanishedError) || tries === MAX_TRIES) throw error;
+      if (!mayReadAnew(error, base) || tries === MAX_TRIES) throw error;
       base = NO_TABLE;
     }
   }
@@ -136,6 +136,15 @@ export async function writeEntry(
   actions: readonly Action[],
 ): Promise<boolean> {
   return storage.putIfAbsent(entryPath(root, version), Buffer.from(formatActions(actions)));
+}
+
+/**
+ * Whether a fresh read may do what the replay of new entries cannot.
+ * A restored table has a checkpoint after the entries of another tool that this Spor does not read.
+ */
+function mayReadAnew(error: unknown, base: Snapshot): boolean {
+  if (error instanceof EntryVanishedError) return true;
+  return error instanceof LakeError && error.code === 'table_unsupported' && base.version >= 0;
 }
 
 /** A listed file is missing, because the log is being cleaned. */

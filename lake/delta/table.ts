@@ -59,6 +59,11 @@ export interface Table {
   /** Set or remove properties (metaData `configuration`) in a commit, which may create the table. */
   configure(commit: ConfigureCommit): Promise<{ version: number }>;
   /**
+   * Check that a commit on a version would not be refused for the table's sake.
+   * @throws LakeError table_unsupported, table_schema_conflict
+   */
+  mustBeWritable(snapshot: Snapshot): void;
+  /**
    * Describe a table of an older version as this one would, in one commit that changes no row.
    * Every other commit does so too. A known table that is current costs no request.
    * @returns the newest known version
@@ -198,6 +203,10 @@ class DeltaTable implements Table {
       const metaData = withProperties(base.metaData ?? this.#description.create(nowMs), set);
       return base.metaData && metaData === base.metaData ? undefined : [{ metaData }];
     });
+  }
+
+  mustBeWritable(snapshot: Snapshot): void {
+    this.#tableActions(snapshot, [], 0);
   }
 
   async bringUpToDate(): Promise<Snapshot> {

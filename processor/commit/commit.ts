@@ -68,7 +68,7 @@ export class WindowCommit {
     await this.#deletingUnused(async () => {
       for (const round of [early, late]) {
         await forEachLimited(round, COMMITS_AT_ONCE, async (commit) => {
-          await this.#commitTable(commit);
+          if (!(await this.#commitTable(commit))) return;
           tables.advance(commit.name, commit.tenantId, this.#lastSequence);
           reach('after-first-commit');
         });
@@ -77,7 +77,8 @@ export class WindowCommit {
     });
   }
 
-  async #commitTable(commit: TableCommit): Promise<void> {
+  /** Commit one table; false if its tenant is parked. Vacuum finds what was uploaded for it. */
+  async #commitTable(commit: TableCommit): Promise<boolean> {
     const { tables, epoch, storedMs, persist } = this.#options;
     const { name, tenantId, files, info } = commit;
     const lastSequence = this.#lastSequence;
@@ -100,15 +101,17 @@ export class WindowCommit {
       info: { operation: 'STREAMING UPDATE', epoch, ...info },
     };
     let unsure = false;
-    await persist(`committing to ${table.spec.root}`, async () => {
+    return persist(`committing to ${table.spec.root}`, async () => {
+      if (tables.parked.has(tenantId)) return false;
       this.#tried.add(commit);
       try {
-        await table.append(append);
+        await tables.parked.watch(tenantId, () => table.append(append));
+        return true;
       } catch (error) {
         if (error instanceof TxnConflictError) {
           // A commit with files is recognised by them. After a try without an answer, the stream position tells one
           // without files.
-          if (unsure && files.length === 0 && (await txnOf(table, tables.appId)) === lastSequence) return;
+          if (unsure && files.length === 0 && (await txnOf(table, tables.appId)) === lastSequence) return true;
           this.#tried.delete(commit);
         }
         unsure = true;

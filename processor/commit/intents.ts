@@ -27,7 +27,11 @@ export interface Intent {
   /** The stream's appId in the owner's commits. */
   appId: string;
   files: FilesByTable;
-  /** Time of the fence and the deletion by the stream server's clock, in milliseconds since 1970. */
+  /**
+   * Time of the fence and the deletion by the stream server's clock, in milliseconds since 1970.
+   *
+   * Absent: the files may still be committed.
+   */
   recoveredMs?: number;
 }
 
@@ -100,18 +104,19 @@ export class Intents {
   }
 
   /**
-   * Marks intents of earlier owners as cleaned up.
+   * Records what is left of the intents of earlier owners after a cleanup.
    *
-   * They stay recorded for a while, for another cleanup.
+   * Cleaned ones stay recorded for a while, for another cleanup.
    * @throws LostShardError
    */
-  async recovered(left: readonly Intent[]): Promise<void> {
+  async recovered(cleaned: readonly Intent[], kept: readonly Intent[] = []): Promise<void> {
     // The record was written at the takeover: no host's clock decides how long it stays.
     const written = await this.#kv.get(shardKey(this.#owner.shard));
     const now = written?.created.getTime() ?? 0;
-    this.#left = left
+    const stamped = cleaned
       .map((intent) => ({ ...intent, recoveredMs: intent.recoveredMs ?? now }))
       .filter(({ files, recoveredMs }) => Object.keys(files).length > 0 && recoveredMs > now - KEEP_LEFT_MS);
+    this.#left = [...stamped, ...kept];
     await this.#write({});
   }
 

@@ -3,6 +3,7 @@ import type { TableCache } from '../../lake/layout/tableCache.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { TABLE_NAMES, type TableName } from '../../lake/layout/tables.ts';
 import type { FilesByTable, Intent } from './intents.ts';
+import { isOfOneTable } from './parked.ts';
 
 export interface RecoverOptions {
   storage: Storage;
@@ -16,12 +17,31 @@ export interface RecoverOptions {
  *
  * Each table gets a fence first, so that a pending commit must conflict. Then the recorded files that are not in the
  * table are deleted.
- * @returns the intent with only the deleted files
+ * Files of a table that cannot be written stay recorded, for a later owner: a pending commit may still need them.
+ * @returns the intent with only the deleted files, and maybe the one that stays
  * @throws TxnConflictError if a later owner has fenced the table; that owner cleans up
  */
-export async function recover(intent: Intent, { storage, tables, epoch }: RecoverOptions): Promise<Intent> {
+export async function recover(
+  intent: Intent,
+  { storage, tables, epoch }: RecoverOptions,
+): Promise<{ cleaned: Intent; kept?: Intent }> {
   const deleted: FilesByTable = {};
+  const kept: FilesByTable = {};
   for (const [root, paths] of Object.entries(intent.files)) {
+    try {
+      const uncommitted = await cleanUp(root, paths);
+      if (uncommitted.length > 0) deleted[root] = uncommitted;
+    } catch (error) {
+      if (!isOfOneTable(error)) throw error;
+      kept[root] = paths;
+    }
+  }
+  return {
+    cleaned: { ...intent, files: deleted },
+    ...(Object.keys(kept).length > 0 ? { kept: { ...intent, files: kept } } : {}),
+  };
+
+  async function cleanUp(root: string, paths: string[]): Promise<string[]> {
     const { name, tenantId } = parseRoot(root);
     const table = tables(name, tenantId);
     if (intent.recoveredMs === undefined) {
@@ -32,9 +52,8 @@ export async function recover(intent: Intent, { storage, tables, epoch }: Recove
     const { files } = await table.snapshot();
     const uncommitted = notInTable(paths, { files, tombstones: await table.tombstones() });
     await storage.delete(uncommitted.map((path) => `${root}/${path}`));
-    if (uncommitted.length > 0) deleted[root] = uncommitted;
+    return uncommitted;
   }
-  return { ...intent, files: deleted };
 }
 
 /** Paths that were never data files of the table. */

@@ -7,7 +7,10 @@ import { TABLE_NAMES, type TableName } from '../../lake/layout/tables.ts';
 import { newest } from '../../stream/incarnation.ts';
 import type { KnownMessage } from '../../stream/streamsRecord.ts';
 import { positionOf } from '../../lake/delta/positions.ts';
+import { ParkedTenants } from './parked.ts';
 import type { Stored } from '../../lake/window/window.ts';
+
+const NOTHING_WANTED: Stored = { events: Infinity, quarantine: Infinity };
 
 /**
  * Tables of a shard's tenants, with the stream's position in each.
@@ -25,16 +28,26 @@ export class Tables {
   readonly #expected = new Map<string, number>();
 
   readonly #erasures = new Map<string, ErasureList>();
+  readonly parked: ParkedTenants;
 
-  constructor(storage: Storage, tables: TableCache, appId: string) {
+  constructor(storage: Storage, tables: TableCache, appId: string, parked = new ParkedTenants()) {
+    this.parked = parked;
     this.#storage = storage;
     this.#tables = tables;
     this.appId = appId;
   }
 
-  /** Stream positions in a tenant's tables; undefined before `load`. */
+  /** Stream positions in a tenant's tables; undefined before `load`. Nothing of a parked tenant is wanted. */
   stored(tenantId: string): Stored | undefined {
-    return this.#stored.get(tenantId);
+    return this.parked.has(tenantId) ? NOTHING_WANTED : this.#stored.get(tenantId);
+  }
+
+  /** @throws LakeError why a tenant's tables cannot be written */
+  async mustBeWritable(tenantId: string): Promise<void> {
+    for (const name of TABLE_NAMES) {
+      const table = this.table(name, tenantId);
+      table.mustBeWritable(await table.snapshot());
+    }
   }
 
   /** The newest message of the stream that a tenant's tables name; sequence 0 if they name none. */
@@ -50,7 +63,10 @@ export class Tables {
     let erasures = 0;
     const [events, quarantine] = await Promise.all(
       TABLE_NAMES.map(async (name) => {
-        const { txns } = await this.table(name, tenantId).snapshot();
+        const table = this.table(name, tenantId);
+        const snapshot = await table.snapshot();
+        table.mustBeWritable(snapshot);
+        const { txns } = snapshot;
         erasures += txns.get(ERASURES_ID) ?? 0;
         const version = txns.get(this.appId);
         if (version !== undefined) this.#expected.set(key(name, tenantId), version);

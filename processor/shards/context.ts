@@ -11,6 +11,7 @@ import type { NatsConnection } from '../../stream/nats.ts';
 import type { Progress } from '../../stream/progress.ts';
 import type { ReachFlush } from '../failpoint.ts';
 import type { ProcessorMetrics } from '../metrics.ts';
+import type { UnparkTries } from './unpark.ts';
 import type { KnownStreams } from './knownStreams.ts';
 
 /** The stream server, shared by the work on every shard. */
@@ -52,6 +53,7 @@ export interface ShardContext {
   metrics: ProcessorMetrics;
   reach: ReachFlush;
   log: Logger;
+  unparkTries: UnparkTries;
   /** Called for each tenant with a new commit. */
   onCommitted: (tenantId: string) => void;
 }

@@ -14,9 +14,10 @@
 import { join } from 'node:path';
 import type { Logger } from '../../runtime/log.ts';
 import { WindowCommit } from '../commit/commit.ts';
+import type { ParkedTenants } from '../commit/parked.ts';
 import { planCommits } from '../commit/plan.ts';
 import { Duplicates, type JudgedIds } from '../../lake/dedupe/duplicates.ts';
-import { lakeIds, newestIdFiles } from '../../lake/dedupe/lakeIds.ts';
+import { lakeIds, newestIdFiles, type IdFiles } from '../../lake/dedupe/lakeIds.ts';
 import type { FlushReport } from '../metrics.ts';
 import type { EngineSession } from '../../lake/duckdb/engine.ts';
 import { ParquetBuild } from '../../lake/flush/parquetBuild.ts';
@@ -57,6 +58,7 @@ export class Flusher {
   readonly #duplicates: Duplicates;
   #limits: WindowLimits;
   #floor: { sequence: number; timeMs: number | undefined };
+  #through: { sequence: number; timeMs: number | undefined };
   #summary = { messages: 0, stored: 0, duplicate: 0, quarantined: 0 };
   #summaryAt = performance.now();
 
@@ -65,12 +67,21 @@ export class Flusher {
     this.#options = options;
     this.#duplicates = new Duplicates(context.settings.dedupe);
     this.#limits = context.settings.window;
-    this.#floor = { sequence: options.floor, timeMs: options.floorMs };
+    this.#floor = this.#through = { sequence: options.floor, timeMs: options.floorMs };
   }
 
-  /** Last acknowledged sequence, with the store time of its message if that is known. */
+  /**
+   * Committed position, with the store time of its message if that is known: the lake holds every message up to it.
+   *
+   * It stands still while a tenant is parked.
+   */
   get floor(): { sequence: number; timeMs: number | undefined } {
     return this.#floor;
+  }
+
+  /** Position of the tenants that are not parked. */
+  get through(): { sequence: number; timeMs: number | undefined } {
+    return this.#through;
   }
 
   /** Limits of the next window, reduced for a while after memory failures. */
@@ -101,7 +112,8 @@ export class Flusher {
     const { window, closed, written, ids } = built;
     await steps.retryWhileOwned('asking for the stream', () => stream.now());
     const nowMs = await steps.retryWhileOwned("asking for the store's time", () => lake.storage.now());
-    const commits = planCommits(stream.name, window, written, nowMs);
+    const planned = planCommits(stream.name, window, written, nowMs);
+    const commits = planned.filter(({ tenantId }) => !tables.parked.has(tenantId));
     const persist: OwnerSteps['retryWhileOwned'] = (step, task) => steps.retryWhileOwned(step, task);
     const { lastSequence, lastStoredMs: storedMs } = window.span;
     const options = { storage: lake.storage, tables, intents, epoch: lease.epoch, storedMs, reach, persist };
@@ -109,11 +121,12 @@ export class Flusher {
     await commit.uploadFiles();
     await commit.commitTables();
     const committedMs = Date.now();
-    for (const { tenantId } of commits) onCommitted(tenantId);
+    const done = commits.filter(({ tenantId }) => !tables.parked.has(tenantId));
+    for (const { tenantId } of done) onCommitted(tenantId);
     this.#duplicates.commit(ids);
     await this.#acknowledge(closed.span);
     this.#resize(1.05);
-    this.#report(reportOf(built, { commits: commits.length, committedMs }), built.log);
+    this.#report(reportOf(built, { commits: done.length, committedMs, parked: tables.parked }), built.log);
   }
 
   #closeWindow(window: Window): Promise<ClosedWindow> {
@@ -133,13 +146,21 @@ export class Flusher {
       stream: { progress, known },
       reach,
     } = this.#context;
-    const { lease, stream, intents, steps } = this.#options;
+    const { lease, stream, intents, tables, steps } = this.#options;
     reach('before-ack');
+    const parked = tables.parked.list;
+    const through = { sequence: lastSequence, timeMs: lastStoredMs };
+    const floor = parked.length > 0 ? this.#floor : through;
+    const facts = {
+      ...(floor.timeMs === undefined ? {} : { storedMs: floor.timeMs }),
+      ...(parked.length > 0 ? { through: lastSequence, parked } : {}),
+    };
     await steps.retryWhileOwned('acknowledging', () =>
-      progress.acknowledge(lease.shard, stream.created, lastSequence, lastStoredMs),
+      progress.acknowledge(lease.shard, stream.created, floor.sequence, facts),
     );
-    known.commit(stream.appId, lastSequence);
-    this.#floor = { sequence: lastSequence, timeMs: lastStoredMs };
+    known.commit(stream.appId, floor.sequence);
+    this.#floor = floor;
+    this.#through = through;
     await steps.retryWhileOwned('clearing the intent', () => intents.clear());
   }
 
@@ -147,12 +168,16 @@ export class Flusher {
     const { storage, registry } = this.#context.lake;
     const { dir } = this.#context.settings;
     const { lease, tables, session } = this.#options;
-    const table = (tenantId: string) => tables.table('events', tenantId);
+    const files = newestIdFiles(
+      storage,
+      (tenantId) => tables.table('events', tenantId),
+      join(dir, `ids-${lease.shard}-${lease.epoch}`),
+    );
     return new ParquetBuild(window, {
       registry,
       session,
       duplicates: this.#duplicates,
-      stored: lakeIds(session, newestIdFiles(storage, table, join(dir, `ids-${lease.shard}-${lease.epoch}`))),
+      stored: lakeIds(session, withoutParked(files, tables.parked)),
       erasures: tables.allErasures,
       log,
       onMemory: () => this.#resize(0.5),
@@ -182,13 +207,22 @@ export class Flusher {
   }
 }
 
+/** Files of the tenants that are not parked. Rows of a parked one are not committed, so its ids do not matter. */
+function withoutParked(files: IdFiles, parked: ParkedTenants): IdFiles {
+  return {
+    list: async (tenantId) => (parked.has(tenantId) ? [] : parked.watch(tenantId, () => files.list(tenantId))),
+    withLocal: (tenantId, of, task) => parked.watch(tenantId, () => files.withLocal(tenantId, of, task)),
+  };
+}
+
 function reportOf(
   { closed, written, startedAt, writeMs }: BuiltWindow,
-  { commits, committedMs }: { commits: number; committedMs: number },
+  { commits, committedMs, parked }: { commits: number; committedMs: number; parked: ParkedTenants },
 ): FlushReport {
   const { messages, bytes } = closed.span;
   const sums = { stored: 0, duplicate: 0, quarantined: 0 };
-  for (const { counts } of written.outcomes.values()) {
+  for (const [tenantId, { counts }] of written.outcomes) {
+    if (parked.has(tenantId)) continue;
     sums.stored += counts.stored;
     sums.duplicate += counts.duplicate;
     sums.quarantined += counts.quarantined;

@@ -19,6 +19,8 @@ export interface ShardMaintenanceOptions {
   intents: Intents;
   /** Committed position, with the store time of its message if that is known. */
   floor: () => { sequence: number; timeMs: number | undefined };
+  /** Position of the tenants that are not parked. */
+  through: () => { sequence: number; timeMs: number | undefined };
   log: Logger;
   signal: AbortSignal;
   /** Called when the stream was recreated, deleted or set back. */
@@ -60,15 +62,15 @@ async function lookAfterStream(
   const labels = { shard: String(options.shard) };
   const info = await stream.now();
   await stream.mustNotBeNoted();
-  const floor = options.floor();
-  const lag = Math.max(0, info.state.last_seq - floor.sequence);
+  const [floor, through] = [options.floor(), options.through()];
+  const lag = Math.max(0, info.state.last_seq - through.sequence);
   metrics.lag.set(labels, lag);
   metrics.streamBytes.set(labels, info.state.bytes);
   if (info.config.max_bytes > 0) metrics.streamMaxBytes.set(labels, info.config.max_bytes);
   metrics.replicasBehind.set(labels, replicasBehind(info));
   const state = streamStateOf(info);
   const { atMs } = state;
-  metrics.pending.set(labels, pendingSeconds(state, floor, performance.now() - restedAtMs));
+  metrics.pending.set(labels, pendingSeconds(state, through, performance.now() - restedAtMs));
   const aheadMs = Number.isNaN(atMs) ? 0 : Date.now() - atMs;
   metrics.clockAhead.set(labels, aheadMs / 1_000);
   // By two clocks that agree; else only a full stream is trimmed, because a replay needs what it keeps.
@@ -101,7 +103,10 @@ export function pendingSeconds(
 }
 
 function pathsLeft({ left }: Intents): string[] {
-  return left.flatMap(({ files }) =>
-    Object.entries(files).flatMap(([root, paths]) => paths.map((path) => `${root}/${path}`)),
+  return left.flatMap(({ files, recoveredMs }) =>
+    // Files that may still be committed are not deleted.
+    recoveredMs === undefined
+      ? []
+      : Object.entries(files).flatMap(([root, paths]) => paths.map((path) => `${root}/${path}`)),
   );
 }

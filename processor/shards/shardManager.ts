@@ -3,6 +3,7 @@ import { delay } from '../../runtime/retry.ts';
 import { TxnConflictError } from '../../lake/delta/table.ts';
 import { LostShardError } from '../commit/intents.ts';
 import { StreamSetBackError } from '../../stream/incarnation.ts';
+import type { ParkedTenant } from '../../stream/progress.ts';
 import type { ShardLease, Leases } from './leases.ts';
 import { StreamChangedError } from './ownerSteps.ts';
 import { planSharing } from './sharing.ts';
@@ -13,6 +14,7 @@ export interface Work {
   stop(): void;
   halt(reason: Error): void;
   readonly stalled: string | undefined;
+  readonly parked: ParkedTenant[];
 }
 
 export interface ShardManagerOptions {
@@ -75,6 +77,11 @@ export class ShardManager {
   /** The shards that this processor works on. */
   get shards(): number[] {
     return [...this.#held.keys()];
+  }
+
+  /** Tenants whose tables cannot be written, of all shards here. */
+  get parked(): ParkedTenant[] {
+    return [...this.#held.values()].flatMap(({ work }) => work.parked);
   }
 
   /** Reason why this processor does not work, if it does not. */

@@ -1,6 +1,7 @@
 import type { Logger } from '../../runtime/log.ts';
 import { floorOf } from '../../stream/progress.ts';
 import { Intents } from '../commit/intents.ts';
+import { ParkedTenants } from '../commit/parked.ts';
 import { recover } from '../commit/recover.ts';
 import { Tables } from '../commit/tables.ts';
 import type { ShardContext } from './context.ts';
@@ -42,7 +43,12 @@ export async function takeOver(
     const left = await steps.retryWhileOwned('cleaning up after the owner before', () =>
       Promise.all(intents.left.map((intent) => recover(intent, { storage, tables, epoch }))),
     );
-    await steps.retryWhileOwned('recording the clean-up', () => intents.recovered(left));
+    await steps.retryWhileOwned('recording the clean-up', () =>
+      intents.recovered(
+        left.map(({ cleaned }) => cleaned),
+        left.flatMap(({ kept }) => kept ?? []),
+      ),
+    );
     log.info({ owners: left.length }, 'cleaned up after the previous owner');
   }
   const noted = await steps.retryWhileOwned('reading the floor', () => progress.read(shard));
@@ -51,7 +57,11 @@ export async function takeOver(
   await steps.retryWhileOwned('comparing the stream', () => stream.mustHold({ sequence: floor, timeMs: floorMs }));
   known.commit(stream.appId, floor);
   noticeGap(stream, floor, log);
-  return { lease, stream, intents, tables: new Tables(storage, tables, stream.appId), floor, floorMs };
+  const parked = new ParkedTenants((tenant) => {
+    log.error(tenant, 'a tenant is parked: its table cannot be written, and its messages wait in the stream');
+    context.metrics.parked(shard, tenant);
+  });
+  return { lease, stream, intents, tables: new Tables(storage, tables, stream.appId, parked), floor, floorMs };
 }
 
 function noticeGap({ info: { state } }: OwnedStream, floor: number, log: Logger): void {

@@ -16,6 +16,9 @@ import type { ShardLease } from './leases.ts';
 import type { OwnedStream } from './ownedStream.ts';
 import { OwnerSteps, StreamChangedError } from './ownerSteps.ts';
 import { takeOver, type OwnedShard } from './takeOver.ts';
+import { untilWritable } from './unpark.ts';
+import { isOfOneTable, type ParkedTenants } from '../commit/parked.ts';
+import type { ParkedTenant } from '../../stream/progress.ts';
 
 const READ_AHEAD_BYTES = 16 * 1_048_576;
 /**
@@ -55,6 +58,7 @@ export class ShardWorker {
   #stopping = false;
   #reader: MessageReader | undefined;
   #windows = 0;
+  #parked: ParkedTenants | undefined;
 
   constructor(context: ShardContext, lease: ShardLease) {
     this.#context = context;
@@ -67,6 +71,11 @@ export class ShardWorker {
       log: this.#log,
       onFailing: (steps) => context.metrics.stalled.set({ shard: String(lease.shard) }, steps),
     });
+  }
+
+  /** Tenants whose tables cannot be written. */
+  get parked(): ParkedTenant[] {
+    return this.#parked?.list ?? [];
   }
 
   /** Reason why the shard makes no progress, if it makes none. */
@@ -112,6 +121,7 @@ export class ShardWorker {
     try {
       const owned = await takeOver(this.#context, this.#lease, this.#steps, this.#log);
       metrics.setBack.set(labels, 0);
+      this.#parked = owned.tables.parked;
       const { gone } = owned.stream;
       metrics.gone.inc(labels, gone);
       if (gone > 0) this.#log.error({ gone }, 'a stream is gone, with messages that are not in the lake');
@@ -135,11 +145,13 @@ export class ShardWorker {
       stream,
       intents,
       floor: () => flusher.floor,
+      through: () => flusher.through,
       log,
       signal: AbortSignal.any([this.#halt.signal, ended.signal]),
       onChanged: (error) => this.halt(error),
     });
     const comparison = this.#compareLake(owned, ended.signal);
+    const parked = this.#takeBackParked(owned, AbortSignal.any([this.#halt.signal, ended.signal]));
     try {
       await this.#readAndFlush(reader, owned, flusher);
     } finally {
@@ -147,7 +159,17 @@ export class ShardWorker {
       ended.abort();
       await housekeeping;
       await comparison;
+      await parked;
     }
+  }
+
+  /** Ends the work once a parked tenant can be written: the next lease reads its messages again. */
+  async #takeBackParked({ tables }: OwnedShard, signal: AbortSignal): Promise<void> {
+    const tries = this.#context.unparkTries;
+    const tenantId = await untilWritable(tables, { tries, signal, log: this.#log });
+    if (tenantId === undefined) return;
+    this.#log.info({ tenantId }, 'a parked tenant can be written again, the shard is read from its committed position');
+    this.stop();
   }
 
   /** Compares the positions of the shard's tables with the stream, once for each stream; halts if it was set back. */
@@ -157,8 +179,14 @@ export class ShardWorker {
     try {
       for (const tenantId of await listTenants(lake.storage)) {
         if (signal.aborted || this.#halt.signal.aborted) return;
-        if (shardOf(tenantId, settings.shards) === this.#lease.shard)
-          await stream.mustHold(await tables.newest(tenantId));
+        if (shardOf(tenantId, settings.shards) !== this.#lease.shard) continue;
+        await tables.newest(tenantId).then(
+          (newest) => stream.mustHold(newest),
+          // Its messages park the tenant, or none come.
+          (error: unknown) => {
+            if (!isOfOneTable(error)) throw error;
+          },
+        );
       }
     } catch (error) {
       if (error instanceof StreamSetBackError) return this.halt(error);
@@ -233,8 +261,12 @@ export class ShardWorker {
   /** Reads the positions of a tenant's tables, which the stream must hold. */
   async #openTables(tenantId: string, { stream, tables }: Pick<OwnedShard, 'stream' | 'tables'>): Promise<Stored> {
     return this.#steps.retryWhileOwned('opening a table', async () => {
-      await stream.mustHold(await tables.newest(tenantId));
-      return tables.load(tenantId);
+      const parked = tables.parked.has(tenantId) && tables.stored(tenantId);
+      if (parked) return parked;
+      return tables.parked.watch(tenantId, async () => {
+        await stream.mustHold(await tables.newest(tenantId));
+        return tables.load(tenantId);
+      });
     });
   }
 

@@ -24,7 +24,7 @@ export async function backlogOf(
   { streams, table }: { streams: ShardStreams; table: Table },
 ): Promise<Backlog | undefined> {
   const stream = await streams.of(tenantId);
-  const state = stream && (await streams.committed(stream));
+  const state = stream && (await streams.committed(stream, tenantId));
   if (!state) return undefined;
   const { shard } = stream;
   const snapshot = await table.snapshot();

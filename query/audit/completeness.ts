@@ -46,7 +46,7 @@ export async function completenessOf(
   { streams, table, storage }: { streams: ShardStreams; table: Table; storage: Storage },
 ): Promise<Completeness> {
   const stream = await streams.of(tenantId);
-  const before = stream && (await streams.committed(stream));
+  const before = stream && (await streams.committed(stream, tenantId));
   if (!before) return marks(tenantId, undefined);
   const snapshot = await table.snapshot();
   const committed = committedSequence(snapshot, before.appId, before.floor);

@@ -93,7 +93,7 @@ export async function findReceipt(
   const { tenantId, segmentIds } = reader;
   const place = await sources.streams.of(tenantId);
   if (place && place.shard !== receipt.shard) throw unknown(id);
-  const state = await sources.streams.committed(receipt);
+  const state = await sources.streams.committed(receipt, tenantId);
   const isCurrent = state?.epoch === receipt.epoch;
   const floor = isCurrent ? state.floor : 0;
   const setBack = isCurrent && (await isSetBack(state, receipt, { tenantId }, sources));

@@ -19,6 +19,7 @@ import { loadStatements, SELECT_DAYS, selectCommits, selectDifferences } from '.
 import { sumDays, type DayAudit } from './dayAudit.ts';
 import { positionOf } from '../../lake/delta/positions.ts';
 import { committedSequence } from './committed.ts';
+import { foreignChanges, foreignFiles, loadForeignRows, nameForeign, type ForeignChange } from './foreign.ts';
 import { findStreamFault, type StreamFault } from './streamFault.ts';
 import type { ShardStream, ShardStreams } from '../../stream/shardStreams.ts';
 import type { StreamState } from '../../stream/streamState.ts';
@@ -34,9 +35,10 @@ export interface Difference {
    * - `missing`: an accepted event without a row.
    * - `doubled`: an event in several rows.
    * - `unexpected`: rows of events that were never accepted.
+   * - `foreign`: rows that another tool added or removed.
    * - `commit`: a commit older than the stream with another number of rows than it recorded.
    */
-  kind: 'missing' | 'doubled' | 'unexpected' | 'commit';
+  kind: 'missing' | 'doubled' | 'unexpected' | 'foreign' | 'commit';
   table: TableName;
   events: number;
   message: string;
@@ -57,6 +59,8 @@ export interface Reconciliation {
   differencesInAll: number;
   /** Acknowledged events are missing that no count can tell. */
   streamFault?: StreamFault;
+  /** Commits of other tools that changed rows, as far as the log still has them. */
+  foreign: ForeignChange[];
   /** Data files that differ from their log entries. */
   faults: { file: string; fault: string }[];
 }
@@ -122,7 +126,7 @@ interface Look extends ReconcileSources {
 
 async function gather(tenantId: string, sources: Look): Promise<Evidence> {
   const place = await sources.streams.of(tenantId);
-  const before = place && (await sources.streams.committed(place));
+  const before = place && (await sources.streams.committed(place, tenantId));
   const read = async (name: TableName) => {
     const snapshot = await sources.tables(name, tenantId).snapshot();
     const accounts = await readCommitCounts(sources.storage, tableRoot(name, tenantId), sources.sinceMs);
@@ -162,7 +166,8 @@ async function lookOnce(tenantId: string, days: Days, sources: Look): Promise<Re
     await writeNamed(files.named, tables);
     await writeCommits(files.commits, { days, tables, stream });
     const faults = await load(session, { tenantId, days, files, tables }, sources);
-    const differences = await findDifferences(session, evidence);
+    const found = await findDifferences(session, evidence);
+    const differences = { ...found, listed: await nameForeign(session, found.listed, tables) };
     const summed = sumDays(await session.run(SELECT_DAYS), { days, tables, stream });
     const { streamFault } = evidence;
     const counted = differences.all === 0 && summed.every((day) => day.difference === 0);
@@ -177,6 +182,7 @@ async function lookOnce(tenantId: string, days: Days, sources: Look): Promise<Re
       differences: differences.listed,
       differencesInAll: differences.all,
       ...(streamFault ? { streamFault } : {}),
+      foreign: foreignChanges(tables),
       faults,
     };
   } finally {
@@ -255,8 +261,12 @@ async function load(
   try {
     const quarantine = await localFiles.lease(tableRoot('quarantine', tenantId), await readable('quarantine'));
     try {
+      const mixed = foreignChanges(tables).length > 0;
       const rows = { events: [...events.paths.values()], quarantine: [...quarantine.paths.values()] };
-      for (const statement of loadStatements({ ...files, rows, days })) await session.run(statement);
+      for (const statement of loadStatements({ ...files, rows, days, mixed })) await session.run(statement);
+      const foreign = (name: TableName, paths: ReadonlyMap<string, string>): string[] =>
+        [...foreignFiles(tables[name].accounts)].flatMap((path) => paths.get(path) ?? []);
+      await loadForeignRows(session, [...foreign('events', events.paths), ...foreign('quarantine', quarantine.paths)]);
     } finally {
       await quarantine.release();
     }

@@ -17,8 +17,10 @@ export function loadStatements(files: {
   commits: string;
   rows: Record<TableName, readonly string[]>;
   days: Days;
+  /** Whether files may have columns of their own, as those of other tools. */
+  mixed: boolean;
 }): string[] {
-  const { expected, named, commits, rows, days } = files;
+  const { expected, named, commits, rows, days, mixed } = files;
   const json = (file: string, columns: Record<string, string>): string =>
     `read_json(${literal(file)}, format = 'newline_delimited', columns = {${Object.entries(columns)
       .map(([name, type]) => `${literal(name)}: ${literal(type)}`)
@@ -31,7 +33,7 @@ export function loadStatements(files: {
     paths.length === 0
       ? `(SELECT NULL::VARCHAR AS receipt_id, NULL::INTEGER AS receipt_index, NULL::TIMESTAMPTZ AS received_at,
            NULL::VARCHAR AS code WHERE false)`
-      : `(SELECT ${columns} FROM read_parquet([${paths.map(literal).join(', ')}]))`;
+      : `(SELECT ${columns} FROM read_parquet([${paths.map(literal).join(', ')}], union_by_name = ${mixed}))`;
   const base = 'receipt_id, receipt_index, received_at';
   return [
     BASE36,

@@ -103,7 +103,7 @@ export class TenantTail {
   async refresh(snapshot: () => Promise<Snapshot>): Promise<TailState | undefined> {
     const { streams, stream, tenantId, maxBytes, erasures } = this.#options;
     for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const before = await streams.committed(stream);
+      const before = await streams.committed(stream, tenantId);
       if (!before) return undefined;
       this.#follow(before);
       const room = maxBytes - this.#increments.reduce((sum, { bytes }) => sum + bytes, 0);

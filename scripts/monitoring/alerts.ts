@@ -99,6 +99,13 @@ export const ALERTS: readonly Alert[] = [
     follows: ['SporShardsUnavailable', 'SporRightsDenied'],
   },
   {
+    name: 'SporTenantParked',
+    expr: 'max by (tenant, code) (spor_processor_tenant_parked) > 0',
+    for: '1m',
+    severity: 'page',
+    summary: 'Events of {{ $labels.tenant }} wait in the stream: {{ $labels.code }}',
+  },
+  {
     name: 'SporEventsLate',
     expr: 'max by (shard) (spor_processor_pending_seconds) > 300',
     for: '2m',

@@ -81,7 +81,7 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'lake/dedupe',
     holds: 'event ids: which events are resends',
-    imports: ['runtime', 'lake/storage', 'lake/duckdb', 'lake/delta'],
+    imports: ['runtime', 'lake', 'lake/storage', 'lake/duckdb', 'lake/delta'],
     forbidden: [STREAM_CLIENT, DUCKDB, S3_CLIENT],
   },
   {

@@ -194,7 +194,7 @@ test('once fenced, the owner before commits nothing, and takes its files away', 
     reach: () => undefined,
     persist: async <T>(step: string, task: () => Promise<T>): Promise<T> => {
       if (step === 'uploading') {
-        const left = await recover(
+        const { cleaned: left } = await recover(
           { epoch: 7, appId: APP_ID, files: { 'events/tenant=t1': paths } },
           { storage: lake, tables: createTableCache(lake, registry), epoch: 8 },
         );
@@ -256,7 +256,11 @@ test('what a compaction has replaced, however long ago, is not taken for uncommi
   await table.checkpoint();
   expect((await tableOf('events', 't1').snapshot()).tombstones.size).toBe(0);
   const intent = { epoch: 7, appId: APP_ID, files: { 'events/tenant=t1': [kept!.path, replaced!.path] } };
-  const left = await recover(intent, { storage: lake, tables: createTableCache(lake, registry), epoch: 8 });
+  const { cleaned: left } = await recover(intent, {
+    storage: lake,
+    tables: createTableCache(lake, registry),
+    epoch: 8,
+  });
   expect(left.files).toEqual({});
   for (const { path } of [kept!, replaced!]) expect(existsSync(lake.localPath(`events/tenant=t1/${path}`)!)).toBe(true);
 });
@@ -299,7 +303,7 @@ test('what an owner left is deleted, what it had committed is kept', async () =>
   const persist = <T>(step: string, task: () => Promise<T>): Promise<T> =>
     step === 'committing to events/tenant=t2' ? Promise.reject(new Error('killed')) : task();
   await expect(commitWindow(window, commits, options([], { persist }))).rejects.toThrow('killed');
-  const left = await recover(
+  const { cleaned: left } = await recover(
     { epoch: 7, appId: APP_ID, files: intent },
     { storage: lake, tables: createTableCache(lake, registry), epoch: 8 },
   );

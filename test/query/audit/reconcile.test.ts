@@ -1,10 +1,12 @@
-import { readdir, rm, utimes } from 'node:fs/promises';
+import { copyFile, readdir, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { foldCountsBefore } from '../../../lake/counts/commits.ts';
 import { type Audit } from '../../../query/audit/audit.ts';
 import type { Reconciliation } from '../../../query/audit/reconcile.ts';
+import { entryPath } from '../../../lake/delta/log.ts';
+import { restoreTable } from '../../../lake/delta/restore.ts';
 import { openDuckdb } from '../../../lake/duckdb/duckdb.ts';
 import { compactLake } from '../../../lake/maintenance/commands.ts';
 import { expireBefore, undoExpiry } from '../../../lake/maintenance/expiry.ts';
@@ -239,6 +241,42 @@ test('a row that goes, a row that comes twice and a file that is removed behind 
   expect(gone.balanced).toBe(false);
   expect(gone.faults).toEqual([{ file: `events/tenant=${tenantId}/${path}`, fault: 'is not in the store' }]);
   expect(gone.days.at(-1)).toMatchObject({ stored: 0, difference: 10 });
+});
+
+test('rows that another tool added or removed are named as foreign, and a restore balances the books', async () => {
+  const tenantId = 'foreign-hands';
+  const root = `events/tenant=${tenantId}`;
+  const [first] = await publish(tenantId, [{ events: events(3) }]);
+  await bench.settled();
+  const [second] = await publish(tenantId, [{ events: events(2) }]);
+  await bench.settled();
+  const { version, files } = await bench.table('events', tenantId).snapshot();
+  const [doubled, removed] = [...files.values()];
+  const copy = doubled!.path.replace(/[^/]+$/, 'part-00000-copied.snappy.parquet');
+  await copyFile(bench.storage.localPath(`${root}/${doubled!.path}`)!, bench.storage.localPath(`${root}/${copy}`)!);
+  const commit = (at: number, operation: string, action: object): Promise<boolean> => {
+    const info = { commitInfo: { timestamp: Date.now(), operation, engineInfo: 'delta-rs:1.6.6' } };
+    const text = `${JSON.stringify(info)}\n${JSON.stringify(action)}\n`;
+    return bench.storage.putIfAbsent(entryPath(root, at), Buffer.from(text));
+  };
+  await commit(version + 1, 'WRITE', { add: { ...doubled, path: copy, dataChange: true } });
+  const remove = { path: removed!.path, deletionTimestamp: Date.now(), dataChange: true };
+  await commit(version + 2, 'DELETE', { remove });
+
+  const found = await reconcile(tenantId);
+  expect(found).toMatchObject({
+    balanced: false,
+    foreign: [
+      { version: version + 1, by: 'delta-rs:1.6.6', operation: 'WRITE', addedFiles: 1 },
+      { version: version + 2, by: 'delta-rs:1.6.6', operation: 'DELETE', removedFiles: 1 },
+    ],
+    differences: [
+      { receiptId: first, kind: 'foreign', message: expect.stringContaining('Seen as doubled') as string },
+      { receiptId: second, kind: 'foreign', message: expect.stringContaining('Seen as missing') as string },
+    ],
+  });
+  await restoreTable(bench.storage, root, { version, dryRun: false });
+  expect(await reconcile(tenantId)).toMatchObject({ balanced: true, differences: [] });
 });
 
 /** Replaces a data file by what a query makes of it. */

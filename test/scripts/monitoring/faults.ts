@@ -190,6 +190,15 @@ export const FAULTS: readonly Fault[] = [
     heard: ['SporShardStalled'],
   },
   {
+    what: 'another tool upgraded a table',
+    series: {
+      'spor_processor_tenant_parked{component="processor",shard="1",tenant="demo-shop",code="table_unsupported"}':
+        is(1),
+    },
+    firing: ['SporTenantParked'],
+    heard: ['SporTenantParked'],
+  },
+  {
     what: 'processors do not keep up',
     series: late,
     firing: ['SporEventsLate'],
