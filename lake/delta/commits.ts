@@ -2,7 +2,7 @@ import type { Action, AddFile } from './actions.ts';
 import type { MadeFrom } from './guards.ts';
 import { COLUMNS_TAG } from './schema.ts';
 import { STORED_THROUGH_TAG } from './storedThrough.ts';
-import type { FileStats } from './stats.ts';
+import { formatStats, type FileStats } from './stats.ts';
 
 /** An uploaded data file to add to a table. */
 export interface NewFile {
@@ -46,7 +46,7 @@ export function addAction(
       size: file.size,
       modificationTime: nowMs,
       dataChange,
-      stats: JSON.stringify({ ...file.stats, numRecords: file.rows }),
+      stats: formatStats({ ...file.stats, numRecords: file.rows }),
       tags: {
         [STORED_THROUGH_TAG]: String(file.storedThroughMs ?? nowMs),
         ...(file.tags ?? { [COLUMNS_TAG]: columnsTag }),

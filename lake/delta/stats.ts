@@ -67,6 +67,20 @@ export function fileStats(copy: CopyStats, columns: readonly TableColumn[]): Fil
   return stats;
 }
 
+/** Write statistics as the log's JSON text. Readers of decimals may not know exponents, so large numbers have none. */
+export function formatStats(stats: FileStats): string {
+  const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => unknown };
+  return JSON.stringify(stats, (_, value: unknown) =>
+    typeof value === 'number' && Math.abs(value) >= 1e21 ? rawJSON(withoutExponent(value)) : value,
+  );
+}
+
+function withoutExponent(value: number): string {
+  const [digits = '', exponent = '0'] = String(value).split('e+');
+  const [whole = '', fraction = ''] = digits.split('.');
+  return whole + fraction.padEnd(Number(exponent), '0');
+}
+
 type Bounds = Omit<FileStats, 'numRecords'>;
 
 function collect(copy: CopyStats, column: { path: string; name: string; type: ColumnType }, into: Bounds): void {
@@ -114,8 +128,8 @@ function bound(type: Extract<ColumnType, string>, text: string, side: 'min' | 'm
   }
 }
 
-/** Magnitudes that a rounded bound must stay below, to be a value of its type and JSON without an exponent. */
-const LIMITS = { integer: 2 ** 31, long: 9.223372036854775e18, decimal: 1e14, decimal38: 1e21 } as const;
+/** Magnitudes that a rounded bound must stay below, to be a value of its type. */
+const LIMITS = { integer: 2 ** 31, long: 9.223372036854775e18, decimal: 1e14, decimal38: 1e34 } as const;
 /** Significant digits that any double, and so any reader of JSON, keeps. */
 const EXACT_DIGITS = 15;
 

@@ -12,6 +12,7 @@ import type { RedriveReport } from '../../../cli/redrive/redrive.ts';
 import { REGISTRY } from '../../support/lakeFixture.ts';
 import { martRows, refresh, TENANT } from '../../query/marts/martLake.ts';
 import { readParquet } from '../../support/parquet.ts';
+import { fieldIdFaults, logFaults } from '../../support/readers/logRules.ts';
 import { expectedMoney, tenThousandths, type Money } from './expectedMoney.ts';
 import { manyExtremes, oldExtremes, timeExtremes } from './extremeDays.ts';
 import { extremeEvents } from './extremeEvents.ts';
@@ -176,6 +177,17 @@ async function marts(): Promise<void> {
     expect(read, mart.name).toBe(rows[mart.name]!.length);
     expect(read, mart.name).toBeGreaterThan(0);
   }
+  await otherEngines();
+}
+
+/** Every table as another engine needs it, with every extreme in it. */
+async function otherEngines(): Promise<void> {
+  const marts = listMarts(REGISTRY).map((mart) => martSpec(mart, TENANT).root);
+  const faults: string[] = [];
+  for (const root of [`events/tenant=${TENANT}`, `quarantine/tenant=${TENANT}`, ...marts]) {
+    faults.push(...(await logFaults(shop.bench.lakeDir, root)), ...(await fieldIdFaults(shop.bench.lakeDir, root)));
+  }
+  expect(faults).toEqual([]);
 }
 
 test(

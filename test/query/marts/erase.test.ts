@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -20,6 +20,8 @@ import type { Row } from '../insight/rows.ts';
 import { REGISTRY } from '../../support/lakeFixture.ts';
 import { filesWith } from '../../support/filesWith.ts';
 import { startS3 } from '../../../scripts/s3/s3Server.ts';
+import { logFaults } from '../../support/readers/logRules.ts';
+import { martSpecs } from '../../../query/marts/mart.ts';
 import { erasureOptions } from './erasureOptions.ts';
 import { beforeUploads, commitEvents, martRows, refresh, TENANT } from './martLake.ts';
 
@@ -130,6 +132,17 @@ function meanwhile(
 async function expectGone({ folder, storage }: TestLake): Promise<void> {
   await vacuumLake({ storage, ...VACUUM });
   expect(await filesWith(session, folder, ids)).toEqual([]);
+  expect(await faultsForOthers(folder)).toEqual([]);
+}
+
+/** What other engines would miss in the logs of the events and of each mart. */
+async function faultsForOthers(folder: string): Promise<string[]> {
+  const faults = await logFaults(folder, `events/tenant=${TENANT}`);
+  for (const { root } of martSpecs(REGISTRY, TENANT)) {
+    const made = await readdir(join(folder, root)).catch(() => undefined);
+    if (made) faults.push(...(await logFaults(folder, root)));
+  }
+  return faults;
 }
 
 /** A refresh makes the marts of all others. */
@@ -212,6 +225,7 @@ test.skipIf(s3Why !== '')(
         await storage.download(path, join(folder, path));
       }
       expect(await filesWith(session, folder, ids)).toEqual([]);
+      expect(await faultsForOthers(folder)).toEqual([]);
     } finally {
       storage.close();
     }
