@@ -17,10 +17,12 @@ import { createLog } from '../../../runtime/log.ts';
 import type { StoredEvent } from '../insight/eventTable.ts';
 import { simulatedEvents, stored } from '../insight/ledger.ts';
 import type { Row } from '../insight/rows.ts';
-import { REGISTRY } from '../../support/lakeFixture.ts';
+import { commitRows, REGISTRY } from '../../support/lakeFixture.ts';
 import { filesWith } from '../../support/filesWith.ts';
 import { startS3 } from '../../../scripts/s3/s3Server.ts';
+import { otherEngines, type Engine } from '../../support/readers/engines.ts';
 import { logFaults } from '../../support/readers/logRules.ts';
+import { questionsAbout, type Question, type S3Access } from '../../support/readers/questions.ts';
 import { martSpecs } from '../../../query/marts/mart.ts';
 import { erasureOptions } from './erasureOptions.ts';
 import { beforeUploads, commitEvents, martRows, refresh, TENANT } from './martLake.ts';
@@ -30,6 +32,7 @@ const LOG = createLog('test', 'silent');
 const VACUUM = { registry: REGISTRY, tenantIds: [TENANT], log: LOG, graceMs: 0, force: true };
 const s3 = await startS3();
 const s3Why = 'unavailable' in s3 ? s3.unavailable : '';
+const engines = await otherEngines();
 const engine = openDuckdb({ memory: '512MiB', threads: 1, spillDir: '' });
 
 /** Lakes that tests take copies of: with no marts, with marts that lack the newest events, and with all. */
@@ -209,6 +212,39 @@ test('a product with the id of who is erased stays in the marts', async () => {
   expect((await martRows(storage)).popularity).toEqual(popularity);
 });
 
+test(`other engines answer as DuckDB does: fresh, compacted, erased and vacuumed ${engines.map(shown).join(', ')}`, async () => {
+  const { folder, storage } = await copyOf('up to date');
+  const late = { code: 'field_missing', received_at: '2026-11-03T10:00:00.123456Z', receipt_index: 3 };
+  await commitRows(storage, TENANT, [late], { table: 'quarantine', date: '2026-11-03' });
+  expect(await otherAnswers(folder)).toEqual([]);
+  await compact(storage);
+  await eraseFrom(storage);
+  await refresh(storage);
+  await vacuumLake({ storage, ...VACUUM });
+  expect(await otherAnswers(folder)).toEqual([]);
+}, 60_000);
+
+/** Answers of other engines that differ, about the events, the quarantine and each mart. */
+async function otherAnswers(folder: string, s3Access?: { bucket: string; access: S3Access }): Promise<string[]> {
+  const marts = martSpecs(REGISTRY, TENANT).map(({ root }) => root);
+  const roots = s3Access
+    ? [`events/tenant=${TENANT}`, marts[0]!]
+    : [`events/tenant=${TENANT}`, `quarantine/tenant=${TENANT}`, ...marts];
+  const asked = await questionsAbout(folder, roots);
+  expect(asked.length).toBeGreaterThan(roots.length);
+  const questions = s3Access ? asked.slice(0, 6).map((question) => onS3(question, folder, s3Access)) : asked;
+  const present = engines.filter(({ unavailable }) => unavailable === undefined);
+  return (await Promise.all(present.map((engine) => engine.ask(questions)))).flat();
+}
+
+function onS3(question: Question, folder: string, { bucket, access }: { bucket: string; access: S3Access }): Question {
+  return { ...question, table: question.table.replace(folder, `s3://${bucket}/erase`), s3: access };
+}
+
+function shown({ name, unavailable }: Engine): string {
+  return unavailable === undefined ? name : `(${name}: ${unavailable})`;
+}
+
 test.skipIf(s3Why !== '')(
   `on S3 ${s3Why}`,
   async () => {
@@ -226,6 +262,9 @@ test.skipIf(s3Why !== '')(
       }
       expect(await filesWith(session, folder, ids)).toEqual([]);
       expect(await faultsForOthers(folder)).toEqual([]);
+      const { s3Endpoint: endpoint, s3Region: region, s3AccessKeyId: id, s3SecretAccessKey: secret } = s3.config;
+      const access = { endpoint, region, id, secret };
+      expect(await otherAnswers(folder, { bucket: s3.bucket, access })).toEqual([]);
     } finally {
       storage.close();
     }
