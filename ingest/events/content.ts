@@ -11,7 +11,8 @@ export interface ContentFault {
 
 /**
  * Find the first unstorable part of a parsed JSON value.
- * Unstorable are infinite numbers, decimals with more digits than a double has, texts and names with U+0000 or half a surrogate pair, and nesting beyond `maxDepth`.
+ * Unstorable are infinite numbers, decimals with more digits than a double has, and nesting beyond `maxDepth`. So are texts
+ * and names with U+0000 or half of a surrogate pair.
  * An object or list as the value itself has depth 1. Recursion ends at `maxDepth`, so that no nesting overflows the stack.
  */
 export function contentFault(value: unknown, maxDepth: number, path = ''): ContentFault | undefined {

@@ -151,9 +151,12 @@ function asItIs(
   let exact = event;
   // Only "properties" is free in the schema. Elsewhere the schema bounds numbers and nesting.
   if (event.properties !== undefined) {
-    const { properties } = exactEvent(at, batch) as Record<string, unknown>;
-    if (contentFault(properties, LIMITS.propertiesDepth)) return undefined;
-    if (properties !== event.properties) exact = { ...event, properties };
+    if (contentFault(event.properties, LIMITS.propertiesDepth)) return undefined;
+    if (holdsNumber(event.properties)) {
+      const { properties } = exactEvent(at, batch) as Record<string, unknown>;
+      if (contentFault(properties, LIMITS.propertiesDepth)) return undefined;
+      if (properties !== event.properties) exact = { ...event, properties };
+    }
   }
   const json = JSON.stringify(exact);
   // Unstorable characters are written as \u…, as other control characters are. Only a walk tells them apart.
@@ -172,6 +175,12 @@ function normalised(at: number, { schema, validate, validateAll }: EventType, ba
   if (content) faults.push(contentMessage(content));
   // The size of an event with faults is not told: its JSON may overflow the stack.
   return { event, json: faults.length > 0 ? '' : JSON.stringify(event), corrections, faults };
+}
+
+/** Whether a value of bounded depth holds a number, whose digits the text of the body may have lost. */
+function holdsNumber(value: unknown): boolean {
+  if (typeof value === 'number') return true;
+  return typeof value === 'object' && value !== null && Object.values(value).some(holdsNumber);
 }
 
 function exactEvent(at: number, { events, exactEvents }: BatchToJudge): unknown {
