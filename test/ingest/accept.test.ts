@@ -386,6 +386,7 @@ describe('a dry run', () => {
         name: null,
         kind: null,
         amount: null,
+        inferred: null,
       },
     ]);
   });
