@@ -4,6 +4,7 @@ import { StreamUnavailableError } from './errors.ts';
 import { hasQuorum } from './quorum.ts';
 import { numberOfShards } from './shardCount.ts';
 import { streamInfo } from './streamInfo.ts';
+import { StreamMemory } from './streamMemory.ts';
 import { streamStateOf, type StreamState } from './streamState.ts';
 import { readStreamsRecord, type StreamsRecord } from './streamsRecord.ts';
 import { shardOf, streamName } from '../schemas/subjects.ts';
@@ -37,6 +38,7 @@ const BATCH_BYTES = 8 * 1_048_576;
  * StreamUnavailableError if the server does not answer.
  */
 export class ShardStreams {
+  readonly memory = new StreamMemory();
   readonly #connection: NatsConnection;
   readonly #manager: JetStreamManager;
   readonly #progress: Progress;

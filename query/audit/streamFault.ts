@@ -27,6 +27,10 @@ export async function findStreamFault(
   if (await lacks(streams, shard, state, position)) {
     return setBackFault(state.name, { known: position, lastSequence: state.lastSequence });
   }
+  const newest = streams.memory.newest(state);
+  if (newest && (await lacks(streams, shard, state, newest)) && streams.memory.doubts(state))
+    return setBackFault(state.name, { known: newest, lastSequence: state.lastSequence });
+  streams.memory.saw(state);
   const lost = record?.lost.find((loss) => loss.stream === state.name && mayBeMissing(loss));
   return lost && { code: 'stream_gone', message: describeLoss(lost) };
 }

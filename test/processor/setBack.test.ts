@@ -196,6 +196,25 @@ test('a store that is set back stops processor and receiver, until its messages 
   await audit.close();
 });
 
+test('a reader that has seen more of a stream claims nothing, before anybody notes that it was set back', async () => {
+  const audit = createPipelineAudit(bench);
+  await publish(1);
+  const copy = await bench.nats.copyStore();
+  await connected();
+  await publish(2);
+  expect((await audit.completeness(TENANT)).fault).toBeUndefined();
+  await bench.nats.putStore(copy);
+  await connected();
+  expect((await audit.completeness(TENANT)).fault?.code).toBe('stream_set_back');
+  // Its next messages take the old sequences.
+  await publish(3);
+  expect(await audit.completeness(TENANT)).toMatchObject({
+    acknowledgedBefore: null,
+    fault: { code: 'stream_set_back' },
+  });
+  await audit.close();
+});
+
 test('a store that has grown past its old end is noticed, and carried over however often the command is killed', async () => {
   const first = await bench.processor();
   const { copy, ids } = await copyHalfWay();
