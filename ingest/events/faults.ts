@@ -96,7 +96,7 @@ const A_TYPE: Record<string, string> = {
 };
 
 const FORMATS: Record<string, string> = {
-  uuid: 'a UUID such as 019ab2c4-7d1e-7c3a-9f00-1b2c3d4e5f60',
+  uuid: 'a UUID made for this event, such as 019ab2c4-7d1e-7c3a-9f00-1b2c3d4e5f60',
   'date-time': 'an RFC 3339 date-time with a zone, such as 2026-11-23T09:59:59.900Z',
 };
 

@@ -2,7 +2,8 @@ import { _, Ajv, type CodeKeywordDefinition, type KeywordErrorDefinition } from 
 import { dateTimeMs } from '../../schemas/dateTime.ts';
 import { codePoints } from '../../schemas/normalise/text.ts';
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+/** Not the nil UUID nor the max UUID (RFC 9562 §5.9, §5.10), which libraries give to every event alike. */
+const UUID = /^(?!([0f])(?:\1|-)+$)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /**
  * Create Ajv with exact decimals, cheap lengths, and date-times of the lake.

@@ -50,6 +50,15 @@ const refused: [string, unknown, keyof typeof EVENT_ERRORS, string, RegExp][] = 
     '',
     /\/sessionId or \/anonymousId or \/userId/,
   ],
+  ...['00000000-0000-0000-0000-000000000000', 'FFFFFFFF-ffff-ffff-ffff-ffffffffffff'].map(
+    (eventId): [string, unknown, keyof typeof EVENT_ERRORS, string, RegExp] => [
+      `the event id ${eventId}, which every event may have`,
+      at('Search', { eventId }),
+      'field_format',
+      '/eventId',
+      /UUID/,
+    ],
+  ),
   ['an event id that is none', at('Search', { eventId: 'abc' }), 'field_format', '/eventId', /UUID.*"abc"/],
   ['an unknown field', at('Search', { phrases: 'x' }), 'field_unknown', '/phrases', /under "properties"/],
   [
