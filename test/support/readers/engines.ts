@@ -29,7 +29,8 @@ export async function otherEngines(): Promise<Engine[]> {
 async function chdb(): Promise<Engine> {
   const script = fileURLToPath(new URL('./askChdb.ts', import.meta.url));
   return installed('chDB', CHDB, {
-    install: (folder) => run('npm', ['install', '--no-audit', '--no-fund', '--prefix', folder, CHDB]),
+    install: (folder) =>
+      run('npm', ['install', '--no-audit', '--no-fund', '--fetch-retries=0', '--prefix', folder, CHDB]),
     // chDB reads only below its working directory.
     ask: (folder, file) => run(process.execPath, [script, folder, file], { cwd: '/' }),
   });
