@@ -18,7 +18,7 @@ const SENT = normaliseCases().filter(({ stored, event }) => stored && event.type
 test.each(SENT.map((one): [string, NormaliseCase] => [one.name, one]))('%s: sent, and stored alike', async (_, one) => {
   const { type, ...fields } = one.event;
   const { host, tracker, drops, events } = openShop();
-  (tracker[METHODS[type as keyof typeof METHODS]] as (given: object) => string)(fields);
+  (tracker[METHODS[type as keyof typeof METHODS]] as (given: object) => string)({ sessionId: 's-1', ...fields });
   await tracker.flush();
   await host.advance(60_000);
   expect(drops).toEqual([]);
