@@ -85,6 +85,15 @@ describe('a worker', () => {
     expect(tracker.stats().queued).toBe(0);
   });
 
+  test('has a self and no parent, and is no hidden frame', async () => {
+    const virtual = new VirtualHost({ answer: ({ body }) => accepted(body.events.length) });
+    virtual.host.self = virtual.host;
+    const { host, tracker, events } = openShop({ host: virtual });
+    tracker.orderCreated({ ...order('1'), userId: 'bob' });
+    await host.advance(MINUTE);
+    expect(events()).toHaveLength(1);
+  });
+
   test('that ended its timers still sends with the next event', async () => {
     const virtual = new VirtualHost({ answer: ({ body }) => accepted(body.events.length) });
     const setTimeout = virtual.host.setTimeout.bind(virtual.host);
