@@ -23,7 +23,7 @@ export function receiverDocument(registry: Registry, version: string): OpenApi {
 
 Limits: body ${LIMITS.bodyBytes} bytes before and after decompression, ${LIMITS.batchEvents} events a batch, ${LIMITS.eventBytes} bytes an event, at most ${LIMITS.pastDays} days old and ${LIMITS.futureSeconds} seconds ahead.
 
-Send money as a double with at most four decimals. HEAD is answered wherever GET is, without a body. OPTIONS of /api/events answers 204. Any other address is 404, any other method 405, both as a Failure.`,
+Send money as a double with at most four decimals. HEAD is answered wherever GET is, without a body. OPTIONS answers 204. Repeated and closing slashes of an address are ignored. Any other address is 404, any other method 405, both as a Failure.`,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],

@@ -28,7 +28,7 @@ export function queryDocument(operations: readonly Operation[], version: string)
       version,
       description: `Read events of a tenant: SQL, reports, receipts, completeness, changed files, live events, keys and tokens.
 
-HEAD is answered wherever GET is, without a body. OPTIONS answers 204. Any other address is 404, any other method 405, both as a Failure. The pages below /console/ are for people.`,
+HEAD is answered wherever GET is, without a body. OPTIONS answers 204. Repeated and closing slashes of an address are ignored. Any other address is 404, any other method 405, both as a Failure. The pages below /console/ are for people.`,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
