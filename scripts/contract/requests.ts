@@ -1,5 +1,6 @@
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
+import { LIMITS } from '../../schemas/limits.ts';
 import type { ContractDocument, DocumentedOperation } from './document.ts';
 import { spoiled, valueOf, type ValueOptions } from './values.ts';
 
@@ -30,7 +31,7 @@ const TYPES = [
   '',
   'a/b/c; ;',
 ];
-const TOO_LARGE = 600_000;
+const TOO_LARGE = LIMITS.bodyBytes + 1;
 /** How much more often a request with a body is made. */
 const BODY_WEIGHT = 8;
 
