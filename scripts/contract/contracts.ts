@@ -3,7 +3,7 @@ import { delay } from '../../runtime/retry.ts';
 import { listReports } from '../../query/insight/reports.ts';
 import type { ContractAnswer } from './exchange.ts';
 import { createCredentials, type ContractCredentials } from './credentials.ts';
-import type { ContractRequest, Credentials } from './requests.ts';
+import type { ContractRequest, CredentialHeaders } from './requests.ts';
 import { runContract, type ContractReport } from './run.ts';
 
 export interface ContractsOptions {
@@ -95,7 +95,7 @@ async function untilKnown(
   { ingestUrl, queryUrl }: ContractsOptions,
   { senders, readers }: ContractCredentials,
 ): Promise<void> {
-  const knows = async (url: string, headers: Credentials, method: string): Promise<boolean> =>
+  const knows = async (url: string, headers: CredentialHeaders, method: string): Promise<boolean> =>
     (await fetch(url, { method, headers: { ...headers, 'content-type': 'application/json' } })).status !== 401;
   while (
     !(await knows(`${ingestUrl}/api/events?dryRun=1`, senders[0]!, 'POST')) ||

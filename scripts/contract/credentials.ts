@@ -2,22 +2,22 @@ import { newSecret, secretHash, type KeyRecord, type SecretRecord, type TokenRec
 import { KEYS_BUCKET, TOKENS_BUCKET } from '../../stream/buckets.ts';
 import type { NatsConnection } from '../../stream/nats.ts';
 import { openSecretStore } from '../../stream/secretStore.ts';
-import type { Credentials } from './requests.ts';
+import type { CredentialHeaders } from './requests.ts';
 
 /** Tenants that only the contract runs use. */
 export const CONTRACT_TENANTS = ['contract-a', 'contract-b'] as const;
 
 export interface ContractCredentials {
   /** Of senders. The first one is good. */
-  senders: readonly Credentials[];
+  senders: readonly CredentialHeaders[];
   /** Of readers. The first one is good. */
-  readers: readonly Credentials[];
+  readers: readonly CredentialHeaders[];
 }
 
 const PAST = '2026-01-01T00:00:00.000Z';
 
 /** Good credentials are chosen as often as all others together. */
-function often(one: Credentials): Credentials[] {
+function often(one: CredentialHeaders): CredentialHeaders[] {
   return Array.from({ length: 10 }, () => one);
 }
 
@@ -27,13 +27,13 @@ export async function createCredentials(connection: NatsConnection): Promise<Con
   const tokens = await openSecretStore<TokenRecord>(connection, TOKENS_BUCKET, 1);
   const common: SecretRecord = { label: 'contract', createdAt: new Date().toISOString() };
   const [a, b] = CONTRACT_TENANTS;
-  const key = async (record: Partial<KeyRecord> = {}): Promise<Credentials> => {
+  const key = async (record: Partial<KeyRecord> = {}): Promise<CredentialHeaders> => {
     const secret = newSecret('ik');
     const place = { tenantId: a, segmentId: 'web', kind: 'server' as const, origins: [] };
     await keys.create(secretHash(secret), { ...place, ...common, ...record });
     return { 'x-instrumentation-key': secret };
   };
-  const token = async (record: Partial<TokenRecord>): Promise<Credentials> => {
+  const token = async (record: Partial<TokenRecord>): Promise<CredentialHeaders> => {
     const secret = newSecret(record.role === 'operator' ? 'ot' : 'rt');
     const place = record.role === 'operator' ? {} : { tenantId: a, segmentIds: [] };
     await tokens.create(secretHash(secret), { ...place, ...common, ...record } as TokenRecord);

@@ -1,5 +1,6 @@
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
+import { plainPath } from '../../runtime/plainPath.ts';
 import { LIMITS } from '../../schemas/limits.ts';
 import type { ContractDocument, DocumentedOperation } from './document.ts';
 import { spoiled, valueOf, type ValueOptions } from './values.ts';
@@ -14,7 +15,7 @@ export interface ContractRequest {
 }
 
 /** Headers of one sender or reader, such as one with a revoked key. */
-export type Credentials = Readonly<Record<string, string>>;
+export type CredentialHeaders = Readonly<Record<string, string>>;
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 const CODINGS: Readonly<Record<string, (body: Buffer) => Buffer>> = {
@@ -36,7 +37,10 @@ const TOO_LARGE = LIMITS.bodyBytes + 1;
 const BODY_WEIGHT = 8;
 
 /** Requests by a document: those that it describes, such ones with something wrong, and others. */
-export function requestsOf(options: ValueOptions, credentials: readonly Credentials[]): fc.Arbitrary<ContractRequest> {
+export function requestsOf(
+  options: ValueOptions,
+  credentials: readonly CredentialHeaders[],
+): fc.Arbitrary<ContractRequest> {
   const { document } = options;
   const described = Object.entries(document.paths).flatMap(([template, operations]) =>
     Object.entries(operations).map(([method, operation]) => ({
@@ -142,7 +146,7 @@ function elsewhere({ paths }: ContractDocument): fc.Arbitrary<ContractRequest> {
   const near = fc
     .tuple(fc.constantFrom(...Object.keys(paths)), fc.constantFrom('/', 'x', '/..%2f', '//', '%zz', '/events'))
     .map(([path, more]) => `${path.replaceAll(/[{}]/g, '')}${more}`);
-  const far = fc.webPath().filter((path) => path.length > 1 && !path.startsWith('/console'));
+  const far = fc.webPath().filter((path) => plainPath(path) !== '/' && !plainPath(path).startsWith('/console'));
   return fc.tuple(fc.constantFrom(...METHODS), fc.oneof(near, far)).map(([method, path]) => ({
     method,
     path: path.startsWith('/') ? path : `/${path}`,

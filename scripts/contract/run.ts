@@ -3,14 +3,14 @@ import fc from 'fast-check';
 import { readDocument } from './document.ts';
 import { exchange, type ContractAnswer } from './exchange.ts';
 import { createAnswerJudge } from './judgeAnswer.ts';
-import { requestsOf, type ContractRequest, type Credentials } from './requests.ts';
+import { requestsOf, type ContractRequest, type CredentialHeaders } from './requests.ts';
 import type { Hints } from './values.ts';
 
 export interface ContractRun {
   url: string;
   requests: number;
   seed: number;
-  credentials: readonly Credentials[];
+  credentials: readonly CredentialHeaders[];
   hints: Hints;
   /** Called with each answer, for counts of what was accepted. */
   onAnswer?: (request: ContractRequest, answer: ContractAnswer) => void;
