@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStream } from '../../cli/stream.ts';
 import { balanceOf } from '../../scripts/contract/balance.ts';
 import { runContracts } from '../../scripts/contract/contracts.ts';
+import { eventColumns } from '../../schemas/columns.ts';
 import { secretHash } from '../../schemas/keys.ts';
+import { createRegistry } from '../../schemas/registry.ts';
 import { runStack, type RunningStack } from '../support/runningStack.ts';
 import { runScript } from '../support/runScript.ts';
 import { until } from '../support/until.ts';
@@ -304,7 +306,7 @@ function lakeValue(field: string, value: unknown): unknown {
 
 function lakeLine(line: Record<string, unknown>): Record<string, unknown> {
   const names =
-    'product_id variant_id quantity unit_price discount search_id amount kind list_id name recommendation_id';
+    'product_id variant_id quantity unit_price discount search_id amount kind list_id name recommendation_id inferred';
   const all = Object.fromEntries(names.split(' ').map((name) => [name, null]));
   const given = Object.entries(line).map(([field, value]) => [snake(field), lakeValue(field, value)]);
   return { ...all, ...Object.fromEntries(given) };
@@ -320,13 +322,6 @@ function micros(time: string): string {
   return `${seconds}.${fraction.padEnd(6, '0').replace(/000$/, '')}Z`;
 }
 
-const ALL_COLUMNS = `
-  tenant_id segment_id type event_time event_id timestamp session_id anonymous_id
-  user_id consent_analytics consent_personalization context_url context_referrer context_locale context_channel properties
-  order_id currency total tax shipping discount coupon_codes lines
-  product_id quantity variant_id unit_price search_id list_id position recommendation_id
-  price phrase results_count result_ids page page_size sort filters
-  prices_include_tax status test refund_id amount reason
-  sent_at skew_ms receipt_id receipt_index schema_version user_agent redriven_from corrections`
-  .trim()
-  .split(/\s+/);
+const ALL_COLUMNS = eventColumns(createRegistry())
+  .map(({ name }) => name)
+  .filter((name) => !SERVER_FIELDS.includes(name));
