@@ -58,6 +58,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'compare accepted events with those in the lake',
     load: async () => (await import('./reconcile.ts')).reconcileCommand,
   },
+  ids: {
+    summary: "whether a tenant's segments share the ids of orders and visitors",
+    load: async () => (await import('./ids.ts')).idsCommand,
+  },
   retention: {
     summary: "how long a tenant's events are kept",
     load: async () => (await import('./retention.ts')).retentionCommand,

@@ -8,6 +8,7 @@ import { fileGroups } from '../engine/sources.ts';
 import { createCatalog, type TableFiles } from '../engine/views.ts';
 import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
+import { sharesIds } from '../../lake/layout/sharedIds.ts';
 import { TABLE_NAMES, tableSpec, type TableName } from '../../lake/layout/tables.ts';
 
 /** A tenant's relations for a DuckDB of the reader's own. */
@@ -39,7 +40,7 @@ export async function attachment(
     const snapshot = await deltaTable(storage, spec).snapshot();
     const found = filesInScope(snapshot, scope);
     const addresses = new Map(found.map(({ path }) => [path, addressOf(storage, `${spec.root}/${path}`)]));
-    tables[name] = { groups: fileGroups(found, addresses) };
+    tables[name] = { groups: fileGroups(found, addresses), sharedIds: sharesIds(snapshot) };
     files += found.length;
     if (name === 'events') version = snapshot.version;
   }

@@ -2,6 +2,7 @@ import type { StructField } from '../../schemas/columnType.ts';
 import type { AddFile, MetaData } from '../../lake/delta/actions.ts';
 import { COLUMNS_TAG, columnsOf } from '../../lake/delta/schema.ts';
 import { LakeError } from '../../lake/errors.ts';
+import { sharesIds } from '../../lake/layout/sharedIds.ts';
 import { TABLE_NAMES, tableRoot, type TableName } from '../../lake/layout/tables.ts';
 import type { HeldTail } from '../tail/liveTail.ts';
 import type { FileLease, LocalFiles } from '../../lake/files/localFiles.ts';
@@ -55,7 +56,8 @@ export async function openSources(
       leases.push(lease);
       const fresh = tail && { paths: tailPaths(tail, table, request), above: tail.above[table] };
       const columns = storedColumns(snapshots[table].metaData, tableRoot(table, request.tenantId));
-      sources.tables[table] = { columns, groups: fileGroups(files, lease.paths), tail: fresh };
+      const sharedIds = sharesIds(snapshots[table]);
+      sources.tables[table] = { columns, groups: fileGroups(files, lease.paths), sharedIds, tail: fresh };
       sources.paths.push(...lease.paths.values(), ...(fresh?.paths ?? []));
       sources.counts[table] = files.length;
       identity.push(

@@ -1,7 +1,7 @@
 import { eventColumns, QUARANTINE_COLUMNS } from '../../schemas/columns.ts';
 import { duckdbType, type StructField } from '../../schemas/columnType.ts';
 import type { Registry } from '../../schemas/registry.ts';
-import { insightMacros, insightViews, viewsReadBy, type InsightView } from '../insight/views.ts';
+import { insightMacros, insightViews, viewsReadBy, type InsightView, type Macro } from '../insight/views.ts';
 import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 import { TABLE_NAMES, type TableName } from '../../lake/layout/tables.ts';
 import { SEQUENCE_COLUMN } from '../tail/tenantTail.ts';
@@ -20,6 +20,8 @@ export interface TableFiles {
   /** Columns from the table's log; a newer version may have added unknown ones. */
   columns?: readonly StructField[];
   groups: readonly FileGroup[];
+  /** Whether the tenant's segments share their ids; on the events table. */
+  sharedIds?: boolean;
   /** Files with uncommitted rows; rows count if their `stream_sequence` is above a number. */
   tail?: { paths: readonly string[]; above: number } | undefined;
 }
@@ -55,18 +57,21 @@ const BASE: Record<TableName, string> = { events: 'events_all', quarantine: 'qua
  */
 export function createCatalog(registry: Registry): ViewCatalog {
   const views = insightViews(registry);
-  const macros = insightMacros();
+  const macros = { own: insightMacros(), shared: insightMacros({ sharedIds: true }) };
   const columns = { events: eventColumns(registry), quarantine: QUARANTINE_COLUMNS };
   const assemble = ({ tables: named, functions }: CheckedSql, picked: readonly InsightView[]): NeededViews => {
     const text = picked.map(({ sql }) => sql).join('\n');
     const reads = (word: string): boolean =>
       named.has(word) || functions.has(word) || new RegExp(`\\b${word}\\b`).test(text);
     const tables = TABLE_NAMES.filter((table) => reads(BASE[table]));
+    const needed = macrosReadBy(macros.own, reads);
     return {
       tables,
       statements: (files) => [
         ...tables.map((table) => tableView(table, columns[table], files[table])),
-        ...macros.filter(({ name }) => reads(name)).map(({ sql }) => sql),
+        ...macros[files.events.sharedIds ? 'shared' : 'own']
+          .filter(({ name }) => needed.has(name))
+          .map(({ sql }) => sql),
         ...picked.map(({ name, sql }) => `CREATE VIEW ${name} AS ${sql}`),
       ],
     };
@@ -78,6 +83,18 @@ export function createCatalog(registry: Registry): ViewCatalog {
     },
     requiredTables: (sql) => assemble(sql, []),
   };
+}
+
+/** Names of the macros that a text reads, also through other macros. */
+function macrosReadBy(macros: readonly Macro[], reads: (word: string) => boolean): Set<string> {
+  const needed = new Set<string>();
+  const add = ({ name, sql }: Macro): void => {
+    if (needed.has(name)) return;
+    needed.add(name);
+    macros.filter((other) => new RegExp(`\\b${other.name}\\b`).test(sql)).forEach(add);
+  };
+  macros.filter(({ name }) => reads(name)).forEach(add);
+  return needed;
 }
 
 /** The time column whose UTC date is a row's partition. */

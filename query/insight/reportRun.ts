@@ -88,7 +88,7 @@ export function bindReport(
   const used = <T>(record: Record<string, T>): Record<string, T> =>
     Object.fromEntries(Object.entries(record).filter(([name]) => reads(name)));
   // Orders are distinguished over all stored events, so a report that reads orders needs all files.
-  const readsAll = report.allHistory || /^orders AS /m.test(sql);
+  const readsAll = report.allHistory || /^all_orders AS /m.test(sql);
   return {
     report,
     sql,

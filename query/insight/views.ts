@@ -28,7 +28,11 @@ const VIEW_NAMES = [
   'searches',
   'product_clicks',
   'cart_adds',
+  'all_orders',
   'orders',
+  'refunds',
+  'refund_lines',
+  'line_refunds',
   'order_lines',
   'identity',
   'sessionless',
@@ -47,15 +51,27 @@ const VIEW_NAMES = [
   'tracked',
 ] as const;
 
+/** What the views need to know of a tenant. */
+export interface TenantFacts {
+  /** Whether the tenant's segments share the ids of orders, searches, visits and visitors. */
+  sharedIds?: boolean;
+}
+
 /** The macros, which must exist before the views. */
-export function insightMacros(): Macro[] {
-  return [BOTS_FILE, new URL('./macros.sql', import.meta.url)]
+export function insightMacros({ sharedIds = false }: TenantFacts = {}): Macro[] {
+  const scope: Macro = {
+    name: 'id_scope',
+    sql: `CREATE MACRO id_scope(segment) AS ${sharedIds ? "'*'" : 'segment'}`,
+    description: "What a segment's ids are unique in: the segment, or * if the tenant's segments share their ids.",
+  };
+  const files = [BOTS_FILE, new URL('./macros.sql', import.meta.url)]
     .flatMap((file) => readFileSync(file, 'utf8').split(/^(?=-- [a-z_]+: )/m))
     .filter((text) => text.trim() !== '')
     .map((text) => {
       const { name, summary, details, sql } = parseSqlFile(text, /^-- ([a-z_]+):/.exec(text)?.[1] ?? '');
       return { name, sql, description: [summary, ...details].join('\n').trim() };
     });
+  return [...files, scope];
 }
 
 /**
@@ -93,17 +109,15 @@ export function viewsReadBy(sql: string, views: readonly InsightView[]): Insight
 /**
  * Expands the placeholders of a SQL file.
  *
- * `{{columns <type>}}` becomes the columns of an event type, so a new field of its schema appears in its view. `{{item
- * of lines with <field>}}…{{end}}` becomes the struct `line` with another value in one field. `struct_update` would do
- * that too, but DuckDB 2 rejects its named argument in a view that DuckDB 1 has stored. `{{<name>}}` becomes the SQL of
- * fragments/<name>.sql.
+ * `{{columns <type>}}` becomes the columns of an event type, so a new field of its schema appears in its view. `{{source
+ * of line or other}}` becomes the struct `line`, with the source of the struct `other` if it states none itself.
+ * `struct_update` would do that too, but DuckDB 2 rejects its named argument in a view that DuckDB 1 has stored.
+ * `{{<name>}}` becomes the SQL of fragments/<name>.sql.
  */
 export function expandSql(sql: string, registry: Registry): string {
   return sql
     .replaceAll(/\{\{columns (\w+)\}\}/g, (_, type: string) => columnsOf(type, registry))
-    .replaceAll(/\{\{item of lines with (\w+)\}\}([^]*?)\{\{end\}\}/g, (_, field: string, value: string) =>
-      lineWith(field, value, registry),
-    )
+    .replaceAll('{{source of line or other}}', () => sourcedLine(registry))
     .replaceAll(/\{\{([a-z_]+)\}\}/g, (_, name: string) => readFragment(name).sql);
 }
 
@@ -113,18 +127,24 @@ export function readFragment(name: string): SqlFile {
 }
 
 /** All statements, to run in order over `events_all` and `quarantine_all`. */
-export function insightStatements(registry: Registry): string[] {
+export function insightStatements(registry: Registry, facts: TenantFacts = {}): string[] {
   return [
-    ...insightMacros().map(({ sql }) => sql),
+    ...insightMacros(facts).map(({ sql }) => sql),
     ...insightViews(registry).map(({ name, sql }) => `CREATE VIEW ${name} AS ${sql}`),
   ];
 }
 
-function lineWith(field: string, value: string, registry: Registry): string {
+/** Fields of an order line that name what led to it. */
+const SOURCES = ['search_id', 'recommendation_id', 'list_id'];
+
+function sourcedLine(registry: Registry): string {
   const type = eventColumns(registry).find(({ name }) => name === 'lines')?.type;
   const item = typeof type === 'object' && 'list' in type ? type.list : undefined;
   if (typeof item !== 'object' || !('struct' in item)) throw new Error('the column lines is no list of structs');
-  const parts = item.struct.map(({ name }) => `${literal(name)}: ${name === field ? value : `line.${name}`}`);
+  const isSourced = `coalesce(${SOURCES.map((name) => `line.${name}`).join(', ')}) IS NOT NULL`;
+  const valueOf = (name: string): string =>
+    SOURCES.includes(name) ? `CASE WHEN ${isSourced} THEN line.${name} ELSE other.${name} END` : `line.${name}`;
+  const parts = item.struct.map(({ name }) => `${literal(name)}: ${valueOf(name)}`);
   return `{${parts.join(', ')}}`;
 }
 

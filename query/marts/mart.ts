@@ -101,7 +101,7 @@ function readMart(name: string, registry: Registry): Mart {
     row: fields.get('row')?.[0] ?? '',
     columns,
     around: Number(fields.get('around')?.[0] ?? 0),
-    readsOrders: /^orders AS /m.test(sql),
+    readsOrders: /^all_orders AS /m.test(sql),
     reads,
     sql,
     definition: hash.digest('hex').slice(0, 16),

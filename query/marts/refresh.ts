@@ -9,6 +9,7 @@ import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import { createCatalog, type ViewCatalog } from '../engine/views.ts';
 import type { SqlEngine } from '../../lake/duckdb/sqlEngine.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
+import { idScope } from '../../lake/layout/sharedIds.ts';
 import { tableSpec } from '../../lake/layout/tables.ts';
 import { daysOfFiles, dirtyDays, eventChanges, type EventChanges } from './dirtyDays.ts';
 import { isDaily, listMarts, martSpec, type Mart } from './mart.ts';
@@ -134,7 +135,11 @@ class Refresh {
     return { ...report, elapsedMs: Math.round(performance.now() - startedAt) };
   }
 
-  /** Progress of a mart. A recreated table or a new definition has another appId, and so no progress. */
+  /**
+   * Progress of a mart.
+   *
+   * A recreated table, a new definition or another scope of ids has another appId, and so no progress.
+   */
   #cursor(mart: Mart, { txns }: Snapshot): Cursor {
     const id = isDaily(mart)
       ? `events@${this.snapshot.metaData?.id}`
@@ -142,7 +147,7 @@ class Refresh {
     const version = isDaily(mart)
       ? this.snapshot.version
       : mart.reads.reduce((sum, name) => sum + this.#read(name).snapshot.version, 0);
-    const appId = `${id}#${mart.definition}`;
+    const appId = [`${id}#${mart.definition}`, idScope(this.snapshot) ?? []].flat().join('+');
     return { appId, version, expected: txns.get(appId) };
   }
 

@@ -9,6 +9,7 @@ import { fileGroups } from '../engine/sources.ts';
 import type { ViewCatalog } from '../engine/views.ts';
 import type { SqlEngine } from '../../lake/duckdb/sqlEngine.ts';
 import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
+import { sharesIds } from '../../lake/layout/sharedIds.ts';
 import { addDays } from './dirtyDays.ts';
 import { ORDER_DAYS, type Mart } from './mart.ts';
 
@@ -48,10 +49,11 @@ export async function ordersSentAgain(source: EventSource, days: ReadonlySet<str
   if (days.size === 0) return new Set();
   const sorted = [...days].sort();
   const files = filesBetween(source, addDays(sorted[0]!, -ORDER_DAYS), addDays(sorted.at(-1)!, ORDER_DAYS));
+  const types = `type IN ('OrderCreated', 'OrderCorrected', 'OrderCancelled', 'OrderRefunded')`;
   const sql = `SELECT DISTINCT date::VARCHAR AS day FROM events_all
-    WHERE type = 'OrderCreated' AND order_id IN (
+    WHERE ${types} AND order_id IN (
       SELECT order_id FROM events_all
-      WHERE type = 'OrderCreated' AND date IN (${sorted.map((day) => `DATE ${literal(day)}`).join(', ')}))`;
+      WHERE ${types} AND date IN (${sorted.map((day) => `DATE ${literal(day)}`).join(', ')}))`;
   return leased(source, files, async (from) => {
     const session = source.engine.session();
     try {
@@ -101,7 +103,7 @@ function filesBetween({ snapshot }: EventSource, from: string, to: string): AddF
 }
 
 async function leased<T>(
-  { root, localFiles, catalog }: EventSource,
+  { root, snapshot, localFiles, catalog }: EventSource,
   files: readonly AddFile[],
   use: (from: string[]) => Promise<T>,
 ): Promise<T> {
@@ -110,7 +112,10 @@ async function leased<T>(
     const functions = new Set(insightMacros().map(({ name }) => name));
     const needed = catalog.requiredTables({ tables: new Set(['events_all']), functions, catalog: false });
     return await use(
-      needed.statements({ events: { groups: fileGroups(files, lease.paths) }, quarantine: { groups: [] } }),
+      needed.statements({
+        events: { groups: fileGroups(files, lease.paths), sharedIds: sharesIds(snapshot) },
+        quarantine: { groups: [] },
+      }),
     );
   } finally {
     await lease.release();

@@ -240,7 +240,7 @@ export interface OrderCorrected {
      */
     variantId?: string;
     /**
-     * How many were ordered.
+     * How many were ordered; negative for goods taken back in exchange. At most four decimals.
      */
     quantity: number;
     /**
@@ -402,7 +402,7 @@ export interface OrderCreated {
      */
     variantId?: string;
     /**
-     * How many were ordered.
+     * How many were ordered; negative for goods taken back in exchange. At most four decimals.
      */
     quantity: number;
     /**

@@ -140,4 +140,9 @@ export const FIELD_IDS: Readonly<Record<string, number>> = {
   'corrections.element.path': 136,
   'lines.element.inferred': 137,
   inferred: 138,
+  refunds: 139,
+  refunded: 140,
+  net_revenue: 141,
+  goods_total_without_tax: 142,
+  scope: 143,
 };

@@ -1,6 +1,7 @@
 -- interaction_counts: Clicks, cart adds and orders of a visitor and product, over touches.
 --
 -- columns:
+--   scope: the segment of the visitor's ids; * if the tenant's segments share them
 --   visitor_id: user:<user_id> if a consented link identifies the visitor, else anon:<anonymous_id>
 --   product_id: the product
 --   clicks: clicks on it
@@ -9,7 +10,7 @@
 --   quantity_ordered: quantity ordered
 --   first_at: time of the first of these
 --   last_at: time of the last of these
-visitor_id, product_id,
+scope, visitor_id, product_id,
 count(*) FILTER (WHERE type = 'ProductClicked') AS clicks,
 count(*) FILTER (WHERE type = 'ProductAddedToCart') AS cart_adds,
 count(DISTINCT order_id) AS orders,

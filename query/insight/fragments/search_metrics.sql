@@ -20,7 +20,7 @@
 --   purchase_rate: searches that led to an order line / searches
 --   inferred_click_share: clicks attributed by a rule instead of a searchId / clicks
 count(search_key) AS searches,
-count(DISTINCT visitor_id) AS visitors,
+count(DISTINCT scope || ' ' || visitor_id) AS visitors,
 count(*) FILTER (WHERE results_count = 0) AS zero_results,
 count(*) FILTER (WHERE results_count = 0) / nullif(count(search_key), 0) AS zero_result_rate,
 CASE WHEN (SELECT clicks FROM tracked) THEN coalesce(sum(clicks), 0)::BIGINT END AS clicks,

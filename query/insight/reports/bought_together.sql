@@ -12,8 +12,9 @@
 -- source: Support and confidence: R. Agrawal, T. Imieliński, A. Swami, SIGMOD 1993. Lift (interest): S. Brin, R. Motwani,
 --   J. D. Ullman, S. Tsur, SIGMOD 1997.
 WITH baskets AS (
-  SELECT DISTINCT order_id AS basket, product_id
+  SELECT DISTINCT scope || ' ' || order_id AS basket, product_id
   FROM order_lines
-  WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
+  WHERE product_id IS NOT NULL
+    AND event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
 ),
 {{pair_metrics}}

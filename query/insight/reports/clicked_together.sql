@@ -11,7 +11,7 @@
 -- source: Support and confidence: R. Agrawal, T. Imieliński, A. Swami, SIGMOD 1993. Lift (interest): S. Brin, R. Motwani,
 --   J. D. Ullman, S. Tsur, SIGMOD 1997.
 WITH baskets AS (
-  SELECT DISTINCT session_key AS basket, product_id
+  SELECT DISTINCT scope || ' ' || session_key AS basket, product_id
   FROM activity
   WHERE type = 'ProductClicked'
     AND event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)

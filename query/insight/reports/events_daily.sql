@@ -7,15 +7,15 @@
 --   date: the UTC day
 --   type: the event type
 --   events: events of people, as all other reports count them
---   bots: events with the User-Agent of a bot, which no other report counts
---   sessions: number of different sessionIds among events
+--   bots: events with the User-Agent of a bot, which no other report counts; events of server keys are none
+--   sessions: number of different visits among events, by sessionId
 -- null: No value is NULL. A type that did not occur on a day has no row.
 -- needs: Any event.
 -- source: Bots: list of the npm package crawler-user-agents.
 SELECT date, type,
   count(*) FILTER (WHERE NOT is_bot) AS events,
   count(*) FILTER (WHERE is_bot) AS bots,
-  count(DISTINCT session_id) FILTER (WHERE NOT is_bot) AS sessions
+  count(DISTINCT scope || ' ' || session_id) FILTER (WHERE NOT is_bot) AS sessions
 FROM events_with_bots
 WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
   AND date >= $scan_from AND date <= $scan_to

@@ -1,9 +1,10 @@
 -- identity_map: The customer behind an anonymous visitor, from events with both ids and consent.
 -- group: personalization
--- row: an anonymousId and a userId
+-- row: a scope, an anonymousId and a userId
 -- period: links seen in it; consent from all stored events, so that a later refusal counts
 -- history: all
--- columns: anonymous_id, user_id, first_seen, last_seen, events, is_current, users
+-- columns: scope, anonymous_id, user_id, first_seen, last_seen, events, is_current, users
+--   scope: the segment of the ids; * if the tenant's segments share them
 --   anonymous_id: the visitor
 --   user_id: the customer
 --   first_seen: first event with both ids and consent.personalization = true
@@ -14,7 +15,7 @@
 -- null: No value is NULL. Consent that was never stated is no consent, so there is no row.
 -- needs: events with anonymousId, userId and consent.personalization = true.
 -- source: Own definition, see the view identity.
-SELECT anonymous_id, user_id, first_seen, last_seen, events, is_current, users
+SELECT scope, anonymous_id, user_id, first_seen, last_seen, events, is_current, users
 FROM identity
 WHERE last_seen >= $from AND first_seen < $to
-ORDER BY anonymous_id, last_seen DESC, user_id
+ORDER BY scope, anonymous_id, last_seen DESC, user_id

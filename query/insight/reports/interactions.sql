@@ -1,6 +1,6 @@
 -- interactions: Clicks, cart adds and orders of each visitor and product, for recommenders, with consent to personalization only.
 -- group: personalization
--- row: a visitor and a product
+-- row: a scope, a visitor and a product
 -- period: clicks, cart adds and orders in it; consent and identity from all stored events, so that a later refusal counts
 -- history: all
 -- segment: of the event
@@ -11,5 +11,5 @@
 SELECT {{interaction_counts}}
 FROM touches
 WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
-GROUP BY visitor_id, product_id
-ORDER BY visitor_id, product_id
+GROUP BY scope, visitor_id, product_id
+ORDER BY scope, visitor_id, product_id

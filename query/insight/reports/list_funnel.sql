@@ -15,7 +15,7 @@
 -- source: Wilson score interval: E. B. Wilson, JASA 22 (1927), 209–212.
 WITH units AS (
   SELECT source, CASE source WHEN 'list' THEN list_id WHEN 'recommendation' THEN recommendation_id END AS list,
-    product_id, session_key,
+    product_id, scope, session_key,
     count(*) AS clicks, sum(position) AS positions, count(position) AS positioned,
     bool_or(cart_adds > 0) AS carted, bool_or(order_lines > 0) AS bought
   FROM click_outcomes

@@ -21,7 +21,10 @@
 -- source: COEC: W. V. Zhang, R. Jones, "Comparing click logs and editorial labels for training query rewriting", WWW 2007
 --   workshop on query log analysis. Smoothing by a gamma prior of mean 1.
 WITH clicked AS (
-  SELECT search_key, list(product_id) AS clicked_ids FROM attribution WHERE kind = 'click' AND search_key IS NOT NULL GROUP BY search_key
+  SELECT scope, search_key, list(product_id) AS clicked_ids
+  FROM attribution
+  WHERE kind = 'click' AND search_key IS NOT NULL
+  GROUP BY scope, search_key
 ),
 -- Joined a page at a time: joined a product at a time, each product shown would be held in memory.
 cells AS (
@@ -30,7 +33,7 @@ cells AS (
     SELECT normal_phrase, unnest(result_ids) AS product_id,
       unnest(range(before + 1, before + len(result_ids) + 1)) AS position,
       unnest(list_transform(result_ids, lambda id: list_contains(clicked_ids, id))) AS was_clicked
-    FROM shown_pages LEFT JOIN clicked USING (search_key)
+    FROM shown_pages LEFT JOIN clicked USING (scope, search_key)
     WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
       AND (SELECT clicks FROM tracked)
   )

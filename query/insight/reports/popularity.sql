@@ -22,7 +22,8 @@ WITH touched AS (
   UNION ALL
   SELECT product_id, 'cart' AS kind, event_time, segment FROM cart_adds
   UNION ALL
-  SELECT DISTINCT ON (order_id, product_id) product_id, 'order' AS kind, event_time, segment FROM order_lines
+  SELECT DISTINCT ON (scope, order_id, product_id) product_id, 'order' AS kind, event_time, segment FROM order_lines
+  WHERE product_id IS NOT NULL
 ),
 weighed AS (
   SELECT *, pow(2, -(epoch_us($to) - epoch_us(event_time)) / 86_400_000_000 / $half_life_days) AS weight

@@ -12,10 +12,10 @@
 -- needs: ProductClicked, ProductAddedToCart, OrderCreated; sessionId tells visits best.
 -- source: Wilson score interval: E. B. Wilson, JASA 22 (1927), 209–212.
 WITH units AS (
-  SELECT product_id, session_key, count(*) AS clicks, bool_or(cart_adds > 0) AS carted, bool_or(order_lines > 0) AS bought
+  SELECT product_id, scope, session_key, count(*) AS clicks, bool_or(cart_adds > 0) AS carted, bool_or(order_lines > 0) AS bought
   FROM click_outcomes
   WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
-  GROUP BY product_id, session_key
+  GROUP BY product_id, scope, session_key
 )
 SELECT product_id, sum(clicks)::BIGINT AS clicks, {{funnel_metrics}}
 FROM units

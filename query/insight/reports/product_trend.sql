@@ -22,7 +22,7 @@
 WITH events_of AS (
   SELECT product_id, date, event_time, NULL::VARCHAR AS order_id, segment FROM product_clicks
   UNION ALL
-  SELECT product_id, date, event_time, order_id, segment FROM order_lines
+  SELECT product_id, date, event_time, scope || ' ' || order_id AS order_id, segment FROM order_lines WHERE product_id IS NOT NULL
 ),
 daily AS (
   SELECT product_id, CASE WHEN event_time >= $from THEN date END AS date,

@@ -4,7 +4,7 @@
 -- period: orders placed in it
 -- segment: of the order, which is that of the event received first
 -- columns: customers, orders, repeat_customers, repeat_rate, repeat_rate_low, repeat_rate_high, orders_per_customer
---   customers: different customers with an order: by userId if the order has one, else by visitor
+--   customers: different customers of a scope with an order that counts: by userId if the order has one, else by visitor
 --   orders: their orders, each once
 --   repeat_customers: customers with two orders or more
 --   repeat_rate: repeat_customers / customers
@@ -15,10 +15,10 @@
 -- needs: OrderCreated with userId or anonymousId.
 -- source: Wilson score interval: E. B. Wilson, JASA 22 (1927), 209–212.
 WITH customers AS (
-  SELECT coalesce('user:' || user_id, visitor_id) AS customer, count(*) AS orders
-  FROM orders JOIN buyers USING (order_id)
+  SELECT scope, coalesce('user:' || user_id, visitor_id) AS customer, count(*) AS orders
+  FROM orders JOIN buyers USING (scope, order_id)
   WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
-  GROUP BY customer
+  GROUP BY scope, customer
 )
 SELECT
   CASE WHEN (SELECT orders FROM tracked) THEN count(*) END AS customers,

@@ -22,9 +22,9 @@ WITH asked AS (
   FROM search_outcomes
   WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
 ),
-fields AS (SELECT search_key, results_count, clicks, total, findable, unnest(filters) AS filter FROM asked),
+fields AS (SELECT scope, search_key, results_count, clicks, total, findable, unnest(filters) AS filter FROM asked),
 chosen AS (
-  SELECT DISTINCT search_key, results_count, clicks, total, findable, filter.field AS field, unnest(filter.values) AS value
+  SELECT DISTINCT scope, search_key, results_count, clicks, total, findable, filter.field AS field, unnest(filter.values) AS value
   FROM fields
 )
 SELECT field, value,

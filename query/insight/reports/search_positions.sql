@@ -16,11 +16,11 @@
 -- needs: ProductClicked with position; for shown and click_rate Search with resultIds (with page and pageSize after the first).
 -- source: Position bias of clicks: N. Craswell et al., "An experimental comparison of click position-bias models", WSDM 2008.
 WITH asked AS (
-  SELECT search_key FROM distinct_searches
+  SELECT scope, search_key FROM distinct_searches
   WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
 ),
 led AS (
-  SELECT search_key, product_id, position FROM attribution SEMI JOIN asked USING (search_key) WHERE kind = 'click'
+  SELECT scope, search_key, product_id, position FROM attribution SEMI JOIN asked USING (scope, search_key) WHERE kind = 'click'
 ),
 histogram AS (SELECT position, count(*) AS clicks FROM led GROUP BY position),
 -- Joined a page at a time: joined a product at a time, each product shown would be held in memory.
@@ -30,7 +30,8 @@ places AS (
     SELECT unnest(range(before + 1, before + len(result_ids) + 1)) AS position,
       unnest(list_transform(result_ids, lambda id: list_contains(clicked_ids, id))) AS was_clicked
     FROM shown_pages
-    LEFT JOIN (SELECT search_key, list(product_id) AS clicked_ids FROM led GROUP BY search_key) USING (search_key)
+    LEFT JOIN (SELECT scope, search_key, list(product_id) AS clicked_ids FROM led GROUP BY scope, search_key)
+      USING (scope, search_key)
     WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
   )
   GROUP BY position

@@ -19,7 +19,7 @@ SELECT normal_phrase AS phrase,
   count(*) FILTER (WHERE results_count = 0) AS zero_results,
   count(*) AS searches,
   count(*) FILTER (WHERE results_count = 0) / count(*) AS zero_result_rate,
-  count(DISTINCT visitor_id) FILTER (WHERE results_count = 0) AS visitors,
+  count(DISTINCT scope || ' ' || visitor_id) FILTER (WHERE results_count = 0) AS visitors,
   count(next_phrase) FILTER (WHERE results_count = 0) / count(*) FILTER (WHERE results_count = 0) AS refined,
   max(event_time) FILTER (WHERE results_count = 0) AS last_searched_at
 FROM distinct_searches

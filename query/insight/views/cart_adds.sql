@@ -1,4 +1,4 @@
 -- cart_adds: One row per product put in the cart.
-SELECT {{columns ProductAddedToCart}}, segment, date
+SELECT {{columns ProductAddedToCart}}, segment, date, scope
 FROM events
 WHERE type = 'ProductAddedToCart'

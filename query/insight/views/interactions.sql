@@ -1,6 +1,6 @@
--- interactions: One row per consenting visitor and product: number of clicks, cart adds and orders.
+-- interactions: One row per consenting visitor of a scope and product: number of clicks, cart adds and orders.
 --
 -- touches says which visitors and events count.
 SELECT {{interaction_counts}}
 FROM touches
-GROUP BY visitor_id, product_id
+GROUP BY scope, visitor_id, product_id

@@ -1,12 +1,12 @@
--- order_lines: One row per line of each order, numbered from 1.
+-- order_lines: One row per line of each order that counts, numbered from 1.
 --
 -- line_total is quantity * unit_price - discount, rounded to four decimals. It excludes the order's own discount and shipping.
+-- Lines of fees, tips and custom items have no product_id. is_goods(kind) tells goods from shipping, fees and tips.
 WITH lines AS (
-  SELECT * EXCLUDE (lines, discount, items, line_discount, goods_total, coupon_codes),
+  SELECT * EXCLUDE (lines, discount, items, line_discount, goods_total, all_discounts, coupon_codes),
     unnest(range(1, len(lines) + 1))::INTEGER AS line_number,
     unnest(lines) AS line
   FROM orders
 )
-SELECT * EXCLUDE (line), unnest(line),
-  CAST(CAST(line.quantity AS DECIMAL(38, 4)) * line.unit_price AS DECIMAL(38, 4)) - coalesce(line.discount, 0) AS line_total
+SELECT * EXCLUDE (line), unnest(line), line_amount(line) AS line_total
 FROM lines

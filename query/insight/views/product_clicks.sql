@@ -1,4 +1,4 @@
 -- product_clicks: One row per product opened from a list, a search or a recommendation.
-SELECT {{columns ProductClicked}}, segment, date
+SELECT {{columns ProductClicked}}, segment, date, scope
 FROM events
 WHERE type = 'ProductClicked'

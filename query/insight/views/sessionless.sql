@@ -4,19 +4,19 @@
 -- the session_id last seen in the run, else the next one seen. Without any, the run is its own visit, named
 -- anonymous_id@<start in Unix milliseconds>.
 WITH visitors AS (
-  SELECT DISTINCT anonymous_id FROM events WHERE session_id IS NULL
+  SELECT DISTINCT scope, anonymous_id FROM events WHERE session_id IS NULL
 ),
 marked AS (
-  SELECT event_id, event_time, anonymous_id, session_id,
+  SELECT scope, event_id, event_time, anonymous_id, session_id,
     (epoch_us(event_time) - epoch_us(lag(event_time) OVER visitor) > 1_800_000_000) IS NOT FALSE AS begins
-  FROM events SEMI JOIN visitors USING (anonymous_id)
-  WINDOW visitor AS (PARTITION BY anonymous_id ORDER BY event_time, event_id)
+  FROM events SEMI JOIN visitors USING (scope, anonymous_id)
+  WINDOW visitor AS (PARTITION BY scope, anonymous_id ORDER BY event_time, event_id)
 ),
 runs AS (
   SELECT *, count(*) FILTER (WHERE begins) OVER visitor AS run
   FROM marked
   WINDOW visitor AS (
-    PARTITION BY anonymous_id ORDER BY event_time, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    PARTITION BY scope, anonymous_id ORDER BY event_time, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
   )
 ),
 joined AS (
@@ -28,10 +28,10 @@ joined AS (
   FROM runs
   WINDOW
     before AS (
-      PARTITION BY anonymous_id, run ORDER BY event_time, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      PARTITION BY scope, anonymous_id, run ORDER BY event_time, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ),
     after AS (
-      PARTITION BY anonymous_id, run ORDER BY event_time, event_id ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+      PARTITION BY scope, anonymous_id, run ORDER BY event_time, event_id ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
     )
 )
 -- One row per event_id even where an event was stored twice, months apart.

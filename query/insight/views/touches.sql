@@ -3,19 +3,19 @@
 -- An event needs consent.personalization = true. Consent that was never stated is no consent. A visitor whose latest stated
 -- consent is a refusal is left out entirely. A refusal at the same moment wins. Orders count once.
 WITH refused AS (
-  SELECT visitor_id
+  SELECT scope, visitor_id
   FROM activity
-  GROUP BY visitor_id
+  GROUP BY scope, visitor_id
   HAVING max(event_time) FILTER (WHERE NOT consent_personalization)
     >= coalesce(max(event_time) FILTER (WHERE consent_personalization), TIMESTAMPTZ '-infinity')
 ),
 agreed AS (
-  SELECT visitor_id, session_key, product_id, type, quantity, NULL::VARCHAR AS order_id, event_time, segment
+  SELECT scope, visitor_id, session_key, product_id, type, quantity, NULL::VARCHAR AS order_id, event_time, segment
   FROM activity
   WHERE type IN ('ProductClicked', 'ProductAddedToCart') AND consent_personalization
   UNION ALL
-  SELECT visitor_id, session_key, product_id, 'OrderCreated', quantity, order_id, event_time, segment
-  FROM order_lines JOIN buyers USING (order_id)
-  WHERE consent_personalization
+  SELECT scope, visitor_id, session_key, product_id, 'OrderCreated', quantity, order_id, event_time, segment
+  FROM order_lines JOIN buyers USING (scope, order_id)
+  WHERE consent_personalization AND product_id IS NOT NULL
 )
-SELECT * FROM agreed ANTI JOIN refused USING (visitor_id)
+SELECT * FROM agreed ANTI JOIN refused USING (scope, visitor_id)

@@ -10,7 +10,7 @@
 SELECT date, segment, type,
   count(*) FILTER (WHERE NOT is_bot) AS events,
   count(*) FILTER (WHERE is_bot) AS bots,
-  count(DISTINCT session_id) FILTER (WHERE NOT is_bot) AS sessions
+  count(DISTINCT scope || ' ' || session_id) FILTER (WHERE NOT is_bot) AS sessions
 FROM events_with_bots
 WHERE date >= $first AND date <= $last
 GROUP BY ALL

@@ -1,7 +1,8 @@
 -- identity_map: The customer behind an anonymous visitor, from events with both ids and consent.
--- row: an anonymousId and a userId. A visitor who refused later has none
+-- row: a scope, an anonymousId and a userId. A visitor who refused later has none
 -- reads: consents_daily
 -- columns:
+--   scope string: the segment of the ids; * if the tenant's segments share them
 --   anonymous_id string: the visitor
 --   user_id string: the customer
 --   first_seen timestamp: time of the first event with both ids and consent.personalization = true
@@ -10,7 +11,7 @@
 --   is_current boolean: whether this customer was seen last under the anonymous_id
 --   users long: number of customers seen under the anonymous_id; more than one means a shared device
 WITH pairs AS (
-  SELECT anonymous_id, user_id, sum(events) AS events, min(first_at) AS first_seen, max(last_at) AS last_seen,
+  SELECT scope, anonymous_id, user_id, sum(events) AS events, min(first_at) AS first_seen, max(last_at) AS last_seen,
     max(granted_at) AS granted_at, max(refused_at) AS refused_at
   FROM consents_daily
   WHERE anonymous_id IS NOT NULL
@@ -19,11 +20,11 @@ WITH pairs AS (
 stated AS (
   SELECT *, max(granted_at) OVER visitor > coalesce(max(refused_at) OVER visitor, TIMESTAMPTZ '-infinity') AS agreed
   FROM pairs
-  WINDOW visitor AS (PARTITION BY anonymous_id)
+  WINDOW visitor AS (PARTITION BY scope, anonymous_id)
 )
-SELECT anonymous_id, user_id, first_seen, last_seen, events,
-  row_number() OVER (PARTITION BY anonymous_id ORDER BY last_seen DESC, user_id) = 1 AS is_current,
-  count(*) OVER (PARTITION BY anonymous_id) AS users
+SELECT scope, anonymous_id, user_id, first_seen, last_seen, events,
+  row_number() OVER (PARTITION BY scope, anonymous_id ORDER BY last_seen DESC, user_id) = 1 AS is_current,
+  count(*) OVER (PARTITION BY scope, anonymous_id) AS users
 FROM stated
 WHERE agreed AND user_id IS NOT NULL
-ORDER BY anonymous_id, user_id
+ORDER BY scope, anonymous_id, user_id

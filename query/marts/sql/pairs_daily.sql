@@ -9,10 +9,10 @@
 --   product_b string: the other; NULL counts those with product_a
 --   baskets long: orders or visits; those of more than 100 different products are left out
 WITH baskets AS (
-  SELECT DISTINCT 'order' AS kind, date, segment, order_id AS basket, product_id FROM order_lines
-  WHERE date >= $first AND date <= $last
+  SELECT DISTINCT 'order' AS kind, date, segment, scope || ' ' || order_id AS basket, product_id FROM order_lines
+  WHERE product_id IS NOT NULL AND date >= $first AND date <= $last
   UNION ALL
-  SELECT DISTINCT 'click' AS kind, date, segment, session_key AS basket, product_id FROM activity
+  SELECT DISTINCT 'click' AS kind, date, segment, scope || ' ' || session_key AS basket, product_id FROM activity
   WHERE type = 'ProductClicked' AND date >= $first AND date <= $last
 ),
 sizes AS (SELECT kind, date, segment, basket FROM baskets GROUP BY ALL HAVING count(*) <= 100),

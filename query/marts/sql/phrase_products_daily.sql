@@ -9,8 +9,8 @@
 --   position long: the position, from 1, across pages
 --   shown long: searches that showed it there, by resultIds
 --   clicks long: those searches that led to a click on it
-WITH clicked AS (SELECT DISTINCT search_key, product_id, true AS clicked FROM attribution WHERE kind = 'click')
+WITH clicked AS (SELECT DISTINCT scope, search_key, product_id, true AS clicked FROM attribution WHERE kind = 'click')
 SELECT date, segment, normal_phrase AS phrase, product_id, position, count(*) AS shown, count(clicked) AS clicks
-FROM impressions LEFT JOIN clicked USING (search_key, product_id)
+FROM impressions LEFT JOIN clicked USING (scope, search_key, product_id)
 WHERE date >= $first AND date <= $last
 GROUP BY ALL

@@ -21,8 +21,8 @@ WITH touched AS (
   UNION ALL
   SELECT any_value(date), any_value(segment), product_id, 'order' AS kind, any_value(event_time), sum(quantity) AS quantity
   FROM order_lines
-  WHERE date >= $first AND date <= $last
-  GROUP BY order_id, product_id
+  WHERE product_id IS NOT NULL AND date >= $first AND date <= $last
+  GROUP BY scope, order_id, product_id
 ),
 weighed AS (
   SELECT *, pow(2, -(epoch_us((date + 1)::TIMESTAMP) - epoch_us(event_time)) / 86_400_000_000 / 7) AS weight FROM touched

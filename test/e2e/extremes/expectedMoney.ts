@@ -1,31 +1,62 @@
 interface SentOrder {
   type: string;
   orderId: string;
-  currency: string;
+  currency?: string;
   total: number;
-  lines: { productId: string; quantity: number; unitPrice: number; discount?: number }[];
+  test?: boolean;
+  pricesIncludeTax?: boolean;
+  lines: { quantity: number; unitPrice: number; discount?: number }[];
 }
 
-/** What the orders of one currency come to, in ten-thousandths, so that it is exact. */
+interface SentRefund {
+  orderId: string;
+  currency?: string;
+  amount?: number;
+  lines?: { amount?: number }[];
+}
+
+/** What the orders and refunds of one currency come to, in ten-thousandths, so that it is exact. */
 export interface Money {
   orders: number;
   revenue: bigint;
+  refunded: bigint;
   items: bigint;
   goods: bigint;
+  goodsWithoutTax: bigint;
 }
 
-/** Money of orders as it was sent, by currency, calculated without any floating sum. */
+export const NO_MONEY: Money = { orders: 0, revenue: 0n, refunded: 0n, items: 0n, goods: 0n, goodsWithoutTax: 0n };
+
+/** Money of orders and refunds as they were sent, by currency, calculated without any floating sum. */
 export function expectedMoney(events: readonly Record<string, unknown>[]): Map<string, Money> {
   const byCurrency = new Map<string, Money>();
-  for (const { currency, total, lines } of events as unknown as SentOrder[]) {
-    const sum = byCurrency.get(currency) ?? { orders: 0, revenue: 0n, items: 0n, goods: 0n };
+  const sumOf = (currency: string | undefined): Money => {
+    const key = String(currency ?? null);
+    const sum = byCurrency.get(key) ?? { ...NO_MONEY };
+    byCurrency.set(key, sum);
+    return sum;
+  };
+  const orders = events.filter(({ type }) => type === 'OrderCreated') as unknown as SentOrder[];
+  for (const { currency, total, lines, test, pricesIncludeTax } of orders) {
+    if (test) continue;
+    const sum = sumOf(currency);
     sum.orders += 1;
     sum.revenue += unscaled(total);
     for (const { quantity, unitPrice, discount = 0 } of lines) {
+      const goods = rounded(unscaled(quantity) * unscaled(unitPrice)) - unscaled(discount);
       sum.items += unscaled(quantity);
-      sum.goods += rounded(unscaled(quantity) * unscaled(unitPrice)) - unscaled(discount);
+      if (pricesIncludeTax === false) sum.goodsWithoutTax += goods;
+      else sum.goods += goods;
     }
-    byCurrency.set(currency, sum);
+  }
+  const known = new Map(orders.map((order) => [order.orderId, order]));
+  const isRefund = ({ type, lines }: Record<string, unknown>): boolean =>
+    type === 'OrderRefunded' || (type === 'OrderCancelled' && lines !== undefined);
+  for (const { orderId, currency, amount, lines } of events.filter(isRefund) as unknown as SentRefund[]) {
+    const order = known.get(orderId);
+    const stated = (lines ?? []).flatMap((line) => line.amount ?? []).reduce((sum, one) => sum + unscaled(one), 0n);
+    const rest = order && order.total > 0 ? unscaled(order.total) : 0n;
+    sumOf(currency ?? order?.currency).refunded += amount === undefined ? (order ? rest : stated) : unscaled(amount);
   }
   return byCurrency;
 }

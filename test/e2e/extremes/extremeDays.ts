@@ -35,9 +35,17 @@ export function manyExtremes(registry: Registry): ExtremeEvent[] {
     },
     refusal: undefined,
   });
+  const most = Array.from({ length: 1_100 }, () => order('MAX', MOST_MONEY));
+  const least = Array.from({ length: 1_100 }, () => order('MIN', -MOST_MONEY));
+  const refund = ({ event: { orderId } }: ExtremeEvent): ExtremeEvent => ({
+    label: 'refund of all',
+    event: { ...plainEvent(registry.latest.get('OrderRefunded')!), orderId },
+    refusal: undefined,
+  });
   return [
-    ...Array.from({ length: 1_100 }, () => order('MAX', MOST_MONEY)),
-    ...Array.from({ length: 1_100 }, () => order('MIN', -MOST_MONEY)),
+    ...most,
+    ...least,
+    ...[...most.slice(0, 1_000), ...least.slice(0, 5)].map(refund),
     ...Array.from({ length: 20 }, search),
   ];
 }

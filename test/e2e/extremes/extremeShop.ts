@@ -39,7 +39,7 @@ export async function startExtremeShop(): Promise<ExtremeShop> {
   const bench = await startTestPipeline();
   await bench.processor();
   const receiver = await startReceiver(bench.nats.url);
-  const key = await receiver.createKey({ tenantId: TENANT, segmentId: 'web' });
+  const key = await receiver.createKey({ tenantId: TENANT, segmentId: 'web', kind: 'server' });
   const resources = new Resources();
   const lake = readQueryServerConfig({
     NATS_URL: bench.nats.url,
@@ -98,7 +98,8 @@ export async function startExtremeShop(): Promise<ExtremeShop> {
       accepted += those.length;
       sent.push(...those);
     },
-    orders: () => sent.map(({ event }) => normalisedEvent(event)).filter(({ type }) => type === 'OrderCreated'),
+    orders: () =>
+      sent.map(({ event }) => normalisedEvent(event)).filter(({ type }) => String(type).startsWith('Order')),
     get: (path) => fetch(`${url}${path}`, { headers }),
     query: (sql, format) =>
       fetch(`${url}/api/query`, { method: 'POST', headers, body: JSON.stringify({ sql, format, maxRows: 1_000_000 }) }),

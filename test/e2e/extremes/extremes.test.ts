@@ -13,7 +13,7 @@ import { REGISTRY } from '../../support/lakeFixture.ts';
 import { martRows, refresh, TENANT } from '../../query/marts/martLake.ts';
 import { readParquet } from '../../support/parquet.ts';
 import { fieldIdFaults, logFaults } from '../../support/readers/logRules.ts';
-import { expectedMoney, tenThousandths, type Money } from './expectedMoney.ts';
+import { expectedMoney, NO_MONEY, tenThousandths, type Money } from './expectedMoney.ts';
 import { manyExtremes, oldExtremes, timeExtremes } from './extremeDays.ts';
 import { extremeEvents } from './extremeEvents.ts';
 import { startExtremeShop, type ExtremeShop } from './extremeShop.ts';
@@ -139,15 +139,21 @@ test('positions of the oldest searches are as they were sent', async () => {
 function expectMoney(rows: readonly Record<string, unknown>[]): void {
   const found = new Map<string, Money>();
   for (const row of rows) {
-    const sum = found.get(String(row.currency)) ?? { orders: 0, revenue: 0n, items: 0n, goods: 0n };
+    const sum = found.get(String(row.currency)) ?? NO_MONEY;
     found.set(String(row.currency), {
       orders: sum.orders + Number(row.orders),
       revenue: sum.revenue + tenThousandths(String(row.revenue)),
       items: sum.items + tenThousandths(String(row.items)),
+      refunded: sum.refunded + tenThousandths(String(row.refunded)),
       goods: sum.goods + tenThousandths(String(row.goods_total)),
+      goodsWithoutTax: sum.goodsWithoutTax + tenThousandths(String(row.goods_total_without_tax)),
     });
   }
   expect(found).toEqual(expectedMoney(shop.orders()));
+  for (const row of rows)
+    expect(tenThousandths(String(row.net_revenue))).toBe(
+      tenThousandths(String(row.revenue)) - tenThousandths(String(row.refunded)),
+    );
 }
 
 test('money is exact to the last digit', async () => {

@@ -51,7 +51,7 @@ test('a database of views opens in any DuckDB: events, views, macros, marts, eve
   expect(await ask(file, ["select normal_phrase('  A  b ')"])).toEqual([['a b']]);
   expect(Number((await ask(file, ['select count(*) from marts.phrase_products_daily']))[0]![0])).toBeGreaterThan(0);
   expect((await ask(file, ["select comment from duckdb_views() where view_name = 'orders'"]))[0]![0]).toContain(
-    'One row per order_id',
+    'one row per order that is live',
   );
   for (const [, sql] of RECIPES.matchAll(/```sql\n([^]*?)```/g)) await ask(file, ["SET TimeZone = 'UTC'", sql!]);
 });

@@ -1,3 +1,4 @@
+import { inTheEnd, type GivenBack } from './laterWords.ts';
 import type { Fact, SentLine } from './ledger.ts';
 import { DAY_MS, MINUTE_MS } from '../../../runtime/units.ts';
 
@@ -23,9 +24,13 @@ export interface Chains {
   searches: Fact[];
   clicks: Fact[];
   carts: Fact[];
+  /** The orders that count in the end. */
   orders: Fact[];
+  /** What was given back of them. */
+  back: GivenBack[];
   lines: Line[];
   led: Map<Fact | Line, Led>;
+  /** `<scope> <visitor_id>`. */
   visitorOf: (fact: Fact) => string;
   facts: Fact[];
 }
@@ -116,12 +121,13 @@ export function chainsByRules(facts: readonly Fact[]): Chains {
 
 function chainsWithout(facts: readonly Fact[]): Chains {
   const of = (type: string): Fact[] => facts.filter((fact) => fact.type === type);
-  const orders = of('OrderCreated');
+  const { orders, back } = inTheEnd(of('OrderCreated'));
   return {
     searches: of('Search'),
     clicks: of('ProductClicked'),
     carts: of('ProductAddedToCart'),
     orders,
+    back,
     lines: orders.flatMap((order) =>
       order.sent.lines!.map((line, index) => ({
         ...line,
@@ -139,15 +145,15 @@ function chainsWithout(facts: readonly Fact[]): Chains {
 /** A visitor is the customer of the latest event with both ids and consent, if the latest consent is not a refusal. */
 function visitors(facts: readonly Fact[]): (fact: Fact) => string {
   const users = new Map<string, string>();
-  for (const [anonymousId, own] of grouped(facts, (fact) => fact.anonymousId)) {
+  for (const [anonymousId, own] of grouped(facts, ({ scope, anonymousId }) => `${scope} ${anonymousId}`)) {
     const latest = last(own)!;
     const linked = last(own.filter((fact) => fact.agreed && fact.userId !== undefined));
     const refusedAt = Math.max(-Infinity, ...own.filter((fact) => !fact.agreed).map((fact) => fact.atMs));
     if (latest.agreed && refusedAt < latest.atMs && linked) users.set(anonymousId, linked.userId!);
   }
-  return ({ anonymousId }) => {
-    const user = users.get(anonymousId);
-    return user === undefined ? `anon:${anonymousId}` : `user:${user}`;
+  return ({ scope, anonymousId }) => {
+    const user = users.get(`${scope} ${anonymousId}`);
+    return `${scope} ${user === undefined ? `anon:${anonymousId}` : `user:${user}`}`;
   };
 }
 

@@ -95,7 +95,7 @@ describe('views', () => {
 
   test('those a query needs are known', () => {
     const names = viewsReadBy('SELECT * FROM orders JOIN quarantine ON true', views).map(({ name }) => name);
-    expect(names).toEqual(['events_with_bots', 'quarantine', 'orders']);
+    expect(names).toEqual(['events_with_bots', 'quarantine', 'all_orders', 'orders']);
   });
 
   test('money and counts have exact types', async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { insightMacros } from '../../../query/insight/views.ts';
 import { openDuckDb } from './eventTable.ts';
 import { createViews, query, report, type Row } from './rows.ts';
 import { PERIOD, storeDay, type HandMade } from './shopDay.ts';
@@ -13,6 +14,12 @@ beforeAll(async () => {
   await createViews(connection);
 });
 afterAll(() => close());
+
+/** Says whether segments share their ids, in views and reports. */
+async function share(sharedIds: boolean): Promise<void> {
+  const { sql } = insightMacros({ sharedIds }).find(({ name }) => name === 'id_scope')!;
+  await connection.run(sql.replace('CREATE MACRO', 'CREATE OR REPLACE MACRO'));
+}
 
 function given(...events: HandMade[]): Promise<void> {
   return storeDay(connection, events);
@@ -151,7 +158,8 @@ describe('one order, counted once', () => {
     expect(await query(connection, 'SELECT orders FROM sessions')).toEqual([{ orders: 1 }]);
   });
 
-  test('browser plus backend: the first received counts, what it lacks comes from the other', async () => {
+  test('browser plus backend in two segments that share their ids: the first received counts, the other completes it', async () => {
+    await share(true);
     await given(
       { type: 'Search', at: '09:50', searchId: 'q' },
       { type: 'OrderCreated', at: '10:00', total: 100, lines: [{ ...lines[0], searchId: 'q' }], server: browser },
@@ -192,6 +200,8 @@ describe('one order, counted once', () => {
       revenue: '100.0000',
       inferred_share: 0,
     });
+    await share(false);
+    expect(await one('revenue')).toMatchObject({ orders: 2, revenue: '201.0000' });
   });
 
   test('a bot repeats the order: it is not the one that counts', async () => {

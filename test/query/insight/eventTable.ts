@@ -18,6 +18,7 @@ export interface StoredEvent {
   tenantId?: string;
   receivedAt?: string;
   keyId?: string;
+  keyKind?: 'browser' | 'server';
   userAgent?: string;
 }
 
@@ -92,6 +93,7 @@ function batchOf(event: StoredEvent): Record<string, unknown> {
     sent_at: null,
     skew_ms: 0,
     key_id: event.keyId ?? 'browser',
+    key_kind: event.keyKind ?? null,
     user_agent: event.userAgent ?? null,
   };
 }

@@ -24,10 +24,12 @@ export function expectedInteractions(asked: Asked): Row[] {
     `${chains.visitorOf(fact)}\n${productId}`;
   return [...grouped(touches, key)].map(([pair, group]) => {
     const [visitor, productId] = pair.split('\n') as [string, string];
+    const [scope, visitorId] = visitor.split(' ') as [string, string];
     const count = (type: string): number => group.filter(({ fact }) => fact.type === type).length;
     const times = group.map(({ fact }) => fact.atMs);
     return {
-      visitor_id: visitor,
+      scope,
+      visitor_id: visitorId,
       product_id: productId,
       clicks: count('ProductClicked'),
       cart_adds: count('ProductAddedToCart'),
@@ -40,7 +42,8 @@ export function expectedInteractions(asked: Asked): Row[] {
 }
 
 export function expectedIdentityMap({ chains }: Asked): Row[] {
-  return [...grouped(chains.facts, ({ anonymousId }) => anonymousId)].flatMap(([anonymousId, own]) => {
+  const visitors = grouped(chains.facts, ({ scope, anonymousId }) => `${scope} ${anonymousId}`);
+  return [...visitors.values()].flatMap((own) => {
     const linked = own.filter((fact) => fact.agreed && fact.userId !== undefined);
     const latest = last(own)!;
     const refused = own.some((fact) => !fact.agreed && fact.atMs >= latest.atMs);
@@ -50,7 +53,8 @@ export function expectedIdentityMap({ chains }: Asked): Row[] {
     if (latestLink < Date.parse(FROM) || first >= Date.parse(TO)) return [];
     return [
       {
-        anonymous_id: anonymousId,
+        scope: own[0]!.scope,
+        anonymous_id: own[0]!.anonymousId,
         user_id: linked[0]!.userId!,
         first_seen: new Date(first).toISOString(),
         last_seen: new Date(latestLink).toISOString(),

@@ -119,12 +119,26 @@ export function expectedTrend(asked: Asked): Row[] {
 export function expectedProductRevenue(asked: Asked): Row[] {
   const lines = asked.chains.lines.filter(({ order }) => inPeriod(asked)(order));
   const all = sum(lines.map(({ total }) => total));
-  return [...grouped(lines, ({ productId }) => productId)].map(([productId, group]) => ({
-    product_id: productId,
-    currency: 'DKK',
-    orders: new Set(group.map(({ order }) => order.sent.orderId)).size,
-    quantity: decimal(sum(group.map(({ quantity }) => quantity)) * 1e4),
-    revenue: decimal(sum(group.map(({ total }) => total))),
-    share: sum(group.map(({ total }) => total)) / all,
-  }));
+  const back = asked.chains.back
+    .filter(inPeriod(asked))
+    .flatMap(({ order, lines: own }) =>
+      [...own].map(([number, amount]) => ({ productId: order.sent.lines![number - 1]!.productId, amount })),
+    );
+  const products = new Set([...lines, ...back].map(({ productId }) => productId));
+  return [...products].map((productId) => {
+    const group = lines.filter((line) => line.productId === productId);
+    const revenue = sum(group.map(({ total }) => total));
+    const refunded = sum(back.filter((one) => one.productId === productId).map(({ amount }) => amount));
+    return {
+      product_id: productId,
+      currency: 'DKK',
+      prices_include_tax: null,
+      orders: new Set(group.map(({ order }) => order.sent.orderId)).size,
+      quantity: decimal(sum(group.map(({ quantity }) => quantity)) * 1e4),
+      revenue: decimal(revenue),
+      refunded: decimal(refunded),
+      net_revenue: decimal(revenue - refunded),
+      share: revenue / all,
+    };
+  });
 }

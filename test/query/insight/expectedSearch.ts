@@ -1,4 +1,5 @@
 import { grouped, type Chains, type Line } from './chains.ts';
+import { backByLine } from './laterWords.ts';
 import { decimal, FROM, TO, type Fact } from './ledger.ts';
 import type { Row } from './rows.ts';
 
@@ -8,7 +9,7 @@ export interface Asked {
   segment?: string;
 }
 
-export function inPeriod({ segment }: Asked): (fact: Fact) => boolean {
+export function inPeriod({ segment }: Asked): (fact: Pick<Fact, 'day' | 'segment'>) => boolean {
   return (fact) => fact.day >= FROM && fact.day < TO && (segment === undefined || fact.segment === segment);
 }
 
@@ -73,20 +74,30 @@ export function expectedRevenue(asked: Asked): Row[] {
     if (lines.length === 0) return [];
     const revenue = sum(lines.map(({ total }) => total));
     const inferred = lines.filter((line) => asked.chains.led.get(line)!.method === 'inferred');
+    const refunded = refundedOf(lines, asked);
     return [
       {
         phrase,
         currency: 'DKK',
+        prices_include_tax: null,
         searches: group.length,
         orders: new Set(lines.map(({ order }) => order.sent.orderId)).size,
         order_lines: lines.length,
         quantity: decimal(sum(lines.map(({ quantity }) => quantity)) * 1e4),
         revenue: decimal(revenue),
+        refunded: decimal(refunded),
+        net_revenue: decimal(revenue - refunded),
         revenue_per_search: revenue / 1e4 / group.length,
         inferred_share: sum(inferred.map(({ total }) => total)) / revenue,
       },
     ];
   });
+}
+
+/** What was given back of lines, at any time. */
+export function refundedOf(lines: readonly Line[], { chains }: Asked): number {
+  const back = backByLine(chains.back);
+  return sum(lines.map(({ order, number }) => back.get(`${order.eventId} ${number}`) ?? 0));
 }
 
 export function expectedPositions(asked: Asked): Row[] {

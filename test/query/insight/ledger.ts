@@ -20,6 +20,8 @@ export interface Fact {
   /** UTC day, YYYY-MM-DD. */
   day: string;
   segment: string;
+  /** What its ids are unique in: the segment, or * if segments share them. */
+  scope: string;
   sessionId: string;
   anonymousId: string;
   userId?: string;
@@ -107,7 +109,7 @@ export function stored(events: readonly ShopEvent[]): StoredEvent[] {
 }
 
 /** Events as the independent calculation reads them. */
-export function factsOf(events: readonly ShopEvent[]): Fact[] {
+export function factsOf(events: readonly ShopEvent[], { sharedIds }: { sharedIds: boolean }): Fact[] {
   return events.map((event) => {
     const { sessionId, anonymousId, userId, consent, ...sent } = JSON.parse(event.json) as Fact['sent'] & {
       sessionId: string;
@@ -121,6 +123,7 @@ export function factsOf(events: readonly ShopEvent[]): Fact[] {
       atMs: event.atMs,
       day: utcDay(event.atMs),
       segment: event.segmentId,
+      scope: sharedIds ? '*' : event.segmentId,
       sessionId,
       anonymousId,
       ...(userId === undefined ? {} : { userId }),

@@ -1,20 +1,20 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { expect } from 'vitest';
 import { bindReport, runReport, type ReportRequest } from '../../../query/insight/reportRun.ts';
-import { insightMacros, insightStatements } from '../../../query/insight/views.ts';
+import { insightMacros, insightStatements, type TenantFacts } from '../../../query/insight/views.ts';
 import { jsonValue, type Json } from '../../../query/formats/values.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
 
 export type Row = Record<string, Json>;
 
 /** Makes the macros and views over `events_all` and `quarantine_all`. */
-export async function createViews(connection: DuckDBConnection): Promise<void> {
-  for (const statement of insightStatements(createRegistry())) await connection.run(statement);
+export async function createViews(connection: DuckDBConnection, facts: TenantFacts = {}): Promise<void> {
+  for (const statement of insightStatements(createRegistry(), facts)) await connection.run(statement);
 }
 
 /** Makes the macros only, which is all that reports need. */
-export async function createMacros(connection: DuckDBConnection): Promise<void> {
-  for (const { sql } of insightMacros()) await connection.run(sql);
+export async function createMacros(connection: DuckDBConnection, facts: TenantFacts = {}): Promise<void> {
+  for (const { sql } of insightMacros(facts)) await connection.run(sql);
 }
 
 /** The answer to a query, decimals as text, by column name. */

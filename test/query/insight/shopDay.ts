@@ -3,7 +3,7 @@ import { createEventTable, type StoredEvent } from './eventTable.ts';
 
 /** Hand-made events: fields as a sender writes them, plus what the server adds. */
 export interface HandMade extends Record<string, unknown> {
-  type: 'Search' | 'ProductClicked' | 'ProductAddedToCart' | 'OrderCreated';
+  type: keyof typeof DEFAULTS;
   /** `10:00` on 2026-11-02, or a whole timestamp. */
   at: string;
   server?: Partial<StoredEvent>;
@@ -22,6 +22,9 @@ const DEFAULTS = {
     total: 100,
     lines: [{ productId: 'P1', quantity: 1, unitPrice: 100 }],
   },
+  OrderCorrected: { orderId: 'O1' },
+  OrderCancelled: { orderId: 'O1' },
+  OrderRefunded: { orderId: 'O1' },
 };
 
 /** Replaces what is stored by these events: one visitor in one visit, where an event does not say otherwise. */

@@ -7,7 +7,7 @@ namespace Spor.Tracking;
 public sealed class OrderLine
 {
     /// <summary>Creates it with the fields every OrderLine has.</summary>
-    /// <param name="quantity">How many were ordered. Sent with at most four decimals.</param>
+    /// <param name="quantity">How many were ordered; negative for goods taken back in exchange. At most four decimals.</param>
     /// <param name="unitPrice">Price of one, before discount. pricesIncludeTax says whether it contains tax. Sent with at most four decimals.</param>
     public OrderLine(decimal quantity, decimal unitPrice)
     {
@@ -17,7 +17,7 @@ public sealed class OrderLine
 
     /// <summary>Creates it with productId, quantity, unitPrice.</summary>
     /// <param name="productId">The product; absent for a fee, a tip, a custom item or a deleted product.</param>
-    /// <param name="quantity">How many were ordered. Sent with at most four decimals.</param>
+    /// <param name="quantity">How many were ordered; negative for goods taken back in exchange. At most four decimals.</param>
     /// <param name="unitPrice">Price of one, before discount. pricesIncludeTax says whether it contains tax. Sent with at most four decimals.</param>
     public OrderLine(string productId, decimal quantity, decimal unitPrice)
     {
@@ -32,7 +32,7 @@ public sealed class OrderLine
     /// <summary>The variant, such as a size or colour.</summary>
     public string? VariantId { get; set; }
 
-    /// <summary>How many were ordered. Sent with at most four decimals.</summary>
+    /// <summary>How many were ordered; negative for goods taken back in exchange. At most four decimals.</summary>
     public decimal Quantity { get; set; }
 
     /// <summary>Price of one, before discount. pricesIncludeTax says whether it contains tax. Sent with at most four decimals.</summary>
