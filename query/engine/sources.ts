@@ -63,6 +63,7 @@ export async function openSources(
       identity.push(
         tableRoot(table, request.tenantId),
         columns,
+        sharedIds,
         files.map(({ path }) => path),
       );
       // Files of a tail may be made anew under their names, with the same rows for the same messages and version.

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { format, resolveConfig } from 'prettier';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -6,6 +7,7 @@ import { LakeError } from '../../../lake/errors.ts';
 import { bindReport, runReport, type ReportRequest } from '../../../query/insight/reportRun.ts';
 import { listReports } from '../../../query/insight/reports.ts';
 import { reportsPage } from '../../../query/insight/reportsPage.ts';
+import { literal } from '../../../lake/duckdb/sqlText.ts';
 import { insightMacros, insightViews, viewsReadBy } from '../../../query/insight/views.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
 import { openDuckDb } from './eventTable.ts';
@@ -141,6 +143,37 @@ describe('bots', () => {
     'node',
   ])('not %s', async (userAgent) => {
     expect(await isBot(userAgent)).toBe(false);
+  });
+
+  test('the flag fits real User-Agents of people, of clients and integrations of shops, and of bots', async () => {
+    const text = readFileSync(new URL('./userAgents.tsv', import.meta.url), 'utf8').trim();
+    const agents = text.split('\n').map((line) => line.split('\t') as [string, string]);
+    const counts = Map.groupBy(agents, ([kind]) => kind);
+    expect([...counts].map(([kind, own]) => [kind, own.length >= 80])).toEqual([
+      ['person', true],
+      ['client', true],
+      ['bot', true],
+    ]);
+    const rows = agents.map(([kind, agent]) => `(${literal(kind)}, ${literal(agent)})`).join(', ');
+    const sql = `SELECT kind, agent FROM (VALUES ${rows}) AS agents(kind, agent) WHERE is_bot_agent(agent) <> (kind = 'bot')`;
+    expect(await query(connection, sql)).toEqual([]);
+  });
+
+  test('a pattern is a word; a name that could be a phone counts only where its examples have it', async () => {
+    const list = [
+      { pattern: 'badbot', instances: ['badbot/1.0', 'Mozilla/5.0 (compatible; badbot/1.0)'] },
+      { pattern: 'Yonder', instances: ['Yonder/2'] },
+      { pattern: 'Quince', instances: ['Mozilla/5.0 (compatible; Quince/1.0; +https://quince.example)'] },
+    ];
+    const { sql } = insightMacros().find(({ name }) => name === 'is_bot_agent')!;
+    await connection.run(botMacro(list, '1.0.0').replace('CREATE MACRO', 'CREATE OR REPLACE MACRO'));
+    const phone = (model: string): string => `Mozilla/5.0 (Linux; Android 14; ${model}) AppleWebKit/537.36`;
+    const agents = ['badbot/2', 'Yonder/3', 'Mozilla/5.0 (compatible; Quince/2.0)'];
+    const phones = ['SUPERbadbots', 'Yonder 5', 'Quince X'].map(phone);
+    const found = [];
+    for (const agent of [...agents, ...phones]) found.push(await isBot(agent));
+    expect(found).toEqual([true, true, true, false, false, false]);
+    await connection.run(sql.replace('CREATE MACRO', 'CREATE OR REPLACE MACRO'));
   });
 
   test('the macro is made from a list: libraries left out, quotes kept, what DuckDB cannot match refused', async () => {

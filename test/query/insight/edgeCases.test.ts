@@ -332,14 +332,24 @@ describe('days and visits', () => {
 
 test('bots are flagged, not counted', async () => {
   const bot = { userAgent: 'Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)' };
-  await given({ type: 'Search', at: '10:00' }, { type: 'Search', at: '10:01', sessionId: 's2', server: bot });
+  await given(
+    { type: 'Search', at: '10:00' },
+    { type: 'Search', at: '10:01', sessionId: 's2', server: bot },
+    // What a server key sends is no bot, whatever its User-Agent.
+    { type: 'OrderCreated', at: '10:02', server: { ...bot, keyKind: 'server' } },
+  );
   expect(await one('search_overview')).toMatchObject({ searches: 1 });
-  expect(await query(connection, 'SELECT count(*) AS n FROM events')).toEqual([{ n: 1 }]);
+  expect(await one('revenue')).toMatchObject({ orders: 1 });
+  expect(await query(connection, 'SELECT count(*) AS n FROM events')).toEqual([{ n: 2 }]);
   expect(await query(connection, 'SELECT is_bot FROM events_with_bots ORDER BY event_time')).toEqual([
     { is_bot: false },
     { is_bot: true },
+    { is_bot: false },
   ]);
-  expect(await one('events_daily')).toEqual({ date: '2026-11-02', type: 'Search', events: 1, bots: 1, sessions: 1 });
+  expect(await report(connection, { name: 'events_daily', ...PERIOD })).toEqual([
+    { date: '2026-11-02', type: 'OrderCreated', events: 1, bots: 0, sessions: 1 },
+    { date: '2026-11-02', type: 'Search', events: 1, bots: 1, sessions: 1 },
+  ]);
 });
 
 test('phrases that people mean the same are the same', async () => {
