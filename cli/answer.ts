@@ -88,7 +88,13 @@ export async function printAnswer(
   return answer;
 }
 
-function sayCut(context: Context, { truncated, rowCount }: Pick<QueryAnswer, 'truncated' | 'rowCount'>, more: string) {
+function sayCut(
+  context: Context,
+  { truncated, rowCount, botsLeftOut }: Pick<QueryAnswer, 'truncated' | 'rowCount' | 'botsLeftOut'>,
+  more: string,
+) {
+  if (botsLeftOut !== undefined)
+    context.err(`spor: ${botsLeftOut} events of bots are left out; the relation events_with_bots has them\n`);
   if (!truncated) return;
   context.err(`spor: a limit of rows or bytes (LAKE_QUERY_MAX_BYTES) keeps only the first ${rowCount} rows; ${more}\n`);
 }

@@ -5,7 +5,7 @@ import type { FileAnswer } from './query.ts';
 /**
  * Bytes of an answer. The end, or the caller's leave, removes its file.
  *
- * JSON becomes an object. `told` and `truncated` come first, and the number of rows, the snapshot and the time come
+ * JSON becomes an object. `told` and `truncated` come first, and the numbers of rows, the snapshot and the time come
  * last.
  * @throws Error from a piece, if the file has another length than was written: the sent bytes are then no answer
  */
@@ -14,9 +14,9 @@ export function answerBytes(
   format: AnswerFormat,
   told: Readonly<Record<string, string>> = {},
 ): { length: number; pieces: AsyncGenerator<string | Uint8Array> } {
-  const { rowCount, truncated, snapshot, elapsedMs, bytes } = answer;
+  const { rowCount, truncated, botsLeftOut, snapshot, elapsedMs, bytes } = answer;
   const before = format === 'json' ? `${JSON.stringify({ ...told, truncated }).slice(0, -1)},` : '';
-  const after = format === 'json' ? `,${JSON.stringify({ rowCount, snapshot, elapsedMs }).slice(1)}` : '';
+  const after = format === 'json' ? `,${JSON.stringify({ rowCount, botsLeftOut, snapshot, elapsedMs }).slice(1)}` : '';
   const length = bytes + Buffer.byteLength(before) + Buffer.byteLength(after);
   return { length, pieces: pieces(answer, before, after) };
 }

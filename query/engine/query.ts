@@ -21,6 +21,7 @@ import { openSources } from './sources.ts';
 import type { Json } from '../formats/values.ts';
 import { createCatalog } from './views.ts';
 import type { AnswerFacts, AnswerJob } from '../sandbox/writeAnswer.ts';
+import { countBots, leavesOutBots } from './leftOut.ts';
 import type { CheckedSql } from '../sandbox/sqlCheck.ts';
 
 export interface QueryRequest extends Scope {
@@ -51,6 +52,8 @@ export interface QueryAnswer {
   rowCount: number;
   /** Whether a limit cut rows off. */
   truncated: boolean;
+  /** Number of rows of bots that the relations left out, within the files read or the report's period; absent: none. */
+  botsLeftOut?: number;
   snapshot: AnswerSnapshot;
   elapsedMs: number;
 }
@@ -134,6 +137,8 @@ export async function openQueries(options: {
           files: sources.paths,
           sql,
           parameters: request.report,
+          botCount:
+            !checked.catalog && leavesOutBots(sql, views, request) ? countBots(request.report?.values) : undefined,
           ...(request.signal ? { signal: request.signal } : {}),
         },
         limits: {
@@ -183,13 +188,17 @@ export async function openQueries(options: {
   };
 
   const run = async (request: QueryRequest): Promise<QueryAnswer> => {
-    const { file, remove, rowCount, truncated, snapshot, elapsedMs } = await answer({ ...request, format: 'json' });
+    const { file, remove, rowCount, truncated, botsLeftOut, snapshot, elapsedMs } = await answer({
+      ...request,
+      format: 'json',
+    });
     try {
       const { columns, rows } = JSON.parse(`{${await readFile(file, 'utf8')}}`) as Pick<
         QueryAnswer,
         'columns' | 'rows'
       >;
-      return { columns, rows, rowCount, truncated, snapshot, elapsedMs };
+      const bots = botsLeftOut === undefined ? {} : { botsLeftOut };
+      return { columns, rows, rowCount, truncated, ...bots, snapshot, elapsedMs };
     } finally {
       await remove();
     }

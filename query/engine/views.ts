@@ -30,6 +30,8 @@ export interface TableFiles {
 export interface NeededViews {
   /** Tables that the views read. */
   tables: readonly TableName[];
+  /** Names of the views. */
+  views: ReadonlySet<string>;
   /** Statements that create the views, in order, over the given files. */
   statements(files: Record<TableName, TableFiles>): string[];
 }
@@ -67,6 +69,7 @@ export function createCatalog(registry: Registry): ViewCatalog {
     const needed = macrosReadBy(macros.own, reads);
     return {
       tables,
+      views: new Set(picked.map(({ name }) => name)),
       statements: (files) => [
         ...tables.map((table) => tableView(table, columns[table], files[table])),
         ...macros[files.events.sharedIds ? 'shared' : 'own']

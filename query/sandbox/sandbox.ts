@@ -22,6 +22,8 @@ export interface SandboxQuery {
   /** Untrusted SQL that has passed checkSql. */
   sql: string;
   parameters?: SqlParameters | undefined;
+  /** Trusted statement that counts the rows of bots, where the views leave them out. */
+  botCount?: string | undefined;
   signal?: AbortSignal;
 }
 

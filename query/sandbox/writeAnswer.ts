@@ -25,6 +25,8 @@ export interface AnswerFacts {
   /** True if a limit cut rows off. */
   truncated: boolean;
   bytes: number;
+  /** Number of rows that the views left out as those of bots, if any. */
+  botsLeftOut?: number;
 }
 
 /** Interval of checks of a growing Parquet file's size. */
@@ -36,11 +38,24 @@ const SIZE_EVERY_MS = 50;
  */
 export function writeAnswer({ query, limits, format, file }: AnswerJob, open?: OpenInstance): Promise<AnswerFacts> {
   if (format !== 'parquet')
-    return runSandboxed(query, { limits, open }, (session) => writeRows(session, { format, file, limits }));
+    return runSandboxed(query, { limits, open }, async (session) => ({
+      ...(await writeRows(session, { format, file, limits })),
+      ...(await botsLeftOut(session, query)),
+    }));
   const files = [...query.files, file, firstOf(file)];
-  return runSandboxed({ ...query, files }, { limits, open }, (session) =>
-    writeParquet(session, { query, limits, file }),
-  );
+  return runSandboxed({ ...query, files }, { limits, open }, async (session) => ({
+    ...(await writeParquet(session, { query, limits, file })),
+    ...(await botsLeftOut(session, query)),
+  }));
+}
+
+async function botsLeftOut(
+  { connection }: SandboxSession,
+  { botCount }: SandboxQuery,
+): Promise<Pick<AnswerFacts, 'botsLeftOut'>> {
+  if (botCount === undefined) return {};
+  const [[count] = []] = (await connection.runAndReadAll(botCount)).getRows();
+  return count ? { botsLeftOut: Number(count) } : {};
 }
 
 async function writeRows(

@@ -66,6 +66,7 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, OpenApi>> = {
       },
     },
     rowCount: wholeField('Number of rows.'),
+    botsLeftOut: optional(wholeField('Number of events of bots that the relations leave out; absent: none.')),
     snapshot: refField('AnswerSnapshot'),
     elapsedMs: wholeField('Time that the statement took, in milliseconds.'),
   }),

@@ -47,7 +47,7 @@ export async function answerReply(
 /**
  * Sends an answer's file, then removes it.
  *
- * Formats other than JSON have their facts in headers: `spor-rows`, `spor-truncated`, `spor-snapshot` (JSON), and one
+ * Formats other than JSON have their facts in headers: `spor-rows`, `spor-truncated`, `spor-bots-left-out`, `spor-snapshot` (JSON), and one
  * `spor-…` for each extra fact.
  */
 function fileReply(answer: FileAnswer, format: AnswerFormat, told: Readonly<Record<string, string>>): Reply {
@@ -58,6 +58,7 @@ function fileReply(answer: FileAnswer, format: AnswerFormat, told: Readonly<Reco
       'content-length': String(length),
       'spor-rows': String(answer.rowCount),
       'spor-truncated': String(answer.truncated),
+      ...(answer.botsLeftOut === undefined ? {} : { 'spor-bots-left-out': String(answer.botsLeftOut) }),
       'spor-snapshot': JSON.stringify(answer.snapshot),
       ...Object.fromEntries(Object.entries(told).map(([name, text]) => [`spor-${name}`, text])),
     },

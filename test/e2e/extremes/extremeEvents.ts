@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { LIMITS } from '../../../schemas/limits.ts';
-import type { EventSchema, JsonSchema, Registry } from '../../../schemas/registry.ts';
+import { isServerOnly, type EventSchema, type JsonSchema, type Registry } from '../../../schemas/registry.ts';
 
 /** An event as a sender writes it, with the code that it must be refused with; undefined: it must be stored. */
 export interface ExtremeEvent {
@@ -47,9 +47,12 @@ function oneField(type: EventSchema): ExtremeEvent[] {
     if (field === 'type' || schema.format !== undefined) continue;
     for (const { label, value, refusal } of extremesOf(schema)) {
       const event = { ...plainEvent(type), [field]: value };
-      const isStrict = field === 'properties' || type.schema.required?.includes(field);
+      const isRequired = field === 'properties' || type.schema.required?.includes(field);
+      // Nothing is left out of what a server says of an order, but for empty texts.
+      const isStrict = isRequired || (isServerOnly(type) && !label.endsWith('empty'));
       // Nothing else says whose event it is.
-      const strict = field === 'sessionId' ? refusal && 'field_missing' : isStrict ? refusal : undefined;
+      const isVisit = field === 'sessionId' && !isServerOnly(type);
+      const strict = isVisit ? refusal && 'field_missing' : isStrict ? refusal : undefined;
       out.push({ label: `${type.type}.${field} ${label}`, event, refusal: strict ?? sizeRefusal(event) });
     }
   }
