@@ -143,7 +143,9 @@ function sourcedLine(registry: Registry): string {
   if (typeof item !== 'object' || !('struct' in item)) throw new Error('the column lines is no list of structs');
   const isSourced = `coalesce(${SOURCES.map((name) => `line.${name}`).join(', ')}) IS NOT NULL`;
   const valueOf = (name: string): string =>
-    SOURCES.includes(name) ? `CASE WHEN ${isSourced} THEN line.${name} ELSE other.${name} END` : `line.${name}`;
+    [...SOURCES, 'inferred'].includes(name)
+      ? `CASE WHEN ${isSourced} THEN line.${name} ELSE other.${name} END`
+      : `line.${name}`;
   const parts = item.struct.map(({ name }) => `${literal(name)}: ${valueOf(name)}`);
   return `{${parts.join(', ')}}`;
 }

@@ -94,7 +94,7 @@ test('every field of every event type arrives as it was sent', async () => {
     user_agent: 'test/1.0',
   });
   expect(JSON.parse(String(stored.properties))).toEqual(order.properties);
-  const absent = { recommendation_id: null, list_id: null, name: null, kind: null, amount: null };
+  const absent = { recommendation_id: null, list_id: null, inferred: null, name: null, kind: null, amount: null };
   expect(stored.lines).toEqual([
     {
       ...absent,

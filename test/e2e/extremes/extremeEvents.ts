@@ -45,11 +45,13 @@ function oneField(type: EventSchema): ExtremeEvent[] {
   const out: ExtremeEvent[] = [];
   for (const [field, schema] of Object.entries(type.schema.properties)) {
     if (field === 'type' || schema.format !== undefined) continue;
+    // Within the lists of these types nothing is left out, so that each value has a verdict of its own.
+    if (isServerOnly(type) && schema.type === 'array') continue;
     for (const { label, value, refusal } of extremesOf(schema)) {
       const event = { ...plainEvent(type), [field]: value };
       const isRequired = field === 'properties' || type.schema.required?.includes(field);
       // Nothing is left out of what a server says of an order, but for empty texts.
-      const isStrict = isRequired || (isServerOnly(type) && !label.endsWith('empty'));
+      const isStrict = isRequired || (isServerOnly(type) && !(value === '' || label.endsWith('empty')));
       // Nothing else says whose event it is.
       const isVisit = field === 'sessionId' && !isServerOnly(type);
       const strict = isVisit ? refusal && 'field_missing' : isStrict ? refusal : undefined;

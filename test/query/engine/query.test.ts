@@ -6,7 +6,6 @@ import { createTableCache } from '../../../lake/layout/tableCache.ts';
 import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
 import { openQueries, type Queries, type QueryAnswer } from '../../../query/engine/query.ts';
 import type { SandboxLimits } from '../../../query/sandbox/sandbox.ts';
-import { bindReport } from '../../../query/insight/reportRun.ts';
 import { openLocalStorage } from '../../../lake/storage/local.ts';
 import type { Storage } from '../../../lake/storage/storage.ts';
 import { tableSpec } from '../../../lake/layout/tables.ts';
@@ -101,40 +100,6 @@ async function code(sql: string, on: Queries = queries): Promise<string> {
   );
 }
 
-describe('rows of bots', () => {
-  const bot = { user_agent: 'Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)' };
-  const from = { tenantId: 'crawled', segmentIds: [] };
-
-  test('are left out, and their number is told where a relation leaves them out', async () => {
-    const rows = [search, { ...search, ...bot, event_id: 'b-1' }, { ...order, ...bot, key_kind: 'server' }];
-    await commitRows(storage, 'crawled', rows);
-    const count = async (relation: string): Promise<unknown[]> => {
-      const {
-        rows: [[found] = []],
-        botsLeftOut,
-      } = await queries.run({ ...from, sql: `select count(*) from ${relation}` });
-      return [Number(found), botsLeftOut];
-    };
-    expect(await count('events')).toEqual([2, 1]);
-    expect(await count('orders')).toEqual([1, 1]);
-    expect(await count('events_with_bots')).toEqual([3, undefined]);
-    expect(await count('events_all')).toEqual([3, undefined]);
-  });
-
-  test('are told of a report for its period and segment, in every format', async () => {
-    const asked = async (fromDay: string, format: 'json' | 'parquet'): Promise<unknown> => {
-      const bound = bindReport({ name: 'search_overview', from: fromDay, to: '2026-11-30' }, REGISTRY);
-      const answer = await queries.answer({ ...from, sql: bound.sql, report: bound, format });
-      await answer.remove();
-      return answer.botsLeftOut;
-    };
-    for (const format of ['json', 'parquet'] as const) {
-      expect(await asked('2026-11-23', format)).toBe(1);
-      expect(await asked('2026-11-25', format)).toBeUndefined();
-    }
-  });
-});
-
 describe('answers', () => {
   test('every field of an event comes back as it was written, exactly', async () => {
     const { columns, rows, rowCount, truncated, snapshot, elapsedMs } = await ask(
@@ -158,7 +123,7 @@ describe('answers', () => {
       coupon_codes: ['A', 'B'],
       event_time: '2026-11-23T10:05:00.000Z',
     });
-    const absent = { recommendation_id: null, list_id: null, name: null, kind: null, amount: null };
+    const absent = { recommendation_id: null, list_id: null, inferred: null, name: null, kind: null, amount: null };
     expect(second.lines).toEqual([
       {
         ...absent,
