@@ -4,7 +4,7 @@
 --   list and recommendation_id the recommendation. If an event names several, the order is search_id, recommendation_id, list_id.
 --   method is
 --     given     the event itself carries the search_id, recommendation_id or list_id;
---     inferred  the event carries none, and a rule found the source; the column rule names it;
+--     inferred  the event says so, with the rule sender; or it carries none, and the rule in the column rule found the source;
 --     none      no source was found.
 --   Rules, in the order they are tried. "The visitor" is visitor_id of activity in one scope, "last" is the latest at or before the event:
 --     click       1. listed: the visitor's last search that lists the product in resultIds, at most 30 minutes before.
@@ -20,7 +20,7 @@
 -- intervals between TIMESTAMPTZ depend on the reader's time zone.
 WITH all_clicks AS NOT MATERIALIZED (
   SELECT event_id, event_time, date, segment, scope, session_key, visitor_id, product_id, variant_id, position,
-    search_id, recommendation_id, list_id
+    search_id, recommendation_id, list_id, inferred
   FROM activity
   WHERE type = 'ProductClicked'
 ),
@@ -30,7 +30,7 @@ clicks AS MATERIALIZED (
 ),
 carts AS MATERIALIZED (
   SELECT event_id, event_time, date, segment, scope, session_key, visitor_id, product_id, variant_id, quantity,
-    search_id, list_id, coalesce(search_id, list_id) IS NOT NULL AS own
+    search_id, recommendation_id, list_id, inferred, coalesce(search_id, recommendation_id, list_id) IS NOT NULL AS own
   FROM activity
   WHERE type = 'ProductAddedToCart'
 ),
@@ -99,26 +99,27 @@ found AS (
   WHERE search_key IS NOT NULL
 ),
 sourced_clicks AS NOT MATERIALIZED (
-  SELECT 'click' AS kind, * EXCLUDE (search_id), search_id AS search_key, 'given' AS method, NULL::VARCHAR AS rule,
+  SELECT 'click' AS kind, * EXCLUDE (search_id, inferred), search_id AS search_key,
+    CASE WHEN inferred THEN 'inferred' ELSE 'given' END AS method, CASE WHEN inferred THEN 'sender' END AS rule,
     event_id AS click_event_id, NULL::VARCHAR AS cart_event_id
   FROM all_clicks
   WHERE coalesce(search_id, recommendation_id, list_id) IS NOT NULL
   UNION ALL
-  SELECT 'click' AS kind, all_clicks.* EXCLUDE (search_id), search_key,
+  SELECT 'click' AS kind, all_clicks.* EXCLUDE (search_id, inferred), search_key,
     CASE WHEN search_key IS NULL THEN 'none' ELSE 'inferred' END AS method, rule,
     event_id AS click_event_id, NULL::VARCHAR AS cart_event_id
   FROM all_clicks LEFT JOIN found USING (event_id)
   WHERE search_id IS NULL AND recommendation_id IS NULL AND list_id IS NULL
 ),
 sourced_carts AS (
-  SELECT 'cart' AS kind, carts.* EXCLUDE (search_id, list_id, click, own),
+  SELECT 'cart' AS kind, carts.* EXCLUDE (search_id, recommendation_id, list_id, inferred, click, own),
     CASE WHEN own THEN carts.list_id ELSE click.list_id END AS list_id,
-    CASE WHEN NOT own THEN click.recommendation_id END AS recommendation_id,
+    CASE WHEN own THEN carts.recommendation_id ELSE click.recommendation_id END AS recommendation_id,
     coalesce(carts.search_id, CASE WHEN NOT own THEN coalesce(click.search_id, found.search_key) END) AS search_key,
-    CASE WHEN own THEN 'given'
+    CASE WHEN own THEN CASE WHEN inferred THEN 'inferred' ELSE 'given' END
       WHEN coalesce(click.search_id, click.recommendation_id, click.list_id, found.search_key) IS NOT NULL THEN 'inferred'
       ELSE 'none' END AS method,
-    CASE WHEN own THEN NULL
+    CASE WHEN own THEN CASE WHEN inferred THEN 'sender' END
       WHEN click IS NULL THEN found.rule
       WHEN coalesce(click.search_id, click.recommendation_id, click.list_id, found.search_key) IS NOT NULL THEN 'click'
     END AS rule,
@@ -127,7 +128,7 @@ sourced_carts AS (
 ),
 lines AS (
   SELECT event_id, event_time, date, segment, scope, session_key, visitor_id, product_id, variant_id, quantity, search_id,
-    recommendation_id, list_id, coalesce(search_id, recommendation_id, list_id) IS NOT NULL AS own,
+    recommendation_id, list_id, inferred, coalesce(search_id, recommendation_id, list_id) IS NOT NULL AS own,
     order_id, line_number, currency, prices_include_tax, line_total
   FROM order_lines JOIN buyers USING (scope, order_id)
   WHERE is_goods(kind)
@@ -168,15 +169,15 @@ stepped_lines AS (
     AND visitor_clicks.event_time <= lines.event_time
 ),
 sourced_lines AS (
-  SELECT 'order_line' AS kind, * EXCLUDE (search_id, recommendation_id, list_id, own, step, step_kind),
+  SELECT 'order_line' AS kind, * EXCLUDE (search_id, recommendation_id, list_id, inferred, own, step, step_kind),
     CASE WHEN own THEN search_id ELSE step.search_key END AS search_key,
     CASE WHEN own THEN recommendation_id ELSE step.recommendation_id END AS recommendation_id,
     CASE WHEN own THEN list_id ELSE step.list_id END AS list_id,
-    CASE WHEN own THEN 'given'
+    CASE WHEN own THEN CASE WHEN inferred THEN 'inferred' ELSE 'given' END
       WHEN coalesce(step.search_key, step.recommendation_id, step.list_id) IS NOT NULL THEN 'inferred'
       ELSE 'none' END AS method,
-    CASE WHEN NOT own AND coalesce(step.search_key, step.recommendation_id, step.list_id) IS NOT NULL
-      THEN step_kind END AS rule,
+    CASE WHEN own THEN CASE WHEN inferred THEN 'sender' END
+      WHEN coalesce(step.search_key, step.recommendation_id, step.list_id) IS NOT NULL THEN step_kind END AS rule,
     step.click_event_id AS click_event_id,
     step.cart_event_id AS cart_event_id
   FROM stepped_lines

@@ -67,6 +67,19 @@ describe('attribution', () => {
     ]);
   });
 
+  test('a source that the sender inferred is no given one', async () => {
+    await given(
+      { type: 'ProductClicked', at: '10:00', productId: 'P1', searchId: 'q', inferred: true },
+      { type: 'ProductAddedToCart', at: '10:01', productId: 'P1', recommendationId: 'also' },
+      { type: 'ProductAddedToCart', at: '10:02', productId: 'P2', listId: 'sale', inferred: true },
+    );
+    expect(await attribution()).toEqual([
+      { kind: 'click', source: 'search', search_key: 'q', list_id: null, method: 'inferred', rule: 'sender' },
+      { kind: 'cart', source: 'recommendation', search_key: null, list_id: null, method: 'given', rule: null },
+      { kind: 'cart', source: 'list', search_key: null, list_id: 'sale', method: 'inferred', rule: 'sender' },
+    ]);
+  });
+
   test('two tabs of one visit: each click belongs to the search that listed it', async () => {
     await given(
       { type: 'Search', at: '10:00', searchId: 'left', phrase: 'shoes', resultIds: ['P1', 'P2'] },
