@@ -44,8 +44,9 @@ async function ready(url: string): Promise<boolean> {
 }
 
 describe('the stack', () => {
-  it('runs every part as a process of its own and leaves none behind', async () => {
-    stack = await start({ processors: 2 });
+  it('runs every part as a process of its own, says who crashed with its last words, and leaves none behind', async () => {
+    const crashes: [string, string][] = [];
+    stack = await start({ processors: 2, onCrash: (name, reason) => crashes.push([name, reason]) });
     const processes = stack.processes();
     expect(processes.map(({ name }) => name)).toEqual([
       'nats-guard',
@@ -59,6 +60,12 @@ describe('the stack', () => {
     expect(processes.every(({ pid }) => isAlive(pid))).toBe(true);
     expect(await readFile(`/proc/${pidOf(stack, 'nats-server')}/environ`, 'utf8')).toContain('GOMEMLIMIT=512MiB');
     for (const url of [stack.ingestUrl, stack.processorUrl, stack.queryUrl]) expect(await ready(url)).toBe(true);
+    process.kill(pidOf(stack, 'ingest')!, 'SIGKILL');
+    await until(() => crashes.length > 0);
+    expect(crashes).toEqual([
+      ['ingest', expect.stringMatching(/^was killed by SIGKILL\. Its last log lines/) as string],
+    ]);
+    expect(pidOf(stack, 'ingest')).toBeUndefined();
     await stack.stop();
     expect(processes.filter(({ pid }) => isAlive(pid))).toEqual([]);
   });
@@ -68,17 +75,6 @@ describe('the stack', () => {
     await expect(started).rejects.toThrow(/LAKE_URL=ftp:\/\/nowhere/);
     const pid = Number(/\[(\d+)\]/.exec(await readFile(join(dir, 'logs', 'nats.log'), 'utf8'))![1]);
     expect(isAlive(pid)).toBe(false);
-  });
-
-  it('says who crashed, with its last words', async () => {
-    const crashes: [string, string][] = [];
-    stack = await start({ onCrash: (name, reason) => crashes.push([name, reason]) });
-    process.kill(pidOf(stack, 'ingest')!, 'SIGKILL');
-    await until(() => crashes.length > 0);
-    expect(crashes).toEqual([
-      ['ingest', expect.stringMatching(/^was killed by SIGKILL\. Its last log lines/) as string],
-    ]);
-    expect(pidOf(stack, 'ingest')).toBeUndefined();
   });
 
   it('starts again what was killed, at the same address', async () => {

@@ -245,7 +245,6 @@ test(
     const [stored] = await rowsOf(await shop.query('select count(*) as n from events_with_bots', 'json'));
     expect(stored!.n).toBe(shop.accepted());
     expect(await viewFailures()).toEqual([]);
-    await marts();
   },
   2 * LONG,
 );
