@@ -131,10 +131,11 @@ function reportUsage({ name, summary, segment, parameters }: Report): string {
     ['from <date>', 'first day (UTC), or a time with its zone (default: the last 28 days)'],
     ['to <date>', 'the day after the last, or a time with its zone'],
     ...ANSWER_USAGE,
-    ...parameters.map(({ name: parameter, default: value, description: text }) => [
-      `${optionOf(parameter)} <n>`,
-      `${text} (default ${value})`,
-    ]),
+    ...parameters.map(({ name: parameter, default: value, description: text }) =>
+      value === null
+        ? [`${optionOf(parameter)} <text>`, text]
+        : [`${optionOf(parameter)} <n>`, `${text} (default ${value})`],
+    ),
   ];
   const lines = options.map(([option, text]) => `  --${option!.padEnd(24)}${text}\n`).join('');
   return `Usage: spor report ${name} --tenant <id> [options]\n\n${summary} "spor report describe ${name}" says more.\n\n${lines}`;

@@ -2,11 +2,17 @@ import { h, type DomChild } from './dom.ts';
 
 const MOST_SHOWN = 80;
 
+/** The beginning of a text that is too long for a cell. */
+export function shortened(text: string): string {
+  const characters = Array.from(text);
+  return characters.length <= MOST_SHOWN ? text : `${characters.slice(0, MOST_SHOWN - 1).join('')}…`;
+}
+
 /** A text, or its beginning with a button for the rest where it is long. */
 export function longText(text: string): DomChild {
-  const characters = Array.from(text);
-  if (characters.length <= MOST_SHOWN) return text;
-  const shown = h('span', {}, `${characters.slice(0, MOST_SHOWN - 1).join('')}…`);
+  const start = shortened(text);
+  if (start === text) return text;
+  const shown = h('span', {}, start);
   const more = h(
     'button',
     {

@@ -5,21 +5,26 @@ import { daysOfRange, nextDay, periodBefore } from './viewState.ts';
 
 export type ReportRow = Record<string, unknown>;
 
-/** Requested reports of a page by name; two panels may share one. */
+/** Requested reports of a page by name and parameters; two panels may share one. */
 const asked = new WeakMap<Page, Map<string, Promise<ReportRow[]>>>();
 
 /** Rows of a report over the page's tenant, segment and days (`GET /api/reports/{name}`). */
 export function askReport(page: Page, name: string, parameters: Record<string, string> = {}): Promise<ReportRow[]> {
   const { from, to } = daysOfRange(page.state, Date.now());
-  return askOnce(page, name, name, { from, to: nextDay(to), ...parameters });
+  return askOnce(page, name, { from, to: nextDay(to), ...parameters });
 }
 
 /** The same report over the period before, as much of it as has passed of the page's. */
-export function askReportBefore(page: Page, name: string): Promise<ReportRow[]> {
-  return askOnce(page, `${name} before`, name, periodBefore(page.state, Date.now()));
+export function askReportBefore(
+  page: Page,
+  name: string,
+  parameters: Record<string, string> = {},
+): Promise<ReportRow[]> {
+  return askOnce(page, name, { ...periodBefore(page.state, Date.now()), ...parameters });
 }
 
-function askOnce(page: Page, key: string, name: string, query: Record<string, string>): Promise<ReportRow[]> {
+function askOnce(page: Page, name: string, query: Record<string, string>): Promise<ReportRow[]> {
+  const key = `${name}?${new URLSearchParams(query).toString()}`;
   const known = asked.get(page) ?? new Map<string, Promise<ReportRow[]>>();
   asked.set(page, known);
   const running = known.get(key) ?? fetchReport(page, name, query);

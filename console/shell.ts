@@ -42,7 +42,7 @@ export function createShell(root: Element, { api, session, onTenant, signOut }: 
 
   const go = (change: Partial<ViewState>): void => {
     history.pushState(null, '', addressOf({ ...stateHere(), ...change }));
-    show('focus' in change);
+    show('phrase' in change);
   };
   const follow = (event: Event, view: ViewName): void => {
     const { metaKey, ctrlKey, shiftKey } = event as MouseEvent;

@@ -13,6 +13,8 @@ export interface ViewState {
   key?: string | undefined;
   code?: string | undefined;
   outcome?: string | undefined;
+  /** Search: the phrase whose searches are shown. */
+  phrase?: string | undefined;
 }
 
 export const VIEW_NAMES = ['overview', 'live', 'search', 'products', 'revenue', 'quarantine', 'access'] as const;
@@ -42,6 +44,7 @@ export function readState(search: string): ViewState {
     key: text('key', /^[0-9a-f]{16}$/),
     code: text('code', /^[a-z_]{1,64}$/),
     outcome: text('outcome', /^(accepted|rejected)$/),
+    phrase: text('phrase', /^[^]{1,2000}$/),
   };
 }
 

@@ -6,6 +6,8 @@ import { count, duration, numberOf, when } from '../format.ts';
 import type { Page } from '../page.ts';
 import { empty, figure, panel } from '../panel.ts';
 import { utcDay } from '../viewState.ts';
+import { inSegment } from '../segmentSql.ts';
+import { dataQuality } from './dataQuality.ts';
 
 const MINUTE_MS = 60_000;
 const MINUTES = 60;
@@ -25,6 +27,12 @@ export function overviewView(page: Page): HTMLElement {
       load: () => perMinute(page),
       signal,
       everyMs: EVERY_MS,
+    }),
+    panel({
+      title: 'What reports can tell, last 7 days',
+      note: 'Reports are as good as what the events have.',
+      load: () => dataQuality(page),
+      signal,
     }),
     h(
       'div',
@@ -150,11 +158,6 @@ function nothingYet(): HTMLElement {
     'No events came in.',
     h('p', {}, 'Open “Live events” and send one. You see at once if it is accepted, or why it is rejected.'),
   );
-}
-
-/** SQL condition on a segment; the address was checked, so the id needs no quoting. */
-export function inSegment(segment: string | undefined): string {
-  return segment === undefined ? '' : `AND segment = '${segment}'`;
 }
 
 /**

@@ -5,7 +5,7 @@ import { count, dayName, numberOf, plain, when } from '../format.ts';
 import type { Page } from '../page.ts';
 import { copyable, empty, panel } from '../panel.ts';
 import { daysOfRange, nextDay } from '../viewState.ts';
-import { inSegment } from './overview.ts';
+import { inSegment } from '../segmentSql.ts';
 
 const MOST_SHOWN = 200;
 const FIRST_SHOWN = 25;

@@ -1,18 +1,20 @@
 import { chart } from '../chart.ts';
-import { dataTable } from '../dataTable.ts';
+import { dataTable, type DataColumn } from '../dataTable.ts';
 import { h } from '../dom.ts';
-import { countChange, shareChange } from '../figureChange.ts';
-import { count, countOf, decimal, money, numberOf, percent, plain } from '../format.ts';
+import { count, decimal, money, numberOf, percent, plain } from '../format.ts';
 import type { Page } from '../page.ts';
-import { empty, figure, panel } from '../panel.ts';
-import { byDay, field, askReport, askReportBefore, type ReportRow } from '../report.ts';
+import { empty, panel } from '../panel.ts';
+import { byDay, field, askReport, type ReportRow } from '../report.ts';
+import { phraseLink, phraseView } from './phrase.ts';
+import { noSearches, searchFigures } from './searchFigures.ts';
 
 const MOST = '100';
 const POSITIONS = 30;
 
 /** Whether visitors find products by search. */
 export function searchView(page: Page): HTMLElement {
-  const { signal } = page;
+  const { signal, state } = page;
+  if (state.phrase !== undefined) return phraseView(page, state.phrase);
   return h(
     'div',
     { class: 'panel-body' },
@@ -57,37 +59,8 @@ export function searchView(page: Page): HTMLElement {
 }
 
 async function overview(page: Page): Promise<HTMLElement> {
-  const [[row], [before]] = await Promise.all([
-    askReport(page, 'search_overview'),
-    askReportBefore(page, 'search_overview'),
-  ]);
-  if (!row || numberOf(row.searches) === 0) return noSearches();
-  const rate = (name: string) => shareChange(row[name], row.searches, before?.[name], before?.searches);
-  return h(
-    'dl',
-    { class: 'figures' },
-    figure(
-      'Searches',
-      count(row.searches),
-      countOf(row.visitors, 'visitor'),
-      countChange(row.searches, before?.searches),
-    ),
-    figure(
-      'Nothing found',
-      percent(row.zero_result_rate),
-      countOf(row.zero_results, 'search'),
-      rate('zero_result_rate'),
-    ),
-    figure('Click rate', percent(row.ctr), `top three ${percent(row.ctr_at_3)}`, rate('ctr')),
-    figure('First click', decimal(row.average_click_position, 1), `mean position; reciprocal rank ${decimal(row.mrr)}`),
-    figure(
-      'Abandoned',
-      percent(row.abandonment_rate),
-      `refined ${percent(row.refinement_rate)}`,
-      rate('abandonment_rate'),
-    ),
-    figure('Led to a cart', percent(row.cart_rate), `to an order ${percent(row.purchase_rate)}`, rate('cart_rate')),
-  );
+  const figures = await searchFigures(page);
+  return figures === undefined ? noSearches() : h('dl', { class: 'figures' }, ...figures);
 }
 
 async function daily(page: Page, what: 'searches' | 'rates'): Promise<HTMLElement> {
@@ -121,7 +94,7 @@ async function phrases(page: Page): Promise<HTMLElement> {
     most: 15,
     rows,
     columns: [
-      field('Phrase', 'phrase'),
+      phraseField(page),
       field('Searches', 'searches', count, { bar: true }),
       field('Results', 'average_results', (value) => decimal(value, 1)),
       field('Nothing found', 'zero_result_rate', percent),
@@ -138,6 +111,10 @@ async function phrases(page: Page): Promise<HTMLElement> {
       },
     ],
   });
+}
+
+function phraseField(page: Page): DataColumn<ReportRow> {
+  return field('Phrase', 'phrase', undefined, { show: (value) => phraseLink(page, plain(value)) });
 }
 
 /** What each phrase sold, the largest amount first; amounts of different currencies are not added. */
@@ -168,7 +145,7 @@ async function zeroResults(page: Page): Promise<HTMLElement> {
     most: 12,
     rows,
     columns: [
-      field('Phrase', 'phrase'),
+      phraseField(page),
       field('Nothing found', 'zero_results', count, { bar: true }),
       field('Of its searches', 'zero_result_rate', percent),
       field('Tried again', 'refined', percent),
@@ -190,7 +167,7 @@ async function noClicks(page: Page): Promise<HTMLElement> {
     most: 12,
     rows,
     columns: [
-      field('Phrase', 'phrase'),
+      phraseField(page),
       field('Searches', 'searches', count, { bar: true }),
       field('Results', 'average_results', (value) => decimal(value, 1)),
       field('Tried again', 'refined', percent),
@@ -227,7 +204,7 @@ async function rising(page: Page): Promise<HTMLElement> {
     most: 12,
     rows,
     columns: [
-      field('Phrase', 'phrase'),
+      phraseField(page),
       field('Searches', 'searches', count, { bar: true }),
       field('Before', 'searches_before', count),
       field('Growth', 'growth', growth),
@@ -253,11 +230,4 @@ async function filters(page: Page): Promise<HTMLElement> {
       field('Click rate', 'ctr', percent),
     ],
   });
-}
-
-function noSearches(): HTMLElement {
-  return empty(
-    'No searches in this period.',
-    h('p', {}, 'Choose a longer period above, or send Search events: “Live events” shows how.'),
-  );
 }

@@ -38,6 +38,9 @@ export interface BoundReport {
   dates: { from: string; to: string } | undefined;
 }
 
+const PARAMETER_TYPES = { INTEGER, DOUBLE, TEXT: VARCHAR };
+/** Longest text of a parameter: longer than any text that is stored. */
+const MOST_CHARACTERS = 4_000;
 const FIRST_DATE_MS = Date.parse('0000-01-01T00:00:00Z');
 const LAST_DATE_MS = Date.parse('9999-12-31T00:00:00Z');
 
@@ -83,7 +86,7 @@ export function bindReport(
   };
   const types: Record<string, DuckDBType> = {
     segment: VARCHAR,
-    ...Object.fromEntries(report.parameters.map(({ name, type }) => [name, type === 'INTEGER' ? INTEGER : DOUBLE])),
+    ...Object.fromEntries(report.parameters.map(({ name, type }) => [name, PARAMETER_TYPES[type]])),
   };
   const used = <T>(record: Record<string, T>): Record<string, T> =>
     Object.fromEntries(Object.entries(record).filter(([name]) => reads(name)));
@@ -138,7 +141,10 @@ function segmentValue(report: Report, segment: string | undefined): string | nul
   throw new LakeError('report_parameter', `segment ${JSON.stringify(segment)} is not the id of a segment`);
 }
 
-function parameterValues(report: Report, given: NonNullable<ReportRequest['parameters']>): Record<string, number> {
+function parameterValues(
+  report: Report,
+  given: NonNullable<ReportRequest['parameters']>,
+): Record<string, number | string | null> {
   const unknown = Object.keys(given).find((name) => report.parameters.every((parameter) => parameter.name !== name));
   if (unknown !== undefined) {
     const names = report.parameters.map(({ name }) => name).join(', ');
@@ -147,7 +153,19 @@ function parameterValues(report: Report, given: NonNullable<ReportRequest['param
       `${report.name} has no parameter ${JSON.stringify(unknown)}. Its parameters: ${names || 'none'}`,
     );
   }
-  return Object.fromEntries(report.parameters.map((parameter) => [parameter.name, numberValue(parameter, given)]));
+  return Object.fromEntries(
+    report.parameters.map((parameter) => [
+      parameter.name,
+      parameter.type === 'TEXT' ? textValue(parameter, given) : numberValue(parameter, given),
+    ]),
+  );
+}
+
+function textValue({ name }: ReportParameter, given: NonNullable<ReportRequest['parameters']>): string | null {
+  const text = given[name];
+  if (text === undefined) return null;
+  if (String(text).length <= MOST_CHARACTERS) return String(text);
+  throw new LakeError('report_parameter', `${name} must have at most ${MOST_CHARACTERS} characters`);
 }
 
 function numberValue(

@@ -4,13 +4,14 @@ import { LakeError } from '../../lake/errors.ts';
 import { readFields, readSqlFile, type SqlFile } from './sqlFile.ts';
 import { expandSql, insightViews, readFragment, viewsReadBy, type InsightView } from './views.ts';
 
-export type ReportParameterType = 'INTEGER' | 'DOUBLE';
+export type ReportParameterType = 'INTEGER' | 'DOUBLE' | 'TEXT';
 
 /** A parameter of one report, besides period and segment. */
 export interface ReportParameter {
   name: string;
   type: ReportParameterType;
-  default: number;
+  /** Value if it is not given; a text has none. */
+  default: number | null;
   description: string;
 }
 
@@ -162,8 +163,8 @@ function readColumns([order = '', ...lines]: readonly string[]): Report['columns
 }
 
 function parameter(key: string, description: string, report: string): ReportParameter {
-  const [, name, type, value] = /^param ([a-z_]+) (INTEGER|DOUBLE) (\d+(?:\.\d+)?)$/.exec(key) ?? [];
-  if (!name || !type)
-    throw new Error(`reports/${report}.sql: "${key}" must be "param <name> <INTEGER|DOUBLE> <default>"`);
-  return { name, type: type as ReportParameterType, default: Number(value), description };
+  const [, name, type, value] = /^param ([a-z_]+) (TEXT$|INTEGER|DOUBLE)(?: (\d+(?:\.\d+)?))?$/.exec(key) ?? [];
+  if (!name || !type || (type === 'TEXT') !== (value === undefined))
+    throw new Error(`reports/${report}.sql: "${key}" must be "param <name> TEXT" or "… <INTEGER|DOUBLE> <default>"`);
+  return { name, type: type as ReportParameterType, default: value === undefined ? null : Number(value), description };
 }

@@ -65,7 +65,8 @@ function reportSection(report: Report): string {
     `Needs: ${report.needs}`,
     `Source: ${report.source}`,
     ...report.parameters.map(
-      ({ name, default: value, description }) => `\`${name}\` (default ${value}): ${description}.`,
+      ({ name, default: value, description }) =>
+        `\`${name}\` (${value === null ? 'a text' : `default ${value}`}): ${description}.`,
     ),
   ];
   const columns = report.columns.map(({ name, description }) => `  - \`${name}\`: ${description}`);

@@ -102,8 +102,8 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, OpenApi>> = {
   }),
   ReportParameter: objectOf<ReportParameter>('A parameter of a report.', {
     name: textField('Name in the address.'),
-    type: choiceField(['INTEGER', 'DOUBLE'], 'Its type.'),
-    default: decimalField('Its value if absent.'),
+    type: choiceField(['INTEGER', 'DOUBLE', 'TEXT'], 'Its type.'),
+    default: nullable(decimalField('Its value if absent; null: none, as of a text.')),
     description: textField('Its meaning.'),
   }),
   ReceiptState: objectOf<ReceiptAnswer>('The state of each event of a batch.', {

@@ -3,6 +3,7 @@
 -- row: a phrase and a product shown for it
 -- period: pages of results shown in it, with their clicks, also after its end
 -- segment: of the search
+-- param phrase TEXT: only this phrase, however it is written
 -- param min_shown INTEGER 1: fewest times shown
 -- param prior DOUBLE 1: expected clicks that pull coec_smoothed towards 1
 -- param limit INTEGER 10000: most rows
@@ -52,6 +53,7 @@ SELECT normal_phrase AS phrase, product_id,
   (sum(clicks) + $prior) / nullif(sum(shown * click_rate) + $prior, 0) AS coec_smoothed,
   sum(shown::HUGEINT * position) / sum(shown) AS average_position
 FROM rated
+WHERE $phrase IS NULL OR normal_phrase = normal_phrase($phrase)
 GROUP BY phrase, product_id
 HAVING sum(shown) >= $min_shown
 ORDER BY clicks DESC, coec DESC NULLS LAST, phrase, product_id

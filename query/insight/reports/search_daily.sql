@@ -3,6 +3,7 @@
 -- row: a UTC day of the period, including days without searches
 -- period: searches begun in it, with their outcome, also after its end
 -- segment: of the search
+-- param phrase TEXT: only searches for this phrase, however it is written
 -- columns: date, search_metrics
 --   date: the UTC day
 -- null: As in search_overview. A day without searches has searches 0 and NULL rates.
@@ -16,6 +17,7 @@ WITH days AS (
 asked AS (
   SELECT * FROM search_outcomes
   WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
+    AND ($phrase IS NULL OR normal_phrase = normal_phrase($phrase))
 )
 SELECT date, {{search_metrics}}
 FROM days LEFT JOIN asked USING (date)

@@ -3,6 +3,7 @@
 -- row: a phrase and the next phrase of the same visit, begun within 5 minutes
 -- period: first searches begun in it
 -- segment: of the first search
+-- param phrase TEXT: only searches for this phrase, however it is written
 -- param min_refinements INTEGER 2: fewest refinements
 -- param limit INTEGER 200: most rows
 -- columns: phrase, next_phrase, refinements, share, after_zero_results, without_click
@@ -19,6 +20,7 @@ WITH asked AS (
   SELECT *, count(*) OVER (PARTITION BY normal_phrase) AS searches
   FROM search_outcomes
   WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
+    AND ($phrase IS NULL OR normal_phrase = normal_phrase($phrase))
 )
 SELECT normal_phrase AS phrase, next_phrase,
   count(*) AS refinements,

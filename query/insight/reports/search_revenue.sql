@@ -3,6 +3,7 @@
 -- row: a phrase, a currency, and whether prices include tax, with an order line led by a search for the phrase
 -- period: searches begun in it; orders count whenever they were placed
 -- segment: of the search
+-- param phrase TEXT: only searches for this phrase, however it is written
 -- param limit INTEGER 1000: most rows
 -- columns: phrase, currency, prices_include_tax, searches, orders, order_lines, quantity, revenue, refunded, net_revenue, revenue_per_search, inferred_share
 --   phrase: the phrase, in lower case with single blanks
@@ -24,6 +25,7 @@ WITH asked AS (
   SELECT scope, search_key, normal_phrase, count(*) OVER (PARTITION BY normal_phrase) AS searches
   FROM distinct_searches
   WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
+    AND ($phrase IS NULL OR normal_phrase = normal_phrase($phrase))
 )
 SELECT normal_phrase AS phrase, currency, prices_include_tax,
   any_value(searches) AS searches,

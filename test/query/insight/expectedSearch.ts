@@ -94,6 +94,28 @@ export function expectedRevenue(asked: Asked): Row[] {
   });
 }
 
+/** What was sold of each product after a search for each phrase. */
+export function expectedPhraseSales(asked: Asked): Row[] {
+  return [...byPhrase(outcomes(asked))].flatMap(([phrase, group]) => {
+    const lines = group.flatMap((outcome) => outcome.lines);
+    return [...grouped(lines, ({ productId }) => productId)].map(([product, own]) => {
+      const revenue = sum(own.map(({ total }) => total));
+      const refunded = refundedOf(own, asked);
+      return {
+        phrase,
+        product_id: product,
+        currency: 'DKK',
+        prices_include_tax: null,
+        orders: new Set(own.map(({ order }) => order.sent.orderId)).size,
+        quantity: decimal(sum(own.map(({ quantity }) => quantity)) * 1e4),
+        revenue: decimal(revenue),
+        refunded: decimal(refunded),
+        net_revenue: decimal(revenue - refunded),
+      };
+    });
+  });
+}
+
 /** What was given back of lines, at any time. */
 export function refundedOf(lines: readonly Line[], { chains }: Asked): number {
   const back = backByLine(chains.back);

@@ -28,6 +28,11 @@ const CHECKS: Record<string, Check> = {
   search_daily: { key: ['date'], expected: search.expectedDaily },
   search_phrases: { parameters: ALL_ROWS, key: ['phrase'], expected: search.expectedPhrases },
   search_revenue: { parameters: ALL_ROWS, key: ['phrase', 'currency'], expected: search.expectedRevenue },
+  phrase_sales: {
+    parameters: ALL_ROWS,
+    key: ['phrase', 'product_id', 'currency'],
+    expected: search.expectedPhraseSales,
+  },
   search_positions: { key: ['position'], expected: search.expectedPositions },
   search_rising: { parameters: { ...ALL_ROWS, min_searches: 1 }, key: ['phrase'], expected: search.expectedRising },
   search_no_clicks: {
