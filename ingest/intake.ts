@@ -184,8 +184,10 @@ export class Intake {
     const { events, exactEvents, sentAt, corrected } = shape;
     key.quota?.take(events.length);
     const receivedAtMs = times.length === 1 ? times[0] : receiptTime(times, sentTime(sentAt, events));
-    const skewMs = clockSkewMs(sentAt, receivedAtMs);
-    if (sentAt !== undefined && isStale(sentAt, receivedAtMs)) corrected.push({ kind: 'clock', path: '/sentAt' });
+    const fromPage = key.kind === 'browser' && post.origin !== undefined;
+    const skewMs = clockSkewMs(sentAt, receivedAtMs, fromPage);
+    if (sentAt !== undefined && isStale(sentAt, receivedAtMs, fromPage))
+      corrected.push({ kind: 'clock', path: '/sentAt' });
     const judgement = judge.judge({
       events,
       exactEvents,

@@ -55,7 +55,7 @@ ${corrections.join('\n')}
 | age of an event | ${LIMITS.pastDays} days |
 | time ahead of an event | ${LIMITS.futureSeconds} seconds |
 | difference of clocks that counts as latency | ${LIMITS.skewToleranceSeconds} seconds |
-| correction of a clock that is behind | ${LIMITS.clockBehindSeconds} seconds |
+| correction of a clock that is behind, unless a page sends | ${LIMITS.clockBehindSeconds} seconds |
 
 ## Query server
 

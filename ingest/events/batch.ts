@@ -120,14 +120,19 @@ function sentAtOf(value: unknown, note: (kind: CorrectionKind) => void): string 
  *
  * A difference of at most LIMITS.skewToleranceSeconds counts as latency, and the correction is 0. A sentAt in the future
  * shows a clock that is ahead. One far in the past may be that of a stored body, so nothing is corrected: see isStale.
+ * @param fromPage whether a page sent it; false if that is not known
  */
-export function clockSkewMs(sentAt: string | undefined, receivedAtMs: number): number {
-  if (sentAt === undefined || isStale(sentAt, receivedAtMs)) return 0;
+export function clockSkewMs(sentAt: string | undefined, receivedAtMs: number, fromPage = false): number {
+  if (sentAt === undefined || isStale(sentAt, receivedAtMs, fromPage)) return 0;
   const skewMs = receivedAtMs - dateTimeMs(sentAt);
   return Math.abs(skewMs) > LIMITS.skewToleranceSeconds * 1000 ? skewMs : 0;
 }
 
-/** Whether a body was sent longer before its receipt than a wrong clock is corrected. */
-export function isStale(sentAt: string, receivedAtMs: number): boolean {
-  return receivedAtMs - dateTimeMs(sentAt) > LIMITS.clockBehindSeconds * 1000;
+/**
+ * Whether a body may have been stored since its sentAt.
+ *
+ * A page takes sentAt at each sending, and a device's clock may be behind by years. Others may keep whole bodies.
+ */
+export function isStale(sentAt: string, receivedAtMs: number, fromPage = false): boolean {
+  return !fromPage && receivedAtMs - dateTimeMs(sentAt) > LIMITS.clockBehindSeconds * 1000;
 }

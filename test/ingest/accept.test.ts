@@ -199,6 +199,16 @@ describe('a correction', () => {
     expect((await receiver.resolve(answer.receiptId)).header).toMatchObject({ sentAt, skewMs: 0 });
   });
 
+  it('of a page’s clock is made, however many years it is behind', async () => {
+    const sentAt = '2001-02-03T04:05:06.000Z';
+    const body = { instrumentationKey: key, sentAt, events: [anEvent('Search', { timestamp: sentAt })] };
+    const response = await receiver.post(body, { headers: { origin: 'https://shop.example' } });
+    const answer = (await response.json()) as Accepted & { corrections?: unknown };
+    expect([response.status, answer.accepted, answer.corrections]).toEqual([202, 1, undefined]);
+    const { header } = await receiver.resolve(answer.receiptId);
+    expect(header.skewMs).toBeGreaterThan(20 * 365 * 86_400_000);
+  });
+
   it('of bytes that are not UTF-8 costs at most the event that needs them', async () => {
     const events = [
       anEvent('Search', { phrase: 'sm@rrebr@d' }),
@@ -230,7 +240,10 @@ describe('a correction', () => {
   it('never changes a digit of properties, of the quarantine, nor of an id', async () => {
     const text = JSON.stringify(anEvent('Search', { properties: { order: 0 } }));
     const exact = text.replace('"order":0', '"order":9007199254740993');
-    const click = JSON.stringify(anEvent('ProductClicked', { productId: 0 })).replace(':0', ':9007199254740993');
+    const click = JSON.stringify(anEvent('ProductClicked', { productId: 0 })).replace(
+      '"productId":0',
+      '"productId":9007199254740993',
+    );
     const fine = text.replace('"order":0', '"order":0.1000000000000000055511151231257827');
     const body = `{"instrumentationKey":"${key}","events":[${exact},${click},${fine}]}`;
     const answer = (await (await receiver.post(body)).json()) as Accepted;

@@ -339,6 +339,11 @@ describe('the clock', () => {
     expect(clockSkewMs(time(NOW - 60 * DAY_MS), NOW)).toBe(0);
     expect(clockSkewMs(time(NOW + 60 * DAY_MS), NOW)).toBe(-60 * DAY_MS);
   });
+
+  it('is corrected by years for a page, which stamps each sending', () => {
+    for (const days of [1, 60, 3_650, -3_650])
+      expect(clockSkewMs(time(NOW - days * DAY_MS), NOW, true)).toBe(days * DAY_MS);
+  });
 });
 
 describe('raw JSON', () => {
