@@ -21,7 +21,11 @@ export interface Engine {
   ask(questions: readonly Question[]): Promise<string[]>;
 }
 
-/** Engines that the registries at hand have, each installed once into `$SPOR_CACHE_DIR` or `~/.cache/spor`. */
+/**
+ * Engines in the cache folder, `$SPOR_CACHE_DIR` or `~/.cache/spor`.
+ *
+ * They are hundreds of megabytes, so only SPOR_TEST_ENGINES=install fetches them, once.
+ */
 export async function otherEngines(): Promise<Engine[]> {
   return Promise.all([chdb(), python()]);
 }
@@ -55,6 +59,8 @@ async function installed(name: string, version: string, { install, ask }: Recipe
   const folder = join(cache, 'readers', version.replaceAll(/[^\w.-]/g, '_'));
   const engine = { name, ask: (questions: readonly Question[]) => answer((file) => ask(folder, file), questions) };
   if (await stat(folder).catch(() => undefined)) return engine;
+  if (process.env.SPOR_TEST_ENGINES !== 'install')
+    return { ...engine, unavailable: 'it is not installed: set SPOR_TEST_ENGINES=install once' };
   await mkdir(join(cache, 'readers'), { recursive: true });
   const work = await mkdtemp(join(cache, 'readers', '.install-'));
   try {
