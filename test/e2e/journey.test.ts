@@ -285,6 +285,7 @@ function expectedRow(
     ...row,
     tenant_id: 'every-field',
     segment_id: 'web',
+    scope: 'web',
     event_time: row.timestamp,
     sent_at: micros(sentAt),
     skew_ms: 0,

@@ -45,8 +45,8 @@ const ORDERS = [
   { order: ['O-1', 'SKU-1', '3', '0.1'], total: 0.3 },
   { order: ['O-2', 'SKU-2', '1', '1234567.8912'], total: 1_234_567.89 },
 ];
-/** Refused by the receiver: nobody orders nothing. */
-const NO_ORDER = ['O-3', 'SKU-3', '0', '1'];
+/** Refused by the receiver: more than anybody orders. */
+const NO_ORDER = ['O-3', 'SKU-3', '2000000000', '1'];
 
 let nats: TestNats;
 let receiver: Receiver;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { LIMITS } from '../../../schemas/limits.ts';
 import { isServerOnly, type EventSchema, type JsonSchema, type Registry } from '../../../schemas/registry.ts';
 
@@ -30,9 +31,19 @@ const HOSTILE_TEXT = '"\'`;--\\,\n\r\t\u0001\u007f\u2028\ufeff %_$1{}[]()*?ðŸ‘ŸÃ
 /**
  * Every extreme of every event type, by its schema: each field alone with its least, greatest, shortest, longest, empty and
  * absent value and one beyond, and events in which all are extreme at once. A field added to a schema is among them by itself.
+ * Fields that all types share are tried on one type of a visit and on one that only servers send.
  */
 export function extremeEvents(registry: Registry): ExtremeEvent[] {
-  return [...registry.latest.values()].flatMap((type) => [...oneField(type), ...allFields(type)]);
+  const types = [...registry.latest.values()];
+  const shared = new Set(
+    Object.keys(types[0]!.schema.properties).filter((field) =>
+      types.every(({ schema: { properties } }) =>
+        isDeepStrictEqual(properties[field], types[0]!.schema.properties[field]),
+      ),
+    ),
+  );
+  const whole = [types.find((type) => !isServerOnly(type)), types.find(isServerOnly)];
+  return types.flatMap((type) => [...oneField(type, whole.includes(type) ? new Set() : shared), ...allFields(type)]);
 }
 
 /** A valid event of a type with its required fields only; ids are new, so that no two are one order or search. */
@@ -41,10 +52,10 @@ export function plainEvent({ type, schema }: EventSchema): Record<string, unknow
   return { ...wholeObject(schema, shape), ...identity(type, schema) };
 }
 
-function oneField(type: EventSchema): ExtremeEvent[] {
+function oneField(type: EventSchema, without: ReadonlySet<string>): ExtremeEvent[] {
   const out: ExtremeEvent[] = [];
   for (const [field, schema] of Object.entries(type.schema.properties)) {
-    if (field === 'type' || schema.format !== undefined) continue;
+    if (field === 'type' || schema.format !== undefined || without.has(field)) continue;
     // Within the lists of these types nothing is left out, so that each value has a verdict of its own.
     if (isServerOnly(type) && schema.type === 'array') continue;
     for (const { label, value, refusal } of extremesOf(schema)) {
@@ -67,8 +78,14 @@ function allFields(type: EventSchema): ExtremeEvent[] {
     for (const numbers of ['least', 'greatest'] as const)
       for (const lists of ['fewest', 'most'] as const)
         for (const texts of ['shortest', 'longest'] as const) {
+          // Megabytes each: the smallest and the largest of those with the most elements.
+          const isEven =
+            (fields === 'all') === (numbers === 'greatest') && (fields === 'all') === (texts === 'longest');
+          if (lists === 'most' && !isEven) continue;
           const whole = wholeObject(type.schema, { fields, numbers, lists, texts });
-          const event = { ...whole, ...identity(type.type, type.schema) };
+          // Consent is given by those with the greatest values. It is the later word, also within a millisecond.
+          const timestamp = new Date(Date.now() + (numbers === 'greatest' ? 1 : 0)).toISOString();
+          const event = { ...whole, ...identity(type.type, type.schema), timestamp };
           const label = `${type.type} ${fields} fields, ${numbers} numbers, ${lists} elements, ${texts} texts`;
           out.push({ label, event, refusal: sizeRefusal(event) });
         }

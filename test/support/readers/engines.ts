@@ -24,7 +24,7 @@ export interface Engine {
 /**
  * Engines in the cache folder, `$SPOR_CACHE_DIR` or `~/.cache/spor`.
  *
- * They are hundreds of megabytes, so only SPOR_TEST_ENGINES=install fetches them, once.
+ * They are hundreds of megabytes and slow to ask, so only `npm run test:long` fetches and asks them.
  */
 export async function otherEngines(): Promise<Engine[]> {
   return Promise.all([chdb(), python()]);
@@ -58,9 +58,8 @@ async function installed(name: string, version: string, { install, ask }: Recipe
   const cache = process.env.SPOR_CACHE_DIR ?? join(process.env.HOME ?? homedir(), '.cache', 'spor');
   const folder = join(cache, 'readers', version.replaceAll(/[^\w.-]/g, '_'));
   const engine = { name, ask: (questions: readonly Question[]) => answer((file) => ask(folder, file), questions) };
+  if (process.env.SPOR_TEST_LONG === undefined) return { ...engine, unavailable: 'only npm run test:long asks it' };
   if (await stat(folder).catch(() => undefined)) return engine;
-  if (process.env.SPOR_TEST_ENGINES !== 'install')
-    return { ...engine, unavailable: 'it is not installed: set SPOR_TEST_ENGINES=install once' };
   await mkdir(join(cache, 'readers'), { recursive: true });
   const work = await mkdtemp(join(cache, 'readers', '.install-'));
   try {
