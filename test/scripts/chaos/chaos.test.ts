@@ -60,7 +60,7 @@ test('negative control: with the acknowledgement before the commit, losses are f
   expect(await readFile(join(dir, 'ledger.ndjson'), 'utf8')).toContain(lost!.eventId);
 });
 
-// Half a minute of two cores: npm run test:long runs them, and CI does.
+// Half a minute of two cores: npm run test:long runs them.
 test.skipIf(process.env.SPOR_TEST_LONG === undefined).each([
   ['clocks', 'expire by a wrong clock'],
   ['restore', 'stream older'],
