@@ -1,12 +1,12 @@
 import { createTableCache } from '../lake/layout/tableCache.ts';
 import { setSharedIds, sharesIds } from '../lake/layout/sharedIds.ts';
-import { listTenants } from '../lake/layout/tenants.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { command, EXIT, group, UsageError } from './command.ts';
 import { requiredId } from './secrets.ts';
 import { withStorage } from './storage.ts';
 import { formatTable } from './table.ts';
 import { requireTenants } from './tenant.ts';
+import { tenantSettings } from './tenantSettings.ts';
 
 const set = command({
   usage: `Usage: spor ids set --tenant <id> (--shared | --by-segment) [--json]
@@ -33,15 +33,7 @@ const show = command({
   usage: 'Usage: spor ids show [--tenant <id>] [--json]\n',
   options: { tenant: { type: 'string' } },
   async run({ tenant, json }, _, context) {
-    const wanted = tenant === undefined ? undefined : [requiredId('--tenant', tenant)];
-    await requireTenants(context, wanted ?? []);
-    const found = await withStorage(context, async (storage) => {
-      const tables = createTableCache(storage, createRegistry());
-      const rows: { tenantId: string; shared: boolean }[] = [];
-      for (const tenantId of wanted ?? (await listTenants(storage)))
-        rows.push({ tenantId, shared: sharesIds(await tables('events', tenantId).snapshot()) });
-      return rows;
-    });
+    const found = await tenantSettings(context, tenant, (events) => ({ shared: sharesIds(events) }));
     const rows = found.map(({ tenantId, shared }) => [
       tenantId,
       shared ? 'shared by all segments' : 'of their segment',

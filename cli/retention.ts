@@ -1,6 +1,5 @@
 import type { Table } from '../lake/delta/table.ts';
 import { TABLE_NAMES } from '../lake/layout/tables.ts';
-import { listTenants } from '../lake/layout/tenants.ts';
 import { datesOf, firstKeptDate, retentionDays, setRetention } from '../lake/maintenance/retention.ts';
 import { createTableCache } from '../lake/layout/tableCache.ts';
 import { createRegistry } from '../schemas/registry.ts';
@@ -11,6 +10,7 @@ import { withStorage } from './storage.ts';
 import { requiredId } from './secrets.ts';
 import { formatTable } from './table.ts';
 import { requireTenants } from './tenant.ts';
+import { tenantSettings } from './tenantSettings.ts';
 
 const set = command({
   usage: `Usage: spor retention set --tenant <id> (--days <n> | --forever) [--force] [--json]
@@ -104,16 +104,7 @@ const show = command({
   usage: 'Usage: spor retention show [--tenant <id>] [--json]\n',
   options: { tenant: { type: 'string' } },
   async run({ tenant, json }, _, context) {
-    const wanted = tenant === undefined ? undefined : [requiredId('--tenant', tenant)];
-    await requireTenants(context, wanted ?? []);
-    const found = await withStorage(context, async (storage) => {
-      const tables = createTableCache(storage, createRegistry());
-      const rows: { tenantId: string; days: number | null }[] = [];
-      for (const tenantId of wanted ?? (await listTenants(storage))) {
-        rows.push({ tenantId, days: retentionDays(await tables('events', tenantId).snapshot()) ?? null });
-      }
-      return rows;
-    });
+    const found = await tenantSettings(context, tenant, (events) => ({ days: retentionDays(events) ?? null }));
     if (json) context.out(`${JSON.stringify(found)}\n`);
     else
       context.out(

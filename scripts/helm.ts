@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { inflateRawSync } from 'node:zlib';
+import { cacheFolder, isProgram } from './localPrograms.ts';
 
 const run = promisify(execFile);
 
@@ -21,7 +21,7 @@ const ENTRY = 'helm/helm';
 export async function findHelm(
   env: Record<string, string | undefined> = process.env,
 ): Promise<string | { unavailable: string }> {
-  const cache = join(env.SPOR_CACHE_DIR ?? join(env.HOME ?? homedir(), '.cache', 'spor'));
+  const cache = cacheFolder(env);
   const kept = join(cache, 'helm');
   const candidates = [
     ...(env.PATH ?? '')
@@ -47,15 +47,6 @@ export async function findHelm(
     return { unavailable: `helm could not be fetched: ${(error as Error).message.split('\n')[0]}` };
   } finally {
     await rm(work, { recursive: true, force: true });
-  }
-}
-
-function isProgram(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }
 

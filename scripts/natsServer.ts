@@ -2,10 +2,11 @@ import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { accessSync, constants } from 'node:fs';
 import { chmod, copyFile, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { unpackDebian } from './debianPackage.ts';
+import { cacheFolder } from './localPrograms.ts';
 
 const run = promisify(execFile);
 
@@ -36,7 +37,7 @@ export interface FindOptions {
 export async function findNatsServer(options: FindOptions = {}): Promise<string> {
   const env = options.env ?? process.env;
   const log = options.log ?? (() => undefined);
-  const cacheDir = options.cacheDir ?? env.SPOR_CACHE_DIR ?? join(env.HOME ?? homedir(), '.cache', 'spor');
+  const cacheDir = options.cacheDir ?? cacheFolder(env);
 
   if (env.NATS_SERVER_BIN) {
     if (isUsable(env.NATS_SERVER_BIN)) return env.NATS_SERVER_BIN;

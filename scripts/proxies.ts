@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
 import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { unpackDebian } from './debianPackage.ts';
+import { cacheFolder, isProgram } from './localPrograms.ts';
 
 const run = promisify(execFile);
 
@@ -44,7 +44,7 @@ export interface FoundProxy {
  * One fetch gets them all, into `$SPOR_CACHE_DIR` or `~/.cache/spor`. It installs nothing.
  */
 export async function findProxies(env: Record<string, string | undefined> = process.env): Promise<FoundProxy[]> {
-  const kept = join(env.SPOR_CACHE_DIR ?? join(env.HOME ?? homedir(), '.cache', 'spor'), 'proxies');
+  const kept = join(cacheFolder(env), 'proxies');
   const folders = [...(env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'].filter(Boolean);
   const places = (Object.keys(PROXIES) as ProxyName[]).map((name) => {
     const installed = folders.map((folder) => join(folder, name)).find(isProgram);
@@ -76,14 +76,5 @@ async function fetchInto(kept: string): Promise<undefined> {
   } finally {
     await rm(work, { recursive: true, force: true });
     await rm(staged, { recursive: true, force: true });
-  }
-}
-
-function isProgram(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -1,8 +1,8 @@
-import { accessSync, constants } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { unpackDebian } from '../debianPackage.ts';
+import { cacheFolder, isProgram } from '../localPrograms.ts';
 
 /** Programs of the package. */
 const PROGRAMS = ['promtool', 'prometheus'] as const;
@@ -19,7 +19,7 @@ export type PrometheusPrograms = Record<(typeof PROGRAMS)[number], string>;
 export async function findPrometheus(
   env: Record<string, string | undefined> = process.env,
 ): Promise<PrometheusPrograms | { unavailable: string }> {
-  const kept = join(env.SPOR_CACHE_DIR ?? join(env.HOME ?? homedir(), '.cache', 'spor'), 'prometheus');
+  const kept = join(cacheFolder(env), 'prometheus');
   for (const folder of [...(env.PATH ?? '').split(delimiter).filter(Boolean), kept])
     if (PROGRAMS.every((name) => isProgram(join(folder, name)))) return inFolder(folder);
   const work = await mkdtemp(join(tmpdir(), 'spor-prometheus-'));
@@ -42,13 +42,4 @@ export async function findPrometheus(
 
 function inFolder(folder: string): PrometheusPrograms {
   return { promtool: join(folder, 'promtool'), prometheus: join(folder, 'prometheus') };
-}
-
-function isProgram(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -2,7 +2,7 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import type { S3Config } from '../../lake/storage/s3.ts';
 import { isFree } from '../freePort.ts';
+import { cacheFolder } from '../localPrograms.ts';
 
 export interface TestS3 {
   /** A bucket for the test. */
@@ -36,7 +37,7 @@ const PORTS = { first: 20_000, last: 31_900, each: 100 };
 export async function startS3(): Promise<TestS3 | { unavailable: string }> {
   const unavailable = obstacle();
   if (unavailable) return { unavailable };
-  const root = join(process.env.SPOR_CACHE_DIR ?? join(homedir(), '.cache', 'spor'), 'ceph');
+  const root = join(cacheFolder(), 'ceph');
   if (!existsSync(join(root, 'VERSIONS'))) {
     try {
       await fetchCeph(root);

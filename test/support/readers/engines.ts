@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { cacheFolder } from '../../../scripts/localPrograms.ts';
 import type { Question } from './questions.ts';
 
 const run = promisify(execFile);
@@ -55,7 +56,7 @@ interface Recipe {
 }
 
 async function installed(name: string, version: string, { install, ask }: Recipe): Promise<Engine> {
-  const cache = process.env.SPOR_CACHE_DIR ?? join(process.env.HOME ?? homedir(), '.cache', 'spor');
+  const cache = cacheFolder();
   const folder = join(cache, 'readers', version.replaceAll(/[^\w.-]/g, '_'));
   const engine = { name, ask: (questions: readonly Question[]) => answer((file) => ask(folder, file), questions) };
   if (process.env.SPOR_TEST_LONG === undefined) return { ...engine, unavailable: 'only npm run test:long asks it' };
