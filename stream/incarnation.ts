@@ -6,6 +6,7 @@
  */
 import { CodedError } from '../schemas/codedError.ts';
 import { delay } from '../runtime/retry.ts';
+import { StreamUnavailableError } from './errors.ts';
 import type { StreamState } from './streamState.ts';
 import type { KnownMessage, SetBack } from './streamsRecord.ts';
 
@@ -48,25 +49,46 @@ export function newest(one: KnownMessage | undefined, other: KnownMessage): Know
   return one && one.sequence >= other.sequence ? one : other;
 }
 
-const LOOKS = 4;
+const NO_LEADER = 'The stream has no leader that stays.';
+
+/** What one look at a stream saw: the fault, and the leader that answered (`leaderTerm`). */
+export interface SetBackLook {
+  setBack: SetBack;
+  leader: string | undefined;
+}
+
+/** Looks in a row that must agree, of a stream on one server and of one with replicas. */
+const LOOKS = { alone: 4, replicated: 20 };
+const MOST_LOOKS = 120;
 const LOOK_AGAIN_MS = 500;
 
 /**
- * Makes sure that a stream is set back, for about two seconds.
+ * Makes sure that a stream is set back, for about two seconds, with replicas for ten.
  *
  * After an election the new leader may still apply its log, and a leader that was cut off may answer for some seconds. So
- * each look must say the same, and the last one comes after a write, which only a majority can do.
+ * each look must say the same, by the same leader in the same term. The last one comes after a write, which only a
+ * majority can do.
  * @param look the fault, if there is one now
  * @param write a write that needs the majority
+ * @returns undefined if the fault is gone
+ * @throws StreamUnavailableError if no leader stays; errors of `look`
  */
 export async function confirmSetBack(
-  look: () => Promise<SetBack | undefined>,
+  look: () => Promise<SetBackLook | undefined>,
   write: () => Promise<unknown>,
+  pauseMs = LOOK_AGAIN_MS,
 ): Promise<SetBack | undefined> {
-  for (let looks = 0; looks < LOOKS; looks++) {
-    if (!(await look())) return undefined;
-    await delay(LOOK_AGAIN_MS);
+  let leader: string | undefined;
+  for (let looks = 0, agreed = 0; agreed < (leader === undefined ? LOOKS.alone : LOOKS.replicated); looks++) {
+    if (looks === MOST_LOOKS) throw new StreamUnavailableError(NO_LEADER);
+    const seen = await look();
+    if (!seen) return undefined;
+    agreed = seen.leader === leader ? agreed + 1 : 1;
+    leader = seen.leader;
+    await delay(pauseMs);
   }
   await write();
-  return look();
+  const last = await look();
+  if (last && last.leader !== leader) throw new StreamUnavailableError(NO_LEADER);
+  return last?.setBack;
 }

@@ -1,4 +1,5 @@
 import type { StreamInfo } from '@nats-io/jetstream';
+import { StreamUnavailableError } from './errors.ts';
 
 /**
  * Silence after which a replica counts as unreachable.
@@ -18,6 +19,17 @@ export function hasQuorum({ cluster, config }: Pick<StreamInfo, 'cluster' | 'con
   if (!cluster || config.num_replicas <= 1) return true;
   if (!cluster.leader) return false;
   return 2 * (1 + reached(cluster).length) > config.num_replicas;
+}
+
+/**
+ * The leader of a stream and the time of its election; undefined if the stream has no replicas.
+ * @throws StreamUnavailableError if it does not reach most replicas, as one that was cut off and does not know it
+ */
+export function leaderTerm(info: Pick<StreamInfo, 'cluster' | 'config'>): string | undefined {
+  const { cluster, config } = info;
+  if (!cluster || config.num_replicas <= 1) return undefined;
+  if (!hasQuorum(info)) throw new StreamUnavailableError('The stream has no quorum now.');
+  return `${cluster.leader} since ${cluster.leader_since}`;
 }
 
 /** Number of a stream's replicas that are away from the leader, or far behind it. */

@@ -4,7 +4,8 @@ import { streamEpoch } from '../../schemas/receipt.ts';
 import { shardOfStream, streamName, streamSubjects } from '../../schemas/subjects.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { backoffMs, delay } from '../../runtime/retry.ts';
-import { confirmSetBack, contradicts, describeSetBack } from '../../stream/incarnation.ts';
+import { confirmSetBack, contradicts, describeSetBack, type SetBackLook } from '../../stream/incarnation.ts';
+import { leaderTerm } from '../../stream/quorum.ts';
 import { streamInfo } from '../../stream/streamInfo.ts';
 import { streamStateOf } from '../../stream/streamState.ts';
 import { ensureStreams, type StreamsConfig } from '../../stream/streams.ts';
@@ -219,11 +220,12 @@ export class PublishStreams {
     const known = { sequence: stream.lastSequence };
     if (!contradicts(known, streamStateOf(info))) return false;
     const { replicas } = this.#config;
-    const look = async (): Promise<SetBack | undefined> => {
+    const look = async (): Promise<SetBackLook | undefined> => {
       const now = await streamInfo(manager, name);
       if (now?.created !== stream.created || !contradicts(known, streamStateOf(now))) return undefined;
       const { created } = stream;
-      return { created, known, lastSequence: now.state.last_seq, at: new Date().toISOString() };
+      const setBack = { created, known, lastSequence: now.state.last_seq, at: new Date().toISOString() };
+      return { setBack, leader: leaderTerm(now) };
     };
     const setBack = await confirmSetBack(look, () => touchStreamsRecord(this.#connection, replicas));
     if (!setBack) throw new Error(`${name} ended before its message ${known.sequence} for a while`);

@@ -2,7 +2,8 @@ import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream';
 import { streamInfo } from '../../stream/streamInfo.ts';
 import { streamAppId, streamStateOf, type StreamIdentity } from '../../stream/streamState.ts';
 import { streamEpoch } from '../../schemas/receipt.ts';
-import { confirmSetBack, contradicts, StreamSetBackError } from '../../stream/incarnation.ts';
+import { confirmSetBack, contradicts, StreamSetBackError, type SetBackLook } from '../../stream/incarnation.ts';
+import { leaderTerm } from '../../stream/quorum.ts';
 import {
   changeStreamsRecord,
   readStreamsRecord,
@@ -10,7 +11,6 @@ import {
   withLoss,
   withSetBack,
   type KnownMessage,
-  type SetBack,
 } from '../../stream/streamsRecord.ts';
 import { streamName } from '../../schemas/subjects.ts';
 import type { StreamAccess } from './context.ts';
@@ -139,10 +139,12 @@ export class OwnedStream {
   /** Makes sure, tells everybody by the record, and throws. Returns if it was a false alarm. */
   async #refuseSetBack(known: KnownMessage): Promise<void> {
     const { connection, shards, replicas } = this.#access;
-    const look = async (): Promise<SetBack | undefined> => {
+    const look = async (): Promise<SetBackLook | undefined> => {
       if (!(await this.#lacks(known))) return undefined;
-      const lastSequence = (await streamInfo(this.#manager, this.name))?.state.last_seq ?? 0;
-      return { created: this.created, known, lastSequence, at: new Date().toISOString() };
+      const info = await streamInfo(this.#manager, this.name);
+      const lastSequence = info?.state.last_seq ?? 0;
+      const setBack = { created: this.created, known, lastSequence, at: new Date().toISOString() };
+      return { setBack, leader: info && leaderTerm(info) };
     };
     const setBack = await confirmSetBack(look, () => touchStreamsRecord(connection, replicas));
     if (!setBack) return;
