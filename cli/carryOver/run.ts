@@ -6,7 +6,6 @@ import type { Storage } from '../../lake/storage/storage.ts';
 import { delay } from '../../runtime/retry.ts';
 import { createRegistry } from '../../schemas/registry.ts';
 import { streamName } from '../../schemas/subjects.ts';
-import { LEASES_BUCKET } from '../../stream/buckets.ts';
 import type { NatsConnection } from '../../stream/nats.ts';
 import { numberOfShards } from '../../stream/shardCount.ts';
 import { streamInfo } from '../../stream/streamInfo.ts';
@@ -65,7 +64,6 @@ export async function carryOverAll(
     const moved: CarryReport[] = [];
     for (const one of found) moved.push(await carryOver({ ...request, ...one, manager, shards }));
     await removeCopies(manager, shards);
-    if (moved.length > 0) await endLeases(manager);
     return { found: told, moved };
   } finally {
     await engine.close();
@@ -90,16 +88,6 @@ async function findAll(
     if (setBack) found.push({ shard, stream, setBack, lake, committed: committed.sequence });
   }
   return found;
-}
-
-/**
- * Ends all leases, so that processors take shards with the epochs of a new bucket.
- *
- * The epochs of a restored bucket may be lower than fences in the lake, and a takeover would conflict with them.
- */
-async function endLeases(manager: JetStreamManager): Promise<void> {
-  const name = `KV_${LEASES_BUCKET}`;
-  if (await streamInfo(manager, name)) await manager.streams.delete(name);
 }
 
 /** Removes copies of moves that are complete: nobody notes their streams any more. */

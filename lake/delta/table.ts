@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { LakeError } from '../errors.ts';
+import { TxnConflictError } from './txnConflict.ts';
 import type { Storage } from '../storage/storage.ts';
 import { checkWritable, PROTOCOL, removeAction, withProperties, type Action, type RemoveFile } from './actions.ts';
 import { checkAppendOnly, commitFacts } from './commitFacts.ts';
@@ -94,14 +95,6 @@ export interface DeltaTableOptions {
   checkpoints?: CheckpointFormat;
 }
 
-/** A conflict with another commit; nothing of the caller's is in the table. */
-export class TxnConflictError extends LakeError {
-  constructor(message: string) {
-    super('txn_conflict', message);
-    this.name = 'TxnConflictError';
-  }
-}
-
 /** Age from which a snapshot is refreshed before a commit, so that no cleaned version is reused. */
 const WRITE_ON_TOP_MS = 60_000;
 /**
@@ -170,9 +163,8 @@ class DeltaTable implements Table {
       if (first) fence = now;
       first = false;
       if (now !== undefined && (epoch === undefined ? now !== fence : now > epoch)) {
-        throw new TxnConflictError(
-          `${this.spec.root}: ${appId} was fenced by epoch ${now}, this writer has ${epoch ?? 'none'}`,
-        );
+        const message = `${this.spec.root}: ${appId} was fenced by epoch ${now}, this writer has ${epoch ?? 'none'}`;
+        throw new TxnConflictError(message, now);
       }
       if (commit.files.length > 0) this.#mayAdd(base, { unusedSinceMs, erasures });
       return [...commit.files.map((file) => this.#added(file, true, nowMs)), ...positionActions(commit.txn, nowMs)];
@@ -186,7 +178,8 @@ class DeltaTable implements Table {
       const seen = base.txns.get(id);
       if (seen === version) return undefined;
       if (seen !== undefined && seen > version) {
-        throw new TxnConflictError(`${this.spec.root}: ${appId} is fenced by epoch ${seen} already, above ${version}`);
+        const message = `${this.spec.root}: ${appId} is fenced by epoch ${seen} already, above ${version}`;
+        throw new TxnConflictError(message, seen);
       }
       return [{ txn: { appId: id, version, lastUpdated } }];
     });

@@ -1,5 +1,6 @@
 import type { AppendCommit } from '../../lake/delta/commits.ts';
-import { TxnConflictError, type Table } from '../../lake/delta/table.ts';
+import type { Table } from '../../lake/delta/table.ts';
+import { TxnConflictError } from '../../lake/delta/txnConflict.ts';
 import { tableRoot } from '../../lake/layout/tables.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import type { ReachFlush } from '../failpoint.ts';

@@ -37,8 +37,12 @@ export interface Intent {
 
 /** Loss of a shard to a later owner. */
 export class LostShardError extends Error {
-  constructor(message: string) {
+  /** Epoch of the later owner, if it is known. */
+  readonly later: number | undefined;
+
+  constructor(message: string, later?: number) {
     super(message);
+    this.later = later;
     this.name = 'LostShardError';
   }
 }
@@ -84,7 +88,10 @@ export class Intents {
       const left = found ? decode(entry) : [];
       const later = left.find((intent) => intent.epoch > owner.epoch);
       if (later)
-        throw new LostShardError(`shard ${owner.shard} has an owner of epoch ${later.epoch}, this is ${owner.epoch}`);
+        throw new LostShardError(
+          `shard ${owner.shard} has an owner of epoch ${later.epoch}, this is ${owner.epoch}`,
+          later.epoch,
+        );
       const value = encode([...left, intentOf(owner, {})]);
       try {
         // A read may come from a stale replica; the compare-and-set does not.

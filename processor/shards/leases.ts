@@ -20,7 +20,7 @@ const REVISIONS = 2 ** 33;
 /** A processor's claim to a shard, until it expires. */
 export interface ShardLease {
   readonly shard: number;
-  /** Fencing number, higher for every later owner. Recreating the bucket does not lower it. */
+  /** Fencing number, higher for every later owner (`Leases.exceed`). */
   readonly epoch: number;
   /** Time before which nobody can take the shard, on `performance.now()`'s clock. */
   validUntil: number;
@@ -43,6 +43,8 @@ export class Leases {
   #bucketEpoch = 0;
   #created = '';
   readonly #log: Logger;
+  /** Highest epoch of each shard, of leases here and of owners that were seen. */
+  readonly #highest = new Map<number, number>();
   /** Last known entries, each with its end. The server does not announce an expiry. */
   readonly #seen = new Map<string, { holder: string; until: number }>();
   readonly #changed: () => void;
@@ -124,13 +126,25 @@ export class Leases {
     try {
       const revision = await this.#kv.create(key, this.id);
       this.#hear(key, this.id, 0);
-      return { shard, epoch: this.#bucketEpoch + revision, validUntil: sentAt + this.#leaseMs, revision };
+      const epoch = Math.max(this.#bucketEpoch + revision, (this.#highest.get(shard) ?? 0) + 1);
+      this.exceed(shard, epoch);
+      return { shard, epoch, validUntil: sentAt + this.#leaseMs, revision };
     } catch (error) {
       if (!isCasConflict(error)) throw error;
       const entry = await this.#kv.get(key);
       if (entry?.operation === 'PUT') this.#hear(key, entry.string(), age(entry));
       return undefined;
     }
+  }
+
+  /**
+   * Makes the next lease of a shard exceed an epoch that the lake or the intents know.
+   *
+   * The revisions of a bucket that was restored, or made anew within the hour, are lower than those before. Whoever takes a
+   * shard after that is its latest owner all the same.
+   */
+  exceed(shard: number, epoch: number): void {
+    this.#highest.set(shard, Math.max(epoch, this.#highest.get(shard) ?? 0));
   }
 
   /**

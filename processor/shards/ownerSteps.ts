@@ -1,4 +1,4 @@
-import { TxnConflictError } from '../../lake/delta/table.ts';
+import { TxnConflictError } from '../../lake/delta/txnConflict.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { backoffMs, delay } from '../../runtime/retry.ts';
 import { StreamSetBackError } from '../../stream/incarnation.ts';

@@ -1,6 +1,6 @@
 import type { Logger } from '../../runtime/log.ts';
 import { delay } from '../../runtime/retry.ts';
-import { TxnConflictError } from '../../lake/delta/table.ts';
+import { TxnConflictError } from '../../lake/delta/txnConflict.ts';
 import { LostShardError } from '../commit/intents.ts';
 import { StreamSetBackError } from '../../stream/incarnation.ts';
 import type { ParkedTenant } from '../../stream/progress.ts';
@@ -198,6 +198,8 @@ export class ShardManager {
     } catch (error) {
       this.#coolUntil.set(shard, performance.now() + COOL_DOWN_MS);
       onLost(shard);
+      const later = laterEpoch(error);
+      if (later !== undefined) leases.exceed(shard, later);
       const { message } = error as Error;
       const isNew = this.#failed.get(shard) !== message;
       if (!(error instanceof LostShardError || error instanceof TxnConflictError)) this.#failed.set(shard, message);
@@ -217,4 +219,10 @@ export class ShardManager {
     }
     this.#held.delete(shard);
   }
+}
+
+/** Epoch of the later owner that ended the work, if one did. */
+function laterEpoch(error: unknown): number | undefined {
+  if (error instanceof LostShardError) return error.later;
+  return error instanceof TxnConflictError ? error.fence : undefined;
 }

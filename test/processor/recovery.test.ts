@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { shardOf } from '../../schemas/subjects.ts';
+import { shardOf, streamName } from '../../schemas/subjects.ts';
+import { streamAppId } from '../../stream/streamState.ts';
+import { Intents } from '../../processor/commit/intents.ts';
 import { FLUSH_STEPS } from '../../processor/failpoint.ts';
 import { until } from '../support/until.ts';
 import { anEvent, messageOf, SHARDS } from '../support/messages.ts';
@@ -139,4 +141,22 @@ test('a nats-server that is killed and comes back is waited for', async () => {
   await bench.settled();
   await expectExact(ids);
   expect(processor.child.exitCode).toBeNull();
+});
+
+test('the next owner exceeds the epochs that intents and lake know, whatever the leases were set back to', async () => {
+  const processor = await bench.processor();
+  const ids = await publishLoad(['tenant-a'], 2);
+  await bench.settled();
+  await processor.kill('SIGTERM');
+  const shard = shardOf('tenant-a', SHARDS);
+  const { created } = await bench.manager.streams.info(streamName(shard));
+  const appId = streamAppId({ name: streamName(shard), created });
+  const before = (Math.floor(Date.now() / 3_600_000) + 1) * 2 ** 33;
+  await Intents.takeOver(bench.connection, { shard, epoch: before, appId }, 1);
+  await bench.table('events', 'tenant-a').fence({ appId, version: before + 1_000_000, info: { operation: 'FENCE' } });
+  const next = await bench.processor();
+  for (const id of (await publishLoad(['tenant-a'], 2)).get('tenant-a')!) ids.get('tenant-a')!.add(id);
+  await bench.settled();
+  await expectExact(ids);
+  expect(next.log()).toContain(`"epoch":${before + 1_000_001}`);
 });
