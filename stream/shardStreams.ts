@@ -4,6 +4,7 @@ import { StreamUnavailableError } from './errors.ts';
 import { hasQuorum } from './quorum.ts';
 import { numberOfShards } from './shardCount.ts';
 import { streamInfo } from './streamInfo.ts';
+import { ServerAge } from './serverAge.ts';
 import { StreamMemory } from './streamMemory.ts';
 import { streamStateOf, type StreamState } from './streamState.ts';
 import { readStreamsRecord, type StreamsRecord } from './streamsRecord.ts';
@@ -39,12 +40,14 @@ const BATCH_BYTES = 8 * 1_048_576;
  */
 export class ShardStreams {
   readonly memory = new StreamMemory();
+  readonly server: ServerAge;
   readonly #connection: NatsConnection;
   readonly #manager: JetStreamManager;
   readonly #progress: Progress;
   #shards: number | undefined;
 
   private constructor(connection: NatsConnection, manager: JetStreamManager, progress: Progress) {
+    this.server = new ServerAge(connection);
     this.#connection = connection;
     this.#manager = manager;
     this.#progress = progress;

@@ -3,7 +3,7 @@ import { positionOf } from '../../lake/delta/positions.ts';
 import { clockDifference } from '../../lake/storage/agreedTime.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { committedSequence } from './committed.ts';
-import { findStreamFault, type StreamFault } from './streamFault.ts';
+import { findStreamFault, restartFault, type StreamFault } from './streamFault.ts';
 import type { ShardStreams } from '../../stream/shardStreams.ts';
 import { DAY_MS, utcDay } from '../../runtime/units.ts';
 
@@ -55,7 +55,9 @@ export async function completenessOf(
   const after = await streams.state(stream);
   // A stream recreated in between does not have the old one's events.
   if (asked?.created !== before.created || after?.created !== before.created) return marks(tenantId, undefined);
-  const fault = await findStreamFault(streams, stream.shard, asked, positionOf(snapshot, before.appId));
+  const fault =
+    (await findStreamFault(streams, stream.shard, asked, positionOf(snapshot, before.appId))) ??
+    restartFault(streams.server.untrustedForMs());
   if (fault) return { ...marks(tenantId, undefined), fault };
   const clocksDiffer = clockDifference({ host: Date.now(), ...(await storeTime(storage)), stream: asked.atMs });
   const waiting = next && {

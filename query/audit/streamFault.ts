@@ -5,8 +5,11 @@ import { mayBeMissing, type KnownMessage, type Loss } from '../../stream/streams
 
 /** Why nobody can say that all acknowledged events are in the lake. */
 export interface StreamFault {
-  /** `stream_set_back`: a command must move what the stream holds. `stream_gone`: messages are lost. */
-  code: 'stream_set_back' | 'stream_gone';
+  /**
+   * `stream_set_back`: a command must move what the stream holds. `stream_gone`: messages are lost. `stream_restarted`: whether
+   * its store is whole is known within seconds.
+   */
+  code: 'stream_set_back' | 'stream_gone' | 'stream_restarted';
   message: string;
 }
 
@@ -33,6 +36,14 @@ export async function findStreamFault(
   streams.memory.saw(state);
   const lost = record?.lost.find((loss) => loss.stream === state.name && mayBeMissing(loss));
   return lost && { code: 'stream_gone', message: describeLoss(lost) };
+}
+
+/** The fault of a stream server that has just started; undefined if it is trusted (ServerAge). */
+export function restartFault(untrustedForMs: number): StreamFault | undefined {
+  if (untrustedForMs === 0) return undefined;
+  const seconds = Math.ceil(untrustedForMs / 1_000);
+  const message = `stream_restarted: the stream server has just started, so its store may be an older one. Ask again in ${seconds} s`;
+  return { code: 'stream_restarted', message };
 }
 
 function setBackFault(name: string, setBack: Parameters<typeof describeSetBack>[1]): StreamFault {

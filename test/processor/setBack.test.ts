@@ -196,9 +196,11 @@ test('a store that is set back stops processor and receiver, until its messages 
   await audit.close();
 });
 
-test('a reader that has seen more of a stream claims nothing, before anybody notes that it was set back', async () => {
+test('no reader claims anything before others can note a set-back store, whatever it has seen', async () => {
   const audit = createPipelineAudit(bench);
+  const behind = createPipelineAudit(bench);
   await publish(1);
+  expect((await behind.completeness(TENANT)).fault).toBeUndefined();
   const copy = await bench.nats.copyStore();
   await connected();
   await publish(2);
@@ -206,13 +208,17 @@ test('a reader that has seen more of a stream claims nothing, before anybody not
   await bench.nats.putStore(copy);
   await connected();
   expect((await audit.completeness(TENANT)).fault?.code).toBe('stream_set_back');
+  expect(await behind.completeness(TENANT)).toMatchObject({
+    acknowledgedBefore: null,
+    fault: { code: 'stream_restarted' },
+  });
   // Its next messages take the old sequences.
   await publish(3);
   expect(await audit.completeness(TENANT)).toMatchObject({
     acknowledgedBefore: null,
     fault: { code: 'stream_set_back' },
   });
-  await audit.close();
+  await Promise.all([audit.close(), behind.close()]);
 });
 
 test('a store that has grown past its old end is noticed, and carried over however often the command is killed', async () => {

@@ -151,7 +151,7 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, OpenApi>> = {
     acknowledgedAt: timeField('Time of its acknowledgement.'),
   }),
   StreamFault: objectOf<NonNullable<Completeness['fault']>>('Why no time is known.', {
-    code: choiceField(['stream_set_back', 'stream_gone'], 'The kind of fault.'),
+    code: choiceField(['stream_set_back', 'stream_gone', 'stream_restarted'], 'The kind of fault.'),
     message: textField('The fault and what to do.'),
   }),
   Changes: objectOf<ListedChanges>('Files added to and removed from a table.', {
