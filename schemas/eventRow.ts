@@ -69,9 +69,11 @@ function cell(schema: JsonSchema, value: unknown): unknown {
   return value;
 }
 
-function snakeKeys(item: object, schema: JsonSchema): Record<string, unknown> {
-  const fields = Object.keys(schema.properties ?? {});
-  return Object.fromEntries(fields.map((name) => [snakeCase(name), (item as Record<string, unknown>)[name] ?? null]));
+function snakeKeys(item: object, { properties = {} }: JsonSchema): Record<string, unknown> {
+  const fields = Object.entries(properties);
+  return Object.fromEntries(
+    fields.map(([name, schema]) => [snakeCase(name), cell(schema, (item as Record<string, unknown>)[name])]),
+  );
 }
 
 /** Move a date-time by milliseconds, into UTC, and keep its microseconds. */

@@ -58,7 +58,7 @@ function schemaFault(error: ErrorObject, event: object, { type, schema }: EventS
 export const NUMBER_INVALID = 'The number is too large, or has more digits than a double holds. Send it as text.';
 
 /** Most faults of an event that are told. */
-const MOST_FAULTS = 20;
+export const MOST_FAULTS = 20;
 /** Members of an event above which only its first fault is told. */
 const MOST_MEMBERS = 1_000;
 

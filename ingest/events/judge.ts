@@ -6,7 +6,8 @@ import { isServerOnly, type EventSchema, type Registry } from '../../schemas/reg
 import { contentFault, type ContentFault } from './content.ts';
 import type { Correction } from '../../schemas/normalise/correction.ts';
 import { normalise } from '../../schemas/normalise/normalise.ts';
-import { aKind, isListable, NUMBER_INVALID, schemaFaults, shown, type EventFault } from './faults.ts';
+import { freeObjects, freePlaces, withFreeObjectsOf, type FreeObject, type FreePlace } from './freeObjects.ts';
+import { aKind, isListable, MOST_FAULTS, NUMBER_INVALID, schemaFaults, shown, type EventFault } from './faults.ts';
 import { sizeFault, timeFault } from './bounds.ts';
 import { createAjv } from './keywords.ts';
 import { rawJson } from './rawJson.ts';
@@ -56,6 +57,7 @@ export interface JudgedEvent extends RejectedEvent {
 
 interface EventType {
   schema: EventSchema;
+  free: readonly FreePlace[];
   validate: ValidateFunction;
   /** Finds all faults, and takes longer. */
   validateAll: ValidateFunction;
@@ -70,6 +72,8 @@ interface Outcome {
 }
 
 const NONE: readonly Correction[] = [];
+/** Depth of an event: itself, a list and its elements, and a free object of them. */
+const DEEPEST = LIMITS.propertiesDepth + 3;
 
 /** Judge of single events: form, content, size, time. */
 export class Judge {
@@ -82,7 +86,12 @@ export class Judge {
     this.#types = new Map(
       [...registry.latest].map(([type, schema]) => [
         type,
-        { schema, validate: first.compile(schema.schema), validateAll: all.compile(schema.schema) },
+        {
+          schema,
+          free: freePlaces(schema.schema),
+          validate: first.compile(schema.schema),
+          validateAll: all.compile(schema.schema),
+        },
       ]),
     );
     this.#known = [...this.#types.keys()].join(', ');
@@ -144,37 +153,44 @@ function judgeEvent(at: number, type: EventType, batch: BatchToJudge): Outcome {
 function asItIs(
   event: Record<string, unknown>,
   at: number,
-  { validate }: EventType,
+  { validate, free }: EventType,
   batch: BatchToJudge,
 ): Outcome | undefined {
   if (!validate(event)) return undefined;
-  let exact = event;
-  // Only "properties" is free in the schema. Elsewhere the schema bounds numbers and nesting.
-  if (event.properties !== undefined) {
-    if (contentFault(event.properties, LIMITS.propertiesDepth)) return undefined;
-    if (holdsNumber(event.properties)) {
-      const { properties } = exactEvent(at, batch) as Record<string, unknown>;
-      if (contentFault(properties, LIMITS.propertiesDepth)) return undefined;
-      if (properties !== event.properties) exact = { ...event, properties };
+  let exact: object = event;
+  // Only free objects are free in the schema. Elsewhere it bounds numbers and nesting.
+  const found = freeObjects(event, free);
+  if (found.some(isUnstorable)) return undefined;
+  if (found.some(({ value }) => holdsNumber(value))) {
+    const whole = exactEvent(at, batch) as object;
+    if (whole !== event) {
+      if (freeObjects(whole, free).some(isUnstorable)) return undefined;
+      exact = withFreeObjectsOf(event, whole, free);
     }
   }
   const json = JSON.stringify(exact);
   // Unstorable characters are written as \u…, as other control characters are. Only a walk tells them apart.
-  if (json.includes('\\u') && contentFault(event, LIMITS.propertiesDepth + 1)) return undefined;
+  if (json.includes('\\u') && contentFault(event, DEEPEST)) return undefined;
   return { event, json, corrections: NONE, faults: [] };
 }
 
 /** The outcome of an event after normalising. */
-function normalised(at: number, { schema, validate, validateAll }: EventType, batch: BatchToJudge): Outcome {
+function normalised(at: number, { schema, free, validate, validateAll }: EventType, batch: BatchToJudge): Outcome {
   const { damaged = false } = batch;
   const { event, corrections, unstorable } = normalise(exactEvent(at, batch) as object, schema.schema, { damaged });
   const faults = unstorable.map((path) => contentMessage({ code: 'text_invalid', path }));
   const check = isListable(event) ? validateAll : validate;
   if (!check(event)) faults.push(...schemaFaults(check.errors!, event, schema));
-  const content = contentFault(event.properties, LIMITS.propertiesDepth, '/properties');
-  if (content) faults.push(contentMessage(content));
+  for (const { value, path } of freeObjects(event, free)) {
+    const content = contentFault(value, LIMITS.propertiesDepth, path);
+    if (content && faults.length < MOST_FAULTS) faults.push(contentMessage(content));
+  }
   // The size of an event with faults is not told: its JSON may overflow the stack.
   return { event, json: faults.length > 0 ? '' : JSON.stringify(event), corrections, faults };
+}
+
+function isUnstorable({ value }: FreeObject): boolean {
+  return contentFault(value, LIMITS.propertiesDepth) !== undefined;
 }
 
 /** Whether a value of bounded depth holds a number, whose digits the text of the body may have lost. */

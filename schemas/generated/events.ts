@@ -1,6 +1,163 @@
 // Generated from schemas/events by npm run generate. Do not edit.
 
 /**
+ * A visitor began to check out.
+ */
+export interface CheckoutStarted {
+  /**
+   * UUID of the event, made once by the sender and kept on every resend. Version 7 (time-ordered) is advised.
+   */
+  eventId: string;
+  /**
+   * The event type.
+   */
+  type: 'CheckoutStarted';
+  /**
+   * When it happened by the sender's clock: RFC 3339 with a zone, at most microseconds are kept.
+   */
+  timestamp: string;
+  /**
+   * The visit: ends after 30 minutes without activity.
+   */
+  sessionId?: string;
+  /**
+   * The visitor's first-party pseudonymous id.
+   */
+  anonymousId?: string;
+  /**
+   * The shop's own id of a signed-in customer.
+   */
+  userId?: string;
+  /**
+   * What the visitor has agreed to.
+   */
+  consent?: {
+    /**
+     * Agreed to analytics.
+     */
+    analytics?: boolean;
+    /**
+     * Agreed to personalization.
+     */
+    personalization?: boolean;
+  };
+  /**
+   * Where in the shop it happened.
+   */
+  context?: {
+    /**
+     * The page's address.
+     */
+    url?: string;
+    /**
+     * The address the visitor came from.
+     */
+    referrer?: string;
+    /**
+     * BCP 47 language tag, such as da-DK.
+     */
+    locale?: string;
+    /**
+     * Sales or marketing channel, in the shop's own words.
+     */
+    channel?: string;
+  };
+  /**
+   * Anything else the shop wants to keep with the event. Stored as JSON text, not interpreted.
+   */
+  properties?: {};
+  /**
+   * Experiments in force, each with the variant that the visitor has.
+   *
+   * @maxItems 50
+   */
+  experiments?: {
+    /**
+     * The experiment.
+     */
+    id: string;
+    /**
+     * The variant, such as control or b.
+     */
+    variant: string;
+  }[];
+  /**
+   * ISO 4217 code in capitals.
+   */
+  currency?: string;
+  /**
+   * What the customer pays: tax and shipping included, all discounts taken off.
+   */
+  total?: number;
+  /**
+   * Coupon codes used.
+   *
+   * @maxItems 50
+   */
+  couponCodes?: string[];
+  /**
+   * Whether prices and discounts of the lines include tax. Prices with and without tax are never added.
+   */
+  pricesIncludeTax?: boolean;
+  /**
+   * Lines of the order, or of the cart.
+   *
+   * @minItems 1
+   * @maxItems 5000
+   */
+  lines?: {
+    /**
+     * The product; absent for a fee, a tip, a custom item or a deleted product.
+     */
+    productId?: string;
+    /**
+     * The variant, such as a size or colour.
+     */
+    variantId?: string;
+    /**
+     * How many were ordered; negative for goods taken back in exchange. At most four decimals.
+     */
+    quantity: number;
+    /**
+     * Price of one, before discount. pricesIncludeTax says whether it contains tax.
+     */
+    unitPrice: number;
+    /**
+     * Discount on the whole line, as a positive amount.
+     */
+    discount?: number;
+    /**
+     * The search that led to this line.
+     */
+    searchId?: string;
+    /**
+     * The recommendation that led to this line.
+     */
+    recommendationId?: string;
+    /**
+     * The list that led to this line.
+     */
+    listId?: string;
+    /**
+     * True if the sender inferred the source: searchId, recommendationId or listId. Absent if the shop named it.
+     */
+    inferred?: boolean;
+    /**
+     * Name of the line, for lines without a product.
+     */
+    name?: string;
+    /**
+     * product (the default), gift_card, shipping, fee, tip, tax, discount, donation, or a word of the shop.
+     */
+    kind?: string;
+    /**
+     * Anything else the shop wants to keep with the line. Stored as JSON text, not interpreted.
+     */
+    properties?: {};
+  }[];
+}
+
+/**
  * An order was cancelled before it was delivered: the whole order, or only the given lines. A whole order is then no revenue. For server keys only.
  */
 export interface OrderCancelled {
@@ -66,6 +223,21 @@ export interface OrderCancelled {
    * Anything else the shop wants to keep with the event. Stored as JSON text, not interpreted.
    */
   properties?: {};
+  /**
+   * Experiments in force, each with the variant that the visitor has.
+   *
+   * @maxItems 50
+   */
+  experiments?: {
+    /**
+     * The experiment.
+     */
+    id: string;
+    /**
+     * The variant, such as control or b.
+     */
+    variant: string;
+  }[];
   /**
    * The shop's order number.
    */
@@ -183,6 +355,21 @@ export interface OrderCorrected {
    */
   properties?: {};
   /**
+   * Experiments in force, each with the variant that the visitor has.
+   *
+   * @maxItems 50
+   */
+  experiments?: {
+    /**
+     * The experiment.
+     */
+    id: string;
+    /**
+     * The variant, such as control or b.
+     */
+    variant: string;
+  }[];
+  /**
    * The shop's order number.
    */
   orderId: string;
@@ -225,7 +412,7 @@ export interface OrderCorrected {
    */
   test?: boolean;
   /**
-   * The order's lines.
+   * Lines of the order, or of the cart.
    *
    * @minItems 1
    * @maxItems 5000
@@ -275,6 +462,10 @@ export interface OrderCorrected {
      * product (the default), gift_card, shipping, fee, tip, tax, discount, donation, or a word of the shop.
      */
     kind?: string;
+    /**
+     * Anything else the shop wants to keep with the line. Stored as JSON text, not interpreted.
+     */
+    properties?: {};
   }[];
 }
 
@@ -345,6 +536,21 @@ export interface OrderCreated {
    */
   properties?: {};
   /**
+   * Experiments in force, each with the variant that the visitor has.
+   *
+   * @maxItems 50
+   */
+  experiments?: {
+    /**
+     * The experiment.
+     */
+    id: string;
+    /**
+     * The variant, such as control or b.
+     */
+    variant: string;
+  }[];
+  /**
    * The shop's order number.
    */
   orderId: string;
@@ -387,7 +593,7 @@ export interface OrderCreated {
    */
   test?: boolean;
   /**
-   * The order's lines.
+   * Lines of the order, or of the cart.
    *
    * @minItems 1
    * @maxItems 5000
@@ -437,6 +643,10 @@ export interface OrderCreated {
      * product (the default), gift_card, shipping, fee, tip, tax, discount, donation, or a word of the shop.
      */
     kind?: string;
+    /**
+     * Anything else the shop wants to keep with the line. Stored as JSON text, not interpreted.
+     */
+    properties?: {};
   }[];
 }
 
@@ -506,6 +716,21 @@ export interface OrderRefunded {
    * Anything else the shop wants to keep with the event. Stored as JSON text, not interpreted.
    */
   properties?: {};
+  /**
+   * Experiments in force, each with the variant that the visitor has.
+   *
+   * @maxItems 50
+   */
+  experiments?: {
+    /**
+     * The experiment.
+     */
+    id: string;
+    /**
+     * The variant, such as control or b.
+     */
+    variant: string;
+  }[];
   /**
    * The order's number. A return whose order is unknown counts too, if it has currency and amount.
    */
@@ -627,6 +852,21 @@ export interface ProductAddedToCart {
    */
   properties?: {};
   /**
+   * Experiments in force, each with the variant that the visitor has.
+   *
+   * @maxItems 50
+   */
+  experiments?: {
+    /**
+     * The experiment.
+     */
+    id: string;
+    /**
+     * The variant, such as control or b.
+     */
+    variant: string;
+  }[];
+  /**
    * The product.
    */
   productId: string;
@@ -731,6 +971,21 @@ export interface ProductClicked {
    */
   properties?: {};
   /**
+   * Experiments in force, each with the variant that the visitor has.
+   *
+   * @maxItems 50
+   */
+  experiments?: {
+    /**
+     * The experiment.
+     */
+    id: string;
+    /**
+     * The variant, such as control or b.
+     */
+    variant: string;
+  }[];
+  /**
    * The product.
    */
   productId: string;
@@ -766,6 +1021,359 @@ export interface ProductClicked {
    * ISO 4217 code in capitals.
    */
   currency?: string;
+}
+
+/**
+ * A visitor took a product out of the cart, or lowered its quantity.
+ */
+export interface ProductRemovedFromCart {
+  /**
+   * UUID of the event, made once by the sender and kept on every resend. Version 7 (time-ordered) is advised.
+   */
+  eventId: string;
+  /**
+   * The event type.
+   */
+  type: 'ProductRemovedFromCart';
+  /**
+   * When it happened by the sender's clock: RFC 3339 with a zone, at most microseconds are kept.
+   */
+  timestamp: string;
+  /**
+   * The visit: ends after 30 minutes without activity.
+   */
+  sessionId?: string;
+  /**
+   * The visitor's first-party pseudonymous id.
+   */
+  anonymousId?: string;
+  /**
+   * The shop's own id of a signed-in customer.
+   */
+  userId?: string;
+  /**
+   * What the visitor has agreed to.
+   */
+  consent?: {
+    /**
+     * Agreed to analytics.
+     */
+    analytics?: boolean;
+    /**
+     * Agreed to personalization.
+     */
+    personalization?: boolean;
+  };
+  /**
+   * Where in the shop it happened.
+   */
+  context?: {
+    /**
+     * The page's address.
+     */
+    url?: string;
+    /**
+     * The address the visitor came from.
+     */
+    referrer?: string;
+    /**
+     * BCP 47 language tag, such as da-DK.
+     */
+    locale?: string;
+    /**
+     * Sales or marketing channel, in the shop's own words.
+     */
+    channel?: string;
+  };
+  /**
+   * Anything else the shop wants to keep with the event. Stored as JSON text, not interpreted.
+   */
+  properties?: {};
+  /**
+   * Experiments in force, each with the variant that the visitor has.
+   *
+   * @maxItems 50
+   */
+  experiments?: {
+    /**
+     * The experiment.
+     */
+    id: string;
+    /**
+     * The variant, such as control or b.
+     */
+    variant: string;
+  }[];
+  /**
+   * The product.
+   */
+  productId: string;
+  /**
+   * How many were removed.
+   */
+  quantity: number;
+  /**
+   * The variant, such as a size or colour.
+   */
+  variantId?: string;
+  /**
+   * Price of one.
+   */
+  unitPrice?: number;
+  /**
+   * ISO 4217 code in capitals.
+   */
+  currency?: string;
+  /**
+   * The search that led here.
+   */
+  searchId?: string;
+  /**
+   * The category or list that led here.
+   */
+  listId?: string;
+  /**
+   * The recommendation that led here.
+   */
+  recommendationId?: string;
+  /**
+   * True if the sender inferred the source: searchId, recommendationId or listId. Absent if the shop named it.
+   */
+  inferred?: boolean;
+}
+
+/**
+ * Products of a result, a list or a recommendation were in front of the visitor. One event holds many of them.
+ */
+export interface ProductsShown {
+  /**
+   * UUID of the event, made once by the sender and kept on every resend. Version 7 (time-ordered) is advised.
+   */
+  eventId: string;
+  /**
+   * The event type.
+   */
+  type: 'ProductsShown';
+  /**
+   * When it happened by the sender's clock: RFC 3339 with a zone, at most microseconds are kept.
+   */
+  timestamp: string;
+  /**
+   * The visit: ends after 30 minutes without activity.
+   */
+  sessionId?: string;
+  /**
+   * The visitor's first-party pseudonymous id.
+   */
+  anonymousId?: string;
+  /**
+   * The shop's own id of a signed-in customer.
+   */
+  userId?: string;
+  /**
+   * What the visitor has agreed to.
+   */
+  consent?: {
+    /**
+     * Agreed to analytics.
+     */
+    analytics?: boolean;
+    /**
+     * Agreed to personalization.
+     */
+    personalization?: boolean;
+  };
+  /**
+   * Where in the shop it happened.
+   */
+  context?: {
+    /**
+     * The page's address.
+     */
+    url?: string;
+    /**
+     * The address the visitor came from.
+     */
+    referrer?: string;
+    /**
+     * BCP 47 language tag, such as da-DK.
+     */
+    locale?: string;
+    /**
+     * Sales or marketing channel, in the shop's own words.
+     */
+    channel?: string;
+  };
+  /**
+   * Anything else the shop wants to keep with the event. Stored as JSON text, not interpreted.
+   */
+  properties?: {};
+  /**
+   * Experiments in force, each with the variant that the visitor has.
+   *
+   * @maxItems 50
+   */
+  experiments?: {
+    /**
+     * The experiment.
+     */
+    id: string;
+    /**
+     * The variant, such as control or b.
+     */
+    variant: string;
+  }[];
+  /**
+   * The products shown.
+   *
+   * @minItems 1
+   * @maxItems 200
+   */
+  products: {
+    /**
+     * The product.
+     */
+    productId: string;
+    /**
+     * The variant, such as a size or colour.
+     */
+    variantId?: string;
+    /**
+     * Absolute position in the list from 1, counted across pages.
+     */
+    position?: number;
+  }[];
+  /**
+   * The search that found them.
+   */
+  searchId?: string;
+  /**
+   * The category or list that holds them.
+   */
+  listId?: string;
+  /**
+   * Name of the list or recommendation, as the visitor reads it.
+   */
+  listName?: string;
+  /**
+   * The recommendation that holds them.
+   */
+  recommendationId?: string;
+}
+
+/**
+ * A visitor saw the page of a product, from wherever they came.
+ */
+export interface ProductViewed {
+  /**
+   * UUID of the event, made once by the sender and kept on every resend. Version 7 (time-ordered) is advised.
+   */
+  eventId: string;
+  /**
+   * The event type.
+   */
+  type: 'ProductViewed';
+  /**
+   * When it happened by the sender's clock: RFC 3339 with a zone, at most microseconds are kept.
+   */
+  timestamp: string;
+  /**
+   * The visit: ends after 30 minutes without activity.
+   */
+  sessionId?: string;
+  /**
+   * The visitor's first-party pseudonymous id.
+   */
+  anonymousId?: string;
+  /**
+   * The shop's own id of a signed-in customer.
+   */
+  userId?: string;
+  /**
+   * What the visitor has agreed to.
+   */
+  consent?: {
+    /**
+     * Agreed to analytics.
+     */
+    analytics?: boolean;
+    /**
+     * Agreed to personalization.
+     */
+    personalization?: boolean;
+  };
+  /**
+   * Where in the shop it happened.
+   */
+  context?: {
+    /**
+     * The page's address.
+     */
+    url?: string;
+    /**
+     * The address the visitor came from.
+     */
+    referrer?: string;
+    /**
+     * BCP 47 language tag, such as da-DK.
+     */
+    locale?: string;
+    /**
+     * Sales or marketing channel, in the shop's own words.
+     */
+    channel?: string;
+  };
+  /**
+   * Anything else the shop wants to keep with the event. Stored as JSON text, not interpreted.
+   */
+  properties?: {};
+  /**
+   * Experiments in force, each with the variant that the visitor has.
+   *
+   * @maxItems 50
+   */
+  experiments?: {
+    /**
+     * The experiment.
+     */
+    id: string;
+    /**
+     * The variant, such as control or b.
+     */
+    variant: string;
+  }[];
+  /**
+   * The product.
+   */
+  productId: string;
+  /**
+   * The variant, such as a size or colour.
+   */
+  variantId?: string;
+  /**
+   * Price shown.
+   */
+  price?: number;
+  /**
+   * ISO 4217 code in capitals.
+   */
+  currency?: string;
+  /**
+   * The search that led here.
+   */
+  searchId?: string;
+  /**
+   * The category or list that led here.
+   */
+  listId?: string;
+  /**
+   * The recommendation that led here.
+   */
+  recommendationId?: string;
+  /**
+   * True if the sender inferred the source: searchId, recommendationId or listId. Absent if the shop named it.
+   */
+  inferred?: boolean;
 }
 
 /**
@@ -835,6 +1443,21 @@ export interface Search {
    */
   properties?: {};
   /**
+   * Experiments in force, each with the variant that the visitor has.
+   *
+   * @maxItems 50
+   */
+  experiments?: {
+    /**
+     * The experiment.
+     */
+    id: string;
+    /**
+     * The variant, such as control or b.
+     */
+    variant: string;
+  }[];
+  /**
    * Id of this search. Later clicks, cart adds and order lines carry it, so that they are attributed to it.
    */
   searchId?: string;
@@ -884,4 +1507,4 @@ export interface Search {
 }
 
 /** Any event, as a sender writes it. */
-export type Event = OrderCancelled | OrderCorrected | OrderCreated | OrderRefunded | ProductAddedToCart | ProductClicked | Search;
+export type Event = CheckoutStarted | OrderCancelled | OrderCorrected | OrderCreated | OrderRefunded | ProductAddedToCart | ProductClicked | ProductRemovedFromCart | ProductsShown | ProductViewed | Search;

@@ -21,6 +21,7 @@ const VALUES: Readonly<Record<string, unknown>> = {
   values: ['Acme'],
   searchId: 'q-1',
   listId: 'shoes',
+  listName: 'Running shoes',
   recommendationId: 'rec-1',
   productId: 'SKU-7',
   variantId: 'SKU-7-42',
@@ -43,6 +44,8 @@ const VALUES: Readonly<Record<string, unknown>> = {
   name: 'Running shoe',
   kind: 'product',
   properties: { colour: 'red' },
+  id: 'ranking',
+  variant: 'b',
 };
 
 /** One complete event of each latest type, which the receiver accepts. */

@@ -291,7 +291,7 @@ function expectedRow(
     skew_ms: 0,
     receipt_id: answer.receiptId,
     receipt_index: index,
-    schema_version: event.type === 'OrderCreated' ? 2 : 1,
+    schema_version: event.type === 'OrderCreated' ? 3 : 2,
     user_agent: 'e2e/1',
   };
 }
@@ -307,7 +307,7 @@ function lakeValue(field: string, value: unknown): unknown {
 
 function lakeLine(line: Record<string, unknown>): Record<string, unknown> {
   const names =
-    'product_id variant_id quantity unit_price discount search_id amount kind list_id name recommendation_id inferred';
+    'product_id variant_id quantity unit_price discount search_id amount kind list_id name recommendation_id inferred properties';
   const all = Object.fromEntries(names.split(' ').map((name) => [name, null]));
   const given = Object.entries(line).map(([field, value]) => [snake(field), lakeValue(field, value)]);
   return { ...all, ...Object.fromEntries(given) };

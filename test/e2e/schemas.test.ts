@@ -96,12 +96,12 @@ test('a new type and an added field become columns, without a restart of readers
   expect(await ask('SELECT count(*) FROM events')).toEqual([[1]]);
   await before.kill('SIGTERM');
 
-  const search = await schemaFile('Search.v1.json');
-  const wish = await schemaFile('ProductClicked.v1.json');
+  const search = await schemaFile('Search.v2.json');
+  const wish = await schemaFile('ProductClicked.v2.json');
   wish.properties = { type: { const: 'WishAdded' }, wishlist: { type: 'string', maxLength: 100 } };
   wish.required = ['wishlist'];
   search.properties.device = { type: 'string', maxLength: 20, description: 'Kind of device.' };
-  const grown = await version('grown', { 'Search.v2.json': search, 'WishAdded.v1.json': wish });
+  const grown = await version('grown', { 'Search.v3.json': search, 'WishAdded.v1.json': wish });
   expect((await start(grown, 'processor')).port).toBeGreaterThan(0);
   const { port } = await start(grown, 'ingest');
   const key = newSecret('ik');
@@ -134,14 +134,14 @@ test('a new type and an added field become columns, without a restart of readers
   expect(metaData!.schemaString).toContain('"name":"wishlist","type":"string","nullable":true');
 
   const shrunk = await version('shrunk', {
-    'Search.v2.json': { ...search, required: ['phrase', 'resultsCount', 'page'] },
+    'Search.v3.json': { ...search, required: ['phrase', 'resultsCount', 'page'] },
     'WishAdded.v1.json': wish,
   });
   for (const [root, service, fault] of [
     [ROOT, 'processor', 'WishAdded v1 is in use and not here'],
-    [ROOT, 'ingest', 'Search v2 is in use and not here, where Search v1 is the latest'],
-    [shrunk, 'ingest', 'field page is required now (Search v2 in use, Search v2 here)'],
-    [shrunk, 'processor', 'field page is required now (Search v2 in use, Search v2 here)'],
+    [ROOT, 'ingest', 'Search v3 is in use and not here, where Search v2 is the latest'],
+    [shrunk, 'ingest', 'field page is required now (Search v3 in use, Search v3 here)'],
+    [shrunk, 'processor', 'field page is required now (Search v3 in use, Search v3 here)'],
   ] as const) {
     const refused = await start(root, service);
     expect(refused.port).toBeUndefined();

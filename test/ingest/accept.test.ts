@@ -35,6 +35,8 @@ async function accept(body: object): Promise<Accepted> {
   return (await response.json()) as Accepted;
 }
 
+const LINE = { productId: 'SKU-1', quantity: 1, unitPrice: 0.1 };
+
 const FULL_EVENTS = [
   anEvent('Search', {
     anonymousId: 'anon-1',
@@ -71,13 +73,22 @@ const FULL_EVENTS = [
     discount: 12.5,
     couponCodes: ['SPRING'],
     lines: [
-      { productId: 'SKU-1', variantId: 'V', quantity: 2, unitPrice: 249.975, discount: 0.1, searchId: 'search-1' },
+      {
+        productId: 'SKU-1',
+        variantId: 'V',
+        quantity: 2,
+        unitPrice: 249.975,
+        discount: 0.1,
+        searchId: 'search-1',
+        properties: { engraving: 'For Søren', gift: true },
+      },
     ],
+    experiments: [{ id: 'ranking', variant: 'b' }],
   }),
 ];
 
 describe('an accepted batch', () => {
-  it('of four types with every field lies in the stream as it was sent, where its receipt says', async () => {
+  it('of several types with every field lies in the stream as it was sent, where its receipt says', async () => {
     const sentAt = new Date().toISOString();
     const answer = await accept({ sentAt, events: FULL_EVENTS });
     expect(answer).toEqual({ receiptId: answer.receiptId, accepted: 4, rejected: [] });
@@ -86,7 +97,7 @@ describe('an accepted batch', () => {
     const place = { tenantId: 'demo-shop', segmentId: 'web', shard: shardOf('demo-shop', 4) };
     expect(batch.subject).toBe(formatSubject({ kind: 'events', ...place }));
     expect(batch.events).toEqual(
-      JSON.parse(JSON.stringify(FULL_EVENTS.map((event, i) => ({ i, v: i === 3 ? 2 : 1, ...event })))),
+      JSON.parse(JSON.stringify(FULL_EVENTS.map((event, i) => ({ i, v: i === 3 ? 3 : 2, ...event })))),
     );
     expect(batch.header).toEqual({
       receivedAt: batch.header.receivedAt,
@@ -116,14 +127,14 @@ describe('an accepted batch', () => {
     });
 
     const batch = await receiver.resolve(answer.receiptId);
-    expect(batch.events).toEqual([{ i: 1, v: 1, ...good }]);
+    expect(batch.events).toEqual([{ i: 1, v: 2, ...good }]);
     const kept = batch.header.rejected!;
     expect(kept.map((rejected) => JSON.parse(rejected.raw))).toEqual([
       refused,
       'no object',
       { type: 'Nonsense', eventId: 'x' },
     ]);
-    expect(kept[0]).toMatchObject({ type: 'Search', schemaVersion: 1 });
+    expect(kept[0]).toMatchObject({ type: 'Search', schemaVersion: 2 });
     expect(kept.map(({ raw: _raw, type: _type, schemaVersion: _version, ...verdict }) => verdict)).toEqual(
       answer.rejected,
     );
@@ -245,15 +256,25 @@ describe('a correction', () => {
       '"productId":9007199254740993',
     );
     const fine = text.replace('"order":0', '"order":0.1000000000000000055511151231257827');
-    const body = `{"instrumentationKey":"${key}","events":[${exact},${click},${fine}]}`;
+    const order = JSON.stringify(
+      anEvent('OrderCreated', { total: 0.1, lines: [LINE, { ...LINE, properties: { n: 0 } }] }),
+    );
+    const line = order
+      .replace('"n":0', '"n":9007199254740993')
+      .replace('"total":0.1', '"total":0.10000000000000000555');
+    const fineLine = order.replace('"n":0', '"n":1e400');
+    const body = `{"instrumentationKey":"${key}","events":[${[exact, click, fine, line, fineLine].join(',')}]}`;
     const answer = (await (await receiver.post(body)).json()) as Accepted;
     expect(answer.rejected).toMatchObject([
       { index: 1, code: 'number_invalid', path: '/productId' },
       { index: 2, code: 'number_invalid', path: '/properties/order' },
+      { index: 4, code: 'number_invalid', path: '/lines/1/properties/n' },
     ]);
     const { header, events } = await receiver.resolve(answer.receiptId);
     expect(JSON.stringify(events[0])).toContain('"order":9007199254740993');
-    expect(header.rejected!.map(({ raw }) => raw)).toEqual([click, fine]);
+    expect(JSON.stringify(events[1])).toContain('"properties":{"n":9007199254740993}');
+    expect(events[1]).toMatchObject({ total: 0.1, lines: [LINE, LINE] });
+    expect(header.rejected!.map(({ raw }) => raw)).toEqual([click, fine, fineLine]);
   });
 });
 
@@ -312,7 +333,7 @@ describe('a dry run', () => {
       sent_at: sentAt,
       receipt_id: null,
       receipt_index: 1,
-      schema_version: 1,
+      schema_version: 2,
       order_id: null,
       lines: null,
     });
@@ -400,6 +421,7 @@ describe('a dry run', () => {
         kind: null,
         amount: null,
         inferred: null,
+        properties: '{"engraving":"For Søren","gift":true}',
       },
     ]);
   });

@@ -277,7 +277,7 @@ describe('over HTTP', () => {
     for (const { n, events, receiptId, accepted } of posts) {
       const batch = await receiver.resolve(receiptId);
       expect(accepted).toBe(events.length);
-      expect(batch.events).toEqual(events.map((event, i) => ({ i, v: 1, ...event })));
+      expect(batch.events).toEqual(events.map((event, i) => ({ i, v: 2, ...event })));
       expect(batch.subject).toMatch([/demo-shop\.web$/, /demo-shop\.app$/, /other-shop\.web$/][n % 3]!);
     }
     const stored = await receiver.stored();
@@ -301,7 +301,7 @@ describe('over HTTP', () => {
           const response = await receiver.post({ instrumentationKey: key, events: [event] });
           const { receiptId } = (await response.json()) as { receiptId: string };
           const batch = await receiver.resolve(receiptId);
-          expect(batch.events).toEqual([{ i: 0, v: 1, ...event }]);
+          expect(batch.events).toEqual([{ i: 0, v: 2, ...event }]);
           expect(batch.subject).toMatch(new RegExp(`\\.many\\.segment-${n}$`));
         }),
       );

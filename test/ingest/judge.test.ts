@@ -227,7 +227,7 @@ describe('an accepted event', () => {
     const { lineEnds, rejected } = judge.judge({ events: [event], receivedAtMs: NOW, skewMs: 0 });
     expect(rejected).toEqual([]);
     const { b, i, v, ...stored } = JSON.parse(`{"b":0${lineEnds[0]}`) as Record<string, unknown>;
-    expect([b, i, v]).toEqual([0, 0, 1]);
+    expect([b, i, v]).toEqual([0, 0, 2]);
     expect(JSON.stringify(stored)).toBe(JSON.stringify(event));
     expect(lineEnds[0]!.indexOf('\n')).toBe(lineEnds[0]!.length - 1);
   });

@@ -203,6 +203,10 @@ const REQUIRED = {
   Search: { phrase: 'running shoes', resultsCount: 128 },
   ProductClicked: { productId: 'SKU-1' },
   ProductAddedToCart: { productId: 'SKU-1', quantity: 1 },
+  ProductViewed: { productId: 'SKU-1' },
+  ProductsShown: { products: [{ productId: 'SKU-1', position: 1 }] },
+  ProductRemovedFromCart: { productId: 'SKU-1', quantity: 1 },
+  CheckoutStarted: {},
   OrderCreated: {
     orderId: 'O-1',
     currency: 'DKK',

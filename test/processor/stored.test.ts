@@ -29,7 +29,15 @@ test('every field of every event type arrives as it was sent', async () => {
     discount: 12.3456,
     couponCodes: ['A', 'B'],
     lines: [
-      { productId: 'p1', variantId: 'v1', quantity: 2, unitPrice: 0.0001, discount: 1, searchId: 's1' },
+      {
+        productId: 'p1',
+        variantId: 'v1',
+        quantity: 2,
+        unitPrice: 0.0001,
+        discount: 1,
+        searchId: 's1',
+        properties: { engraving: { text: 'Søren 👟', 'size"': 42 }, gift: [true, null] },
+      },
       { productId: 'p2', quantity: 0.5, unitPrice: 100 },
     ],
   };
@@ -46,11 +54,25 @@ test('every field of every event type arrives as it was sent', async () => {
     pageSize: 24,
     sort: 'price',
     filters: [{ field: 'brand', values: ['x', 'y'] }],
+    experiments: [{ id: 'ranking', variant: 'b' }],
+  };
+  const shown: TestEvent = {
+    eventId: uuid7(),
+    type: 'ProductsShown',
+    timestamp: '2026-11-23T10:00:00.5Z',
+    sessionId: 's',
+    products: [
+      { productId: 'b', position: 1 },
+      { productId: 'a', variantId: 'a-42' },
+    ],
+    searchId: 'search-1',
+    listName: 'Løbesko',
+    experiments: [],
   };
   await bench.publish(
     messageOf('fields', 'web', [
       {
-        events: [order, search],
+        events: [order, search, shown],
         receivedAt: new Date('2026-11-23T10:00:01.250Z'),
         sentAt: new Date('2026-11-23T09:59:00.000Z'),
         skewMs: 1_500,
@@ -59,7 +81,7 @@ test('every field of every event type arrives as it was sent', async () => {
   );
   await bench.settled();
   const rows = await bench.rows('events', 'fields');
-  expect(rows).toHaveLength(2);
+  expect(rows).toHaveLength(3);
   const stored = rows.find((row) => row.type === 'OrderCreated')!;
   expect(stored).toMatchObject({
     tenant_id: 'fields',
@@ -94,7 +116,15 @@ test('every field of every event type arrives as it was sent', async () => {
     user_agent: 'test/1.0',
   });
   expect(JSON.parse(String(stored.properties))).toEqual(order.properties);
-  const absent = { recommendation_id: null, list_id: null, inferred: null, name: null, kind: null, amount: null };
+  const absent = {
+    recommendation_id: null,
+    list_id: null,
+    inferred: null,
+    name: null,
+    kind: null,
+    properties: null,
+    amount: null,
+  };
   expect(stored.lines).toEqual([
     {
       ...absent,
@@ -104,6 +134,7 @@ test('every field of every event type arrives as it was sent', async () => {
       unit_price: '0.0001',
       discount: '1.0000',
       search_id: 's1',
+      properties: '{"engraving":{"text":"Søren 👟","size\\"":42},"gift":[true,null]}',
     },
     {
       ...absent,
@@ -121,8 +152,19 @@ test('every field of every event type arrives as it was sent', async () => {
     results_count: 1_000_000_000,
     result_ids: ['b', 'a'],
     filters: [{ field: 'brand', values: ['x', 'y'] }],
+    experiments: [{ id: 'ranking', variant: 'b' }],
+    products: null,
     receipt_index: 1,
     receipt_id: stored.receipt_id,
+  });
+  expect(rows.find((row) => row.type === 'ProductsShown')).toMatchObject({
+    products: [
+      { product_id: 'b', variant_id: null, position: 1 },
+      { product_id: 'a', variant_id: 'a-42', position: null },
+    ],
+    search_id: 'search-1',
+    list_name: 'Løbesko',
+    experiments: [],
   });
 });
 

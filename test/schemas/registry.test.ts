@@ -14,12 +14,16 @@ function withFile(name: string, schema: JsonSchema): Map<string, JsonSchema> {
 describe('registry', () => {
   it('has the event types', () => {
     expect([...registry.latest.keys()].sort()).toEqual([
+      'CheckoutStarted',
       'OrderCancelled',
       'OrderCorrected',
       'OrderCreated',
       'OrderRefunded',
       'ProductAddedToCart',
       'ProductClicked',
+      'ProductRemovedFromCart',
+      'ProductViewed',
+      'ProductsShown',
       'Search',
     ]);
   });
@@ -46,11 +50,11 @@ describe('registry', () => {
   });
 
   it('validates with the newest version and keeps the older ones', () => {
-    const v2 = { ...loadSchemaFiles().get('Search.v1.json')! };
-    v2.properties = { ...v2.properties, tab: { type: 'string', maxLength: 50 } };
-    const extended = createRegistry(withFile('Search.v2.json', v2));
-    expect(extended.latest.get('Search')?.version).toBe(2);
-    expect(extended.all.filter((event) => event.type === 'Search')).toHaveLength(2);
+    const v3 = { ...loadSchemaFiles().get('Search.v2.json')! };
+    v3.properties = { ...v3.properties, tab: { type: 'string', maxLength: 50 } };
+    const extended = createRegistry(withFile('Search.v3.json', v3));
+    expect(extended.latest.get('Search')?.version).toBe(3);
+    expect(extended.all.filter((event) => event.type === 'Search')).toHaveLength(3);
     expect(eventColumns(extended).filter((column) => column.name === 'tab')).toHaveLength(1);
   });
 
@@ -83,7 +87,7 @@ describe('registry', () => {
 
 describe('lists of objects', () => {
   const ofFirst = ['product_id', 'variant_id', 'quantity', 'unit_price', 'discount', 'search_id'];
-  const lines = [...ofFirst, 'recommendation_id', 'list_id', 'inferred', 'name', 'kind', 'amount'];
+  const lines = [...ofFirst, 'recommendation_id', 'list_id', 'inferred', 'name', 'kind', 'properties', 'amount'];
 
   it('share a column with the fields of all versions and types, those of the first version first', () => {
     const { type } = eventColumns(registry).find(({ name }) => name === 'lines')!;

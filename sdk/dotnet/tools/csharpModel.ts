@@ -12,17 +12,21 @@ const FROM_CLIENT = new Set(['eventId', 'type', 'timestamp']);
 const CLASS_NAMES: Record<string, string> = {
   'OrderCreated.lines': 'OrderLine',
   'OrderCorrected.lines': 'OrderLine',
+  'CheckoutStarted.lines': 'OrderLine',
   'OrderCancelled.lines': 'ReturnedLine',
   'OrderRefunded.lines': 'ReturnedLine',
   'Search.filters': 'SearchFilter',
+  'ProductsShown.products': 'ShownProduct',
   'TrackingEvent.context': 'EventContext',
   'TrackingEvent.consent': 'Consent',
+  'TrackingEvent.experiments': 'Experiment',
 };
 
 /** Fields of a further constructor, which earlier versions had. */
 const FURTHER_CONSTRUCTORS: Record<string, string[]> = {
   OrderLine: ['productId', 'quantity', 'unitPrice'],
   Search: ['phrase', 'resultsCount'],
+  ShownProduct: ['productId', 'position'],
 };
 
 /** What a C# caller should know beyond the schema's description. */
@@ -209,11 +213,11 @@ function constructorOf(name: string, given: Field[]): string {
     ({ parameter, schema }) => `    /// <param name="${parameter}">${xml(describe(schema))}</param>`,
   );
   const parameters = given.map(({ type, parameter }) => `${type} ${parameter}`).join(', ');
-  const summary = given.every(({ required }) => required)
+  const creates = given.every(({ required }) => required)
     ? `Creates it with the fields every ${name} has.`
     : `Creates it with ${given.map(({ parameter }) => parameter).join(', ')}.`;
-  return `    /// <summary>${summary}</summary>
-${docs.join('\n')}
+  const summary = `    /// <summary>${given.length > 0 ? creates : 'Creates it.'}</summary>`;
+  return `${[summary, ...docs].join('\n')}
     public ${name}(${parameters})
     {
 ${given.map(({ property, parameter }) => `        ${property} = ${parameter};`).join('\n')}

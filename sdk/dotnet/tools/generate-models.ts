@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import type { ErrorKind } from '../../../schemas/errorKind.ts';
 import { REQUEST_ERRORS } from '../../../schemas/errors.ts';
 import { LIMITS } from '../../../schemas/limits.ts';
-import { createRegistry, loadSchemaFiles } from '../../../schemas/registry.ts';
+import { createRegistry, loadSchemaFiles, type JsonSchema } from '../../../schemas/registry.ts';
 import { modelFiles } from './csharpModel.ts';
 
 const FOLDER = new URL('../src/Spor.Tracking/Generated/', import.meta.url);
@@ -13,8 +13,7 @@ const FOLDER = new URL('../src/Spor.Tracking/Generated/', import.meta.url);
  */
 function main(check: boolean): void {
   const schemas = loadSchemaFiles();
-  const common = schemas.get('common.v1.json');
-  if (!common) throw new Error('schemas/events/common.v1.json is missing');
+  const common = commonFields(schemas);
   const outputs: Record<string, string> = {
     ...modelFiles(createRegistry(schemas), common),
     'ReceiverLimits.cs': limits(),
@@ -35,6 +34,13 @@ function main(check: boolean): void {
     );
     process.exitCode = 1;
   }
+}
+
+/** The fields that events of every type have. */
+function commonFields(schemas: ReadonlyMap<string, JsonSchema>): JsonSchema {
+  const [common, experiments] = ['common.v1.json', 'experiments.v1.json'].map((name) => schemas.get(name));
+  if (!common || !experiments) throw new Error('schemas/events has no common.v1.json or experiments.v1.json');
+  return { ...common, properties: { ...common.properties, ...experiments.properties } };
 }
 
 function read(name: string): string {

@@ -47,7 +47,7 @@ public sealed class OrderCorrected : TrackingEvent
     /// <summary>True: a test order, which no report counts.</summary>
     public bool? Test { get; set; }
 
-    /// <summary>The order's lines.</summary>
+    /// <summary>Lines of the order, or of the cart.</summary>
     public IReadOnlyList<OrderLine>? Lines { get; set; }
 
     internal override void WriteFields(Utf8JsonWriter writer)

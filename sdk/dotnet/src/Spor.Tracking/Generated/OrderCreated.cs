@@ -11,7 +11,7 @@ public sealed class OrderCreated : TrackingEvent
     /// <param name="orderId">The shop's order number.</param>
     /// <param name="currency">ISO 4217 code in capitals.</param>
     /// <param name="total">What the customer pays: tax and shipping included, all discounts taken off. Sent with at most four decimals.</param>
-    /// <param name="lines">The order's lines.</param>
+    /// <param name="lines">Lines of the order, or of the cart.</param>
     public OrderCreated(string orderId, string currency, decimal total, IReadOnlyList<OrderLine> lines)
     {
         OrderId = orderId;
@@ -53,7 +53,7 @@ public sealed class OrderCreated : TrackingEvent
     /// <summary>True: a test order, which no report counts.</summary>
     public bool? Test { get; set; }
 
-    /// <summary>The order's lines.</summary>
+    /// <summary>Lines of the order, or of the cart.</summary>
     public IReadOnlyList<OrderLine> Lines { get; set; }
 
     internal override void WriteFields(Utf8JsonWriter writer)

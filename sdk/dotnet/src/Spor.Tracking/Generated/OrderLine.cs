@@ -1,4 +1,5 @@
 // Written by tools/generate-models.ts from schemas/. Do not edit.
+using System.Collections.Generic;
 using System.Text.Json;
 
 namespace Spor.Tracking;
@@ -59,6 +60,9 @@ public sealed class OrderLine
     /// <summary>product (the default), gift_card, shipping, fee, tip, tax, discount, donation, or a word of the shop.</summary>
     public string? Kind { get; set; }
 
+    /// <summary>Anything else the shop wants to keep with the line. Stored as JSON text, not interpreted.</summary>
+    public IReadOnlyDictionary<string, object?>? Properties { get; set; }
+
     internal void Write(Utf8JsonWriter writer)
     {
         writer.WriteStartObject();
@@ -109,6 +113,12 @@ public sealed class OrderLine
         if (Kind is { } kind)
         {
             writer.WriteString("kind"u8, kind);
+        }
+
+        if (Properties is { } properties)
+        {
+            writer.WritePropertyName("properties"u8);
+            JsonValue.Write(writer, properties);
         }
 
         writer.WriteEndObject();

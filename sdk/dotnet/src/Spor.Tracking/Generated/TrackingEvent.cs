@@ -43,6 +43,9 @@ public abstract class TrackingEvent
     /// <summary>Anything else the shop wants to keep with the event. Stored as JSON text, not interpreted.</summary>
     public IReadOnlyDictionary<string, object?>? Properties { get; set; }
 
+    /// <summary>Experiments in force, each with the variant that the visitor has.</summary>
+    public IReadOnlyList<Experiment>? Experiments { get; set; }
+
     internal abstract void WriteFields(Utf8JsonWriter writer);
 
     internal void WriteCommonFields(Utf8JsonWriter writer, Visitor? visitor)
@@ -78,6 +81,17 @@ public abstract class TrackingEvent
         {
             writer.WritePropertyName("properties"u8);
             JsonValue.Write(writer, properties);
+        }
+
+        if (Experiments is { } experiments)
+        {
+            writer.WriteStartArray("experiments"u8);
+            foreach (var item in experiments)
+            {
+                item.Write(writer);
+            }
+
+            writer.WriteEndArray();
         }
     }
 }
