@@ -406,3 +406,50 @@ test('rejections count what was refused', async () => {
     { date: '2026-11-02', code: 'field_range', events: 2, keys: 2, last_at: '2026-11-02T11:00:00.000Z' },
   ]);
 });
+
+test('products shown have a row each, with their place and their visit', async () => {
+  const products = [{ productId: 'P2', position: 25 }, { productId: 'P1' }];
+  await given(
+    { type: 'ProductsShown', at: '10:00', products, searchId: 'q1', listId: 'l1', recommendationId: 'r1' },
+    { type: 'ProductsShown', at: '10:01', recommendationId: 'r1', listId: 'l1', listName: 'Goes with it' },
+    { type: 'ProductsShown', at: '10:02', listId: 'l1' },
+    { type: 'ProductsShown', at: '10:03', server: { userAgent: 'Googlebot/2.1' } },
+    { type: 'ProductsShown', at: '10:04', anonymousId: 'a2' },
+  );
+  const rows = await query(
+    connection,
+    `SELECT source, coalesce(search_key, recommendation_id, list_id) AS place, list_name, product_id, position, visitor_id
+    FROM shown_products ORDER BY event_time, position NULLS LAST`,
+  );
+  expect(rows.map((row) => Object.values(row))).toEqual([
+    ['search', 'q1', null, 'P2', 25, 'anon:a1'],
+    ['search', 'q1', null, 'P1', null, 'anon:a1'],
+    ['recommendation', 'r1', 'Goes with it', 'P1', 1, 'anon:a1'],
+    ['list', 'l1', null, 'P1', 1, 'anon:a1'],
+    ['none', null, null, 'P1', 1, 'anon:a2'],
+  ]);
+});
+
+test('an order and its lines keep what the shop wants to keep with each', async () => {
+  const line = { productId: 'P1', quantity: 1, unitPrice: 50 };
+  await given({
+    type: 'OrderCreated',
+    at: '10:00',
+    properties: { gift: true },
+    lines: [{ ...line, properties: { engraving: 'Ida' } }, line],
+    experiments: [
+      { id: 'ranking', variant: 'b' },
+      { id: 'banner', variant: 'a' },
+    ],
+  });
+  expect(
+    await query(
+      connection,
+      `SELECT properties, line_properties, list_filter(experiments, lambda one: one.id = 'ranking')[1].variant AS variant
+      FROM order_lines ORDER BY line_number`,
+    ),
+  ).toEqual([
+    { properties: '{"gift":true}', line_properties: '{"engraving":"Ida"}', variant: 'b' },
+    { properties: '{"gift":true}', line_properties: null, variant: 'b' },
+  ]);
+});

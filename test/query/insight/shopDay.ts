@@ -15,7 +15,11 @@ export const PERIOD = { from: '2026-11-02', to: '2026-11-04' };
 const DEFAULTS = {
   Search: { phrase: 'shoes', resultsCount: 10 },
   ProductClicked: { productId: 'P1' },
+  ProductViewed: { productId: 'P1' },
+  ProductsShown: { products: [{ productId: 'P1', position: 1 }] },
   ProductAddedToCart: { productId: 'P1', quantity: 1 },
+  ProductRemovedFromCart: { productId: 'P1', quantity: 1 },
+  CheckoutStarted: {},
   OrderCreated: {
     orderId: 'O1',
     currency: 'DKK',
