@@ -58,6 +58,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'compare accepted events with those in the lake',
     load: async () => (await import('./reconcile.ts')).reconcileCommand,
   },
+  usage: {
+    summary: 'what each tenant used, by month',
+    load: async () => (await import('./usage.ts')).usageCommand,
+  },
   ids: {
     summary: "whether a tenant's segments share the ids of orders and visitors",
     load: async () => (await import('./ids.ts')).idsCommand,

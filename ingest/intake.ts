@@ -27,6 +27,8 @@ export interface Post extends Omit<Credentials, 'bodyKey'> {
   coding: Coding;
   userAgent: string | undefined;
   dryRun: boolean;
+  /** Length of the body as it came, if `body` is the decompressed one. */
+  bytes?: number;
 }
 
 /** Sender and times of a batch, for its header in the stream. */
@@ -36,6 +38,7 @@ interface Sender {
   sentAt: string | undefined;
   skewMs: number;
   userAgent: string | undefined;
+  bytes: number;
 }
 
 /** A rejected body; `body` is present if it was JSON. */
@@ -120,7 +123,7 @@ export class Intake {
     };
     attempt(() => {
       const { tenantId, plain } = this.#identify(post, times);
-      const found = plain ? { ...post, body: plain, coding: 'identity' as const } : post;
+      const found = plain ? { ...post, body: plain, coding: 'identity' as const, bytes: post.body.length } : post;
       const read = (whole: Post, late = false): void =>
         attempt(() => {
           if (late) throw plainFailure('overloaded');
@@ -163,6 +166,7 @@ export class Intake {
       sentAt: undefined,
       skewMs: 0,
       userAgent: post.userAgent,
+      bytes: post.bytes ?? post.body.length,
     };
     let body: Body;
     try {
@@ -280,7 +284,7 @@ export class Intake {
 }
 
 function batchHeader(sender: Sender, accepted: number, rejected: readonly RejectedEvent[]): string {
-  const { key, receivedAtMs, sentAt, skewMs, userAgent } = sender;
+  const { key, receivedAtMs, sentAt, skewMs, userAgent, bytes } = sender;
   const header: BatchHeader = {
     receivedAt: new Date(receivedAtMs).toISOString(),
     ...(sentAt === undefined ? {} : { sentAt }),
@@ -288,6 +292,7 @@ function batchHeader(sender: Sender, accepted: number, rejected: readonly Reject
     keyId: key.keyId,
     keyKind: key.kind,
     ...(userAgent === undefined ? {} : { userAgent }),
+    bytes,
     accepted,
     ...(rejected.length === 0 ? {} : { rejected: [...rejected] }),
   };

@@ -51,6 +51,13 @@ export const QUERY_SERVER_SETTINGS = {
     86_400,
   ),
   dedupeHours: DEDUPE_HOURS,
+  usageSeconds: whole(
+    'LAKE_USAGE_SECONDS',
+    'time between updates of the usage tables, and of query counts that a killed server loses; 0: never',
+    900,
+    0,
+    86_400,
+  ),
   martsSeconds: whole('LAKE_MARTS_SECONDS', 'time between refreshes of the marts; 0: never', 900, 0, 86_400),
   ...LAKE_SETTINGS,
   ...QUERY_SETTINGS,

@@ -16,6 +16,9 @@ import type { SecretWatch } from '../stream/secretStore.ts';
 import type { TokenRecord } from '../schemas/keys.ts';
 import { openWorkDir, removeWorkDir } from '../runtime/workDir.ts';
 import { createRegistry } from '../schemas/registry.ts';
+import { keepUsage } from './accounts/keepUsage.ts';
+import { createQueryUses } from './accounts/queryUse.ts';
+import { createUsageTables } from './accounts/usageTable.ts';
 import { createAudit } from './audit/audit.ts';
 import { auditRoutes } from './http/routes/audit.ts';
 import { openSecretAccess, type SecretAccess } from './access/access.ts';
@@ -29,6 +32,7 @@ import { probeRoutes } from './http/routes/probes.ts';
 import { queryRoute } from './http/routes/query.ts';
 import { reportRoutes } from './http/routes/reports.ts';
 import { secretRoutes } from './http/routes/secrets.ts';
+import { usageRoute } from './http/routes/usage.ts';
 import { sessionRoute } from './http/routes/session.ts';
 import { startQueryServer } from './http/server.ts';
 import { createLiveViews } from './live/liveView.ts';
@@ -38,6 +42,7 @@ import { QueryMetrics } from './http/metrics.ts';
 import { readErasures } from '../lake/erasure/list.ts';
 import { LiveTail } from './tail/liveTail.ts';
 import { openLakeQueries } from './engine/open.ts';
+import { listTenants } from '../lake/layout/tenants.ts';
 import type { LocalFiles } from '../lake/files/localFiles.ts';
 import { createSlots } from './engine/slots.ts';
 import { createPendingAnswers } from './engine/pendingAnswers.ts';
@@ -102,7 +107,9 @@ export async function startQueryService(options: {
   const slots = createSlots({ concurrent: config.concurrentQueries, queued: config.queuedQueries });
   const lookups = createSlots({ concurrent: config.concurrentQueries, queued: config.queuedQueries });
   const unsent = createPendingAnswers(UNSENT);
-  const answering = { queries, slots, unsent };
+  const uses = createQueryUses();
+  const answering = { queries: uses.counted(queries), slots, unsent };
+  const usage = resources.add('usage', createUsageTables({ storage, tables, localFiles }), (open) => open.close());
   const storageFault = watchStorage(storage, { log, resources });
   const { replicas } = config;
   const metrics = new QueryMetrics(createMetrics('lake'), slots);
@@ -147,6 +154,7 @@ export async function startQueryService(options: {
       sessionRoute(secrets, storage),
       liveRoute(live, secrets.keys),
       lagRoute(audit),
+      usageRoute({ usage, lookups, tenants: () => listTenants(storage) }),
       ...consoleRoutes(),
       changesRoute({ storage, tables, registry }, { slots: lookups, unsent }),
     ],
@@ -170,6 +178,11 @@ export async function startQueryService(options: {
   state.clock = await openComparedClock(connection, { shards: 1, log });
   resources.add('clock', state.clock, (open) => open.close());
   state.access = await openSecretAccess({ connection, replicas: config.replicas, resources, log });
+  if (config.usageSeconds > 0) {
+    const everyMs = config.usageSeconds * 1_000;
+    const updated = (outcome: 'ok' | 'failed'): void => metrics.usageUpdated(outcome);
+    resources.add('usage updates', keepUsage({ storage, usage, uses, everyMs, log, updated }), (stop) => stop());
+  }
   if (config.martsSeconds > 0) {
     const stopRefreshes = startMartRefreshes({
       storage,

@@ -26,6 +26,8 @@ export interface BatchHeader {
   /** Kind of the key; messages of before Spor kept it have none. */
   keyKind?: KeyKind;
   userAgent?: string;
+  /** Length of the POST's body as it came, in bytes; messages of before Spor kept it have none. */
+  bytes?: number;
   /** Receipt of the rejected batch of redriven events. All other facts are of that batch. */
   redrivenFrom?: string;
   /** Number of the batch's event lines in the message. */

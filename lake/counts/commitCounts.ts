@@ -3,6 +3,18 @@ export type DayCounts = Partial<
   Record<'accepted' | 'duplicate' | 'setAside' | 'quarantined' | 'erased' | 'expired', number>
 >;
 
+/** What one segment sent; an absent count is zero. */
+export interface SegmentCounts {
+  accepted?: number;
+  /** Events in the quarantine that were not accepted. */
+  rejected?: number;
+  /** Bytes of request bodies. */
+  bytes?: number;
+}
+
+/** What each segment sent, by UTC date of receipt. */
+export type ReceivedByDay = Record<string, Record<string, SegmentCounts>>;
+
 /**
  * Counts of events that one log entry, or folded ones, added or removed.
  *
@@ -20,6 +32,8 @@ export interface CommitCounts {
   days: Record<string, DayCounts>;
   duplicates: Record<string, string>;
   erased: Record<string, string>;
+  /** The parts of each segment in a flush. Absent: written before Spor kept them. */
+  received?: ReceivedByDay;
   /** Paths of the files with other rows, in a commit of another tool. */
   foreign?: { by: string; operation: string; added: string[]; removed: string[] };
 }

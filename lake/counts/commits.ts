@@ -1,8 +1,8 @@
 import { parseActions, type Action, type CommitInfo } from '../delta/actions.ts';
-import { entryVersion } from '../delta/log.ts';
+import { entryPath, entryVersion } from '../delta/log.ts';
 import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { CommitCounts } from './commitCounts.ts';
+import type { CommitCounts, ReceivedByDay } from './commitCounts.ts';
 import { parseRanges } from './dayCounts.ts';
 import { chainOf, foldPath, foldSpan, writeFold, parseFold } from './fold.ts';
 
@@ -17,7 +17,7 @@ export function countsOf(actions: readonly Action[], version: number): CommitCou
   if (foreign) return { version, folded: false, days: {}, duplicates: {}, erased: {}, foreign };
   const txn = actions.flatMap((action) => ('txn' in action ? [action.txn] : []))[0];
   if (!info || typeof info.days !== 'object' || info.days === null) return undefined;
-  const { days, duplicates, erased, firstSequence, lastSequence } = info as Partial<Record<string, unknown>>;
+  const { days, duplicates, erased, received, firstSequence, lastSequence } = info as Partial<Record<string, unknown>>;
   const flush =
     txn && typeof firstSequence === 'number' && typeof lastSequence === 'number'
       ? { flush: { appId: txn.appId, firstSequence, lastSequence } }
@@ -29,6 +29,7 @@ export function countsOf(actions: readonly Action[], version: number): CommitCou
     days: days as CommitCounts['days'],
     duplicates: texts(duplicates),
     erased: texts(erased),
+    ...(typeof received === 'object' && received !== null ? { received: received as ReceivedByDay } : {}),
   };
 }
 
@@ -69,6 +70,32 @@ export function readCommitCounts(storage: Storage, root: string, sinceMs = 0): P
       storage,
       places.filter(({ isFold, modifiedMs }) => isFold || modifiedMs >= sinceMs),
     );
+  });
+}
+
+/**
+ * Reads the counts of the entries after a version, up to another one.
+ *
+ * @returns undefined if some of these entries are folded already
+ * @throws LakeError storage_unavailable, table_corrupt
+ */
+export function readCountsBetween(
+  storage: Storage,
+  root: string,
+  { after, upTo }: { after: number; upTo: number },
+): Promise<CommitCounts[] | undefined> {
+  if (upTo <= after) return Promise.resolve([]);
+  return afterCleaning(async () => {
+    const folded = (await listFolds(storage, root)).at(-1)?.version ?? -1;
+    if (folded > after) return undefined;
+    const versions = Array.from({ length: upTo - after }, (_, index) => after + 1 + index);
+    const places = versions.map((version) => ({
+      path: entryPath(root, version),
+      version,
+      isFold: false,
+      modifiedMs: 0,
+    }));
+    return readPlaces(storage, places);
   });
 }
 

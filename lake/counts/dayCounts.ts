@@ -28,13 +28,36 @@ export interface DayShare {
   /** Rows for the quarantine, unstorable events included. */
   quarantined: number;
   unstorableRows: number;
+  /** The parts of each segment, for the commit of either table. */
+  segments: Map<string, SegmentShare>;
+}
+
+/**
+ * A segment's part of a day in a window.
+ *
+ * The bytes of a batch belong to the table that gets its first event, so that a repeated window counts them once.
+ */
+export interface SegmentShare {
+  accepted: number;
+  acceptedBytes: number;
+  rejected: number;
+  rejectedBytes: number;
+}
+
+/** The part of a segment, created on first use. */
+export function segmentShare({ segments }: DayShare, segmentId: string): SegmentShare {
+  const known = segments.get(segmentId);
+  if (known) return known;
+  const share = { accepted: 0, acceptedBytes: 0, rejected: 0, rejectedBytes: 0 };
+  segments.set(segmentId, share);
+  return share;
 }
 
 /** The counts of a day, created on first use. */
 export function dayShare(days: Map<string, DayShare>, day: string): DayShare {
   const known = days.get(day);
   if (known) return known;
-  const share = { accepted: 0, unstorable: 0, quarantined: 0, unstorableRows: 0 };
+  const share = { accepted: 0, unstorable: 0, quarantined: 0, unstorableRows: 0, segments: new Map() };
   days.set(day, share);
   return share;
 }

@@ -1,6 +1,6 @@
 import { LakeError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { CommitCounts, DayCounts } from './commitCounts.ts';
+import type { CommitCounts, DayCounts, ReceivedByDay, SegmentCounts } from './commitCounts.ts';
 import { paddedVersion } from '../delta/paddedVersion.ts';
 
 /**
@@ -62,7 +62,7 @@ export function parseFold(text: string, version: number, path: string): CommitCo
 /** Sum counts in the order of the log: one sum per stream, one for removals. Pure. */
 export function foldCounts(commits: readonly CommitCounts[]): Fold['accounts'] {
   const sums = new Map<string, Fold['accounts'][number]>();
-  for (const { flush, days, duplicates, erased } of commits) {
+  for (const { flush, days, duplicates, erased, received } of commits) {
     const key = flush?.appId ?? '';
     const sum = sums.get(key) ?? { ...(flush ? { flush: { ...flush } } : {}), days: {}, duplicates: {}, erased: {} };
     sums.set(key, sum);
@@ -71,6 +71,7 @@ export function foldCounts(commits: readonly CommitCounts[]): Fold['accounts'] {
       sum.flush.lastSequence = Math.max(sum.flush.lastSequence, flush.lastSequence);
     }
     for (const [day, counts] of Object.entries(days)) sum.days[day] = addCounts(sum.days[day] ?? {}, counts);
+    if (received) sum.received = addReceived(sum.received ?? {}, received);
     for (const kind of ['duplicates', 'erased'] as const)
       for (const [receipt, positions] of Object.entries({ duplicates, erased }[kind]))
         sum[kind][receipt] = [sum[kind][receipt], positions].filter(Boolean).join(',');
@@ -82,6 +83,24 @@ export function foldCounts(commits: readonly CommitCounts[]): Fold['accounts'] {
 export function addCounts(a: DayCounts, b: DayCounts): DayCounts {
   const sum: DayCounts = { ...a };
   for (const [name, count] of Object.entries(b) as [keyof DayCounts, number][]) sum[name] = (sum[name] ?? 0) + count;
+  return sum;
+}
+
+/** Sum of what segments sent. */
+export function addReceived(a: ReceivedByDay, b: ReceivedByDay): ReceivedByDay {
+  const sum = { ...a };
+  for (const [day, segments] of Object.entries(b)) {
+    const ofDay = { ...sum[day] };
+    for (const [segment, counts] of Object.entries(segments)) ofDay[segment] = addSegment(ofDay[segment] ?? {}, counts);
+    sum[day] = ofDay;
+  }
+  return sum;
+}
+
+function addSegment(a: SegmentCounts, b: SegmentCounts): SegmentCounts {
+  const sum: SegmentCounts = { ...a };
+  for (const [name, count] of Object.entries(b) as [keyof SegmentCounts, number][])
+    sum[name] = (sum[name] ?? 0) + count;
   return sum;
 }
 

@@ -2,7 +2,7 @@ import { rm, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BatchHeader, RejectedEvent } from '../../schemas/envelope.ts';
 import { formatReceipt } from '../../schemas/receipt.ts';
-import { dayShare } from '../counts/dayCounts.ts';
+import { dayShare, segmentShare } from '../counts/dayCounts.ts';
 import { copyLines, MalformedMessageError, parseMessage, renumberedBytes, sourceOf } from '../../stream/message.ts';
 import type { Source, StreamMessage } from '../../stream/message.ts';
 import { PROCESSOR_CODES, rejectedRow, storable, wholeText, type ProcessorCode } from './rejected.ts';
@@ -160,12 +160,18 @@ export class Window {
     for (const [index, batch] of parsed.batches.entries()) {
       this.#addBatch(message, { ...parsed.source, source, index }, batch);
       const day = dayShare(share.days, utcDay(Date.parse(batch.receivedAt)));
-      if (wanted.events) day.accepted += batch.accepted;
-      if (!wanted.rejected) continue;
-      for (const event of batch.rejected ?? []) {
-        this.#addRejected(firstBatch + index, event, share);
-        day.quarantined++;
+      const part = segmentShare(day, parsed.source.segmentId);
+      if (wanted.events && batch.accepted > 0) {
+        day.accepted += batch.accepted;
+        part.accepted += batch.accepted;
+        part.acceptedBytes += bodyBytes(batch);
       }
+      if (!wanted.rejected) continue;
+      const { rejected = [] } = batch;
+      for (const event of rejected) this.#addRejected(firstBatch + index, event, share);
+      day.quarantined += rejected.length;
+      part.rejected += rejected.length;
+      if (batch.accepted === 0 && rejected.length > 0) part.rejectedBytes += bodyBytes(batch);
     }
   }
 
@@ -180,7 +186,9 @@ export class Window {
     const event = { index: null, code, path: '', message: text, raw: wholeText(message.data) };
     const share = this.#contents.share(of.tenantId);
     this.#addRejected(b, event, share);
-    dayShare(share.days, utcDay(message.timeMs)).quarantined++;
+    const day = dayShare(share.days, utcDay(message.timeMs));
+    day.quarantined++;
+    segmentShare(day, of.segmentId).rejected++;
   }
 
   #addBatch(message: StreamMessage, at: Source & { source: number; index: number }, batch: BatchHeader): void {
@@ -216,4 +224,9 @@ export class Window {
     await mkdir(this.#options.dir, { recursive: true });
     this.#dirMade = true;
   }
+}
+
+/** Length of a batch's request body; 0 if its message does not say. */
+function bodyBytes({ bytes }: BatchHeader): number {
+  return Number.isSafeInteger(bytes) && bytes! > 0 ? bytes! : 0;
 }

@@ -1,4 +1,5 @@
 import type { AcceptedByDay, QuarantinedByDay } from '../../lake/counts/dayCounts.ts';
+import type { ReceivedByDay, SegmentCounts } from '../../lake/counts/commitCounts.ts';
 import type { NewFile } from '../../lake/delta/commits.ts';
 import type { FlushOutcome } from '../../lake/flush/outcome.ts';
 import type { WrittenWindow } from '../../lake/flush/parquetWriter.ts';
@@ -51,10 +52,24 @@ export function planCommits(
       });
     };
     const { acceptedByDay, quarantinedByDay } = countsByDay(outcome);
+    const received = receivedByDay(outcome);
     const { duplicates, erasedEvents, erasedRejected } = outcome.positions;
     const counts = { accepted, stored, duplicate, setAside: unstorable };
-    if (accepted > 0) commit('events', { ...counts, days: acceptedByDay, duplicates, ...erasedOf(erasedEvents) });
-    if (quarantined > 0) commit('quarantine', { quarantined, days: quarantinedByDay, ...erasedOf(erasedRejected) });
+    if (accepted > 0)
+      commit('events', {
+        ...counts,
+        days: acceptedByDay,
+        received: received.events,
+        duplicates,
+        ...erasedOf(erasedEvents),
+      });
+    if (quarantined > 0)
+      commit('quarantine', {
+        quarantined,
+        days: quarantinedByDay,
+        received: received.quarantine,
+        ...erasedOf(erasedRejected),
+      });
   }
   return commits;
 }
@@ -78,6 +93,24 @@ function countsByDay({ days }: FlushOutcome): { acceptedByDay: AcceptedByDay; qu
       };
   }
   return { acceptedByDay, quarantinedByDay };
+}
+
+/** What each segment sent, for the commits of both tables, without empty parts. */
+function receivedByDay({ days }: FlushOutcome): Record<TableName, ReceivedByDay> {
+  const received: Record<TableName, ReceivedByDay> = { events: {}, quarantine: {} };
+  const note = (name: TableName, day: string, segment: string, counts: SegmentCounts): void => {
+    (received[name][day] ??= {})[segment] = counts;
+  };
+  for (const [day, { segments }] of days)
+    for (const [segment, { accepted, acceptedBytes, rejected, rejectedBytes }] of segments) {
+      if (accepted > 0) note('events', day, segment, { accepted, ...bytesOf(acceptedBytes) });
+      if (rejected > 0) note('quarantine', day, segment, { rejected, ...bytesOf(rejectedBytes) });
+    }
+  return received;
+}
+
+function bytesOf(bytes: number): { bytes?: number } {
+  return bytes > 0 ? { bytes } : {};
 }
 
 function newFile(

@@ -9,6 +9,7 @@ export class QueryMetrics {
   readonly #requests: Counter;
   readonly #seconds: Histogram;
   readonly #refusedMarks: Counter;
+  readonly #usageUpdates: Counter;
 
   constructor(registry: Registry, slots: Slots) {
     this.registry = registry;
@@ -31,6 +32,13 @@ export class QueryMetrics {
       help: 'Marks of completeness that were not given because the clocks differ.',
       registers,
     });
+    this.#usageUpdates = new Counter({
+      name: 'spor_lake_usage_updates_total',
+      help: 'Updates of the usage table of a tenant, by outcome: ok or failed.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    for (const outcome of ['ok', 'failed']) this.#usageUpdates.inc({ outcome }, 0);
     const gauge = (name: string, help: string, read: () => number): void => {
       new Gauge({
         name,
@@ -48,6 +56,11 @@ export class QueryMetrics {
   /** Counts a mark of completeness that was not given. */
   markRefused(): void {
     this.#refusedMarks.inc();
+  }
+
+  /** Counts an update of a tenant's usage. */
+  usageUpdated(outcome: 'ok' | 'failed'): void {
+    this.#usageUpdates.inc({ outcome });
   }
 
   /** Counts an answer. `route` is a path pattern or `none`; `code` is `ok` or a code of LAKE_ERRORS. */

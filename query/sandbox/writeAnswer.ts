@@ -27,6 +27,8 @@ export interface AnswerFacts {
   bytes: number;
   /** Number of rows that the views left out as those of bots, if any. */
   botsLeftOut?: number;
+  /** Processor time of the process that ran it; absent if it shares its process. */
+  cpuMs?: number;
 }
 
 /** Interval of checks of a growing Parquet file's size. */

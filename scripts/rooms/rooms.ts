@@ -3,6 +3,8 @@ import type { Room } from './room.ts';
 const STREAM_CLIENT = '@nats-io/*';
 const DUCKDB = '@duckdb/*';
 const S3_CLIENT = '@aws-sdk/*';
+/** What reads of the lake's tables need. */
+const LAKE_TABLES = ['lake/storage', 'lake/duckdb', 'lake/delta', 'lake/files', 'lake/layout'];
 
 /** All rooms with their allowed arrows; a room imports only from earlier ones. */
 export const ROOMS: readonly Room[] = [
@@ -110,17 +112,7 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'lake/maintenance',
     holds: 'compaction, retention, checkpoints, log cleanup, vacuum',
-    imports: [
-      'schemas',
-      'runtime',
-      'lake',
-      'lake/storage',
-      'lake/duckdb',
-      'lake/delta',
-      'lake/files',
-      'lake/layout',
-      'lake/counts',
-    ],
+    imports: ['schemas', 'runtime', 'lake', ...LAKE_TABLES, 'lake/counts'],
     forbidden: [STREAM_CLIENT, DUCKDB, S3_CLIENT],
   },
   {
@@ -179,11 +171,7 @@ export const ROOMS: readonly Room[] = [
       'schemas',
       'runtime',
       'lake',
-      'lake/storage',
-      'lake/duckdb',
-      'lake/delta',
-      'lake/files',
-      'lake/layout',
+      ...LAKE_TABLES,
       'query/formats',
       'query/sandbox',
       'query/tail',
@@ -194,53 +182,19 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'query/marts',
     holds: 'derived tables for other services',
-    imports: [
-      'schemas',
-      'runtime',
-      'lake',
-      'lake/storage',
-      'lake/duckdb',
-      'lake/delta',
-      'lake/files',
-      'lake/layout',
-      'lake/maintenance',
-      'query/insight',
-      'query/engine',
-    ],
+    imports: ['schemas', 'runtime', 'lake', ...LAKE_TABLES, 'lake/maintenance', 'query/insight', 'query/engine'],
     forbidden: [STREAM_CLIENT, S3_CLIENT],
   },
   {
     path: 'query/attach',
     holds: 'a DuckDB database of views for data scientists',
-    imports: [
-      'schemas',
-      'lake/storage',
-      'lake/duckdb',
-      'lake/delta',
-      'lake/files',
-      'lake/layout',
-      'query/insight',
-      'query/engine',
-      'query/marts',
-    ],
+    imports: ['schemas', ...LAKE_TABLES, 'query/insight', 'query/engine', 'query/marts'],
     forbidden: [STREAM_CLIENT, S3_CLIENT],
   },
   {
     path: 'query/audit',
     holds: 'receipts, completeness, reconcile',
-    imports: [
-      'schemas',
-      'runtime',
-      'stream',
-      'lake',
-      'lake/storage',
-      'lake/duckdb',
-      'lake/delta',
-      'lake/files',
-      'lake/layout',
-      'lake/counts',
-      'lake/dedupe',
-    ],
+    imports: ['schemas', 'runtime', 'stream', 'lake', ...LAKE_TABLES, 'lake/counts', 'lake/dedupe'],
     forbidden: [DUCKDB, S3_CLIENT],
   },
   {
@@ -248,6 +202,12 @@ export const ROOMS: readonly Room[] = [
     holds: 'keys and tokens: list, create, revoke',
     imports: ['schemas', 'runtime', 'stream', 'lake', 'lake/storage', 'lake/layout'],
     forbidden: [DUCKDB, S3_CLIENT],
+  },
+  {
+    path: 'query/accounts',
+    holds: 'usage of each tenant and month',
+    imports: ['schemas', 'runtime', 'lake', ...LAKE_TABLES, 'lake/counts', 'lake/maintenance', 'query/engine'],
+    forbidden: [STREAM_CLIENT, DUCKDB, S3_CLIENT],
   },
   {
     path: 'query/live',
@@ -272,6 +232,7 @@ export const ROOMS: readonly Room[] = [
       'query/marts',
       'query/audit',
       'query/access',
+      'query/accounts',
       'query/live',
     ],
     forbidden: [STREAM_CLIENT, DUCKDB, S3_CLIENT],

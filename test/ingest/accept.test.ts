@@ -106,8 +106,10 @@ describe('an accepted batch', () => {
       keyId: keyId(secretHash(key)),
       keyKind: 'browser',
       userAgent: 'node',
+      bytes: batch.header.bytes,
       accepted: 4,
     });
+    expect(batch.header.bytes).toBeGreaterThan(JSON.stringify(FULL_EVENTS).length);
     expect(Math.abs(Date.parse(batch.header.receivedAt) - Date.now())).toBeLessThan(10_000);
   });
 

@@ -12,6 +12,8 @@ export interface TestPost {
   receivedAt?: Date;
   sentAt?: Date;
   skewMs?: number;
+  /** Length of the body. */
+  bytes?: number;
 }
 
 export interface TestMessage {
@@ -25,15 +27,18 @@ export const SHARDS = 4;
 /** A stream message of one tenant and segment, built as schemas/envelope.ts says, not with the receiver's code. */
 export function messageOf(tenantId: string, segmentId: string, posts: TestPost[], shards = SHARDS): TestMessage {
   const accepted = posts.reduce((sum, post) => sum + post.events.length, 0);
-  const batches = posts.map(({ events, rejected, receivedAt = new Date(), sentAt, skewMs = 0 }): BatchHeader => ({
-    receivedAt: receivedAt.toISOString(),
-    ...(sentAt ? { sentAt: sentAt.toISOString() } : {}),
-    skewMs,
-    keyId: '0123456789abcdef',
-    userAgent: 'test/1.0',
-    accepted: events.length,
-    ...(rejected ? { rejected } : {}),
-  }));
+  const batches = posts.map(
+    ({ events, rejected, receivedAt = new Date(), sentAt, skewMs = 0, bytes }): BatchHeader => ({
+      receivedAt: receivedAt.toISOString(),
+      ...(sentAt ? { sentAt: sentAt.toISOString() } : {}),
+      skewMs,
+      keyId: '0123456789abcdef',
+      userAgent: 'test/1.0',
+      accepted: events.length,
+      ...(bytes === undefined ? {} : { bytes }),
+      ...(rejected ? { rejected } : {}),
+    }),
+  );
   const lines = posts.flatMap(({ events }, b) => events.map((event, i) => JSON.stringify({ b, i, v: 1, ...event })));
   const kind = accepted > 0 ? 'events' : 'quarantine';
   return {

@@ -3,6 +3,7 @@ import { jsonContent, schemaRef, type OpenApi } from '../../../schemas/openapi/o
 import { LAKE_ERRORS } from '../../../schemas/queryErrors.ts';
 import { ANSWER_SCHEMAS } from './answers.ts';
 import { ACCESS_SCHEMAS } from './accessSchemas.ts';
+import { ACCOUNT_SCHEMAS } from './accountSchemas.ts';
 import { failuresOf } from './codes.ts';
 import type { AnswerText, Operation } from './operation.ts';
 
@@ -46,6 +47,7 @@ HEAD is answered wherever GET is, without a body. OPTIONS answers 204. Repeated 
       schemas: {
         ...ANSWER_SCHEMAS,
         ...ACCESS_SCHEMAS,
+        ...ACCOUNT_SCHEMAS,
         [FAILURE]: {
           type: 'object',
           description: 'The answer to a request that failed.',

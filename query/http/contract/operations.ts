@@ -8,6 +8,7 @@ import {
   REVOKE_TOKEN,
   WATCH_EVENTS,
 } from './accessOperations.ts';
+import { GET_USAGE } from './accountOperations.ts';
 import type { Operation } from './operation.ts';
 import {
   GET_COMPLETENESS,
@@ -32,6 +33,7 @@ export const OPERATIONS: readonly Operation[] = [
   GET_COMPLETENESS,
   LIST_CHANGES,
   GET_LAG,
+  GET_USAGE,
   WATCH_EVENTS,
   GET_SESSION,
   LIST_KEYS,

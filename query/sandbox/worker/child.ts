@@ -49,7 +49,10 @@ async function work(
 ): Promise<Pick<WorkerReply, 'checked' | 'facts'>> {
   if (check !== undefined) return { checked: await executor.check(check) };
   const bound = parameters ? { parameters: sqlParameters(parameters) } : {};
-  return { facts: await executor.run({ ...job!, query: { ...job!.query, signal, ...bound } }) };
+  const before = process.cpuUsage();
+  const facts = await executor.run({ ...job!, query: { ...job!.query, signal, ...bound } });
+  const { user, system } = process.cpuUsage(before);
+  return { facts: { ...facts, cpuMs: (user + system) / 1_000 } };
 }
 
 function plain(error: unknown): NonNullable<WorkerReply['error']> {

@@ -3,11 +3,15 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { foldCountsBefore } from '../../../lake/counts/commits.ts';
+import type { UsageCounts, UsageRow } from '../../../query/accounts/usage.ts';
+import { createUsageTables, type UsageTables } from '../../../query/accounts/usageTable.ts';
 import { type Audit } from '../../../query/audit/audit.ts';
 import type { Reconciliation } from '../../../query/audit/reconcile.ts';
 import { entryPath } from '../../../lake/delta/log.ts';
 import { restoreTable } from '../../../lake/delta/restore.ts';
 import { openDuckdb } from '../../../lake/duckdb/duckdb.ts';
+import { lakeFolderFiles } from '../../../lake/files/localFiles.ts';
+import { createTableCache } from '../../../lake/layout/tableCache.ts';
 import { compactLake } from '../../../lake/maintenance/commands.ts';
 import { expireBefore, undoExpiry } from '../../../lake/maintenance/expiry.ts';
 import { createLog } from '../../../runtime/log.ts';
@@ -16,7 +20,7 @@ import { createRegistry } from '../../../schemas/registry.ts';
 import { shardOf, streamName } from '../../../schemas/subjects.ts';
 import { anEvent, messageOf, SHARDS, uuid7, type TestPost } from '../../support/messages.ts';
 import { startTestPipeline, type TestPipeline, type TestProcessor } from '../../support/testPipeline.ts';
-import { runScript } from '../../support/runScript.ts';
+import { runScript, runSpor } from '../../support/runScript.ts';
 import { DAY_MS, utcDay } from '../../../runtime/units.ts';
 import { createPipelineAudit } from './pipelineAudit.ts';
 
@@ -191,6 +195,78 @@ test('all that can become of an event adds up, day by day of receipt, from the s
   // And an undo brings them back, counts included.
   expect((await undoExpiry(table, bench.storage)).gone).toEqual([]);
   expect(await reconcile(tenantId)).toMatchObject({ balanced: true, days: [{ expired: 0 }, { expired: 0 }] });
+});
+
+test('usage by month and segment has the sums of the reconciliation, however often and by whom it is written', async () => {
+  const tenantId = 'used';
+  const yesterday = new Date(Date.now() - DAY_MS);
+  const send = async (segment: string, posts: TestPost[]): Promise<void> =>
+    void (await bench.publish(messageOf(tenantId, segment, posts)));
+  const first = events(8);
+  await send('web', [
+    { events: [...first, { ...anEvent(0), timestamp: 'not a time' }], rejected: [refusal(9)], bytes: 900 },
+    { events: events(3), receivedAt: yesterday, bytes: 300 },
+  ]);
+  await send('app', [{ events: first.slice(0, 2), bytes: 200 }]);
+  await send('app', [{ events: [], rejected: [refusal(0), refusal(1)], bytes: 50 }]);
+  await bench.settled();
+  const open = (): UsageTables =>
+    createUsageTables({
+      storage: bench.storage,
+      tables: createTableCache(bench.storage, createRegistry()),
+      localFiles: lakeFolderFiles(bench.storage),
+    });
+  const [one, other] = [open(), open()];
+  const bySegment = async (): Promise<unknown> =>
+    Object.fromEntries(
+      [...Map.groupBy(await one.read(tenantId), ({ segment }) => segment)].map(([segment, rows]) => {
+        const sum = (name: keyof UsageCounts): number => rows.reduce((total, row) => total + row[name], 0);
+        return [segment, [sum('accepted'), sum('rejected'), sum('bytesReceived'), sum('queries')]];
+      }),
+    );
+  const agrees = async (): Promise<void> => {
+    const rows = await one.read(tenantId);
+    const { days, balanced } = await reconcile(tenantId);
+    const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
+    expect(balanced).toBe(true);
+    expect(sum(rows.map(({ accepted }) => accepted))).toBe(sum(days.map(({ accepted }) => accepted)));
+    expect(sum(rows.map(({ rejected }) => rejected))).toBe(sum(days.map(({ refused }) => refused.refused)));
+  };
+  await agrees();
+  expect(await bySegment()).toEqual({ web: [12, 1, 1200, 0], app: [2, 2, 250, 0] });
+
+  // Two servers at once, over and over: each use and each event counts once.
+  const use = { queries: 1, queryCpuSeconds: 0.25, queryRows: 10, querySeconds: 0.5 };
+  const uses = new Map([[utcDay(Date.now()).slice(0, 7), use]]);
+  await Promise.all([one.update(tenantId, uses), other.update(tenantId, uses)]);
+  await send('web', [{ events: events(4), bytes: 400 }]);
+  await bench.settled();
+  await Promise.all([one.update(tenantId, uses), other.update(tenantId)]);
+  await one.update(tenantId);
+  expect(await bySegment()).toEqual({ web: [16, 1, 1600, 0], app: [2, 2, 250, 0], '': [0, 0, 0, 3] });
+  await agrees();
+  // And once the log of the events is cleaned, by a server that sees the table for the first time.
+  const root = `events/tenant=${tenantId}`;
+  const { version, files } = await bench.table('events', tenantId).snapshot();
+  await send('app', [{ events: events(5), bytes: 500 }]);
+  await bench.settled();
+  await foldCountsBefore(bench.storage, root, version + 2);
+  await other.update(tenantId);
+  expect(await bySegment()).toEqual({ web: [16, 1, 1600, 0], app: [7, 2, 750, 0], '': [0, 0, 0, 3] });
+  await agrees();
+
+  const env = { LAKE_URL: `file:${bench.lakeDir}` };
+  const { stdout } = await runSpor(['usage', '--tenant', tenantId, '--json'], { env });
+  const { usage } = JSON.parse(stdout) as { usage: (UsageRow & { tenantId: string })[] };
+  expect(usage).toEqual((await one.read(tenantId)).map((row) => ({ tenantId, ...row })));
+  const held = usage.findLast(({ segment }) => segment === 'web')!.storageBytes;
+  expect(held).toBe(
+    [...files.values(), ...(await bench.table('quarantine', tenantId).snapshot()).files.values()]
+      .filter(({ partitionValues }) => partitionValues.segment === 'web')
+      .reduce((bytes, { size }) => bytes + size, 0),
+  );
+  expect((await runSpor(['usage', '--from', '11-2026'], { env })).code).toBe(2);
+  await Promise.all([one.close(), other.close()]);
 });
 
 test('a row that goes, a row that comes twice and a file that is removed behind its back are found, by receipt', async () => {

@@ -22,6 +22,12 @@ import { createMetrics } from '../../../runtime/metrics.ts';
 import { newSecret, secretHash, type TokenRecord } from '../../../schemas/keys.ts';
 import { reportCommand } from '../../../cli/report.ts';
 import { readParquet } from '../../support/parquet.ts';
+import { listTenants } from '../../../lake/layout/tenants.ts';
+import { createQueryUses } from '../../../query/accounts/queryUse.ts';
+import type { UsageRow } from '../../../query/accounts/usage.ts';
+import { createUsageTables, type UsageTables } from '../../../query/accounts/usageTable.ts';
+import { usageRoute } from '../../../query/http/routes/usage.ts';
+import { utcDay } from '../../../runtime/units.ts';
 import { runSpor } from '../../support/runScript.ts';
 import { until } from '../../support/until.ts';
 import { commitRows, REGISTRY } from '../../support/lakeFixture.ts';
@@ -31,6 +37,8 @@ let queries: Queries;
 let storage: Storage;
 let server: QueryServer;
 let slots: Slots;
+let usage: UsageTables;
+const uses = createQueryUses();
 const tokens = new Map<string, TokenRecord>();
 const shopToken = createToken([]);
 
@@ -54,12 +62,15 @@ beforeAll(async () => {
   );
   slots = createSlots({ concurrent: 2, queued: 1 });
   const unsent = createPendingAnswers({ perToken: 2, perTenant: 2, total: 2 });
+  usage = createUsageTables(lake);
+  queries = uses.counted(queries);
   server = await startQueryServer({
     host: '127.0.0.1',
     port: 0,
     routes: [
       ...reportRoutes({ queries, slots, unsent }, REGISTRY),
       changesRoute({ ...lake, registry: REGISTRY }, { slots, unsent }),
+      usageRoute({ usage, lookups: slots, tenants: () => listTenants(storage) }),
     ],
     metrics: new QueryMetrics(createMetrics('lake'), slots),
     log: createLog('test', 'silent'),
@@ -78,6 +89,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await server?.close(1_000);
+  await usage?.close();
   await queries?.close();
   await rm(dir, { recursive: true, force: true });
 });
@@ -166,6 +178,44 @@ describe('GET /api/reports', () => {
     const response = await get(path);
     expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([status, code]);
   });
+});
+
+test('GET /api/usage: a tenant sees its own usage, a segment its rows, an operator all', async () => {
+  const month = utcDay(Date.now()).slice(0, 7);
+  uses.take('shop');
+  const report = '/api/reports/search_phrases?from=2026-11-23&to=2026-11-25';
+  await (await get(report)).text();
+  await (await get('/api/reports/revenue?from=2026-11-23')).text();
+  await commitRows(storage, 'other', [{ type: 'Search', event_id: 'o', event_time: '2026-11-23T10:00:00Z' }]);
+  await usage.update('shop', uses.take('shop'));
+  const usageOf = async (token: string, more = ''): Promise<(UsageRow & { tenantId: string })[]> => {
+    const answer = (await (await get(`/api/usage?to=${month}${more}`, token)).json()) as { usage: [] };
+    return answer.usage;
+  };
+  const own = await usageOf(shopToken);
+  expect(own.map(({ tenantId, segment, queries: asked }) => [tenantId, segment, asked])).toEqual([
+    ['shop', '', 2],
+    ['shop', 'app', 0],
+    ['shop', 'web', 0],
+  ]);
+  expect(own[0]).toMatchObject({ month, queryRows: 2 });
+  expect(own[0]!.querySeconds).toBeGreaterThan(0);
+  expect(own[1]!.storageBytes).toBeGreaterThan(0);
+  expect((await usageOf(createToken(['app']))).map(({ segment }) => segment)).toEqual(['app']);
+  const operator = newSecret('ot');
+  tokens.set(secretHash(operator), { role: 'operator', label: '', createdAt: new Date().toISOString() });
+  expect(new Set((await usageOf(operator)).map(({ tenantId }) => tenantId))).toEqual(new Set(['other', 'shop']));
+  expect(new Set((await usageOf(operator, '&tenant=other')).map(({ tenantId }) => tenantId))).toEqual(
+    new Set(['other']),
+  );
+  expect(await (await get('/api/usage?tenant=other')).json()).toMatchObject({ code: 'tenant_forbidden' });
+  expect(await (await get('/api/usage?from=2026-13')).json()).toMatchObject({ code: 'parameter_invalid' });
+  expect(await (await get('/api/usage?segment=web')).json()).toMatchObject({ code: 'parameter_invalid' });
+  // What could not be written is kept for the next time.
+  await (await get(report)).text();
+  const taken = uses.take('shop');
+  uses.putBack('shop', taken);
+  expect(uses.take('shop').get(month)).toMatchObject({ queries: 1 });
 });
 
 test('spor report writes each format to a file or another program, and no Parquet to a terminal', async () => {
