@@ -55,13 +55,12 @@ export function createAudit(options: AuditOptions): Audit {
     const connection = options.connection();
     if (!connection) throw new StreamUnavailableError();
     if (opened?.connection !== connection) opened = { connection, streams: ShardStreams.open(connection) };
-    try {
-      return await task(await opened.streams);
-    } catch (error) {
-      // Discard a failed opening, so that the next question tries again.
-      if (error instanceof StreamUnavailableError) opened = undefined;
+    const streams = await opened.streams.catch((error: unknown) => {
+      opened = undefined;
       throw error;
-    }
+    });
+    // Streams that were opened stay, because they remember what was seen of each stream.
+    return task(streams);
   };
   return {
     receipt: (id, reader) =>
