@@ -66,6 +66,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "whether a tenant's segments share the ids of orders and visitors",
     load: async () => (await import('./ids.ts')).idsCommand,
   },
+  zones: {
+    summary: "the time zones of a tenant's shops",
+    load: async () => (await import('./zones.ts')).zonesCommand,
+  },
   retention: {
     summary: "how long a tenant's events are kept",
     load: async () => (await import('./retention.ts')).retentionCommand,

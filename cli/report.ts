@@ -4,6 +4,8 @@ import { findReport, listReports, type Report } from '../query/insight/reports.t
 import { LakeError } from '../lake/errors.ts';
 import type { Json } from '../query/formats/values.ts';
 import { createRegistry } from '../schemas/registry.ts';
+import { UTC } from '../schemas/zone.ts';
+import type { QueryRequest } from '../query/engine/query.ts';
 import { ANSWER_OPTIONS, ANSWER_USAGE, wantedAnswer, printAnswer } from './answer.ts';
 import { command, EXIT, UsageError, type Command } from './command.ts';
 import { requiredId } from './secrets.ts';
@@ -55,6 +57,8 @@ function commandOf(report: Report): Command {
       segment: { type: 'string' },
       from: { type: 'string' },
       to: { type: 'string' },
+      zone: { type: 'string' },
+      before: { type: 'boolean' },
       ...ANSWER_OPTIONS,
       ...Object.fromEntries(report.parameters.map(({ name }) => [optionOf(name), { type: 'string' } as const])),
     },
@@ -62,24 +66,27 @@ function commandOf(report: Report): Command {
       const wanted = wantedAnswer(values, context);
       const tenantId = requiredId('--tenant', values.tenant);
       const given = values as Record<string, string | undefined>;
-      const period = lastDays(context.now());
-      const request = {
-        name: report.name,
-        from: values.from ?? period.from,
-        to: values.to ?? period.to,
-        segment: values.segment,
-        parameters: Object.fromEntries(
-          report.parameters.flatMap(({ name }) => {
-            const text = given[optionOf(name)];
-            return text === undefined ? [] : [[name, text]];
-          }),
-        ),
-      };
-      const asked = usage(() => reportQuery(request, { tenantId, segmentIds: [] }, createRegistry()));
-      await requireTenants(context, [tenantId]);
-      const answer = await withLakeQueries(context, {}, (queries) =>
-        printAnswer(context, queries, asked, wanted, { more: 'set --limit', formatForDisplay }),
+      const parameters = Object.fromEntries(
+        report.parameters.flatMap(({ name }) => {
+          const text = given[optionOf(name)];
+          return text === undefined ? [] : [[name, text]];
+        }),
       );
+      const { segment, before } = values;
+      const askedIn = (zone: string): QueryRequest =>
+        usage(() => {
+          const period = lastDays(context.now(), zone);
+          const { from = period.from, to = period.to } = values;
+          const request = { name: report.name, from, to, zone, before, segment, parameters };
+          return reportQuery(request, { tenantId, segmentIds: [] }, createRegistry());
+        });
+      // Wrong use is told before the lake is opened.
+      askedIn(values.zone ?? UTC);
+      await requireTenants(context, [tenantId]);
+      const answer = await withLakeQueries(context, {}, async (queries) => {
+        const asked = askedIn(values.zone ?? (await queries.zone(tenantId, segment)));
+        return printAnswer(context, queries, asked, wanted, { more: 'set --limit', formatForDisplay });
+      });
       if (answer.snapshot.version < 0) context.err(`spor: the lake has no such events of tenant ${tenantId} yet\n`);
       return EXIT.done;
     },
@@ -128,8 +135,10 @@ function reportUsage({ name, summary, segment, parameters }: Report): string {
   const options = [
     ['tenant <id>', 'the tenant'],
     ...(segment === undefined ? [] : [['segment <id>', `only this segment: ${segment}`]]),
-    ['from <date>', 'first day (UTC), or a time with its zone (default: the last 28 days)'],
+    ['from <date>', 'first day, or a time with its zone (default: the last 28 days)'],
     ['to <date>', 'the day after the last, or a time with its zone'],
+    ['zone <name>', "IANA time zone of days (default: the shop's, see spor zones; else UTC)"],
+    ['before', 'the period before instead, as much of it as has passed'],
     ...ANSWER_USAGE,
     ...parameters.map(({ name: parameter, default: value, description: text }) =>
       value === null

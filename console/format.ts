@@ -8,25 +8,9 @@ const PERCENT = new Intl.NumberFormat(undefined, {
   maximumFractionDigits: 1,
 });
 const POINTS = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const TIME = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
-const MINUTE = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
-const MOMENT = new Intl.DateTimeFormat(undefined, {
-  day: 'numeric',
-  month: 'short',
-  hour: '2-digit',
-  minute: '2-digit',
-  second: '2-digit',
-});
-const YEAR = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 const DAY = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', timeZone: 'UTC' });
-const MOMENTS: Record<'time' | 'minute' | 'moment', Intl.DateTimeFormat> = {
-  time: TIME,
-  minute: MINUTE,
-  moment: MOMENT,
-};
-
-/** The viewer's time zone, such as `Europe/Copenhagen`. */
-export const ZONE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+/** Formats of moments in the zone of the page. */
+let times = timesIn(undefined);
 
 /** A number from the server, where decimals are text without loss. */
 export function numberOf(value: unknown): number | undefined {
@@ -46,15 +30,36 @@ export function countOf(value: unknown, noun: string): string {
   return `${count(value)} ${numberOf(value) === 1 ? noun : plural}`;
 }
 
-/** A moment in the viewer's zone; another year than this is named. */
-export function when(value: unknown, how: keyof typeof MOMENTS = 'moment'): string {
-  const ms = typeof value === 'number' ? value : Date.parse(String(value));
-  if (Number.isNaN(ms)) return NOTHING;
-  const other = how === 'moment' && new Date(ms).getFullYear() !== new Date().getFullYear();
-  return (other ? YEAR : MOMENTS[how]).format(ms);
+/** Shows moments in a time zone from now on. */
+export function showTimesIn(zone: string): void {
+  times = timesIn(zone);
 }
 
-/** A UTC day such as `24 Nov`. */
+/** A moment in the zone of the page; another year than this is named. */
+export function when(value: unknown, how: 'time' | 'minute' | 'moment' = 'moment'): string {
+  const ms = typeof value === 'number' ? value : Date.parse(String(value));
+  if (Number.isNaN(ms)) return NOTHING;
+  const other = how === 'moment' && times.year.format(ms) !== times.year.format(Date.now());
+  return times[other ? 'dated' : how].format(ms);
+}
+
+function timesIn(
+  timeZone: string | undefined,
+): Record<'time' | 'minute' | 'moment' | 'dated' | 'year', Intl.DateTimeFormat> {
+  const minute = { hour: '2-digit', minute: '2-digit' } as const;
+  const time = { ...minute, second: '2-digit' } as const;
+  const of = (format: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
+    new Intl.DateTimeFormat(undefined, { ...format, timeZone });
+  return {
+    time: of(time),
+    minute: of(minute),
+    moment: of({ day: 'numeric', month: 'short', ...time }),
+    dated: of({ dateStyle: 'medium', timeStyle: 'medium' }),
+    year: of({ year: 'numeric' }),
+  };
+}
+
+/** A day such as `24 Nov`. */
 export function dayName(date: string): string {
   const ms = Date.parse(date);
   return Number.isNaN(ms) ? date : DAY.format(ms);

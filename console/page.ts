@@ -10,6 +10,8 @@ export interface Page {
   tenantId: string;
   /** Known segments of the tenant. */
   segmentIds: readonly string[];
+  /** Time zone of the chosen segment or the tenant: that of days and times. */
+  zone: string;
   /** Aborts when the viewer leaves the view. */
   signal: AbortSignal;
   /** Shows another state, and changes the address. */

@@ -1,7 +1,7 @@
 import type { DataColumn } from './dataTable.ts';
 import { dayName, numberOf } from './format.ts';
 import type { Page } from './page.ts';
-import { daysOfRange, nextDay, periodBefore } from './viewState.ts';
+import { daysOfRange, nextDay } from './viewState.ts';
 
 export type ReportRow = Record<string, unknown>;
 
@@ -10,8 +10,8 @@ const asked = new WeakMap<Page, Map<string, Promise<ReportRow[]>>>();
 
 /** Rows of a report over the page's tenant, segment and days (`GET /api/reports/{name}`). */
 export function askReport(page: Page, name: string, parameters: Record<string, string> = {}): Promise<ReportRow[]> {
-  const { from, to } = daysOfRange(page.state, Date.now());
-  return askOnce(page, name, { from, to: nextDay(to), ...parameters });
+  const { from, to } = daysOfRange(page.state, page.zone, Date.now());
+  return askOnce(page, name, { from, to: nextDay(to), zone: page.zone, ...parameters });
 }
 
 /** The same report over the period before, as much of it as has passed of the page's. */
@@ -20,7 +20,7 @@ export function askReportBefore(
   name: string,
   parameters: Record<string, string> = {},
 ): Promise<ReportRow[]> {
-  return askOnce(page, name, { ...periodBefore(page.state, Date.now()), ...parameters });
+  return askReport(page, name, { before: 'true', ...parameters });
 }
 
 function askOnce(page: Page, name: string, query: Record<string, string>): Promise<ReportRow[]> {
@@ -56,7 +56,7 @@ export function field(
   return { title, value: (row) => row[name], ...(show ? { show, numeric: true } : {}), ...more };
 }
 
-/** Series of a chart from rows of UTC days; `of` separates rows of one day. */
+/** Series of a chart from rows of days; `of` separates rows of one day. */
 export function byDay(
   rows: readonly ReportRow[],
   of?: string,
@@ -73,7 +73,7 @@ export function byDay(
   return {
     x: days.map((_, index) => index),
     xName: (index) => dayName(days[index] ?? ''),
-    xTitle: 'UTC day',
+    xTitle: 'Day',
     groups,
     values: (group, name) => days.map((day) => numberOf(cells.get(`${day}/${group}`)?.[name])),
   };

@@ -1,6 +1,8 @@
+import type { ShopZones } from '../schemas/zone.ts';
 import type { SessionAnswer } from '../query/http/contract/sessionAnswer.ts';
 import type { Api } from './api.ts';
 import { fill, h } from './dom.ts';
+import { showTimesIn } from './format.ts';
 import type { ConsoleView } from './page.ts';
 import { empty, failure } from './panel.ts';
 import { themeChoice } from './theme.ts';
@@ -39,6 +41,8 @@ export function createShell(root: Element, { api, session, onTenant, signOut }: 
   const top = h('section', { class: 'top', 'aria-label': 'Choices' });
   const main = h('main', { id: 'main', tabindex: -1 });
   let shown = new AbortController();
+  /** Time zones of tenants that were shown. */
+  const zones = new Map<string, ShopZones>();
 
   const go = (change: Partial<ViewState>): void => {
     history.pushState(null, '', addressOf({ ...stateHere(), ...change }));
@@ -84,13 +88,18 @@ export function createShell(root: Element, { api, session, onTenant, signOut }: 
     );
     nav.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
     const heading = h('h1', {}, current.title);
-    if (tenant) {
+    if (tenant && !zones.has(tenant.tenantId)) {
+      void loadZones(tenant.tenantId, moved);
+    } else if (tenant) {
+      const zone = zoneOf(zones.get(tenant.tenantId), state.segment);
+      showTimesIn(zone);
       const page = {
         api,
         session,
         state,
         tenantId: tenant.tenantId,
         segmentIds: tenant.segmentIds,
+        zone,
         signal: shown.signal,
         go,
         announce: (text: string) => fill(announcer, text),
@@ -110,6 +119,20 @@ export function createShell(root: Element, { api, session, onTenant, signOut }: 
       fill(main, heading, noTenant());
     }
     if (moved) main.focus();
+  };
+
+  const loadZones = async (tenantId: string, moved: boolean): Promise<void> => {
+    const { signal } = shown;
+    try {
+      zones.set(tenantId, await api.get<ShopZones>('/api/zones', {}, signal));
+      if (!signal.aborted) show(moved);
+    } catch (error) {
+      if (!signal.aborted)
+        fill(
+          main,
+          failure(error, () => show(moved)),
+        );
+    }
   };
 
   const onPop = (): void => show(true);
@@ -145,6 +168,10 @@ export function createShell(root: Element, { api, session, onTenant, signOut }: 
       window.removeEventListener('popstate', onPop);
     },
   };
+}
+
+function zoneOf(zones: ShopZones | undefined, segment: string | undefined): string {
+  return (segment === undefined ? undefined : zones?.segments[segment]) ?? zones?.zone ?? 'UTC';
 }
 
 /** Label of a control. */

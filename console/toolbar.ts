@@ -1,5 +1,4 @@
 import { h } from './dom.ts';
-import { ZONE } from './format.ts';
 import type { Page } from './page.ts';
 import { daysOfRange } from './viewState.ts';
 
@@ -15,7 +14,7 @@ const SEGMENTED = new Set(['overview', 'live', 'search', 'products', 'revenue', 
 
 /** The controls above a view: tenant, segment and period. */
 export function toolbar(page: Page): HTMLElement[] {
-  const { session, state, tenantId, segmentIds, go } = page;
+  const { session, state, tenantId, segmentIds, zone, go } = page;
   const parts: HTMLElement[] = [];
   if (session.role === 'operator') {
     const tenants = session.tenants.map((tenant): [string, string] => [tenant.tenantId, tenant.tenantId]);
@@ -27,13 +26,13 @@ export function toolbar(page: Page): HTMLElement[] {
     parts.push(choice('Segment', [all, ...segments], state.segment ?? '', (id) => go({ segment: id || undefined })));
   }
   if (DATED.has(state.view)) parts.push(...period(page));
-  const zone = DATED.has(state.view) ? `Days are UTC days; times are in ${ZONE}.` : `Times are in ${ZONE}.`;
-  parts.push(h('p', { class: 'note' }, zone));
+  const what = DATED.has(state.view) ? 'Days and times' : 'Times';
+  parts.push(h('p', { class: 'note' }, `${what} are in ${zone}.`));
   return parts;
 }
 
-function period({ state, go }: Page): HTMLElement[] {
-  const { from, to } = daysOfRange(state, Date.now());
+function period({ state, zone, go }: Page): HTMLElement[] {
+  const { from, to } = daysOfRange(state, zone, Date.now());
   const known = PERIODS.some(([days]) => days === String(state.days));
   const own: [string, string] = ['', state.days === undefined || known ? 'Between …' : `Last ${state.days} days`];
   const chosen = known ? String(state.days) : '';

@@ -1,12 +1,14 @@
+import { dayIn } from './zone.ts';
+
 /** The state of the page, held in its address for sharing. */
 export interface ViewState {
   view: ViewName;
   /** Tenant that an operator chose; a tenant's token has its own. */
   tenant?: string | undefined;
   segment?: string | undefined;
-  /** Number of last UTC days, today included; absent if dates are given. */
+  /** Number of last days, today included; absent if dates are given. */
   days?: number | undefined;
-  /** First and last UTC day, both included. */
+  /** First and last day of the shop, both included. */
   from?: string | undefined;
   to?: string | undefined;
   /** Live events and quarantine: key id, error code, outcome. */
@@ -22,7 +24,6 @@ export type ViewName = (typeof VIEW_NAMES)[number];
 
 const DEFAULT_DAYS = 28;
 const DAY_MS = 86_400_000;
-const MINUTE_MS = 60_000;
 const ID = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
 /** The state of an address; invalid parts are ignored. */
@@ -59,25 +60,15 @@ export function addressOf(state: ViewState): string {
   return text === '' ? './' : `?${text}`;
 }
 
-/** First and last UTC day of a state, both included. */
-export function daysOfRange({ from, to, days = DEFAULT_DAYS }: ViewState, nowMs: number): { from: string; to: string } {
+/** First and last day of a state in a time zone, both included. */
+export function daysOfRange(
+  { from, to, days = DEFAULT_DAYS }: ViewState,
+  zone: string,
+  nowMs: number,
+): { from: string; to: string } {
   if (from !== undefined && to !== undefined) return { from, to };
-  return { from: utcDay(nowMs - (days - 1) * DAY_MS), to: utcDay(nowMs) };
-}
-
-/**
- * The period before a state's, as moments for a report, `to` excluded.
- *
- * Of a period that is not over, the part that has passed is compared with as long a part.
- */
-export function periodBefore(state: ViewState, nowMs: number): { from: string; to: string } {
-  const days = daysOfRange(state, nowMs);
-  const [from, to] = [Date.parse(days.from), Date.parse(nextDay(days.to))];
-  const before = from - (to - from);
-  // To the minute, so that a page that is looked at again asks for the same.
-  const now = Math.floor(nowMs / MINUTE_MS) * MINUTE_MS;
-  const passed = now > from && now < to ? now - from : to - from;
-  return { from: new Date(before).toISOString(), to: new Date(before + passed).toISOString() };
+  const today = dayIn(zone, nowMs);
+  return { from: utcDay(Date.parse(today) - (days - 1) * DAY_MS), to: today };
 }
 
 /** UTC day such as `2026-11-24`. */

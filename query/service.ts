@@ -34,6 +34,7 @@ import { reportRoutes } from './http/routes/reports.ts';
 import { secretRoutes } from './http/routes/secrets.ts';
 import { usageRoute } from './http/routes/usage.ts';
 import { sessionRoute } from './http/routes/session.ts';
+import { zoneRoutes } from './http/routes/zones.ts';
 import { startQueryServer } from './http/server.ts';
 import { createLiveViews } from './live/liveView.ts';
 import { startMartRefreshes } from './marts/background.ts';
@@ -152,6 +153,7 @@ export async function startQueryService(options: {
       ...auditRoutes({ audit, slots, lookups }),
       ...secretRoutes(secrets, { log, isKnownTenant: isKnown }),
       sessionRoute(secrets, storage),
+      ...zoneRoutes(tables, log),
       liveRoute(live, secrets.keys),
       lagRoute(audit),
       usageRoute({ usage, lookups, tenants: () => listTenants(storage) }),

@@ -4,7 +4,9 @@ import { h } from '../dom.ts';
 import { count, dayName, numberOf, plain, when } from '../format.ts';
 import type { Page } from '../page.ts';
 import { copyable, empty, panel } from '../panel.ts';
-import { daysOfRange, nextDay } from '../viewState.ts';
+import { askReport } from '../report.ts';
+import { daysOfRange, nextDay, utcDay } from '../viewState.ts';
+import { startOfDay } from '../zone.ts';
 import { inSegment } from '../segmentSql.ts';
 
 const MOST_SHOWN = 200;
@@ -44,18 +46,18 @@ export function quarantineView(page: Page): HTMLElement {
   );
 }
 
-function where({ state }: Page, withCode = true): { clause: string; from: string; to: string } {
-  const { from, to } = daysOfRange(state, Date.now());
-  const code = withCode && state.code !== undefined ? `AND code = '${state.code}'` : '';
+function where({ state, zone }: Page): { clause: string; from: string; to: string } {
+  const { from, to } = daysOfRange(state, zone, Date.now());
+  const [first, end] = [startOfDay(zone, from), startOfDay(zone, nextDay(to))];
   return {
-    clause: `WHERE received_at >= TIMESTAMPTZ '${from} 00:00:00+00' AND received_at < TIMESTAMPTZ '${nextDay(to)} 00:00:00+00' ${inSegment(state.segment)} ${code}`,
-    from,
-    to: nextDay(to),
+    clause: `WHERE received_at >= make_timestamptz(${first * 1000}) AND received_at < make_timestamptz(${end * 1000}) ${inSegment(state.segment)}`,
+    from: utcDay(first),
+    to: utcDay(end - 1),
   };
 }
 
 async function byReason(page: Page): Promise<HTMLElement> {
-  const { clause, from, to } = where(page, false);
+  const { clause, from, to } = where(page);
   const { rows } = await page.api.sql(
     {
       sql: `SELECT code, count(*) AS events, count(DISTINCT key_id) AS keys, max(received_at) AS last
@@ -90,23 +92,18 @@ async function byReason(page: Page): Promise<HTMLElement> {
 }
 
 async function byDay(page: Page): Promise<HTMLElement> {
-  const { clause, from, to } = where(page);
-  const { rows } = await page.api.sql(
-    {
-      sql: `SELECT strftime(received_at AT TIME ZONE 'UTC', '%Y-%m-%d') AS day, count(*) AS events
-        FROM quarantine ${clause} GROUP BY ALL ORDER BY day`,
-      from,
-      to,
-    },
-    page.signal,
-  );
+  const { code } = page.state;
+  const rows = (await askReport(page, 'rejections')).filter((row) => code === undefined || row.code === code);
   if (rows.length === 0) return nothing();
-  const events = new Map(rows.map((row) => [String(row.day), numberOf(row.events)]));
+  const events = new Map<string, number>();
+  for (const { date, events: some } of rows)
+    events.set(String(date), (events.get(String(date)) ?? 0) + (numberOf(some) ?? 0));
+  const { from, to } = daysOfRange(page.state, page.zone, Date.now());
   const days: string[] = [];
-  for (let day = from; day < to; day = nextDay(day)) days.push(day);
+  for (let day = from; day <= to; day = nextDay(day)) days.push(day);
   return chart({
     title: 'Rejected events by day',
-    xTitle: 'UTC day',
+    xTitle: 'Day',
     x: days.map((_, index) => index),
     xName: (index) => dayName(days[index] ?? ''),
     kind: 'bars',
@@ -115,11 +112,12 @@ async function byDay(page: Page): Promise<HTMLElement> {
 }
 
 async function newest(page: Page): Promise<HTMLElement> {
+  const { code } = page.state;
   const { clause, from, to } = where(page);
   const { rows } = await page.api.sql(
     {
       sql: `SELECT received_at, segment, key_id, type, event_id, code, path, message, receipt_id, raw
-        FROM quarantine ${clause} ORDER BY received_at DESC LIMIT ${MOST_SHOWN}`,
+        FROM quarantine ${clause} ${code === undefined ? '' : `AND code = '${code}'`} ORDER BY received_at DESC LIMIT ${MOST_SHOWN}`,
       from,
       to,
     },
@@ -195,7 +193,7 @@ function line(row: Record<string, unknown>): HTMLElement {
 
 function redrive(page: Page): HTMLElement {
   const { tenantId, state } = page;
-  const { from, to } = daysOfRange(state, Date.now());
+  const { from, to } = where(page);
   const parts = ['npx spor quarantine redrive', `--tenant ${tenantId}`];
   if (state.segment !== undefined) parts.push(`--segment ${state.segment}`);
   if (state.code !== undefined) parts.push(`--code ${state.code}`);

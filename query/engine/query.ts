@@ -7,6 +7,7 @@ import type { Table } from '../../lake/delta/table.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import type { TableCache } from '../../lake/layout/tableCache.ts';
 import type { TableName } from '../../lake/layout/tables.ts';
+import { zoneOf, zonesOf } from '../../lake/layout/zones.ts';
 import type { LiveTail } from '../tail/liveTail.ts';
 import { inProcess, type Executor } from '../sandbox/executor.ts';
 import type { AnswerColumn, AnswerFormat } from '../formats/formats.ts';
@@ -76,6 +77,8 @@ export interface Queries {
   run(request: QueryRequest): Promise<QueryAnswer>;
   /** The same as `run`, with a file as the answer (query/formats/formats.ts). */
   answer(request: QueryRequest & { format: AnswerFormat; maxRows?: number | undefined }): Promise<FileAnswer>;
+  /** The time zone of a tenant's segment, or of the tenant if there is none. */
+  zone(tenantId: string, segment: string | undefined): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -208,5 +211,7 @@ export async function openQueries(options: {
     executor.close();
     await rm(dir, { recursive: true, force: true });
   };
-  return { run, answer, close };
+  const zone: Queries['zone'] = async (tenantId, segment) =>
+    zoneOf(zonesOf(await tables('events', tenantId).snapshot()), segment);
+  return { run, answer, zone, close };
 }

@@ -69,3 +69,10 @@ CREATE MACRO discount_gap(total, goods, tax, shipping, prices_include_tax) AS
     WHEN NOT prices_include_tax THEN abs(total - goods - coalesce(shipping, 0) - coalesce(tax, 0))
     ELSE least(abs(total - goods - coalesce(shipping, 0)), abs(total - goods - coalesce(shipping, 0) - coalesce(tax, 0)))
   END;
+
+-- local_day: The date of a moment in a zone, as a report's $zone gives it: offsets, and the moments between them.
+-- The offsets come from the caller, because DuckDB's own time zone database may be another version.
+CREATE MACRO local_day(moment, zone) AS
+  make_timestamp(epoch_us(moment) + (zone::STRUCT(offsets BIGINT[], changes BIGINT[])).offsets[
+    1 + len(list_filter((zone::STRUCT(offsets BIGINT[], changes BIGINT[])).changes, lambda since: epoch_us(moment) >= since))
+  ])::DATE;

@@ -12,6 +12,7 @@ import {
 import { createRegistry, type Registry } from '../../schemas/registry.ts';
 import { isDate } from '../../schemas/dateTime.ts';
 import { isId } from '../../schemas/subjects.ts';
+import { createZone, isDayStart, isZone, UTC, type Zone } from '../../schemas/zone.ts';
 import { LakeError } from '../../lake/errors.ts';
 import { DAYS_AROUND, findReport, renderReport, type Report, type ReportParameter } from './reports.ts';
 import { DAY_MS, MINUTE_MS, utcDay } from '../../runtime/units.ts';
@@ -19,13 +20,23 @@ import { DAY_MS, MINUTE_MS, utcDay } from '../../runtime/units.ts';
 /** A request for a report, with texts as given. */
 export interface ReportRequest {
   name: string;
-  /** Start: `2026-11-01` (UTC) or an RFC 3339 time with a zone. */
+  /** Start: `2026-11-01` (its first moment in the zone) or an RFC 3339 time with a zone. */
   from: string;
   /** End of the period, exclusive, in the same forms. */
   to: string;
+  /** Time zone of days, an IANA name; absent: UTC. */
+  zone?: string | undefined;
+  /** Whether to answer for the period before instead, as much of it as has passed. */
+  before?: boolean | undefined;
   segment?: string | undefined;
   /** Parameters of the report by name; absent ones have their defaults. */
   parameters?: Readonly<Record<string, string | number>> | undefined;
+}
+
+/** Moments in Unix milliseconds; `to` is excluded. */
+interface Period {
+  from: number;
+  to: number;
 }
 
 /** A report ready to run: one statement and its values. */
@@ -58,27 +69,27 @@ export function bindReport(
   nowMs = Date.now(),
 ): BoundReport {
   const report = findReport(request.name);
-  const from = moment('from', request.from);
-  const to = moment('to', request.to);
-  if (from >= to) {
+  const zone = zoneNamed(request.zone ?? UTC);
+  const asked = { from: moment('from', request.from, zone), to: moment('to', request.to, zone) };
+  if (asked.from >= asked.to) {
     throw new LakeError(
       'report_parameter',
       `from ${request.from} is not before to ${request.to}, which is excluded. For one day, set to to the day after`,
     );
   }
+  const { from, to } = request.before ? periodBefore(asked, zone, nowMs) : asked;
   const sql = renderReport(report, registry);
   const reads = (name: string): boolean => new RegExp(`\\$${name}\\b`).test(sql);
-  const before = from - (to - from);
-  // To the minute, so that a page that is looked at again asks for the same.
-  const now = Math.floor(nowMs / MINUTE_MS) * MINUTE_MS;
-  const passed = now > from && now < to ? now - from : to - from;
-  const scanFrom = (reads('before') ? before : from) - DAYS_AROUND * DAY_MS;
+  const before = periodBefore({ from, to }, zone, nowMs);
+  const first = reads('before') ? before.from : from;
+  const scanFrom = first - DAYS_AROUND * DAY_MS;
   const scanTo = to + DAYS_AROUND * DAY_MS;
   const values: Record<string, DuckDBValue> = {
     from: timestamp(from),
     to: timestamp(to),
-    before: timestamp(before),
-    before_to: timestamp(before + passed),
+    before: timestamp(before.from),
+    before_to: timestamp(before.to),
+    zone: zoneValue(zone, first, to),
     scan_from: dateValue(scanFrom),
     scan_to: dateValue(scanTo),
     segment: segmentValue(report, request.segment),
@@ -86,6 +97,7 @@ export function bindReport(
   };
   const types: Record<string, DuckDBType> = {
     segment: VARCHAR,
+    zone: VARCHAR,
     ...Object.fromEntries(report.parameters.map(({ name, type }) => [name, PARAMETER_TYPES[type]])),
   };
   const used = <T>(record: Record<string, T>): Record<string, T> =>
@@ -114,21 +126,62 @@ export function runReport(
   return connection.run(sql, values, types);
 }
 
-/** The period of the last days by UTC, today included. */
-export function lastDays(nowMs: number, days = 28): { from: string; to: string } {
-  const tomorrow = (Math.floor(nowMs / DAY_MS) + 1) * DAY_MS;
-  return { from: isoDate(tomorrow - days * DAY_MS), to: isoDate(tomorrow) };
+/**
+ * The period of the last days in a zone, today included.
+ * @throws LakeError report_parameter if there is no such zone
+ */
+export function lastDays(nowMs: number, zone = UTC, days = 28): { from: string; to: string } {
+  const today = Date.parse(zoneNamed(zone).dayOf(nowMs));
+  return { from: isoDate(today - (days - 1) * DAY_MS), to: isoDate(today + DAY_MS) };
+}
+
+/**
+ * The period that one is compared with: as long, and ended when it began.
+ *
+ * A period of whole days is preceded by as many whole days, which may have an hour more or less. Of a period that is
+ * not over, the part that has passed is compared, to the same time of day.
+ */
+function periodBefore({ from, to }: Period, zone: Zone, nowMs: number): Period {
+  // To the minute, so that a page that is looked at again asks for the same.
+  const now = Math.floor(nowMs / MINUTE_MS) * MINUTE_MS;
+  const passed = now > from && now < to ? now : to;
+  if (!isDayStart(zone, from) || !isDayStart(zone, to)) return { from: from - (to - from), to: passed - (to - from) };
+  const days = (Date.parse(zone.dayOf(to)) - Date.parse(zone.dayOf(from))) / DAY_MS;
+  const earlier = zone.addDays(passed, -days);
+  const start = zone.startOfDay(isoDate(Date.parse(zone.dayOf(from)) - days * DAY_MS));
+  return { from: start, to: passed === to ? from : Math.min(earlier, from) };
+}
+
+/** @throws LakeError report_parameter */
+function zoneNamed(name: string): Zone {
+  if (isZone(name)) return createZone(name);
+  throw new LakeError(
+    'report_parameter',
+    `zone ${JSON.stringify(name.slice(0, 80))} is no IANA time zone: write for example Europe/Copenhagen or UTC`,
+  );
+}
+
+/**
+ * The value of $zone, for the macro local_day: offsets, and the moments between them, in microseconds.
+ *
+ * DuckDB has a time zone database of its own, which may be older than that of this process. So SQL never asks for it.
+ */
+function zoneValue(zone: Zone, from: number, to: number): string {
+  const changes = zone.changes(from, to);
+  const offsets = [from, ...changes].map((ms) => zone.offsetAt(ms) * 1_000);
+  return `{'offsets': [${offsets.join(', ')}], 'changes': [${changes.map((ms) => ms * 1_000).join(', ')}]}`;
 }
 
 /** A moment in Unix milliseconds. */
-function moment(name: string, text: string): number {
+function moment(name: string, text: string, zone: Zone): number {
+  if (isDate(text)) return zone.startOfDay(text);
   const zoned = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d))?$/.test(text);
   const at = zoned ? Date.parse(text) : NaN;
   // Date.parse takes 31 February for 3 March.
   if (Number.isFinite(at) && isDate(text.slice(0, 10))) return at;
   throw new LakeError(
     'report_parameter',
-    `${name} ${JSON.stringify(text)} is not a date: write 2026-11-23 (UTC) or a time with its zone, 2026-11-23T10:00:00Z`,
+    `${name} ${JSON.stringify(text)} is not a date: write 2026-11-23 or a time with its zone, 2026-11-23T10:00:00Z`,
   );
 }
 

@@ -78,7 +78,7 @@ function reportNames(): string[] {
  * One SELECT statement of a report over `events_all` and `quarantine_all`.
  *
  * The period is $from and $to (TIMESTAMPTZ, $to exclusive). $before is as long before $from as $to is after it. From
- * $before to $before_to is as long as the part of the period that has passed.
+ * $before to $before_to is as long as the part of the period that has passed. Days are local_day(<moment>, $zone).
  *
  * $scan_from and $scan_to (DATE) are the days to read. $segment is VARCHAR or NULL. The report has parameters of its
  * own. reportRun.ts binds them all. Its views are CTEs that read the days around the period only, so that files of

@@ -32,8 +32,13 @@ search to order.
 Ask for a report with \`npx spor report\` or \`GET /api/reports/{name}\`. Answers are JSON, NDJSON, CSV, Parquet or Arrow, see
 [data-scientist.md](data-scientist.md#reports).
 
-- A period begins with \`from\` and ends before \`to\`. Both are dates (their first moment in UTC) or times with a zone.
-- **All days are UTC days**, so every day has 24 hours, even when clocks change. A visit over midnight is one visit.
+- A period begins with \`from\` and ends before \`to\`. Both are dates (their first moment in the zone) or times with a zone.
+- **Days are days of the shop.** The parameter \`zone\` is an IANA name such as \`Europe/Copenhagen\`. If it is absent, the zone
+  is the segment's (\`npx spor zones set\`), else the tenant's, else UTC. A day has 23 or 25 hours when clocks change.
+- A visit over midnight is one visit.
+- The period before is as long. Before whole days are as many whole days, even if they have an hour more or less. Ask for
+  it with \`before=true\`.
+- Partitions of the lake and [marts](marts.md) stay UTC days. Reports read the events, so their days are exact in any zone.
 - Events of bots are flagged and left out (view \`events_with_bots\`).
 - An order counts once by its orderId, even if it was sent several times (view \`orders\`).
 - Amounts of different currencies are never added.

@@ -16,6 +16,8 @@ export function martsPage(marts: readonly Mart[]): string {
 Marts are derived tables of a tenant, for services. [service.md](service.md#marts) says how they are refreshed. Types are
 those of the lake. A \`long\` has 64 bits. A \`decimal\` is \`DECIMAL(18,4)\`, a \`decimal38\` \`DECIMAL(38,4)\`. A \`timestamp\` is in UTC.
 
+Dates are UTC days. For days of the shop ask a [report](reports.md), which reads the events.
+
 ## Daily
 
 ${marts.filter(isDaily).map(section).join('\n')}

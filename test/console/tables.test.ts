@@ -3,7 +3,9 @@ import { amountChange, countChange, shareChange } from '../../console/figureChan
 import { csvOf } from '../../console/csv.ts';
 import { reconnectAfterMs } from '../../console/reconnect.ts';
 import { foundRows, sortedRows } from '../../console/rowOrder.ts';
-import { periodBefore } from '../../console/viewState.ts';
+import { daysOfRange } from '../../console/viewState.ts';
+import { startOfDay } from '../../console/zone.ts';
+import { showTimesIn, when } from '../../console/format.ts';
 
 interface Row {
   phrase: string | null;
@@ -69,18 +71,22 @@ describe('the change since the period before', () => {
     expect(amountChange('150.00', '100.00')).toEqual({ by: 0.5, unit: 'percent', sure: undefined });
     expect(amountChange('150.00', undefined)).toBeUndefined();
   });
+});
 
-  test('compares a period that is not over with as long a part', () => {
-    const now = Date.parse('2026-11-30T08:25:00Z');
-    expect(periodBefore({ view: 'search', days: 1 }, now)).toEqual({
-      from: '2026-11-29T00:00:00.000Z',
-      to: '2026-11-29T08:25:00.000Z',
-    });
-    expect(periodBefore({ view: 'search', from: '2026-11-01', to: '2026-11-02' }, now)).toEqual({
-      from: '2026-10-30T00:00:00.000Z',
-      to: '2026-11-01T00:00:00.000Z',
-    });
-  });
+test('days are those of the shop, over a change of clocks', () => {
+  const state = { view: 'search', days: 2 } as const;
+  const [before, after] = [Date.parse('2026-10-24T21:59:59Z'), Date.parse('2026-10-24T22:00:00Z')];
+  expect(daysOfRange(state, 'Europe/Copenhagen', before)).toEqual({ from: '2026-10-23', to: '2026-10-24' });
+  expect(daysOfRange(state, 'Europe/Copenhagen', after)).toEqual({ from: '2026-10-24', to: '2026-10-25' });
+  expect(daysOfRange(state, 'Asia/Kolkata', before)).toEqual({ from: '2026-10-24', to: '2026-10-25' });
+  expect(new Date(startOfDay('Europe/Copenhagen', '2026-10-26')).toISOString()).toBe('2026-10-25T23:00:00.000Z');
+  expect(new Date(startOfDay('America/Havana', '2026-03-08')).toISOString()).toBe('2026-03-08T05:00:00.000Z');
+});
+
+test('times are those of the shop', () => {
+  showTimesIn('Asia/Kolkata');
+  expect(when('2026-11-30T20:00:00Z', 'minute')).toMatch(/0?1:30/);
+  showTimesIn('UTC');
 });
 
 test('a lost connection is tried again after growing pauses, up to half a minute', () => {

@@ -1,4 +1,4 @@
-import { BODY_CODES } from './codes.ts';
+import { BODY_CODES, TABLE_CODES } from './codes.ts';
 import { tokenOperation } from './operation.ts';
 
 const KEY = {
@@ -122,4 +122,23 @@ export const WATCH_EVENTS = tokenOperation('reader', ['GET', '/api/live'], {
   },
   answer: { summary: 'The events, without an end.', also: { 'text/event-stream': false } },
   codes: ['secret_unknown', 'too_many_viewers'],
+});
+
+const ZONES = { zone: 'Europe/Copenhagen', segments: { 'web-us': 'America/New_York' } };
+
+/** `GET /api/zones` */
+export const GET_ZONES = tokenOperation('reader', ['GET', '/api/zones'], {
+  id: 'getZones',
+  summary: "Get the time zones of the tenant's shops",
+  answer: { summary: 'The zones.', schema: 'ShopZones', example: ZONES },
+  codes: TABLE_CODES,
+});
+
+/** `PUT /api/zones` */
+export const SET_ZONE = tokenOperation('reader', ['PUT', '/api/zones'], {
+  id: 'setZone',
+  summary: 'Set the time zone of the tenant or of one segment; needs an operator token',
+  body: { schema: 'NewZone', example: { segmentId: 'web-us', zone: 'America/New_York' } },
+  answer: { summary: 'The zones.', schema: 'ShopZones', example: ZONES },
+  codes: [...OPERATOR_BODY, ...TABLE_CODES],
 });

@@ -1,14 +1,17 @@
 import type { OpenApi } from '../../../schemas/openapi/openApi.ts';
 import type { KeyRecord, SecretState } from '../../../schemas/keys.ts';
+import type { ShopZones } from '../../../schemas/zone.ts';
 import type { SessionAnswer } from './sessionAnswer.ts';
 import {
   choiceField,
   listField,
+  nullable,
   objectOf,
   optional,
   textField,
   textsField,
   timeField,
+  valuesField,
   wholeField,
 } from './schemaWords.ts';
 
@@ -107,6 +110,17 @@ export const ACCESS_SCHEMAS: Readonly<Record<string, OpenApi>> = {
     expiresAt: optional(timeField('When the token expires.')),
     tenants: listField('SessionTenant', 'Tenants that may be chosen.'),
   }),
+  ShopZones: objectOf<ShopZones>('Time zones of the shops of a tenant, by IANA name.', {
+    zone: textField('Zone of the tenant, and of segments that are not listed.'),
+    segments: valuesField(textField('Zone of the segment.'), 'Zones of segments, where they were set.'),
+  }),
+  NewZone: {
+    ...objectOf<{ segmentId?: string; zone: string | null }>('The time zone of a tenant, or of a segment.', {
+      segmentId: optional(textField('The segment; absent: the tenant.')),
+      zone: nullable(textField('IANA name such as Europe/Copenhagen; null removes the setting.')),
+    }),
+    additionalProperties: false,
+  },
   SessionTenant: objectOf<SessionAnswer['tenants'][number]>('A tenant that may be chosen.', {
     tenantId: textField('The tenant.'),
     segmentIds: textsField('Its segments.'),

@@ -32,7 +32,7 @@ interface Asked {
 }
 type Commit = ListedChanges['commits'][number];
 type TimedCompleteness = Completeness & { date?: string; complete?: boolean };
-type TimedAnswer = QueryAnswer & { report?: string; from?: string; to?: string };
+type TimedAnswer = QueryAnswer & { report?: string; from?: string; to?: string; zone?: string };
 
 const day = (description: string): ReturnType<typeof textField> => ({
   schema: { type: 'string', format: 'date', description },
@@ -55,7 +55,8 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, OpenApi>> = {
   QueryAnswer: objectOf<TimedAnswer>('Rows of a statement or a report.', {
     report: optional(textField('Name of the report.')),
     from: optional(day('First date of the report.')),
-    to: optional(day('Last date of the report.')),
+    to: optional(day('The date after the last of the report.')),
+    zone: optional(textField('Time zone of the dates of the report.')),
     truncated: flagField('Whether there are more rows than a limit allows.'),
     columns: listField('AnswerColumn', 'The columns, in the order of the values.'),
     rows: {

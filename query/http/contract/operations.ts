@@ -2,10 +2,12 @@ import {
   CREATE_KEY,
   CREATE_TOKEN,
   GET_SESSION,
+  GET_ZONES,
   LIST_KEYS,
   LIST_TOKENS,
   REVOKE_KEY,
   REVOKE_TOKEN,
+  SET_ZONE,
   WATCH_EVENTS,
 } from './accessOperations.ts';
 import { GET_USAGE } from './accountOperations.ts';
@@ -42,6 +44,8 @@ export const OPERATIONS: readonly Operation[] = [
   LIST_TOKENS,
   CREATE_TOKEN,
   REVOKE_TOKEN,
+  GET_ZONES,
+  SET_ZONE,
   GET_HEALTH,
   GET_READINESS,
   GET_METRICS,

@@ -65,7 +65,9 @@ export const RUN_REPORT = tokenOperation(
     path: { name: { type: 'string', description: 'Name of the report.' } },
     query: {
       from: { type: 'string', format: 'date', description: 'First date; absent: 28 days ago.' },
-      to: { type: 'string', format: 'date', description: 'Last date; absent: today.' },
+      to: { type: 'string', format: 'date', description: 'The date after the last; absent: tomorrow.' },
+      zone: { type: 'string', description: "IANA time zone of the dates; absent: the shop's, else UTC." },
+      before: { type: 'boolean', description: 'The period before instead, as much of it as has passed.' },
       segment: { type: 'string', description: 'Only this segment.' },
       format: { type: 'string', enum: Object.keys(FORMATS), description: 'Absent: the Accept header decides.' },
       ...STATE_PARAMETERS,
@@ -74,7 +76,7 @@ export const RUN_REPORT = tokenOperation(
     answer: {
       summary: 'The rows.',
       schema: 'QueryAnswer',
-      example: { report: listReports()[0]!.name, from: DATE, to: DATE, ...COUNT_EXAMPLE },
+      example: { report: listReports()[0]!.name, from: DATE, to: '2026-11-24', zone: 'UTC', ...COUNT_EXAMPLE },
       also: ROW_TYPES,
     },
     codes: [...STATEMENT_CODES, 'report_unknown', 'report_parameter'],

@@ -20,12 +20,12 @@
 -- needs: ProductClicked, OrderCreated.
 -- source: Simple linear regression by least squares.
 WITH events_of AS (
-  SELECT product_id, date, event_time, NULL::VARCHAR AS order_id, segment FROM product_clicks
+  SELECT product_id, event_time, NULL::VARCHAR AS order_id, segment FROM product_clicks
   UNION ALL
-  SELECT product_id, date, event_time, scope || ' ' || order_id AS order_id, segment FROM order_lines WHERE product_id IS NOT NULL
+  SELECT product_id, event_time, scope || ' ' || order_id AS order_id, segment FROM order_lines WHERE product_id IS NOT NULL
 ),
 daily AS (
-  SELECT product_id, CASE WHEN event_time >= $from THEN date END AS date,
+  SELECT product_id, CASE WHEN event_time >= $from THEN local_day(event_time, $zone) END AS date,
     count(*) FILTER (WHERE order_id IS NULL) AS clicks, list(DISTINCT order_id) AS orders
   FROM events_of
   WHERE (event_time >= $from AND event_time < $to OR event_time >= $before AND event_time < $before_to)
@@ -33,14 +33,14 @@ daily AS (
   GROUP BY ALL
 ),
 span AS (
-  SELECT date_diff('day', ($from AT TIME ZONE 'UTC')::DATE, (($to - INTERVAL 1 MICROSECOND) AT TIME ZONE 'UTC')::DATE)::HUGEINT + 1 AS days
+  SELECT date_diff('day', local_day($from, $zone), local_day($to - INTERVAL 1 MICROSECOND, $zone))::HUGEINT + 1 AS days
 ),
 -- Least squares over the days 0 to n - 1, of which those without clicks add nothing to the sums of y and x * y.
 totals AS (
   SELECT product_id,
     coalesce(sum(clicks) FILTER (WHERE date IS NOT NULL), 0)::BIGINT AS clicks,
     coalesce(sum(clicks) FILTER (WHERE date IS NULL), 0)::BIGINT AS clicks_before,
-    coalesce(sum(clicks * date_diff('day', ($from AT TIME ZONE 'UTC')::DATE, date)), 0) AS clicks_by_day,
+    coalesce(sum(clicks * date_diff('day', local_day($from, $zone), date)), 0) AS clicks_by_day,
     coalesce(len(list_distinct(flatten(list(orders) FILTER (WHERE date IS NOT NULL)))), 0) AS orders,
     coalesce(len(list_distinct(flatten(list(orders) FILTER (WHERE date IS NULL)))), 0) AS orders_before
   FROM daily

@@ -1,25 +1,25 @@
 -- revenue_daily: Orders and revenue, gross and net, by day.
 -- group: commercial
--- row: a UTC day of the period and a currency with an order or a refund in the period; other days included
+-- row: a day of the period and a currency with an order or a refund in the period; other days included
 -- period: orders placed in it, and refunds that happened in it
 -- segment: of the order, which is that of the event that counts, and of the refund
 -- columns: date, currency, order_metrics
---   date: the UTC day
+--   date: the day in the zone
 --   currency: amounts of different currencies are never added
 -- null: As in revenue. A day without orders has orders 0, revenue 0 and a NULL average. Without any order or refund there are no rows.
 -- needs: As revenue.
 -- source: Own definition.
 WITH days AS (
   SELECT unnest(generate_series(
-    ($from AT TIME ZONE 'UTC')::DATE, (($to - INTERVAL 1 MICROSECOND) AT TIME ZONE 'UTC')::DATE, INTERVAL 1 DAY
+    local_day($from, $zone), local_day($to - INTERVAL 1 MICROSECOND, $zone), INTERVAL 1 DAY
   ))::DATE AS date
 ),
 asked AS (
-  SELECT * FROM orders
+  SELECT * REPLACE (local_day(event_time, $zone) AS date) FROM orders
   WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
 ),
 returned AS (
-  SELECT date, currency, count(*) AS refunds, coalesce(sum(amount), 0) AS refunded
+  SELECT local_day(event_time, $zone) AS date, currency, count(*) AS refunds, coalesce(sum(amount), 0) AS refunded
   FROM refunds
   WHERE event_time >= $from AND event_time < $to AND ($segment IS NULL OR segment = $segment)
   GROUP BY ALL

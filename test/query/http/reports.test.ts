@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { changesRoute } from '../../../query/http/routes/changes.ts';
 import { reportRoutes } from '../../../query/http/routes/reports.ts';
+import { zoneRoutes } from '../../../query/http/routes/zones.ts';
 import { startQueryServer, type QueryServer } from '../../../query/http/server.ts';
 import { listChanges } from '../../../lake/delta/changeList.ts';
 import { deltaTable } from '../../../lake/delta/table.ts';
@@ -71,6 +72,7 @@ beforeAll(async () => {
       ...reportRoutes({ queries, slots, unsent }, REGISTRY),
       changesRoute({ ...lake, registry: REGISTRY }, { slots, unsent }),
       usageRoute({ usage, lookups: slots, tenants: () => listTenants(storage) }),
+      ...zoneRoutes(lake.tables, createLog('test', 'silent')),
     ],
     metrics: new QueryMetrics(createMetrics('lake'), slots),
     log: createLog('test', 'silent'),
@@ -216,6 +218,78 @@ test('GET /api/usage: a tenant sees its own usage, a segment its rows, an operat
   const taken = uses.take('shop');
   uses.putBack('shop', taken);
   expect(uses.take('shop').get(month)).toMatchObject({ queries: 1 });
+});
+
+describe('the zones of shops', () => {
+  const operator = newSecret('ot');
+  const zonedToken = createToken([], 'zoned');
+  tokens.set(secretHash(operator), { role: 'operator', label: '', createdAt: new Date().toISOString() });
+  beforeAll(async () => {
+    const search = { type: 'Search', results_count: 3, session_id: 's', anonymous_id: 'a', phrase: 'shoes' };
+    await commitRows(storage, 'zoned', [{ ...search, event_id: 'e-1', event_time: '2026-11-23T10:00:00Z' }]);
+    const other = { ...search, event_id: 'e-2', event_time: '2026-11-24T10:00:00Z' };
+    await commitRows(storage, 'zoned', [other], { segment: 'app', date: '2026-11-24' });
+  });
+  const setZone = async (body: unknown, token = operator): Promise<[number, unknown]> => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'x-spor-tenant': 'zoned' };
+    const address = `http://127.0.0.1:${server.port}/api/zones`;
+    const response = await fetch(address, { method: 'PUT', headers, body: JSON.stringify(body) });
+    return [response.status, await response.json()];
+  };
+  const searched = async (query: string, token = zonedToken): Promise<unknown> => {
+    const answer = await get(`/api/reports/search_daily?from=2026-11-23&to=2026-11-25${query}`, token);
+    const { columns, rows, zone } = (await answer.json()) as QueryAnswer & { zone: string };
+    expect(columns.slice(0, 2).map(({ name }) => name)).toEqual(['date', 'searches']);
+    return { zone, searches: rows.map((row) => row[1]) };
+  };
+  const env = (): Record<string, string> => ({ LAKE_URL: `file:${join(dir, 'lake')}` });
+
+  test('are UTC until an operator sets them, and then the days of reports', async () => {
+    expect(await (await get('/api/zones', zonedToken)).json()).toEqual({ zone: 'UTC', segments: {} });
+    expect(await searched('')).toEqual({ zone: 'UTC', searches: [1, 1] });
+    expect(await setZone({ segmentId: 'app', zone: 'Pacific/Auckland' })).toEqual([
+      200,
+      { zone: 'Pacific/Auckland', segments: { app: 'Pacific/Auckland' } },
+    ]);
+    expect(await setZone({ segmentId: 'web', zone: 'Pacific/Honolulu' })).toMatchObject([200, { zone: 'UTC' }]);
+    // 10:00 UTC is 23:00 in Auckland, and 00:00 in Honolulu.
+    expect(await searched('&segment=app')).toEqual({ zone: 'Pacific/Auckland', searches: [0, 1] });
+    expect(await searched('&segment=web')).toEqual({ zone: 'Pacific/Honolulu', searches: [1, 0] });
+    expect(await searched('', createToken(['app'], 'zoned'))).toEqual({ zone: 'Pacific/Auckland', searches: [0, 1] });
+    expect(await searched('&zone=Asia/Tokyo')).toEqual({ zone: 'Asia/Tokyo', searches: [1, 1] });
+    expect(await searched('&segment=app&before=true')).toEqual({ zone: 'Pacific/Auckland', searches: [0, 0] });
+    expect(await (await get('/api/zones', createToken(['app'], 'zoned'))).json()).toMatchObject({
+      segments: { app: 'Pacific/Auckland' },
+    });
+  });
+
+  test('are refused from a reader, by another name, and in another form', async () => {
+    expect(await setZone({ zone: 'UTC' }, zonedToken)).toMatchObject([403, { code: 'operator_required' }]);
+    for (const body of [{ zone: '+01:00' }, { zone: 5 }, {}, { zone: 'UTC', segmentId: 'A B' }, { zone: null, x: 1 }])
+      expect(await setZone(body)).toMatchObject([400, { code: 'body_invalid' }]);
+    const wrong = await get('/api/reports/revenue?zone=Mars/Olympus');
+    expect([wrong.status, await wrong.json()]).toMatchObject([400, { code: 'report_parameter' }]);
+  });
+
+  test('are set and shown by the command line, and counted by spor report', async () => {
+    const spor = (...args: string[]): ReturnType<typeof runSpor> => runSpor(args, { cwd: dir, env: env() });
+    const args = ['search_daily', '--tenant', 'zoned', '--from', '2026-11-23', '--to', '2026-11-24', '--json'];
+    const counted = async (...more: string[]): Promise<unknown> =>
+      (JSON.parse((await spor('report', ...args, ...more)).stdout) as QueryAnswer).rows[0]![1];
+    await spor('zones', 'set', '--tenant', 'zoned', '--segment', 'app', '--none');
+    await spor('zones', 'set', '--tenant', 'zoned', '--segment', 'web', '--none');
+    const set = await spor('zones', 'set', '--tenant', 'zoned', '--zone', 'Pacific/Kiritimati');
+    expect([set.code, set.stdout]).toEqual([0, 'days of zoned are days in Pacific/Kiritimati\n']);
+    expect(JSON.parse((await spor('zones', 'show', '--tenant', 'zoned', '--json')).stdout)).toEqual([
+      { tenantId: 'zoned', zone: 'Pacific/Kiritimati', segments: {} },
+    ]);
+    // 10:00 UTC is midnight there.
+    expect(await counted()).toBe(0);
+    expect(await counted('--zone', 'UTC')).toBe(1);
+    expect((await spor('zones', 'set', '--tenant', 'zoned', '--zone', 'Europe/Atlantis')).code).toBe(2);
+    expect((await spor('report', ...args, '--zone', 'Europe/Atlantis')).code).toBe(2);
+    await spor('zones', 'set', '--tenant', 'zoned', '--none');
+  });
 });
 
 test('spor report writes each format to a file or another program, and no Parquet to a terminal', async () => {
