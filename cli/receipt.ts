@@ -11,7 +11,7 @@ Shows the state of each event of the batch that a receipt names:
 
   accepted     acknowledged, not committed to the lake yet
   committed    a row of the named file
-  duplicate    its id was stored before, in the named file if the lake still has it
+  duplicate    its id was stored before, in the named file if the lake still has it; duplicate_differs: with other content
   quarantined  rejected or unstorable, with the reason
   erased       removed on request
   missing      in no table, which is a fault: see "spor reconcile"
@@ -53,6 +53,6 @@ function print(answer: ReceiptAnswer, { out }: Context): void {
 
 function told({ state, file, of, code, path, message }: EventOutcome): string {
   if (state === 'quarantined') return `${code}${path ? ` at ${path}` : ''}: ${message}`;
-  if (of) return `of event ${of.index} of ${of.receiptId}, in ${of.file}`;
-  return file ?? '';
+  const stored = of ? `of event ${of.index} of ${of.receiptId}, in ${of.file}` : (file ?? '');
+  return code ? `${stored ? `${stored}; ` : ''}${code}: ${message}` : stored;
 }

@@ -16,6 +16,7 @@ Compares accepted events with those in the lake, for UTC days of receipt:
   accepted     acknowledged events, counted from the stream's messages while it holds them, else from the commits
   stored       rows of the data files of the table's newest version
   duplicate    dropped resends
+  differing    those of them whose content is not that of the first event with their id (duplicate_differs)
   quarantined  accepted but unstorable events, counted from the quarantine's data files
   erased       removed on request
   expired      removed after their retention time
@@ -88,6 +89,7 @@ function print(found: Reconciliation, { out }: Context): void {
     'accepted',
     'stored',
     'duplicate',
+    'differing',
     'quarantined',
     'erased',
     'expired',

@@ -9,6 +9,7 @@ export interface FlushReport {
   bytes: number;
   stored: number;
   duplicate: number;
+  differing: number;
   quarantined: number;
   files: number;
   commits: number;
@@ -57,6 +58,10 @@ export function createProcessorMetrics(registry: MetricsRegistry, shards: number
     bytes: counter('bytes_total', 'Bytes of stream messages committed.'),
     stored: counter('events_stored_total', 'Events written to the events table.'),
     duplicate: counter('events_duplicate_total', 'Events dropped as resends.'),
+    differing: counter(
+      'events_duplicate_differs_total',
+      'Events dropped as resends whose content is not that of the first (duplicate_differs).',
+    ),
     quarantined: counter('events_quarantined_total', 'Rows written to the quarantine table.'),
     files: counter('files_total', 'Data files committed.'),
     commits: counter('commits_total', 'Delta commits.'),
@@ -111,6 +116,7 @@ export function createProcessorMetrics(registry: MetricsRegistry, shards: number
       metrics.bytes.inc(labels, report.bytes);
       metrics.stored.inc(labels, report.stored);
       metrics.duplicate.inc(labels, report.duplicate);
+      metrics.differing.inc(labels, report.differing);
       metrics.quarantined.inc(labels, report.quarantined);
       metrics.files.inc(labels, report.files);
       metrics.commits.inc(labels, report.commits);

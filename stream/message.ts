@@ -1,4 +1,5 @@
 import { FORMAT, readMessageHeader, type BatchHeader, type RejectedEvent } from '../schemas/envelope.ts';
+import { contentFingerprint } from './fingerprint.ts';
 import { parseSubject, shardOf, UNATTRIBUTED_TENANT } from '../schemas/subjects.ts';
 
 /** A message of a shard's stream, as the reader delivers it. */
@@ -132,13 +133,22 @@ export function renumberedBytes(bytes: number): number {
   return 3 * bytes + 16;
 }
 
+/** What copyLines wrote. */
+interface CopiedLines {
+  end: number;
+  lines: number;
+  batchSum: number;
+  longest: number;
+  contents: Uint16Array;
+}
+
 /**
  * Copies a message's lines into a buffer and raises their batch numbers.
  *
  * `firstBatch` is added to each number, so that numbers are unique within the window. Each batch must have as many
  * lines as its header says.
- * @returns the position after the last byte written, the number of lines, the sum of their new numbers, and the bytes of the
- *   longest
+ * @returns the position after the last byte written, the number of lines, the sum of their new numbers, the bytes of the
+ *   longest, and a fingerprint of each line's content
  * @throws MalformedMessageError; the bytes written by then are invalid
  */
 export function copyLines(
@@ -146,10 +156,13 @@ export function copyLines(
   { batches, linesFrom }: ParsedMessage,
   firstBatch: number,
   buffer: Buffer,
-): { end: number; lines: number; batchSum: number; longest: number } {
+): CopiedLines {
   // Buffer's own methods are several times faster here than those of Uint8Array.
   const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const counts = new Uint32Array(batches.length);
+  const expected = batches.reduce((sum, { accepted }) => sum + accepted, 0);
+  const contents = new Uint16Array(Math.min(expected, data.length));
   let to = 0;
   let lines = 0;
   let batchSum = 0;
@@ -177,6 +190,9 @@ export function copyLines(
     to += end - after;
     buffer[to++] = NEWLINE;
     longest = Math.max(longest, to - start);
+    // A resend has another position in its batch, so the content begins after it.
+    const position = data.indexOf(COMMA, after + 1);
+    contents[lines] = contentFingerprint(view, position < 0 || position > end ? after : position, end);
     at = end + 1;
   }
   for (const [index, batch] of batches.entries()) {
@@ -184,7 +200,7 @@ export function copyLines(
       throw new MalformedMessageError(`batch ${index} has ${counts[index]} lines, its header says ${batch.accepted}`);
     }
   }
-  return { end: to, lines, batchSum, longest };
+  return { end: to, lines, batchSum, longest, contents };
 }
 
 function writeNumber(number: number, into: Buffer, to: number): number {

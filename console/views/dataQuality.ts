@@ -19,6 +19,15 @@ interface Check {
   advice: string;
 }
 
+const OWN_IDS = 'Two events had one id, and the second was dropped.';
+
+/** Part of the answer of `/api/duplicates`. */
+interface Duplicates {
+  accepted: number;
+  differing: number;
+  receipts: string[];
+}
+
 const CHECKS: readonly Check[] = [
   {
     title: 'Searches that list their results',
@@ -55,6 +64,13 @@ const CHECKS: readonly Check[] = [
     least: 0.99,
     advice: 'Open “Quarantine” for the reasons.',
   },
+  {
+    title: 'Events without the id of another one',
+    having: 'own',
+    of: 'received',
+    least: 1,
+    advice: OWN_IDS,
+  },
 ];
 
 /** What the events of the last days lack, and what reports lose by it. */
@@ -62,6 +78,7 @@ export async function dataQuality({ api, state, signal }: Page): Promise<HTMLEle
   const now = Date.now();
   const since = `>= make_timestamptz(${(now - DAYS * DAY_MS) * 1000})`;
   const where = `WHERE received_at ${since} ${inSegment(state.segment)}`;
+  const duplicates = await api.ask<Duplicates>('/api/duplicates', {}, signal);
   const { rows } = await api.sql(
     {
       sql: `SELECT * FROM (
@@ -81,7 +98,9 @@ export async function dataQuality({ api, state, signal }: Page): Promise<HTMLEle
     signal,
   );
   const row = rows[0] ?? {};
-  const counts: Record<string, unknown> = { ...row, sent: (numberOf(row.stored) ?? 0) + (numberOf(row.refused) ?? 0) };
+  const { accepted: received, differing, receipts } = duplicates;
+  const sent = (numberOf(row.stored) ?? 0) + (numberOf(row.refused) ?? 0);
+  const counts: Record<string, unknown> = { ...row, sent, received, own: received - differing };
   const found = CHECKS.flatMap((check) => {
     const of = numberOf(counts[check.of]) ?? 0;
     return of === 0 ? [] : [{ ...check, events: of, share: (numberOf(counts[check.having]) ?? 0) / of }];
@@ -94,7 +113,12 @@ export async function dataQuality({ api, state, signal }: Page): Promise<HTMLEle
       { title: 'Check', value: ({ title }) => title },
       { title: 'Share', value: ({ share }) => share, show: percent, numeric: true },
       { title: 'Of', value: ({ events }) => events, show: count, numeric: true },
-      { title: 'Advice', value: ({ share, least, advice }) => (share < least ? advice : 'Good') },
+      { title: 'Advice', value: ({ share, least, advice }) => (share < least ? named(advice, receipts) : 'Good') },
     ],
   });
+}
+
+/** Advice with the batch that it is about. */
+function named(advice: string, [newest]: readonly string[]): string {
+  return advice === OWN_IDS && newest !== undefined ? `${advice} Batch ${newest}` : advice;
 }

@@ -1,6 +1,6 @@
 /** Counts of one day of receipt, from one commit or several; an absent count is zero. */
 export type DayCounts = Partial<
-  Record<'accepted' | 'duplicate' | 'setAside' | 'quarantined' | 'erased' | 'expired', number>
+  Record<'accepted' | 'duplicate' | 'differing' | 'setAside' | 'quarantined' | 'erased' | 'expired', number>
 >;
 
 /** What one segment sent; an absent count is zero. */
@@ -18,9 +18,9 @@ export type ReceivedByDay = Record<string, Record<string, SegmentCounts>>;
 /**
  * Counts of events that one log entry, or folded ones, added or removed.
  *
- * The fields are those of `commitInfo`: `days` has counts by UTC date of receipt. `duplicates` and `erased` have
- * positions by receipt, as formatRanges writes them. A commit that removes rows on purpose must count them: as `erased`
- * for an erasure, as `expired` for retention.
+ * The fields are those of `commitInfo`: `days` has counts by UTC date of receipt. `duplicates`, `differing`
+ * and `erased` have positions by receipt, as formatRanges writes them. A commit that removes rows on purpose must count
+ * them: as `erased` for an erasure, as `expired` for retention.
  */
 export interface CommitCounts {
   /** Version of the entry; the last version of folded entries. */
@@ -31,6 +31,8 @@ export interface CommitCounts {
   folded: boolean;
   days: Record<string, DayCounts>;
   duplicates: Record<string, string>;
+  /** Those duplicates whose content is not that of the first. */
+  differing: Record<string, string>;
   erased: Record<string, string>;
   /** The parts of each segment in a flush. Absent: written before Spor kept them. */
   received?: ReceivedByDay;

@@ -14,10 +14,12 @@ const MAX_TRIES = 3;
 export function countsOf(actions: readonly Action[], version: number): CommitCounts | undefined {
   const info = actions.flatMap((action) => ('commitInfo' in action ? [action.commitInfo] : []))[0];
   const foreign = foreignOf(actions, info);
-  if (foreign) return { version, folded: false, days: {}, duplicates: {}, erased: {}, foreign };
+  if (foreign) return { version, folded: false, days: {}, duplicates: {}, differing: {}, erased: {}, foreign };
   const txn = actions.flatMap((action) => ('txn' in action ? [action.txn] : []))[0];
   if (!info || typeof info.days !== 'object' || info.days === null) return undefined;
-  const { days, duplicates, erased, received, firstSequence, lastSequence } = info as Partial<Record<string, unknown>>;
+  const { days, duplicates, differing, erased, received, firstSequence, lastSequence } = info as Partial<
+    Record<string, unknown>
+  >;
   const flush =
     txn && typeof firstSequence === 'number' && typeof lastSequence === 'number'
       ? { flush: { appId: txn.appId, firstSequence, lastSequence } }
@@ -28,6 +30,7 @@ export function countsOf(actions: readonly Action[], version: number): CommitCou
     folded: false,
     days: days as CommitCounts['days'],
     duplicates: texts(duplicates),
+    differing: texts(differing),
     erased: texts(erased),
     ...(typeof received === 'object' && received !== null ? { received: received as ReceivedByDay } : {}),
   };

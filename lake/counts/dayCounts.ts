@@ -3,12 +3,16 @@
  *
  * A day is the UTC date of receipt, `2026-11-23`, not the date of the event.
  */
-type CountsByDay<Count extends string> = Record<string, Record<Count, number> & { erased?: number }>;
+type CountsByDay<Count extends string> = Record<
+  string,
+  Record<Count, number> & { erased?: number; differing?: number }
+>;
 
 /**
  * Counts of a flush's commit to the events table.
  *
  * For each day accepted = stored + duplicate + setAside + erased. `setAside` is the log's word for unstorable events.
+ * `differing` counts those duplicates whose content is not that of the first.
  */
 export type AcceptedByDay = CountsByDay<'accepted' | 'duplicate' | 'setAside'>;
 

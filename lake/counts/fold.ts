@@ -10,8 +10,11 @@ import { paddedVersion } from '../delta/paddedVersion.ts';
  * changed.
  */
 interface Fold {
-  accounts: Omit<CommitCounts, 'folded' | 'version'>[];
+  accounts: FoldedCounts[];
 }
+
+/** Counts as a fold has them; those of before `differing` lack it. */
+type FoldedCounts = Omit<CommitCounts, 'folded' | 'version' | 'differing'> & Partial<Pick<CommitCounts, 'differing'>>;
 
 /** Log entries whose counts a file holds: after one version, up to another. */
 interface Span {
@@ -53,7 +56,7 @@ export function chainOf<T extends Span>(spans: readonly T[]): T[] {
 export function parseFold(text: string, version: number, path: string): CommitCounts[] {
   try {
     const { accounts } = JSON.parse(text) as Fold;
-    return accounts.map((counts) => ({ ...counts, version, folded: true }));
+    return accounts.map((counts) => ({ differing: {}, ...counts, version, folded: true }));
   } catch (error) {
     throw new LakeError('table_corrupt', `${path} is not a file of counts`, { cause: error });
   }
@@ -61,10 +64,10 @@ export function parseFold(text: string, version: number, path: string): CommitCo
 
 /** Sum counts in the order of the log: one sum per stream, one for removals. Pure. */
 export function foldCounts(commits: readonly CommitCounts[]): Fold['accounts'] {
-  const sums = new Map<string, Fold['accounts'][number]>();
-  for (const { flush, days, duplicates, erased, received } of commits) {
+  const sums = new Map<string, ReturnType<typeof beginFold>>();
+  for (const { flush, days, received, ...named } of commits) {
     const key = flush?.appId ?? '';
-    const sum = sums.get(key) ?? { ...(flush ? { flush: { ...flush } } : {}), days: {}, duplicates: {}, erased: {} };
+    const sum = sums.get(key) ?? beginFold(flush);
     sums.set(key, sum);
     if (sum.flush && flush) {
       sum.flush.firstSequence = Math.min(sum.flush.firstSequence, flush.firstSequence);
@@ -72,11 +75,15 @@ export function foldCounts(commits: readonly CommitCounts[]): Fold['accounts'] {
     }
     for (const [day, counts] of Object.entries(days)) sum.days[day] = addCounts(sum.days[day] ?? {}, counts);
     if (received) sum.received = addReceived(sum.received ?? {}, received);
-    for (const kind of ['duplicates', 'erased'] as const)
-      for (const [receipt, positions] of Object.entries({ duplicates, erased }[kind]))
+    for (const kind of ['duplicates', 'differing', 'erased'] as const)
+      for (const [receipt, positions] of Object.entries(named[kind]))
         sum[kind][receipt] = [sum[kind][receipt], positions].filter(Boolean).join(',');
   }
   return [...sums.values()];
+}
+
+function beginFold(flush: CommitCounts['flush']): Omit<CommitCounts, 'folded' | 'version'> {
+  return { ...(flush ? { flush: { ...flush } } : {}), days: {}, duplicates: {}, differing: {}, erased: {} };
 }
 
 /** Sum of two days' counts. */

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { ID_WORDS, IdSet } from './idSet.ts';
+import { ID_WORDS, IdSet, UNKNOWN } from './idSet.ts';
 import { filesThatMayHold, mayHold, type IdFile } from './plan.ts';
 import { HOUR_MS } from '../../runtime/units.ts';
 
@@ -9,6 +9,16 @@ export interface IdRun {
   /** Index of the run's first id among all ids. */
   first: number;
   count: number;
+  /** Fingerprints of the events, in the order of the ids; absent: unknown. */
+  contents?: Uint16Array;
+}
+
+/** Indexes of ids, ascending. */
+export interface Judged {
+  /** Stored already, or seen before in the window. */
+  duplicates: number[];
+  /** Duplicates whose content differs from that of the first, as far as memory has it. */
+  differing: number[];
 }
 
 export interface IdsToJudge {
@@ -45,6 +55,8 @@ export interface DuplicatesOptions {
 
 interface HourOfIds {
   ids: Uint32Array;
+  /** Fingerprint of each id's event. */
+  contents: Uint16Array;
   /** Hours since 1970. */
   hour: number;
 }
@@ -122,8 +134,8 @@ export class Duplicates {
     this.#pending = [];
   }
 
-  /** Indexes of ids stored already or seen in this window, ascending. */
-  async judge(batch: IdsToJudge, stored: StoredIds): Promise<number[]> {
+  /** Finds ids that are stored already, or were seen before in this window. */
+  async judge(batch: IdsToJudge, stored: StoredIds): Promise<Judged> {
     const nowMs = this.#now();
     this.#judgingMs = batch.storedMs.min;
     const sinceMs = Math.min(this.#judgingMs, nowMs, ...this.#stamps) - this.#options.windowMs;
@@ -136,20 +148,26 @@ export class Duplicates {
     }
     const found = await this.#consult(batch, stored, sinceMs);
     const duplicates: number[] = [];
-    const added = new Uint32Array(ids.length);
+    const differing: number[] = [];
+    const added = { ids: new Uint32Array(ids.length), contents: new Uint16Array(ids.length / ID_WORDS) };
     let end = 0;
-    for (const { first, count } of batch.runs) {
-      for (let at = first * ID_WORDS; at < (first + count) * ID_WORDS; at += ID_WORDS) {
-        if ((found && found.has(ids, at)) || !this.#known.add(ids, at, hour)) {
-          duplicates.push(at / ID_WORDS);
+    for (const { first, count, contents } of batch.runs) {
+      for (let index = first; index < first + count; index++) {
+        const at = index * ID_WORDS;
+        const content = contents?.[index - first] ?? UNKNOWN;
+        if ((found && found.has(ids, at)) || !this.#known.add(ids, at, hour, content)) {
+          duplicates.push(index);
+          if (this.#differs(ids, at, content)) differing.push(index);
           continue;
         }
-        for (let word = 0; word < ID_WORDS; word++) added[end++] = ids[at + word]!;
+        added.contents[end / ID_WORDS] = content;
+        for (let word = 0; word < ID_WORDS; word++) added.ids[end++] = ids[at + word]!;
       }
     }
-    this.#pending.push({ ids: added.subarray(0, end), hour });
+    const judged = { ids: added.ids.subarray(0, end), contents: added.contents.subarray(0, end / ID_WORDS), hour };
+    this.#pending.push(judged);
     this.#seldom = duplicates.length === 0;
-    return duplicates.sort((a, b) => a - b);
+    return { duplicates: inOrder(duplicates), differing: inOrder(differing) };
   }
 
   /** Ends the judging of a window; the next window counts its ids as known. */
@@ -166,6 +184,12 @@ export class Duplicates {
     this.#uncommitted.delete(judged);
     for (const { ids, hour } of judged) this.#count(hour, ids.length / ID_WORDS);
     if (this.#known.bytes > this.#options.maxBytes) this.#forgetOldest();
+  }
+
+  /** Whether the first event of a known id had other content; false if memory does not have it. */
+  #differs(ids: Uint32Array, at: number, content: number): boolean {
+    const first = this.#known.contentOf(ids, at);
+    return first !== UNKNOWN && content !== UNKNOWN && first !== content;
   }
 
   /** Loads or searches the files that may hold an id; returns found ids that memory has no room for. */
@@ -269,9 +293,13 @@ export class Duplicates {
     this.#known.forget(boundary);
     this.#known.compact();
     this.#known.forget(Math.max(0, this.#expiredHour));
-    for (const judged of this.#uncommitted) for (const { ids, hour } of judged) addAll(this.#known, ids, hour);
-    for (const { ids, hour } of this.#pending) addAll(this.#known, ids, hour);
+    for (const judged of this.#uncommitted) this.#addAgain(judged);
+    this.#addAgain(this.#pending);
     this.#listAgain();
+  }
+
+  #addAgain(judged: JudgedIds): void {
+    for (const { ids, contents, hour } of judged) addAll(this.#known, ids, hour, contents);
   }
 
   /** Lets every file in the window count again, whether or not memory has its ids. */
@@ -287,12 +315,17 @@ export function steadyClock(startMs: number): () => number {
 }
 
 /** Most bytes that an id takes, just after its segment was rebuilt. */
-const BYTES_PER_ID = 45;
+const BYTES_PER_ID = 50;
 
-function addAll(set: IdSet, ids: Uint32Array, hour: number): number {
+function addAll(set: IdSet, ids: Uint32Array, hour: number, contents?: Uint16Array): number {
   let added = 0;
-  for (let at = 0; at < ids.length; at += ID_WORDS) if (set.add(ids, at, hour)) added++;
+  for (let at = 0; at < ids.length; at += ID_WORDS)
+    if (set.add(ids, at, hour, contents?.[at / ID_WORDS] ?? UNKNOWN)) added++;
   return added;
+}
+
+function inOrder(indexes: number[]): number[] {
+  return indexes.sort((a, b) => a - b);
 }
 
 /** Four words of an id from its 32 hexadecimal digits. */

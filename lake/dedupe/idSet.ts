@@ -2,23 +2,27 @@ import { FREE, HourNumbers, TAKEN_BACK } from './hourNumbers.ts';
 
 /** Words of 32 bits in an id. */
 export const ID_WORDS = 4;
+/** Fingerprint of unknown content. */
+export const UNKNOWN = 0;
 
 const SEGMENTS = 256;
 const FIRST_SLOTS = 64;
 const MAX_LOAD = 0.8;
 const GROWTH = 2;
-const SLOT_BYTES = ID_WORDS * 4 + 2;
+const SLOT_BYTES = ID_WORDS * 4 + 4;
 
 /** One part of the hash space: open addressing with linear probing. */
 interface Segment {
   words: Uint32Array;
   /** Number of each id's hour, or a mark. */
   hours: Uint16Array;
+  /** Fingerprint of each id's event. */
+  contents: Uint16Array;
   used: number;
 }
 
 /**
- * A set of 128-bit ids with hours (docs/performance.md, "Memory").
+ * A set of 128-bit ids with hours and fingerprints (docs/performance.md, "Memory").
  *
  * Each segment is rebuilt by itself, and drops ids of forgotten hours. So neither growth nor eviction stops the process for
  * long. An hour has a number of 16 bits while any id has it, so that hours may be as far apart as clocks can be wrong.
@@ -47,13 +51,20 @@ export class IdSet {
     return hour !== FREE && hour !== TAKEN_BACK;
   }
 
+  /** Fingerprint of the event of an id that the set has; UNKNOWN if it was added without. */
+  contentOf(ids: Uint32Array, at: number): number {
+    const hash = hashOf(ids, at);
+    const segment = this.#segments[hash >>> 24]!;
+    return segment.hours.length === 0 ? UNKNOWN : segment.contents[slotOf(segment, hash, ids, at)]!;
+  }
+
   /** Adds the id at a word offset; false if the set has it already. `hour` counts hours since 1970. */
-  add(ids: Uint32Array, at: number, hour: number): boolean {
+  add(ids: Uint32Array, at: number, hour: number, content = UNKNOWN): boolean {
     const hash = hashOf(ids, at);
     const index = hash >>> 24;
     let segment = this.#segments[index]!;
     if (segment.used >= segment.hours.length * MAX_LOAD) segment = this.#rebuild(index);
-    const { words, hours } = segment;
+    const { words, hours, contents } = segment;
     const slot = slotOf(segment, hash, ids, at);
     const there = hours[slot]!;
     if (there !== FREE && there !== TAKEN_BACK) {
@@ -68,6 +79,7 @@ export class IdSet {
       segment.used++;
     }
     hours[slot] = this.#hours.take(hour);
+    contents[slot] = content;
     return true;
   }
 
@@ -114,6 +126,7 @@ export class IdSet {
       const to = slotOf(next, hashOf(old.words, at), old.words, at);
       copyId(old.words, at, next.words, to * ID_WORDS);
       next.hours[to] = hour;
+      next.contents[to] = old.contents[slot]!;
     }
     next.used = kept;
     this.#slots += next.hours.length - old.hours.length;
@@ -123,7 +136,12 @@ export class IdSet {
 }
 
 function emptySegment(slots: number): Segment {
-  return { words: new Uint32Array(slots * ID_WORDS), hours: new Uint16Array(slots), used: 0 };
+  return {
+    words: new Uint32Array(slots * ID_WORDS),
+    hours: new Uint16Array(slots),
+    contents: new Uint16Array(slots),
+    used: 0,
+  };
 }
 
 /** Copies word by word, the fastest way (docs/performance.md, "Memory"). */

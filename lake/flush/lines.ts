@@ -4,7 +4,7 @@ import type { Column } from '../../schemas/columns.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { formatRanges, parseRanges } from '../counts/dayCounts.ts';
 import type { ErasureList } from '../erasure/list.ts';
-import type { Duplicates, IdRun, StoredIds } from '../dedupe/duplicates.ts';
+import type { Duplicates, IdRun, Judged, StoredIds } from '../dedupe/duplicates.ts';
 import { PROCESSOR_CODES, type ProcessorCode } from '../window/rejected.ts';
 import type { ClosedWindow, LineRun } from '../window/closedWindow.ts';
 import type { FlushOutcome } from './outcome.ts';
@@ -183,12 +183,13 @@ export async function judgePart(
   part: Part,
   file: string,
   { session, duplicates, stored }: Pick<WriteOptions, 'session' | 'duplicates' | 'stored'>,
-): Promise<number[]> {
+): Promise<Judged> {
   const { ids, allUuids } = await idsOf(session, file, part);
-  const runs = inStreamOrder(part.runs).map(({ source, first, lines }): IdRun => ({
+  const runs = inStreamOrder(part.runs).map(({ source, first, lines, contents }): IdRun => ({
     tenantId: window.sources[source]!.tenantId,
     first,
     count: lines,
+    contents,
   }));
   return duplicates.judge({ ids, allUuids, runs, ...window.times }, stored);
 }
@@ -196,17 +197,36 @@ export async function judgePart(
 /** Removes duplicates from the session's `line` table, and counts them. */
 export async function dropDuplicates(
   window: ClosedWindow,
-  lines: readonly number[],
-  { session, outcomes }: { session: EngineSession; outcomes: Map<string, FlushOutcome> },
+  { duplicates, differing }: Judged,
+  options: { session: EngineSession; outcomes: Map<string, FlushOutcome> },
 ): Promise<void> {
-  const file = join(window.dir, 'duplicates.ndjson');
+  const file = await countLines(window, { lines: duplicates, count: 'duplicate', positions: 'duplicates' }, options);
+  if (differing.length > 0)
+    await countLines(window, { lines: differing, count: 'differing', positions: 'differing' }, options);
+  await options.session.run(sql.deleteLines(file));
+}
+
+/** Counts lines by tenant, day and receipt; returns the file of their numbers. */
+async function countLines(
+  window: ClosedWindow,
+  { lines, count, positions }: CountedLines,
+  { session, outcomes }: { session: EngineSession; outcomes: Map<string, FlushOutcome> },
+): Promise<string> {
+  const file = join(window.dir, `${positions}.ndjson`);
   await writeFile(file, lines.map((line) => `{"line":${line}}\n`).join(''));
   for (const row of await session.run(sql.selectReceipts(file))) {
     const outcome = outcomes.get(String(row.tenant_id))!;
     const rows = Number(row.rows);
-    outcome.counts.duplicate += rows;
-    outcome.days.get(utcDay(Number(row.received_ms)))!.duplicate += rows;
-    outcome.positions.duplicates[String(row.receipt_id)] = formatRanges(parseRanges(String(row.indexes)));
+    outcome.counts[count] += rows;
+    outcome.days.get(utcDay(Number(row.received_ms)))![count] += rows;
+    outcome.positions[positions][String(row.receipt_id)] = formatRanges(parseRanges(String(row.indexes)));
   }
-  await session.run(sql.deleteLines(file));
+  return file;
+}
+
+/** Lines to count, and the outcome's names for them. */
+interface CountedLines {
+  lines: readonly number[];
+  count: 'duplicate' | 'differing';
+  positions: 'duplicates' | 'differing';
 }

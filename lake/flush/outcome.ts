@@ -9,6 +9,8 @@ interface FlushCounts {
   accepted: number;
   stored: number;
   duplicate: number;
+  /** Duplicates whose content differs from that of the first, among `duplicate`. */
+  differing: number;
   /** Unstorable events, which are in the quarantine. */
   unstorable: number;
   /** Accepted events of erased people. */
@@ -22,17 +24,17 @@ interface FlushCounts {
 export interface FlushOutcome {
   counts: FlushCounts;
   /** Positions of the events left out. */
-  positions: { duplicates: Positions; erasedEvents: Positions; erasedRejected: Positions };
+  positions: { duplicates: Positions; differing: Positions; erasedEvents: Positions; erasedRejected: Positions };
   /** By UTC date of receipt. */
-  days: Map<string, DayShare & Pick<FlushCounts, 'duplicate' | 'erased' | 'erasedRows'>>;
+  days: Map<string, DayShare & Pick<FlushCounts, 'duplicate' | 'differing' | 'erased' | 'erasedRows'>>;
 }
 
 /** Starts the outcome of a share, with nothing written or left out. */
 export function beginOutcome({ accepted, unstorable, quarantined, days }: TenantShare): FlushOutcome {
-  const none = { duplicate: 0, erased: 0, erasedRows: 0 };
+  const none = { duplicate: 0, differing: 0, erased: 0, erasedRows: 0 };
   return {
     counts: { accepted, unstorable, quarantined, stored: 0, ...none },
-    positions: { duplicates: {}, erasedEvents: {}, erasedRejected: {} },
+    positions: { duplicates: {}, differing: {}, erasedEvents: {}, erasedRejected: {} },
     days: new Map([...days].map(([day, share]) => [day, { ...share, ...none }])),
   };
 }

@@ -104,9 +104,9 @@ async function writeEvents(
     // The statement is sent first, because the check keeps this process busy.
     setImmediate().then(() => judgePart(window, part, ids, options)),
   );
-  if (early && found.length === 0) return { files: early, erased: [] };
+  if (early && found.duplicates.length === 0) return { files: early, erased: [] };
   for (const { localFile } of early ?? []) await rm(localFile);
-  if (found.length > 0) await dropDuplicates(window, found, options);
+  if (found.duplicates.length > 0) await dropDuplicates(window, found, options);
   const erased = await dropErased(window, table, options);
   return { files: await writer.write(table, await windowPartitions(session, table), places), erased };
 }

@@ -81,7 +81,8 @@ export async function quarantineUnstorable(
   for (const run of window.runs) {
     const { tenantId } = window.sources[run.source]!;
     const share = tenants.get(tenantId)!;
-    const moved: LineRun = { ...run, firstLine: kept };
+    const contents = run.contents.filter((_, index) => !reasons.has(run.firstLine + index));
+    const moved: LineRun = { ...run, firstLine: kept, contents };
     for (let line = run.firstLine; line < run.firstLine + run.lines; line++) {
       const reason = reasons.get(line);
       if (!reason) {

@@ -24,6 +24,8 @@ export interface LineRun {
   firstBatch: number;
   /** Sum of its lines' batch numbers. */
   batchSum: number;
+  /** Fingerprint of each line's content. */
+  contents: Uint16Array;
 }
 
 /** Paths of a window's files of newline-delimited JSON. */

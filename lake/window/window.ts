@@ -148,11 +148,12 @@ export class Window {
     const parsed = parseMessage(message, { shard, count });
     const firstBatch = contents.lines.batches;
     const buffer = this.#events.reserve(renumberedBytes(message.data.length));
-    const { end, lines, batchSum, longest } = copyLines(message, parsed, firstBatch, buffer);
+    const { end, lines, batchSum, longest, contents: fingerprints } = copyLines(message, parsed, firstBatch, buffer);
     const source = contents.sourceNumber(parsed.source);
     const share = contents.share(parsed.source.tenantId);
     if (wanted.events && lines > 0) {
-      this.#events.append(source, end, { lines, source, sequence: message.sequence, firstBatch, batchSum });
+      const { sequence } = message;
+      this.#events.append(source, end, { lines, source, sequence, firstBatch, batchSum, contents: fingerprints });
       contents.lines.events += lines;
       contents.lines.eventLineBytes = Math.max(contents.lines.eventLineBytes, longest);
       share.accepted += lines;

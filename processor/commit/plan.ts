@@ -53,7 +53,7 @@ export function planCommits(
     };
     const { acceptedByDay, quarantinedByDay } = countsByDay(outcome);
     const received = receivedByDay(outcome);
-    const { duplicates, erasedEvents, erasedRejected } = outcome.positions;
+    const { duplicates, differing, erasedEvents, erasedRejected } = outcome.positions;
     const counts = { accepted, stored, duplicate, setAside: unstorable };
     if (accepted > 0)
       commit('events', {
@@ -61,30 +61,38 @@ export function planCommits(
         days: acceptedByDay,
         received: received.events,
         duplicates,
-        ...erasedOf(erasedEvents),
+        ...ifAny('differing', differing),
+        ...ifAny('erased', erasedEvents),
       });
     if (quarantined > 0)
       commit('quarantine', {
         quarantined,
         days: quarantinedByDay,
         received: received.quarantine,
-        ...erasedOf(erasedRejected),
+        ...ifAny('erased', erasedRejected),
       });
   }
   return commits;
 }
 
-function erasedOf(erased: Record<string, string>): { erased?: Record<string, string> } {
-  return Object.keys(erased).length > 0 ? { erased } : {};
+function ifAny(name: string, positions: Record<string, string>): Record<string, Record<string, string>> {
+  return Object.keys(positions).length > 0 ? { [name]: positions } : {};
 }
 
 /** Day counts of both tables (lake/counts/dayCounts.ts), without empty days. */
 function countsByDay({ days }: FlushOutcome): { acceptedByDay: AcceptedByDay; quarantinedByDay: QuarantinedByDay } {
   const acceptedByDay: AcceptedByDay = {};
   const quarantinedByDay: QuarantinedByDay = {};
-  for (const [day, { accepted, duplicate, unstorable, quarantined, unstorableRows, erased, erasedRows }] of days) {
+  for (const [day, share] of days) {
+    const { accepted, duplicate, differing, unstorable, quarantined, unstorableRows, erased, erasedRows } = share;
     if (accepted > 0)
-      acceptedByDay[day] = { accepted, duplicate, setAside: unstorable, ...(erased > 0 ? { erased } : {}) };
+      acceptedByDay[day] = {
+        accepted,
+        duplicate,
+        setAside: unstorable,
+        ...(differing > 0 ? { differing } : {}),
+        ...(erased > 0 ? { erased } : {}),
+      };
     if (quarantined > 0)
       quarantinedByDay[day] = {
         quarantined,

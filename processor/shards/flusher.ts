@@ -51,6 +51,9 @@ export interface BuiltWindow {
   writeMs: number;
 }
 
+/** Sums of the periodic log line. */
+const NOTHING = { messages: 0, stored: 0, duplicate: 0, differing: 0, quarantined: 0 };
+
 /** The flushes of one owner, in stream order. */
 export class Flusher {
   readonly #context: ShardContext;
@@ -59,7 +62,7 @@ export class Flusher {
   #limits: WindowLimits;
   #floor: { sequence: number; timeMs: number | undefined };
   #through: { sequence: number; timeMs: number | undefined };
-  #summary = { messages: 0, stored: 0, duplicate: 0, quarantined: 0 };
+  #summary = { ...NOTHING };
   #summaryAt = performance.now();
 
   constructor(context: ShardContext, options: FlusherOptions) {
@@ -199,10 +202,10 @@ export class Flusher {
     metrics.observe(shard, report);
     metrics.idBytes.set({ shard: String(shard) }, this.#duplicates.bytes);
     log.debug(report, 'committed a window');
-    for (const key of ['messages', 'stored', 'duplicate', 'quarantined'] as const) this.#summary[key] += report[key];
+    for (const key of Object.keys(NOTHING) as (keyof typeof NOTHING)[]) this.#summary[key] += report[key];
     if (performance.now() - this.#summaryAt < SUMMARY_MS) return;
     this.#options.log.info({ ...this.#summary, floor: this.#floor.sequence }, 'committed');
-    this.#summary = { messages: 0, stored: 0, duplicate: 0, quarantined: 0 };
+    this.#summary = { ...NOTHING };
     this.#summaryAt = performance.now();
   }
 }
@@ -220,11 +223,12 @@ function reportOf(
   { commits, committedMs, parked }: { commits: number; committedMs: number; parked: ParkedTenants },
 ): FlushReport {
   const { messages, bytes } = closed.span;
-  const sums = { stored: 0, duplicate: 0, quarantined: 0 };
+  const sums = { stored: 0, duplicate: 0, differing: 0, quarantined: 0 };
   for (const [tenantId, { counts }] of written.outcomes) {
     if (parked.has(tenantId)) continue;
     sums.stored += counts.stored;
     sums.duplicate += counts.duplicate;
+    sums.differing += counts.differing;
     sums.quarantined += counts.quarantined;
   }
   const totalMs = performance.now() - startedAt;

@@ -4,10 +4,12 @@ import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import type { TableCache } from '../../lake/layout/tableCache.ts';
+import { tableRoot } from '../../lake/layout/tables.ts';
 import { backlogOf, type Backlog } from './backlog.ts';
 import { completenessOf, type Completeness } from './completeness.ts';
 import type { Days } from './expected.ts';
 import { ErasedPositions } from './erasedPositions.ts';
+import { readRecentDuplicates, type RecentDuplicates } from './recentDuplicates.ts';
 import { reconcile, type Reconciliation } from './reconcile.ts';
 import { findReceipt, type ReceiptAnswer } from './receipt.ts';
 import { ShardStreams } from '../../stream/shardStreams.ts';
@@ -20,6 +22,8 @@ export interface Audit {
   backlog(tenantId: string): Promise<Backlog | undefined>;
   /** @throws LakeError storage_unavailable; StreamUnavailableError */
   completeness(tenantId: string): Promise<Completeness>;
+  /** Resends that the newest commits dropped. @throws LakeError storage_unavailable, table_corrupt */
+  duplicates(tenantId: string): Promise<RecentDuplicates>;
   /**
    * Reconcile days of receipt (UTC).
    * @throws LakeError storage_unavailable, tables_too_large; StreamUnavailableError
@@ -73,6 +77,10 @@ export function createAudit(options: AuditOptions): Audit {
         if (found.clocksDiffer !== undefined) options.refused?.(found.clocksDiffer);
         return found;
       }),
+    duplicates: async (tenantId) => {
+      const { version } = await tables('events', tenantId).snapshot();
+      return readRecentDuplicates(storage, { tenantId, root: tableRoot('events', tenantId), version });
+    },
     reconcile: (tenantId, days) =>
       withStreams((streams) => reconcile(tenantId, days, { storage, tables, localFiles, streams, memoryMb })),
     close: () => engine.close(),

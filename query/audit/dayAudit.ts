@@ -16,6 +16,8 @@ export interface DayAudit {
   stored: number;
   /** Resends that were dropped. */
   duplicate: number;
+  /** Resends among these whose content is not that of the first event. */
+  differing: number;
   /** Unstorable events, which are in the quarantine. */
   quarantined: number;
   /** Events removed on request. */
@@ -68,6 +70,7 @@ export function sumDays(
         fromStream: count('accepted'),
         stored: count('stored'),
         duplicate: said.duplicate ?? 0,
+        differing: said.differing ?? 0,
         quarantined: count('unstorable'),
         erased: said.erased ?? 0,
         expired: said.expired ?? 0,

@@ -23,12 +23,20 @@ import type { ShardStreams } from '../../stream/shardStreams.ts';
  * Outcome of one event of a batch:
  * - `accepted`: acknowledged, and not committed yet.
  * - `committed`: a row of `file`.
- * - `duplicate`: its id was stored before; `of` names that row while the lake has it and the reader may see it.
+ * - `duplicate`: its id was stored before; `of` names that row while the lake has it and the reader may see it. With the
+ *   code `duplicate_differs`, its content is not that of the first event.
  * - `quarantined`: rejected, or accepted and unstorable; `file` is absent before the commit.
  * - `erased`: removed on request, from the events or the quarantine, or before it became a row.
  * - `missing`: at or before the committed position, and in no table. This must not happen; `spor reconcile` says more.
  */
 export const OUTCOMES = ['accepted', 'committed', 'duplicate', 'quarantined', 'erased', 'missing'] as const;
+
+/** Code and message of a duplicate whose content is not that of the first event. */
+const DIFFERS = {
+  code: 'duplicate_differs',
+  message:
+    'An event with this id and other content came first, and this one was not stored. Give each event an id of its own. To change an order, send OrderCorrected.',
+} as const;
 
 export interface EventOutcome {
   /** Position in the sender's batch; null for a whole body or message. */
@@ -212,6 +220,7 @@ class Lookup {
     );
     const others = committed && absent.length > 0 ? await this.#elsewhere(absent, events) : new Map<string, RowPlace>();
     const duplicates = new Set(account ? positionsOf(account.duplicates, this.#id) : []);
+    const differing = new Set(account ? positionsOf(account.differing, this.#id) : []);
     const unexplained = committed && absent.some(({ index }) => !duplicates.has(index));
     const unkept =
       this.#isCommitted(quarantine, read.appId) &&
@@ -228,7 +237,8 @@ class Lookup {
         other && this.#maySee(other)
           ? { of: { receiptId: other.receiptId, index: other.index, file: other.file } }
           : {};
-      if (duplicates.has(event.index)) return { ...event, state: 'duplicate', ...of };
+      if (duplicates.has(event.index))
+        return { ...event, state: 'duplicate', ...of, ...(differing.has(event.index) ? DIFFERS : {}) };
       return { ...event, state: erased.has(event.index) ? 'erased' : 'missing' };
     };
     const all = [
@@ -245,8 +255,10 @@ class Lookup {
         ? { index, eventId, type, state: 'quarantined', file, ...refused }
         : { index, eventId, type, state: 'committed', file },
     );
+    const differing = new Set(account ? positionsOf(account.differing, this.#id) : []);
     for (const index of account ? positionsOf(account.duplicates, this.#id) : []) {
-      fates.push({ index, eventId: null, type: null, state: 'duplicate' });
+      const differs = differing.has(index) ? DIFFERS : {};
+      fates.push({ index, eventId: null, type: null, state: 'duplicate', ...differs });
     }
     return fates.sort((a, b) => (a.index ?? -1) - (b.index ?? -1));
   }

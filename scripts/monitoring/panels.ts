@@ -184,6 +184,7 @@ export const DASHBOARDS: readonly DashboardPlan[] = [
         unit: 'short',
         queries: [
           [rate('spor_processor_events_duplicate_total'), 'duplicates per second'],
+          [rate('spor_processor_events_duplicate_differs_total'), 'of these with other content'],
           [rate('spor_processor_events_quarantined_total'), 'quarantined per second'],
         ],
       },

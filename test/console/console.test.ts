@@ -25,7 +25,8 @@ describe.skipIf(!executable)(`the console in Chromium${executable ? '' : ` (skip
     const rival = await stack.createKey('rival', 'web');
     await stack.createKey('silent', 'web');
     await stack.post(rival, { events: [search({ phrase: 'the secret of the rival' })] });
-    await stack.post(key, { events: [search(), search({ phrase: ['many'] })] });
+    const first = search();
+    await stack.post(key, { events: [first, { ...first, phrase: 'other' }, search({ phrase: ['many'] })] });
     await stack.post(key, { events: [search({ sessionId: 's-3', phrase: LONG_PHRASE }), ...journey()] });
     await until(async () => (await stack.ask('shop', 'select 1 from quarantine')).rows.length === 1);
     await until(async () => (await stack.ask('shop', 'select 1 from orders')).rows.length === 1);
@@ -102,8 +103,11 @@ describe.skipIf(!executable)(`the console in Chromium${executable ? '' : ` (skip
   });
 
   test('a tenant’s token shows that tenant and nothing to manage', async () => {
+    const duplicates = async () => (await stack.call(stack.reader, '/api/duplicates')).json();
+    await until(async () => ((await duplicates()) as { differing: number }).differing === 1);
     await signIn(stack.reader, '?tenant=rival');
     await settled();
+    await page.getByText('Two events had one id, and the second was dropped. Batch ').waitFor();
     expect(await page.getByLabel('Tenant').count()).toBe(0);
     expect(await page.locator('.side-foot').textContent()).toContain('shop');
     await page.getByRole('link', { name: 'Keys and tokens' }).click();

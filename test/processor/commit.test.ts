@@ -56,8 +56,18 @@ const outcome = (
   counts: Partial<FlushOutcome['counts']> = {},
   duplicates: FlushOutcome['positions']['duplicates'] = {},
 ): FlushOutcome => ({
-  counts: { accepted: 1, stored: 1, duplicate: 0, unstorable: 0, quarantined: 0, erased: 0, erasedRows: 0, ...counts },
-  positions: { duplicates, erasedEvents: {}, erasedRejected: {} },
+  counts: {
+    accepted: 1,
+    stored: 1,
+    duplicate: 0,
+    differing: 0,
+    unstorable: 0,
+    quarantined: 0,
+    erased: 0,
+    erasedRows: 0,
+    ...counts,
+  },
+  positions: { duplicates, differing: {}, erasedEvents: {}, erasedRejected: {} },
   days: new Map(),
 });
 

@@ -1,4 +1,5 @@
 import { OUTCOMES, type EventOutcome, type ReceiptAnswer } from '../../audit/receipt.ts';
+import type { RecentDuplicates } from '../../audit/recentDuplicates.ts';
 import type { Completeness } from '../../audit/completeness.ts';
 import type { AnswerSnapshot, QueryAnswer } from '../../engine/query.ts';
 import { FORMATS, type AnswerColumn } from '../../formats/formats.ts';
@@ -16,6 +17,7 @@ import {
   optional,
   nullable,
   textField,
+  textsField,
   timeField,
   valuesField,
   wholeField,
@@ -127,9 +129,17 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, OpenApi>> = {
     state: choiceField(OUTCOMES, 'What became of it; docs/integrator.md explains each.'),
     file: optional(textField('Data file in the lake.')),
     of: optional(refField('StoredEvent')),
-    code: optional(textField('Code of its rejection.')),
+    code: optional(textField('Code of its rejection, or duplicate_differs.')),
     path: optional(textField('JSON pointer to the fault.')),
     message: optional(textField('The fault.')),
+  }),
+  RecentDuplicates: objectOf<RecentDuplicates>('Resends that the newest commits dropped.', {
+    tenantId: textField('The tenant.'),
+    from: nullable(day('First UTC day of receipt among the commits; null: no event.')),
+    accepted: wholeField('Accepted events.'),
+    duplicate: wholeField('Resends that were dropped.'),
+    differing: wholeField('Those with the id of an event, and other content.'),
+    receipts: textsField('Receipts of batches with such events, the newest first.'),
   }),
   StoredEvent: objectOf<NonNullable<EventOutcome['of']>>('The stored event that a duplicate repeats.', {
     receiptId: textField('Its receipt.'),

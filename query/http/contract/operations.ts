@@ -14,6 +14,7 @@ import { GET_USAGE } from './accountOperations.ts';
 import type { Operation } from './operation.ts';
 import {
   GET_COMPLETENESS,
+  GET_DUPLICATES,
   GET_HEALTH,
   GET_LAG,
   GET_METRICS,
@@ -33,6 +34,7 @@ export const OPERATIONS: readonly Operation[] = [
   RUN_REPORT,
   GET_RECEIPT,
   GET_COMPLETENESS,
+  GET_DUPLICATES,
   LIST_CHANGES,
   GET_LAG,
   GET_USAGE,

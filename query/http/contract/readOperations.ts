@@ -128,6 +128,26 @@ export const GET_COMPLETENESS = tokenOperation('reader', ['GET', '/api/completen
   codes: TABLE_CODES,
 });
 
+/** `GET /api/duplicates` */
+export const GET_DUPLICATES = tokenOperation('reader', ['GET', '/api/duplicates'], {
+  id: 'getDuplicates',
+  summary: 'Count the resends that the newest commits dropped, and those with other content',
+  description: 'Of the newest 256 commits. "differing" should be 0: each event needs an id of its own.',
+  answer: {
+    summary: 'The counts.',
+    schema: 'RecentDuplicates',
+    example: {
+      tenantId: 'demo-shop',
+      from: DATE,
+      accepted: 4200,
+      duplicate: 12,
+      differing: 1,
+      receipts: ['mgq3x0ab-2-1z-0'],
+    },
+  },
+  codes: TABLE_CODES,
+});
+
 /** `GET /api/changes` */
 export const LIST_CHANGES = tokenOperation(
   'reader',

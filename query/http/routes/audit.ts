@@ -5,13 +5,14 @@ import { LakeError } from '../../../lake/errors.ts';
 import type { Slots } from '../../engine/slots.ts';
 import type { TenantReader } from '../authorize.ts';
 import { jsonReply, type ReaderCall, type Route } from '../route.ts';
-import { GET_COMPLETENESS, GET_RECEIPT } from '../contract/readOperations.ts';
+import { GET_COMPLETENESS, GET_DUPLICATES, GET_RECEIPT } from '../contract/readOperations.ts';
 
 /**
  * Routes of receipts and completeness.
  *
  * `GET /api/receipts/:id` shows the state of each event of a batch. `GET /api/completeness` shows up to when the
  * tenant's events are in the lake. With `?date=2026-11-23` it also shows whether all events received that day are.
+ * `GET /api/duplicates` shows how many resends were dropped lately.
  * @param options.lookups slots of short reads, which need not wait for queries
  */
 export function auditRoutes({ audit, slots, lookups }: { audit: Audit; slots: Slots; lookups: Slots }): Route[] {
@@ -45,6 +46,17 @@ export function auditRoutes({ audit, slots, lookups }: { audit: Audit; slots: Sl
         const answer = await completeness(reader, signal);
         if (date === null) return jsonReply(answer);
         return jsonReply({ ...answer, date, complete: date <= (answer.completeThrough ?? '') });
+      },
+    },
+    {
+      ...GET_DUPLICATES,
+      async handle({ reader, signal }: ReaderCall) {
+        const release = await lookups.acquire(reader, signal);
+        try {
+          return jsonReply(await audit.duplicates(reader.tenantId));
+        } finally {
+          release();
+        }
       },
     },
   ];

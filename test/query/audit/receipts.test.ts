@@ -50,7 +50,8 @@ test('each event of a batch: committed, refused, set aside, duplicate; and the s
   const unstorable = { ...anEvent(3), timestamp: 'not a time' };
   const [one] = await publish([{ events: [first], rejected: [refused] }]);
   // The second batch of a message: one event of the batch before once more, one within the batch twice.
-  const [, other] = await publish([{ events: [anEvent(2)] }, { events: [first, second, second, unstorable] }]);
+  const changed = { ...second, phrase: 'another phrase' };
+  const [, other] = await publish([{ events: [anEvent(2)] }, { events: [first, second, changed, unstorable] }]);
   await bench.settled();
 
   expect(await accounts.receipt(one!, ALL)).toMatchObject({
@@ -79,13 +80,20 @@ test('each event of a batch: committed, refused, set aside, duplicate; and the s
     ],
   });
   const answer = await accounts.receipt(other!, ALL);
+  expect(answer.events[0]!.code, 'the same content').toBeUndefined();
+  expect(await accounts.duplicates(TENANT)).toMatchObject({
+    accepted: 6,
+    duplicate: 2,
+    differing: 1,
+    receipts: [other],
+  });
   expect(answer).toMatchObject({
     accepted: 4,
     refused: 0,
     events: [
       { index: 0, state: 'duplicate', of: { receiptId: one, index: 0, file: expect.stringContaining('.parquet') } },
       { index: 1, eventId: second.eventId, state: 'committed' },
-      { index: 2, state: 'duplicate', of: { receiptId: other, index: 1 } },
+      { index: 2, state: 'duplicate', of: { receiptId: other, index: 1 }, code: 'duplicate_differs' },
       { index: 3, state: 'quarantined', code: 'event_unreadable' },
     ],
   });
@@ -98,7 +106,7 @@ test('each event of a batch: committed, refused, set aside, duplicate; and the s
     events: [
       { index: 0, state: 'duplicate', eventId: null },
       { index: 1, state: 'committed', eventId: second.eventId },
-      { index: 2, state: 'duplicate' },
+      { index: 2, state: 'duplicate', code: 'duplicate_differs' },
       { index: 3, state: 'quarantined', code: 'event_unreadable' },
     ],
   });
@@ -111,9 +119,11 @@ test('each event of a batch: committed, refused, set aside, duplicate; and the s
   await foldCountsBefore(bench.storage, root, version + 1);
   const [folded, ...rest] = await readCommitCounts(bench.storage, root);
   expect(rest).toEqual([]);
-  expect(Object.values(folded!.days)).toEqual([{ accepted: 6, duplicate: 2, setAside: 1 }]);
+  expect(Object.values(folded!.days)).toEqual([{ accepted: 6, duplicate: 2, differing: 1, setAside: 1 }]);
   expect(before.length).toBeGreaterThan(0);
-  expect((await accounts.receipt(other!, ALL)).states).toEqual({ committed: 1, duplicate: 2, quarantined: 1 });
+  const last = await accounts.receipt(other!, ALL);
+  expect(last.states).toEqual({ committed: 1, duplicate: 2, quarantined: 1 });
+  expect(last.events[2]!.code).toBe('duplicate_differs');
 });
 
 test('what is not committed yet, and up to when all is in; by the clock of the stream, not of receivers', async () => {

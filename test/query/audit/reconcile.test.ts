@@ -92,7 +92,8 @@ test('all that can become of an event adds up, day by day of receipt, from the s
     { events: [...events(5), { ...anEvent(0), timestamp: 'not a time' }], receivedAt: yesterday },
   ]);
   await publish(tenantId, [{ events: [], rejected: [refusal(0)] }]);
-  await publish(tenantId, [{ events: [...first.slice(0, 7), anEvent(1)] }]);
+  const changed = { ...first[6]!, phrase: 'other content' };
+  await publish(tenantId, [{ events: [...first.slice(0, 6), changed, anEvent(1)] }]);
   await bench.settled();
   await processor.kill('SIGSTOP');
   await publish(tenantId, [{ events: events(3), rejected: [refusal(3)] }]);
@@ -107,6 +108,7 @@ test('all that can become of an event adds up, day by day of receipt, from the s
         accepted: 6,
         stored: 5,
         duplicate: 0,
+        differing: 0,
         quarantined: 1,
         pending: 0,
         ...none,
@@ -117,6 +119,7 @@ test('all that can become of an event adds up, day by day of receipt, from the s
         accepted: 31,
         stored: 21,
         duplicate: 7,
+        differing: 1,
         quarantined: 0,
         pending: 3,
         ...none,
