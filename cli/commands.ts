@@ -58,6 +58,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'compare accepted events with those in the lake',
     load: async () => (await import('./reconcile.ts')).reconcileCommand,
   },
+  quota: {
+    summary: 'limit the events of a tenant over all receivers',
+    load: async () => (await import('./quota.ts')).quotaCommand,
+  },
   usage: {
     summary: 'what each tenant used, by month',
     load: async () => (await import('./usage.ts')).usageCommand,

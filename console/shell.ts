@@ -5,6 +5,7 @@ import { fill, h } from './dom.ts';
 import { showTimesIn } from './format.ts';
 import type { ConsoleView } from './page.ts';
 import { empty, failure } from './panel.ts';
+import { quotaNotice } from './quotaNotice.ts';
 import { themeChoice } from './theme.ts';
 import { toolbar } from './toolbar.ts';
 import { accessView } from './views/access.ts';
@@ -110,7 +111,7 @@ export function createShell(root: Element, { api, session, onTenant, signOut }: 
       for (const control of top.querySelectorAll('select, input'))
         if (held !== undefined && controlOf(control) === held) (control as HTMLElement).focus();
       try {
-        fill(main, heading, current.view(page));
+        fill(main, heading, quotaNotice(page), current.view(page));
       } catch (error) {
         fill(main, heading, failure(error));
       }

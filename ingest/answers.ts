@@ -1,5 +1,6 @@
 import { retryAfter } from '../schemas/errorKind.ts';
 import { REQUEST_ERRORS, type RequestErrorCode, ReceiverError } from '../schemas/errors.ts';
+import { isNear, type QuotaStanding } from '../schemas/quotas.ts';
 import type { Verdict } from '../schemas/envelope.ts';
 import type { CorrectedPlace, JudgedEvent } from './events/judge.ts';
 
@@ -10,6 +11,8 @@ export interface ReceiverAnswer {
   /** Label in metrics: `accepted`, `dry_run` or an error code. */
   code: string;
   retryAfterSeconds: number | undefined;
+  /** More headers; absent: none. */
+  headers?: Readonly<Record<string, string>>;
 }
 
 /** Most corrections that an answer lists. */
@@ -24,12 +27,26 @@ interface Told {
 /** Answer 202: at least one event is on disk. */
 export function acceptedAnswer(
   receiptId: string,
-  { accepted, rejected, corrected }: Told & { accepted: number },
+  { accepted, rejected, corrected, quotas = [] }: Told & { accepted: number; quotas?: readonly QuotaStanding[] },
 ): ReceiverAnswer {
   const verdicts = rejected.length === 0 ? '[]' : JSON.stringify(rejected.map(verdict));
   const corrections = corrected.length === 0 ? '' : `,${JSON.stringify(correctionsOf(corrected)).slice(1, -1)}`;
-  const body = `{"receiptId":"${receiptId}","accepted":${accepted},"rejected":${verdicts}${corrections}}`;
-  return { status: 202, body, code: 'accepted', retryAfterSeconds: undefined };
+  const near = quotas.filter(isNear).map(({ per, limit, used }) => ({ per, limit, used }));
+  const quota = near.length === 0 ? '' : `,"quota":${JSON.stringify(near)}`;
+  const body = `{"receiptId":"${receiptId}","accepted":${accepted},"rejected":${verdicts}${corrections}${quota}}`;
+  const answer = { status: 202, body, code: 'accepted', retryAfterSeconds: undefined };
+  return quotas.length === 0 ? answer : { ...answer, headers: quotaHeaders(quotas) };
+}
+
+const PERIOD_SECONDS = { day: 86_400, month: 2_592_000 };
+
+/** Headers of what is left (draft-ietf-httpapi-ratelimit-headers). A month counts as 30 days in its policy. */
+function quotaHeaders(quotas: readonly QuotaStanding[]): Record<string, string> {
+  const policy = quotas.map(({ per, limit }) => `"${per}";q=${limit};w=${PERIOD_SECONDS[per]}`);
+  const left = quotas.map(
+    ({ per, limit, used, resetSeconds }) => `"${per}";r=${Math.max(0, limit - used)};t=${resetSeconds}`,
+  );
+  return { 'RateLimit-Policy': policy.join(', '), RateLimit: left.join(', ') };
 }
 
 /** Answer of a dry run: 200, or the failure of a real send. */

@@ -2,6 +2,7 @@ import type { BatchHeader, RejectedEvent } from '../schemas/envelope.ts';
 import { ReceiverError, type RequestErrorCode } from '../schemas/errors.ts';
 import { LIMITS } from '../schemas/limits.ts';
 import { formatReceipt } from '../schemas/receipt.ts';
+import type { QuotaStanding } from '../schemas/quotas.ts';
 import type { Registry } from '../schemas/registry.ts';
 import type { ComparedClock, PresentTimes } from '../stream/comparedClock.ts';
 import type { SubjectKind } from '../schemas/subjects.ts';
@@ -16,6 +17,7 @@ import { FairQueue } from './fairQueue.ts';
 import { keylessBody } from './keylessBody.ts';
 import { authorizeAt, checkQuota, type Credentials } from './keys/authorize.ts';
 import type { Key, Keyring } from './keys/keyring.ts';
+import type { TenantQuotas } from './quotas/tenantQuotas.ts';
 import type { IngestMetrics } from './metrics.ts';
 import { receiptTime, sentTime } from './receiptClock.ts';
 import { readableBody, withoutKeys } from './rejectedBody.ts';
@@ -51,6 +53,8 @@ interface Refusal {
 
 export interface IntakeOptions {
   keyring: Keyring;
+  /** Absent: quotas of tenants do not bind. */
+  quotas?: TenantQuotas | undefined;
   judge: Judge;
   registry: Registry;
   commit: GroupCommit;
@@ -90,7 +94,7 @@ export class Intake {
     if (headerKey === undefined) return undefined;
     const times = this.#options.clock.times();
     const key = authorizeAt(times, this.#options.keyring, { headerKey, bodyKey: undefined, origin });
-    checkQuota(key, times[0]);
+    this.#checkQuotas(key, times);
     return key.tenantId;
   }
 
@@ -138,7 +142,7 @@ export class Intake {
   #identify(post: Post, times: PresentTimes): { tenantId?: string; plain?: Buffer } {
     const check = (bodyKey: string | undefined): string => {
       const key = authorizeAt(times, this.#options.keyring, { ...post, bodyKey });
-      checkQuota(key, times[0]);
+      this.#checkQuotas(key, times);
       return key.tenantId;
     };
     return post.headerKey === undefined ? keylessBody(post.body, post.coding, check) : { tenantId: check(undefined) };
@@ -178,7 +182,7 @@ export class Intake {
       return this.#refuseBody({ sender: { ...sender, key }, error, post }, respond);
     }
     const key = authorizeAt(times, keyring, { ...post, bodyKey: body.key });
-    checkQuota(key, times[0]);
+    this.#checkQuotas(key, times);
     let shape;
     try {
       shape = checkShape(body);
@@ -186,7 +190,7 @@ export class Intake {
       return this.#refuseBody({ sender: { ...sender, key }, error, post, body }, respond);
     }
     const { events, exactEvents, sentAt, corrected } = shape;
-    key.quota?.take(events.length);
+    this.#take(key, events.length);
     const receivedAtMs = times.length === 1 ? times[0] : receiptTime(times, sentTime(sentAt, events));
     const fromPage = key.kind === 'browser' && post.origin !== undefined;
     const skewMs = clockSkewMs(sentAt, receivedAtMs, fromPage);
@@ -215,7 +219,10 @@ export class Intake {
       sender,
       judgement,
       (receiptId) => {
-        if (accepted > 0) return respond(acceptedAnswer(receiptId, { accepted, rejected, corrected }));
+        if (accepted > 0) {
+          const quotas = this.#count(sender, accepted);
+          return respond(acceptedAnswer(receiptId, { accepted, rejected, corrected, quotas }));
+        }
         const message = `All ${rejected.length} events were rejected; "rejected" says why. The quarantine keeps them.`;
         respond(failureAnswer(new ReceiverError('no_valid_event', message), rejected));
       },
@@ -228,7 +235,7 @@ export class Intake {
    * @throws the error itself if nothing is kept
    */
   #refuseBody({ sender, error, post, body }: Refusal, respond: (answer: ReceiverAnswer) => void): void {
-    if (!post.dryRun) sender.key.quota?.take(1); // it had to be read, like an event
+    if (!post.dryRun) this.#take(sender.key, 1); // it had to be read, like an event
     if (!(error instanceof ReceiverError) || !KEPT.has(error.code) || post.dryRun) throw error;
     const text = body?.text ?? readableBody(post.body, post.coding);
     const raw = withoutKeys(text, [post.headerKey, body?.key]);
@@ -236,6 +243,26 @@ export class Intake {
     const rejected = [{ index: null, code: error.code, path: '', message, raw }];
     const judgement = { lineEnds: [], rejected, corrected: [] };
     this.#submit('quarantine', sender, judgement, () => respond(failureAnswer(error)), respond);
+  }
+
+  /** @throws ReceiverError quota_exceeded, tenant_quota_exceeded */
+  #checkQuotas(key: Key, [nowMs]: PresentTimes): void {
+    checkQuota(key, nowMs);
+    this.#options.quotas?.of(key.tenantId)?.check(nowMs);
+  }
+
+  #take({ quota, tenantId }: Key, events: number): void {
+    quota?.take(events);
+    this.#options.quotas?.of(tenantId)?.take(events);
+  }
+
+  /** Counts accepted events against the tenant's quotas, which it returns. */
+  #count({ key }: Sender, accepted: number): QuotaStanding[] {
+    const quota = this.#options.quotas?.of(key.tenantId);
+    if (!quota) return [];
+    const [nowMs] = this.#options.clock.times();
+    quota.stored(accepted, nowMs);
+    return quota.standing(nowMs);
   }
 
   #submit(

@@ -25,6 +25,8 @@ import type { Readiness } from './http/probes.ts';
 import { IngestServer } from './http/server.ts';
 import { Intake } from './intake.ts';
 import { Keyring } from './keys/keyring.ts';
+import { openTenantQuotas } from './quotas/openTenantQuotas.ts';
+import type { TenantQuotas } from './quotas/tenantQuotas.ts';
 import { IngestMetrics } from './metrics.ts';
 import { untilStreams } from './stream/untilStreams.ts';
 import { streamName } from '../schemas/subjects.ts';
@@ -88,7 +90,7 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
   if (openMetrics) log.warn({ host: config.host }, openMetrics);
   options.onListening?.(server.port);
 
-  const { publisher, keyring, clock, denials, streams } = await openStream({
+  const { publisher, keyring, quotas, clock, denials, streams } = await openStream({
     ...options,
     registry,
     metrics: metrics.registry,
@@ -115,6 +117,7 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
   });
   state.intake = new Intake({
     keyring,
+    quotas,
     judge,
     registry,
     commit,
@@ -136,6 +139,7 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
 interface OpenedStream {
   publisher: NatsPublisher;
   keyring: Keyring;
+  quotas: TenantQuotas | undefined;
   clock: ComparedClock;
   denials: Denials;
   streams: PublishStreams;
@@ -189,7 +193,9 @@ async function openStream(
   );
   resources.add('keys', watch, () => watch.stop());
   const host = options.clock ? { clock: options.clock } : {};
-  return { publisher, keyring: new Keyring(watch, { shards, log, ...host }), clock, denials, streams };
+  const now = (): number => clock.times()[0];
+  const quotas = await openTenantQuotas(connection, { replicas, now, log, resources, mayPublish });
+  return { publisher, keyring: new Keyring(watch, { shards, log, ...host }), quotas, clock, denials, streams };
 }
 
 /** Send buffered messages if the server is connected, then close. */

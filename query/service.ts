@@ -32,6 +32,7 @@ import { probeRoutes } from './http/routes/probes.ts';
 import { queryRoute } from './http/routes/query.ts';
 import { reportRoutes } from './http/routes/reports.ts';
 import { secretRoutes } from './http/routes/secrets.ts';
+import { quotaRoutes } from './http/routes/quota.ts';
 import { usageRoute } from './http/routes/usage.ts';
 import { sessionRoute } from './http/routes/session.ts';
 import { zoneRoutes } from './http/routes/zones.ts';
@@ -156,6 +157,7 @@ export async function startQueryService(options: {
       ...zoneRoutes(tables, log),
       liveRoute(live, secrets.keys),
       lagRoute(audit),
+      ...quotaRoutes(() => state.access?.quotas, log),
       usageRoute({ usage, lookups, tenants: () => listTenants(storage) }),
       ...consoleRoutes(),
       changesRoute({ storage, tables, registry }, { slots: lookups, unsent }),
@@ -179,7 +181,7 @@ export async function startQueryService(options: {
   await untilServed(apply, 'the limits of the streams', log);
   state.clock = await openComparedClock(connection, { shards: 1, log });
   resources.add('clock', state.clock, (open) => open.close());
-  state.access = await openSecretAccess({ connection, replicas: config.replicas, resources, log });
+  state.access = await openSecretAccess({ connection, replicas: config.replicas, resources, log, mayPublish });
   if (config.usageSeconds > 0) {
     const everyMs = config.usageSeconds * 1_000;
     const updated = (outcome: 'ok' | 'failed'): void => metrics.usageUpdated(outcome);

@@ -41,6 +41,11 @@ export const REQUEST_ERRORS = {
   content_type_unsupported: clientError(415, 'The body must be application/json, or text/plain holding JSON.'),
   encoding_unsupported: clientError(415, 'Content-Encoding must be gzip, deflate, br or zstd, or absent.'),
   quota_exceeded: temporaryError(429, 'info', 'The key is over its quota. Send again after Retry-After seconds.'),
+  tenant_quota_exceeded: temporaryError(
+    429,
+    'info',
+    'The tenant is over its quota of events per second, day or month. Send again after Retry-After seconds, or ask for a larger quota.',
+  ),
   internal: temporaryError(500, 'error', 'Internal error. Send again later; the log of the server has the cause.'),
   stream_unavailable: temporaryError(
     503,

@@ -121,6 +121,11 @@ export const LAKE_ERRORS = {
     'warn',
     'Read tokens have not been loaded yet, or their changes cannot be followed. Send again after Retry-After seconds.',
   ),
+  quotas_unavailable: temporaryError(
+    503,
+    'warn',
+    'Quotas have not been loaded yet, or the identity of this server is older than they are: write the rights again with "spor access init".',
+  ),
   tail_unavailable: temporaryError(
     503,
     'warn',

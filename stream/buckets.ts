@@ -4,6 +4,10 @@
 export const KEYS_BUCKET = 'spor_keys';
 /** Read tokens, stored as keys are. */
 export const TOKENS_BUCKET = 'spor_tokens';
+/** Quotas of tenants over all receivers, by tenant. */
+export const QUOTAS_BUCKET = 'spor_quotas';
+/** What each receiver has counted against quotas, by receiver. */
+export const SHARES_BUCKET = 'spor_shares';
 /** The event schemas in use, under SCHEMAS_KEY. */
 export const SCHEMAS_BUCKET = 'spor_schemas';
 export const SCHEMAS_KEY = 'events';
@@ -30,7 +34,12 @@ export const BUCKETS: readonly string[] = [
   INTENTS_BUCKET,
   REPLAYS_BUCKET,
   STREAMS_BUCKET,
+  QUOTAS_BUCKET,
+  SHARES_BUCKET,
 ];
+
+/** Buckets that identities of before lack rights for. A service goes on without them, and says so. */
+export const LATER_BUCKETS: readonly string[] = [QUOTAS_BUCKET, SHARES_BUCKET];
 
 /** Key of a shard in the buckets of leases, progress and intents. */
 export function shardKey(shard: number): string {

@@ -6,6 +6,7 @@ import { streamName } from '../../schemas/subjects.ts';
 import {
   KEYS_BUCKET,
   PROGRESS_BUCKET,
+  QUOTAS_BUCKET,
   SCHEMAS_BUCKET,
   SCHEMAS_KEY,
   shardKey,
@@ -82,7 +83,7 @@ export async function writeBackup(request: BackupRequest): Promise<Manifest> {
 
 async function writeSecrets({ connection, replicas }: BackupRequest, dir: string): Promise<void> {
   const lines: string[] = [];
-  for (const bucket of [KEYS_BUCKET, TOKENS_BUCKET]) {
+  for (const bucket of [KEYS_BUCKET, TOKENS_BUCKET, QUOTAS_BUCKET]) {
     const store = await openSecretStore(connection, bucket, replicas);
     for (const { hash, record } of await store.list()) lines.push(`${JSON.stringify({ bucket, hash, record })}\n`);
   }

@@ -22,7 +22,7 @@ export function allowOrigin(response: HttpResponse, origin: string | undefined):
   response
     .writeHeader('Access-Control-Allow-Origin', origin)
     .writeHeader('Access-Control-Allow-Credentials', 'true')
-    .writeHeader('Access-Control-Expose-Headers', 'Retry-After')
+    .writeHeader('Access-Control-Expose-Headers', 'Retry-After, RateLimit, RateLimit-Policy')
     .writeHeader('Vary', 'Origin');
 }
 

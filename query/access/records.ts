@@ -1,5 +1,7 @@
 import { isDate } from '../../schemas/dateTime.ts';
 import { asOrigin, type KeyRecord, type ReadTokenRecord } from '../../schemas/keys.ts';
+import { MAX_QUOTA as MAX_LIMIT, QUOTA_NAMES, type QuotaName } from '../../schemas/quotas.ts';
+import type { QuotaLimits } from './quotas.ts';
 import { isId, reservedReason } from '../../schemas/subjects.ts';
 import { LakeError } from '../../lake/errors.ts';
 
@@ -76,6 +78,25 @@ function origin(value: unknown): string {
   if (known === undefined)
     throw invalid('"origins" must hold origins such as https://shop.example, without a path or a wildcard.');
   return known;
+}
+
+/**
+ * The limits of a tenant, from a request's body; null is absent.
+ * @throws LakeError body_invalid
+ */
+export function quotaLimits(body: Body): QuotaLimits {
+  const limits: QuotaLimits = {};
+  for (const [name, value] of Object.entries(body)) {
+    const known = QUOTA_NAMES.find((of) => of === name);
+    if (known === undefined) refuseUnknown({ [name]: value }, QUOTA_NAMES);
+    else if (value !== null) limits[known] = limitOf(known, value);
+  }
+  return limits;
+}
+
+function limitOf(name: QuotaName, value: unknown): number {
+  if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MAX_LIMIT) return value as number;
+  throw invalid(`"${name}" must be a whole number from 1 to ${MAX_LIMIT}, or null.`);
 }
 
 function quotaOf(value: unknown): number {

@@ -43,7 +43,22 @@ export const RECEIVER_ANSWERS: Readonly<Record<string, OpenApi>> = {
       accepted: ACCEPTED,
       rejected: REJECTED,
       ...CORRECTED,
+      quota: {
+        type: 'array',
+        description: 'The quotas of the tenant that are used to 80 % or more. Absent: none is.',
+        items: schemaRef('QuotaUse'),
+      },
       rows: ROWS,
+    },
+  },
+  QuotaUse: {
+    type: 'object',
+    description: 'How much of a quota is used.',
+    required: ['per', 'limit', 'used'],
+    properties: {
+      per: { type: 'string', enum: ['day', 'month'], description: 'The UTC period.' },
+      limit: { type: 'integer', format: 'int64', description: 'Accepted events of the period.' },
+      used: { type: 'integer', format: 'int64', description: 'Accepted events so far.' },
     },
   },
   [FAILURE]: {

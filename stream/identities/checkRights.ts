@@ -34,7 +34,7 @@ const SHOWN = 4;
  */
 export async function checkRights(connection: NatsConnection, role: Role, shards: number): Promise<Granted> {
   const { user, permissions } = await grantedTo(connection);
-  const needed = rightsOf(role, { shards, inboxPrefix: inboxPrefixOf(connection) });
+  const needed = rightsOf(role, { shards, inboxPrefix: inboxPrefixOf(connection), oldest: true });
   const missing = [
     ...missingSubjects(needed.publish, permissions.publish).map((subject) => `publish to ${subject}`),
     ...missingSubjects(needed.subscribe, permissions.subscribe).map((subject) => `subscribe to ${subject}`),

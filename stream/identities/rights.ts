@@ -1,10 +1,13 @@
 import {
+  LATER_BUCKETS,
   INTENTS_BUCKET,
   KEYS_BUCKET,
   LEASES_BUCKET,
   PROGRESS_BUCKET,
+  QUOTAS_BUCKET,
   REPLAYS_BUCKET,
   SCHEMAS_BUCKET,
+  SHARES_BUCKET,
   STREAMS_BUCKET,
   TOKENS_BUCKET,
 } from '../buckets.ts';
@@ -29,6 +32,8 @@ export interface RightsScope {
   shards: number;
   /** Subject of the identity's replies, without the last part. */
   inboxPrefix: string;
+  /** Leave out rights that identities of before may lack (LATER_BUCKETS). */
+  oldest?: boolean;
   /** Of a service downstream: whose events it reads. */
   tenantId?: string;
   /** Of a service downstream: absent or empty means all segments. */
@@ -40,9 +45,10 @@ export interface RightsScope {
 /**
  * Use of a stream or bucket; each includes those before it.
  *
- * `read`: messages and state. `write`: publish. `own`: create the stream and change its settings.
+ * `read`: messages and state. `write`: publish. `own`: create the stream and change its settings. `make` is apart: read,
+ * and create the stream if it is missing.
  */
-type Use = 'read' | 'write' | 'own';
+type Use = 'read' | 'make' | 'write' | 'own';
 
 /** Uses of each bucket by role. The operator may do everything. A new bucket needs a row here. */
 const BUCKET_USES: Record<string, Partial<Record<Role, Use>>> = {
@@ -53,6 +59,8 @@ const BUCKET_USES: Record<string, Partial<Record<Role, Use>>> = {
   [PROGRESS_BUCKET]: { processor: 'own', query: 'read', auditor: 'read' },
   [INTENTS_BUCKET]: { processor: 'own' },
   [REPLAYS_BUCKET]: {},
+  [QUOTAS_BUCKET]: { ingest: 'make', query: 'own', keys: 'own', auditor: 'read' },
+  [SHARES_BUCKET]: { ingest: 'own', query: 'make', keys: 'make', auditor: 'read' },
   [STREAMS_BUCKET]: { ingest: 'write', processor: 'own', query: 'read', auditor: 'read' },
 };
 
@@ -95,7 +103,7 @@ export function rightsOf(role: Role, scope: RightsScope): Rights {
   for (let shard = 0; shard <= scope.shards; shard++) publish.push(...(SHARD_RIGHTS[role]?.(streamName(shard)) ?? []));
   for (const [bucket, uses] of Object.entries(BUCKET_USES)) {
     const use = uses[role];
-    if (use) publish.push(...bucketSubjects(bucket, use));
+    if (use && !(scope.oldest && LATER_BUCKETS.includes(bucket))) publish.push(...bucketSubjects(bucket, use));
   }
   return { publish, subscribe };
 }
@@ -110,8 +118,9 @@ function bucketSubjects(bucket: string, use: Use): string[] {
   const stream = `KV_${bucket}`;
   return [
     ...readStream(stream, `$KV.${bucket}.>`),
-    ...(use === 'read' ? [] : [`$KV.${bucket}.>`]),
-    ...(use === 'own' ? [`$JS.API.STREAM.CREATE.${stream}`, `$JS.API.STREAM.UPDATE.${stream}`] : []),
+    ...(use === 'write' || use === 'own' ? [`$KV.${bucket}.>`] : []),
+    ...(use === 'make' || use === 'own' ? [`$JS.API.STREAM.CREATE.${stream}`] : []),
+    ...(use === 'own' ? [`$JS.API.STREAM.UPDATE.${stream}`] : []),
   ];
 }
 

@@ -154,7 +154,7 @@ describe('a POST from a page', () => {
       const { status, headers } = await send(key, origin);
       expect(status).toBe(202);
       expect(headers.get('access-control-allow-origin')).toBe(origin);
-      expect(headers.get('access-control-expose-headers')).toBe('Retry-After');
+      expect(headers.get('access-control-expose-headers')).toBe('Retry-After, RateLimit, RateLimit-Policy');
     }
     for (const origin of ['https://evil.example', 'http://shop.example', `${SHOP}.evil.example`, 'null']) {
       const refused = await send(key, origin);

@@ -9,7 +9,9 @@ import {
   KEYS_BUCKET,
   LEASES_BUCKET,
   PROGRESS_BUCKET,
+  QUOTAS_BUCKET,
   SCHEMAS_BUCKET,
+  SHARES_BUCKET,
   TOKENS_BUCKET,
 } from '../../stream/buckets.ts';
 import { RefusedCredentialsError } from '../../stream/connectRefusal.ts';
@@ -24,7 +26,16 @@ import { until } from '../support/until.ts';
 
 const log = createLog('test', 'silent');
 const ROLES: readonly Role[] = [...SERVICE_ROLES, ...OTHER_ROLES];
-const BUCKETS = [KEYS_BUCKET, TOKENS_BUCKET, SCHEMAS_BUCKET, LEASES_BUCKET, PROGRESS_BUCKET, INTENTS_BUCKET];
+const BUCKETS = [
+  KEYS_BUCKET,
+  TOKENS_BUCKET,
+  SCHEMAS_BUCKET,
+  LEASES_BUCKET,
+  PROGRESS_BUCKET,
+  INTENTS_BUCKET,
+  QUOTAS_BUCKET,
+  SHARES_BUCKET,
+];
 const SHARDS = 2;
 const KEY: KeyRecord = {
   tenantId: 'other-shop',
@@ -103,6 +114,8 @@ const ATTEMPTS: [string, Attempt, Role[]][] = [
     { publish: '$JS.API.CONSUMER.CREATE.EVENTS_0.b', body: consumer('b', {}) },
     ['processor', 'query', 'auditor', 'operator'],
   ],
+  ["raise a tenant's quota", { publish: '$KV.spor_quotas.demo-shop' }, ['query', 'keys', 'operator']],
+  ['count against quotas', { publish: '$KV.spor_shares.x' }, ['ingest', 'operator']],
   ['a durable consumer the old way', { publish: '$JS.API.CONSUMER.DURABLE.CREATE.EVENTS_0.c' }, ['operator']],
   [
     "another's consumer",

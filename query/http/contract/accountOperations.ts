@@ -1,3 +1,4 @@
+import { BODY_CODES } from './codes.ts';
 import { tokenOperation } from './operation.ts';
 
 const USAGE = {
@@ -28,4 +29,31 @@ export const GET_USAGE = tokenOperation('token', ['GET', '/api/usage'], {
   },
   answer: { summary: 'The rows.', schema: 'Usage', example: { usage: [USAGE] } },
   codes: ['tenant_forbidden', 'tenant_missing', 'storage_unavailable', 'table_corrupt', 'too_many_queries'],
+});
+
+const QUOTA = {
+  tenantId: 'demo-shop',
+  eventsPerSecond: 500,
+  eventsPerMonth: 10_000_000,
+  changedAt: '2026-11-23T10:00:00.000Z',
+  use: [{ per: 'month', limit: 10_000_000, used: 8_100_000, resetSeconds: 604_800 }],
+  near: true,
+};
+
+/** `GET /api/quota` */
+export const GET_QUOTA = tokenOperation('reader', ['GET', '/api/quota'], {
+  id: 'getQuota',
+  summary: 'Get the quota of the tenant and its use',
+  answer: { summary: 'The limits and their use.', schema: 'Quota', example: QUOTA },
+  codes: ['quotas_unavailable'],
+});
+
+/** `PUT /api/quota` */
+export const SET_QUOTA = tokenOperation('reader', ['PUT', '/api/quota'], {
+  id: 'setQuota',
+  summary: 'Set the quota of the tenant; needs an operator token',
+  description: 'Absent limits no longer bind.',
+  body: { schema: 'NewQuota', example: { eventsPerSecond: 500, eventsPerMonth: 10_000_000 } },
+  answer: { summary: 'The limits and their use.', schema: 'Quota', example: QUOTA },
+  codes: [...BODY_CODES, 'operator_required', 'quotas_unavailable'],
 });

@@ -1,11 +1,43 @@
 import type { OpenApi } from '../../../schemas/openapi/openApi.ts';
 import type { UsageRow } from '../../accounts/usage.ts';
-import { decimalField, listField, objectOf, textField, wholeField } from './schemaWords.ts';
+import type { QuotaStanding } from '../../../schemas/quotas.ts';
+import type { QuotaAnswer, QuotaLimits } from '../../access/quotas.ts';
+import {
+  choiceField,
+  decimalField,
+  flagField,
+  listField,
+  objectOf,
+  optional,
+  textField,
+  timeField,
+  wholeField,
+} from './schemaWords.ts';
 
 type TenantUsage = UsageRow & { tenantId: string };
 
-/** Schemas of usage. */
+const LIMITS = {
+  eventsPerSecond: optional(wholeField('Events of any verdict in a second, over all receivers.')),
+  eventsPerDay: optional(wholeField('Accepted events of a UTC day.')),
+  eventsPerMonth: optional(wholeField('Accepted events of a UTC month.')),
+};
+
+/** Schemas of usage and quotas. */
 export const ACCOUNT_SCHEMAS: Readonly<Record<string, OpenApi>> = {
+  Quota: objectOf<QuotaAnswer>('Limits of a tenant over all receivers, and their use.', {
+    tenantId: textField('The tenant.'),
+    ...LIMITS,
+    changedAt: optional(timeField('Time of the last change.')),
+    use: listField('QuotaStanding', 'The use of the limits of days and months.'),
+    near: flagField('Whether a limit is used to 80 % or more.'),
+  }),
+  QuotaStanding: objectOf<QuotaStanding>('How much of a limit is used.', {
+    per: choiceField(['day', 'month'], 'The UTC period.'),
+    limit: wholeField('Accepted events of the period.'),
+    used: wholeField('Accepted events so far.'),
+    resetSeconds: wholeField('Seconds until the count starts again.'),
+  }),
+  NewQuota: { ...objectOf<QuotaLimits>('The limits of a tenant.', LIMITS), additionalProperties: false },
   Usage: objectOf<{ usage: TenantUsage[] }>('Usage by tenant, month and segment.', {
     usage: listField('UsageRow', 'The rows, by tenant, month and segment.'),
   }),

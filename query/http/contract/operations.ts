@@ -10,7 +10,7 @@ import {
   SET_ZONE,
   WATCH_EVENTS,
 } from './accessOperations.ts';
-import { GET_USAGE } from './accountOperations.ts';
+import { GET_QUOTA, GET_USAGE, SET_QUOTA } from './accountOperations.ts';
 import type { Operation } from './operation.ts';
 import {
   GET_COMPLETENESS,
@@ -38,6 +38,8 @@ export const OPERATIONS: readonly Operation[] = [
   LIST_CHANGES,
   GET_LAG,
   GET_USAGE,
+  GET_QUOTA,
+  SET_QUOTA,
   WATCH_EVENTS,
   GET_SESSION,
   LIST_KEYS,

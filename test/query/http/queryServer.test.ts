@@ -12,12 +12,13 @@ import { createLog } from '../../../runtime/log.ts';
 import { connectNats, type NatsConnection } from '../../../stream/nats.ts';
 import { openSecretStore, type SecretStore } from '../../../stream/secretStore.ts';
 import { newSecret, secretHash, type ReadTokenRecord, type TokenRecord } from '../../../schemas/keys.ts';
-import { TOKENS_BUCKET } from '../../../stream/buckets.ts';
+import { SHARES_BUCKET, TOKENS_BUCKET } from '../../../stream/buckets.ts';
 import { openLocalStorage } from '../../../lake/storage/local.ts';
 import type { Storage } from '../../../lake/storage/storage.ts';
 import { asRole } from '../../support/locks.ts';
 import { startNats, type TestNats } from '../../support/nats.ts';
 import { readParquet } from '../../support/parquet.ts';
+import { runSpor } from '../../support/runScript.ts';
 import { until } from '../../support/until.ts';
 import { commitRows } from '../../support/lakeFixture.ts';
 
@@ -144,6 +145,38 @@ async function metric(name: string, labels = ''): Promise<number> {
   const text = await (await fetch(`${lake.url}/metrics`)).text();
   return Number(new RegExp(`^${name}\\{${labels}[^}]*\\} (\\S+)$`, 'm').exec(text)?.[1] ?? NaN);
 }
+
+test('a quota is set by operators, and read by the tenant with its use', async () => {
+  const operator = newSecret('ot');
+  const record = { role: 'operator' as const, label: '', createdAt: new Date().toISOString() };
+  await tokens.create(secretHash(operator), record);
+  const quota = async (token: string, init: RequestInit = {}): Promise<Record<string, unknown>> => {
+    const headers = { authorization: `Bearer ${token}`, 'x-spor-tenant': 'shop', 'content-type': 'application/json' };
+    return (await (await fetch(`${lake.url}/api/quota`, { headers, ...init })).json()) as Record<string, unknown>;
+  };
+  const put = (limits: unknown): RequestInit => ({ method: 'PUT', body: JSON.stringify(limits) });
+  await until(async () => (await quota(operator)).tenantId === 'shop');
+  expect(await quota(shopToken)).toEqual({ tenantId: 'shop', use: [], near: false });
+  expect(await quota(shopToken, put({ eventsPerMonth: 9 }))).toMatchObject({ code: 'operator_required' });
+  expect(await quota(operator, put({ eventsPerMonth: 0 }))).toMatchObject({ code: 'body_invalid' });
+  expect(await quota(operator, put({ eventsPerYear: 5 }))).toMatchObject({ code: 'body_invalid' });
+  const set = await quota(operator, put({ eventsPerMonth: 100, eventsPerDay: null }));
+  expect(set).toMatchObject({ eventsPerMonth: 100, use: [{ per: 'month', limit: 100, used: 0 }] });
+  // As two receivers count.
+  const [month, day] = [set.changedAt as string].flatMap((at) => [at.slice(0, 7), at.slice(0, 10)]);
+  const counts = { shop: { month, inMonth: 41, day, inDay: 1, perSecond: 0 } };
+  const shares = await openSecretStore(connection, SHARES_BUCKET, 1);
+  for (const receiver of ['a', 'b']) await shares.create(receiver, counts);
+  await until(async () => (await quota(shopToken)).near === true);
+  expect(await quota(shopToken)).toMatchObject({ use: [{ used: 82 }] });
+  const env = { NATS_URL: asRole(nats.url, 'keys'), LAKE_URL: `file:${join(dir, 'lake')}` };
+  const spor = async (...args: string[]): Promise<string> => (await runSpor(['quota', ...args], { env })).stdout;
+  expect(await spor('show')).toMatch(/shop +100 a month at most +82 % of the month +80 % or more/);
+  expect(await spor('set', '--tenant', 'shop', '--per-second', '50')).toBe('shop: 50 a second at most\n');
+  await until(async () => (await quota(shopToken)).eventsPerSecond === 50);
+  expect(JSON.parse(await spor('clear', '--tenant', 'shop', '--json'))).toEqual({ tenantId: 'shop' });
+  expect((await runSpor(['quota', 'set', '--tenant', 'shop'], { env })).code).toBe(2);
+});
 
 describe('POST /api/query', () => {
   test('answers columns, rows and the snapshot they come from', async () => {

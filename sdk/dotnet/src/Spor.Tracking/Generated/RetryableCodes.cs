@@ -8,6 +8,7 @@ internal static class RetryableCodes
     public static bool Contains(string? code) => code is
         "body_timeout" or
         "quota_exceeded" or
+        "tenant_quota_exceeded" or
         "internal" or
         "stream_unavailable" or
         "stream_set_back" or
