@@ -6,8 +6,8 @@ import { backoffMs, delay } from '../../runtime/retry.ts';
 import type { SendAnswer, SentBatch, Ledger } from './ledger.ts';
 
 export interface SenderOptions {
-  /** Base URL of the Event Receiver, such as `http://127.0.0.1:4001`. */
-  url: string;
+  /** Base URL of the Event Receiver, such as `http://127.0.0.1:4001`, or its choice for each try. */
+  url: string | (() => string);
   /** Instrumentation key of a tenant and segment. */
   keyOf: (tenantId: string, segmentId: string) => string;
   ledger: Ledger;
@@ -17,6 +17,8 @@ export interface SenderOptions {
   /** Time since its first try after which a batch is given up. */
   giveUpMs?: number;
   signal?: AbortSignal;
+  /** Called for each try that is to be repeated, such as `503 stream_unavailable` or `ECONNREFUSED`. */
+  onRetry?: (reason: string) => void;
   /** Called for each 202, once its last byte is read. */
   onAccepted?: (batch: SentBatch, answer: SendAnswer, atMs: number) => void;
 }
@@ -46,8 +48,9 @@ const BACKOFF = { firstMs: 100, maxMs: 3_000 };
  * Retry-After allows.
  */
 export function createSender(options: SenderOptions): Sender {
-  const target = new URL('/api/events', options.url);
-  const secure = target.protocol === 'https:';
+  const { url } = options;
+  const target = (): URL => new URL('/api/events', typeof url === 'string' ? url : url());
+  const secure = target().protocol === 'https:';
   const agent = secure
     ? new SecureAgent({ keepAlive: true, maxSockets: options.connections })
     : new Agent({ keepAlive: true, maxSockets: options.connections });
@@ -64,7 +67,7 @@ export function createSender(options: SenderOptions): Sender {
     };
     return new Promise((resolve, reject) => {
       const start = secure ? secureRequest : request;
-      const call = start(target, { method: 'POST', agent, headers, timeout: timeoutMs }, (response) => {
+      const call = start(target(), { method: 'POST', agent, headers, timeout: timeoutMs }, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('error', reject);
@@ -116,6 +119,7 @@ export function createSender(options: SenderOptions): Sender {
           return;
         }
         if ('over' in outcome) return ledger.gaveUp(batch, outcome.over);
+        options.onRetry?.(outcome.again);
         const waitMs = Math.max(outcome.waitMs ?? 0, backoffMs(tries, BACKOFF));
         if (options.signal?.aborted || Date.now() + waitMs - begunMs > giveUpMs)
           return ledger.gaveUp(batch, outcome.again);

@@ -10,6 +10,8 @@ export interface ChildSpec {
   name: string;
   /** The program, which sends `{ready: facts}` over IPC and stops with the channel (runtime/process.ts). */
   program: URL;
+  /** Node that runs it; absent: this one. */
+  node?: string;
   /** Arguments and variables; `before` has the facts of the last run, to keep its port. */
   launch: (before: Facts | undefined) => { args?: string[]; env: Record<string, string> };
   /** File to which stderr and stdout are appended. */
@@ -48,6 +50,7 @@ export async function startChild(spec: ChildSpec, before?: Facts): Promise<Stack
     env,
     stdio: ['ignore', log, log, 'ipc'],
     detached: true,
+    ...(spec.node === undefined ? {} : { execPath: spec.node }),
   });
   closeSync(log);
   const exited = new Promise<Exit>((resolve) => {

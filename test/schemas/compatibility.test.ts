@@ -61,6 +61,14 @@ describe('event schemas that follow those in use', () => {
     expect(found).toContain(fault);
   });
 
+  it('of a later version, which this one cannot join into columns, are a fault that can be accepted', () => {
+    const search = structuredClone(FILES.get('Search.v1.json')) as Search;
+    search.properties.resultsCount = { type: 'string' };
+    search.properties.type = { const: 'Later' };
+    const used = [...USED, { type: 'Later', version: 1, schema: search }] as typeof USED;
+    expect(incompatibilities(used, createRegistry(FILES))).toContainEqual(expect.stringContaining('results_count'));
+  });
+
   it('say all that is wrong at once, and what to do', () => {
     const files = new Map([...FILES].filter(([name]) => !SEARCHES.includes(name)));
     expect(() => agreedSchemas(USED, createRegistry(files))).toThrow(SchemaConflictError);
