@@ -47,22 +47,18 @@ const TARGET = 'es2021';
 
 const source = (name: string): string => new URL(`../src/${name}`, import.meta.url).pathname;
 
-/** What is published: files by name, minified and self-contained. */
+/** What is published: files by name, minified and self-contained. Each module is published as CommonJS too. */
 const BUNDLES = [
   { file: 'index.js', entry: 'index.ts', format: 'esm' },
-  { file: 'index.cjs', entry: 'index.ts', format: 'cjs' },
   { file: 'spor.global.js', entry: 'global.ts', format: 'iife' },
   { file: 'gzip.js', entry: 'gzip.ts', format: 'esm' },
-  { file: 'gzip.cjs', entry: 'gzip.ts', format: 'cjs' },
   { file: 'cookies.js', entry: 'cookies.ts', format: 'esm' },
-  { file: 'cookies.cjs', entry: 'cookies.ts', format: 'cjs' },
   { file: 'searches.js', entry: 'searches.ts', format: 'esm' },
-  { file: 'searches.cjs', entry: 'searches.ts', format: 'cjs' },
 ] as const;
 
 /** The script files of the package, by name. */
 export async function bundle(): Promise<Map<string, string>> {
-  const texts = BUNDLES.map(async ({ file, entry, format }): Promise<[string, string]> => {
+  const files = BUNDLES.map(async ({ file, entry, format }): Promise<[string, string][]> => {
     const { outputFiles } = await build({
       entryPoints: [source(entry)],
       bundle: true,
@@ -77,7 +73,28 @@ export async function bundle(): Promise<Map<string, string>> {
     // A second minifier finds about 4 % more.
     const { code, errors } = await minify(file, outputFiles[0]!.text, { compress: { target: TARGET } });
     if (errors.length > 0) throw new Error(`${file} cannot be minified: ${errors[0]!.message}`);
-    return [file, code];
+    return format === 'esm'
+      ? [
+          [file, code],
+          [file.replace(/\.js$/, '.cjs'), commonJs(code)],
+        ]
+      : [[file, code]];
   });
-  return new Map(await Promise.all(texts));
+  return new Map((await Promise.all(files)).flat());
+}
+
+/**
+ * Turn a minified ES module without imports into CommonJS. Pure.
+ *
+ * esbuild's own form carries 200 bytes of helpers for live bindings. These exports never change.
+ * @throws Error if the module does not end with one list of exports
+ */
+function commonJs(module: string): string {
+  const found = /export\{([\w$, ]+)\};?\s*$/.exec(module);
+  if (!found) throw new Error('the module does not end with its exports');
+  const exported = found[1]!.split(',').map((one) => {
+    const [local, , name = local] = one.split(' ');
+    return `exports.${name}=${local}`;
+  });
+  return `"use strict";${module.slice(0, found.index)}${['exports.__esModule=!0', ...exported].join(',')};`;
 }

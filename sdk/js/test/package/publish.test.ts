@@ -77,7 +77,7 @@ describe('the package', () => {
     expect('problems' in analysis ? analysis.problems : undefined).toEqual([]);
   });
 
-  test.each(['index.js', 'spor.global.js'])('%s stays within its budget of gzip bytes', async (name) => {
+  test.each(['index.js', 'index.cjs', 'spor.global.js'])('%s stays within its budget of gzip bytes', async (name) => {
     expect((await gzipSizes()).get(name)).toBeLessThanOrEqual(CORE_BUDGET_BYTES);
   });
 });
