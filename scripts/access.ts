@@ -4,6 +4,7 @@ import {
   newSecret,
   secretHash,
   stateOf,
+  type KeyKind,
   type KeyRecord,
   type SecretRecord,
   type TokenRecord,
@@ -14,15 +15,15 @@ import type { Shop } from './shop/shops.ts';
 
 /** Secrets of simulated shops and of their readers. */
 export interface ShopAccess {
-  /** Instrumentation key of a tenant's segment. */
-  keyOf: (tenantId: string, segmentId: string) => string;
+  /** Instrumentation key of a tenant's segment, of a page unless a server's is asked for. */
+  keyOf: (tenantId: string, segmentId: string, kind?: KeyKind) => string;
   /** Read token of a tenant. */
   tokenOf: (tenantId: string) => string;
   /** Present if it was requested. */
   operatorToken?: string;
 }
 
-/** Creates a key per segment and a read token per tenant. */
+/** Creates a key of a page and of a server per segment, and a read token per tenant. */
 export async function grantAccess(options: {
   nats: NatsSettings;
   replicas: number;
@@ -47,9 +48,11 @@ export async function grantAccess(options: {
     const tokens = await openSecretStore<TokenRecord>(connection, TOKENS_BUCKET, replicas);
     for (const { tenantId, segments } of shops) {
       for (const { segmentId } of segments) {
-        const key = newSecret('ik');
-        await keys.create(secretHash(key), { tenantId, segmentId, kind: 'browser', origins: [], ...common });
-        secrets.set(`${tenantId}/${segmentId}`, key);
+        for (const kind of ['browser', 'server'] as const) {
+          const key = newSecret('ik');
+          await keys.create(secretHash(key), { tenantId, segmentId, kind, origins: [], ...common });
+          secrets.set(`${tenantId}/${segmentId}/${kind}`, key);
+        }
       }
       const token = newSecret('rt');
       await tokens.create(secretHash(token), { tenantId, segmentIds: [], ...common });
@@ -65,7 +68,7 @@ export async function grantAccess(options: {
     return value;
   };
   return {
-    keyOf: (tenantId, segmentId) => secret(`${tenantId}/${segmentId}`),
+    keyOf: (tenantId, segmentId, kind = 'browser') => secret(`${tenantId}/${segmentId}/${kind}`),
     tokenOf: secret,
     ...(operatorToken ? { operatorToken } : {}),
   };
