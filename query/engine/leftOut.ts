@@ -13,17 +13,22 @@ export function leavesOutBots(sql: string, { views }: NeededViews, { report }: {
 }
 
 /**
- * Statement that counts the rows of bots: of a report's period and segment, or of all files read.
+ * Rows with a flag for bots.
  *
  * The flag is a column, not a condition: DuckDB then tests each User-Agent of a Parquet dictionary once.
  */
-export function countBots({ from, to, segment }: Readonly<Record<string, DuckDBValue>> = {}): string {
+const FLAGGED = `(SELECT event_time, segment, is_bot_agent(user_agent) AND key_kind IS DISTINCT FROM 'server' AS is_bot FROM events_all)`;
+
+/**
+ * Statement that counts the rows of bots: of a report's period and segment, or of all rows.
+ * @param rows relation with the columns event_time, segment and is_bot
+ */
+export function countBots({ from, to, segment }: Readonly<Record<string, DuckDBValue>> = {}, rows = FLAGGED): string {
   const conditions = [
     ...(from instanceof DuckDBTimestampTZValue ? [`event_time >= make_timestamptz(${from.micros})`] : []),
     ...(to instanceof DuckDBTimestampTZValue ? [`event_time < make_timestamptz(${to.micros})`] : []),
     ...(typeof segment === 'string' ? [`segment = ${literal(segment)}`] : []),
   ];
   const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
-  return `SELECT count(*) FILTER (is_bot)
-    FROM (SELECT is_bot_agent(user_agent) AND key_kind IS DISTINCT FROM 'server' AS is_bot FROM events_all ${where})`;
+  return `SELECT count(*) FILTER (is_bot) FROM ${rows} ${where}`;
 }

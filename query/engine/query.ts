@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Registry } from '../../schemas/registry.ts';
@@ -14,14 +14,16 @@ import type { AnswerColumn, AnswerFormat } from '../formats/formats.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import type { Scope } from '../../lake/files/prune.ts';
 import { resolve, type AsOf, type Liveness } from './resolve.ts';
-import type { SqlParameters } from '../sandbox/rowStream.ts';
 import type { SandboxLimits } from '../sandbox/sandbox.ts';
 import { statementText } from '../sandbox/statementText.ts';
-import { answerKey, createRecentAnswers } from './recentAnswers.ts';
-import { openSources } from './sources.ts';
+import { createRecentAnswers } from './recentAnswers.ts';
+import { createReportAnswers, type RequestedReport, type RunOver } from './reportAnswers.ts';
+import { createScratchFiles } from './scratchFiles.ts';
+import { chooseSources, openSources } from './sources.ts';
+import { createStagedReports } from './stagedReports.ts';
 import type { Json } from '../formats/values.ts';
 import { createCatalog } from './views.ts';
-import type { AnswerFacts, AnswerJob } from '../sandbox/writeAnswer.ts';
+import type { AnswerFacts } from '../sandbox/writeAnswer.ts';
 import { countBots, leavesOutBots } from './leftOut.ts';
 import type { CheckedSql } from '../sandbox/sqlCheck.ts';
 
@@ -29,7 +31,7 @@ export interface QueryRequest extends Scope {
   tenantId: string;
   sql: string;
   /** Parameters of a report; its statement contains its own views (query/insight/reports.ts). */
-  report?: SqlParameters;
+  report?: RequestedReport;
   asOf?: AsOf;
   signal?: AbortSignal;
 }
@@ -104,7 +106,9 @@ export async function openQueries(options: {
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'spor-answers-')));
   await mkdir(dir, { recursive: true });
   const catalog = createCatalog(registry);
-  const recent = createRecentAnswers();
+  const scratch = createScratchFiles(dir);
+  const staged = createStagedReports({ scratch, catalog, localFiles });
+  const reports = createReportAnswers({ recent: createRecentAnswers(), staged, executor, limits });
   /** Reports by their statement, of which there are few. */
   const checkedReports = new Map<string, CheckedSql>();
 
@@ -126,38 +130,37 @@ export async function openQueries(options: {
     const { tenantId, asOf = {} } = request;
     const resolved = await resolve({ tenantId, asOf }, needed, { tables: opened, live, storage });
     const at = new Date().toISOString();
-    const scope = { ...request, version: asOf.version };
-    const sources = await openSources(resolved, needed, { request: scope, localFiles });
+    const file = join(dir, randomUUID());
+    const remove = async (): Promise<void> => {
+      for (const path of [file, `${file}.first`]) await rm(path, { force: true });
+    };
     try {
-      const remaining = limits.timeoutMs - (performance.now() - limitedFrom);
-      const file = join(dir, randomUUID());
-      const remove = async (): Promise<void> => {
-        for (const path of [file, `${file}.first`]) await rm(path, { force: true });
+      const sources = chooseSources(resolved, needed, request);
+      const counted = !checked.catalog && leavesOutBots(sql, views, request);
+      const runOver: RunOver = ({ botCount, ...query }) => {
+        const remaining = limits.timeoutMs - (performance.now() - limitedFrom);
+        return executor.run({
+          query: { ...query, ...(counted ? { botCount } : {}), ...(request.signal ? { signal: request.signal } : {}) },
+          limits: { ...limits, timeoutMs: Math.max(1, Math.round(remaining)), maxRows: maxRowsOf(request) },
+          format: request.format,
+          file,
+        });
       };
-      const job = {
-        query: {
-          views: views.statements(sources.tables),
-          files: sources.paths,
-          sql,
-          parameters: request.report,
-          botCount:
-            !checked.catalog && leavesOutBots(sql, views, request) ? countBots(request.report?.values) : undefined,
-          ...(request.signal ? { signal: request.signal } : {}),
-        },
-        limits: {
-          ...limits,
-          timeoutMs: Math.max(1, Math.round(remaining)),
-          maxRows: Math.min(limits.maxRows, request.maxRows ?? Infinity),
-        },
-        format: request.format,
-        file,
+      const runOverFiles = async (): Promise<AnswerFacts> => {
+        const local = await openSources(sources, { localFiles, version: asOf.version });
+        try {
+          const query = { views: views.statements(local.tables), files: local.paths, sql, parameters: request.report };
+          return await runOver({ ...query, botCount: countBots(request.report?.values) });
+        } finally {
+          await local.release();
+        }
       };
-      const key =
-        request.report && answerKey([sql, request.report.values, job.format, job.limits.maxRows, sources.identity]);
-      const facts = await runOnce(job, key).catch(async (error: unknown) => {
-        await remove();
-        throw error;
-      });
+      const facts = request.report
+        ? await reports.answer(
+            { ...request, report: request.report, maxRows: maxRowsOf(request), file, sources },
+            { runOver, runOverFiles },
+          )
+        : await runOverFiles();
       const main = needed.includes('events') ? 'events' : (needed[0] ?? 'events');
       const { snapshots, tail, liveness } = resolved;
       return {
@@ -166,29 +169,22 @@ export async function openQueries(options: {
         remove,
         snapshot: {
           version: snapshots[main].version,
-          files: sources.counts[main],
+          files: sources[main]?.files.length ?? 0,
           liveness,
           at,
           ...(tail && tail.sequence > 0 ? { sequence: tail.sequence } : {}),
         },
         elapsedMs: Math.round(performance.now() - startedAt),
       };
+    } catch (error) {
+      await remove();
+      throw error;
     } finally {
-      await sources.release();
+      await resolved.tail?.release();
     }
   };
-
-  /** Runs a job, or writes the answer that one of the same key gave lately. */
-  const runOnce = async (job: AnswerJob, key: string | undefined): Promise<AnswerFacts> => {
-    const given = key === undefined ? undefined : recent.find(key);
-    if (given) {
-      await writeFile(job.file, given.content, { flag: 'wx' });
-      return { ...given.facts, cpuMs: 0 };
-    }
-    const facts = await executor.run(job);
-    if (key !== undefined && recent.keeps(facts.bytes)) recent.keep(key, { facts, content: await readFile(job.file) });
-    return facts;
-  };
+  const maxRowsOf = ({ maxRows = Infinity }: { maxRows?: number | undefined }): number =>
+    Math.min(limits.maxRows, maxRows);
 
   const run = async (request: QueryRequest): Promise<QueryAnswer> => {
     const { file, remove, rowCount, truncated, botsLeftOut, snapshot, elapsedMs } = await answer({
@@ -209,6 +205,7 @@ export async function openQueries(options: {
 
   const close = async (): Promise<void> => {
     executor.close();
+    scratch.close();
     await rm(dir, { recursive: true, force: true });
   };
   const zone: Queries['zone'] = async (tenantId, segment) =>

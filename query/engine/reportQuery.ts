@@ -12,7 +12,7 @@ export function reportQuery(
   reader: { tenantId: string; segmentIds: readonly string[] },
   registry: Registry,
 ): QueryRequest {
-  const { sql, values, types, dates } = bindReport(request, registry);
+  const { sql, values, types, dates, staged } = bindReport(request, registry);
   const { tenantId, segmentIds } = reader;
   if (request.segment !== undefined && segmentIds.length > 0 && !segmentIds.includes(request.segment)) {
     throw new LakeError(
@@ -20,5 +20,5 @@ export function reportQuery(
       `segment ${request.segment} is not readable with this token, which reads ${segmentIds.join(', ')}`,
     );
   }
-  return { tenantId, segmentIds, sql, report: { values, types }, ...dates };
+  return { tenantId, segmentIds, sql, report: { values, types, staged }, ...dates };
 }

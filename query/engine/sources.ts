@@ -1,5 +1,6 @@
 import type { StructField } from '../../schemas/columnType.ts';
 import type { AddFile, MetaData } from '../../lake/delta/actions.ts';
+import type { Snapshot } from '../../lake/delta/snapshot.ts';
 import { COLUMNS_TAG, columnsOf } from '../../lake/delta/schema.ts';
 import { LakeError } from '../../lake/errors.ts';
 import { sharesIds } from '../../lake/layout/sharedIds.ts';
@@ -10,67 +11,109 @@ import { filesInScope, inScope, type Scope } from '../../lake/files/prune.ts';
 import type { Resolved } from './resolve.ts';
 import type { FileGroup, TableFiles } from './views.ts';
 
+type TailFile = HeldTail['files'][number];
+
+/** What a query reads of one table. */
+export interface TableSource {
+  root: string;
+  files: readonly AddFile[];
+  /** Columns in the files. */
+  columns: StructField[];
+  sharedIds: boolean;
+  /** The part of the live tail that is read; absent if it has no rows. */
+  tail?: TailSource;
+}
+
+/** Files of a live tail with rows of a table. */
+export interface TailSource {
+  files: readonly TailFile[];
+  above: number;
+  /** Files may be made anew under their names, with the same rows for the same messages and version. */
+  identity: readonly unknown[];
+}
+
+/** What a query reads; no file is held yet, but those of the live tail. */
+export type QuerySources = Partial<Record<TableName, TableSource>>;
+
 /** Local files that a query's views read, held until released. */
-export interface Sources {
+export interface LocalSources {
   tables: Record<TableName, TableFiles>;
   /** Absolute paths of all files. */
   paths: string[];
-  /** What the rows depend on: files that never change, and the part of the live tail that is read. */
-  identity: readonly unknown[];
-  /** Number of committed files by table. */
-  counts: Record<TableName, number>;
   release(): Promise<void>;
 }
 
+/** Chooses the files of the required tables within a scope. */
+export function chooseSources(
+  { snapshots, tail }: Resolved,
+  needed: readonly TableName[],
+  scope: Scope & { tenantId: string },
+): QuerySources {
+  const source = (table: TableName): TableSource => {
+    const snapshot = snapshots[table];
+    const root = tableRoot(table, scope.tenantId);
+    const fresh = tail?.files.filter((file) => file.table === table && isWithin(file, scope)) ?? [];
+    return {
+      root,
+      files: filesInScope(snapshot, scope),
+      columns: storedColumns(snapshot.metaData, root),
+      sharedIds: sharesIds(snapshot),
+      ...(tail && fresh.length > 0 ? { tail: tailSource(fresh, { tail, table, events: snapshots.events }) } : {}),
+    };
+  };
+  return Object.fromEntries(TABLE_NAMES.filter((name) => needed.includes(name)).map((name) => [name, source(name)]));
+}
+
+function tailSource(
+  files: readonly TailFile[],
+  { tail, table, events }: { tail: HeldTail; table: TableName; events: Snapshot },
+): TailSource {
+  const paths = files.map(({ localFile }) => localFile);
+  return {
+    files,
+    above: tail.above[table],
+    identity: [paths, tail.above[table], tail.sequence, events.version, events.metaData?.id],
+  };
+}
+
+/** What the rows depend on: files that never change, and the part of the live tail that is read. */
+export function identityOf(sources: QuerySources): unknown[] {
+  return Object.values(sources).map(({ root, files, columns, sharedIds, tail }) => [
+    root,
+    columns,
+    sharedIds,
+    files.map(({ path }) => path),
+    tail?.identity,
+  ]);
+}
+
 /**
- * Fetches the files of the required tables within a scope.
+ * Fetches the files of the sources.
  * @throws LakeError tables_too_large, storage_unavailable, table_corrupt, version_gone
  */
 export async function openSources(
-  { snapshots, tail }: Resolved,
-  needed: readonly TableName[],
-  {
-    request,
-    localFiles,
-  }: { request: Scope & { tenantId: string; version?: number | undefined }; localFiles: LocalFiles },
-): Promise<Sources> {
+  sources: QuerySources,
+  { localFiles, version }: { localFiles: LocalFiles; version?: number | undefined },
+): Promise<LocalSources> {
   const leases: FileLease[] = [];
   const release = async (): Promise<void> => {
     for (const lease of leases.splice(0)) await lease.release();
-    await tail?.release();
   };
-  const identity: unknown[] = [];
-  const sources: Sources = {
-    identity,
-    tables: { events: { groups: [] }, quarantine: { groups: [] } },
-    paths: [],
-    counts: { events: 0, quarantine: 0 },
-    release,
-  };
+  const local: LocalSources = { tables: { events: { groups: [] }, quarantine: { groups: [] } }, paths: [], release };
   try {
-    for (const table of TABLE_NAMES.filter((name) => needed.includes(name))) {
-      const files = filesInScope(snapshots[table], request);
-      const lease = await localFiles.lease(tableRoot(table, request.tenantId), files).catch((error: unknown) => {
-        throw request.version === undefined ? error : asGone(error, request.version);
+    for (const name of TABLE_NAMES) {
+      const source = sources[name];
+      if (!source) continue;
+      const lease = await localFiles.lease(source.root, source.files).catch((error: unknown) => {
+        throw version === undefined ? error : asGone(error, version);
       });
       leases.push(lease);
-      const fresh = tail && { paths: tailPaths(tail, table, request), above: tail.above[table] };
-      const columns = storedColumns(snapshots[table].metaData, tableRoot(table, request.tenantId));
-      const sharedIds = sharesIds(snapshots[table]);
-      sources.tables[table] = { columns, groups: fileGroups(files, lease.paths), sharedIds, tail: fresh };
-      sources.paths.push(...lease.paths.values(), ...(fresh?.paths ?? []));
-      sources.counts[table] = files.length;
-      identity.push(
-        tableRoot(table, request.tenantId),
-        columns,
-        sharedIds,
-        files.map(({ path }) => path),
-      );
-      // Files of a tail may be made anew under their names, with the same rows for the same messages and version.
-      if (fresh && fresh.paths.length > 0)
-        identity.push(fresh, tail.sequence, snapshots.events.version, snapshots.events.metaData?.id);
+      const { columns, sharedIds, tail } = source;
+      const fresh = tail && { paths: tail.files.map(({ localFile }) => localFile), above: tail.above };
+      local.tables[name] = { columns, groups: fileGroups(source.files, lease.paths), sharedIds, tail: fresh };
+      local.paths.push(...lease.paths.values(), ...(fresh?.paths ?? []));
     }
-    return sources;
+    return local;
   } catch (error) {
     await release();
     throw error;
@@ -90,11 +133,9 @@ function asGone(error: unknown, version: number): unknown {
   return new LakeError('version_gone', message, { cause: error });
 }
 
-/** Paths of the live tail's files with rows within the scope. */
-function tailPaths({ files }: HeldTail, table: TableName, scope: Scope): string[] {
-  return files
-    .filter((file) => file.table === table && inScope({ segment: file.source.segmentId, date: file.date }, scope))
-    .map(({ localFile }) => localFile);
+/** Whether a file of the live tail is within a scope. */
+export function isWithin({ source, date }: TailFile, scope: Scope): boolean {
+  return inScope({ segment: source.segmentId, date }, scope);
 }
 
 /**

@@ -1,7 +1,14 @@
 import { eventColumns, QUARANTINE_COLUMNS } from '../../schemas/columns.ts';
 import { duckdbType, type StructField } from '../../schemas/columnType.ts';
 import type { Registry } from '../../schemas/registry.ts';
-import { insightMacros, insightViews, viewsReadBy, type InsightView, type Macro } from '../insight/views.ts';
+import {
+  insightMacros,
+  insightViews,
+  viewsReadBy,
+  type InsightView,
+  type Macro,
+  type TenantFacts,
+} from '../insight/views.ts';
 import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 import { TABLE_NAMES, type TableName } from '../../lake/layout/tables.ts';
 import { SEQUENCE_COLUMN } from '../tail/tenantTail.ts';
@@ -41,6 +48,10 @@ export interface ViewCatalog {
   requiredViews(sql: CheckedSql): NeededViews;
   /** Tables and macros of a statement with its own views. */
   requiredTables(sql: CheckedSql): NeededViews;
+  /** Statements that create the macros of a text for one connection. */
+  macros(text: string, facts: TenantFacts): string[];
+  /** All rows of the events table in files, as a SELECT with the columns of `events_with_bots`. */
+  flaggedEvents(files: TableFiles): string;
 }
 
 const PARTITIONS: readonly StructField[] = [
@@ -71,7 +82,7 @@ export function createCatalog(registry: Registry): ViewCatalog {
       tables,
       views: new Set(picked.map(({ name }) => name)),
       statements: (files) => [
-        ...tables.map((table) => tableView(table, columns[table], files[table])),
+        ...tables.map((table) => `CREATE VIEW ${BASE[table]} AS ${tableRows(table, columns[table], files[table])}`),
         ...macros[files.events.sharedIds ? 'shared' : 'own']
           .filter(({ name }) => needed.has(name))
           .map(({ sql }) => sql),
@@ -85,6 +96,17 @@ export function createCatalog(registry: Registry): ViewCatalog {
       return assemble(sql, sql.catalog ? views : viewsReadBy(named, views));
     },
     requiredTables: (sql) => assemble(sql, []),
+    macros: (text, { sharedIds = false }) => {
+      const all = macros[sharedIds ? 'shared' : 'own'];
+      const needed = macrosReadBy(all, (word) => new RegExp(`\\b${word}\\b`).test(text));
+      return all
+        .filter(({ name }) => needed.has(name))
+        .map(({ sql }) => sql.replace('CREATE MACRO', 'CREATE TEMP MACRO'));
+    },
+    flaggedEvents: (files) => {
+      const { sql } = views.find(({ name }) => name === 'events_with_bots')!;
+      return `WITH events_all AS NOT MATERIALIZED (${tableRows('events', columns.events, files)}) ${sql}`;
+    },
   };
 }
 
@@ -103,8 +125,8 @@ function macrosReadBy(macros: readonly Macro[], reads: (word: string) => boolean
 /** The time column whose UTC date is a row's partition. */
 const TIME_COLUMN: Record<TableName, string> = { events: 'event_time', quarantine: 'received_at' };
 
-/** A view with every column; columns that a file lacks are NULL. */
-function tableView(
+/** A SELECT of every column; columns that a file lacks are NULL. */
+function tableRows(
   table: TableName,
   known: readonly StructField[],
   { columns = [], groups, tail }: TableFiles,
@@ -115,7 +137,7 @@ function tableView(
   const empty = `SELECT ${all.map(({ name, type }) => `NULL::${duckdbType(type)} AS ${identifier(name)}`).join(', ')} WHERE false`;
   const relations = [empty, ...groups.filter(({ paths }) => paths.length > 0).map(groupRelation)];
   if (tail && tail.paths.length > 0) relations.push(tailRelation(TIME_COLUMN[table], tail));
-  return `CREATE VIEW ${BASE[table]} AS SELECT ${names} FROM (${relations.join(' UNION ALL BY NAME ')})`;
+  return `SELECT ${names} FROM (${relations.join(' UNION ALL BY NAME ')})`;
 }
 
 function groupRelation({ paths, mixed }: FileGroup): string {

@@ -14,7 +14,9 @@ import { isDate } from '../../schemas/dateTime.ts';
 import { isId } from '../../schemas/subjects.ts';
 import { createZone, isDayStart, isZone, UTC, type Zone } from '../../schemas/zone.ts';
 import { LakeError } from '../../lake/errors.ts';
-import { DAYS_AROUND, findReport, renderReport, type Report, type ReportParameter } from './reports.ts';
+import { renderedReport } from './renderedReport.ts';
+import { DAYS_AROUND, type Report, type ReportParameter } from './reports.ts';
+import type { Stage, StagedSql } from './stages.ts';
 import { DAY_MS, MINUTE_MS, utcDay } from '../../runtime/units.ts';
 
 /** A request for a report, with texts as given. */
@@ -47,6 +49,18 @@ export interface BoundReport {
   types: Record<string, DuckDBType>;
   /** First and last UTC date of the files to read; undefined: all files. */
   dates: { from: string; to: string } | undefined;
+  /** The same report over stages; undefined if it reads relations that have none. */
+  staged: StagedReport | undefined;
+}
+
+/** A report over stages (stages.ts). */
+export interface StagedReport extends StagedSql {
+  /** The stages to make, in order. */
+  stages: readonly Stage[];
+  values: Record<string, DuckDBValue>;
+  types: Record<string, DuckDBType>;
+  /** First and last UTC date of the events to read; undefined: all. */
+  days: { from: string; to: string } | undefined;
 }
 
 const PARAMETER_TYPES = { INTEGER, DOUBLE, TEXT: VARCHAR };
@@ -68,7 +82,7 @@ export function bindReport(
   registry: Registry = createRegistry(),
   nowMs = Date.now(),
 ): BoundReport {
-  const report = findReport(request.name);
+  const { report, sql, over, stages } = renderedReport(request.name, registry);
   const zone = zoneNamed(request.zone ?? UTC);
   const asked = { from: moment('from', request.from, zone), to: moment('to', request.to, zone) };
   if (asked.from >= asked.to) {
@@ -78,10 +92,8 @@ export function bindReport(
     );
   }
   const { from, to } = request.before ? periodBefore(asked, zone, nowMs) : asked;
-  const sql = renderReport(report, registry);
-  const reads = (name: string): boolean => new RegExp(`\\$${name}\\b`).test(sql);
   const before = periodBefore({ from, to }, zone, nowMs);
-  const first = reads('before') ? before.from : from;
+  const first = /\$before\b/.test(sql) ? before.from : from;
   const scanFrom = first - DAYS_AROUND * DAY_MS;
   const scanTo = to + DAYS_AROUND * DAY_MS;
   const values: Record<string, DuckDBValue> = {
@@ -100,17 +112,28 @@ export function bindReport(
     zone: VARCHAR,
     ...Object.fromEntries(report.parameters.map(({ name, type }) => [name, PARAMETER_TYPES[type]])),
   };
-  const used = <T>(record: Record<string, T>): Record<string, T> =>
-    Object.fromEntries(Object.entries(record).filter(([name]) => reads(name)));
+  const days = { from: isoDate(scanFrom), to: isoDate(scanTo) };
   // Orders are distinguished over all stored events, so a report that reads orders needs all files.
   const readsAll = report.allHistory || /^all_orders AS /m.test(sql);
   return {
     report,
     sql,
-    values: used(values),
-    types: used(types),
-    dates: readsAll ? undefined : { from: isoDate(scanFrom), to: isoDate(scanTo) },
+    values: usedBy(sql, values),
+    types: usedBy(sql, types),
+    dates: readsAll ? undefined : days,
+    staged: over && {
+      ...over,
+      stages,
+      values: usedBy(over.sql, values),
+      types: usedBy(over.sql, types),
+      days: report.allHistory ? undefined : days,
+    },
   };
+}
+
+/** The values of the parameters that a statement names. */
+function usedBy<T>(sql: string, values: Record<string, T>): Record<string, T> {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => new RegExp(`\\$${name}\\b`).test(sql)));
 }
 
 /**

@@ -84,16 +84,27 @@ function reportNames(): string[] {
  * own. reportRun.ts binds them all. Its views are CTEs that read the days around the period only, so that files of
  * other days are pruned.
  */
-export function renderReport({ name, allHistory }: Report, registry: Registry): string {
-  return withViews(readReport(name).sql, { allHistory }, registry);
+export function renderReport(report: Report, registry: Registry): string {
+  return withViews(readReport(report.name).sql, report, registry);
 }
 
 /** A statement with its views as CTEs over the days to read. */
 export function withViews(sql: string, { allHistory }: { allHistory: boolean }, registry: Registry): string {
   const body = expandSql(sql, registry);
   const ctes = viewsReadBy(body, insightViews(registry)).map((view) => asCte(view, allHistory));
+  return joinCtes(ctes, body);
+}
+
+/** A statement with more CTEs before its own. */
+export function joinCtes(ctes: readonly string[], body: string): string {
+  if (ctes.length === 0) return body;
   const rest = /^with\s/i.test(body) ? `,\n${body.replace(/^with\s+/i, '')}` : `\n${body}`;
   return `WITH ${ctes.join(',\n')}${rest}`;
+}
+
+/** The statement of a report over views, without the views. */
+export function reportBody({ name }: Report, registry: Registry): string {
+  return expandSql(readReport(name).sql, registry);
 }
 
 /** Views limited to the days to read; all other views read these. */
@@ -106,7 +117,8 @@ const LIMITED = new Set(['events', 'orders']);
  */
 const KEPT = new Set(['identity', 'sessionless', 'session_visitors', 'buyers', 'tracked']);
 
-function asCte({ name, sql }: InsightView, allHistory: boolean): string {
+/** A view as a CTE over the days to read. */
+export function asCte({ name, sql }: InsightView, allHistory: boolean): string {
   const limited = LIMITED.has(name) && !allHistory;
   const rows = limited ? `SELECT * FROM (\n${sql}\n) WHERE date >= $scan_from AND date <= $scan_to` : sql;
   return `${name} AS ${KEPT.has(name) ? '' : 'NOT '}MATERIALIZED (\n${rows}\n)`;

@@ -1,5 +1,6 @@
 import { LakeError } from '../../lake/errors.ts';
-import { PrewarmedInstance } from './instances.ts';
+import { buildFiles, type BuildJob, type BuiltFiles } from './buildFiles.ts';
+import { KeptInstance, PrewarmedInstance } from './instances.ts';
 import { openParser } from './sandbox.ts';
 import { checkSql, type CheckedSql } from './sqlCheck.ts';
 import { writeAnswer, type AnswerFacts, type AnswerJob } from './writeAnswer.ts';
@@ -10,6 +11,8 @@ export interface Executor {
   check(sql: string): Promise<CheckedSql>;
   /** Run as writeAnswer does. @throws LakeError */
   run(job: AnswerJob): Promise<AnswerFacts>;
+  /** Build as buildFiles does. @throws LakeError */
+  build(job: BuildJob): Promise<BuiltFiles>;
   close(): void;
 }
 
@@ -22,6 +25,7 @@ export interface Executor {
 export function inProcess({ ahead = false }: { ahead?: boolean } = {}): Executor {
   let parser: ReturnType<typeof openParser> | undefined;
   const instances = ahead ? new PrewarmedInstance() : undefined;
+  const kept = new KeptInstance();
   return {
     check: async (sql) => {
       const opened = await (parser ??= openParser());
@@ -38,12 +42,14 @@ export function inProcess({ ahead = false }: { ahead?: boolean } = {}): Executor
     },
     run: async (job) => {
       try {
-        return await writeAnswer(job, instances?.open);
+        return await writeAnswer(job, { open: instances?.open, kept });
       } finally {
-        instances?.next(job.limits);
+        if (!job.query.isOurs) instances?.next(job.limits);
       }
     },
+    build: (job) => buildFiles(job, kept),
     close: () => {
+      kept.drop();
       parser?.then((opened) => opened.close()).catch(() => undefined);
     },
   };

@@ -49,6 +49,27 @@ export class PrewarmedInstance {
   }
 }
 
+/**
+ * A database for our own statements, kept from one to the next.
+ *
+ * Each statement has a connection of its own, and creates temporary relations only, so none sees another's.
+ */
+export class KeptInstance {
+  #kept: { limits: InstanceLimits; instance: Promise<DuckDBInstance> } | undefined;
+
+  readonly open: OpenInstance = (limits) => {
+    if (this.#kept && !sameLimits(this.#kept.limits, limits)) this.drop();
+    this.#kept ??= { limits, instance: openInstance(limits) };
+    return this.#kept.instance;
+  };
+
+  /** Close the database, which has failed or is not needed any more. */
+  drop(): void {
+    this.#kept?.instance.then((instance) => instance.closeSync()).catch(() => undefined);
+    this.#kept = undefined;
+  }
+}
+
 function sameLimits(one: InstanceLimits, other: InstanceLimits): boolean {
   return one.memoryMb === other.memoryMb && one.threads === other.threads;
 }

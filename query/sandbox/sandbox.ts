@@ -1,7 +1,7 @@
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { LakeError } from '../../lake/errors.ts';
 import { classify, withoutPaths } from './duckdbErrors.ts';
-import { openInstance, type InstanceLimits, type OpenInstance } from './instances.ts';
+import { openInstance, type InstanceLimits, type KeptInstance, type OpenInstance } from './instances.ts';
 import { INTERRUPT_EVERY_MS, openRowStream, type RowStream, type SqlParameters } from './rowStream.ts';
 import { connectUtc } from '../../lake/duckdb/instance.ts';
 import { literal } from '../../lake/duckdb/sqlText.ts';
@@ -22,12 +22,16 @@ export interface SandboxQuery {
   /** Untrusted SQL that has passed checkSql. */
   sql: string;
   parameters?: SqlParameters | undefined;
+  /** Whether the SQL is ours too. Then it runs without locks, and its views are temporary. */
+  isOurs?: boolean;
   /** Trusted statement that counts the rows of bots, where the views leave them out. */
   botCount?: string | undefined;
   signal?: AbortSignal;
 }
 
-/** A locked database, ready for the query. */
+type Limits = Pick<SandboxLimits, keyof InstanceLimits | 'timeoutMs'>;
+
+/** A database, ready for the query. */
 export interface SandboxSession {
   connection: DuckDBConnection;
   /** Starts the query. */
@@ -43,30 +47,73 @@ export interface SandboxSession {
  * therefore runs this function in a process that it can kill (worker/pool.ts).
  * @throws LakeError query_timeout, query_cancelled, query_out_of_memory, sql_invalid, sql_failed, sql_forbidden
  */
-export async function runSandboxed<T>(
+export function runSandboxed<T>(
   query: SandboxQuery,
-  { limits, open = openInstance }: { limits: SandboxLimits; open?: OpenInstance | undefined },
+  { limits, open = openInstance }: { limits: Limits; open?: OpenInstance | undefined },
   task: (session: SandboxSession) => Promise<T>,
 ): Promise<T> {
-  const stop = createStop(limits.timeoutMs, query.signal);
-  let instance: DuckDBInstance | undefined;
-  let connection: DuckDBConnection | undefined;
+  return withStop(query, limits, async (stop) => {
+    const instance = await open(limits);
+    try {
+      return await connected(instance, { query, stop, lock: true }, task);
+    } finally {
+      instance.closeSync();
+    }
+  });
+}
+
+/**
+ * Run our own SQL in a database that is kept for more of it. Limits of time and memory hold as for untrusted SQL.
+ * @throws LakeError those of runSandboxed
+ */
+export function runOurs<T>(
+  query: SandboxQuery,
+  { limits, kept }: { limits: Limits; kept: KeptInstance },
+  task: (session: SandboxSession) => Promise<T>,
+): Promise<T> {
+  return withStop(query, limits, async (stop) => {
+    try {
+      return await connected(await kept.open(limits), { query, stop, lock: false }, task);
+    } catch (error) {
+      kept.drop();
+      throw error;
+    }
+  });
+}
+
+/** Run a task with a stop for its time and signal, and with errors as callers may see them. */
+async function withStop<T>(query: SandboxQuery, { timeoutMs }: Limits, task: (stop: Stop) => Promise<T>): Promise<T> {
+  const stop = createStop(timeoutMs, query.signal);
   try {
-    instance = await open(limits);
-    const opened = (connection = await connectUtc(instance));
-    stop.watch(opened);
-    await lockDown(opened, query, stop);
-    stop.check();
-    return await task({
-      connection: opened,
-      stream: () => openRowStream(opened, { sql: query.sql, parameters: query.parameters, check: () => stop.check() }),
-    });
+    return await task(stop);
   } catch (error) {
     throw stop.reason() ?? withoutPaths(classify(error), query.files);
   } finally {
     stop.end();
-    connection?.closeSync();
-    instance?.closeSync();
+  }
+}
+
+async function connected<T>(
+  instance: DuckDBInstance,
+  { query, stop, lock }: { query: SandboxQuery; stop: Stop; lock: boolean },
+  task: (session: SandboxSession) => Promise<T>,
+): Promise<T> {
+  const connection = await connectUtc(instance);
+  try {
+    stop.watch(connection);
+    for (const view of query.views) {
+      stop.check();
+      await connection.run(view);
+    }
+    if (lock) await lockDown(connection, query.files);
+    stop.check();
+    const { sql, parameters } = query;
+    return await task({
+      connection,
+      stream: () => openRowStream(connection, { sql, parameters, check: () => stop.check() }),
+    });
+  } finally {
+    connection.closeSync();
   }
 }
 
@@ -88,11 +135,7 @@ export async function openParser(): Promise<{ connection: DuckDBConnection; clos
   };
 }
 
-async function lockDown(connection: DuckDBConnection, { views, files }: SandboxQuery, stop: Stop): Promise<void> {
-  for (const view of views) {
-    stop.check();
-    await connection.run(view);
-  }
+async function lockDown(connection: DuckDBConnection, files: readonly string[]): Promise<void> {
   await connection.run(`SET allowed_paths = [${files.map(literal).join(', ')}]`);
   await connection.run('SET enable_external_access = false');
   await connection.run('SET lock_configuration = true');

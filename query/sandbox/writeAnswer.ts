@@ -6,9 +6,9 @@ import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 import { createArrowEncoder } from '../formats/arrowEncoder.ts';
 import { behindOwnLine } from './duckdbErrors.ts';
 import { createTextEncoder, type AnswerColumn, type AnswerFormat } from '../formats/formats.ts';
-import type { OpenInstance } from './instances.ts';
+import type { KeptInstance, OpenInstance } from './instances.ts';
 import { EXPLAIN } from './sqlCheck.ts';
-import { runSandboxed, type SandboxLimits, type SandboxQuery, type SandboxSession } from './sandbox.ts';
+import { runOurs, runSandboxed, type SandboxLimits, type SandboxQuery, type SandboxSession } from './sandbox.ts';
 
 /** A query and the file for its answer. */
 export interface AnswerJob {
@@ -38,17 +38,20 @@ const SIZE_EVERY_MS = 50;
  * Run a query and write its answer to a file, within the limits.
  * @throws LakeError those of runSandboxed; answer_too_large for a Parquet file, which cannot be cut at a byte
  */
-export function writeAnswer({ query, limits, format, file }: AnswerJob, open?: OpenInstance): Promise<AnswerFacts> {
-  if (format !== 'parquet')
-    return runSandboxed(query, { limits, open }, async (session) => ({
-      ...(await writeRows(session, { format, file, limits })),
-      ...(await botsLeftOut(session, query)),
-    }));
-  const files = [...query.files, file, firstOf(file)];
-  return runSandboxed({ ...query, files }, { limits, open }, async (session) => ({
-    ...(await writeParquet(session, { query, limits, file })),
+export function writeAnswer(
+  { query, limits, format, file }: AnswerJob,
+  { open, kept }: { open?: OpenInstance | undefined; kept?: KeptInstance } = {},
+): Promise<AnswerFacts> {
+  const files = format === 'parquet' ? [...query.files, file, firstOf(file)] : query.files;
+  const task = async (session: SandboxSession): Promise<AnswerFacts> => ({
+    ...(format === 'parquet'
+      ? await writeParquet(session, { query, limits, file })
+      : await writeRows(session, { format, file, limits })),
     ...(await botsLeftOut(session, query)),
-  }));
+  });
+  return query.isOurs && kept
+    ? runOurs({ ...query, files }, { limits, kept }, task)
+    : runSandboxed({ ...query, files }, { limits, open }, task);
 }
 
 async function botsLeftOut(

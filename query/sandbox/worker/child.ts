@@ -18,7 +18,7 @@ const running = new Map<number, AbortController>();
 const executor = inProcess({ ahead: true });
 
 const send = openParentChannel<WorkerRequest, WorkerReply>((request) => {
-  if (request.job || request.check !== undefined) void answer(request);
+  if (request.job || request.build || request.check !== undefined) void answer(request);
   else running.get(request.id)?.abort();
 });
 // If the machine runs out of memory, the kernel should kill this process and not the server.
@@ -44,15 +44,19 @@ async function answer(request: WorkerRequest): Promise<void> {
 }
 
 async function work(
-  { check, job, parameters }: WorkerRequest,
+  { check, build, job, parameters }: WorkerRequest,
   signal: AbortSignal,
-): Promise<Pick<WorkerReply, 'checked' | 'facts'>> {
+): Promise<Pick<WorkerReply, 'checked' | 'built' | 'facts'>> {
   if (check !== undefined) return { checked: await executor.check(check) };
-  const bound = parameters ? { parameters: sqlParameters(parameters) } : {};
   const before = process.cpuUsage();
+  const cpuMs = (): number => {
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1_000;
+  };
+  if (build) return { built: { ...(await executor.build(build)), cpuMs: cpuMs() } };
+  const bound = parameters ? { parameters: sqlParameters(parameters) } : {};
   const facts = await executor.run({ ...job!, query: { ...job!.query, signal, ...bound } });
-  const { user, system } = process.cpuUsage(before);
-  return { facts: { ...facts, cpuMs: (user + system) / 1_000 } };
+  return { facts: { ...facts, cpuMs: cpuMs() } };
 }
 
 function plain(error: unknown): NonNullable<WorkerReply['error']> {

@@ -1,6 +1,7 @@
 import { ChildEndedError, ChildProcess } from '../../../runtime/childProcess.ts';
 import type { Logger } from '../../../runtime/log.ts';
 import { LakeError } from '../../../lake/errors.ts';
+import type { BuildJob, BuiltFiles } from '../buildFiles.ts';
 import type { Executor } from '../executor.ts';
 import type { CheckedSql } from '../sqlCheck.ts';
 import type { AnswerFacts, AnswerJob } from '../writeAnswer.ts';
@@ -75,6 +76,11 @@ export class WorkerPool implements Executor {
     const bound = parameters ? { parameters: plainParameters(parameters) } : {};
     const { facts } = await this.#ask({ job: { ...job, query: rest }, ...bound }, { ...job.limits, signal });
     return facts!;
+  }
+
+  async build(job: BuildJob): Promise<BuiltFiles> {
+    const { built } = await this.#ask({ build: job }, { ...job.limits, signal: undefined });
+    return built!;
   }
 
   close(): void {

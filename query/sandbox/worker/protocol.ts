@@ -1,4 +1,5 @@
 import type { LakeError } from '../../../lake/errors.ts';
+import type { BuildJob, BuiltFiles } from '../buildFiles.ts';
 import type { CheckedSql } from '../sqlCheck.ts';
 import type { AnswerFacts, AnswerJob } from '../writeAnswer.ts';
 import type { PlainParameters } from './parameters.ts';
@@ -8,7 +9,9 @@ export interface WorkerRequest {
   id: number;
   /** SQL to check. */
   check?: string;
-  /** Query to run. A request without `job` and `check` cancels the query of its id. */
+  /** Files to build. */
+  build?: BuildJob;
+  /** Query to run. A request with no work cancels the work of its id. */
   job?: Omit<AnswerJob, 'query'> & { query: Omit<AnswerJob['query'], 'parameters' | 'signal'> };
   parameters?: PlainParameters;
   /** Resident memory in bytes at which the process exits. */
@@ -19,6 +22,7 @@ export interface WorkerReply {
   id: number;
   checked?: CheckedSql;
   facts?: AnswerFacts;
+  built?: BuiltFiles;
   error?: { code: LakeError['code']; message: string; cause: string };
   rssBytes: number;
 }

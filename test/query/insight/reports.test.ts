@@ -10,7 +10,8 @@ import * as search from './expectedSearch.ts';
 import type { Asked } from './expectedSearch.ts';
 import { laterWords } from './laterWords.ts';
 import { factsOf, FROM, simulatedEvents, stored, TO, toldEvents } from './ledger.ts';
-import { createMacros, createViews, expectSameRows, query, report, type Row } from './rows.ts';
+import { openReportLake, type ReportLake } from './reportLake.ts';
+import { createViews, expectSameRows, query, report, type Row } from './rows.ts';
 
 const ALL_ROWS = { limit: 2_000_000_000 };
 
@@ -121,27 +122,31 @@ describe.each([
     true,
   ],
 ] as const)('a simulated week %s', (_, events, chainsOf, sharedIds) => {
-  let connection: DuckDBConnection;
   let close: () => void;
+  let lake: ReportLake;
   let chains: Chains;
   beforeAll(async () => {
-    ({ connection, close } = await openDuckDb());
+    const duckdb = await openDuckDb();
+    close = () => duckdb.close();
     const all = events(SEED);
     chains = chainsOf(factsOf(all, { sharedIds }));
-    await createEventTable(connection, [...stored(all), ...laterWords(all)]);
-    await createMacros(connection, { sharedIds });
+    await createEventTable(duckdb.connection, [...stored(all), ...laterWords(all)]);
+    lake = await openReportLake(duckdb.connection, { sharedIds });
   });
-  afterAll(() => close());
+  afterAll(async () => {
+    await lake?.close();
+    close();
+  });
 
   test.each(Object.keys(CHECKS))('%s', async (name) => {
     const { parameters, key, expected } = CHECKS[name]!;
-    expectSameRows(await report(connection, { name, from: FROM, to: TO, parameters }), expected({ chains }), key);
+    expectSameRows(await lake.report({ name, from: FROM, to: TO, parameters }), expected({ chains }), key);
   });
 
   const segmented = Object.keys(CHECKS).filter((name) => !CHECKS[name]!.unsegmented);
   test.each(segmented)('%s of one segment', async (name) => {
     const { parameters, key, expected } = CHECKS[name]!;
-    const rows = await report(connection, { name, from: FROM, to: TO, parameters, segment: 'app' });
+    const rows = await lake.report({ name, from: FROM, to: TO, parameters, segment: 'app' });
     expectSameRows(rows, expected({ chains, segment: 'app' }), key);
   });
 });
@@ -158,6 +163,11 @@ describe('views of a simulated week', () => {
     await createViews(connection);
   });
   afterAll(() => close());
+
+  test.each(Object.keys(CHECKS))('%s without stages', async (name) => {
+    const { parameters, key, expected } = CHECKS[name]!;
+    expectSameRows(await report(connection, { name, from: FROM, to: TO, parameters }), expected({ chains }), key);
+  });
 
   test('attribution is what the rules say, event by event', async () => {
     const rows = await query(
