@@ -3,7 +3,7 @@ import { parquetCopyOptions } from '../../lake/duckdb/parquet.ts';
 import { literal } from '../../lake/duckdb/sqlText.ts';
 import type { Json } from '../formats/values.ts';
 import { ORDER_TYPES } from '../insight/stages.ts';
-import { chooseChunks, keyOf, partsOf, tailName, type Chunk, type Days } from './chunks.ts';
+import { chooseChunks, keyOf, chunkPartsOf, tailName, type Chunk, type DaySpan } from './chunks.ts';
 import { holdAll, type HeldFile, type ScratchFiles } from './scratchFiles.ts';
 import { fileGroups, type TableSource } from './sources.ts';
 import type { ViewCatalog } from './views.ts';
@@ -23,7 +23,7 @@ export type BuildScratch = (job: { statements: readonly string[]; files: readonl
 
 export interface ChunkStore {
   /** @throws LakeError those of a build and of the source's files */
-  hold(source: TableSource, options: { days: Days; wantsOrders: boolean; build: BuildScratch }): Promise<HeldChunks>;
+  hold(source: TableSource, options: { days: DaySpan; wantsOrders: boolean; build: BuildScratch }): Promise<HeldChunks>;
 }
 
 interface ChunkContext {
@@ -99,7 +99,7 @@ export function createChunkStore(options: {
   const holdKind = (kind: string, context: ChunkContext, wanted: readonly string[]) => {
     const { source } = context;
     const base = keyOf([source.root, source.columns, source.sharedIds]);
-    const readable = new Set(partsOf(source, undefined).names);
+    const readable = new Set(chunkPartsOf(source, undefined).names);
     const chunks = knownOf(kind, base);
     const chosen = chooseChunks(chunks.values(), { wanted, readable });
     const held = chosen.chunks.map((chunk) => ({ chunk, file: scratch.hold(chunk.key, '', neverMade) }));
@@ -123,9 +123,9 @@ export function createChunkStore(options: {
   return {
     hold: async (source, { days, wantsOrders, build }) => {
       const context = { source, build };
-      const rows = holdKind('rows', context, partsOf(source, days).names);
+      const rows = holdKind('rows', context, chunkPartsOf(source, days).names);
       rows.makeParts(rows.rest);
-      const all = wantsOrders ? partsOf(source, undefined).names : [];
+      const all = wantsOrders ? chunkPartsOf(source, undefined).names : [];
       const orders = holdKind('orders', context, all);
       if (wantsOrders) {
         const missing = new Set(orders.rest);

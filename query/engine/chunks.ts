@@ -11,13 +11,13 @@ export interface Chunk {
 }
 
 /** First and last UTC date, YYYY-MM-DD; undefined: all days. */
-export type Days = { from: string; to: string } | undefined;
+export type DaySpan = { from: string; to: string } | undefined;
 
 /** Chunks above which all are made again as one, because each slows every report. */
 const MOST_CHUNKS = 8;
 
 /** The parts of a source with rows of some days, and their bytes. */
-export function partsOf(source: TableSource, days: Days): { names: string[]; bytes: number } {
+export function chunkPartsOf(source: TableSource, days: DaySpan): { names: string[]; bytes: number } {
   const scope = { segmentIds: [], ...days };
   const files = source.files.filter(({ partitionValues }) => inScope(partitionValues, scope));
   const tailFiles = source.tail?.files.filter((file) => isWithin(file, scope)) ?? [];

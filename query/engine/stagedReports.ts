@@ -4,7 +4,7 @@ import type { Json } from '../formats/values.ts';
 import type { StagedReport } from '../insight/reportRun.ts';
 import type { OrdersRead, Stage } from '../insight/stages.ts';
 import { createChunkStore, scratchRows, type BuildScratch } from './chunkStore.ts';
-import { keyOf, partsOf, type Days } from './chunks.ts';
+import { keyOf, chunkPartsOf, type DaySpan } from './chunks.ts';
 import type { HeldFile, ScratchFiles } from './scratchFiles.ts';
 import type { TableSource } from './sources.ts';
 import { createStageStore, scratchView } from './stageStore.ts';
@@ -65,7 +65,7 @@ export function createStagedReports(options: {
 
   const prepare: StagedReports['prepare'] = async (report, source, { build, memoryMb }) => {
     const { days, stages } = report;
-    const parts = partsOf(source, days);
+    const parts = chunkPartsOf(source, days);
     if (parts.bytes > memoryMb * BYTES_PER_MIB) return undefined;
     const ofOrders = stages.filter(({ dated }) => !dated);
     const held: HeldFile[] = [];
@@ -139,21 +139,21 @@ function stagesBelow(name: string, stages: readonly Stage[]): Stage[] {
 }
 
 /** The orders of some days, of all orders by day. */
-function ordersWithin(byDay: readonly Json[][], days: Days): readonly Json[][] {
+function ordersWithin(byDay: readonly Json[][], days: DaySpan): readonly Json[][] {
   if (!days) return byDay;
   return byDay.filter(([date]) => typeof date === 'string' && date >= days.from && date <= days.to);
 }
 
-function eventsView(rows: readonly HeldFile[], days: Days): string {
+function eventsView(rows: readonly HeldFile[], days: DaySpan): string {
   return `CREATE TEMP VIEW events AS
     SELECT * EXCLUDE (is_bot) FROM ${scratchRows(rows)} WHERE is_bot IS NOT TRUE AND ${within(days)}`;
 }
 
-function within(days: Days): string {
+function within(days: DaySpan): string {
   return days ? `date >= DATE ${literal(days.from)} AND date <= DATE ${literal(days.to)}` : 'true';
 }
 
-function withDays(sql: string, days: Days): string {
+function withDays(sql: string, days: DaySpan): string {
   if (!days) return sql;
   return sql
     .replaceAll(/\$scan_from\b/g, `DATE ${literal(days.from)}`)

@@ -123,7 +123,15 @@ describe('answers', () => {
       coupon_codes: ['A', 'B'],
       event_time: '2026-11-23T10:05:00.000Z',
     });
-    const absent = { recommendation_id: null, list_id: null, inferred: null, name: null, kind: null, amount: null };
+    const absent = {
+      recommendation_id: null,
+      list_id: null,
+      inferred: null,
+      name: null,
+      kind: null,
+      amount: null,
+      properties: null,
+    };
     expect(second.lines).toEqual([
       {
         ...absent,
