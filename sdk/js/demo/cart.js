@@ -8,7 +8,17 @@ function show() {
   const products = cart.lines().map(productOf);
   const total = products.reduce((sum, { price }) => sum + price, 0);
   list.replaceChildren(
-    ...products.map(({ name }) => Object.assign(document.createElement('li'), { textContent: name })),
+    ...products.map(({ id, name, price }) => {
+      const remove = Object.assign(document.createElement('button'), { textContent: 'Remove' });
+      remove.addEventListener('click', () => {
+        cart.remove(id);
+        tracker.productRemovedFromCart({ productId: id, quantity: 1, unitPrice: price, currency: CURRENCY });
+        show();
+      });
+      const item = document.createElement('li');
+      item.append(name, ' ', remove);
+      return item;
+    }),
   );
   document.querySelector('#total').textContent = `${total.toFixed(2)} ${CURRENCY}`;
   button.hidden = products.length === 0;
@@ -26,4 +36,11 @@ button.addEventListener('click', () => {
   cart.empty();
   show();
 });
-show(); // with the button, which is there for clicks now
+const { products, total } = show(); // with the button, which is there for clicks now
+// A shop with several steps would do this in the first of them.
+if (products.length > 0)
+  tracker.checkoutStarted({
+    currency: CURRENCY,
+    total,
+    lines: products.map(({ id, price }) => ({ productId: id, quantity: 1, unitPrice: price })),
+  });

@@ -20,5 +20,10 @@ export const find = (phrase) => {
 export const cart = {
   lines: () => JSON.parse(sessionStorage.getItem('cart') ?? '[]'),
   add: (productId) => sessionStorage.setItem('cart', JSON.stringify([...cart.lines(), productId])),
+  remove: (productId) => {
+    const lines = cart.lines();
+    lines.splice(lines.indexOf(productId), 1);
+    sessionStorage.setItem('cart', JSON.stringify(lines));
+  },
   empty: () => sessionStorage.removeItem('cart'),
 };

@@ -4,6 +4,7 @@ import { tracker } from '/tracking.js';
 const { id, name, price } = productOf(new URLSearchParams(location.search).get('id'));
 document.querySelector('#name').textContent = name;
 document.querySelector('#price').textContent = `${price} ${CURRENCY}`;
+tracker.productViewed({ productId: id, price, currency: CURRENCY });
 const button = document.querySelector('#add');
 button.addEventListener('click', () => {
   cart.add(id);

@@ -1,5 +1,5 @@
 import { CURRENCY, find } from '/catalogue.js';
-import { searches, tracker } from '/tracking.js';
+import { impressions, searches, tracker } from '/tracking.js';
 
 const results = document.querySelector('#results');
 
@@ -10,7 +10,7 @@ form.addEventListener('submit', (event) => {
   const found = find(phrase);
 
   // With resultIds, later clicks, cart adds and order lines of these products carry this search's id by themselves.
-  searches.shown({ phrase, resultsCount: found.length, resultIds: found.map(({ id }) => id) });
+  const searchId = searches.shown({ phrase, resultsCount: found.length, resultIds: found.map(({ id }) => id) });
 
   results.replaceChildren(
     ...found.map(({ id, name, price }, index) => {
@@ -27,6 +27,12 @@ form.addEventListener('submit', (event) => {
       item.append(link);
       return item;
     }),
+  );
+  impressions.end(); // The results before are gone.
+  const cards = [...results.children];
+  impressions.watch(
+    cards.map((element, index) => ({ element, productId: found[index].id, position: index + 1 })),
+    { searchId },
   );
 });
 // A search before would be the browser's own: the page shows while this script is still loading.

@@ -10,6 +10,7 @@ const TYPES: Record<string, string> = {
   '.css': 'text/css; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
 };
+const SDK = new Set(['/index.js', '/searches.js', '/impressions.js']);
 const FILES = new Set([
   '/index.html',
   '/product.html',
@@ -39,7 +40,7 @@ export async function serveDemo(options: DemoOptions): Promise<{ url: string; se
 export const instrumentationKey = ${JSON.stringify(instrumentationKey)};`;
 
   const read = async (path: string): Promise<string | undefined> => {
-    if (path === '/index.js' || path === '/searches.js') return sdk.get(path.slice(1))!;
+    if (SDK.has(path)) return sdk.get(path.slice(1))!;
     if (path === '/config.js') return config;
     return FILES.has(path) ? readFile(new URL(`.${path}`, import.meta.url), 'utf8') : undefined;
   };

@@ -1,5 +1,6 @@
 // What a shop needs on every page: one tracker, and a place for the visitor's choice.
 import { createTracker } from '/index.js';
+import { createImpressions } from '/impressions.js';
 import { createSearches } from '/searches.js';
 import { endpoint, instrumentationKey } from '/config.js';
 
@@ -12,6 +13,9 @@ export const tracker = createTracker({
 
 /** Makes a search that is shown again the same search. */
 export const searches = createSearches(tracker);
+
+/** Tells which results were really seen. */
+export const impressions = createImpressions(tracker);
 
 // The rest shows on the page what the tracker does. A shop would keep the choice in its consent tool.
 const footer = document.querySelector('#tracking');

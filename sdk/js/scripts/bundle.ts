@@ -54,6 +54,7 @@ const BUNDLES = [
   { file: 'gzip.js', entry: 'gzip.ts', format: 'esm' },
   { file: 'cookies.js', entry: 'cookies.ts', format: 'esm' },
   { file: 'searches.js', entry: 'searches.ts', format: 'esm' },
+  { file: 'impressions.js', entry: 'impressions.ts', format: 'esm' },
 ] as const;
 
 /** The script files of the package, by name. */
@@ -62,7 +63,7 @@ export async function bundle(): Promise<Map<string, string>> {
     const { outputFiles } = await build({
       entryPoints: [source(entry)],
       bundle: true,
-      minify: true,
+      minifySyntax: true,
       format,
       target: TARGET,
       mangleProps: new RegExp(`^(${INTERNAL.join('|')})$`),
@@ -70,8 +71,9 @@ export async function bundle(): Promise<Map<string, string>> {
       tsconfigRaw: '{}',
       write: false,
     });
-    // A second minifier finds about 4 % more.
-    const { code, errors } = await minify(file, outputFiles[0]!.text, { compress: { target: TARGET } });
+    // A second minifier finds about 4 % more, and writes constants where they are used if they are declared as such.
+    const text = outputFiles[0]!.text.replaceAll(/\bvar ([A-Z][A-Z_]+) = /g, 'const $1 = ');
+    const { code, errors } = await minify(file, text, { compress: { target: TARGET } });
     if (errors.length > 0) throw new Error(`${file} cannot be minified: ${errors[0]!.message}`);
     return format === 'esm'
       ? [

@@ -12,7 +12,7 @@ const tsc = join(createRequire(import.meta.url).resolve('typescript/package.json
 /** In the order they are put together; event types come from the schemas. */
 const PARTS = ['schemas/generated/events', 'sdk/js/src/api', 'sdk/js/src/host', 'sdk/js/src/tracker'];
 /** Modules beside the core, which refer to the types of its API at most. */
-const OPTIONAL = ['gzip', 'cookies', 'searches'];
+const OPTIONAL = ['gzip', 'cookies', 'searches', 'impressions'];
 const LOCAL_IMPORT = /^(import|export) [^;]* from '\.[^']*';\n/gm;
 
 /**

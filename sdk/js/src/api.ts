@@ -1,10 +1,14 @@
 import type {
+  CheckoutStarted,
   OrderCancelled,
   OrderCorrected,
   OrderCreated,
   OrderRefunded,
   ProductAddedToCart,
   ProductClicked,
+  ProductRemovedFromCart,
+  ProductsShown,
+  ProductViewed,
   Search,
 } from '../../../schemas/generated/events.ts';
 
@@ -24,8 +28,12 @@ type Loose<T> = T extends readonly (infer Item)[]
     : T;
 
 export type SearchFields = Fields<Search>;
+export type ProductsShownFields = Fields<ProductsShown>;
 export type ProductClickedFields = Fields<ProductClicked>;
 export type ProductAddedToCartFields = Fields<ProductAddedToCart>;
+export type ProductViewedFields = Fields<ProductViewed>;
+export type ProductRemovedFromCartFields = Fields<ProductRemovedFromCart>;
+export type CheckoutStartedFields = Fields<CheckoutStarted>;
 export type OrderCreatedFields = Fields<OrderCreated>;
 export type OrderCorrectedFields = Fields<OrderCorrected>;
 export type OrderCancelledFields = Fields<OrderCancelled>;
@@ -68,6 +76,8 @@ export interface TrackerOptions {
   allowQuery?: readonly string[] | undefined;
   /** Context of every event, such as `{ channel: 'app' }`. */
   context?: EventContext | undefined;
+  /** Experiments of every event that names none itself, such as `[{ id: 'ranking', variant: 'b' }]`. */
+  experiments?: Loose<NonNullable<Search['experiments']>> | undefined;
   /**
    * Time in which a search may be the source of clicks, cart adds and order lines, ms. Default 24 h.
    *
@@ -185,10 +195,18 @@ export interface TrackerStats {
  * No method throws or blocks. `on('drop')` and `on('error')` report failures.
  */
 export interface Tracker {
+  /** Track products in front of the visitor; `@spor/tracker/impressions` tells which were seen. @returns the event's id. */
+  productsShown(fields: ProductsShownFields): string;
   /** @returns the event's id. */
   productClicked(fields: ProductClickedFields): string;
+  /** Track the page of a product. @returns the event's id. */
+  productViewed(fields: ProductViewedFields): string;
   /** @returns the event's id. */
   productAddedToCart(fields: ProductAddedToCartFields): string;
+  /** @returns the event's id. */
+  productRemovedFromCart(fields: ProductRemovedFromCartFields): string;
+  /** @returns the event's id. */
+  checkoutStarted(fields: CheckoutStartedFields): string;
   /** @returns the event's id. */
   orderCreated(fields: OrderCreatedFields): string;
   /** Correct an order, with a server key. @returns the event's id. */

@@ -6,7 +6,7 @@ interface Source {
   searchId?: string | undefined;
   recommendationId?: string | undefined;
   listId?: string | undefined;
-  /** True if the tracker took the latest listing, because the product was never clicked nor carted. */
+  /** True if the tracker took the latest listing, because the product was never opened nor carted. */
   inferred?: boolean | undefined;
 }
 
@@ -18,10 +18,25 @@ export interface Attributable extends Source {
   lines?: Attributable[] | undefined;
 }
 
-/** How a source and a product met: the visitor clicked it, or put it in the cart. Without a rank, a search listed it. */
-type Rank = 1 | 2;
-const CLICKED: Rank = 1;
+/** How a source and a product met: the visitor opened it, or put it in the cart. Without a rank, a search listed it. */
+type Rank = 0 | 1 | 2;
+const OPENED: Rank = 1;
 const CARTED: Rank = 2;
+
+/** Event types whose method has their name, each with its rank. */
+export const RANKS: Readonly<Record<string, Rank>> = {
+  ProductsShown: 0,
+  ProductClicked: 1,
+  ProductViewed: 1,
+  ProductAddedToCart: 2,
+  ProductRemovedFromCart: 0,
+  CheckoutStarted: 0,
+  OrderCreated: 0,
+  OrderCorrected: 0,
+  OrderCancelled: 0,
+  OrderRefunded: 0,
+  Search: 0,
+};
 
 /** A source and its products. A search is its id alone. */
 type Step = [source: string | Source, time: number, productIds: readonly string[], rank?: Rank];
@@ -39,9 +54,9 @@ const CHOICE_WINDOWS = 7;
  *
  * What names a source keeps it. Otherwise:
  * - a click comes from the page's latest search that lists the product;
- * - a cart add has the source of the latest click or cart add of the product;
- * - an order line has the source of its latest cart add, else of its latest click;
- * - a product never clicked nor carted has the latest search that lists it, `inferred`.
+ * - a product page and a cart add have that of the latest click, page or cart add of the product;
+ * - a removal and a line of a checkout or order have that of the latest cart add, else of the latest click or page;
+ * - a product never opened nor carted has the latest search that lists it, `inferred`.
  * @param stores the page, its tab and the device, which are asked in this order. Their name is `a`.
  */
 export function attribute(stores: readonly Device[], event: Attributable, now: number, windowMs: number): void {
@@ -62,7 +77,7 @@ export function attribute(stores: readonly Device[], event: Attributable, now: n
     event.resultIds = resultIds.slice(0, MOST_PRODUCTS);
     return record(event.searchId!, now, event.resultIds.map(String));
   }
-  const isClick = type === 'ProductClicked';
+  const rank = RANKS[type!];
   for (const item of lines ?? [event]) {
     const productId = `${item.productId}`;
     const find = (steps: Step[], least?: Rank): Source | undefined => {
@@ -71,15 +86,14 @@ export function attribute(stores: readonly Device[], event: Attributable, now: n
       return typeof source === 'string' ? { searchId: source } : source;
     };
     const { searchId, recommendationId, listId } = item;
-    let source: Source | undefined;
-    if (searchId || recommendationId || listId) source = { searchId, recommendationId, listId };
-    else {
+    let source: Source | undefined = { searchId, recommendationId, listId };
+    if (!(searchId || recommendationId || listId)) {
       const all = lists.flat();
-      const chosen = (lines && find(all, CARTED)) ?? find(all, CLICKED);
+      const chosen = (!rank && find(all, CARTED)) || find(all, OPENED);
       const listed = chosen ? undefined : find(all);
-      source = (isClick ? find(lists[0]!) : chosen) ?? (listed && { ...listed, inferred: true });
+      source = (type === 'ProductClicked' ? find(lists[0]!) : chosen) ?? (listed && { ...listed, inferred: true });
       Object.assign(item, source);
     }
-    if (!lines && source) record(source, now, [productId], isClick ? CLICKED : CARTED);
+    if (rank && source) record(source, now, [productId], rank);
   }
 }

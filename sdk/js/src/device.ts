@@ -44,7 +44,7 @@ export function createDevice(
     try {
       return use(allowed!); // Throws without a storage.
     } catch {
-      return; // Callers treat undefined as "only in memory".
+      // Callers treat undefined as "only in memory".
     }
   };
   const names = (start: string, under = prefix): string[] =>

@@ -30,16 +30,13 @@ export function createEmitter(debug: boolean | undefined): Emitter {
       return call();
     } catch (error) {
       print('error', error);
-      return;
     }
   };
   return {
     on: (wanted, listener) => {
       const entry: Entry = [wanted, listener as Entry[1]];
       listeners.add(entry);
-      return () => {
-        listeners.delete(entry);
-      };
+      return () => listeners.delete(entry);
     },
     emit: (name, notice) => {
       const { reason, code = reason! } = notice as Partial<DropNotice & ErrorNotice>;

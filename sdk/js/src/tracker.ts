@@ -1,21 +1,22 @@
-import type { Consent, DropReason, Tracker, TrackerOptions, VisitorIds } from './api.ts';
-import { attribute, type Attributable } from './attribution.ts';
-import { createClock } from './clock.ts';
-import { MAX_EVENT_BYTES, withDefaults } from './defaults.ts';
-import { createDevice } from './device.ts';
-import { createDrop } from './drop.ts';
-import { createEmitter } from './emitter.ts';
-import type { Host } from './host.ts';
-import { toJson } from './json.ts';
+// The bundle has the modules in this order, which gzip makes 30 bytes smaller than others.
+import { visitorIds } from './session.ts';
 import { pageContext } from './pageContext.ts';
+import { hasRoom } from './seen.ts';
+import { attribute, RANKS, type Attributable } from './attribution.ts';
+import { createDrop } from './drop.ts';
+import { createTabLock } from './tabLock.ts';
+import { createDevice } from './device.ts';
+import type { Consent, DropReason, Tracker, TrackerOptions, VisitorIds } from './api.ts';
+import { createClock } from './clock.ts';
+import { toJson } from './json.ts';
+import { createUuid7 } from './uuid7.ts';
+import type { Host } from './host.ts';
+import { createSender } from './sender.ts';
+import { createEmitter } from './emitter.ts';
 import { byteLength, createQueue } from './queue.ts';
 import { draw } from './random.ts';
-import { hasRoom } from './seen.ts';
-import { createSender } from './sender.ts';
-import { visitorIds } from './session.ts';
-import { createTabLock } from './tabLock.ts';
 import { createTransport } from './transport.ts';
-import { createUuid7 } from './uuid7.ts';
+import { MAX_EVENT_BYTES, withDefaults } from './defaults.ts';
 
 /** An event before it enters the queue. */
 interface Draft extends Attributable {
@@ -25,6 +26,7 @@ interface Draft extends Attributable {
   sessionId?: string;
   anonymousId?: string;
   userId?: string | undefined;
+  experiments?: object | undefined;
   context?: object;
 }
 
@@ -95,11 +97,12 @@ export function createTracker(options: TrackerOptions, host: Host = globalThis a
   };
 
   /** Track an event. @returns the event's id, or the search's. */
-  const track = (type: string, fields: object, idField: 'eventId' | 'searchId' = 'eventId'): string => {
+  const track = (type: string, fields: object): string => {
+    const idField = type === 'Search' ? 'searchId' : 'eventId';
     let draft = { ...fields, type } as Draft;
     try {
       const time = clock();
-      draft = { userId, ...draft, eventId: newId(time) };
+      draft = { userId, experiments: settings.experiments, ...draft, eventId: newId(time) };
       draft.timestamp ||= new Date(time).toISOString();
       draft[idField] ||= draft.eventId;
       draft.context = { ...pageContext(host, settings.allowQuery), ...settings.context, ...draft.context };
@@ -117,7 +120,10 @@ export function createTracker(options: TrackerOptions, host: Host = globalThis a
 
   const forget = (): void => {
     userId = undefined;
-    for (const store of stores) for (const name of ['s', 'a']) store.wipe(name);
+    for (const store of stores) {
+      store.wipe('s');
+      store.wipe('a');
+    }
     cookies?.erase();
   };
   const discard = (events: object[], reason: DropReason = 'consent'): void => {
@@ -148,14 +154,7 @@ export function createTracker(options: TrackerOptions, host: Host = globalThis a
       if (document) host[method]!(name, handle, true); // In the capture phase, because some do not bubble.
   };
 
-  const tracker: Tracker = {
-    productClicked: (fields) => track('ProductClicked', fields),
-    productAddedToCart: (fields) => track('ProductAddedToCart', fields),
-    orderCreated: (fields) => track('OrderCreated', fields),
-    orderCorrected: (fields) => track('OrderCorrected', fields),
-    orderCancelled: (fields) => track('OrderCancelled', fields),
-    orderRefunded: (fields) => track('OrderRefunded', fields),
-    search: (fields) => track('Search', fields, 'searchId'),
+  const tracker = {
     identify: (id) => {
       userId = (document && id) || undefined;
     },
@@ -178,7 +177,9 @@ export function createTracker(options: TrackerOptions, host: Host = globalThis a
     },
     stats: () => ({ queued: waiting.length + queue.items().length, dropped }),
     on,
-  };
+  } satisfies Partial<Tracker> as unknown as Record<string, (...given: unknown[]) => unknown>;
+  for (const type of Object.keys(RANKS))
+    tracker[type[0]!.toLowerCase() + type.slice(1)] = (fields) => track(type, fields as object);
   attempt(() => {
     const { navigator } = host;
     if (settings.respectPrivacySignals && (navigator?.globalPrivacyControl || navigator?.doNotTrack === '1'))
@@ -186,7 +187,6 @@ export function createTracker(options: TrackerOptions, host: Host = globalThis a
     else if (!settings.waitForConsent) decide(true);
     listen('addEventListener');
   });
-  const methods = tracker as unknown as Record<string, (...fields: unknown[]) => unknown>;
-  for (const [name, method] of Object.entries(methods)) methods[name] = (...fields) => attempt(() => method(...fields));
-  return tracker;
+  for (const [name, method] of Object.entries(tracker)) tracker[name] = (...given) => attempt(() => method(...given));
+  return tracker as unknown as Tracker;
 }

@@ -331,7 +331,7 @@ describe.skipIf(!executable)(`in Chromium${executable ? '' : ` (skipped: ${NO_CH
     await Promise.all([page.close(), other.close()]);
   });
 
-  test('the demo shop: search, click, cart and order, one visit, attributed', async () => {
+  test('the demo shop: from the results to the order, one visit, attributed', async () => {
     const shopKey = await newShop('demo');
     const demo = await serveDemo({ endpoint: stack.stack.ingestUrl, instrumentationKey: shopKey.key, port: 0 });
     try {
@@ -352,12 +352,23 @@ describe.skipIf(!executable)(`in Chromium${executable ? '' : ` (skipped: ${NO_CH
       await page.getByRole('link', { name: 'Cart' }).click();
       await page.getByRole('button', { name: 'Place the order' }).click();
       await page.close();
-      await until(async () => (await rowsOf(shopKey.tenant)).length === 4);
+      const placed = `select order_id from events where type = 'OrderCreated'`;
+      await until(async () => (await stack.ask(shopKey.tenant, placed)).rows.length === 1);
       const { rows } = await stack.ask(
         shopKey.tenant,
         `select type, coalesce(search_id, lines[1].search_id), session_id from events order by event_time, event_id`,
       );
-      expect(rows.map(([type]) => type)).toEqual(['Search', 'ProductClicked', 'ProductAddedToCart', 'OrderCreated']);
+      // How many results were seen before the click depends on the machine's speed.
+      const types = rows.map(([type]) => type).filter((type, index, all) => type !== all[index - 1]);
+      expect(types).toEqual([
+        'Search',
+        'ProductsShown',
+        'ProductClicked',
+        'ProductViewed',
+        'ProductAddedToCart',
+        'CheckoutStarted',
+        'OrderCreated',
+      ]);
       expect(new Set(rows.map(([, searchId]) => searchId)).size).toBe(1);
       expect(rows[0]![1]).toBeTruthy();
       expect(new Set(rows.map(([, , sessionId]) => sessionId)).size).toBe(1);

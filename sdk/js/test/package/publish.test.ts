@@ -17,6 +17,9 @@ const require = createRequire(import.meta.url);
 const source = new URL('../..', import.meta.url).pathname;
 const tsc = join(require.resolve('typescript/package.json'), '../bin/tsc');
 
+/** Modules beside the core. */
+const OPTIONAL = ['gzip', 'cookies', 'searches', 'impressions'];
+
 let folder: string;
 let packageFolder: string;
 let tarball: string;
@@ -31,7 +34,7 @@ const node = async (...args: string[]): Promise<string> => (await run(process.ex
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'spor-package-'));
   packageFolder = join(folder, 'tracker');
-  for (const name of ['package.json', 'README.md', 'LICENSE', 'gzip', 'cookies', 'searches'])
+  for (const name of ['package.json', 'README.md', 'LICENSE', ...OPTIONAL])
     await cp(join(source, name), join(packageFolder, name), { recursive: true });
   await buildPackage(join(packageFolder, 'dist'));
   const packed = JSON.parse((await npm(['pack', '--json'], packageFolder)).stdout) as { filename: string }[];
@@ -50,11 +53,9 @@ describe('the package', () => {
       [
         'LICENSE',
         'README.md',
-        ...['gzip', 'cookies', 'searches'].map((name) => `${name}/package.json`),
+        ...OPTIONAL.map((name) => `${name}/package.json`),
         'package.json',
-        ...['gzip', 'cookies', 'searches'].flatMap((name) =>
-          ['cjs', 'd.cts', 'd.ts', 'js'].map((end) => `dist/${name}.${end}`),
-        ),
+        ...OPTIONAL.flatMap((name) => ['cjs', 'd.cts', 'd.ts', 'js'].map((end) => `dist/${name}.${end}`)),
         ...['index.cjs', 'index.d.cts', 'index.d.ts', 'index.js', 'spor.global.js'].map((name) => `dist/${name}`),
       ]
         .map((name) => `package/${name}`)
@@ -110,7 +111,7 @@ describe('installed in an empty project, it', () => {
       for (const name of ['window', 'document', 'localStorage', 'navigator', 'location', 'setTimeout', 'fetch', 'addEventListener'])
         Object.defineProperty(globalThis, name, { configurable: true, get: () => void touched.push(name) });
       await import('@spor/tracker');
-      for (const name of ['gzip', 'cookies', 'searches']) await import('@spor/tracker/' + name);
+      for (const name of ${JSON.stringify(OPTIONAL)}) await import('@spor/tracker/' + name);
       console.log(JSON.stringify(touched));`;
     expect(JSON.parse(await node('--input-type=module', '-e', probe))).toEqual([]);
   });

@@ -5,7 +5,7 @@ import { bundle } from '../../scripts/bundle.ts';
 
 /** The shop's own script in a page that loads the SDK as a module; `install` makes the tracker visible to the test. */
 const INSTALL = `
-  function install(createTracker, gzip, cookies, createSearches) {
+  function install(createTracker, gzip, cookies, createSearches, createImpressions) {
     const options = JSON.parse(new URLSearchParams(location.search).get('options'));
     if (options.gzipFrom) options.compress = gzip(options.gzipFrom);
     if (options.cookie) options.cookie = cookies(options.cookieDomain);
@@ -15,6 +15,7 @@ const INSTALL = `
     addEventListener('pageshow', (event) => { window.restored = event.persisted; });
     window.tracker = createTracker(options);
     window.searches = createSearches && createSearches(tracker, { settleMs: 200 });
+    window.impressions = createImpressions && createImpressions(tracker);
     for (const name in notices) tracker.on(name, (notice) => notices[name].push(notice));
     window.clicks = (from, count, properties) => Array.from({ length: count }, (_, index) =>
       tracker.productClicked({ productId: 'SKU-' + (from + index), position: from + index + 1, properties }));
@@ -44,11 +45,15 @@ export async function startShopServer(connect: string): Promise<ShopServer> {
     [
       '/shop.js',
       `import { createTracker } from '/index.js'; import { gzip } from '/gzip.js'; import { cookies } from '/cookies.js';
-       import { createSearches } from '/searches.js';${INSTALL}install(createTracker, gzip, cookies, createSearches);`,
+       import { createSearches } from '/searches.js'; import { createImpressions } from '/impressions.js';${INSTALL}
+       install(createTracker, gzip, cookies, createSearches, createImpressions);`,
     ],
     ['/early.js', `${INSTALL}window.spor = window.spor || []; spor.push((spor) => install(spor.createTracker));`],
     ['/index.js', files.get('index.js')!],
-    ...['gzip.js', 'cookies.js', 'searches.js'].map((name): [string, string] => [`/${name}`, files.get(name)!]),
+    ...['gzip.js', 'cookies.js', 'searches.js', 'impressions.js'].map((name): [string, string] => [
+      `/${name}`,
+      files.get(name)!,
+    ]),
     ['/spor.global.js', files.get('spor.global.js')!],
   ]);
   const policy = `default-src 'none'; script-src 'self'; img-src data:; frame-src 'self'; connect-src ${connect}`;

@@ -55,6 +55,49 @@ test('the latest search that listed the product counts', async () => {
   expect((await delivered(shop)).at(-1)!.searchId).toBe('S-2');
 });
 
+test('product pages, removals and checkouts have the source of what went before', async () => {
+  const shop = openShop({ page: new FakePage(), experiments: [{ id: 'ranking', variant: 'b' }] });
+  const { tracker } = shop;
+  tracker.search({ phrase: 'sko', resultIds: ['A', 'B'], searchId: 'S-1' });
+  tracker.productsShown({ products: [{ productId: 'A', position: 1 }], searchId: 'S-1' });
+  tracker.productClicked({ productId: 'A' });
+  tracker.productViewed({ productId: 'A' });
+  tracker.productAddedToCart({ productId: 'A', quantity: 2 });
+  tracker.search({ phrase: 'hat', resultIds: ['A'], searchId: 'S-2' });
+  tracker.productClicked({ productId: 'A' });
+  tracker.productViewed({ productId: 'A', experiments: [] });
+  tracker.productRemovedFromCart({ productId: 'A', quantity: 1 });
+  tracker.productViewed({ productId: 'C', listId: 'sale' });
+  tracker.productAddedToCart({ productId: 'C', quantity: 1 });
+  tracker.productViewed({ productId: 'B' });
+  tracker.checkoutStarted({ lines: ['A', 'C', 'X'].map((productId) => ({ productId, quantity: 1, unitPrice: 1 })) });
+  tracker.checkoutStarted({});
+  const events = await delivered(shop);
+  const source = ({ searchId, listId, inferred }: Record<string, unknown>): unknown => searchId ?? listId ?? inferred;
+  expect(events.map((event) => [event.type, source(event)])).toEqual([
+    ['Search', 'S-1'],
+    ['ProductsShown', 'S-1'],
+    ['ProductClicked', 'S-1'],
+    ['ProductViewed', 'S-1'],
+    ['ProductAddedToCart', 'S-1'],
+    ['Search', 'S-2'],
+    ['ProductClicked', 'S-2'],
+    ['ProductViewed', 'S-2'],
+    ['ProductRemovedFromCart', 'S-1'],
+    ['ProductViewed', 'sale'],
+    ['ProductAddedToCart', 'sale'],
+    ['ProductViewed', 'S-1'],
+    ['CheckoutStarted', undefined],
+    ['CheckoutStarted', undefined],
+  ]);
+  expect(events[11]).toMatchObject({ productId: 'B', inferred: true });
+  const { lines } = events.at(-2) as { lines: Record<string, unknown>[] };
+  expect(lines.map(source)).toEqual(['S-1', 'sale', undefined]);
+  expect(events.map(({ experiments }) => (experiments as object[])?.length)).toEqual(
+    events.map((_, index) => (index === 7 ? 0 : 1)),
+  );
+});
+
 test('lasts across pages, for the window', async () => {
   const storage = new FakeStorage();
   const first = openShop({ page: new FakePage({ storage }), attributionWindowMs: 2 * HOUR });

@@ -8,7 +8,11 @@ const registry = createRegistry();
 const METHODS = {
   Search: 'search',
   ProductClicked: 'productClicked',
+  ProductViewed: 'productViewed',
+  ProductsShown: 'productsShown',
   ProductAddedToCart: 'productAddedToCart',
+  ProductRemovedFromCart: 'productRemovedFromCart',
+  CheckoutStarted: 'checkoutStarted',
   OrderCreated: 'orderCreated',
 } as const;
 /** Fields that the tracker fills in. */

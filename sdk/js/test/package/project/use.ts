@@ -1,6 +1,7 @@
 import { createTracker, type OrderCreatedFields, type Tracker } from '@spor/tracker';
 import { cookies } from '@spor/tracker/cookies';
 import { gzip } from '@spor/tracker/gzip';
+import { createImpressions, type WatchedProduct } from '@spor/tracker/impressions';
 import { createSearches } from '@spor/tracker/searches';
 
 const tracker: Tracker = createTracker({
@@ -31,6 +32,17 @@ createSearches(tracker, { settleMs: undefined }).shown({ phrase: 'shoes', result
 // A value that may be absent is one that may be undefined.
 tracker.productClicked({ productId: 'SKU-7', position: undefined, searchId: undefined, context: { url: undefined } });
 tracker.orderCreated({ ...order, tax: undefined, lines: [{ ...order.lines[0]!, variantId: undefined }] });
+const card: WatchedProduct['element'] = { isConnected: true, getBoundingClientRect: () => ({}) };
+const impressions = createImpressions(tracker, { seenMs: 500 });
+impressions.watch([{ element: card, productId: 'SKU-7', position: 1, variantId: undefined }], {
+  searchId,
+  listName: 'a',
+});
+impressions.end();
+tracker.productViewed({ productId: 'SKU-7', experiments: [{ id: 'ranking', variant: 'b' }] });
+tracker.productsShown({ products: [{ productId: 'SKU-7' }], listId: 'shoes' });
+tracker.productRemovedFromCart({ productId: 'SKU-7', quantity: 1 });
+tracker.checkoutStarted({ lines: [{ ...order.lines[0]!, properties: { gift: true } }] });
 tracker.identify('customer-1');
 tracker.identify(null);
 tracker.setConsent({ analytics: true, personalization: false });
