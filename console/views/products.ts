@@ -72,6 +72,7 @@ async function revenue(page: Page): Promise<HTMLElement> {
     columns: [
       field('Product', 'product_id'),
       field('Revenue', 'revenue', (value, row) => money(value, plain(row.currency))),
+      field('Net', 'net_revenue', (value, row) => money(value, plain(row.currency))),
       field('Share', 'share', percent, { bar: true }),
       field('Orders', 'orders', count),
       field('Items', 'quantity', count),

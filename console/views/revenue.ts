@@ -18,7 +18,7 @@ export function revenueView(page: Page): HTMLElement {
     { class: 'panel-body' },
     panel({
       title: 'In this period',
-      note: 'An order counts once, even if it was sent several times. Totals include tax and shipping.',
+      note: 'An order counts once, even if it was sent several times. Totals include tax and shipping. Test, pending and cancelled orders are left out. A refund counts on its own day.',
       load: () => totals(page),
       signal,
     }),
@@ -39,6 +39,12 @@ export function revenueView(page: Page): HTMLElement {
       }),
       panel({ title: 'Returning customers', load: () => repeats(page), signal }),
     ),
+    panel({
+      title: 'Orders by status',
+      note: 'All orders, also those that no figure above counts.',
+      load: () => statuses(page),
+      signal,
+    }),
   );
 }
 
@@ -58,6 +64,7 @@ function currencyTable(rows: readonly ReportRow[]): HTMLElement {
     columns: [
       field('Currency', 'currency'),
       field('Revenue', 'revenue', amount),
+      field('Net revenue', 'net_revenue', amount),
       field('Orders', 'orders', count, { bar: true }),
       field('Average order', 'average_order_value', amount),
       field('Items per order', 'items_per_order', (value) => decimal(value, 1)),
@@ -79,6 +86,12 @@ function currencyTotals(row: ReportRow, before: ReportRow | undefined): HTMLElem
       inCurrency(row.revenue),
       countOf(row.orders, 'order'),
       amountChange(row.revenue, before?.revenue),
+    ),
+    figure(
+      'Net revenue',
+      inCurrency(row.net_revenue),
+      `${inCurrency(row.refunded)} in ${countOf(row.refunds, 'refund')}`,
+      amountChange(row.net_revenue, before?.net_revenue),
     ),
     figure('Average order', inCurrency(row.average_order_value), `${decimal(row.items_per_order, 1)} items`),
     figure('Discounts', inCurrency(row.discount), percent(row.discount_share)),
@@ -117,6 +130,22 @@ async function sources(page: Page): Promise<HTMLElement> {
       field('Given', 'given_share', percent),
       field('Orders', 'orders', count),
       field('Items', 'quantity', count),
+    ],
+  });
+}
+
+async function statuses(page: Page): Promise<HTMLElement> {
+  const rows = await askReport(page, 'order_status');
+  if (rows.length === 0) return noOrders();
+  return dataTable({
+    caption: 'Orders by status',
+    rows,
+    columns: [
+      field('Status', 'status', undefined, { show: (status) => plain(status ?? 'not stated') }),
+      field('State', 'state', undefined, { show: (state, row) => (row.test === true ? 'test' : plain(state)) }),
+      field('Counts', 'counts', undefined, { show: (counts) => (counts === true ? 'yes' : 'no') }),
+      field('Orders', 'orders', count, { bar: true }),
+      field('Total', 'total', (value, row) => money(value, plain(row.currency))),
     ],
   });
 }

@@ -19,9 +19,11 @@ group by phrase order by searches desc, phrase limit 5`,
   },
   {
     title: 'What do the shops earn?',
-    sql: `select count(*) as orders, sum(total)::decimal(18, 2) as revenue,
+    sql: `with back as (select currency, sum(amount) as amount from refunds group by currency)
+select count(*) as orders, sum(total)::decimal(18, 2) as revenue,
+  (sum(total) - coalesce(any_value(back.amount), 0))::decimal(18, 2) as net_revenue,
   (sum(total) / count(*))::decimal(18, 2) as average_order, currency
-from orders group by currency order by currency`,
+from orders left join back using (currency) group by currency order by currency`,
   },
   {
     title: 'Which products go into the cart most?',

@@ -120,6 +120,6 @@ function verdict({ faults, ledger }: DemoOutcome): string {
   if (faults.length > 0) return `NOT AS PROMISED:\n${faults.map((fault) => `- ${fault}`).join('\n')}`;
   return (
     `Checked event by event: all ${number(ledger.counts.accepted)} acknowledged events are in the lake exactly once, ` +
-    'according to the query server and to a plain read of the files.'
+    'according to the query server and to a plain read of the files. Orders, revenue and refunds are equal to the cent.'
   );
 }

@@ -8,6 +8,7 @@ import { SHOPS } from '../shop/shops.ts';
 import { simulate } from '../shop/simulation.ts';
 import type { Stack } from '../stack/stack.ts';
 import { allCommitted } from '../stack/committed.ts';
+import { askSums, bookFaults, createBooks, type Books, type Sums } from './books.ts';
 import { compareBare } from './bareRead.ts';
 import { measureFreshness, type Freshness } from './freshness.ts';
 import type { LakeFiles } from './lakeFiles.ts';
@@ -65,9 +66,11 @@ export async function runDemo(stack: Stack, options: DemoOptions): Promise<DemoO
   const client = createQueryClient(stack.queryUrl);
   const since = new Date();
   const ledger = createLedger();
+  const books = createBooks();
+  const before = await sumsOf(client, access);
   const freshness = measureFreshness({ client, tokenOf: access.tokenOf });
   try {
-    await playShops(stack, access, { ledger, freshness }, options);
+    await playShops(stack, access, { ledger, books, freshness }, options);
     signal.throwIfAborted();
     log('waiting until the lake has all events …');
     await freshness.settle(SETTLE_MS, signal);
@@ -86,6 +89,9 @@ export async function runDemo(stack: Stack, options: DemoOptions): Promise<DemoO
     faults.push(...faultsOf('the query server', comparison), ...quarantineFaults(tenantId, refused, quarantined));
     tenants.push({ tenantId, rowsByType: await rows.byType(), quarantined, comparison });
   }
+  const after = await sumsOf(client, access);
+  for (const [tenantId, sums] of after)
+    faults.push(...bookFaults(tenantId, books.sums(tenantId), { before: before.get(tenantId)!, after: sums }));
   const answers = await ask(client, access);
 
   const tenantIds = tenants.map(({ tenantId }) => tenantId);
@@ -108,7 +114,7 @@ export async function runDemo(stack: Stack, options: DemoOptions): Promise<DemoO
 async function playShops(
   stack: Stack,
   access: ShopAccess,
-  { ledger, freshness }: { ledger: Ledger; freshness: Freshness },
+  { ledger, books, freshness }: { ledger: Ledger; books: Books; freshness: Freshness },
   { seconds, rate, seed, signal }: DemoOptions,
 ): Promise<void> {
   const sender = createSender({
@@ -117,7 +123,10 @@ async function playShops(
     ledger,
     connections: CONNECTIONS,
     signal,
-    onAccepted: (batch, _, atMs) => freshness.accepted(batch, atMs),
+    onAccepted: (batch, answer, atMs) => {
+      books.accepted(batch, answer);
+      freshness.accepted(batch, atMs);
+    },
   });
   const untilMs = Date.now();
   const startMs = untilMs - SIMULATED_MS;
@@ -125,7 +134,7 @@ async function playShops(
   const progress = showProgress(ledger, seconds, process.stderr);
   try {
     await play({
-      events: simulate({ seed, startMs, untilMs, eventsPerSecond: rate / speed }),
+      events: simulate({ seed, startMs, untilMs, eventsPerSecond: rate / speed, later: true }),
       sender,
       batchEvents: BATCH_EVENTS,
       connections: CONNECTIONS,
@@ -136,6 +145,13 @@ async function playShops(
     progress.stop();
     sender.close();
   }
+}
+
+/** Orders and refunds by tenant. */
+async function sumsOf(client: QueryClient, access: ShopAccess): Promise<Map<string, Sums>> {
+  const sums = new Map<string, Sums>();
+  for (const { tenantId } of SHOPS) sums.set(tenantId, await askSums(client, access.tokenOf(tenantId)));
+  return sums;
 }
 
 async function ask(client: QueryClient, access: ShopAccess): Promise<DemoOutcome['answers']> {

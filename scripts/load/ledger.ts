@@ -6,6 +6,8 @@ import { createLatencies, type Latencies } from './latencies.ts';
 export interface SentBatch {
   tenantId: string;
   segmentId: string;
+  /** Kind of the key; absent: a page's. */
+  keyKind?: 'server';
   events: ShopEvent[];
 }
 

@@ -1,4 +1,4 @@
-import { grantAccess } from '../access.ts';
+import { grantAccess, type ShopAccess } from '../access.ts';
 import { command, EXIT, runAsProcess, type Context } from '../../cli/command.ts';
 import { parseDuration } from '../../cli/duration.ts';
 import { numberOption } from '../../cli/number.ts';
@@ -9,7 +9,7 @@ import { createLedger, type Ledger } from './ledger.ts';
 import { play, type PlayOptions } from './player.ts';
 import { createSender } from './sender.ts';
 import { SHOPS } from '../shop/shops.ts';
-import { simulate } from '../shop/simulation.ts';
+import { simulate, type SimulationOptions } from '../shop/simulation.ts';
 import type { ShopEvent } from '../shop/session.ts';
 import { interruption } from '../../runtime/interrupt.ts';
 import { readConfig } from '../../runtime/config.ts';
@@ -61,6 +61,8 @@ const load = command({
     const environment = readEnvironment(context).values;
     const url = values.url ?? environment.INGEST_URL ?? 'http://127.0.0.1:4001';
     const keyOf = await keysFor(values.key, environment, context);
+    // One key may be a page's, which may not say more of orders.
+    const later = values.key === undefined;
 
     const { signal, release } = interruption();
     const ledger = createLedger();
@@ -68,7 +70,7 @@ const load = command({
     const progress = showProgress(ledger, seconds, process.stderr);
     const ended = AbortSignal.any([signal, AbortSignal.timeout(seconds * 1000)]);
     try {
-      await play({ ...schedule({ rate, seed, badShare }), sender, batchEvents, connections, signal: ended });
+      await play({ ...schedule({ rate, seed, badShare, later }), sender, batchEvents, connections, signal: ended });
     } finally {
       progress.stop();
       sender.close();
@@ -84,7 +86,7 @@ async function keysFor(
   key: string | undefined,
   environment: Record<string, string | undefined>,
   { now }: Context,
-): Promise<(tenantId: string, segmentId: string) => string> {
+): Promise<ShopAccess['keyOf']> {
   if (key !== undefined) return () => key;
   const access = await grantAccess({
     nats: readConfig(NATS_SETTINGS, environment),
@@ -106,21 +108,27 @@ function schedule({
   rate,
   seed,
   badShare,
+  later,
 }: {
   rate: number;
   seed: number;
   badShare: number;
+  later: boolean;
 }): Pick<PlayOptions, 'events' | 'clock'> {
   const nowMs = Date.now();
-  if (rate === 0) return { events: allDays(seed, badShare, nowMs) };
-  const events = simulate({ seed, badShare, startMs: nowMs, untilMs: Infinity, eventsPerSecond: rate, pace: HURRIED });
+  const given = { badShare, later, pace: HURRIED };
+  if (rate === 0) return { events: allDays({ seed, ...given }, nowMs) };
+  const events = simulate({ seed, ...given, startMs: nowMs, untilMs: Infinity, eventsPerSecond: rate });
   return { events, clock: { startMs: nowMs, speed: 1 } };
 }
 
-function* allDays(seed: number, badShare: number, nowMs: number): Generator<ShopEvent> {
+function* allDays(
+  { seed, ...given }: Pick<SimulationOptions, 'seed' | 'badShare' | 'later' | 'pace'>,
+  nowMs: number,
+): Generator<ShopEvent> {
   for (let day = 0; ; day++) {
     const times = { startMs: nowMs - DAY_MS, untilMs: nowMs };
-    yield* simulate({ seed: (seed + day) % 2 ** 32, badShare, ...times, eventsPerSecond: 1_000, pace: HURRIED });
+    yield* simulate({ seed: (seed + day) % 2 ** 32, ...given, ...times, eventsPerSecond: 1_000 });
   }
 }
 

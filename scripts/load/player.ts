@@ -46,7 +46,7 @@ export async function play(options: PlayOptions): Promise<void> {
   for (const event of options.events) {
     if (clock) await until(event.atMs, clock);
     if (signal?.aborted) break;
-    const key = `${event.tenantId}/${event.segmentId}`;
+    const key = `${event.tenantId}/${event.segmentId}/${event.keyKind ?? ''}`;
     const held = open.get(key) ?? { batch: newBatch(event), sinceMs: performance.now() };
     open.set(key, held);
     held.batch.events.push(event);
@@ -67,6 +67,6 @@ export async function play(options: PlayOptions): Promise<void> {
   }
 }
 
-function newBatch({ tenantId, segmentId }: ShopEvent): SentBatch {
-  return { tenantId, segmentId, events: [] };
+function newBatch({ tenantId, segmentId, keyKind }: ShopEvent): SentBatch {
+  return { tenantId, segmentId, ...(keyKind ? { keyKind } : {}), events: [] };
 }

@@ -8,8 +8,8 @@ import type { SendAnswer, SentBatch, Ledger } from './ledger.ts';
 export interface SenderOptions {
   /** Base URL of the Event Receiver, such as `http://127.0.0.1:4001`, or its choice for each try. */
   url: string | (() => string);
-  /** Instrumentation key of a tenant and segment. */
-  keyOf: (tenantId: string, segmentId: string) => string;
+  /** Instrumentation key of a tenant and segment, of a page unless a server's is asked for. */
+  keyOf: (tenantId: string, segmentId: string, kind?: 'server') => string;
   ledger: Ledger;
   connections: number;
   /** Time after which a try without an answer counts as failed. */
@@ -63,7 +63,7 @@ export function createSender(options: SenderOptions): Sender {
       'content-type': 'application/json',
       'content-length': body.length,
       'user-agent': 'spor-load',
-      'x-instrumentation-key': options.keyOf(batch.tenantId, batch.segmentId),
+      'x-instrumentation-key': options.keyOf(batch.tenantId, batch.segmentId, batch.keyKind),
     };
     return new Promise((resolve, reject) => {
       const start = secure ? secureRequest : request;

@@ -1,6 +1,7 @@
 import type { EventErrorCode } from '../../schemas/errors.ts';
 import { badEvent, type GivenCode } from './badEvents.ts';
 import type { Catalogue, Product } from './catalogue.ts';
+import { laterWords } from './laterWords.ts';
 import { shuffled, type Random } from './random.ts';
 import type { Shop } from './shops.ts';
 import { uuid7 } from './uuid7.ts';
@@ -15,12 +16,16 @@ export type Truth =
   | { kind: 'click'; search?: string; list?: string }
   | { kind: 'cart'; click: string; search?: string; list?: string }
   | { kind: 'order'; lines: { cart: string; click: string; search?: string; list?: string }[] }
+  /** A word of the backend about an order. */
+  | { kind: 'later'; order: string }
   | { kind: 'bad' };
 
 /** One simulated event: its JSON text and its facts. */
 export interface ShopEvent {
   tenantId: string;
   segmentId: string;
+  /** Kind of the key that sends it; absent: a page's. */
+  keyKind?: 'server';
   /** Time of the event in simulated Unix milliseconds. */
   atMs: number;
   /** Absent if the event is no object. */
@@ -45,6 +50,8 @@ export interface SessionContext {
   /** Share of events that an invalid one follows. */
   badShare: number;
   nextFault: () => GivenCode;
+  /** Whether the backend says more of orders later. */
+  later: boolean;
 }
 
 /** Behaviour of visitors, with the whole funnel in a short run. */
@@ -191,10 +198,13 @@ export function visit(context: SessionContext): ShopEvent[] {
       ...(line.variantId === undefined ? {} : { variantId: line.variantId }),
       ...(line.searchId !== undefined && random.chance(BEHAVIOUR.lineSaysWhy) ? { searchId: line.searchId } : {}),
     }));
-    emit(
+    const orderId = `${shop.currency}-${Math.floor(nowMs / 1000)}-${random.bits().toString(36)}`;
+    const placed = { orderId, currency: shop.currency, total: totalCents / 100, lines };
+    const orderMs = nowMs;
+    const eventId = emit(
       'OrderCreated',
       {
-        orderId: `${shop.currency}-${Math.floor(nowMs / 1000)}-${random.bits().toString(36)}`,
+        orderId,
         currency: shop.currency,
         total: totalCents / 100,
         tax: Math.round(totalCents / 5) / 100, // 25 % VAT is a fifth of what is paid
@@ -204,6 +214,16 @@ export function visit(context: SessionContext): ShopEvent[] {
       },
       { kind: 'order', lines: cart.map((line) => line.truth) },
     );
+    if (!context.later) return;
+    // A generator of its own, so that visits are the same without later words.
+    const own = random.fork(orderId);
+    for (const { type, afterMs, fields } of laterWords(placed, own, context.pace)) {
+      const atMs = orderMs + afterMs;
+      const value = { eventId: uuid7(atMs, own), timestamp: new Date(atMs).toISOString(), type, ...fields };
+      const [json, truth] = [JSON.stringify(value), { kind: 'later', order: eventId } as const];
+      const word = { ...place(context, atMs), keyKind: 'server', eventId: value.eventId, type } as const;
+      events.push({ ...word, json, expected: 'accepted', truth });
+    }
   }
 
   function why(origin: Origin, share: number): Record<string, string> {

@@ -17,6 +17,8 @@ export interface SimulationOptions {
   badShare?: number;
   /** Factor on the pauses between actions; below 1, visits are shorter and fewer overlap. */
   pace?: number;
+  /** Whether backends say more of orders later: refunds, cancellations, corrections. False by default. */
+  later?: boolean;
   shops?: readonly Shop[];
 }
 
@@ -56,6 +58,7 @@ export function* simulate(options: SimulationOptions): Generator<ShopEvent, void
       pace: options.pace ?? 1,
       badShare: options.badShare ?? 0.01,
       nextFault,
+      later: options.later ?? false,
     });
     pending.push(events.filter((event) => event.atMs <= options.untilMs));
     arrivalMs += random.exponential(pauseMs);

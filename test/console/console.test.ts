@@ -28,6 +28,9 @@ describe.skipIf(!executable)(`the console in Chromium${executable ? '' : ` (skip
     const first = search();
     await stack.post(key, { events: [first, { ...first, phrase: 'other' }, search({ phrase: ['many'] })] });
     await stack.post(key, { events: [search({ sessionId: 's-3', phrase: LONG_PHRASE }), ...journey()] });
+    const refund = { type: 'OrderRefunded', orderId: 'o-1', currency: 'EUR', amount: 49.9 };
+    await stack.post(key, { events: [testOrder(), { ...common(), ...refund }] });
+    await until(async () => (await stack.ask('shop', 'select 1 from refunds')).rows.length === 1);
     await until(async () => (await stack.ask('shop', 'select 1 from quarantine')).rows.length === 1);
     await until(async () => (await stack.ask('shop', 'select 1 from orders')).rows.length === 1);
     browser = await launchBrowser(executable!);
@@ -79,6 +82,15 @@ describe.skipIf(!executable)(`the console in Chromium${executable ? '' : ` (skip
         lines: [{ productId: 'SKU-7', quantity: 2, unitPrice: 124.95, searchId }],
       }),
     ];
+  }
+
+  function common(): Record<string, unknown> {
+    return { eventId: crypto.randomUUID(), timestamp: new Date().toISOString(), sessionId: 's-4' };
+  }
+
+  function testOrder(): Record<string, unknown> {
+    const lines = [{ productId: 'SKU-7', quantity: 1, unitPrice: 1 }];
+    return { ...common(), type: 'OrderCreated', orderId: 'o-2', currency: 'EUR', total: 1, test: true, lines };
   }
 
   async function signIn(token: string, query = ''): Promise<void> {
@@ -196,6 +208,16 @@ describe.skipIf(!executable)(`the console in Chromium${executable ? '' : ` (skip
     await page.getByRole('table', { name: 'From click to order' }).getByRole('row', { name: /SKU-7/ }).waitFor();
     await page.getByRole('link', { name: 'Revenue' }).click();
     await page.locator('.figure', { hasText: 'Revenue, EUR' }).getByText('249.90').waitFor();
+    const net = page.locator('.figure', { hasText: 'Net revenue' });
+    await net.getByText('200.00').waitFor();
+    await net.getByText('49.90 in 1 refund').waitFor();
+    const statuses = page.getByRole('table', { name: 'Orders by status' });
+    await statuses.waitFor();
+    expect(await statuses.getByRole('row').allTextContents()).toEqual([
+      expect.stringContaining('Counts'),
+      expect.stringMatching(/live.*yes.*249\.90/),
+      expect.stringMatching(/test.*no.*1\.00/),
+    ]);
     await settled();
     await page.getByText('Show as table').first().click();
     await page.getByRole('table', { name: 'Revenue by day' }).getByText('249.90').waitFor();

@@ -177,6 +177,25 @@ describe('the simulated shops', () => {
     expect(events({ badShare: 0 }).every(({ expected }) => expected === 'accepted')).toBe(true);
   });
 
+  it('say more of orders later where asked, and are otherwise the same', () => {
+    const told = events({ later: true });
+    const words = ofKind(told, 'later');
+    expect(told.filter(({ truth }) => truth.kind !== 'later')).toEqual(all);
+    const placed = new Map(orders.map(({ eventId, value }) => [eventId, value as Fields & { orderId: string }]));
+    for (const { atMs, keyKind, truth, value } of words) {
+      const order = placed.get(truth.order)!;
+      expect([keyKind, (value as { orderId?: string }).orderId]).toEqual(['server', order.orderId]);
+      expect(atMs).toBeGreaterThan(Date.parse(order.timestamp));
+    }
+    expect(new Set(words.map(({ type }) => type))).toEqual(
+      new Set(['OrderRefunded', 'OrderCancelled', 'OrderCorrected']),
+    );
+    expect(words.length / orders.length).toBeGreaterThan(0.1);
+    expect(words.length / orders.length).toBeLessThan(0.4);
+    const judge = new Judge(createRegistry());
+    for (const word of words) expect(verdictOf(judge, word)).toBe('accepted');
+  });
+
   it('get exactly the verdicts they expect', () => {
     const judge = new Judge(createRegistry());
     for (const event of [...all.slice(0, 2_000), ...all.filter(({ expected }) => expected !== 'accepted')]) {
@@ -191,6 +210,7 @@ function verdictOf(judge: Judge, event: ShopEvent): string {
     events: [JSON.parse(event.json)],
     receivedAtMs: START + 7 * HOURS,
     skewMs: 0,
+    keyKind: event.keyKind ?? 'browser',
   });
   return rejected[0]?.code ?? 'accepted';
 }
