@@ -367,6 +367,16 @@ describe('what contains what', () => {
     expect(await revenue()).toMatchObject({ discount, discount_share: Number(discount) / 100 });
   });
 
+  test.each([
+    [10_000, 0.005678, '57.0000'],
+    [100, 0.5678, '56.7800'],
+  ])('%d pieces at %d: the total is exact, and the line as fine as its price', async (quantity, price, sold) => {
+    const unitPrice = Math.round(price * 10_000) / 10_000; // as the receiver corrects it: sdk/conformance/normalise
+    await given({ type: 'OrderCreated', at: '10:00', total: 56.78, lines: [line('screw', quantity, unitPrice)] });
+    expect(await revenue()).toMatchObject({ revenue: '56.7800', goods_total: sold });
+    expect(await report(connection, { name: 'product_revenue', ...PERIOD })).toMatchObject([{ revenue: sold }]);
+  });
+
   test('prices with and without tax are not added', async () => {
     const order = (orderId: string, pricesIncludeTax: boolean | undefined): HandMade => ({
       type: 'OrderCreated',
