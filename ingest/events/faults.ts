@@ -4,6 +4,7 @@ import type { EventSchema, JsonSchema } from '../../schemas/registry.ts';
 import { isRawNumber } from '../../schemas/normalise/exactNumber.ts';
 import { codePoints } from '../../schemas/normalise/text.ts';
 import { pointerToken } from '../../schemas/pointer.ts';
+import { nearName } from './nearName.ts';
 
 /** Reason to reject an event: code, JSON pointer, and what to change. */
 export interface EventFault {
@@ -115,8 +116,7 @@ function missing(path: string, type: string, schemaPath: string, schema: JsonSch
 function unknownField(parent: string, name: string, type: string, schema: JsonSchema): EventFault {
   const known = Object.keys(schemaAt(schema, parent)?.properties ?? {});
   // A name of half a megabyte is like none, and takes long to compare.
-  const alike = name.length <= MAX_SHOWN ? plain(name) : undefined;
-  const near = known.find((field) => plain(field) === alike);
+  const near = name.length <= MAX_SHOWN ? nearName(name, known) : undefined;
   const where = parent === '' ? type : `${parent} of ${type}`;
   const advice = near
     ? `Did you mean ${JSON.stringify(near)}?`
@@ -167,10 +167,6 @@ export function aKind(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
   return A_TYPE[typeof value]!;
-}
-
-function plain(name: string): string {
-  return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 }
 
 function pointerSteps(pointer: string): string[] {

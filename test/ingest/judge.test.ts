@@ -60,7 +60,7 @@ const refused: [string, unknown, keyof typeof EVENT_ERRORS, string, RegExp][] = 
     ],
   ),
   ['an event id that is none', at('Search', { eventId: 'abc' }), 'field_format', '/eventId', /UUID.*"abc"/],
-  ['an unknown field', at('Search', { phrases: 'x' }), 'field_unknown', '/phrases', /under "properties"/],
+  ['an unknown field', at('Search', { colour: 'x' }), 'field_unknown', '/colour', /under "properties"/],
   [
     'a field in other letters',
     at('Search', { session_id: 'x' }),
@@ -171,6 +171,25 @@ const refused: [string, unknown, keyof typeof EVENT_ERRORS, string, RegExp][] = 
     /at most 4000000/,
   ],
 ];
+
+it.each([
+  [
+    'OrderCreated',
+    'orderId',
+    ['orderid', 'OrderID', 'order_id', 'order-id', 'ORDER ID', 'oderId', 'ordreId', 'orderIdd'],
+  ],
+  ['Search', 'searchId', ['searchid', 'search_id', 'SearchId', 'serachId', 'searchIds']],
+  ['Search', 'anonymousId', ['anonymousID', 'anonymous_id', 'anonymusId', 'anonymousld']],
+  ['Search', 'resultsCount', ['results_count', 'resultCount', 'resultsCounts']],
+  ['ProductClicked', 'productId', ['productID', 'product-id', 'prodcutId', 'productIds']],
+] as const)('a misspelled field of %s is answered with %s', (type, right, spellings) => {
+  const messages = spellings.map((name) => verdict(at(type, { [name]: 'x' }))[2]!);
+  expect(messages.filter((message) => !message.includes(`Did you mean ${JSON.stringify(right)}?`))).toEqual([]);
+});
+
+it.each(['sku', 'id', 'ids', 'x'.repeat(61), 'pro'])('%s is like no field', (name) => {
+  expect(verdict(at('Search', { [name]: 'x' }))[2]).toContain('put your own data under "properties"');
+});
 
 it('compares a name with those of the schema only if it may be a misspelling', () => {
   const plain = vi.spyOn(String.prototype, 'toLowerCase');
