@@ -70,6 +70,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "whether a tenant's segments share the ids of orders and visitors",
     load: async () => (await import('./ids.ts')).idsCommand,
   },
+  catalogue: {
+    summary: 'import the products of a segment',
+    load: async () => (await import('./catalogue.ts')).catalogueCommand,
+  },
   zones: {
     summary: "the time zones of a tenant's shops",
     load: async () => (await import('./zones.ts')).zonesCommand,

@@ -27,6 +27,11 @@ export const LAKE_ERRORS = {
     400,
     'A parameter of the report is missing or out of its range; the message says which.',
   ),
+  catalogue_unreadable: clientError(400, 'The catalogue is no file of its format; the message says why.'),
+  catalogue_empty: clientError(
+    400,
+    'A whole catalogue without a product would remove every product. Send lines with removed instead.',
+  ),
   version_ambiguous: clientError(
     400,
     'The query reads several tables, each with its own versions. Omit "version", or query one table.',

@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import type { Logger } from '../../runtime/log.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import { duckdbCheckpoints } from '../delta/checkpointParquet.ts';
+import { deltaTable } from '../delta/table.ts';
 import { openDuckdb } from '../duckdb/duckdb.ts';
+import { catalogueSpec } from '../layout/catalogue.ts';
 import { createTableCache } from '../layout/tableCache.ts';
 import type { Present } from '../storage/agreedTime.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -78,7 +80,9 @@ export async function vacuumLake(options: VacuumLakeOptions): Promise<VacuumRepo
   const reports: VacuumReport[] = [];
   for (const tenantId of tenantIds ?? (await listTenants(storage))) {
     const tables = TABLE_NAMES.map((name) => table(name, tenantId));
-    for (const one of [...tables, ...(await listDerivedTables(storage, tenantId))]) {
+    const catalogue = deltaTable(storage, catalogueSpec(tenantId));
+    const others = (await catalogue.snapshot()).version < 0 ? [] : [catalogue];
+    for (const one of [...tables, ...others, ...(await listDerivedTables(storage, tenantId))]) {
       if (options.signal?.aborted) return reports;
       const report = await vacuum(storage, one, options);
       onTable?.(report);

@@ -210,6 +210,12 @@ export const ROOMS: readonly Room[] = [
     forbidden: [STREAM_CLIENT, DUCKDB, S3_CLIENT],
   },
   {
+    path: 'query/catalogue',
+    holds: 'products of a segment, by version',
+    imports: ['schemas', 'lake', ...LAKE_TABLES, 'lake/maintenance'],
+    forbidden: [STREAM_CLIENT, DUCKDB, S3_CLIENT],
+  },
+  {
     path: 'query/live',
     holds: 'events as they arrive, for a viewer',
     imports: ['schemas', 'runtime', 'stream', 'lake'],
