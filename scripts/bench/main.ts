@@ -9,6 +9,7 @@ import { benchProcessor } from './processor.ts';
 import { benchQuery } from './query.ts';
 import { machine, round, writeSection, type Result } from './report.ts';
 import type { BenchOptions } from './services.ts';
+import { benchTenants } from './tenants.ts';
 
 interface Bench {
   measures: string;
@@ -35,6 +36,12 @@ const BENCHES: Record<string, Bench> = {
   pipeline: {
     measures: 'everything at once: accepted, fsynced and committed; freshness; storage',
     run: benchPipeline,
+    seconds: 60,
+    rounds: 1,
+  },
+  tenants: {
+    measures: 'many tenants that send little: cores, files, log entries and S3 requests a second, age of an SQL answer',
+    run: benchTenants,
     seconds: 60,
     rounds: 1,
   },
@@ -74,6 +81,7 @@ Options:
   --seconds N   length of each measurement
   --rounds N    how often each pair is measured
   --events N    how many events the lake of the query bench has (100000000)
+  --tenants N   how many tenants the tenants bench has (1000)
   --keep DIR    folder where that lake is kept for the next time (.spor/bench)
   --quick       only to see that it works: a second of everything, nothing written
   --json        last line: {bench, machine, results:[{name, value, reach, unit}]}, higher is better
@@ -91,6 +99,7 @@ async function main(): Promise<number> {
       seconds: { type: 'string' },
       rounds: { type: 'string' },
       events: { type: 'string' },
+      tenants: { type: 'string' },
       keep: { type: 'string', default: join('.spor', 'bench') },
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -104,6 +113,8 @@ async function main(): Promise<number> {
   const seconds = Number(values.seconds ?? (quick ? 1 : bench?.seconds));
   const rounds = Number(values.rounds ?? (quick ? 1 : bench?.rounds));
   const events = values.events === undefined ? undefined : Number(values.events);
+  const tenants = values.tenants === undefined ? undefined : Number(values.tenants);
+  if (!((tenants ?? 1) >= 1)) return (process.stderr.write(USAGE), 2);
   if (positionals.length !== 1 || !bench || !(seconds >= 1) || !(rounds >= 1) || !((events ?? 1) >= 1)) {
     process.stderr.write(USAGE);
     return 2;
@@ -118,13 +129,14 @@ async function main(): Promise<number> {
       quick,
       keep: resolve(values.keep),
       ...(events ? { events } : {}),
+      ...(tenants ? { tenants } : {}),
       log,
     });
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
   const on = await machine();
-  const asked = `--seconds ${seconds} --rounds ${rounds}${events ? ` --events ${events}` : ''}`;
+  const asked = `--seconds ${seconds} --rounds ${rounds}${events ? ` --events ${events}` : ''}${tenants ? ` --tenants ${tenants}` : ''}`;
   if (!quick) await writeSection(name, `npm run bench -- ${name} ${asked}`, on, results);
   for (const result of results) process.stdout.write(line(result));
   if (values.json) {

@@ -54,3 +54,9 @@ export function cpuShares(before: readonly ProcessUse[], after: readonly Process
     .map(({ name, pid, cpuSeconds }) => `${name} ${((cpuSeconds - (known.get(pid) ?? 0)) / seconds).toFixed(2)}`)
     .join(', ');
 }
+
+/** CPU time of all processes between two samples, in seconds. */
+export function cpuSeconds(before: readonly ProcessUse[], after: readonly ProcessUse[]): number {
+  const known = new Map(before.map(({ pid, cpuSeconds: used }) => [pid, used]));
+  return after.reduce((sum, { pid, cpuSeconds: used }) => sum + used - (known.get(pid) ?? 0), 0);
+}

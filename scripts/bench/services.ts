@@ -23,6 +23,8 @@ export interface BenchOptions {
   keep: string;
   /** Number of events to generate, in benches that generate them. */
   events?: number;
+  /** Number of tenants, in the bench of many tenants. */
+  tenants?: number;
   log: (line: string) => void;
 }
 
