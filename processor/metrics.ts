@@ -38,8 +38,19 @@ export function createProcessorMetrics(registry: MetricsRegistry, shards: number
   const metrics = {
     owned: gauge('shard_owned', '1 where this processor owns the shard.'),
     lag: gauge('lag_messages', 'Messages in the stream that are not committed yet.'),
-    pending: gauge('pending_seconds', 'For how long at most the oldest uncommitted message has waited; 0: none waits.'),
-    window: gauge('window_messages', 'Messages read into the window that is in the making.'),
+    pending: gauge(
+      'pending_seconds',
+      'For how long at most the oldest uncommitted message has waited beyond commit_age_seconds; 0: none is late.',
+    ),
+    uncommitted: gauge(
+      'uncommitted_seconds',
+      'For how long at most the oldest uncommitted message has waited: readers of Parquet files are so far behind.',
+    ),
+    commitAge: gauge(
+      'commit_age_seconds',
+      'Age of an uncommitted message at which its tenant is committed now, by the number of tenants that wait.',
+    ),
+    window: gauge('window_messages', 'Messages read that wait for their commit.'),
     streamBytes: gauge('stream_bytes', 'Bytes the stream holds.'),
     streamMaxBytes: gauge('stream_max_bytes', 'Bytes the stream may hold.'),
     replicasBehind: gauge(
@@ -84,6 +95,8 @@ export function createProcessorMetrics(registry: MetricsRegistry, shards: number
     metrics.lag,
     metrics.pending,
     metrics.setBack,
+    metrics.uncommitted,
+    metrics.commitAge,
     metrics.window,
     metrics.streamBytes,
     metrics.streamMaxBytes,

@@ -203,12 +203,22 @@ async function openStream(
   };
 }
 
+/** Bytes of messages that may wait for their commit, over all shards. */
+const HELD_BYTES = 64 * 1_048_576;
+
 function shardSettings(config: ProcessorConfig, { dir, nowMs }: { dir: string; nowMs: number }): ShardSettings {
   const { shards, windowMaxBytes, windowMaxMessages, windowMaxMs } = config;
   return {
     shards,
     dir,
     window: { bytes: windowMaxBytes, messages: windowMaxMessages, ageMs: windowMaxMs },
+    commits: {
+      leastAgeMs: windowMaxMs,
+      mostAgeMs: config.commitMaxSeconds * 1_000,
+      commitsPerSecond: config.commitsPerSecond / shards,
+      bytes: config.commitMaxBytes,
+      heldBytes: HELD_BYTES / shards,
+    },
     dedupe: {
       maxBytes: Math.floor(config.dedupeBytes / shards),
       windowMs: config.dedupeHours * HOUR_MS,

@@ -14,6 +14,8 @@ export interface ShardProgress {
   storedMs?: number;
   /** When the floor was written, ISO 8601. */
   at: string;
+  /** Number of messages committed above `through`, or else above the floor: of tenants that are further. Absent: none. */
+  ahead?: number;
   /** Position of the tenants that are not parked, above the floor; absent while none is. */
   through?: number;
   /** Tenants whose tables cannot be written. Their messages above the floor wait. */
@@ -77,7 +79,7 @@ export class Progress {
     shard: number,
     created: string,
     floor: number,
-    { storedMs, ...parked }: Pick<ShardProgress, 'storedMs' | 'through' | 'parked'> = {},
+    { storedMs, ...parked }: Pick<ShardProgress, 'storedMs' | 'ahead' | 'through' | 'parked'> = {},
   ): Promise<void> {
     const at = new Date().toISOString();
     const progress: ShardProgress = { created, floor, ...(storedMs === undefined ? {} : { storedMs }), at, ...parked };

@@ -66,10 +66,10 @@ async function readShard(
   const noted = await progress?.get(shardKey(shard));
   const committed = noted?.operation === 'PUT' ? noted.json<ShardProgress>() : undefined;
   const { first_seq: firstSequence, last_seq: lastSequence, messages, bytes } = info.state;
-  const { parked, through = 0 } = committed?.created === created ? committed : {};
+  const { parked, through = 0, ahead = 0 } = committed?.created === created ? committed : {};
   const next = Math.max(floorOf(committed, created) + 1, through + 1, firstSequence);
   // Of a stream that was set back nobody knows which messages are committed.
-  const lagMessages = setBack || lastSequence < next - 1 ? messages : lastSequence - next + 1;
+  const lagMessages = setBack || lastSequence < next - 1 ? messages : Math.max(0, lastSequence - next + 1 - ahead);
   const oldest =
     lagMessages === 0 ? undefined : await manager.streams.getMessage(name, { seq: next }).catch(() => undefined); // trimmed meanwhile
   const behind = lagMessages === 0 ? 0 : oldest ? Math.max(0, nowMs - oldest.time.getTime()) : undefined;

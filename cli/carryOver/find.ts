@@ -8,18 +8,23 @@ import { streamStateOf, type StreamState } from '../../stream/streamState.ts';
 import type { KnownMessage, SetBack } from '../../stream/streamsRecord.ts';
 import type { LakeParts } from './lakeParts.ts';
 
-/** Newest message of a stream that any table of the shard's tenants has; sequence 0: none. */
+/**
+ * What the tables of a shard's tenants have of a stream.
+ * @returns the newest message that any table has, sequence 0: none; and the position up to which all have everything
+ */
 export async function newestCommitted(
   lake: LakeParts,
   { storage, shard, shards }: { storage: Storage; shard: number; shards: number },
-): Promise<KnownMessage> {
+): Promise<{ newest: KnownMessage; through: number }> {
   let found: KnownMessage = { sequence: 0 };
+  let through = 0;
   for (const tenantId of await listTenants(storage)) {
     if (shardOf(tenantId, shards) !== shard) continue;
     const { events, quarantine } = await lake.positions(tenantId);
     found = newest(newest(found, events), quarantine);
+    through = Math.max(through, events.shardPosition, quarantine.shardPosition);
   }
-  return found;
+  return { newest: found, through };
 }
 
 /** Whether a stream lacks the newest message that the lake has of it. */

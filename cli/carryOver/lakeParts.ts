@@ -1,4 +1,4 @@
-import { positionOf } from '../../lake/delta/positions.ts';
+import { positionOf, shardPositionOf } from '../../lake/delta/positions.ts';
 import type { TableCache } from '../../lake/layout/tableCache.ts';
 import { TABLE_NAMES, type TableName } from '../../lake/layout/tables.ts';
 import { rowsOfEvents, type RowReading } from '../../query/audit/rows.ts';
@@ -6,12 +6,17 @@ import { sourceOf, type StreamMessage } from '../../stream/message.ts';
 import type { KnownMessage } from '../../stream/streamsRecord.ts';
 import { acceptedIds, isCommitted, partsOf, withParts } from './parts.ts';
 
+/** Position of a table in the stream, and of its shard as of the table's last commit. */
+interface TablePosition extends KnownMessage {
+  shardPosition: number;
+}
+
 /** What the lake has of a stream that was set back. */
 export class LakeParts {
   readonly #tables: TableCache;
   readonly #reading: RowReading;
   readonly #appId: string;
-  readonly #positions = new Map<string, Record<TableName, KnownMessage>>();
+  readonly #positions = new Map<string, Record<TableName, TablePosition>>();
 
   constructor(tables: TableCache, reading: RowReading, appId: string) {
     this.#tables = tables;
@@ -20,11 +25,14 @@ export class LakeParts {
   }
 
   /** Positions of a tenant's tables in the stream; sequence 0: none. */
-  async positions(tenantId: string): Promise<Record<TableName, KnownMessage>> {
+  async positions(tenantId: string): Promise<Record<TableName, TablePosition>> {
     const known = this.#positions.get(tenantId);
     if (known) return known;
     const [events, quarantine] = await Promise.all(
-      TABLE_NAMES.map(async (name) => positionOf(await this.#tables(name, tenantId).snapshot(), this.#appId)),
+      TABLE_NAMES.map(async (name) => {
+        const snapshot = await this.#tables(name, tenantId).snapshot();
+        return { ...positionOf(snapshot, this.#appId), shardPosition: shardPositionOf(snapshot, this.#appId) };
+      }),
     );
     const positions = { events: events!, quarantine: quarantine! };
     this.#positions.set(tenantId, positions);

@@ -84,8 +84,8 @@ async function findAll(
     if (created === undefined) continue;
     const lake = new LakeParts(tables, reading, streamAppId({ name: stream, created }));
     const committed = await newestCommitted(lake, { storage, shard, shards });
-    const setBack = noted[shard] ?? (await findSetBack(manager, shard, committed));
-    if (setBack) found.push({ shard, stream, setBack, lake, committed: committed.sequence });
+    const setBack = noted[shard] ?? (await findSetBack(manager, shard, committed.newest));
+    if (setBack) found.push({ shard, stream, setBack, lake, committed: committed.through });
   }
   return found;
 }

@@ -13,13 +13,18 @@ import type { Candidate } from './candidates.ts';
 const MESSAGE_BYTES = 256 * 1024;
 const ACK_MS = 10_000;
 const POLL_MS = 100;
+const POLLS_A_LOOK = 20;
 
 /** Writer of redriven events. */
 export interface RedriveStream {
   /** Publish events of one rejected batch; durable when resolved. A repetition is stored once. */
   publish(candidates: readonly Candidate[]): Promise<void>;
-  /** Wait until the published events are in the lake; false after the time. */
-  committed(withinMs: number): Promise<boolean>;
+  /**
+   * Wait until the published events are in the lake; false after the time.
+   *
+   * The shard's position waits for every tenant, so `found` looks into the lake too.
+   */
+  committed(withinMs: number, found: () => Promise<boolean>): Promise<boolean>;
 }
 
 /**
@@ -48,9 +53,10 @@ export async function openRedriveStream(
         last = Math.max(last, await send(client, name, message));
       }
     },
-    committed: async (withinMs) => {
+    committed: async (withinMs, found) => {
       const until = performance.now() + withinMs;
-      while ((await progress.floor(shard, info.created, tenantId)) < last) {
+      for (let look = 1; (await progress.floor(shard, info.created, tenantId)) < last; look++) {
+        if (look % POLLS_A_LOOK === 0 && (await found())) return true;
         if (performance.now() > until) return false;
         await sameStream(manager, name, info.created);
         await delay(POLL_MS);

@@ -107,9 +107,15 @@ async function noteOutcomes(
   stream: RedriveStream,
   { options, report }: { options: RedriveOptions; report: RedriveReport },
 ): Promise<void> {
-  const committed = published.length === 0 || (await stream.committed(options.waitMs));
-  for (let at = 0; at < published.length; at += PAGE_ROWS) {
-    const part = published.slice(at, at + PAGE_ROWS);
+  const found = async (): Promise<boolean> => {
+    for (const part of pagesOf(published)) {
+      const places = await redrivenPlaces(ask, receiptsOf(part));
+      if (!part.every((one) => places.has(placeOf(one)))) return false;
+    }
+    return true;
+  };
+  const committed = published.length === 0 || (await stream.committed(options.waitMs, found));
+  for (const part of pagesOf(published)) {
     const places = committed ? await redrivenPlaces(ask, receiptsOf(part)) : new Set<string>();
     const stored = committed ? await storedIds(ask, idsOf(part), earliestMs(part) - options.dedupeMs) : new Set();
     for (const one of part) {
@@ -117,6 +123,11 @@ async function noteOutcomes(
       note(report, one.row, { ...one, outcome });
     }
   }
+}
+
+function pagesOf(published: readonly Candidate[]): Candidate[][] {
+  const pages = Math.ceil(published.length / PAGE_ROWS);
+  return Array.from({ length: pages }, (_, page) => published.slice(page * PAGE_ROWS, (page + 1) * PAGE_ROWS));
 }
 
 function newReport(): RedriveReport {

@@ -65,6 +65,8 @@ export interface AppendCommit {
     expected: number | undefined;
     /** Store time of the message at the position, in milliseconds since 1970. */
     storedMs?: number;
+    /** Position up to which the application's whole shard is committed with this commit. */
+    shardPosition?: number;
     /** Fencing epoch of the writer. A higher fence is a TxnConflictError; without an epoch, any new fence. */
     epoch?: number;
   };

@@ -86,8 +86,9 @@ function partOf(window: ClosedWindow, batches: sql.BatchRange): Part {
   return { runs, lines, batches };
 }
 
+/** Runs so that those of a tenant are in stream order. */
 function inStreamOrder<Run extends LineRun>(runs: readonly Run[]): Run[] {
-  return runs.toSorted((a, b) => a.sequence - b.sequence);
+  return runs.toSorted((a, b) => a.firstBatch - b.firstBatch);
 }
 
 /** Ranges of each source's lines in the `line` table of a part. */

@@ -3,6 +3,8 @@ import type { Source } from '../../stream/message.ts';
 
 /** Tenant's share of a window. */
 export interface TenantShare {
+  /** Sequence of its first message. */
+  firstSequence: number;
   /** Accepted events. */
   accepted: number;
   /** Unstorable events among these, which are in no line any more. */
@@ -44,7 +46,7 @@ export interface MessageSpan {
   /**
    * Store time of the last message, in milliseconds since 1970.
    *
-   * All earlier messages are in this window or an earlier one.
+   * All earlier messages of the window's tenants are in this window or an earlier one.
    */
   lastStoredMs: number;
 }
@@ -73,8 +75,8 @@ export interface ReceiptTimes {
 /**
  * A finished window: three files and their contents.
  *
- * Batches and rejected events are in stream order. Accepted events of a source lie together, or in few places if the
- * window is large.
+ * Batches and rejected events of a tenant are in stream order, by batch number. Accepted events of a source lie together,
+ * or in few places if the window is large.
  */
 export interface ClosedWindow {
   readonly dir: string;
@@ -84,7 +86,7 @@ export interface ClosedWindow {
   readonly times: Readonly<ReceiptTimes>;
   /** Tenants and segments, by the number in rows of the batches file. */
   readonly sources: readonly Source[];
-  /** In file order. Sorted by `sequence` they are in stream order. */
+  /** In file order. Sorted by `firstBatch`, those of a tenant are in stream order. */
   readonly runs: readonly LineRun[];
   readonly tenants: ReadonlyMap<string, Readonly<TenantShare>>;
   /** Sequence up to which each quarantine was stored at the window's creation. */

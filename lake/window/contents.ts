@@ -25,9 +25,11 @@ export class WindowContents {
   /** Counts a message, with or without lines. */
   addMessage({ sequence, timeMs, data }: StreamMessage): void {
     const { span } = this;
-    if (span.messages++ === 0) span.firstSequence = sequence;
-    span.lastSequence = sequence;
-    span.lastStoredMs = timeMs;
+    if (span.messages++ === 0 || sequence < span.firstSequence) span.firstSequence = sequence;
+    if (sequence > span.lastSequence) {
+      span.lastSequence = sequence;
+      span.lastStoredMs = timeMs;
+    }
     span.bytes += data.length;
   }
 
@@ -50,6 +52,11 @@ export class WindowContents {
     this.#redrivenMs.set(tenantId, Math.min(this.#redrivenMs.get(tenantId) ?? Infinity, receivedMs));
   }
 
+  /** Lets the first storage be an earlier one, of messages that are not in this window. */
+  countFrom(storedMs: number): void {
+    this.#storedMs.min = Math.min(this.#storedMs.min, storedMs);
+  }
+
   /** The number of a tenant and segment. */
   sourceNumber(source: Source): number {
     const key = `${source.tenantId}/${source.segmentId}`;
@@ -59,11 +66,11 @@ export class WindowContents {
     return this.#sources.push(source) - 1;
   }
 
-  /** Share of a tenant, made on first use. */
-  share(tenantId: string): TenantShare {
+  /** Share of a tenant, made with its first message of the window. */
+  share(tenantId: string, firstSequence: number): TenantShare {
     const known = this.#tenants.get(tenantId);
     if (known) return known;
-    const share = { accepted: 0, unstorable: 0, quarantined: 0, days: new Map<string, DayShare>() };
+    const share = { firstSequence, accepted: 0, unstorable: 0, quarantined: 0, days: new Map<string, DayShare>() };
     this.#tenants.set(tenantId, share);
     return share;
   }

@@ -106,11 +106,12 @@ export class Window {
   /**
    * Adds a message, without events that the tenant's tables hold already.
    *
-   * A malformed message goes whole to the quarantine.
+   * Those of a tenant must come in stream order. A malformed message goes whole to the quarantine.
+   * @param arrivedMs of the monotonic clock; the window's age counts from the earliest
    */
-  add(message: StreamMessage, stored: Stored): void {
+  add(message: StreamMessage, stored: Stored, arrivedMs = performance.now()): void {
     const contents = this.#contents;
-    if (this.empty) this.#openedAt = performance.now();
+    this.#openedAt = this.empty ? arrivedMs : Math.min(this.#openedAt, arrivedMs);
     contents.addMessage(message);
     const wanted = { events: message.sequence > stored.events, rejected: message.sequence > stored.quarantine };
     if (!wanted.events && !wanted.rejected) return;
@@ -121,6 +122,11 @@ export class Window {
       if (wanted.rejected) this.#addMalformed(message, error.message);
     }
     contents.quarantineStored.set(sourceOf(message).tenantId, stored.quarantine);
+  }
+
+  /** Lets resends count from an earlier message, which is in a later window. */
+  countFrom(storedMs: number): void {
+    this.#contents.countFrom(storedMs);
   }
 
   async drain(): Promise<void> {
@@ -150,7 +156,7 @@ export class Window {
     const buffer = this.#events.reserve(renumberedBytes(message.data.length));
     const { end, lines, batchSum, longest, contents: fingerprints } = copyLines(message, parsed, firstBatch, buffer);
     const source = contents.sourceNumber(parsed.source);
-    const share = contents.share(parsed.source.tenantId);
+    const share = contents.share(parsed.source.tenantId, message.sequence);
     if (wanted.events && lines > 0) {
       const { sequence } = message;
       this.#events.append(source, end, { lines, source, sequence, firstBatch, batchSum, contents: fingerprints });
@@ -185,7 +191,7 @@ export class Window {
     const code: ProcessorCode = 'message_malformed';
     const text = `${PROCESSOR_CODES[code]} Fault: ${reason}`;
     const event = { index: null, code, path: '', message: text, raw: wholeText(message.data) };
-    const share = this.#contents.share(of.tenantId);
+    const share = this.#contents.share(of.tenantId, message.sequence);
     this.#addRejected(b, event, share);
     const day = dayShare(share.days, utcDay(message.timeMs));
     day.quarantined++;

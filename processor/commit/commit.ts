@@ -16,6 +16,8 @@ export interface CommitOptions {
   epoch: number;
   /** Store time of the window's last message, in milliseconds since 1970. */
   storedMs?: number;
+  /** Position up to which the shard is committed with this window. */
+  shardPosition?: number;
   reach: ReachFlush;
   /** Repeats a task while the storage is away. @throws LostShardError after the lease expires */
   persist: <T>(what: string, task: () => Promise<T>) => Promise<T>;
@@ -62,7 +64,7 @@ export class WindowCommit {
     });
   }
 
-  /** Commit each table; commits marked `first` go first. */
+  /** Commit each table; commits marked `first` before the others. */
   async commitTables(): Promise<void> {
     const { tables, reach } = this.#options;
     const [early, late] = [this.#commits.filter(({ first }) => first), this.#commits.filter(({ first }) => !first)];
@@ -80,7 +82,7 @@ export class WindowCommit {
 
   /** Commit one table; false if its tenant is parked. Vacuum finds what was uploaded for it. */
   async #commitTable(commit: TableCommit): Promise<boolean> {
-    const { tables, epoch, storedMs, persist } = this.#options;
+    const { tables, epoch, storedMs, shardPosition, persist } = this.#options;
     const { name, tenantId, files, info } = commit;
     const lastSequence = this.#lastSequence;
     const table = tables.table(name, tenantId);
@@ -96,6 +98,7 @@ export class WindowCommit {
         expected: tables.expected(name, tenantId),
         epoch,
         ...(storedMs === undefined ? {} : { storedMs }),
+        ...(shardPosition === undefined ? {} : { shardPosition }),
       },
       unusedSinceMs: this.#unusedSinceMs,
       erasures: tables.erasures(tenantId).version,

@@ -13,10 +13,10 @@ export interface TableCommit {
   files: { localFile: string; file: NewFile }[];
   info: Record<string, unknown>;
   /**
-   * Whether to commit before the events table of the tenant.
+   * Whether to commit before the events tables: the quarantine.
    *
-   * Otherwise a kill in between loses unstorable events. The events table would have the message's position, and the
-   * quarantine would lack the events.
+   * So the position of an events table says that the tenant's quarantine is as far. Otherwise a kill in between loses
+   * unstorable events, and a reader misses rejected ones.
    */
   first: boolean;
 }
@@ -33,16 +33,17 @@ export function planCommits(
   { files, outcomes }: Omit<WrittenWindow, 'erased'>,
   nowMs = Infinity,
 ): TableCommit[] {
-  const { firstSequence, lastSequence, lastStoredMs } = window.span;
-  const from = { stream, firstSequence, lastSequence };
+  const { lastSequence, lastStoredMs } = window.span;
   const acknowledgedBefore = new Date(Math.min(lastStoredMs, nowMs)).toISOString();
   const commits: TableCommit[] = [];
   for (const [tenantId, outcome] of outcomes) {
     const { accepted, stored, duplicate, unstorable, quarantined } = outcome.counts;
+    const { firstSequence } = window.tenants.get(tenantId)!;
+    const from = { stream, firstSequence, lastSequence };
     const commit = (name: TableName, counts: Record<string, unknown>): void => {
       const own = files.filter(({ table, source }) => table === name && source.tenantId === tenantId);
       const info = { ...from, acknowledgedBefore, ...counts };
-      const first = name === 'quarantine' && unstorable > 0;
+      const first = name === 'quarantine';
       commits.push({
         name,
         tenantId,

@@ -12,6 +12,7 @@ import type { Progress } from '../../stream/progress.ts';
 import type { ReachFlush } from '../failpoint.ts';
 import type { ProcessorMetrics } from '../metrics.ts';
 import type { UnparkTries } from './unpark.ts';
+import type { CommitPolicy } from './commitBudget.ts';
 import type { KnownStreams } from './knownStreams.ts';
 
 /** The stream server, shared by the work on every shard. */
@@ -41,6 +42,7 @@ export interface ShardSettings {
   /** Scratch folder. */
   dir: string;
   window: WindowLimits;
+  commits: CommitPolicy;
   dedupe: DuplicatesOptions;
   streamKeepMs: number;
 }

@@ -35,9 +35,10 @@ export class FlushPipeline {
     if (this.#failure) throw this.#failure.error;
   }
 
-  /** Adds a window once there is room. @throws as `check` */
+  /** Adds a window once there is room, and discards it in the end. @throws as `check` */
   async push(window: Window): Promise<void> {
     await this.#begun;
+    if (this.#failure) await window.discard();
     this.check();
     this.#ready = false;
     const before = this.#committed;

@@ -25,10 +25,15 @@ import type { WrittenWindow } from '../../lake/flush/parquetWriter.ts';
 import type { ClosedWindow } from '../../lake/window/closedWindow.ts';
 import type { Window, WindowLimits } from '../../lake/window/window.ts';
 import type { ShardContext } from './context.ts';
+import type { Place } from './heldMessages.ts';
 import type { OwnerSteps } from './ownerSteps.ts';
 import type { OwnedShard } from './takeOver.ts';
 
 export interface FlusherOptions extends OwnedShard {
+  /** Position up to which all is committed once the next window is. */
+  positionNext: () => Place;
+  /** Called after each window's commits, in order, for the position up to which all is committed. */
+  onWindowCommitted: () => { through: Place; ahead: number };
   steps: OwnerSteps;
   session: EngineSession;
   log: Logger;
@@ -60,8 +65,7 @@ export class Flusher {
   readonly #options: FlusherOptions;
   readonly #duplicates: Duplicates;
   #limits: WindowLimits;
-  #floor: { sequence: number; timeMs: number | undefined };
-  #through: { sequence: number; timeMs: number | undefined };
+  #floor: Place;
   #summary = { ...NOTHING };
   #summaryAt = performance.now();
 
@@ -70,7 +74,7 @@ export class Flusher {
     this.#options = options;
     this.#duplicates = new Duplicates(context.settings.dedupe);
     this.#limits = context.settings.window;
-    this.#floor = this.#through = { sequence: options.floor, timeMs: options.floorMs };
+    this.#floor = { sequence: options.floor, timeMs: options.floorMs };
   }
 
   /**
@@ -78,13 +82,8 @@ export class Flusher {
    *
    * It stands still while a tenant is parked.
    */
-  get floor(): { sequence: number; timeMs: number | undefined } {
+  get floor(): Place {
     return this.#floor;
-  }
-
-  /** Position of the tenants that are not parked. */
-  get through(): { sequence: number; timeMs: number | undefined } {
-    return this.#through;
   }
 
   /** Limits of the next window, reduced for a while after memory failures. */
@@ -112,14 +111,16 @@ export class Flusher {
   async commit(built: BuiltWindow): Promise<void> {
     const { lake, reach, onCommitted } = this.#context;
     const { lease, stream, intents, tables, steps } = this.#options;
-    const { window, closed, written, ids } = built;
+    const { window, written, ids } = built;
     await steps.retryWhileOwned('asking for the stream', () => stream.now());
     const nowMs = await steps.retryWhileOwned("asking for the store's time", () => lake.storage.now());
     const planned = planCommits(stream.name, window, written, nowMs);
     const commits = planned.filter(({ tenantId }) => !tables.parked.has(tenantId));
     const persist: OwnerSteps['retryWhileOwned'] = (step, task) => steps.retryWhileOwned(step, task);
     const { lastSequence, lastStoredMs: storedMs } = window.span;
-    const options = { storage: lake.storage, tables, intents, epoch: lease.epoch, storedMs, reach, persist };
+    const position = tables.parked.list.length > 0 ? this.#floor : this.#options.positionNext();
+    const facts = { epoch: lease.epoch, storedMs, shardPosition: position.sequence };
+    const options = { storage: lake.storage, tables, intents, ...facts, reach, persist };
     const commit = new WindowCommit(commits, lastSequence, options);
     await commit.uploadFiles();
     await commit.commitTables();
@@ -127,7 +128,7 @@ export class Flusher {
     const done = commits.filter(({ tenantId }) => !tables.parked.has(tenantId));
     for (const { tenantId } of done) onCommitted(tenantId);
     this.#duplicates.commit(ids);
-    await this.#acknowledge(closed.span);
+    await this.#acknowledge();
     this.#resize(1.05);
     this.#report(reportOf(built, { commits: done.length, committedMs, parked: tables.parked }), built.log);
   }
@@ -144,26 +145,26 @@ export class Flusher {
     return { window: build.window, written, ids: this.#duplicates.judged() };
   }
 
-  async #acknowledge({ lastSequence, lastStoredMs }: ClosedWindow['span']): Promise<void> {
+  async #acknowledge(): Promise<void> {
     const {
       stream: { progress, known },
       reach,
     } = this.#context;
-    const { lease, stream, intents, tables, steps } = this.#options;
+    const { lease, stream, intents, tables, steps, onWindowCommitted } = this.#options;
     reach('before-ack');
     const parked = tables.parked.list;
-    const through = { sequence: lastSequence, timeMs: lastStoredMs };
+    const { through, ahead } = onWindowCommitted();
     const floor = parked.length > 0 ? this.#floor : through;
     const facts = {
       ...(floor.timeMs === undefined ? {} : { storedMs: floor.timeMs }),
-      ...(parked.length > 0 ? { through: lastSequence, parked } : {}),
+      ...(ahead > 0 ? { ahead } : {}),
+      ...(parked.length > 0 ? { through: through.sequence, parked } : {}),
     };
     await steps.retryWhileOwned('acknowledging', () =>
       progress.acknowledge(lease.shard, stream.created, floor.sequence, facts),
     );
     known.commit(stream.appId, floor.sequence);
     this.#floor = floor;
-    this.#through = through;
     await steps.retryWhileOwned('clearing the intent', () => intents.clear());
   }
 

@@ -1,3 +1,4 @@
+import type { StreamInfo } from '@nats-io/jetstream';
 import { MOST_CLOCK_DIFFERENCE_MS } from '../../lake/storage/agreedTime.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { delay } from '../../runtime/retry.ts';
@@ -6,6 +7,8 @@ import { replicasBehind } from '../../stream/quorum.ts';
 import { streamStateOf, type StreamState } from '../../stream/streamState.ts';
 import { trim } from '../../stream/trim.ts';
 import type { ShardContext } from './context.ts';
+import type { Place } from './heldMessages.ts';
+import type { Uncommitted } from './commitQueue.ts';
 import type { OwnedStream } from './ownedStream.ts';
 import { StreamSetBackError } from '../../stream/incarnation.ts';
 import { StreamChangedError } from './ownerSteps.ts';
@@ -18,9 +21,11 @@ export interface ShardMaintenanceOptions {
   stream: OwnedStream;
   intents: Intents;
   /** Committed position, with the store time of its message if that is known. */
-  floor: () => { sequence: number; timeMs: number | undefined };
-  /** Position of the tenants that are not parked. */
-  through: () => { sequence: number; timeMs: number | undefined };
+  floor: () => Place;
+  /** Messages read and not committed, without those of parked tenants. */
+  uncommitted: () => Uncommitted;
+  /** Called while uncommitted messages take much of the stream's size. */
+  onStreamFills: () => void;
   log: Logger;
   signal: AbortSignal;
   /** Called when the stream was recreated, deleted or set back. */
@@ -62,15 +67,21 @@ async function lookAfterStream(
   const labels = { shard: String(options.shard) };
   const info = await stream.now();
   await stream.mustNotBeNoted();
-  const [floor, through] = [options.floor(), options.through()];
-  const lag = Math.max(0, info.state.last_seq - through.sequence);
+  const [floor, { read, messages, oldest, ageMs }] = [options.floor(), options.uncommitted()];
+  const lag = Math.max(0, info.state.last_seq - read.sequence) + messages;
   metrics.lag.set(labels, lag);
   metrics.streamBytes.set(labels, info.state.bytes);
   if (info.config.max_bytes > 0) metrics.streamMaxBytes.set(labels, info.config.max_bytes);
   metrics.replicasBehind.set(labels, replicasBehind(info));
   const state = streamStateOf(info);
   const { atMs } = state;
-  metrics.pending.set(labels, pendingSeconds(state, through, performance.now() - restedAtMs));
+  const waitedSeconds = oldest
+    ? Math.max(0, atMs - oldest.storedMs || 0) / 1_000
+    : pendingSeconds(state, read, performance.now() - restedAtMs);
+  metrics.commitAge.set(labels, ageMs / 1_000);
+  metrics.uncommitted.set(labels, waitedSeconds);
+  metrics.pending.set(labels, Math.max(0, waitedSeconds - ageMs / 1_000));
+  if (holdsMuch(info, oldest?.before.sequence ?? read.sequence)) options.onStreamFills();
   const aheadMs = Number.isNaN(atMs) ? 0 : Date.now() - atMs;
   metrics.clockAhead.set(labels, aheadMs / 1_000);
   // By two clocks that agree; else only a full stream is trimmed, because a replay needs what it keeps.
@@ -79,6 +90,16 @@ async function lookAfterStream(
   if (first !== undefined) log.info({ firstSequence: first }, 'dropped committed messages from the stream');
   metrics.firstSequence.set(labels, first ?? info.state.first_seq);
   return lag;
+}
+
+/** Share of a stream's size that uncommitted messages may take before they are committed early. */
+const MOST_HELD_SHARE = 0.3;
+
+/** Whether the messages after a position take much of the stream's size. Pure. */
+export function holdsMuch({ config, state }: Pick<StreamInfo, 'config' | 'state'>, position: number): boolean {
+  if (config.max_bytes <= 0 || state.messages === 0) return false;
+  const share = Math.min(1, (state.last_seq - position) / state.messages);
+  return share * state.bytes > MOST_HELD_SHARE * config.max_bytes;
 }
 
 /**

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { Logger } from '../../runtime/log.ts';
 import type { EngineSession } from '../../lake/duckdb/engine.ts';
-import { sourceOf } from '../../stream/message.ts';
 import { MessageReader } from '../../stream/reader.ts';
 import { listTenants } from '../../lake/layout/tenants.ts';
 import { Window, type Stored } from '../../lake/window/window.ts';
@@ -9,12 +8,13 @@ import { shardOf } from '../../schemas/subjects.ts';
 import type { KnownMessage } from '../../stream/streamsRecord.ts';
 import { StreamSetBackError } from '../../stream/incarnation.ts';
 import type { ShardContext } from './context.ts';
-import { FlushPipeline } from './flushPipeline.ts';
 import { Flusher } from './flusher.ts';
+import { CommitQueue } from './commitQueue.ts';
 import { maintainShard } from './shardMaintenance.ts';
 import type { ShardLease } from './leases.ts';
 import type { OwnedStream } from './ownedStream.ts';
 import { OwnerSteps, StreamChangedError } from './ownerSteps.ts';
+import { readAndFlush } from './readAndFlush.ts';
 import { takeOver, type OwnedShard } from './takeOver.ts';
 import { untilWritable } from './unpark.ts';
 import { isOfOneTable, type ParkedTenants } from '../commit/parked.ts';
@@ -22,23 +22,13 @@ import type { ParkedTenant } from '../../stream/progress.ts';
 
 const READ_AHEAD_BYTES = 16 * 1_048_576;
 /**
- * Least size of a window flushed on age during a backlog.
- *
- * The limit is 1 MiB for each (tenant, segment), if that is more. Each file has a fixed cost, so fewer
- * windows end a backlog sooner: docs/performance.md, "Backlog".
- */
-const MIN_WINDOW_BYTES = 16 * 1_048_576;
-const MIN_BYTES_PER_SOURCE = 1_048_576;
-const LOOK_AGAIN_MS = 20;
-
-/**
  * Work on one shard for the time of one lease.
  *
  * The work begins with the takeover. The worker claims the record of uploads, then fences off and deletes the
  * uncommitted files of earlier owners. Reading starts after the committed position.
  *
- * Then one window grows while the previous one is built and the one before that is committed. A due window without room
- * in the pipeline grows to its limits; then reading stops.
+ * Then messages wait until their tenant is due (commitQueue.ts). One window grows while the previous one is built and the one
+ * before that is committed. A due window without room in the pipeline grows to its limits; then reading stops.
  *
  * The work ends in one of three ways:
  *
@@ -137,7 +127,19 @@ export class ShardWorker {
   async #work(owned: OwnedShard): Promise<void> {
     const { stream, intents } = owned;
     const log = this.#log;
-    const flusher = new Flusher(this.#context, { ...owned, steps: this.#steps, session: this.#session, log });
+    const flusher = new Flusher(this.#context, {
+      ...owned,
+      steps: this.#steps,
+      session: this.#session,
+      log,
+      positionNext: () => queue.committedNext,
+      onWindowCommitted: () => queue.windowCommitted(),
+    });
+    const queue = this.#newQueue(owned, flusher);
+    let hurry = false;
+    const mustHurry = (): boolean => hurry && !(hurry = false);
+    const { metrics } = this.#context;
+    const labels = { shard: String(this.#lease.shard) };
     const reader = this.#openReader(owned);
     const ended = new AbortController();
     const housekeeping = maintainShard(this.#context, {
@@ -145,7 +147,11 @@ export class ShardWorker {
       stream,
       intents,
       floor: () => flusher.floor,
-      through: () => flusher.through,
+      uncommitted: () => queue.uncommitted,
+      onStreamFills: () => {
+        hurry = true;
+        reader.nudge();
+      },
       log,
       signal: AbortSignal.any([this.#halt.signal, ended.signal]),
       onChanged: (error) => this.halt(error),
@@ -153,7 +159,14 @@ export class ShardWorker {
     const comparison = this.#compareLake(owned, ended.signal);
     const parked = this.#takeBackParked(owned, AbortSignal.any([this.#halt.signal, ended.signal]));
     try {
-      await this.#readAndFlush(reader, owned, flusher);
+      await readAndFlush(reader, queue, {
+        flusher,
+        steps: this.#steps,
+        openTables: (tenantId) => (owned.tables.stored(tenantId) ? undefined : this.#openTables(tenantId, owned)),
+        mustHurry,
+        onLook: () => metrics.window.set(labels, queue.uncommitted.messages),
+        halted: this.#halt.signal,
+      });
     } finally {
       reader.close();
       ended.abort();
@@ -214,41 +227,6 @@ export class ShardWorker {
     return reader;
   }
 
-  async #readAndFlush(reader: MessageReader, { stream, tables }: OwnedShard, flusher: Flusher): Promise<void> {
-    let window = this.#newWindow(stream, flusher);
-    const line = new FlushPipeline({ flusher, onTurn: () => reader.nudge() });
-    const handOver = async (): Promise<void> => {
-      await line.push(window);
-      window = this.#newWindow(stream, flusher);
-    };
-    const isCatchingUp = (): boolean => window.bytes < minWindowBytes(window) && reader.waiting > window.messages;
-    const isDue = (): boolean => window.full || (line.ready && window.leftMs() === 0 && !isCatchingUp());
-    const dueInMs = (): number | undefined =>
-      line.ready && !window.empty ? Math.max(window.leftMs()!, isCatchingUp() ? LOOK_AGAIN_MS : 0) : undefined;
-    try {
-      while (!reader.closed) {
-        line.check();
-        await reader.arrived(dueInMs());
-        for (let message = reader.shift(); message; message = reader.shift()) {
-          const { tenantId } = sourceOf(message);
-          const stored = tables.stored(tenantId) ?? (await this.#openTables(tenantId, { stream, tables }));
-          window.add(message, stored);
-          if (window.spooled) await this.#steps.retryWhileOwned('spooling', () => window.drain());
-          if (isDue()) await handOver();
-        }
-        if (isDue()) await handOver();
-        this.#context.metrics.window.set({ shard: String(this.#lease.shard) }, window.messages);
-      }
-      if (this.#halt.signal.aborted) throw this.#halt.signal.reason;
-      if (!window.empty) await handOver();
-      await line.end();
-      line.check();
-    } finally {
-      await line.end();
-      await window.discard();
-    }
-  }
-
   /** Halts because the stream has another message where one was read. */
   async #haltAtOther(stream: OwnedStream, last: KnownMessage): Promise<void> {
     const reason = await this.#steps
@@ -270,6 +248,15 @@ export class ShardWorker {
     });
   }
 
+  #newQueue({ stream, tables, floor, floorMs }: OwnedShard, flusher: Flusher): CommitQueue {
+    return new CommitQueue({
+      policy: this.#context.settings.commits,
+      start: { sequence: floor, timeMs: floorMs },
+      newWindow: () => this.#newWindow(stream, flusher),
+      stored: (tenantId) => tables.stored(tenantId)!,
+    });
+  }
+
   #newWindow(stream: OwnedStream, flusher: Flusher): Window {
     const { dir, shards } = this.#context.settings;
     const { shard, epoch } = this.#lease;
@@ -281,8 +268,4 @@ export class ShardWorker {
       limits: flusher.limits,
     });
   }
-}
-
-function minWindowBytes({ sources }: Window): number {
-  return Math.max(MIN_WINDOW_BYTES, sources * MIN_BYTES_PER_SOURCE);
 }

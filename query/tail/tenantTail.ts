@@ -67,11 +67,11 @@ const MOST_INCREMENTS = 24;
 const MOST_TRIES = 3;
 
 /**
- * One tenant's uncommitted events as Parquet files. The tail reads each message above the shard's committed position once, with
+ * One tenant's uncommitted events as Parquet files. The tail reads each message above the tenant's committed position once, with
  * the processor's code. Committed rows are dropped.
  *
- * A table may be ahead of the committed position, and its `txn` says how far. Readers therefore take only rows above that
- * sequence.
+ * That position is the `txn` of the events table, or the shard's if it is further. The quarantine may be ahead of it. Readers
+ * therefore take only rows above the sequence of each table.
  *
  * Resends are recognised by the tail's own ids, and by the lake as of a snapshot taken with the tail. Later commits hold only
  * messages that the tail has read. The ids are therefore valid while the tail has no gap, and are discarded with it. Calls must
@@ -97,7 +97,7 @@ export class TenantTail {
    * Read new messages.
    *
    * `snapshot` reads the events table after the committed position. The table therefore holds every message
-   * that has left the stream.
+   * that has left the stream. It may be ahead of the shard, and its tenant's quarantine is as far, in a version read later.
    * @throws Error if the stream server does not answer, or the stream changes on every try
    */
   async refresh(snapshot: () => Promise<Snapshot>): Promise<TailState | undefined> {
@@ -105,15 +105,14 @@ export class TenantTail {
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       const before = await streams.committed(stream, tenantId);
       if (!before) return undefined;
-      this.#follow(before);
+      const events = await snapshot();
+      this.#follow(before, Math.max(before.floor, events.txns.get(before.appId) ?? 0));
       const room = maxBytes - this.#increments.reduce((sum, { bytes }) => sum + bytes, 0);
       const from = this.#last + 1;
-      const [events, read] = await Promise.all([
-        snapshot(),
+      const read =
         room > 0
-          ? streams.read(stream, { tenantId, from, to: before.lastSequence, maxBytes: room })
-          : { messages: [], complete: false },
-      ]);
+          ? await streams.read(stream, { tenantId, from, to: before.lastSequence, maxBytes: room })
+          : { messages: [], complete: false };
       const after = await streams.state(stream);
       // A message trimmed during the read is committed, but maybe after the snapshot.
       if (after?.created !== before.created || after.firstSequence > from) {
@@ -155,13 +154,14 @@ export class TenantTail {
   }
 
   /** Drop committed rows. Start again after a gap, or at too many files. */
-  #follow({ created, floor }: CommittedState): void {
-    if (created !== this.#created || floor > this.#last || this.#increments.length >= MOST_INCREMENTS) this.#forget();
+  #follow({ created }: CommittedState, committed: number): void {
+    if (created !== this.#created || committed > this.#last || this.#increments.length >= MOST_INCREMENTS)
+      this.#forget();
     this.#created = created;
-    this.#last = Math.max(this.#last, floor);
-    const committed = this.#increments.filter(({ last }) => last <= floor);
-    this.#increments = this.#increments.filter(({ last }) => last > floor);
-    this.#drop(committed);
+    this.#last = Math.max(this.#last, committed);
+    const gone = this.#increments.filter(({ last }) => last <= committed);
+    this.#increments = this.#increments.filter(({ last }) => last > committed);
+    this.#drop(gone);
   }
 
   async #add(messages: readonly StreamMessage[], { epoch }: StreamState, events: Snapshot): Promise<void> {

@@ -153,8 +153,9 @@ async function timeProcessor(operator: NatsSettings, connection: NatsConnection,
     LAKE_URL: `file:${lake}`,
     WORK_DIR: join(options.dir, 'work'),
     DUCKDB_THREADS: '1',
-    // Otherwise the last, incomplete window would wait for a second.
+    // Otherwise the last messages would wait for seconds.
     WINDOW_MAX_MS: '100',
+    COMMITS_PER_SECOND: '10000',
   });
   const startedMs = performance.now();
   try {

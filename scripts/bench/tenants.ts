@@ -7,7 +7,13 @@ import { startS3, type TestS3 } from '../s3/s3Server.ts';
 import { startStack, type Stack } from '../stack/stack.ts';
 import { cpuSeconds, cpuShares, processUse } from './procStats.ts';
 import { round, type Result } from './report.ts';
-import { REQUEST_KINDS, dollarsAMonth, startCountingProxy, type CountingProxy, type RequestCounts } from './s3Requests.ts';
+import {
+  REQUEST_KINDS,
+  dollarsAMonth,
+  startCountingProxy,
+  type CountingProxy,
+  type RequestCounts,
+} from './s3Requests.ts';
 import { probes, sampleEvents } from './sampleEvents.ts';
 import { scrape } from './scrape.ts';
 import { issueKeys, issueToken, keyKnown, streamMaxBytes, tenantIds, type BenchOptions } from './services.ts';
@@ -42,7 +48,8 @@ async function measure(options: BenchOptions, place: string, server?: TestS3): P
   const { log, quick, seconds } = options;
   const dir = join(options.dir, place);
   const proxy = server && (await startCountingProxy(server.config.s3Endpoint));
-  const s3 = server && proxy ? { ...server.env, S3_ENDPOINT: proxy.url, LAKE_URL: `s3://${server.bucket}/tenants` } : {};
+  const s3 =
+    server && proxy ? { ...server.env, S3_ENDPOINT: proxy.url, LAKE_URL: `s3://${server.bucket}/tenants` } : {};
   const env = { ...process.env, LOG_LEVEL: 'warn', STREAM_MAX_BYTES: await streamMaxBytes(options.dir, SHARDS), ...s3 };
   const stack = await startStack({ dir, ports: 'free', restart: false, log, env });
   try {

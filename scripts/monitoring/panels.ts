@@ -37,8 +37,11 @@ export const DASHBOARDS: readonly DashboardPlan[] = [
       {
         title: 'Longest wait of an event for its commit',
         unit: 's',
-        help: 'At most this long; 0 while nothing waits.',
-        queries: [['max by (shard) (spor_processor_pending_seconds)', 'shard {{shard}}']],
+        help: 'So far are readers of Parquet files behind. Late: beyond the age at which tenants are committed.',
+        queries: [
+          ['max by (shard) (spor_processor_uncommitted_seconds)', 'shard {{shard}}'],
+          ['max by (shard) (spor_processor_pending_seconds)', 'shard {{shard}}, late'],
+        ],
       },
       {
         title: 'From receipt to commit',

@@ -39,7 +39,12 @@ const aWindow = (firstSequence: number, lastSequence: number): ClosedWindow => (
   times: { storedMs: { min: 0 }, receivedMs: { min: 0, max: 0 }, redrivenMs: new Map() },
   sources: [],
   runs: [],
-  tenants: new Map(),
+  tenants: new Map(
+    ['t1', 't2', 't3'].map((tenantId) => [
+      tenantId,
+      { firstSequence, accepted: 1, unstorable: 0, quarantined: 0, days: new Map() },
+    ]),
+  ),
   quarantineStored: new Map(),
 });
 
@@ -147,7 +152,7 @@ test('paths are recorded before the first upload, files are complete before the 
   ];
   expect(effects.slice(0, before.length)).toEqual(before);
   expect(effects.at(-1)).toBe('at after-commit');
-  // The three commits run side by side: each is in the log before its own step, in whatever order.
+  // Commits run side by side, those of quarantines before the others: each is in the log before its own step.
   const commits = effects.slice(before.length, -1);
   expect(commits.toSorted()).toEqual([
     'at after-first-commit',
@@ -165,11 +170,14 @@ test('paths are recorded before the first upload, files are complete before the 
   expect(txns.get(APP_ID)).toBe(9);
 });
 
-test('events that are set aside are in the quarantine before the events table says it has had them', async () => {
+test.each([
+  ['set aside', { accepted: 2, unstorable: 1, quarantined: 1 }],
+  ['rejected', { accepted: 2, stored: 2, quarantined: 1 }],
+])('events that are %s are in the quarantine before the events table says it has had them', async (_, counts) => {
   const effects: string[] = [];
   const window = aWindow(1, 9);
   const files = [await aFile('events', 't1'), await aFile('quarantine', 't1')];
-  const outcomes = new Map([['t1', outcome({ accepted: 2, unstorable: 1, quarantined: 1 })]]);
+  const outcomes = new Map([['t1', outcome(counts)]]);
   await commitWindow(window, planCommits('EVENTS_0', window, { files, outcomes }), options(effects));
   expect(effects.slice(effects.indexOf('at after-upload') + 1)).toEqual([
     'commit quarantine/tenant=t1',

@@ -89,5 +89,5 @@ test('after a failure nothing is committed any more, and all that was taken is d
   await line.end();
   expect(() => line.check()).toThrow('commit 1');
   await expect(line.push(window('3'))).rejects.toThrow('commit 1');
-  expect(log).toEqual(['build 1', 'commit 1', 'build 2', 'discard 1', 'discard 2']);
+  expect(log).toEqual(['build 1', 'commit 1', 'build 2', 'discard 1', 'discard 2', 'discard 3']);
 });

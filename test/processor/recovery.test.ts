@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { shardOf, streamName } from '../../schemas/subjects.ts';
 import { streamAppId } from '../../stream/streamState.ts';
 import { Intents } from '../../processor/commit/intents.ts';
+import { Progress, type ShardProgress } from '../../stream/progress.ts';
 import { FLUSH_STEPS } from '../../processor/failpoint.ts';
 import { until } from '../support/until.ts';
 import { anEvent, messageOf, SHARDS } from '../support/messages.ts';
@@ -60,6 +61,43 @@ test.each(FLUSH_STEPS)('killed at %s, nothing is lost, doubled or left behind', 
   await bench.processor();
   await bench.settled();
   await expectExact(ids);
+});
+
+test('killed while one tenant is committed and its neighbours wait, nothing is lost or doubled', async () => {
+  const quick = 'tenant-a';
+  // Six neighbours wait 24 seconds for their turn.
+  const names = Array.from({ length: 60 }, (_, number) => `neighbour-${number}`);
+  const slow = names.filter((tenant) => shardOf(tenant, SHARDS) === shardOf(quick, SHARDS)).slice(0, 6);
+  const rejected = [{ index: 0, code: 'field_missing', path: '/x', message: 'm', raw: '{}' }];
+  const ids = new Map([quick, ...slow].map((tenant) => [tenant, new Set<string>()]));
+  const publish = async (tenant: string, events: number): Promise<number> => {
+    const sent = Array.from({ length: events }, (_, index) => anEvent(index));
+    for (const { eventId } of sent) ids.get(tenant)!.add(eventId);
+    return bench.publish(messageOf(tenant, 'web', [{ events: sent, rejected }]));
+  };
+  const first = await bench.processor({ COMMITS_PER_SECOND: '1', COMMIT_MAX_BYTES: '4096' });
+  const waits = await publish(slow[0]!, 1);
+  for (const tenant of slow.slice(1)) await publish(tenant, 1);
+  for (let message = 0; message < 3; message++) await publish(quick, 20);
+  await until(async () => (await bench.rows('events', quick, 'event_id')).length === 60);
+  const position = async (): Promise<ShardProgress | undefined> =>
+    (await Progress.open(bench.connection, { replicas: 1 })).read(shardOf(quick, SHARDS));
+  await until(async () => (await position())?.ahead === 3);
+  expect((await position())!.floor).toBeLessThan(waits);
+  for (const tenant of slow) expect(await bench.rows('events', tenant, 'event_id')).toEqual([]);
+  await first.kill('SIGKILL');
+  await publish(slow[0]!, 2);
+  await publish(quick, 20);
+  await bench.processor();
+  await bench.settled();
+  await expectExact(ids);
+  for (const [tenant, rows] of [
+    [quick, 4],
+    [slow[0]!, 2],
+    [slow[1]!, 1],
+  ] as const) {
+    expect((await bench.rows('quarantine', tenant, 'code')).length, `quarantine of ${tenant}`).toBe(rows);
+  }
 });
 
 test('two processors share the shards; when one is killed the other takes over', async () => {

@@ -157,6 +157,8 @@ export async function startProcessor(env: Record<string, string>): Promise<TestP
       PROCESSOR_PORT: '0',
       LOG_LEVEL: 'debug',
       WINDOW_MAX_MS: '100',
+      // Tests with several tenants do not wait for each other's turn.
+      COMMITS_PER_SECOND: '1000',
       LEASE_SECONDS: '2',
       DUCKDB_MEMORY: '256MiB',
       ...env,

@@ -11,8 +11,9 @@ import { LiveTail } from '../../../query/tail/liveTail.ts';
 import { ShardStreams } from '../../../stream/shardStreams.ts';
 import { createLog } from '../../../runtime/log.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
+import { shardOf } from '../../../schemas/subjects.ts';
 import { startTestPipeline, type TestPipeline } from '../../support/testPipeline.ts';
-import { anEvent, messageOf, uuid7, type TestEvent } from '../../support/messages.ts';
+import { anEvent, messageOf, SHARDS, uuid7, type TestEvent } from '../../support/messages.ts';
 import { until } from '../../support/until.ts';
 import { utcDay } from '../../../runtime/units.ts';
 
@@ -151,7 +152,12 @@ test('a stream is not read much beyond where it ended at first, however fast it 
 
 describe('while the processor commits', () => {
   test('each query sees all that was acknowledged before it, each event once', async () => {
-    const processor = await bench.processor({ WINDOW_MAX_MS: '150' });
+    // Two tenants of one shard, of which one is committed by bytes while the other waits.
+    expect(shardOf('shop', SHARDS)).toBe(shardOf('market', SHARDS));
+    const slow = { COMMITS_PER_SECOND: '2', COMMIT_MAX_BYTES: '65536' };
+    const processor = await bench.processor({ WINDOW_MAX_MS: '150', ...slow });
+    const waiting = events(2);
+    await bench.publish(messageOf('market', 'web', [{ events: waiting, rejected: [refused] }]));
     const acknowledged = new Set<string>();
     const tried = new Set<string>();
     let running = true;
@@ -182,6 +188,8 @@ describe('while the processor commits', () => {
         versions.add(snapshot.version);
       }
     };
+    expect(await ids('market')).toEqual(idsOf(waiting));
+    expect((await ask('market', 'select code from quarantine')).rows).toEqual([['field_missing']]);
     const publishing = Promise.all(tenants.map(publisher));
     await Promise.all([...tenants, tenants[0]!].map(reader)).finally(() => (running = false));
     await publishing;
@@ -192,6 +200,8 @@ describe('while the processor commits', () => {
       expect(await ids(tenantId, { snapshot: 'committed' })).toEqual(own.sort(byText));
       expect(await ids(tenantId)).toEqual(own);
     }
+    expect(await ids('market', { snapshot: 'committed' })).toEqual(idsOf(waiting));
+    expect((await ask('market', 'select code from quarantine')).rows).toEqual([['field_missing']]);
     await processor.kill('SIGTERM');
   });
 
