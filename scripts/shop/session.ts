@@ -216,7 +216,7 @@ export function visit(context: SessionContext): ShopEvent[] {
     );
     if (!context.later) return;
     // A generator of its own, so that visits are the same without later words.
-    const own = random.fork(orderId);
+    const own = random.fork('later');
     for (const { type, afterMs, fields } of laterWords(placed, own, context.pace)) {
       const atMs = orderMs + afterMs;
       const value = { eventId: uuid7(atMs, own), timestamp: new Date(atMs).toISOString(), type, ...fields };

@@ -8,6 +8,7 @@ import { serveDemo } from '../../demo/serve.ts';
 import type { DropNotice, ErrorNotice, SentNotice, Tracker, TrackerOptions } from '../../src/api.ts';
 import { createTracker } from '../../src/tracker.ts';
 import { findChromium, launchBrowser, NO_CHROMIUM, type Browser } from '../support/chromium.ts';
+import { openPrerenderingShop } from '../support/prerender.ts';
 import { startShopServer, type ShopServer } from '../support/shopServer.ts';
 
 /** What the shop's pages put on their window. */
@@ -107,6 +108,23 @@ describe.skipIf(!executable)(`in Chromium${executable ? '' : ` (skipped: ${NO_CH
     await page.waitForURL('**/other');
     await expectInLake(shopKey, ids);
     await page.close();
+  });
+
+  test('a page that is prerendered and never shown is no visit, and one that is shown later is', async () => {
+    const { tenant, key } = await newShop('prerendered');
+    const prerendering = await openPrerenderingShop(executable!, {
+      endpoint: stack.stack.ingestUrl,
+      instrumentationKey: key,
+    });
+    try {
+      const clicked = async (): Promise<unknown[]> =>
+        (await stack.ask(tenant, 'select product_id, anonymous_id is not null from events_with_bots')).rows;
+      await until(async () => (await clicked()).length > 0);
+      expect(prerendering.prerendered).toEqual(new Set(['shown', 'hidden']));
+      expect(await clicked()).toEqual([['shown', true]]);
+    } finally {
+      await prerendering.close();
+    }
   });
 
   test('what is too much for a closing page is sent by the next one', async () => {
