@@ -72,6 +72,39 @@ public sealed class EventJsonTests
             order);
     }
 
+    [Fact]
+    public void Events_on_the_way_to_an_order_have_every_field()
+    {
+        AssertFields(
+            """{"products":[{"productId":"A","position":25},{"productId":"B","position":26}],"searchId":"S","listId":"L","listName":"Sko","recommendationId":"R"}""",
+            new ProductsShown(ShownProducts.InOrder(["A", "B"], 25)) { SearchId = "S", ListId = "L", ListName = "Sko", RecommendationId = "R" });
+        AssertFields(
+            """{"products":[{"productId":"A","variantId":"V"}]}""",
+            new ProductsShown([new ShownProduct("A") { VariantId = "V" }]));
+        AssertFields(
+            """{"productId":"P","variantId":"V","price":9.95,"currency":"DKK","searchId":"S","listId":"L","recommendationId":"R","inferred":true}""",
+            new ProductViewed("P") { VariantId = "V", Price = 9.95m, Currency = "DKK", SearchId = "S", ListId = "L", RecommendationId = "R", Inferred = true });
+        AssertFields(
+            """{"productId":"P","quantity":1.5,"variantId":"V","unitPrice":9.95,"currency":"DKK"}""",
+            new ProductRemovedFromCart("P", 1.5m) { VariantId = "V", UnitPrice = 9.95m, Currency = "DKK" });
+        AssertFields(
+            """{"currency":"DKK","total":9.95,"couponCodes":["XMAS"],"pricesIncludeTax":true,"lines":[{"productId":"P","quantity":1,"unitPrice":9.95,"properties":{"engraving":"Ida"}}]}""",
+            new CheckoutStarted
+            {
+                Currency = "DKK",
+                Total = 9.95m,
+                CouponCodes = ["XMAS"],
+                PricesIncludeTax = true,
+                Lines = [new OrderLine("P", 1, 9.95m) { Properties = new Dictionary<string, object?> { ["engraving"] = "Ida" } }],
+            });
+        Assert.Contains(
+            """
+            "experiments":[{"id":"ranking","variant":"b"}],"productId":"P"
+            """,
+            Json(new ProductClicked("P") { Experiments = [new Experiment("ranking", "b")] }),
+            StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("33.333333333333333333333333333", "33.3333")]
     [InlineData("0.1", "0.1")]
