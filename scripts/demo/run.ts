@@ -54,6 +54,8 @@ export interface DemoOutcome {
 
 /** Simulated time of a play: some hours up to now, in some seconds. */
 const SIMULATED_MS = 6 * 3_600_000;
+/** Share of visits of shops that tell everything. */
+const WHOLE_SHARE = 0.5;
 const BATCH_EVENTS = 20;
 const CONNECTIONS = 32;
 const SETTLE_MS = 60_000;
@@ -134,7 +136,7 @@ async function playShops(
   const progress = showProgress(ledger, seconds, process.stderr);
   try {
     await play({
-      events: simulate({ seed, startMs, untilMs, eventsPerSecond: rate / speed, later: true }),
+      events: simulate({ seed, startMs, untilMs, eventsPerSecond: rate / speed, later: true, wholeShare: WHOLE_SHARE }),
       sender,
       batchEvents: BATCH_EVENTS,
       connections: CONNECTIONS,

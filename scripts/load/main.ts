@@ -30,6 +30,7 @@ and broken connections, with the same event ids, no sooner than Retry-After says
   --connections <n>    most POSTs under way at once (default 32)
   --patience <time>    a batch is given up when it has failed for so long, such as 30s (default 1m)
   --bad <part>         part of the events that are followed by a faulty one (default 0.01)
+  --whole <part>       part of the visits that send every event type, such as impressions (default 0.5)
   --seed <n>           (default: another one each time)
   --json               the result as JSON on standard output
 `;
@@ -48,6 +49,7 @@ const load = command({
     connections: { type: 'string' },
     patience: { type: 'string' },
     bad: { type: 'string' },
+    whole: { type: 'string' },
     seed: { type: 'string' },
   },
   async run(values, _, context) {
@@ -57,6 +59,7 @@ const load = command({
     const connections = numberOption('--connections', values.connections ?? '32', { min: 1, max: 10_000 });
     const giveUpMs = parseDuration('--patience', values.patience ?? '1m');
     const badShare = numberOption('--bad', values.bad ?? '0.01', { min: 0, max: 1, whole: false });
+    const wholeShare = numberOption('--whole', values.whole ?? '0.5', { min: 0, max: 1, whole: false });
     const seed = numberOption('--seed', values.seed ?? String(Date.now() % 2 ** 32), { min: 0, max: 4_294_967_295 });
     const environment = readEnvironment(context).values;
     const url = values.url ?? environment.INGEST_URL ?? 'http://127.0.0.1:4001';
@@ -70,7 +73,8 @@ const load = command({
     const progress = showProgress(ledger, seconds, process.stderr);
     const ended = AbortSignal.any([signal, AbortSignal.timeout(seconds * 1000)]);
     try {
-      await play({ ...schedule({ rate, seed, badShare, later }), sender, batchEvents, connections, signal: ended });
+      const visits = { seed, badShare, later, wholeShare, pace: HURRIED };
+      await play({ ...schedule(rate, visits), sender, batchEvents, connections, signal: ended });
     } finally {
       progress.stop();
       sender.close();
@@ -104,31 +108,19 @@ async function keysFor(
  * At a given rate, events happen as they are sent. As fast as possible, they happened in the last day, so that
  * simulated time can run ahead.
  */
-function schedule({
-  rate,
-  seed,
-  badShare,
-  later,
-}: {
-  rate: number;
-  seed: number;
-  badShare: number;
-  later: boolean;
-}): Pick<PlayOptions, 'events' | 'clock'> {
+function schedule(rate: number, visits: Visits): Pick<PlayOptions, 'events' | 'clock'> {
   const nowMs = Date.now();
-  const given = { badShare, later, pace: HURRIED };
-  if (rate === 0) return { events: allDays({ seed, ...given }, nowMs) };
-  const events = simulate({ seed, ...given, startMs: nowMs, untilMs: Infinity, eventsPerSecond: rate });
+  if (rate === 0) return { events: allDays(visits, nowMs) };
+  const events = simulate({ ...visits, startMs: nowMs, untilMs: Infinity, eventsPerSecond: rate });
   return { events, clock: { startMs: nowMs, speed: 1 } };
 }
 
-function* allDays(
-  { seed, ...given }: Pick<SimulationOptions, 'seed' | 'badShare' | 'later' | 'pace'>,
-  nowMs: number,
-): Generator<ShopEvent> {
+type Visits = Pick<SimulationOptions, 'seed' | 'badShare' | 'later' | 'wholeShare' | 'pace'>;
+
+function* allDays({ seed, ...visits }: Visits, nowMs: number): Generator<ShopEvent> {
   for (let day = 0; ; day++) {
     const times = { startMs: nowMs - DAY_MS, untilMs: nowMs };
-    yield* simulate({ seed: (seed + day) % 2 ** 32, ...given, ...times, eventsPerSecond: 1_000 });
+    yield* simulate({ seed: (seed + day) % 2 ** 32, ...visits, ...times, eventsPerSecond: 1_000 });
   }
 }
 

@@ -13,8 +13,12 @@ import { uuid7 } from './uuid7.ts';
  */
 export type Truth =
   | { kind: 'search' }
+  | { kind: 'shown'; search?: string; list?: string }
   | { kind: 'click'; search?: string; list?: string }
+  | { kind: 'view'; click: string }
   | { kind: 'cart'; click: string; search?: string; list?: string }
+  | { kind: 'removal'; cart: string }
+  | { kind: 'checkout' }
   | { kind: 'order'; lines: { cart: string; click: string; search?: string; list?: string }[] }
   /** A word of the backend about an order. */
   | { kind: 'later'; order: string }

@@ -3,6 +3,7 @@ import { createCatalogue, type Catalogue } from './catalogue.ts';
 import { createRandom, zipf, type Random } from './random.ts';
 import { visit, type ShopEvent } from './session.ts';
 import { SHOPS, type Shop } from './shops.ts';
+import { wholeShop } from './wholeShop.ts';
 
 export interface SimulationOptions {
   /** Seed; the same seed, start and rate give the same bytes. */
@@ -20,10 +21,14 @@ export interface SimulationOptions {
   /** Whether backends say more of orders later: refunds, cancellations, corrections. False by default. */
   later?: boolean;
   shops?: readonly Shop[];
+  /** Share of visits that send every event type (wholeShop.ts); 0 by default. Other visits stay the same. */
+  wholeShare?: number;
 }
 
 /** Mean events of a visit (docs/performance.md, "Simulation"). */
 const EVENTS_PER_VISIT = 4.12;
+/** Mean events that a visit of the whole shop has beside. */
+const FURTHER_EVENTS = 5;
 const VISITORS = 5_000;
 const visitorRank = zipf(VISITORS, 0.6);
 
@@ -38,7 +43,8 @@ export function* simulate(options: SimulationOptions): Generator<ShopEvent, void
     shop,
     catalogue: createCatalogue(shop.assortment, createRandom(1).fork(shop.tenantId)),
   }));
-  const pauseMs = (EVENTS_PER_VISIT * 1000) / options.eventsPerSecond;
+  const { wholeShare = 0 } = options;
+  const pauseMs = ((EVENTS_PER_VISIT + wholeShare * FURTHER_EVENTS) * 1000) / options.eventsPerSecond;
   const pending = createHeap();
   let faults = 0;
   const nextFault = () => FAULT_CODES[faults++ % FAULT_CODES.length]!;
@@ -60,7 +66,9 @@ export function* simulate(options: SimulationOptions): Generator<ShopEvent, void
       nextFault,
       later: options.later ?? false,
     });
-    pending.push(events.filter((event) => event.atMs <= options.untilMs));
+    const own = visitRandom.fork('whole shop');
+    const sent = own.chance(wholeShare) ? wholeShop(events, { catalogue, random: own }) : events;
+    pending.push(sent.filter((event) => event.atMs <= options.untilMs));
     arrivalMs += random.exponential(pauseMs);
   }
   for (let next = pending.popBefore(options.untilMs); next; next = pending.popBefore(options.untilMs)) yield next;

@@ -35,6 +35,7 @@ interface Fields {
   resultsCount?: number;
   resultIds?: string[];
   productId?: string;
+  products?: { productId: string }[];
   total?: number;
   shipping?: number;
   discount?: number;
@@ -201,6 +202,37 @@ describe('the simulated shops', () => {
     for (const event of [...all.slice(0, 2_000), ...all.filter(({ expected }) => expected !== 'accepted')]) {
       expect([verdictOf(judge, event), event.json.slice(0, 200)]).toEqual([event.expected, event.json.slice(0, 200)]);
     }
+  });
+});
+
+describe('a shop that tells everything', () => {
+  const plain = events();
+  /** As many visits, at the same times: 9.12 events a visit instead of 4.12. */
+  const whole = events({ wholeShare: 1, eventsPerSecond: 9.12 / 4.12 });
+  const valueOf = (event: ShopEvent): Fields => JSON.parse(event.json) as Fields;
+  const byId = new Map(whole.map((event) => [event.eventId, event]));
+
+  it('sends the same visits, and more about them', () => {
+    const visits = new Set(whole.map((event) => (event.expected === 'accepted' ? valueOf(event).sessionId : '')));
+    const known = plain.filter((event) => event.expected === 'accepted' && visits.has(valueOf(event).sessionId));
+    expect(known.length).toBeGreaterThan(1000);
+    for (const { eventId, atMs, type } of known) expect(byId.get(eventId)).toMatchObject({ atMs, type });
+    const types = new Set(whole.map(({ type }) => type));
+    for (const type of ['ProductsShown', 'ProductViewed', 'ProductRemovedFromCart', 'CheckoutStarted'])
+      expect(types).toContain(type);
+    expect(whole.length / (6 * 3600)).toBeGreaterThan(2);
+    expect(whole.length / (6 * 3600)).toBeLessThan(2.4);
+  });
+
+  it('shows each result that is clicked, and tells events that the receiver takes', () => {
+    const judge = new Judge(createRegistry());
+    const shown = ofKind(whole, 'shown');
+    const key = (search: string | undefined, { productId }: { productId?: string }): string => `${search} ${productId}`;
+    const seen = new Set(shown.flatMap(({ truth, value }) => value.products!.map((one) => key(truth.search, one))));
+    const clicks = ofKind(whole, 'click').filter(({ truth }) => truth.search);
+    expect(clicks.filter(({ truth, value }) => !seen.has(key(truth.search, value)))).toEqual([]);
+    for (const event of whole.slice(0, 2_000)) expect(verdictOf(judge, event)).toBe(event.expected);
+    expect(whole.every((event) => event.expected !== 'accepted' || event.json.includes('"ranking"'))).toBe(true);
   });
 });
 
