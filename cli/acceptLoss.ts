@@ -1,7 +1,7 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { changeStreamsRecord, mayBeMissing, readStreamsRecord } from '../stream/streamsRecord.ts';
+import { changeStream } from './changing.ts';
 import { command, EXIT } from './command.ts';
-import { withStream } from './stream.ts';
 
 const USAGE = `Usage: spor stream accept-loss [--json]
 
@@ -13,12 +13,17 @@ export const acceptLossCommand = command({
   usage: USAGE,
   options: {},
   async run({ json }, _, context) {
-    const lost = await withStream(context, async (connection, { replicas }) => {
-      const record = await readStreamsRecord(await jetstreamManager(connection));
-      if (!record || record.lost.length === 0) return [];
-      await changeStreamsRecord(connection, { shards: record.shards, replicas }, (now) => ({ ...now, lost: [] }));
-      return record.lost.filter(mayBeMissing);
-    });
+    const lost = await changeStream(
+      context,
+      { action: 'stream.accept-loss' },
+      async (connection, { replicas }, note) => {
+        const record = await readStreamsRecord(await jetstreamManager(connection));
+        if (!record || record.lost.length === 0) return [];
+        await changeStreamsRecord(connection, { shards: record.shards, replicas }, (now) => ({ ...now, lost: [] }));
+        note({ before: record.lost });
+        return record.lost.filter(mayBeMissing);
+      },
+    );
     if (json) context.out(`${JSON.stringify({ accepted: lost })}\n`);
     else if (lost.length === 0) context.out('No loss is known.\n');
     else

@@ -4,6 +4,7 @@ import { ID_PATTERN, isId } from '../schemas/subjects.ts';
 import { IdentityFolder, type NatsIdentity } from '../stream/identities/folder.ts';
 import { OTHER_ROLES, SERVICE_ROLES, type Role } from '../stream/identities/rights.ts';
 import { untilKnown } from './access/untilKnown.ts';
+import { changeFolder } from './changing.ts';
 import { command, EXIT, group, UsageError, type Context } from './command.ts';
 import { requiredId } from './secrets.ts';
 import { ACCESS_SETTINGS, readEnvironment, STREAM_SETTINGS } from './settings.ts';
@@ -25,7 +26,11 @@ ${DIR_HELP}`,
   async run({ dir, json }, _, context) {
     const folder = folderOf(context, dir);
     const { shards } = readConfig({ shards: STREAM_SETTINGS.shards }, readEnvironment(context).values);
-    const made = await folder.init(shards, context.now());
+    const made = await changeFolder(folder.path, { action: 'identity.init' }, async (note) => {
+      const names = await folder.init(shards, context.now());
+      note({ after: { shards, made: names } });
+      return names;
+    });
     if (json) context.out(`${JSON.stringify({ dir: folder.path, usersFile: folder.usersFile, made })}\n`);
     else {
       context.out(made.length === 0 ? 'All identities were there.\n' : `New identities: ${made.join(', ')}.\n`);
@@ -59,7 +64,9 @@ ${DIR_HELP}`,
   positionals: ['name'],
   async run(values, [name = ''], context) {
     const folder = folderOf(context, values.dir);
-    const identity = await folder.add({ name: nameOf(name), ...wantedOf(values) }, context.now());
+    const wanted = { name: nameOf(name), ...wantedOf(values) };
+    const change = { action: 'identity.create', about: `identity ${name}`, after: wanted };
+    const identity = await changeFolder(folder.path, change, () => folder.add(wanted, context.now()));
     return finish(context, folder, identity, values.json);
   },
 });
@@ -97,7 +104,9 @@ ${DIR_HELP}`,
   positionals: ['name'],
   async run({ dir, json }, [name = ''], context) {
     const folder = folderOf(context, dir);
-    return finish(context, folder, await folder.rotate(name, context.now()), json);
+    const change = { action: 'identity.rotate', about: `identity ${name}` };
+    const identity = await changeFolder(folder.path, change, () => folder.rotate(name, context.now()));
+    return finish(context, folder, identity, json);
   },
 });
 
@@ -112,7 +121,8 @@ ${DIR_HELP}`,
   async run({ dir, json }, [name = ''], context) {
     const folder = folderOf(context, dir);
     const seed = await readFile(folder.seedFile(name), 'utf8').catch(() => undefined); // absent: not verified below
-    const identity = await folder.revoke(name);
+    const change = { action: 'identity.revoke', about: `identity ${name}` };
+    const identity = await changeFolder(folder.path, change, () => folder.revoke(name));
     const inForce = seed !== undefined && (await untilKnown(context, seed.trim(), false));
     if (json) context.out(`${JSON.stringify({ ...identity, inForce })}\n`);
     else context.out(`Identity ${name} is revoked. ${inForce ? 'nats-server refuses it.' : RELOAD}\n`);

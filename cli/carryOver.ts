@@ -1,10 +1,10 @@
 import { readConfig, whole } from '../runtime/config.ts';
 import { describeSetBack } from '../stream/incarnation.ts';
 import type { carryOverAll } from './carryOver/run.ts';
+import { changeStream } from './changing.ts';
 import { command, EXIT, type Context } from './command.ts';
 import { withLocalFiles } from './localFiles.ts';
 import { readEnvironment } from './settings.ts';
-import { withStream } from './stream.ts';
 
 const USAGE = `Usage: spor stream carry-over [--dry-run] [--json]
 
@@ -31,10 +31,13 @@ export const carryOverCommand = command({
   async run({ json, 'dry-run': dryRun = false }, _, context) {
     const { maxBytes } = readConfig(SETTINGS, readEnvironment(context).values);
     const { carryOverAll: run } = await import('./carryOver/run.ts'); // slow to load: not for --help
+    const change = dryRun ? undefined : { action: 'stream.carry-over' };
     const carried = await withLocalFiles(context, {}, ({ storage, localFiles }) =>
-      withStream(context, (connection, { replicas }) =>
-        run({ connection, storage, localFiles, replicas, maxBytes, dryRun, reach: () => undefined }),
-      ),
+      changeStream(context, change, async (connection, { replicas }, note) => {
+        const done = await run({ connection, storage, localFiles, replicas, maxBytes, dryRun, reach: () => undefined });
+        note({ after: done.moved });
+        return done;
+      }),
     );
     if (json) context.out(`${JSON.stringify({ dryRun, ...carried })}\n`);
     else print(context, carried, dryRun);

@@ -62,6 +62,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'limit the events of a tenant over all receivers',
     load: async () => (await import('./quota.ts')).quotaCommand,
   },
+  audit: {
+    summary: 'who changed what: keys, quotas, settings, erasures and more',
+    load: async () => (await import('./audit.ts')).auditCommand,
+  },
   usage: {
     summary: 'what each tenant used, by month',
     load: async () => (await import('./usage.ts')).usageCommand,

@@ -5,8 +5,8 @@ import { martSpecs } from '../query/marts/mart.ts';
 import { createTableCache } from '../lake/layout/tableCache.ts';
 import { readConfig } from '../runtime/config.ts';
 import { createRegistry } from '../schemas/registry.ts';
+import { changeLake } from './changing.ts';
 import { command, EXIT, UsageError } from './command.ts';
-import { withStorage } from './storage.ts';
 import { shownLine } from '../runtime/plainText.ts';
 import { plainTextFault } from './plainText.ts';
 import { withScratch } from './scratch.ts';
@@ -63,8 +63,11 @@ Exit code 1, and nothing is changed, where the lake has no row of one of the ids
     const config = readConfig(MAINTENANCE_SETTINGS, readEnvironment(context).values);
     const registry = createRegistry();
     const { erase: eraseFromLake } = await import('../lake/erasure/erase.ts');
-    const { report, path, linked, missing } = await withStorage(context, (storage) =>
-      withScratch((workDir) =>
+    // The ids of the person stay out of the record, as they stay out of the report.
+    const facts = { ids: users.length + anonymous.length, linked: values.linked ?? false, signedBy: values.by ?? null };
+    const change = dryRun ? undefined : { action: 'person.erase', tenantId, about: JSON.stringify(facts) };
+    const { report, path, linked, missing } = await changeLake(context, change, async (storage, note) => {
+      const erased = await withScratch((workDir) =>
         eraseFromLake({
           storage,
           tables: createTableCache(storage, registry),
@@ -84,8 +87,15 @@ Exit code 1, and nothing is changed, where the lake has no row of one of the ids
             ? new Error(`${error.message}: nothing was changed. ${WHERE_MISSING}`)
             : error;
         }),
-      ),
-    );
+      );
+      note({
+        after: {
+          report: erased.path ?? null,
+          rows: erased.report.tables.map(({ root, erased: rows }) => [root, rows]),
+        },
+      });
+      return erased;
+    });
     if (missing.length > 0)
       context.err(`spor: no row and no erasure of ${namesOf(missing)}: it would not be erased. ${WHERE_MISSING}\n`);
     const code = missing.length > 0 ? EXIT.failed : EXIT.done;

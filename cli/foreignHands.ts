@@ -7,6 +7,7 @@ import { TABLE_NAMES, tableSpec } from '../lake/layout/tables.ts';
 import type { Storage } from '../lake/storage/storage.ts';
 import type { TableSpec } from '../lake/delta/table.ts';
 import { listMarts, martSpec } from '../query/marts/mart.ts';
+import { changeLake } from './changing.ts';
 import { command, EXIT, group, UsageError } from './command.ts';
 import { numberOption } from './number.ts';
 import { requiredId } from './secrets.ts';
@@ -83,7 +84,12 @@ may hold the person's data. "spor table history" lists the versions.
     const { root } = specOf(values.table ?? 'events', tenantId);
     const dryRun = values['dry-run'] ?? false;
     await requireTenants(context, [tenantId]);
-    const restored = await withStorage(context, (storage) => restoreTable(storage, root, { version, dryRun }));
+    const change = dryRun ? undefined : { action: 'table.restore', tenantId, about: root, before: { version } };
+    const restored = await changeLake(context, change, async (storage, note) => {
+      const done = await restoreTable(storage, root, { version, dryRun });
+      note({ after: { commitsUndone: done.undone.length, filesReturned: done.returned, version: done.version } });
+      return done;
+    });
     if (values.json) context.out(`${JSON.stringify({ tenantId, table: root, dryRun, ...restored })}\n`);
     else {
       const { undone, returned } = restored;

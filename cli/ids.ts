@@ -1,9 +1,9 @@
 import { createTableCache } from '../lake/layout/tableCache.ts';
 import { setSharedIds, sharesIds } from '../lake/layout/sharedIds.ts';
 import { createRegistry } from '../schemas/registry.ts';
+import { changeLake } from './changing.ts';
 import { command, EXIT, group, UsageError } from './command.ts';
 import { requiredId } from './secrets.ts';
-import { withStorage } from './storage.ts';
 import { formatTable } from './table.ts';
 import { requireTenants } from './tenant.ts';
 import { tenantSettings } from './tenantSettings.ts';
@@ -20,9 +20,11 @@ sends to a segment of its own. The setting changes views, reports and marts from
     const tenantId = requiredId('--tenant', tenant);
     if (shared === bySegment) throw new UsageError('give either --shared or --by-segment');
     await requireTenants(context, [tenantId]);
-    await withStorage(context, (storage) =>
-      setSharedIds(createTableCache(storage, createRegistry())('events', tenantId), shared),
-    );
+    await changeLake(context, { action: 'ids.set', tenantId, after: { shared } }, async (storage, note) => {
+      const events = createTableCache(storage, createRegistry())('events', tenantId);
+      note({ before: { shared: sharesIds(await events.snapshot()) } });
+      await setSharedIds(events, shared);
+    });
     const text = shared ? `the segments of ${tenantId} share their ids` : `ids of ${tenantId} are of their segment`;
     context.out(json ? `${JSON.stringify({ tenantId, shared })}\n` : `${text}\n`);
     return EXIT.done;

@@ -3,6 +3,7 @@ import { asOrigin, keyId, newSecret, secretHash, stateOf, type KeyRecord } from 
 import { reservedReason } from '../schemas/subjects.ts';
 import { KEYS_BUCKET } from '../stream/buckets.ts';
 import { expiryPresent } from './clocks.ts';
+import { changeStream } from './changing.ts';
 import { command, EXIT, group, UsageError, type Context } from './command.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { numberOption } from './number.ts';
@@ -47,7 +48,9 @@ const create = command({
         ? {}
         : { quotaEventsPerSecond: numberOption('--quota', values.quota, { min: 1, max: 1e9 }) }),
     };
-    const { key, record } = await withStream(context, async (connection, { replicas }) => {
+    const { tenantId, segmentId } = wanted;
+    const change = { action: 'key.create', tenantId, segmentId };
+    const { key, record } = await changeStream(context, change, async (connection, { replicas }, note) => {
       const secret = newSecret('ik');
       const store = await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, replicas);
       const host = context.now();
@@ -57,6 +60,7 @@ const create = command({
         createdAt: new Date(nowMs).toISOString(),
         ...(lifeMs === undefined ? {} : { expiresAt: new Date(nowMs + lifeMs).toISOString() }),
       };
+      note({ about: `key ${keyId(secretHash(secret))}`, after: made });
       await store.create(secretHash(secret), made);
       return { key: secret, record: made };
     });
@@ -110,8 +114,15 @@ Receivers answer 401 to the key within two seconds. Stored events stay. Revoking
   options: {},
   positionals: ['id'],
   async run({ json }, [named = ''], context) {
-    const { id, record, before } = await withStream(context, (connection, { replicas }) =>
-      revokeSecret<KeyRecord>(connection, { bucket: KEYS_BUCKET, replicas, named, what: 'key', nowMs: context.now() }),
+    const { id, record, before } = await changeStream(
+      context,
+      { action: 'key.revoke' },
+      (connection, { replicas }, note) =>
+        revokeSecret<KeyRecord>(
+          connection,
+          { bucket: KEYS_BUCKET, replicas, named, what: 'key', nowMs: context.now() },
+          note,
+        ),
     );
     if (json) context.out(`${JSON.stringify({ id, ...record })}\n`);
     else
@@ -132,7 +143,7 @@ change over one by one.
   positionals: ['id'],
   async run({ overlap, json }, [named = ''], context) {
     const overlapMs = parseDuration('--overlap', overlap ?? '24h', { zero: true });
-    const rotated = await withStream(context, async (connection, { replicas }) => {
+    const rotated = await changeStream(context, { action: 'key.rotate' }, async (connection, { replicas }, note) => {
       const store = await openSecretStore<KeyRecord>(connection, KEYS_BUCKET, replicas);
       const nowMs = await expiryPresent(connection, KEYS_BUCKET, context.now());
       const expiresAt = new Date(nowMs + overlapMs).toISOString();
@@ -145,6 +156,9 @@ change over one by one.
       const { expiresAt: _old, ...rights } = old.record;
       const next: KeyRecord = { ...rights, createdAt: new Date(nowMs).toISOString() };
       const secret = newSecret('ik');
+      const { tenantId, segmentId } = old.record;
+      const about = `key ${keyId(old.hash)} to ${keyId(secretHash(secret))}`;
+      note({ tenantId, segmentId, about, before: old.record, after: next });
       await store.create(secretHash(secret), next);
       const sooner =
         old.record.expiresAt !== undefined && old.record.expiresAt < expiresAt ? old.record.expiresAt : expiresAt;

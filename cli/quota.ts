@@ -2,7 +2,8 @@ import { quotaAnswer, setQuota, type QuotaAnswer, type QuotaLimits } from '../qu
 import { MAX_QUOTA, type QuotaRecord, type ReceiverCounts } from '../schemas/quotas.ts';
 import { QUOTAS_BUCKET, SHARES_BUCKET } from '../stream/buckets.ts';
 import { openSecretStore } from '../stream/secretStore.ts';
-import { command, EXIT, group, UsageError } from './command.ts';
+import { changeStream } from './changing.ts';
+import { command, EXIT, group, UsageError, type Context } from './command.ts';
 import { numberOption } from './number.ts';
 import { requiredId } from './secrets.ts';
 import { withStream } from './stream.ts';
@@ -42,9 +43,7 @@ tenant_quota_exceeded with Retry-After.
     if (Object.keys(limits).length === 0)
       throw new UsageError('give --per-second, --per-day or --per-month; "spor quota clear" removes all');
     await requireTenants(context, [tenantId]);
-    await withStream(context, (connection, { replicas }) =>
-      setQuota(connection, { tenantId, limits, replicas, nowMs: context.now() }),
-    );
+    await setTo(context, tenantId, limits);
     context.out(values.json ? `${JSON.stringify({ tenantId, ...limits })}\n` : `${tenantId}: ${textOf(limits)}\n`);
     return EXIT.done;
   },
@@ -59,9 +58,7 @@ Removes all limits of a tenant. The quotas of its keys stay.
   async run({ tenant, json }, _, context) {
     const tenantId = requiredId('--tenant', tenant);
     await requireTenants(context, [tenantId]);
-    await withStream(context, (connection, { replicas }) =>
-      setQuota(connection, { tenantId, limits: {}, replicas, nowMs: context.now() }),
-    );
+    await setTo(context, tenantId, {});
     context.out(json ? `${JSON.stringify({ tenantId })}\n` : `${tenantId}: ${textOf({})}\n`);
     return EXIT.done;
   },
@@ -87,6 +84,13 @@ const show = command({
     return EXIT.done;
   },
 });
+
+async function setTo(context: Context, tenantId: string, limits: QuotaLimits): Promise<void> {
+  const change = { action: 'quota.set', tenantId, after: limits };
+  await changeStream(context, change, async (connection, { replicas }, note) =>
+    note({ before: (await setQuota(connection, { tenantId, limits, replicas, nowMs: context.now() })) ?? null }),
+  );
+}
 
 function cells({ tenantId, use, near, ...limits }: QuotaAnswer): string[] {
   const used = use.map(({ per, used: count, limit }) => `${Math.floor((100 * count) / limit)} % of the ${per}`);

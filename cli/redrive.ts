@@ -4,12 +4,12 @@ import { readConfig } from '../runtime/config.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { parseFix } from './redrive/fix.ts';
 import { redrive as redriveRows, type RedriveOutcome, type RedriveReport } from './redrive/redrive.ts';
+import { changeStream } from './changing.ts';
 import { command, EXIT, UsageError, type Context } from './command.ts';
 import { parseDuration } from './duration.ts';
 import { FILTER, FILTER_USAGE, limitOf, withQuarantine } from './quarantineFilter.ts';
 import { requiredId } from './secrets.ts';
 import { readEnvironment } from './settings.ts';
-import { withStream } from './stream.ts';
 import { formatTable } from './table.ts';
 import { HOUR_MS } from '../runtime/units.ts';
 
@@ -73,9 +73,11 @@ export const redriveCommand = command({
       );
     const report = values['dry-run']
       ? await run(undefined)
-      : await withStream(context, async (connection, settings) =>
-          run(await openRedriveStream(connection, tenantId, settings)),
-        );
+      : await changeStream(context, { action: 'redrive', tenantId }, async (connection, settings, note) => {
+          const done = await run(await openRedriveStream(connection, tenantId, settings));
+          note({ after: done.counts });
+          return done;
+        });
     if (values.json) context.out(`${JSON.stringify({ tenant: tenantId, ...report })}\n`);
     else print(report, context);
     return EXIT.done;

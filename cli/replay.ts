@@ -7,9 +7,9 @@ import { createRegistry } from '../schemas/registry.ts';
 import { differs, type PartitionComparison } from './replay/compare.ts';
 import { REPLAY_FAILPOINT } from './replay/failpoint.ts';
 import type { ReplayReport } from './replay/replay.ts';
+import { changeLake } from './changing.ts';
 import { command, EXIT, UsageError, type Command, type Context } from './command.ts';
 import { dateRange } from './date.ts';
-import { withStorage } from './storage.ts';
 import { republishTo } from './republish.ts';
 import { replayUndoCommand } from './replayUndo.ts';
 import { withScratch } from './scratch.ts';
@@ -102,11 +102,13 @@ async function run(context: Context, request: Request): Promise<ReplayReport> {
   const { Engine } = await import('../lake/duckdb/engine.ts');
   const { replay: replayDates } = await import('./replay/replay.ts');
   const log = createLog('spor', 'warn');
-  return withStorage(context, (storage) =>
+  const { tenantId, from, to, dryRun, acceptLoss } = request;
+  const about = `${from} to ${to}${acceptLoss ? ', accepting loss' : ''}`;
+  return changeLake(context, dryRun ? undefined : { action: 'replay', tenantId, about }, (storage, note) =>
     withScratch(async (workDir) => {
       const engine = new Engine({ dir: join(workDir, 'engine'), memory: config.memory, threads: 2, log });
       try {
-        return await withStream(context, (connection) =>
+        const done = await withStream(context, (connection) =>
           replayDates({
             ...request,
             connection,
@@ -122,6 +124,8 @@ async function run(context: Context, request: Request): Promise<ReplayReport> {
               context.err(`read ${messages} messages, up to sequence ${sequence}\n`),
           }),
         );
+        note({ after: { partitions: done.partitions.length, swapped: done.swapped ?? null } });
+        return done;
       } finally {
         await engine.close();
       }

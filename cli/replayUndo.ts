@@ -4,8 +4,8 @@ import type { Storage } from '../lake/storage/storage.ts';
 import { TABLE_NAMES, type TableName } from '../lake/layout/tables.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { stateOfSwap, swapRecords, undoSwap, type SwapRecord } from './replay/swap.ts';
+import { changeLake } from './changing.ts';
 import { command, EXIT } from './command.ts';
-import { withStorage } from './storage.ts';
 import { requiredId } from './secrets.ts';
 import { requireTenants } from './tenant.ts';
 
@@ -23,13 +23,12 @@ export const replayUndoCommand = command({
     const tenantId = requiredId('--tenant', values.tenant);
     await requireTenants(context, [tenantId]);
     const { createTableCache } = await import('../lake/layout/tableCache.ts');
-    const { id, undone } = await withStorage(context, (storage) => {
+    const { id, undone } = await changeLake(context, { action: 'replay.undo', tenantId }, async (storage, note) => {
       const table = createTableCache(storage, createRegistry());
-      return undo(
-        storage,
-        TABLE_NAMES.map((name) => table(name, tenantId)),
-        values.id,
-      );
+      const tables = TABLE_NAMES.map((name) => table(name, tenantId));
+      const done = await undo(storage, tables, values.id);
+      note({ about: `replay ${done.id}`, after: done.undone });
+      return done;
     });
     if (values.json) context.out(`${JSON.stringify({ tenant: tenantId, id, undone })}\n`);
     else

@@ -1,7 +1,7 @@
+import { changeStream } from './changing.ts';
 import { EXIT, UsageError, type Context } from './command.ts';
 import { withStorage } from './storage.ts';
 import { numberOption } from './number.ts';
-import { withStream } from './stream.ts';
 import { requireTenants } from './tenant.ts';
 
 interface Request {
@@ -32,7 +32,15 @@ export async function republishTo(context: Context, request: Request): Promise<n
   try {
     const range = { tenantId, from, to, subject, rate, restart, signal: stopped.signal };
     const report = await withStorage(context, (storage) =>
-      withStream(context, (connection, { replicas }) => republish({ connection, storage, replicas, ...range })),
+      changeStream(
+        context,
+        { action: 'replay.publish', tenantId, about: subject },
+        async (connection, settings, note) => {
+          const done = await republish({ connection, storage, replicas: settings.replicas, ...range });
+          note({ after: { from, to, messages: done.messages, events: done.events, complete: done.complete } });
+          return done;
+        },
+      ),
     );
     const { messages, events, stream, target, lastSequence, complete, erased, unreadable } = report;
     const where = `${messages} messages with ${events} events of ${stream} published to ${subject} (${target})`;

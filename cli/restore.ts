@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { createRegistry } from '../schemas/registry.ts';
+import { changeStream } from './changing.ts';
 import { command, EXIT } from './command.ts';
 import { withLocalFiles } from './localFiles.ts';
-import { withStream } from './stream.ts';
 import { formatTable } from './table.ts';
 
 const USAGE = `Usage: spor restore <dir> [--json]
@@ -29,12 +29,14 @@ export const restoreCommand = command({
     const dir = resolve(context.cwd, folder!);
     const manifest = await readBackup(dir);
     const report = await withLocalFiles(context, {}, ({ storage, localFiles }) =>
-      withStream(context, async (connection, { replicas }) => {
+      changeStream(context, { action: 'stream.restore', about: dir }, async (connection, { replicas }, note) => {
         const engine = openDuckdb({ memory: MEMORY, threads: 1, spillDir: '' });
         const tables = createTableCache(storage, createRegistry());
         const lakeParts = (appId: string) => new LakeParts(tables, { localFiles, engine }, appId);
         try {
-          return await restoreBackup({ connection, replicas, dir, manifest, lakeParts });
+          const restored = await restoreBackup({ connection, replicas, dir, manifest, lakeParts });
+          note({ after: { backup: manifest.id, ...restored } });
+          return restored;
         } finally {
           await engine.close();
         }

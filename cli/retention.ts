@@ -3,10 +3,10 @@ import { TABLE_NAMES } from '../lake/layout/tables.ts';
 import { datesOf, firstKeptDate, retentionDays, setRetention } from '../lake/maintenance/retention.ts';
 import { createTableCache } from '../lake/layout/tableCache.ts';
 import { createRegistry } from '../schemas/registry.ts';
+import { changeLake } from './changing.ts';
 import { command, EXIT, group, UsageError } from './command.ts';
 import { withPresent } from './clocks.ts';
 import { numberOption } from './number.ts';
-import { withStorage } from './storage.ts';
 import { requiredId } from './secrets.ts';
 import { formatTable } from './table.ts';
 import { requireTenants } from './tenant.ts';
@@ -37,8 +37,10 @@ than 15 minutes, or if no day of the tenant would be left.
     const days = values.days === undefined ? undefined : numberOption('--days', values.days, { min: 1, max: 36_500 });
     const force = values.force ?? false;
     await requireTenants(context, [tenantId]);
-    const before = await withStorage(context, async (storage) => {
+    const change = { action: 'retention.set', tenantId, after: { days: days ?? null } };
+    const before = await changeLake(context, change, async (storage, note) => {
       const events = createTableCache(storage, createRegistry())('events', tenantId);
+      note({ before: { days: retentionDays(await events.snapshot()) ?? null } });
       if (days === undefined) return setRetention(events, undefined).then(() => undefined);
       const now = force ? await storage.now() : await withPresent(context, storage, (present) => present());
       const firstKept = firstKeptDate(days, now);
@@ -81,13 +83,15 @@ From then on the tenant's events are kept for ever, until you set the days again
   async run({ tenant, json }, _, context) {
     const tenantId = requiredId('--tenant', tenant);
     await requireTenants(context, [tenantId]);
-    const tables = await withStorage(context, async (storage) => {
+    const tables = await changeLake(context, { action: 'retention.undo', tenantId }, async (storage, note) => {
       const table = createTableCache(storage, createRegistry());
+      note({ before: { days: retentionDays(await table('events', tenantId).snapshot()) ?? null } });
       await setRetention(table('events', tenantId), undefined);
       const { undoExpiry } = await import('../lake/maintenance/expiry.ts');
       const undone: { table: string; restored: string[]; gone: string[] }[] = [];
       for (const name of TABLE_NAMES)
         undone.push({ table: name, ...(await undoExpiry(table(name, tenantId), storage)) });
+      note({ after: { days: null, tables: undone } });
       return undone;
     });
     if (json) context.out(`${JSON.stringify({ tenantId, tables })}\n`);

@@ -5,8 +5,8 @@ import { LEASES_BUCKET, PROGRESS_BUCKET, shardKey } from '../stream/buckets.ts';
 import { readRecord, readText } from '../stream/readRecord.ts';
 import { numberOfShards } from '../stream/shardCount.ts';
 import { streamInfo } from '../stream/streamInfo.ts';
+import { changeStream } from './changing.ts';
 import { command, EXIT } from './command.ts';
-import { withStream } from './stream.ts';
 
 const USAGE = `Usage: spor stream rewind [--json]
 
@@ -19,7 +19,7 @@ export const rewindCommand = command({
   usage: USAGE,
   options: {},
   async run({ json }, _, context) {
-    const rewound = await withStream(context, async (connection, { replicas }) => {
+    const rewound = await changeStream(context, { action: 'stream.rewind' }, async (connection, { replicas }, note) => {
       const manager = await jetstreamManager(connection);
       const shards = await numberOfShards(manager);
       const running: number[] = [];
@@ -39,6 +39,7 @@ export const rewindCommand = command({
         const stream = streamName(shard);
         found.push({ stream, from: (await streamInfo(manager, stream))?.state.first_seq });
       }
+      note({ after: found });
       return found;
     });
     if (json) context.out(`${JSON.stringify({ rewound })}\n`);

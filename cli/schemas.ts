@@ -2,8 +2,9 @@ import { compareAndSetRecord } from '../stream/compareAndSet.ts';
 import { incompatibilities, type UsedSchemas } from '../schemas/compatibility.ts';
 import { SCHEMAS_BUCKET, SCHEMAS_KEY } from '../stream/buckets.ts';
 import { createRegistry } from '../schemas/registry.ts';
+import { schemaNames } from '../stream/usedSchemas.ts';
+import { changeStream } from './changing.ts';
 import { command, EXIT, UsageError } from './command.ts';
-import { withStream } from './stream.ts';
 
 const USAGE = `Usage: spor schemas [accept] [--json]
 
@@ -21,16 +22,18 @@ export const schemasCommand = command({
     const registry = createRegistry();
     const here = registry.all.map(({ type, version }) => `${type} v${version}`);
     let used: UsedSchemas | undefined;
-    await withStream(context, (connection, { replicas }) =>
-      compareAndSetRecord<UsedSchemas | undefined>(
+    const change = accept === undefined ? undefined : { action: 'schemas.accept', after: schemaNames(registry.all) };
+    await changeStream(context, change, async (connection, { replicas }, note) => {
+      await compareAndSetRecord<UsedSchemas | undefined>(
         connection,
         { bucket: SCHEMAS_BUCKET, key: SCHEMAS_KEY, replicas },
         (recorded) => {
           used = recorded;
           return accept ? registry.all : recorded;
         },
-      ),
-    );
+      );
+      note({ before: used ? schemaNames(used) : null });
+    });
     const faults = used === undefined ? [] : incompatibilities(used, registry);
     const inUse = used?.map(({ type, version }) => `${type} v${version}`);
     if (json) context.out(`${JSON.stringify({ here, inUse, faults, accepted: accept !== undefined })}\n`);

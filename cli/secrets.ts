@@ -1,3 +1,4 @@
+import type { ChangeFacts } from '../schemas/change.ts';
 import type { NatsConnection } from '../stream/nats.ts';
 import { openSecretStore, type SecretStore } from '../stream/secretStore.ts';
 import { keyId, looksSecret, secretHash, type SecretRecord } from '../schemas/keys.ts';
@@ -30,11 +31,16 @@ export async function findSecret<T extends SecretRecord>(
 export async function revokeSecret<T extends SecretRecord>(
   connection: NatsConnection,
   options: { bucket: string; replicas: number; named: string; what: 'key' | 'token'; nowMs: number },
+  note: (facts: ChangeFacts) => void,
 ): Promise<{ id: string; record: T; before: boolean }> {
   const store = await openSecretStore<T>(connection, options.bucket, options.replicas);
   const { hash, record } = await findSecret(store, options.named, options.what);
+  const { tenantId, segmentId } = record as SecretRecord & Partial<Record<'tenantId' | 'segmentId', string>>;
+  const of = { ...(tenantId === undefined ? {} : { tenantId }), ...(segmentId === undefined ? {} : { segmentId }) };
+  note({ ...of, about: `${options.what} ${keyId(hash)}`, before: record, after: record });
   if (record.revokedAt) return { id: keyId(hash), record, before: true };
   const revokedAt = new Date(options.nowMs).toISOString();
+  note({ after: { ...record, revokedAt } });
   const updated = await store.update(hash, (current) => ({ ...current, revokedAt }));
   return { id: keyId(hash), record: updated ?? record, before: false };
 }

@@ -2,6 +2,7 @@ import { openSecretStore } from '../stream/secretStore.ts';
 import { keyId, newSecret, secretHash, stateOf, type TokenRecord } from '../schemas/keys.ts';
 import { TOKENS_BUCKET } from '../stream/buckets.ts';
 import { expiryPresent } from './clocks.ts';
+import { changeStream } from './changing.ts';
 import { command, EXIT, group, UsageError } from './command.ts';
 import { parseDuration } from './duration.ts';
 import { requiredId, revokeSecret } from './secrets.ts';
@@ -42,7 +43,9 @@ every tenant and manages keys and read tokens, in the console and over HTTP.
         };
     const token = newSecret(values.operator ? 'ot' : 'rt');
     const hash = secretHash(token);
-    const record = await withStream(context, async (connection, { replicas }) => {
+    const tenant = values.operator ? {} : { tenantId: values.tenant! };
+    const change = { action: 'token.create', ...tenant, about: `token ${keyId(hash)}` };
+    const record = await changeStream(context, change, async (connection, { replicas }, note) => {
       const store = await openSecretStore<TokenRecord>(connection, TOKENS_BUCKET, replicas);
       const host = context.now();
       const nowMs = lifeMs === undefined ? host : await expiryPresent(connection, TOKENS_BUCKET, host);
@@ -52,6 +55,7 @@ every tenant and manages keys and read tokens, in the console and over HTTP.
         createdAt: new Date(nowMs).toISOString(),
         ...(lifeMs === undefined ? {} : { expiresAt: new Date(nowMs + lifeMs).toISOString() }),
       };
+      note({ after: made });
       await store.create(hash, made);
       return made;
     });
@@ -107,14 +111,15 @@ const revoke = command({
   options: {},
   positionals: ['id'],
   async run({ json }, [named = ''], context) {
-    const { id, record, before } = await withStream(context, (connection, { replicas }) =>
-      revokeSecret<TokenRecord>(connection, {
-        bucket: TOKENS_BUCKET,
-        replicas,
-        named,
-        what: 'token',
-        nowMs: context.now(),
-      }),
+    const { id, record, before } = await changeStream(
+      context,
+      { action: 'token.revoke' },
+      (connection, { replicas }, note) =>
+        revokeSecret<TokenRecord>(
+          connection,
+          { bucket: TOKENS_BUCKET, replicas, named, what: 'token', nowMs: context.now() },
+          note,
+        ),
     );
     if (json) context.out(`${JSON.stringify({ id, ...record })}\n`);
     else

@@ -2,9 +2,9 @@ import { createTableCache } from '../lake/layout/tableCache.ts';
 import { setZone, zonesOf } from '../lake/layout/zones.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { isZone } from '../schemas/zone.ts';
+import { changeLake } from './changing.ts';
 import { command, EXIT, group, UsageError } from './command.ts';
 import { requiredId } from './secrets.ts';
-import { withStorage } from './storage.ts';
 import { formatTable } from './table.ts';
 import { requireTenants } from './tenant.ts';
 import { tenantSettings } from './tenantSettings.ts';
@@ -31,9 +31,13 @@ The setting counts from the next report on, also for days in the past. It change
     if (zone !== undefined && !isZone(zone))
       throw new UsageError(`--zone ${zone} is no IANA time zone; write for example Europe/Copenhagen or UTC`);
     await requireTenants(context, [tenantId]);
-    const zones = await withStorage(context, (storage) =>
-      setZone(createTableCache(storage, createRegistry())('events', tenantId), zone, segment),
-    );
+    const own = segment === undefined ? {} : { segmentId: segment };
+    const change = { action: 'zone.set', tenantId, ...own, after: { zone: zone ?? null } };
+    const zones = await changeLake(context, change, async (storage, note) => {
+      const events = createTableCache(storage, createRegistry())('events', tenantId);
+      note({ before: zonesOf(await events.snapshot()) });
+      return setZone(events, zone, segment);
+    });
     const whose = segment === undefined ? tenantId : `segment ${segment} of ${tenantId}`;
     const text = zone === undefined ? `${whose} has no zone of its own` : `days of ${whose} are days in ${zone}`;
     context.out(json ? `${JSON.stringify({ tenantId, ...zones })}\n` : `${text}\n`);

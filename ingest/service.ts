@@ -1,10 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { KeyRecord } from '../schemas/keys.ts';
-import { KEYS_BUCKET, SCHEMAS_BUCKET, SCHEMAS_KEY } from '../stream/buckets.ts';
-import { agreedSchemas, type UsedSchemas } from '../schemas/compatibility.ts';
+import { KEYS_BUCKET } from '../stream/buckets.ts';
 import { LIMITS } from '../schemas/limits.ts';
 import { createRegistry, type Registry } from '../schemas/registry.ts';
-import { compareAndSetRecord } from '../stream/compareAndSet.ts';
 import type { Logger } from '../runtime/log.ts';
 import { createMetrics, observeReadiness, type MetricsRegistry } from '../runtime/metrics.ts';
 import { openMetricsWarning } from '../runtime/metricsToken.ts';
@@ -16,6 +14,7 @@ import { connectNats, reportLoss, type NatsConnection } from '../stream/nats.ts'
 import type { Resources } from '../runtime/resources.ts';
 import { delay } from '../runtime/retry.ts';
 import { watchSecrets } from '../stream/secretStore.ts';
+import { agreeOnSchemas } from '../stream/usedSchemas.ts';
 import { untilServed } from '../stream/untilServed.ts';
 import { ByteBudget } from './byteBudget.ts';
 import type { IngestConfig } from './config.ts';
@@ -172,12 +171,8 @@ async function openStream(
   const apply = (): Promise<void> => applyLimits(connection, limits, { mayPublish, log });
   await untilServed(apply, 'the limits of the streams', log);
   await untilServed(() => streams.open(), 'the event streams', log);
-  const place = { bucket: SCHEMAS_BUCKET, key: SCHEMAS_KEY, replicas };
-  const agree = (used: UsedSchemas | undefined): UsedSchemas | undefined => {
-    const agreed = agreedSchemas(used, options.registry);
-    return mayPublish(`$KV.${SCHEMAS_BUCKET}.${SCHEMAS_KEY}`) ? agreed : undefined;
-  };
-  await untilServed(() => compareAndSetRecord(connection, place, agree), 'the event schemas in use', log);
+  const agreeing = { replicas, by: 'ingest', mayPublish };
+  await untilServed(() => agreeOnSchemas(connection, options.registry, agreeing), 'the event schemas in use', log);
   resources.add('streams', streams, () => streams.stop());
   const clock = options.clock ? new ComparedClock(options.clock) : await openComparedClock(connection, { shards, log });
   resources.add('clock', clock, (open) => open.close());

@@ -17,11 +17,8 @@ import type { Resources } from '../runtime/resources.ts';
 import { Semaphore } from '../runtime/semaphore.ts';
 import { HOUR_MS } from '../runtime/units.ts';
 import { openWorkDir, removeWorkDir } from '../runtime/workDir.ts';
-import { SCHEMAS_BUCKET, SCHEMAS_KEY } from '../stream/buckets.ts';
-import { agreedSchemas, type UsedSchemas } from '../schemas/compatibility.ts';
 import { createRegistry, type Registry } from '../schemas/registry.ts';
 import { streamName, streamSubjects } from '../schemas/subjects.ts';
-import { compareAndSetRecord } from '../stream/compareAndSet.ts';
 import { watchDenials } from '../stream/denials.ts';
 import { checkRights, type Granted } from '../stream/identities/checkRights.ts';
 import { applyLimits } from '../stream/limits.ts';
@@ -29,6 +26,7 @@ import { connectNats, reportLoss, type NatsConnection } from '../stream/nats.ts'
 import { Progress } from '../stream/progress.ts';
 import { readStreamClock } from '../stream/streamClock.ts';
 import { ensureStreams } from '../stream/streams.ts';
+import { agreeOnSchemas } from '../stream/usedSchemas.ts';
 import { untilServed } from '../stream/untilServed.ts';
 import type { ProcessorConfig } from './config.ts';
 import { MaintenanceLoop } from './maintenanceLoop.ts';
@@ -190,9 +188,8 @@ async function openStream(
     await applyLimits(connection, limits, { ...granted, log });
     await ensureStreams(connection, { streams, beyond: streamName(shards), maxBytes, replicas, log });
   });
-  const place = { bucket: SCHEMAS_BUCKET, key: SCHEMAS_KEY, replicas };
-  const agree = (used: UsedSchemas | undefined): UsedSchemas => agreedSchemas(used, registry);
-  await waitFor('the event schemas in use', () => compareAndSetRecord(connection, place, agree));
+  const agreeing = { replicas, by: 'processor', ...granted };
+  await waitFor('the event schemas in use', () => agreeOnSchemas(connection, registry, agreeing));
   return {
     connection,
     manager: await waitFor('JetStream', () => jetstreamManager(connection)),

@@ -16,6 +16,7 @@ import type { SecretWatch } from '../stream/secretStore.ts';
 import type { TokenRecord } from '../schemas/keys.ts';
 import { openWorkDir, removeWorkDir } from '../runtime/workDir.ts';
 import { createRegistry } from '../schemas/registry.ts';
+import { createChanges } from './accounts/changes.ts';
 import { keepUsage } from './accounts/keepUsage.ts';
 import { createQueryUses } from './accounts/queryUse.ts';
 import { createUsageTables } from './accounts/usageTable.ts';
@@ -27,6 +28,8 @@ import type { QueryServerConfig } from './config.ts';
 import { consoleRoutes } from './http/routes/console.ts';
 import { lagRoute } from './http/routes/lag.ts';
 import { liveRoute } from './http/routes/live.ts';
+import type { ChangeLog, ChangeRecord } from '../schemas/change.ts';
+import { changesMadeRoute } from './http/routes/changesMade.ts';
 import { changesRoute } from './http/routes/changes.ts';
 import { probeRoutes } from './http/routes/probes.ts';
 import { queryRoute } from './http/routes/query.ts';
@@ -135,6 +138,12 @@ export async function startQueryService(options: {
   observeReadiness(metrics.registry, notReady);
   observeDiskSpace(metrics.registry, { work: dir });
 
+  const changeLog = (): ChangeLog | undefined => state.access?.changes?.log;
+  const inStream = (): ChangeRecord[] =>
+    [...(state.access?.changes?.records.entries() ?? [])].map(([, record]) => record);
+  const changes = resources.add('changes', createChanges({ storage, localFiles, others: inStream }), (open) =>
+    open.close(),
+  );
   const secrets = { keys: () => state.access?.keys, tokens: () => state.access?.tokens };
   const isKnown = (tenantId: string): Promise<boolean> => isKnownTenant(tenantId, { ...state.access, storage });
   const live = createLiveViews({ connection: () => state.connection, registry, log });
@@ -152,12 +161,13 @@ export async function startQueryService(options: {
       queryRoute(answering),
       ...reportRoutes(answering, registry),
       ...auditRoutes({ audit, slots, lookups }),
-      ...secretRoutes(secrets, { log, isKnownTenant: isKnown }),
+      ...secretRoutes(secrets, { log, isKnownTenant: isKnown, changes: changeLog }),
       sessionRoute(secrets, storage),
       ...zoneRoutes(tables, log),
       liveRoute(live, secrets.keys),
       lagRoute(audit),
-      ...quotaRoutes(() => state.access?.quotas, log),
+      ...quotaRoutes(() => state.access?.quotas, { log, changes: changeLog }),
+      changesMadeRoute({ changes, lookups }),
       usageRoute({ usage, lookups, tenants: () => listTenants(storage) }),
       ...consoleRoutes(),
       changesRoute({ storage, tables, registry }, { slots: lookups, unsent }),
@@ -185,7 +195,9 @@ export async function startQueryService(options: {
   if (config.usageSeconds > 0) {
     const everyMs = config.usageSeconds * 1_000;
     const updated = (outcome: 'ok' | 'failed'): void => metrics.usageUpdated(outcome);
-    resources.add('usage updates', keepUsage({ storage, usage, uses, everyMs, log, updated }), (stop) => stop());
+    resources.add('usage updates', keepUsage({ storage, usage, uses, changes, everyMs, log, updated }), (stop) =>
+      stop(),
+    );
   }
   if (config.martsSeconds > 0) {
     const stopRefreshes = startMartRefreshes({

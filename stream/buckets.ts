@@ -8,6 +8,8 @@ export const TOKENS_BUCKET = 'spor_tokens';
 export const QUOTAS_BUCKET = 'spor_quotas';
 /** What each receiver has counted against quotas, by receiver. */
 export const SHARES_BUCKET = 'spor_shares';
+/** Changes that people and services made, for the audit. */
+export const CHANGES_BUCKET = 'spor_changes';
 /** The event schemas in use, under SCHEMAS_KEY. */
 export const SCHEMAS_BUCKET = 'spor_schemas';
 export const SCHEMAS_KEY = 'events';
@@ -36,10 +38,11 @@ export const BUCKETS: readonly string[] = [
   STREAMS_BUCKET,
   QUOTAS_BUCKET,
   SHARES_BUCKET,
+  CHANGES_BUCKET,
 ];
 
 /** Buckets that identities of before lack rights for. A service goes on without them, and says so. */
-export const LATER_BUCKETS: readonly string[] = [QUOTAS_BUCKET, SHARES_BUCKET];
+export const LATER_BUCKETS: readonly string[] = [QUOTAS_BUCKET, SHARES_BUCKET, CHANGES_BUCKET];
 
 /** Key of a shard in the buckets of leases, progress and intents. */
 export function shardKey(shard: number): string {

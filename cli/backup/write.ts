@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { jetstreamManager, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
 import { streamName } from '../../schemas/subjects.ts';
 import {
+  CHANGES_BUCKET,
   KEYS_BUCKET,
   PROGRESS_BUCKET,
   QUOTAS_BUCKET,
@@ -83,7 +84,7 @@ export async function writeBackup(request: BackupRequest): Promise<Manifest> {
 
 async function writeSecrets({ connection, replicas }: BackupRequest, dir: string): Promise<void> {
   const lines: string[] = [];
-  for (const bucket of [KEYS_BUCKET, TOKENS_BUCKET, QUOTAS_BUCKET]) {
+  for (const bucket of [KEYS_BUCKET, TOKENS_BUCKET, QUOTAS_BUCKET, CHANGES_BUCKET]) {
     const store = await openSecretStore(connection, bucket, replicas);
     for (const { hash, record } of await store.list()) lines.push(`${JSON.stringify({ bucket, hash, record })}\n`);
   }

@@ -5,7 +5,10 @@ import { retry } from '../../runtime/retry.ts';
 import { watchSecrets, type SecretWatch } from '../../stream/secretStore.ts';
 import type { KeyRecord, TokenRecord } from '../../schemas/keys.ts';
 import type { QuotaRecord, ReceiverCounts } from '../../schemas/quotas.ts';
-import { KEYS_BUCKET, QUOTAS_BUCKET, SHARES_BUCKET, TOKENS_BUCKET } from '../../stream/buckets.ts';
+import type { ChangeLog, ChangeRecord } from '../../schemas/change.ts';
+import { openChangeBucket } from '../../stream/changeBucket.ts';
+import { CHANGES_BUCKET, KEYS_BUCKET, QUOTAS_BUCKET, SHARES_BUCKET, TOKENS_BUCKET } from '../../stream/buckets.ts';
+import { StreamUnavailableError } from '../../stream/errors.ts';
 import { setQuota, type QuotaLimits } from './quotas.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 
@@ -16,6 +19,8 @@ export interface SecretAccess {
   keys: Secrets<KeyRecord>;
   /** Undefined: this identity is from before there were quotas. */
   quotas: QuotasOf | undefined;
+  /** Changes, which are recorded in the stream server. Undefined: as for quotas. */
+  changes: { log: ChangeLog; records: SecretWatch<ChangeRecord> } | undefined;
 }
 
 /** Quotas of tenants, kept current. */
@@ -53,8 +58,19 @@ export async function openSecretAccess(options: {
   const quotas = mayReadQuotas
     ? quotasOf(await follow<QuotaRecord>(QUOTAS_BUCKET), await follow<ReceiverCounts>(SHARES_BUCKET), options)
     : undefined;
+  const changes = mayPublish(`$KV.${CHANGES_BUCKET}.x`)
+    ? {
+        records: await follow<ChangeRecord>(CHANGES_BUCKET),
+        log: answering(await openChangeBucket(connection, replicas)),
+      }
+    : undefined;
+  if (!quotas || !changes)
+    log.warn(
+      'quotas and changes are not kept: this identity is older than they are. Write the rights again with "spor access init"',
+    );
   return {
     quotas,
+    changes,
     watchedTokens,
     tokens: createSecrets(watchedTokens, { connection, bucket: TOKENS_BUCKET, replicas }),
     keys: createSecrets(watchedKeys, { connection, bucket: KEYS_BUCKET, replicas }),
@@ -71,4 +87,14 @@ function quotasOf(
     counts: () => [...counts.entries()].map(([, record]) => record),
     set: (tenantId, wanted) => setQuota(connection, { tenantId, limits: wanted, replicas, nowMs: Date.now() }),
   };
+}
+
+/** The log, whose failures are those of the stream server. */
+function answering(log: ChangeLog): ChangeLog {
+  const answered = async (written: Promise<void>): Promise<void> => {
+    await written.catch((cause: unknown) => {
+      throw new StreamUnavailableError(undefined, { cause });
+    });
+  };
+  return { begin: (record) => answered(log.begin(record)), end: (record) => answered(log.end(record)) };
 }

@@ -7,6 +7,7 @@ import { listTenants } from '../../lake/layout/tenants.ts';
 import { cleanLog } from '../../lake/maintenance/logCleanup.ts';
 import { vacuum } from '../../lake/maintenance/vacuum.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
+import { CHANGES_SPEC, type Changes } from './changes.ts';
 import type { QueryUses } from './queryUse.ts';
 import { usageSpec, type UsageTables } from './usageTable.ts';
 
@@ -16,7 +17,7 @@ const GRACE_MS = 24 * HOUR_MS;
 const LOG_RETENTION_MS = 7 * 24 * HOUR_MS;
 
 /**
- * Updates the usage tables of all tenants at intervals; returns the function that stops.
+ * Updates the usage tables of all tenants and the table of changes at intervals; returns the function that stops.
  *
  * The stop writes the uses of queries once more. A killed process loses those since its last update.
  */
@@ -24,12 +25,13 @@ export function keepUsage(options: {
   storage: Storage;
   usage: UsageTables;
   uses: QueryUses;
+  changes: Changes;
   everyMs: number;
   log: Logger;
   /** Called after each update of a tenant. */
   updated: (outcome: 'ok' | 'failed') => void;
 }): () => Promise<void> {
-  const { storage, usage, uses, everyMs, log, updated } = options;
+  const { storage, usage, uses, changes, everyMs, log, updated } = options;
   const stop = new AbortController();
 
   const update = async (tenantId: string): Promise<void> => {
@@ -56,9 +58,9 @@ export function keepUsage(options: {
   };
 
   const tidy = async (): Promise<void> => {
-    for (const tenantId of await listTenants(storage)) {
+    for (const spec of [CHANGES_SPEC, ...(await listTenants(storage)).map(usageSpec)]) {
       if (stop.signal.aborted) return;
-      const table = deltaTable(storage, usageSpec(tenantId));
+      const table = deltaTable(storage, spec);
       if ((await table.snapshot()).version < 0) continue;
       await table.checkpoint();
       await cleanLog(storage, table.spec.root, { retentionMs: LOG_RETENTION_MS, checkpoints: duckdbCheckpoints() });
@@ -72,6 +74,9 @@ export function keepUsage(options: {
       await delay(everyMs, stop.signal);
       if (stop.signal.aborted) return;
       await updateAll();
+      await changes.update().catch((error: unknown) => {
+        log.warn({ err: error }, 'the table of changes could not be written, trying again later');
+      });
       if (performance.now() < tidyAt) continue;
       tidyAt = performance.now() + TIDY_EVERY_MS;
       await tidy().catch((error: unknown) => {

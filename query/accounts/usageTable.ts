@@ -1,26 +1,17 @@
-import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { duckdbType } from '../../schemas/columnType.ts';
 import { isId } from '../../schemas/subjects.ts';
 import { readCommitCounts, readCountsBetween } from '../../lake/counts/commits.ts';
 import type { CommitCounts } from '../../lake/counts/commitCounts.ts';
-import { fieldIdsOption } from '../../lake/delta/fieldIds.ts';
 import type { TableColumn } from '../../lake/delta/schema.ts';
 import type { Snapshot } from '../../lake/delta/snapshot.ts';
-import { copyStats, fileStats } from '../../lake/delta/stats.ts';
 import { deltaTable, type Table, type TableSpec } from '../../lake/delta/table.ts';
 import { TxnConflictError } from '../../lake/delta/txnConflict.ts';
 import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
-import { parquetCopyOptions } from '../../lake/duckdb/parquet.ts';
-import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
-import type { SqlSession } from '../../lake/duckdb/sqlEngine.ts';
 import { LakeError } from '../../lake/errors.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import type { TableCache } from '../../lake/layout/tableCache.ts';
-import { newMartFilePath, TABLE_NAMES, tableRoot, type TableName } from '../../lake/layout/tables.ts';
+import { TABLE_NAMES, tableRoot, type TableName } from '../../lake/layout/tables.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
+import { overwriteSmallTable, readSmallTable } from './smallTable.ts';
 import { UsageRows, type QueryUse, type UsageCounts, type UsageRow } from './usage.ts';
 
 /** Columns of the usage table. Their ids in files are for ever. */
@@ -50,8 +41,6 @@ const COLUMN_OF: Record<keyof UsageCounts, string> = {
   storageBytes: 'storage_bytes',
 };
 const COUNTS = Object.entries(COLUMN_OF) as [keyof UsageCounts, string][];
-/** Name of the table's commits in its log; the version is their number. */
-const APP_ID = 'usage';
 const MOST_TRIES = 5;
 const MEMORY = '128MiB';
 
@@ -100,26 +89,9 @@ export function createUsageTables(lake: {
   const opened = new Map<string, Table>();
   const engine = openDuckdb({ memory: MEMORY, threads: 1, spillDir: '' });
 
-  const withSession = async <T>(task: (session: SqlSession) => Promise<T>): Promise<T> => {
-    const session = engine.session();
-    try {
-      return await task(session);
-    } finally {
-      await session.close();
-    }
-  };
-
-  const storedRows = async (root: string, before: Snapshot): Promise<{ rows: UsageRow[]; positions: Positions }> => {
-    const lease = await localFiles.lease(root, [...before.files.values()]);
-    try {
-      const files = [...lease.paths.values()];
-      if (files.length === 0) return { rows: [], positions: { events: '', quarantine: '' } };
-      const select = `SELECT * FROM read_parquet([${files.map(literal).join(', ')}], hive_partitioning = false)`;
-      const found = await withSession((session) => session.run(select));
-      return { rows: found.map(usageRow), positions: positionsOf(found[0]) };
-    } finally {
-      await lease.release();
-    }
+  const storedRows = async (table: Table, before: Snapshot): Promise<{ rows: UsageRow[]; positions: Positions }> => {
+    const found = await readSmallTable({ localFiles, engine }, table, before);
+    return { rows: found.map(usageRow), positions: positionsOf(found[0]) };
   };
 
   const count = async (tenantId: string): Promise<Counted> => {
@@ -130,7 +102,7 @@ export function createUsageTables(lake: {
       tables('quarantine', tenantId).snapshot(),
       table.snapshot(),
     ]);
-    const stored = await storedRows(table.spec.root, before);
+    const stored = await storedRows(table, before);
     const positions = { events: positionOf(events), quarantine: positionOf(quarantine) };
     const month = monthOf(now());
     const begun = events.version < 0 || stored.rows.some((row) => row.month === month);
@@ -142,28 +114,20 @@ export function createUsageTables(lake: {
     return { table, before, positions, changed, rows };
   };
 
-  const commit = async ({ table, before, positions, rows }: Counted): Promise<void> => {
-    const dir = await mkdtemp(join(tmpdir(), 'spor-usage-'));
-    try {
-      const localFile = join(dir, `${randomUUID()}.parquet`);
-      const { root } = table.spec;
-      const path = newMartFilePath('usage', {});
-      const stats = await withSession((session) => writeRows(session, rows.list(), positions, localFile));
-      const unusedSinceMs = await storage.now();
-      await storage.upload(`${root}/${path}`, localFile);
-      const file = { path, size: stats.file_size_bytes, rows: stats.count, partitionValues: {} };
-      await table.replace({
-        remove: [...before.files.values()],
-        add: [{ ...file, stats: fileStats(stats, USAGE_COLUMNS) }],
-        dataChange: true,
-        unusedSinceMs,
-        txn: { appId: APP_ID, version: (before.txns.get(APP_ID) ?? 0) + 1, expected: before.txns.get(APP_ID) },
-        info: { operation: 'WRITE', operationParameters: { mode: 'Overwrite' } },
-      });
-    } finally {
-      await rm(dir, { recursive: true, force: true });
-    }
-  };
+  const commit = ({ table, before, positions, rows }: Counted): Promise<void> =>
+    overwriteSmallTable(
+      { storage, engine },
+      { table, before, name: 'usage' },
+      rows
+        .list()
+        .map((row) => [
+          row.month,
+          row.segment,
+          ...COUNTS.map(([name]) => row[name]),
+          positions.events,
+          positions.quarantine,
+        ]),
+    );
 
   return {
     read: async (tenantId) => (await count(tenantId)).rows.list(),
@@ -229,25 +193,6 @@ function bytesBySegment(snapshots: readonly Snapshot[]): Map<string, number> {
       bytes.set(segment, (bytes.get(segment) ?? 0) + size);
     }
   return bytes;
-}
-
-async function writeRows(
-  session: SqlSession,
-  rows: readonly UsageRow[],
-  positions: Positions,
-  localFile: string,
-): Promise<ReturnType<typeof copyStats>> {
-  const values = rows.map((row) => {
-    const counts = COUNTS.map(([name]) => String(row[name]));
-    const counted = [literal(positions.events), literal(positions.quarantine)];
-    return `(${[literal(row.month), literal(row.segment), ...counts, ...counted].join(', ')})`;
-  });
-  const columns = USAGE_COLUMNS.map(({ name, type }) => `CAST(${identifier(name)} AS ${duckdbType(type)}) AS ${name}`);
-  const names = USAGE_COLUMNS.map(({ name }) => identifier(name)).join(', ');
-  const select = `SELECT ${columns.join(', ')} FROM (VALUES ${values.join(', ')}) AS rows(${names})`;
-  const options = `${parquetCopyOptions()}${fieldIdsOption(USAGE_COLUMNS)}, RETURN_STATS`;
-  const [copied] = await session.run(`COPY (${select}) TO ${literal(localFile)} (${options})`);
-  return copyStats(copied!);
 }
 
 function usageRow(row: Record<string, unknown>): UsageRow {

@@ -73,6 +73,11 @@ export function readerOf(identity: Identity, tenantHeader: string | undefined): 
   return { tokenId, tenantId, segmentIds };
 }
 
+/** Name of an identity in records of changes. */
+export function nameOf({ tokenId }: Identity): string {
+  return `token ${tokenId}`;
+}
+
 /** The error of a request for an unknown tenant. */
 export function unknownTenant(tenantId: string): LakeError {
   return new LakeError(

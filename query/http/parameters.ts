@@ -18,3 +18,18 @@ export function checkParameters(
     if (query.getAll(name).length > 1) throw new LakeError(code, `${shown} is given twice. Give it once.`);
   }
 }
+
+/**
+ * A whole number from 1.
+ * @throws LakeError parameter_invalid
+ */
+export function wholeParameter(
+  query: URLSearchParams,
+  name: string,
+  { otherwise, most }: { otherwise: number; most: number },
+): number {
+  const text = query.get(name);
+  if (text === null) return otherwise;
+  if (/^[1-9]\d{0,9}$/.test(text) && Number(text) <= most) return Number(text);
+  throw new LakeError('parameter_invalid', `"${name}" must be a whole number from 1 to ${most}.`);
+}

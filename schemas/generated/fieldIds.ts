@@ -178,4 +178,12 @@ export const FIELD_IDS: Readonly<Record<string, number>> = {
   removed: 174,
   valid_from: 175,
   imported_at: 176,
+  change_id: 177,
+  changed_at: 178,
+  action: 179,
+  changed_by: 180,
+  about: 181,
+  before: 182,
+  after: 183,
+  outcome: 184,
 };

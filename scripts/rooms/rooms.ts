@@ -205,7 +205,7 @@ export const ROOMS: readonly Room[] = [
   },
   {
     path: 'query/accounts',
-    holds: 'usage of each tenant and month',
+    holds: 'usage of tenants by month, changes that people made',
     imports: ['schemas', 'runtime', 'lake', ...LAKE_TABLES, 'lake/counts', 'lake/maintenance', 'query/engine'],
     forbidden: [STREAM_CLIENT, DUCKDB, S3_CLIENT],
   },

@@ -1,4 +1,5 @@
 import {
+  CHANGES_BUCKET,
   LATER_BUCKETS,
   INTENTS_BUCKET,
   KEYS_BUCKET,
@@ -61,6 +62,7 @@ const BUCKET_USES: Record<string, Partial<Record<Role, Use>>> = {
   [REPLAYS_BUCKET]: {},
   [QUOTAS_BUCKET]: { ingest: 'make', query: 'own', keys: 'own', auditor: 'read' },
   [SHARES_BUCKET]: { ingest: 'own', query: 'make', keys: 'make', auditor: 'read' },
+  [CHANGES_BUCKET]: { ingest: 'own', processor: 'own', query: 'own', keys: 'own', auditor: 'read' },
   [STREAMS_BUCKET]: { ingest: 'write', processor: 'own', query: 'read', auditor: 'read' },
 };
 

@@ -57,3 +57,29 @@ export const SET_QUOTA = tokenOperation('reader', ['PUT', '/api/quota'], {
   answer: { summary: 'The limits and their use.', schema: 'Quota', example: QUOTA },
   codes: [...BODY_CODES, 'operator_required', 'quotas_unavailable'],
 });
+
+const CHANGE = {
+  id: '20261123T100000000Z-9f3a4c1d',
+  at: '2026-11-23T10:00:00.000Z',
+  action: 'key.revoke',
+  by: 'token fedcba9876543210 (console)',
+  tenantId: 'demo-shop',
+  segmentId: 'web',
+  about: 'key 0123456789abcdef',
+  outcome: 'done',
+};
+
+/** `GET /api/audit` */
+export const LIST_AUDIT = tokenOperation('token', ['GET', '/api/audit'], {
+  id: 'listAudit',
+  summary: 'List the changes that people and services made, newest first',
+  description: "An operator sees all, or those of one tenant. Another token sees its tenant's, or only its segments'.",
+  query: {
+    tenant: { type: 'string', description: 'Only this tenant; for operators.' },
+    action: { type: 'string', description: 'Begin of the action, such as key or key.create.' },
+    since: { type: 'string', description: 'A UTC date, or a time with its zone.' },
+    limit: { type: 'integer', format: 'int64', minimum: 1, maximum: 10_000, description: 'Most changes. Absent: 100.' },
+  },
+  answer: { summary: 'The changes.', schema: 'Audit', example: { changes: [CHANGE], more: false } },
+  codes: ['tenant_forbidden', 'tenant_missing', 'storage_unavailable', 'table_corrupt', 'too_many_queries'],
+});

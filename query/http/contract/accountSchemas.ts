@@ -1,6 +1,7 @@
 import type { OpenApi } from '../../../schemas/openapi/openApi.ts';
 import type { UsageRow } from '../../accounts/usage.ts';
 import type { QuotaStanding } from '../../../schemas/quotas.ts';
+import type { ChangeRecord } from '../../../schemas/change.ts';
 import type { QuotaAnswer, QuotaLimits } from '../../access/quotas.ts';
 import {
   choiceField,
@@ -16,6 +17,8 @@ import {
 
 type TenantUsage = UsageRow & { tenantId: string };
 
+/** A setting or a record of any shape. */
+const ANY = { schema: { description: 'The setting or record.' } };
 const LIMITS = {
   eventsPerSecond: optional(wholeField('Events of any verdict in a second, over all receivers.')),
   eventsPerDay: optional(wholeField('Accepted events of a UTC day.')),
@@ -24,6 +27,23 @@ const LIMITS = {
 
 /** Schemas of usage and quotas. */
 export const ACCOUNT_SCHEMAS: Readonly<Record<string, OpenApi>> = {
+  Audit: objectOf<{ changes: ChangeRecord[]; more: boolean }>('Changes, newest first.', {
+    changes: listField('Change', 'The changes.'),
+    more: flagField('Whether there are more than the limit.'),
+  }),
+  Change: objectOf<ChangeRecord>('A change, without secrets.', {
+    id: textField('Sorts by time.'),
+    at: timeField('Begin, by the clock of who made it.'),
+    action: textField('What was done, such as key.create.'),
+    by: textField('The token, the person, the user of a command, or the service.'),
+    tenantId: optional(textField('The tenant, if it was one.')),
+    segmentId: optional(textField('The segment, if it was one.')),
+    about: optional(textField('What it was done to, such as a key.')),
+    before: optional(ANY),
+    after: optional(ANY),
+    outcome: choiceField(['begun', 'done', 'failed'], 'begun: how it went is not known.'),
+    message: optional(textField('Why it failed.')),
+  }),
   Quota: objectOf<QuotaAnswer>('Limits of a tenant over all receivers, and their use.', {
     tenantId: textField('The tenant.'),
     ...LIMITS,

@@ -10,7 +10,7 @@ import {
   SET_ZONE,
   WATCH_EVENTS,
 } from './accessOperations.ts';
-import { GET_QUOTA, GET_USAGE, SET_QUOTA } from './accountOperations.ts';
+import { GET_QUOTA, GET_USAGE, LIST_AUDIT, SET_QUOTA } from './accountOperations.ts';
 import type { Operation } from './operation.ts';
 import {
   GET_COMPLETENESS,
@@ -40,6 +40,7 @@ export const OPERATIONS: readonly Operation[] = [
   GET_USAGE,
   GET_QUOTA,
   SET_QUOTA,
+  LIST_AUDIT,
   WATCH_EVENTS,
   GET_SESSION,
   LIST_KEYS,

@@ -5,7 +5,8 @@ import type { QuotasOf } from '../../access/access.ts';
 import { quotaAnswer } from '../../access/quotas.ts';
 import { quotaLimits } from '../../access/records.ts';
 import { LakeError } from '../../../lake/errors.ts';
-import { requireOperator } from '../authorize.ts';
+import { recorded, type ChangeLog } from '../../../schemas/change.ts';
+import { nameOf, requireOperator } from '../authorize.ts';
 import { GET_QUOTA, SET_QUOTA } from '../contract/accountOperations.ts';
 import { readJsonObject } from '../jsonBody.ts';
 import { jsonReply, type ReaderCall, type Route } from '../route.ts';
@@ -14,7 +15,7 @@ import { jsonReply, type ReaderCall, type Route } from '../route.ts';
 export function quotaRoutes(
   /** Undefined until they are loaded, or if the identity may not read them. */
   quotas: () => QuotasOf | undefined,
-  log: Logger,
+  { log, changes }: { log: Logger; changes: () => ChangeLog | undefined },
 ): Route[] {
   const known = (): QuotasOf => {
     const open = quotas();
@@ -31,7 +32,12 @@ export function quotaRoutes(
         const { identity, reader } = call;
         requireOperator(identity);
         const limits = quotaLimits(await readJsonObject(call));
-        const before = await known().set(reader.tenantId, limits);
+        const change = { action: 'quota.set', by: nameOf(identity), tenantId: reader.tenantId, after: limits };
+        const before = await recorded(changes(), change, async (note) => {
+          const replaced = await known().set(reader.tenantId, limits);
+          note({ before: replaced ?? null });
+          return replaced;
+        });
         log.info(
           { audit: true, action: 'quota set', by: identity.tokenId, tenantId: reader.tenantId, before, after: limits },
           'access changed',

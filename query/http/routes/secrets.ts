@@ -5,7 +5,8 @@ import { keyRecord, tokenRecord } from '../../access/records.ts';
 import type { Secrets } from '../../access/secrets.ts';
 import { LakeError } from '../../../lake/errors.ts';
 import { LAKE_ERRORS } from '../../../schemas/queryErrors.ts';
-import { requireOperator, unknownTenant, type Identity } from '../authorize.ts';
+import { recorded, type ChangeLog } from '../../../schemas/change.ts';
+import { nameOf, requireOperator, unknownTenant, type Identity } from '../authorize.ts';
 import { readJsonObject } from '../jsonBody.ts';
 import {
   CREATE_KEY,
@@ -35,8 +36,14 @@ export interface SecretsOf {
  */
 export function secretRoutes(
   secrets: SecretsOf,
-  { log, isKnownTenant: isKnown }: { log: Logger; isKnownTenant: (tenantId: string) => Promise<boolean> },
+  options: {
+    log: Logger;
+    isKnownTenant: (tenantId: string) => Promise<boolean>;
+    /** Undefined: changes are only logged. */
+    changes: () => ChangeLog | undefined;
+  },
 ): Route[] {
+  const { log, isKnownTenant: isKnown, changes } = options;
   const audit = (action: string, identity: Identity, about: Record<string, unknown>): void =>
     log.info({ audit: true, action, by: identity.tokenId, ...about }, 'access changed');
   const keys = (): Secrets<KeyRecord> => known(secrets.keys());
@@ -61,12 +68,18 @@ export function secretRoutes(
         const { tenantId } = reader;
         requireOperator(identity);
         const record = keyRecord(tenantId, await readJsonObject(call), Date.now());
-        const { secret, created } = await keys().create('ik', record);
+        const { segmentId } = record;
+        const change = { action: 'key.create', by: nameOf(identity), tenantId, segmentId, after: record };
+        const { secret, created } = await recorded(changes(), change, async (note) => {
+          const made = await keys().create('ik', record);
+          note({ about: `key ${made.created.id}` });
+          return made;
+        });
         audit('key created', identity, { keyId: created.id, tenantId, segmentId: record.segmentId });
         return jsonReply({ key: secret, ...created }, 201);
       },
     },
-    revokeRoute(REVOKE_KEY, keys, (identity, { id, tenantId }) =>
+    revokeRoute(REVOKE_KEY, { what: 'key', secrets: keys, changes }, (identity, { id, tenantId }) =>
       audit('key revoked', identity, { keyId: id, tenantId }),
     ),
     {
@@ -89,26 +102,46 @@ export function secretRoutes(
         const { tenantId } = reader;
         requireOperator(identity);
         const record = tokenRecord(tenantId, await readJsonObject(call), Date.now());
-        const { secret, created } = await tokens().create('rt', record);
+        const change = { action: 'token.create', by: nameOf(identity), tenantId, after: record };
+        const { secret, created } = await recorded(changes(), change, async (note) => {
+          const made = await tokens().create('rt', record);
+          note({ about: `token ${made.created.id}` });
+          return made;
+        });
         audit('token created', identity, { tokenId: created.id, tenantId, segmentIds: record.segmentIds });
         return jsonReply({ token: secret, ...created }, 201);
       },
     },
-    revokeRoute(REVOKE_TOKEN, tokens, (identity, { id, tenantId }) =>
+    revokeRoute(REVOKE_TOKEN, { what: 'token', secrets: tokens, changes }, (identity, { id, tenantId }) =>
       audit('token revoked', identity, { tokenId: id, tenantId }),
     ),
   ];
 }
 
-function revokeRoute<T extends SecretRecord & { tenantId?: string | undefined }>(
+function revokeRoute<T extends SecretRecord & { tenantId?: string | undefined; segmentId?: string }>(
   operation: Operation<'operator'>,
-  secrets: () => Secrets<T>,
+  {
+    what,
+    secrets,
+    changes,
+  }: { what: 'key' | 'token'; secrets: () => Secrets<T>; changes: () => ChangeLog | undefined },
   audit: (identity: Identity, revoked: { id: string; tenantId?: string | undefined }) => void,
 ): Route {
   return {
     ...operation,
     async handle({ params, identity }: TokenCall) {
-      const revoked = await secrets().revoke(params.id!, Date.now());
+      const before = secrets()
+        .list(Date.now())
+        .find(({ id }) => id === params.id);
+      const { tenantId, segmentId } = before ?? {};
+      const of = { ...(tenantId === undefined ? {} : { tenantId }), ...(segmentId === undefined ? {} : { segmentId }) };
+      const about = `${what} ${params.id!.slice(0, 80).toWellFormed()}`;
+      const change = { action: `${what}.revoke`, by: nameOf(identity), ...of, about, before };
+      const revoked = await recorded(changes(), change, async (note) => {
+        const after = await secrets().revoke(params.id!, Date.now());
+        note({ after });
+        return after;
+      });
       audit(identity, revoked);
       return jsonReply(revoked);
     },

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLog } from '../../../runtime/log.ts';
 import { connectNats, type NatsConnection } from '../../../stream/nats.ts';
 import { openSecretStore, type SecretStore } from '../../../stream/secretStore.ts';
-import { newSecret, secretHash, type ReadTokenRecord, type TokenRecord } from '../../../schemas/keys.ts';
+import { keyId, newSecret, secretHash, type ReadTokenRecord, type TokenRecord } from '../../../schemas/keys.ts';
 import { SHARES_BUCKET, TOKENS_BUCKET } from '../../../stream/buckets.ts';
 import { openLocalStorage } from '../../../lake/storage/local.ts';
 import type { Storage } from '../../../lake/storage/storage.ts';
@@ -176,6 +176,31 @@ test('a quota is set by operators, and read by the tenant with its use', async (
   await until(async () => (await quota(shopToken)).eventsPerSecond === 50);
   expect(JSON.parse(await spor('clear', '--tenant', 'shop', '--json'))).toEqual({ tenantId: 'shop' });
   expect((await runSpor(['quota', 'set', '--tenant', 'shop'], { env })).code).toBe(2);
+
+  // Every change is on record before it was answered, without secrets, and for the tenant only its own.
+  const audit = async (token: string, query = ''): Promise<Record<string, unknown>[]> => {
+    const headers = { authorization: `Bearer ${token}` };
+    const answer = (await (await fetch(`${lake.url}/api/audit${query}`, { headers })).json()) as { changes: [] };
+    return answer.changes;
+  };
+  const made = await audit(operator, '?action=quota&tenant=shop');
+  expect(made.map(({ by, before, after, outcome }) => [by, before, after, outcome]).slice(-1)).toEqual([
+    [`token ${keyId(secretHash(operator))}`, null, { eventsPerMonth: 100 }, 'done'],
+  ]);
+  expect(made[1]).toMatchObject({ before: { eventsPerMonth: 100 }, after: { eventsPerSecond: 50 } });
+  const body = JSON.stringify({ segmentId: 'app' });
+  const post = { method: 'POST', headers: { 'x-spor-tenant': 'other', 'content-type': 'application/json' }, body };
+  const key = await fetch(`${lake.url}/api/keys`, {
+    ...post,
+    headers: { ...post.headers, authorization: `Bearer ${operator}` },
+  });
+  const { key: secret, id } = (await key.json()) as { key: string; id: string };
+  const all = await audit(operator, '?limit=1');
+  expect(all).toMatchObject([{ action: 'key.create', tenantId: 'other', segmentId: 'app', about: `key ${id}` }]);
+  expect(JSON.stringify(all)).not.toContain(secret);
+  expect(new Set((await audit(shopToken)).map(({ tenantId }) => tenantId))).toEqual(new Set(['shop']));
+  expect(await audit(await createToken({ segmentIds: ['app'] }))).toEqual([]);
+  expect(await (await fetch(`${lake.url}/api/audit`)).json()).toMatchObject({ code: 'token_missing' });
 });
 
 describe('POST /api/query', () => {
