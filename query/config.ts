@@ -50,6 +50,13 @@ export const QUERY_SERVER_SETTINGS = {
     1,
     86_400,
   ),
+  catalogueMaxBytes: whole(
+    'LAKE_CATALOGUE_MAX_BYTES',
+    'largest body of PUT /api/catalogue, in bytes',
+    64 * MIB,
+    1_024,
+    1_024 * MIB,
+  ),
   dedupeHours: DEDUPE_HOURS,
   usageSeconds: whole(
     'LAKE_USAGE_SECONDS',

@@ -38,6 +38,7 @@ import { secretRoutes } from './http/routes/secrets.ts';
 import { quotaRoutes } from './http/routes/quota.ts';
 import { usageRoute } from './http/routes/usage.ts';
 import { sessionRoute } from './http/routes/session.ts';
+import { catalogueRoute } from './http/routes/catalogue.ts';
 import { zoneRoutes } from './http/routes/zones.ts';
 import { startQueryServer } from './http/server.ts';
 import { createLiveViews } from './live/liveView.ts';
@@ -164,6 +165,7 @@ export async function startQueryService(options: {
       ...secretRoutes(secrets, { log, isKnownTenant: isKnown, changes: changeLog }),
       sessionRoute(secrets, storage),
       ...zoneRoutes(tables, log),
+      catalogueRoute({ storage, localFiles }, { maxBytes: config.catalogueMaxBytes, log }),
       liveRoute(live, secrets.keys),
       lagRoute(audit),
       ...quotaRoutes(() => state.access?.quotas, { log, changes: changeLog }),
@@ -176,6 +178,7 @@ export async function startQueryService(options: {
     log,
     isKnownTenant: isKnown,
     tokens: () => unlessStale(state.access?.watchedTokens, config.tokensStaleSeconds * 1_000),
+    keys: () => unlessStale(state.access?.watchedKeys, config.tokensStaleSeconds * 1_000),
     times: () => state.clock?.times() ?? [Date.now()],
   });
   resources.add('http', server, () => server.close(STOP_DEADLINE_MS));
@@ -217,13 +220,10 @@ export async function startQueryService(options: {
   return { port: server.port };
 }
 
-/** The tokens, unless one of them may have been revoked for too long. */
-function unlessStale(
-  tokens: SecretWatch<TokenRecord> | undefined,
-  longestMs: number,
-): SecretWatch<TokenRecord> | undefined {
-  const { staleSinceMs } = tokens ?? {};
-  return staleSinceMs !== undefined && Date.now() - staleSinceMs > longestMs ? undefined : tokens;
+/** Keys or tokens, unless one of them may have been revoked for too long. */
+function unlessStale<T>(watch: SecretWatch<T> | undefined, longestMs: number): SecretWatch<T> | undefined {
+  const { staleSinceMs } = watch ?? {};
+  return staleSinceMs !== undefined && Date.now() - staleSinceMs > longestMs ? undefined : watch;
 }
 
 function tokensFault(tokens: SecretWatch<TokenRecord> | undefined): string | undefined {

@@ -28,6 +28,10 @@ export const LAKE_ERRORS = {
     'A parameter of the report is missing or out of its range; the message says which.',
   ),
   catalogue_unreadable: clientError(400, 'The catalogue is no file of its format; the message says why.'),
+  catalogue_lines_bad: clientError(
+    400,
+    'Lines of the catalogue are bad, and nothing was stored. The answer has them under "report"; docs/catalogue.md lists their codes.',
+  ),
   catalogue_empty: clientError(
     400,
     'A whole catalogue without a product would remove every product. Send lines with removed instead.',
@@ -46,6 +50,15 @@ export const LAKE_ERRORS = {
   token_unknown: clientError(401, 'The read token is unknown. Check the spelling and the environment.'),
   token_revoked: clientError(401, 'The read token was revoked. Use its successor.'),
   token_expired: clientError(401, 'The read token has expired. Use its successor.'),
+  key_missing: clientError(401, 'No instrumentation key. Send a server key as the header X-Instrumentation-Key.'),
+  key_conflict: clientError(400, 'X-Instrumentation-Key is given twice, with keys that differ. Send one of them.'),
+  key_unknown: clientError(401, 'The instrumentation key is unknown. Check the spelling and the environment.'),
+  key_revoked: clientError(401, 'The instrumentation key was revoked. Use its successor.'),
+  key_expired: clientError(401, 'The instrumentation key has expired. Use its successor.'),
+  kind_not_allowed: clientError(
+    403,
+    'Only a server key may do this. A browser key is public: anyone can read it in the page.',
+  ),
   metrics_token_wrong: clientError(
     401,
     'GET /metrics needs "Authorization: Bearer" with the METRICS_TOKEN of the service.',

@@ -15,6 +15,7 @@ import { createSecrets, type Secrets } from './secrets.ts';
 /** Keys and tokens, kept current by a watch. */
 export interface SecretAccess {
   watchedTokens: SecretWatch<TokenRecord>;
+  watchedKeys: SecretWatch<KeyRecord>;
   tokens: Secrets<TokenRecord>;
   keys: Secrets<KeyRecord>;
   /** Undefined: this identity is from before there were quotas. */
@@ -72,6 +73,7 @@ export async function openSecretAccess(options: {
     quotas,
     changes,
     watchedTokens,
+    watchedKeys,
     tokens: createSecrets(watchedTokens, { connection, bucket: TOKENS_BUCKET, replicas }),
     keys: createSecrets(watchedKeys, { connection, bucket: KEYS_BUCKET, replicas }),
   };

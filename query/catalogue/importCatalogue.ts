@@ -34,6 +34,12 @@ export interface CatalogueImport {
   validFromMs?: number | undefined;
 }
 
+/** The lake that a catalogue goes into. */
+export interface CatalogueLake {
+  storage: Storage;
+  localFiles: LocalFiles;
+}
+
 const MEMORY = '512MiB';
 const MOST_TRIES = 10;
 /** Files of a segment from which an import writes them as one. */
@@ -45,10 +51,7 @@ const MOST_FILES = 16;
  * Only new and changed products are written, each as a new version. One commit makes them visible.
  * @throws LakeError catalogue_unreadable, catalogue_empty, storage_unavailable, table_corrupt
  */
-export async function importCatalogue(
-  request: CatalogueImport,
-  lake: { storage: Storage; localFiles: LocalFiles },
-): Promise<CatalogueReport> {
+export async function importCatalogue(request: CatalogueImport, lake: CatalogueLake): Promise<CatalogueReport> {
   const dir = await mkdtemp(join(tmpdir(), 'spor-catalogue-'));
   const engine = openDuckdb({ memory: MEMORY, threads: 1, spillDir: join(dir, 'spill') });
   try {
@@ -141,9 +144,7 @@ async function commitLines(
   return { ...reportOf(request, staged, counts), validFrom, version };
 }
 
-interface Lake {
-  storage: Storage;
-  localFiles: LocalFiles;
+interface Lake extends CatalogueLake {
   table: Table;
   session: SqlSession;
   dir: string;

@@ -11,11 +11,14 @@ export function asLakeError(error: unknown): LakeError {
   return error instanceof LakeError ? error : new LakeError('internal', LAKE_ERRORS.internal.help, { cause: error });
 }
 
-/** Reply `{"code", "message"}` to an error. Details of internal faults stay in the log. */
+/** Reply `{"code", "message"}` and the error's own details. Details of internal faults stay in the log. */
 export function errorReply(error: LakeError): Reply {
   const kind = LAKE_ERRORS[error.code];
   const { status, help } = kind;
-  const reply = jsonReply({ code: error.code, message: status >= 500 ? help : error.message }, status);
+  const reply = jsonReply(
+    { code: error.code, message: status >= 500 ? help : error.message, ...error.details },
+    status,
+  );
   const seconds = retryAfter(kind, error);
   if (seconds !== undefined) reply.headers['retry-after'] = String(seconds);
   if (status === 401) reply.headers['www-authenticate'] = 'Bearer';

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Identity, TenantReader } from './authorize.ts';
+import type { KeySender } from './keyAuthorization.ts';
 
 /**
  * One address of the query server.
@@ -22,7 +23,7 @@ import type { Identity, TenantReader } from './authorize.ts';
  * handler throws LakeError, and never builds an error answer itself: lake/errors.ts has each status and level. A route
  * that runs SQL holds a slot (query/engine/slots.ts) for the whole run.
  */
-export type Route = OpenRoute | TokenRoute | ReaderRoute;
+export type Route = OpenRoute | TokenRoute | ReaderRoute | KeyRoute;
 
 interface RouteAddress {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -68,6 +69,12 @@ export interface ReaderRoute extends RouteAddress, WithParameters {
   handle(call: ReaderCall): Promise<Reply> | Reply;
 }
 
+/** A route for a server key, whose tenant and segment the request is about. Rejected while the server stops. */
+export interface KeyRoute extends RouteAddress, WithParameters {
+  access: 'key';
+  handle(call: KeyCall): Promise<Reply> | Reply;
+}
+
 /** A request with its matched route. */
 export interface Call {
   /** Source of headers and body; jsonBody.ts reads the body. */
@@ -88,6 +95,10 @@ export interface TokenCall extends Call {
    * @throws LakeError token_revoked, token_expired, token_unknown if the token no longer works
    */
   recheck: () => void;
+}
+
+export interface KeyCall extends Call {
+  sender: KeySender;
 }
 
 export interface ReaderCall extends TokenCall {

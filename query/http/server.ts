@@ -7,7 +7,7 @@ import { plainPath } from '../../runtime/plainPath.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { PresentTimes } from '../../stream/comparedClock.ts';
 import type { SecretWatch } from '../../stream/secretStore.ts';
-import type { TokenRecord } from '../../schemas/keys.ts';
+import type { KeyRecord, TokenRecord } from '../../schemas/keys.ts';
 import { LakeError } from '../../lake/errors.ts';
 import { LAKE_ERRORS } from '../../schemas/queryErrors.ts';
 import type { QueryMetrics } from './metrics.ts';
@@ -22,6 +22,7 @@ import {
 } from './authorize.ts';
 import { asLakeError, errorReply } from './errorReply.ts';
 import { Compressions } from './compression.ts';
+import { authorizeKey, type KeySender } from './keyAuthorization.ts';
 import { createListener, type Arrival } from './listener.ts';
 import { checkParameters } from './parameters.ts';
 import type { Call, Reply, Route } from './route.ts';
@@ -40,6 +41,8 @@ export interface QueryServerOptions {
   isKnownTenant: (tenantId: string) => Promise<boolean>;
   /** Undefined until the tokens are loaded. */
   tokens: () => SecretWatch<TokenRecord> | undefined;
+  /** Keys of senders, for routes that take a server key; undefined until they are loaded. */
+  keys?: () => SecretWatch<KeyRecord> | undefined;
   /** The present by which tokens expire; absent: this host's clock. */
   times?: () => PresentTimes;
 }
@@ -62,6 +65,7 @@ interface Visit extends Arrival {
   route?: Route | undefined;
   identity?: Identity;
   reader?: TenantReader;
+  sender?: KeySender;
   /** Ends the request's part of its tenant's requests. */
   end?: (() => void) | undefined;
 }
@@ -98,6 +102,12 @@ export async function startQueryServer(options: QueryServerOptions): Promise<Que
     const call: Call = { request: visit.request, askForBody: visit.askForBody, params, query: searchParams, signal };
     if (route.access === 'open') return route.handle(call);
     if (stopping) throw new LakeError('stopping', LAKE_ERRORS.stopping.help, { retryAfterSeconds: 1 });
+    if (route.access === 'key') {
+      if (route.parameters !== 'own') checkParameters(searchParams, route.parameters);
+      visit.sender = authorizeKey(options.keys?.(), visit.request, options.times?.() ?? [Date.now()]);
+      admit(visit, visit.sender.tenantId, visit.sender.keyId);
+      return route.handle({ ...call, sender: visit.sender });
+    }
     const identify = (): Identity => identityOf(options.tokens(), visit.request, options.times?.() ?? [Date.now()]);
     visit.identity = identify();
     const tokenCall = { ...call, identity: visit.identity, recheck: () => void identify() };
@@ -134,11 +144,11 @@ export async function startQueryServer(options: QueryServerOptions): Promise<Que
     }
   };
 
-  const note = ({ route, identity, reader, startedAt }: Visit, error?: LakeError): void => {
+  const note = ({ route, identity, reader, sender, startedAt }: Visit, error?: LakeError): void => {
     const elapsedMs = performance.now() - startedAt;
     const code = error?.code ?? 'ok';
     metrics.answered({ route: route?.path ?? 'none', code, seconds: elapsedMs / 1000 });
-    const who = { tenantId: reader?.tenantId, tokenId: identity?.tokenId };
+    const who = { tenantId: (reader ?? sender)?.tenantId, tokenId: identity?.tokenId, keyId: sender?.keyId };
     const about = { route: route?.path, ...who, code, elapsedMs: Math.round(elapsedMs) };
     if (error) log[LAKE_ERRORS[error.code].level]({ ...about, err: error }, 'request rejected');
     else log[route && route.access !== 'open' ? 'info' : 'debug'](about, 'request answered');

@@ -239,6 +239,7 @@ export const ROOMS: readonly Room[] = [
       'query/audit',
       'query/access',
       'query/accounts',
+      'query/catalogue',
       'query/live',
     ],
     forbidden: [STREAM_CLIENT, DUCKDB, S3_CLIENT],

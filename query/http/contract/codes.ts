@@ -12,19 +12,31 @@ const EVERYWHERE: readonly LakeErrorCode[] = [
   'internal',
 ];
 
-const WITH_TOKEN: readonly LakeErrorCode[] = [
+const WITH_SECRET: readonly LakeErrorCode[] = [
   'parameter_invalid',
-  'token_conflict',
-  'token_missing',
-  'token_unknown',
-  'token_revoked',
-  'token_expired',
   'too_many_queries',
   'tokens_unavailable',
   'stream_unavailable',
   'storage_unavailable',
   'clocks_differ',
   'stopping',
+];
+
+const OF_TOKEN: readonly LakeErrorCode[] = [
+  'token_conflict',
+  'token_missing',
+  'token_unknown',
+  'token_revoked',
+  'token_expired',
+];
+
+const OF_KEY: readonly LakeErrorCode[] = [
+  'key_conflict',
+  'key_missing',
+  'key_unknown',
+  'key_revoked',
+  'key_expired',
+  'kind_not_allowed',
 ];
 
 /** Failures of the choice of a tenant. */
@@ -67,7 +79,7 @@ export function failuresOf({ access, text }: Operation): Record<string, ErrorKin
   const codes = new Set([
     ...(text.codes ?? []),
     ...EVERYWHERE,
-    ...(access === 'open' ? [] : WITH_TOKEN),
+    ...(access === 'open' ? [] : [...WITH_SECRET, ...(access === 'key' ? OF_KEY : OF_TOKEN)]),
     ...(access === 'reader' ? WITH_TENANT : []),
     ...(access === 'operator' ? (['operator_required'] as const) : []),
   ]);

@@ -4,6 +4,7 @@ import { LAKE_ERRORS } from '../../../schemas/queryErrors.ts';
 import { ANSWER_SCHEMAS } from './answers.ts';
 import { ACCESS_SCHEMAS } from './accessSchemas.ts';
 import { ACCOUNT_SCHEMAS } from './accountSchemas.ts';
+import { CATALOGUE_SCHEMAS } from './catalogueSchemas.ts';
 import { failuresOf } from './codes.ts';
 import type { AnswerText, Operation } from './operation.ts';
 
@@ -37,6 +38,12 @@ HEAD is answered wherever GET is, without a body. OPTIONS answers 204. Repeated 
     components: {
       securitySchemes: {
         token: { type: 'http', scheme: 'bearer', description: 'A read token (rt_…) or an operator token (ot_…).' },
+        serverKey: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'X-Instrumentation-Key',
+          description: 'A server key (ik_…), whose tenant and segment the request is about.',
+        },
         metricsToken: {
           type: 'http',
           scheme: 'bearer',
@@ -48,6 +55,7 @@ HEAD is answered wherever GET is, without a body. OPTIONS answers 204. Repeated 
         ...ANSWER_SCHEMAS,
         ...ACCESS_SCHEMAS,
         ...ACCOUNT_SCHEMAS,
+        ...CATALOGUE_SCHEMAS,
         [FAILURE]: {
           type: 'object',
           description: 'The answer to a request that failed.',
@@ -83,7 +91,12 @@ function operationObject(operation: Operation): OpenApi {
     security: securityOf(operation),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body
-      ? { requestBody: { required: true, content: jsonContent(body.schema, { body: { value: body.example } }) } }
+      ? {
+          requestBody: {
+            required: true,
+            content: { ...jsonContent(body.schema, { body: { value: body.example } }), ...body.also },
+          },
+        }
       : {}),
     responses: {
       [answer.status ?? 200]: response(answer),
@@ -93,6 +106,7 @@ function operationObject(operation: Operation): OpenApi {
 }
 
 function securityOf({ access, path }: Operation): OpenApi[] {
+  if (access === 'key') return [{ serverKey: [] }];
   if (access !== 'open') return [{ token: [] }];
   return path === '/metrics' ? [{ metricsToken: [] }, {}] : [];
 }

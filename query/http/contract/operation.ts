@@ -15,7 +15,8 @@ export interface OperationText {
   query?: Readonly<Record<string, ParameterSchema>>;
   /** Parameters of the path by name. */
   path?: Readonly<Record<string, ParameterSchema>>;
-  body?: { schema: string; example: unknown };
+  /** `also`: other media types by name. */
+  body?: { schema: string; example: unknown; also?: Readonly<Record<string, OpenApi>> };
   answer: AnswerText;
   /** Codes of failures beyond those of every address with this access. */
   codes?: readonly LakeErrorCode[];

@@ -11,6 +11,7 @@ import {
   WATCH_EVENTS,
 } from './accessOperations.ts';
 import { GET_QUOTA, GET_USAGE, LIST_AUDIT, SET_QUOTA } from './accountOperations.ts';
+import { PUT_CATALOGUE } from './catalogueOperations.ts';
 import type { Operation } from './operation.ts';
 import {
   GET_COMPLETENESS,
@@ -51,6 +52,7 @@ export const OPERATIONS: readonly Operation[] = [
   REVOKE_TOKEN,
   GET_ZONES,
   SET_ZONE,
+  PUT_CATALOGUE,
   GET_HEALTH,
   GET_READINESS,
   GET_METRICS,
