@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import { IdsMissingError, namesOf } from '../lake/erasure/missing.ts';
 import { MAINTENANCE_SETTINGS } from '../lake/maintenance/settings.ts';
 import { martSpecs } from '../query/marts/mart.ts';
+import { sharesIds } from '../lake/layout/sharedIds.ts';
 import { createTableCache } from '../lake/layout/tableCache.ts';
 import { readConfig } from '../runtime/config.ts';
 import { createRegistry } from '../schemas/registry.ts';
@@ -16,12 +17,14 @@ import { formatTable } from './table.ts';
 import { requireTenants } from './tenant.ts';
 import { HOUR_MS } from '../runtime/units.ts';
 
+const EVERY_SEGMENT =
+  'the ids are erased in every segment, where each may be of another person; --segment <id> erases in one';
 const WHERE_MISSING =
   'Check the id; events that are still in the stream are found once they are in the lake ("spor status"). ' +
   '--allow-missing holds the id back from now on all the same';
 
 export const eraseCommand = command({
-  usage: `Usage: spor erase --tenant <id> (--user <id> | --anonymous <id>)... [options]
+  usage: `Usage: spor erase --tenant <id> [--segment <id>]... (--user <id> | --anonymous <id>)... [options]
 
 Erases a person: rows of events with that user id or anonymous id, rejected events whose text names it, and rows of marts that
 hold it. Spor then drops events of these ids permanently, if they arrive late, are still in the stream, are redriven or replayed.
@@ -30,6 +33,7 @@ of the tables and their files. The lake keeps a report without the ids.
 
   --user <id>       userId of the events; may be repeated
   --anonymous <id>  anonymousId of the events; may be repeated
+  --segment <id>    only where the ids are of this segment; may be repeated (default: all segments of the tenant)
   --linked          also events without a user id under anonymous ids linked to the user by events with consent
   --allow-missing   also ids without a row in the lake: later events with them are held back
   --exact           take ids as they are, with blanks around them or invisible characters
@@ -43,6 +47,7 @@ Exit code 1, and nothing is changed, where the lake has no row of one of the ids
     tenant: { type: 'string' },
     user: { type: 'string', multiple: true, verbatim: true },
     anonymous: { type: 'string', multiple: true, verbatim: true },
+    segment: { type: 'string', multiple: true },
     linked: { type: 'boolean' },
     'allow-missing': { type: 'boolean' },
     exact: { type: 'boolean' },
@@ -59,22 +64,35 @@ Exit code 1, and nothing is changed, where the lake has no row of one of the ids
       for (const id of anonymous) checkId('--anonymous', id);
     }
     if (values.linked && users.length === 0) throw new UsageError('--linked goes with --user');
+    const segments = values.segment?.map((id) => requiredId('--segment', id));
     await requireTenants(context, [tenantId]);
     const config = readConfig(MAINTENANCE_SETTINGS, readEnvironment(context).values);
     const registry = createRegistry();
     const { erase: eraseFromLake } = await import('../lake/erasure/erase.ts');
     // The ids of the person stay out of the record, as they stay out of the report.
-    const facts = { ids: users.length + anonymous.length, linked: values.linked ?? false, signedBy: values.by ?? null };
+    const facts = {
+      ids: users.length + anonymous.length,
+      ...(segments ? { segments } : {}),
+      linked: values.linked ?? false,
+      signedBy: values.by ?? null,
+    };
     const change = dryRun ? undefined : { action: 'person.erase', tenantId, about: JSON.stringify(facts) };
     const { report, path, linked, missing } = await changeLake(context, change, async (storage, note) => {
+      const tables = createTableCache(storage, registry);
+      const snapshot = await tables('events', tenantId).snapshot();
+      const shared = sharesIds(snapshot);
+      const known = new Set([...snapshot.files.values()].map(({ partitionValues }) => partitionValues.segment));
+      if (shared && segments) throw new UsageError(`the segments of ${tenantId} share their ids: leave --segment out`);
+      if (!shared && !segments && known.size > 1) context.err(`spor: ${EVERY_SEGMENT}\n`);
       const erased = await withScratch((workDir) =>
         eraseFromLake({
           storage,
-          tables: createTableCache(storage, registry),
+          tables,
           tenantId,
           derived: martSpecs(registry, tenantId),
           users,
           anonymous,
+          segments,
           withLinked: values.linked ?? false,
           dryRun,
           refuseMissing: !values['allow-missing'],

@@ -1,5 +1,6 @@
 import { hashOf, type ErasedId, type ErasureList } from '../../lake/erasure/list.ts';
 import { readMessageHeader, type BatchHeader } from '../../schemas/envelope.ts';
+import type { Source } from '../../stream/message.ts';
 
 /** A message without the events of erased people. */
 export interface Remaining {
@@ -22,9 +23,9 @@ interface Line {
  * byte for byte.
  * @throws Error if a header or an event is unreadable, so that its person is unknown
  */
-export function withoutErased(data: Uint8Array, tenantId: string, list: ErasureList): Remaining {
+export function withoutErased(data: Uint8Array, source: Source, list: ErasureList): Remaining {
   const { header, linesFrom } = readMessageHeader(data);
-  const isErased = matcher(tenantId, list);
+  const isErased = matcher(source, list);
   const batches = header.batches.map((batch): BatchHeader => {
     const { rejected, ...rest } = batch;
     if (!rejected) return { ...batch, accepted: 0 };
@@ -54,12 +55,10 @@ export function withoutErased(data: Uint8Array, tenantId: string, list: ErasureL
 /** Test of an id against the list, as one kind or as any. */
 type Matcher = (id: string, kind?: ErasedId['kind']) => boolean;
 
-function matcher(tenantId: string, { ids }: ErasureList): Matcher {
+function matcher({ tenantId, segmentId }: Source, { ids }: ErasureList): Matcher {
   const listed = new Set(ids.flatMap(({ kind, hash }) => [hash, `${kind}/${hash}`]));
-  return (id, kind) => {
-    const hash = hashOf(tenantId, id);
-    return listed.has(kind ? `${kind}/${hash}` : hash);
-  };
+  return (id, kind) =>
+    [hashOf(tenantId, id), hashOf(tenantId, id, segmentId)].some((hash) => listed.has(kind ? `${kind}/${hash}` : hash));
 }
 
 function isOfErased({ userId, anonymousId }: Line, isErased: Matcher): boolean {

@@ -6,7 +6,7 @@ import { NO_ERASURES, readErasures, type ErasureList } from '../../lake/erasure/
 import type { Storage } from '../../lake/storage/storage.ts';
 import { REPLAYS_BUCKET } from '../../stream/buckets.ts';
 import { ShardStreams } from '../../stream/shardStreams.ts';
-import type { StreamMessage } from '../../stream/message.ts';
+import { sourceOf, type StreamMessage } from '../../stream/message.ts';
 import { delay } from '../../runtime/retry.ts';
 import { EVENTS_HEADER, FORMAT_HEADER, readMessageHeader } from '../../schemas/envelope.ts';
 import { withoutErased, type Remaining } from './leaveOut.ts';
@@ -111,7 +111,7 @@ export async function republish(options: RepublishOptions): Promise<RepublishRep
       if (earlyMs > 0) await delay(earlyMs, signal);
       if (signal.aborted) return done(report);
       const { sequence } = message;
-      const { data, events, leftOut } = remaining(message, tenantId, await list.now()) ?? UNREADABLE;
+      const { data, events, leftOut } = remaining(message, await list.now()) ?? UNREADABLE;
       if (data === undefined) report.unreadable++;
       report.erased += leftOut;
       if (data !== undefined && (events > 0 || leftOut === 0)) {
@@ -181,10 +181,11 @@ class FreshList {
 const UNREADABLE = { data: undefined, events: 0, leftOut: 0 };
 
 /** Publishable part of a message. Undefined: unreadable, and erasures exist. */
-function remaining({ data }: StreamMessage, tenantId: string, list: ErasureList): Remaining | undefined {
+function remaining(message: StreamMessage, list: ErasureList): Remaining | undefined {
+  const { data } = message;
   if (list.ids.length === 0) return { data, events: eventsOf(data), leftOut: 0 };
   try {
-    return withoutErased(data, tenantId, list);
+    return withoutErased(data, sourceOf(message), list);
   } catch {
     return undefined;
   }

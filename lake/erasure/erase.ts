@@ -23,6 +23,8 @@ export interface EraseOptions {
   derived: readonly TableSpec[];
   users: readonly string[];
   anonymous: readonly string[];
+  /** Segments whose ids these are; absent: all of the tenant. */
+  segments?: readonly string[] | undefined;
   /** Whether to erase the anonymous ids linked to the users as well. */
   withLinked: boolean;
   /** Whether only to report the rows to erase, without any change. */
@@ -48,6 +50,8 @@ export interface ErasureReport {
   startedAt: string;
   finishedAt: string;
   ids: ErasedId[];
+  /** Segments that were searched; absent: all. */
+  segments?: readonly string[];
   /** Anonymous ids linked to the users by consent, and whether they were erased. */
   linked: { ids: number; erased: boolean };
   /** Length of the tenant's list of erasures, which every later commit respects. */
@@ -76,7 +80,7 @@ export type SignedReport = ErasureReport & { sha256: string };
 export async function erase(
   options: EraseOptions,
 ): Promise<{ report: SignedReport; path: string | undefined; linked: string[]; missing: AskedId[] }> {
-  const { storage, tables, tenantId, users, anonymous, withLinked, dryRun, by, workDir, memoryMb } = options;
+  const { storage, tables, tenantId, users, anonymous, segments, withLinked, dryRun, by, workDir, memoryMb } = options;
   const { derived, reach = () => undefined } = options;
   const startedAt = new Date().toISOString();
   const known = await Promise.all(
@@ -87,7 +91,7 @@ export async function erase(
   const session = engine.session();
   try {
     const linked = await findLinked(session, options);
-    const person: Person = { users, anonymous, linked: withLinked ? linked : [] };
+    const person: Person = { users, anonymous, segments, linked: withLinked ? linked : [] };
     const isOurs = (table: Table): boolean => derived.some(({ root }) => root === table.spec.root);
     const missing = options.refuseMissing ? await missingIds(session, options, isOurs) : [];
     if (missing.length > 0 && !dryRun) throw new IdsMissingError(`no row and no erasure of ${namesOf(missing)}`);
@@ -131,6 +135,7 @@ export async function erase(
       startedAt,
       finishedAt: new Date(finished).toISOString(),
       ids,
+      ...(segments ? { segments } : {}),
       linked: { ids: linked.length, erased: withLinked },
       list,
       tables: erasures,
@@ -146,7 +151,7 @@ export async function erase(
 
 async function missingIds(
   session: SqlSession,
-  { storage, tables, tenantId, users, anonymous, workDir }: EraseOptions,
+  { storage, tables, tenantId, users, anonymous, segments, workDir }: EraseOptions,
   isOurs: (table: Table) => boolean,
 ): Promise<AskedId[]> {
   const asked: AskedId[] = [
@@ -159,6 +164,7 @@ async function missingIds(
     session,
     folder: workDir,
     tenantId,
+    segments,
     list: await readErasures(storage, tenantId),
     tables: [
       ...TABLE_NAMES.map((kind) => ({ table: tables(kind, tenantId), kind })),
@@ -170,16 +176,17 @@ async function missingIds(
 /** Anonymous ids of events with one of the users and consent. */
 async function findLinked(
   session: SqlSession,
-  { storage, tables, tenantId, users, anonymous, workDir }: EraseOptions,
+  { storage, tables, tenantId, users, anonymous, segments, workDir }: EraseOptions,
 ): Promise<string[]> {
   if (users.length === 0) return [];
   const table = tables('events', tenantId);
   const found = new Set<string>();
+  const within = segments ? `AND segment_id IN (${segments.map(literal).join(', ')})` : '';
   for (const { path } of (await table.snapshot()).files.values()) {
     const local = await localFile(storage, `${table.spec.root}/${path}`, workDir);
     const rows = await session.run(
       `SELECT DISTINCT anonymous_id FROM ${rowsOf(local.file)}
-       WHERE user_id IN (${users.map(literal).join(', ')}) AND consent_personalization AND anonymous_id IS NOT NULL`,
+       WHERE user_id IN (${users.map(literal).join(', ')}) AND consent_personalization AND anonymous_id IS NOT NULL ${within}`,
     );
     for (const { anonymous_id: id } of rows) found.add(String(id));
     await local.release();

@@ -3,7 +3,7 @@ import type { Storage } from '../storage/storage.ts';
 import { paddedVersion } from '../delta/paddedVersion.ts';
 
 /**
- * An erased id, as the SHA-256 of tenant and id; the id itself is stored nowhere.
+ * An erased id, as the SHA-256 of tenant, segment and id; the id itself is stored nowhere.
  *
  * `linked` is an anonymous id that led to the person. A device may be shared, so its events count as the person's only
  * if they name no user.
@@ -11,6 +11,8 @@ import { paddedVersion } from '../delta/paddedVersion.ts';
 export interface ErasedId {
   kind: 'user' | 'anonymous' | 'linked';
   hash: string;
+  /** Segment whose id it is; absent: the id is erased in all segments of the tenant. */
+  segment?: string;
 }
 
 /** A tenant's list of erasures, to which entries are only added. */
@@ -31,8 +33,15 @@ export const NO_ERASURES: ErasureList = { version: 0, ids: [] };
 const ENTRY = /\/(\d{20})\.json$/;
 
 /** The hash of an id, equal to that of hashSql. */
-export function hashOf(tenantId: string, id: string): string {
-  return createHash('sha256').update(`${tenantId}/${id}`).digest('hex');
+export function hashOf(tenantId: string, id: string, segment?: string): string {
+  return createHash('sha256')
+    .update(`${hashedPrefix(tenantId, segment)}${id}`)
+    .digest('hex');
+}
+
+/** Text before an id in its hash. No tenant has a `#` in its name. */
+export function hashedPrefix(tenantId: string, segment: string | undefined): string {
+  return segment === undefined ? `${tenantId}/` : `${tenantId}#${segment}/`;
 }
 
 /** Folder of a tenant's list and reports. */

@@ -34,12 +34,13 @@ export async function findMissing(
     session: SqlSession;
     folder: string;
     tenantId: string;
+    segments?: readonly string[] | undefined;
     list: ErasureList;
     tables: readonly { table: Table; kind: RowKind }[];
   },
 ): Promise<AskedId[]> {
-  const { tenantId, list, tables } = lake;
-  let missing = ids.filter((asked) => !isListed(asked, tenantId, list));
+  const { list, tables } = lake;
+  let missing = ids.filter((asked) => !isListed(asked, lake, list));
   for (const { table, kind } of tables) {
     const read = new Set<string>();
     for (;;) {
@@ -58,9 +59,15 @@ export async function findMissing(
 }
 
 /** Whether the list has an id; a visitor erased as linked to a user counts. */
-function isListed({ kind, id }: AskedId, tenantId: string, { ids }: ErasureList): boolean {
-  const hash = hashOf(tenantId, id);
-  return ids.some((listed) => listed.hash === hash && (listed.kind === 'user') === (kind === 'user'));
+function isListed(
+  { kind, id }: AskedId,
+  { tenantId, segments }: { tenantId: string; segments?: readonly string[] | undefined },
+  { ids }: ErasureList,
+): boolean {
+  const has = (hash: string): boolean =>
+    ids.some((listed) => listed.hash === hash && (listed.kind === 'user') === (kind === 'user'));
+  if (has(hashOf(tenantId, id))) return true;
+  return segments !== undefined && segments.every((segment) => has(hashOf(tenantId, id, segment)));
 }
 
 /** The ids of which a file has rows; none if the file has left the table. */
@@ -71,19 +78,21 @@ async function foundIn(
     session: SqlSession;
     folder: string;
     tenantId: string;
+    segments?: readonly string[] | undefined;
     table: Table;
     kind: RowKind;
     path: string;
   },
 ): Promise<boolean[]> {
-  const { storage, session, folder, tenantId, table, kind, path } = where;
+  const { storage, session, folder, tenantId, segments, table, kind, path } = where;
   try {
     const local = await localFile(storage, `${table.spec.root}/${path}`, folder);
     try {
       const columns = await session.run(`DESCRIBE SELECT * FROM ${rowsOf(local.file)}`);
       const conditions = ids.map((asked, index) => {
         const of = (wanted: AskedId['kind']): string[] => (asked.kind === wanted ? [asked.id] : []);
-        const person = { users: of('user'), anonymous: of('anonymous'), linked: [], tenantId, linkedHashes: [] };
+        const given = { users: of('user'), anonymous: of('anonymous'), linked: [] };
+        const person = { ...given, segments, tenantId, linkedHashes: [] };
         return `coalesce(bool_or(${isOfPerson(kind, columns, person)}), false) AS found_${index}`;
       });
       const [row] = await session.run(`SELECT ${conditions.join(', ')} FROM ${rowsOf(local.file)} AS line`);

@@ -9,6 +9,8 @@ export interface Person {
   anonymous: readonly string[];
   /** Anonymous ids that led to the person; their rows count if they name no user (see ErasedId). */
   linked: readonly string[];
+  /** Segments whose ids these are; absent: all of the tenant. */
+  segments?: readonly string[] | undefined;
 }
 
 /**
@@ -27,11 +29,15 @@ export type RowKind = 'events' | 'quarantine' | 'mart' | 'other';
 /** Shortest id that matches as a word within a text; a shorter id must be the whole value. */
 const TELLING_LENGTH = 8;
 const WORD = '0-9A-Za-z_-';
+/** Columns that name a row's segment, of which marts have `scope` where they have ids. */
+const SEGMENT_COLUMNS = ['segment_id', 'scope', 'segment'];
 
 /** The person as entries of the list of erasures. */
-export function erasedIds(tenantId: string, { users, anonymous, linked }: Person): ErasedId[] {
+export function erasedIds(tenantId: string, { users, anonymous, linked, segments }: Person): ErasedId[] {
   const of = (kind: ErasedId['kind'], ids: readonly string[]): ErasedId[] =>
-    ids.map((id) => ({ kind, hash: hashOf(tenantId, id) }));
+    (segments ?? [undefined]).flatMap((segment) =>
+      ids.map((id) => ({ kind, hash: hashOf(tenantId, id, segment), ...(segment === undefined ? {} : { segment }) })),
+    );
   return [...of('user', users), ...of('anonymous', anonymous), ...of('linked', linked)];
 }
 
@@ -40,19 +46,20 @@ export function erasedIds(tenantId: string, { users, anonymous, linked }: Person
  *
  * Events, and marts with the same columns, match by their id columns: a product may have the id of a customer. Rejected
  * events have no known form, so the id matches anywhere in their text. Other tables match by any text column that holds
- * the id.
+ * the id. Rows without a segment count in any segment.
  * @param columns rows of DESCRIBE
  */
 export function isOfPerson(kind: RowKind, columns: readonly SqlRow[], person: ListedPerson): string {
-  const { users, anonymous, linked, tenantId, linkedHashes } = person;
+  const { users, anonymous, linked, segments, tenantId, linkedHashes } = person;
   const list = { ids: linkedHashes };
   const conditions: string[] = [];
+  const names = new Set(columns.map(({ column_name: name }) => String(name)));
+  const segmentColumn = SEGMENT_COLUMNS.find((name) => names.has(name));
   if (kind === 'events' || kind === 'mart') {
-    const names = new Set(columns.map(({ column_name: name }) => name));
     if (names.has('user_id')) conditions.push(isOneOf('user_id', users));
     if (names.has('anonymous_id')) conditions.push(isOneOf('anonymous_id', anonymous));
     if (names.has('user_id') && names.has('anonymous_id')) {
-      const isTheirs = `${isOneOf('anonymous_id', linked)} OR ${isLinked(tenantId, list, 'anonymous_id')}`;
+      const isTheirs = `${isOneOf('anonymous_id', linked)} OR ${isLinked(tenantId, list, { column: 'anonymous_id', segmentColumn })}`;
       conditions.push(`(user_id IS NULL AND (${isTheirs}))`);
     }
   } else if (kind === 'quarantine') {
@@ -64,12 +71,17 @@ export function isOfPerson(kind: RowKind, columns: readonly SqlRow[], person: Li
     for (const { column_name: name, column_type: type } of columns) {
       const ids = [...users, ...anonymous, ...linked];
       if (type === 'VARCHAR')
-        conditions.push(isOneOf(String(name), ids), isLinked(tenantId, list, identifier(String(name))));
+        conditions.push(
+          isOneOf(String(name), ids),
+          isLinked(tenantId, list, { column: identifier(String(name)), segmentColumn }),
+        );
       if (type === 'VARCHAR[]')
         conditions.push(`list_has_any(${identifier(String(name))}, [${ids.map(literal).join(', ')}])`);
     }
   }
-  return `(${conditions.map((condition) => `coalesce(${condition}, false)`).join(' OR ') || 'false'})`;
+  const found = conditions.map((condition) => `coalesce(${condition}, false)`).join(' OR ') || 'false';
+  if (segments === undefined || segmentColumn === undefined) return `(${found})`;
+  return `(coalesce(${isOneOf(segmentColumn, segments)}, false) AND (${found}))`;
 }
 
 function isOneOf(column: string, ids: readonly string[]): string {

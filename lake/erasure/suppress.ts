@@ -1,22 +1,26 @@
 import { literal } from '../duckdb/sqlText.ts';
-import type { ErasedId, ErasureList } from './list.ts';
+import { hashedPrefix, type ErasedId, type ErasureList } from './list.ts';
 
-/** SQL condition: an accepted event, a row of `line`, belongs to an erased person. */
+/** SQL condition: an accepted event, a row of `line` and `batch`, belongs to an erased person. */
 export function eventErased(tenantId: string, { ids }: ErasureList): string {
   const user = `line."userId"`;
-  const visitor = hashSql(tenantId, `line."anonymousId"`);
-  return `coalesce(${isOneOf(hashSql(tenantId, user), ids, 'user')}, false) OR coalesce(${isOneOf(visitor, ids, 'anonymous')}, false)
-    OR (${user} IS NULL AND coalesce(${isOneOf(visitor, ids, 'linked')}, false))`;
+  return inSegments(ids, 'batch.segment_id', (own, segment) => {
+    const visitor = hashSql(tenantId, `line."anonymousId"`, segment);
+    return `coalesce(${isOneOf(hashSql(tenantId, user, segment), own, 'user')}, false) OR coalesce(${isOneOf(visitor, own, 'anonymous')}, false)
+      OR (${user} IS NULL AND coalesce(${isOneOf(visitor, own, 'linked')}, false))`;
+  });
 }
 
 /** SQL list: every quoted text and every word of a rejected event, whose form is unknown, and its decoded ids. */
 const WORDS = String.raw`list_concat(list_concat(regexp_extract_all(line.raw, '"((?:[^"\\]|\\.)*)"', 1), regexp_extract_all(line.raw, '[^\s",:{}\[\]]+')),
   CASE WHEN json_valid(line.raw) THEN [json_extract_string(line.raw, '$.userId'), json_extract_string(line.raw, '$.anonymousId')] ELSE [] END)`;
 
-/** SQL condition: a rejected event, a row of `line`, names an erased person. */
+/** SQL condition: a rejected event, a row of `line` with its segment, names an erased person. */
 export function rejectedErased(tenantId: string, { ids }: Pick<ErasureList, 'ids'>): string {
-  const hashes = ids.map(({ hash }) => literal(hash)).join(', ');
-  return `list_has_any(list_transform(${WORDS}, lambda word: ${hashSql(tenantId, 'word')}), [${hashes}])`;
+  return inSegments(ids, 'line.segment_id', (own, segment) => {
+    const hashes = own.map(({ hash }) => literal(hash)).join(', ');
+    return `list_has_any(list_transform(${WORDS}, lambda word: ${hashSql(tenantId, 'word', segment)}), [${hashes}])`;
+  });
 }
 
 /**
@@ -24,15 +28,17 @@ export function rejectedErased(tenantId: string, { ids }: Pick<ErasureList, 'ids
  *
  * A flush hashes each of them once. Events of one form share most words, and the list is compared once for all.
  */
-export function selectWords(tenantId: string): string {
+export function selectWords(tenantId: string, segment?: string): string {
+  const within = segment === undefined ? '' : ` AND batch.segment_id = ${literal(segment)}`;
   return `SELECT DISTINCT unnest(${WORDS}) AS word FROM line JOIN batch ON line.batch_number = batch.batch_number
-    WHERE batch.tenant_id = ${literal(tenantId)}`;
+    WHERE batch.tenant_id = ${literal(tenantId)}${within}`;
 }
 
-/** SQL query: the words that are erased ids, of `selectWords`. */
-export function selectErasedWords(tenantId: string, { ids }: Pick<ErasureList, 'ids'>): string {
+/** SQL query: the words of `selectWords` that are erased ids; all ids are of the same segment, or of none. */
+export function selectErasedWords(tenantId: string, { ids }: Pick<ErasureList, 'ids'>, segment?: string): string {
   const hashes = ids.map(({ hash }) => `(${literal(hash)})`).join(', ');
-  return `SELECT word FROM (${selectWords(tenantId)}) WHERE ${hashSql(tenantId, 'word')} IN (SELECT * FROM (VALUES ${hashes}))`;
+  return `SELECT word FROM (${selectWords(tenantId, segment)})
+    WHERE ${hashSql(tenantId, 'word', segment)} IN (SELECT * FROM (VALUES ${hashes}))`;
 }
 
 /** SQL condition: a rejected event, a row of `line`, has one of these words. */
@@ -40,9 +46,30 @@ export function hasWord(words: readonly string[]): string {
   return `list_has_any(${WORDS}, [${words.map(literal).join(', ')}])`;
 }
 
-/** SQL condition: a column holds an anonymous id that led to an erased person. */
-export function isLinked(tenantId: string, { ids }: Pick<ErasureList, 'ids'>, column: string): string {
-  return isOneOf(hashSql(tenantId, column), ids, 'linked');
+/**
+ * SQL condition: a column holds an anonymous id that led to an erased person.
+ * @param segmentColumn of the row's segment; undefined if the rows have none, so that ids of any segment count
+ */
+export function isLinked(
+  tenantId: string,
+  { ids }: Pick<ErasureList, 'ids'>,
+  { column, segmentColumn }: { column: string; segmentColumn: string | undefined },
+): string {
+  return inSegments(ids, segmentColumn, (own, segment) => isOneOf(hashSql(tenantId, column, segment), own, 'linked'));
+}
+
+/** SQL condition over ids of several segments: those of all segments, and those of the row's own. */
+function inSegments(
+  ids: readonly ErasedId[],
+  segmentColumn: string | undefined,
+  condition: (own: readonly ErasedId[], segment: string | undefined) => string,
+): string {
+  const conditions = [...Map.groupBy(ids, ({ segment }) => segment)].map(([segment, own]) => {
+    const found = condition(own, segment);
+    if (segment === undefined || segmentColumn === undefined) return `(${found})`;
+    return `(${segmentColumn} = ${literal(segment)} AND (${found}))`;
+  });
+  return conditions.length === 0 ? 'false' : `(${conditions.join(' OR ')})`;
 }
 
 function isOneOf(hash: string, ids: readonly ErasedId[], kind: ErasedId['kind']): string {
@@ -51,6 +78,6 @@ function isOneOf(hash: string, ids: readonly ErasedId[], kind: ErasedId['kind'])
 }
 
 /** The hash of an id in SQL, equal to hashOf of list.ts. */
-function hashSql(tenantId: string, id: string): string {
-  return `sha256(${literal(`${tenantId}/`)} || ${id})`;
+function hashSql(tenantId: string, id: string, segment: string | undefined): string {
+  return `sha256(${literal(hashedPrefix(tenantId, segment))} || ${id})`;
 }

@@ -57,8 +57,14 @@ async function erasedRows(
   [tenantId, list]: [string, ErasureList],
 ): Promise<string | undefined> {
   if (name === 'events') return eventErased(tenantId, list);
-  const words = await session.run(selectErasedWords(tenantId, list));
-  return words.length === 0 ? undefined : hasWord(words.map(({ word }) => String(word)));
+  const conditions: string[] = [];
+  for (const [segment, ids] of Map.groupBy(list.ids, (id) => id.segment)) {
+    const words = await session.run(selectErasedWords(tenantId, { ids }, segment));
+    if (words.length === 0) continue;
+    const named = hasWord(words.map(({ word }) => String(word)));
+    conditions.push(segment === undefined ? named : `(batch.segment_id = ${literal(segment)} AND ${named})`);
+  }
+  return conditions.length === 0 ? undefined : conditions.join(' OR ');
 }
 
 /** Removes erased people's events of one kind from `line`, and counts them. */

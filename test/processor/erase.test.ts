@@ -164,3 +164,78 @@ test('a person leaves every table beside flushes, stays out whatever comes late,
   const [spouse] = await bench.rows('events', TENANT, 'count(*) AS n', '1');
   expect(Number(spouse!.n)).toBe(kept.length);
 });
+
+test('ids of one segment are erased there alone, stay out there alone, and shared ids have no segment', async () => {
+  const tenant = 'two-shops';
+  const person = { userId: 'customer-7001', anonymousId: 'visitor-of-7001', consent: { personalization: true } };
+  const spor = (...args: string[]) =>
+    runSpor(args, { env: { NATS_URL: bench.nats.url, LAKE_URL: `file:${bench.lakeDir}` }, cwd: bench.lakeDir });
+  const processor = await bench.processor({ MAINTENANCE: 'false' });
+  const send = async (from: number): Promise<void> => {
+    for (const segment of ['dk', 'se']) {
+      const events = [
+        anEvent(from, undefined, person),
+        anEvent(from + 1, undefined, { anonymousId: person.anonymousId }),
+        { ...anEvent(from + 2, undefined, person), timestamp: 'not a time' },
+        anEvent(from + 3),
+      ];
+      await bench.publish(messageOf(tenant, segment, [{ events, rejected: [refused(4, { ...person, type: 'x' })] }]));
+    }
+    await bench.settled();
+  };
+  const left = async (): Promise<unknown[]> => {
+    const counts: unknown[] = [];
+    for (const [table, condition] of [
+      ['events', `user_id = '${person.userId}' OR anonymous_id = '${person.anonymousId}'`],
+      ['quarantine', `contains(raw, '${person.userId}')`],
+    ] as const) {
+      const count = { dk: 0, se: 0 };
+      const rows = await bench.rows(table, tenant, `segment_id, coalesce(${condition}, false) AS theirs`);
+      for (const { segment_id: id, theirs } of rows) if (theirs === true) count[id as 'dk' | 'se']++;
+      counts.push(count);
+    }
+    return counts;
+  };
+  await send(0);
+  expect(await left()).toEqual([
+    { dk: 2, se: 2 },
+    { dk: 2, se: 2 },
+  ]);
+  const args = ['erase', '--tenant', tenant, '--user', person.userId, '--linked', '--json'];
+  const wrong = await spor(...args, '--segment', 'no');
+  expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('nothing was changed')]);
+  const finished = await spor(...args, '--segment', 'dk');
+  expect([finished.code, finished.stderr]).toEqual([0, '']);
+  const report = JSON.parse(finished.stdout) as { segments: string[]; ids: unknown[]; tables: { erased: number }[] };
+  expect(report).toMatchObject({
+    segments: ['dk'],
+    ids: [
+      { kind: 'user', segment: 'dk' },
+      { kind: 'linked', segment: 'dk' },
+    ],
+  });
+  expect(report.tables.slice(0, 2)).toMatchObject([{ erased: 2 }, { erased: 2 }]);
+  expect(await left()).toEqual([
+    { dk: 0, se: 2 },
+    { dk: 0, se: 2 },
+  ]);
+  await send(10);
+  expect(await left(), 'what comes later').toEqual([
+    { dk: 0, se: 4 },
+    { dk: 0, se: 4 },
+  ]);
+  const reconciled = await spor('reconcile', '--tenant', tenant, '--date', utcDay(Date.now()), '--json');
+  expect(reconciled.code, reconciled.stdout.slice(0, 2_000)).toBe(0);
+
+  expect((await spor('ids', 'set', '--tenant', tenant, '--shared')).code).toBe(0);
+  const shared = await spor(...args, '--segment', 'se');
+  expect([shared.code, shared.stderr]).toEqual([2, expect.stringContaining('share their ids')]);
+  const all = await spor(...args);
+  expect([all.code, all.stderr]).toEqual([0, '']);
+  await send(20);
+  expect(await left()).toEqual([
+    { dk: 0, se: 0 },
+    { dk: 0, se: 0 },
+  ]);
+  expect(processor.child.exitCode).toBeNull();
+});

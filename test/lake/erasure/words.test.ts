@@ -93,6 +93,6 @@ test('a hostile rejected event ends, however often its quotes and escapes could 
       batches: [{ receivedAt: '2026-11-23T00:00:00.000Z', skewMs: 0, keyId: 'k', accepted: 0, rejected }],
     };
     const data = Buffer.from(`${JSON.stringify(header)}\n`);
-    expect(withoutErased(data, TENANT, LIST)).toEqual({ data, events: 0, leftOut: 0 });
+    expect(withoutErased(data, { tenantId: TENANT, segmentId: 'web' }, LIST)).toEqual({ data, events: 0, leftOut: 0 });
   }
 });
