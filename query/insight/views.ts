@@ -50,6 +50,7 @@ const VIEW_NAMES = [
   'shown_pages',
   'impressions',
   'shown_products',
+  'seen_products',
   'touches',
   'interactions',
   'tracked',

@@ -453,3 +453,76 @@ test('an order and its lines keep what the shop wants to keep with each', async 
     { properties: '{"gift":true}', line_properties: null, variant: 'b' },
   ]);
 });
+
+describe('impressions, carts and checkouts', () => {
+  const two = [
+    { productId: 'P1', position: 3 },
+    { productId: 'P2', position: 4 },
+  ];
+
+  test('an impression counts once in a place of a visit, and a click only there', async () => {
+    await given(
+      { type: 'Search', at: '09:59', searchId: 'q1', phrase: 'Sko' },
+      { type: 'ProductsShown', at: '10:00', searchId: 'q1', products: two },
+      { type: 'ProductsShown', at: '10:01', searchId: 'q1', products: [{ productId: 'P1', position: 1 }] },
+      { type: 'ProductsShown', at: '10:02', listId: 'sale', products: [{ productId: 'P1' }] },
+      { type: 'ProductsShown', at: '10:03', searchId: 'q1', sessionId: 's2', products: two },
+      { type: 'ProductsShown', at: '10:04', searchId: 'before', products: two },
+      { type: 'ProductClicked', at: '10:05', searchId: 'q1', productId: 'P1' },
+      { type: 'ProductClicked', at: '10:06', listId: 'sale', productId: 'P2' },
+    );
+    expect(await report(connection, { name: 'product_impressions', ...PERIOD })).toMatchObject([
+      { product_id: 'P1', shown: 4, clicked: 1, click_rate: 0.25, average_position: (1 + 3 + 3) / 3 },
+      { product_id: 'P2', shown: 3, clicked: 0, click_rate: 0, average_position: 4 },
+    ]);
+    expect(
+      await report(connection, { name: 'phrase_impressions', ...PERIOD, parameters: { phrase: ' SKO ' } }),
+    ).toMatchObject([
+      { phrase: 'sko', product_id: 'P1', shown: 2, clicked: 1, average_position: 2 },
+      { phrase: 'sko', product_id: 'P2', shown: 2, clicked: 0, average_position: 4 },
+    ]);
+  });
+
+  test('clicks that are not tracked are unknown, and so are removals', async () => {
+    await given({ type: 'ProductsShown', at: '10:00' }, { type: 'ProductAddedToCart', at: '10:01', quantity: 2 });
+    expect(await one('product_impressions')).toMatchObject({ shown: 1, clicked: null, click_rate: null });
+    expect(await one('cart_changes')).toMatchObject({
+      cart_adds: 1,
+      visits: 1,
+      removals: null,
+      removal_rate_high: null,
+    });
+    await given({ type: 'ProductRemovedFromCart', at: '10:01' });
+    expect(await one('cart_changes')).toMatchObject({
+      cart_adds: null,
+      visits: null,
+      removals: 1,
+      visits_removed: null,
+    });
+  });
+
+  test('a step of the funnel that is not tracked is passed over', async () => {
+    await given(
+      { type: 'ProductClicked', at: '10:00' },
+      { type: 'ProductAddedToCart', at: '10:01' },
+      { type: 'OrderCreated', at: '10:02' },
+      { type: 'OrderCreated', at: '10:03', sessionId: 's2', orderId: 'O2' }, // an order by telephone: no cart before
+      { type: 'OrderCreated', at: '10:04', sessionId: 's3', orderId: 'O3', test: true },
+    );
+    const steps = async (): Promise<unknown[]> =>
+      (await report(connection, { name: 'checkout_funnel', ...PERIOD })).map(Object.values);
+    const rates = [expect.any(Number), expect.any(Number)];
+    expect(await steps()).toEqual([
+      [1, 'visit', 3, 3, null, null, null, 1],
+      [2, 'product', 1, 1, 1 / 3, ...rates, 1 / 3],
+      [3, 'cart', 1, 1, 1, ...rates, 1 / 3],
+      [4, 'checkout', null, null, null, null, null, null],
+      [5, 'order', 2, 1, 1, ...rates, 1 / 3],
+    ]);
+    await given();
+    expect(await steps()).toEqual([
+      [1, 'visit', 0, 0, null, null, null, null],
+      ...['product', 'cart', 'checkout', 'order'].map((name, index) => [index + 2, name, ...Array(6).fill(null)]),
+    ]);
+  });
+});

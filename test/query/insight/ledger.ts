@@ -34,6 +34,7 @@ export interface Fact {
     phrase?: string;
     resultsCount?: number;
     resultIds?: string[];
+    products?: { productId: string; position: number }[];
     filters?: { field: string; values: string[] }[];
     productId?: string;
     position?: number;
@@ -58,7 +59,14 @@ const END_MS = Date.parse('2026-11-06T00:00:00Z');
  * the period are part of the test.
  */
 export function simulatedEvents(seed: number): ShopEvent[] {
-  const events = simulate({ seed, startMs: START_MS, untilMs: END_MS, eventsPerSecond: 0.06, badShare: 0 });
+  const events = simulate({
+    seed,
+    startMs: START_MS,
+    untilMs: END_MS,
+    eventsPerSecond: 0.09,
+    badShare: 0,
+    wholeShare: 0.5,
+  });
   return [...events].filter(({ tenantId }) => tenantId === 'demo-shop');
 }
 

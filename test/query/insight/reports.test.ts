@@ -6,6 +6,7 @@ import { createEventTable, openDuckDb } from './eventTable.ts';
 import * as commerce from './expectedCommerce.ts';
 import * as personal from './expectedPersonal.ts';
 import * as product from './expectedProduct.ts';
+import * as shown from './expectedShown.ts';
 import * as search from './expectedSearch.ts';
 import type { Asked } from './expectedSearch.ts';
 import { laterWords } from './laterWords.ts';
@@ -50,6 +51,14 @@ const CHECKS: Record<string, Check> = {
   search_filters: { parameters: ALL_ROWS, key: ['field', 'value'], expected: search.expectedFilters },
   product_funnel: { parameters: ALL_ROWS, key: ['product_id'], expected: product.expectedFunnel },
   list_funnel: { parameters: ALL_ROWS, key: ['source', 'list', 'product_id'], expected: product.expectedListFunnel },
+  product_impressions: { parameters: ALL_ROWS, key: ['product_id'], expected: shown.expectedImpressions },
+  phrase_impressions: {
+    parameters: ALL_ROWS,
+    key: ['phrase', 'product_id'],
+    expected: shown.expectedPhraseImpressions,
+  },
+  cart_changes: { parameters: ALL_ROWS, key: ['product_id'], expected: shown.expectedCartChanges },
+  checkout_funnel: { key: ['step'], expected: shown.expectedCheckoutFunnel },
   product_trend: { parameters: ALL_ROWS, key: ['product_id'], expected: product.expectedTrend },
   product_revenue: { parameters: ALL_ROWS, key: ['product_id', 'currency'], expected: product.expectedProductRevenue },
   order_status: { key: ['state', 'status', 'test'], expected: commerce.expectedOrderStatus },
