@@ -3,6 +3,7 @@ import type { Correction } from '../../schemas/normalise/correction.ts';
 import type { LiveEvent } from '../../query/live/verdicts.ts';
 import { ApiError } from '../api.ts';
 import { fill, h } from '../dom.ts';
+import { eventGist } from '../eventGist.ts';
 import { count, plain, when } from '../format.ts';
 import type { Page } from '../page.ts';
 import { copyable, empty } from '../panel.ts';
@@ -159,7 +160,7 @@ function line(event: LiveEvent, labels: ReadonlyMap<string, string>): HTMLElemen
   const corrected = corrections(row).length > 0 ? ' · corrected' : '';
   const text = refused
     ? `${code ?? ''}: ${message ?? ''}`
-    : `${labels.get(keyId) ?? keyId.slice(0, 8)} · ${eventId ?? ''}${corrected}`;
+    : [labels.get(keyId) ?? keyId.slice(0, 8), eventGist(row ?? {}), eventId].filter(Boolean).join(' · ') + corrected;
   const details = h(
     'details',
     {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { amountChange, countChange, shareChange } from '../../console/figureChange.ts';
 import { csvOf } from '../../console/csv.ts';
+import { eventGist } from '../../console/eventGist.ts';
 import { reconnectAfterMs } from '../../console/reconnect.ts';
 import { foundRows, sortedRows } from '../../console/rowOrder.ts';
 import { daysOfRange } from '../../console/viewState.ts';
@@ -94,4 +95,17 @@ test('a lost connection is tried again after growing pauses, up to half a minute
     500, 1_000, 2_000, 4_000, 30_000, 30_000,
   ]);
   expect(reconnectAfterMs(6, 0)).toBe(15_000);
+});
+
+test('an event in the live view says what it is about', () => {
+  const gists = [
+    { type: 'Search', phrase: 'red boots', search_id: 'q1' },
+    { type: 'Search', phrase: '' },
+    { type: 'ProductsShown', products: [{ product_id: 'A' }, { product_id: 'B' }], product_id: null },
+    { type: 'ProductViewed', product_id: 'A', phrase: null },
+    { type: 'CheckoutStarted', lines: [{ product_id: 'A' }] },
+    { type: 'OrderCreated', order_id: '10042', lines: [{ product_id: 'A' }] },
+    { type: 'CheckoutStarted', lines: null },
+  ].map((row) => eventGist(row));
+  expect(gists).toEqual(['“red boots”', 'everything', '2 products', 'A', '1 line', 'order 10042', '']);
 });
