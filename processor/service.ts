@@ -49,6 +49,9 @@ export interface ProcessorOptions {
 /** Repeats a task until the stream server answers; /readyz names the wait. */
 type WaitFor = <T>(what: string, task: () => Promise<T>) => Promise<T>;
 
+/** Time without a window after which DuckDB's process ends. */
+const DUCKDB_IDLE_MS = 60_000;
+
 /**
  * Start the processor; resolves once it takes shards.
  *
@@ -83,7 +86,14 @@ export async function startProcessor({
   const dir = resources.add('work folder', await openWorkDir(config.workDir, 'processor'), removeWorkDir);
   const engine = resources.add(
     'engine',
-    new Engine({ dir, memory: config.duckdbMemory, threads: config.duckdbThreads, preallocateMemory: true, log }),
+    new Engine({
+      dir,
+      memory: config.duckdbMemory,
+      threads: config.duckdbThreads,
+      keepMemory: true,
+      idleMs: DUCKDB_IDLE_MS,
+      log,
+    }),
     (opened) => opened.close(),
   );
   await engine.start();

@@ -58,7 +58,8 @@ import { HOUR_MS } from '../runtime/units.ts';
 
 const OPEN_API = new URL('../schemas/generated/queryOpenapi.json', import.meta.url);
 const STORAGE_CHECK_MS = 5_000;
-const STOP_DEADLINE_MS = 15_000;
+/** Time for requests under way at a stop. Their callers ask another server, or this one again. */
+const STOP_DEADLINE_MS = 600;
 /** Log entries that one question about a receipt reads for erasures. */
 const RECEIPT_READS = 2_000;
 const UNSENT = { perToken: 8, perTenant: 8, total: 32 };

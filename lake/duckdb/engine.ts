@@ -56,8 +56,10 @@ export interface EngineOptions {
   /** DuckDB's size, such as `1GiB`. */
   memory: string;
   threads: number;
-  /** Takes a quarter of the memory, 256 MiB at most, for good. */
-  preallocateMemory?: boolean;
+  /** Keeps a quarter of the memory, 256 MiB at most, once statements have used half as much. */
+  keepMemory?: boolean;
+  /** Time without a statement after which the process ends. The next statement starts another. Absent: never. */
+  idleMs?: number;
   /** Nice value of the process, 0 to 19. */
   niceness?: number;
   log: Logger;
@@ -65,7 +67,7 @@ export interface EngineOptions {
 
 export interface EngineChildOptions {
   instance: InstanceOptions;
-  preallocateMemory: boolean;
+  keepMemory: boolean;
   niceness: number;
 }
 
@@ -85,6 +87,11 @@ export class Engine implements SqlEngine {
   #lastId = 0;
   #lastSession = 0;
   #closed = false;
+  /** Requests without an answer. */
+  #asking = 0;
+  #idle: NodeJS.Timeout | undefined;
+  /** The child that ends because it was idle. */
+  #dismissed: EngineChild | undefined;
   rssBytes = 0;
   restarts = 0;
 
@@ -95,6 +102,7 @@ export class Engine implements SqlEngine {
   /** Starts the process, so that faulty settings fail now. */
   async start(): Promise<void> {
     await this.#started();
+    this.#restWhenIdle();
   }
 
   session(): EngineSession {
@@ -116,6 +124,7 @@ export class Engine implements SqlEngine {
 
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#idle);
     const child = await this.#child?.catch(() => undefined);
     await child?.close();
   }
@@ -129,16 +138,40 @@ export class Engine implements SqlEngine {
 
   async #ask(request: Omit<EngineRequest, 'id'>): Promise<SqlRow[][]> {
     if (this.#closed) throw new EngineError('died', 'the engine is closed');
-    const child = await this.#started();
-    const { rows, error, rssBytes } = await unlessDied(child.ask({ id: ++this.#lastId, ...request }));
-    this.rssBytes = rssBytes;
-    if (rows) return rows;
-    if (isFatal(error ?? '')) {
-      this.#child = undefined;
-      child.kill();
-      throw new EngineError('died', error!);
+    clearTimeout(this.#idle);
+    this.#asking++;
+    try {
+      const child = await this.#started();
+      const { rows, error, rssBytes } = await unlessDied(child.ask({ id: ++this.#lastId, ...request }));
+      this.rssBytes = rssBytes;
+      if (rows) return rows;
+      if (isFatal(error ?? '')) {
+        this.#child = undefined;
+        child.kill();
+        throw new EngineError('died', error!);
+      }
+      throw new EngineError(faultOf(error ?? ''), error ?? 'no answer');
+    } finally {
+      this.#asking--;
+      this.#restWhenIdle();
     }
-    throw new EngineError(faultOf(error ?? ''), error ?? 'no answer');
+  }
+
+  /** Ends the process after a while without statements. Each window makes its tables anew, so none is missed. */
+  #restWhenIdle(): void {
+    const { idleMs } = this.#options;
+    clearTimeout(this.#idle);
+    if (idleMs === undefined || this.#asking > 0 || this.#closed) return;
+    const rest = async (): Promise<void> => {
+      const child = await this.#child?.catch(() => undefined);
+      // A statement may have come meanwhile.
+      if (!child || this.#asking > 0 || this.#closed) return;
+      this.#child = undefined;
+      this.#dismissed = child;
+      this.rssBytes = 0;
+      await child.close();
+    };
+    this.#idle = setTimeout(() => void rest(), idleMs).unref();
   }
 
   #started(): Promise<EngineChild> {
@@ -156,7 +189,7 @@ export class Engine implements SqlEngine {
   }
 
   async #launch(forget: () => void): Promise<EngineChild> {
-    const { dir, memory, threads, preallocateMemory = false, niceness = 0, log } = this.#options;
+    const { dir, memory, threads, keepMemory = false, niceness = 0, log } = this.#options;
     const spillDir = join(dir, 'spill');
     await rm(spillDir, { recursive: true, force: true });
     await mkdir(spillDir, { recursive: true });
@@ -164,7 +197,7 @@ export class Engine implements SqlEngine {
     const settings = { partitioned_write_max_open_files: '10000' };
     const options: EngineChildOptions = {
       instance: { memory, threads, spillDir, settings },
-      preallocateMemory,
+      keepMemory,
       niceness,
     };
     const child: EngineChild = ChildProcess.start({
@@ -179,7 +212,7 @@ export class Engine implements SqlEngine {
       env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
       onExit: (code, signal) => {
         forget();
-        if (this.#closed) return;
+        if (this.#closed || this.#dismissed === child) return;
         this.restarts++;
         log.error({ code, signal }, "DuckDB's process ended and will be started again");
       },

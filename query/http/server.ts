@@ -101,7 +101,7 @@ export async function startQueryServer(options: QueryServerOptions): Promise<Que
     visit.route = route;
     const call: Call = { request: visit.request, askForBody: visit.askForBody, params, query: searchParams, signal };
     if (route.access === 'open') return route.handle(call);
-    if (stopping) throw new LakeError('stopping', LAKE_ERRORS.stopping.help, { retryAfterSeconds: 1 });
+    if (stopping) throw stoppingError();
     if (route.access === 'key') {
       if (route.parameters !== 'own') checkParameters(searchParams, route.parameters);
       visit.sender = authorizeKey(options.keys?.(), visit.request, options.times?.() ?? [Date.now()]);
@@ -131,7 +131,8 @@ export async function startQueryServer(options: QueryServerOptions): Promise<Que
     running.add(gone);
     response.once('close', () => gone.abort());
     try {
-      await send(request, response, await replyTo(visit, gone.signal), { last: stopping, compressions });
+      const reply = await Promise.race([replyTo(visit, gone.signal), untilCut(gone.signal)]);
+      await send(request, response, reply, { last: stopping, compressions });
       note(visit);
     } catch (thrown) {
       const error = asLakeError(thrown);
@@ -176,15 +177,31 @@ export async function startQueryServer(options: QueryServerOptions): Promise<Que
   };
 }
 
+/** Reason by which a stop ends a request. */
+const CUT = new Error('the server stops');
+
+/** Rejects when a stop ends the request, which does not wait for its work. @throws LakeError stopping */
+function untilCut(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => signal.reason === CUT && reject(stoppingError()));
+  });
+}
+
+function stoppingError(): LakeError {
+  return new LakeError('stopping', LAKE_ERRORS.stopping.help, { retryAfterSeconds: 1 });
+}
+
+/** Ends requests that take longer than half of the deadline, so that each has an answer, and then connections. */
 async function closeServer(server: Server, running: Set<AbortController>, deadlineMs: number): Promise<void> {
   const closed = once(server, 'close');
   server.close();
   server.closeIdleConnections();
-  const late = setTimeout(() => {
-    for (const request of running) request.abort();
-    server.closeAllConnections();
-  }, deadlineMs);
+  const cut = setTimeout(() => {
+    for (const request of running) request.abort(CUT);
+  }, deadlineMs / 2);
+  const late = setTimeout(() => server.closeAllConnections(), deadlineMs);
   await closed;
+  clearTimeout(cut);
   clearTimeout(late);
 }
 

@@ -57,7 +57,7 @@ interface Tenant {
   turn: Promise<unknown>;
 }
 
-const ENGINE = { memory: '512MiB', threads: 1, preallocateMemory: true };
+const ENGINE = { memory: '512MiB', threads: 1, idleMs: 60_000 };
 /** Memory for the ids of one tenant's tail and lake files. */
 const ID_BYTES = 16 * 1_048_576;
 const MOST_TENANTS = 64;
@@ -77,7 +77,7 @@ const NOTHING: Pick<HeldTail, 'files' | 'above' | 'sequence' | 'cut'> = {
 /**
  * Live tails of the tenants that are queried.
  *
- * An idle tenant has no tail; DuckDB alone stays open.
+ * An idle tenant has no tail. DuckDB starts with the first uncommitted event, and ends after a minute without one.
  */
 export class LiveTail {
   readonly #options: LiveTailOptions;
@@ -92,10 +92,6 @@ export class LiveTail {
     this.#options = options;
     const { dir, log } = options;
     this.#engine = new Engine({ ...ENGINE, dir: join(dir, 'engine'), log });
-    // Start DuckDB now, so that the first query does not wait for it.
-    this.#engine
-      .start()
-      .catch((error: unknown) => log.warn({ err: error }, "the live tail's DuckDB could not be started yet"));
     this.#tenants = new LeasedResources({
       most: MOST_TENANTS,
       idleMs: IDLE_MS,
@@ -132,8 +128,8 @@ export class LiveTail {
 
   async close(): Promise<void> {
     clearInterval(this.#sweeper);
-    for (const tenant of this.#tenants.drain()) await close(tenant);
-    await this.#engine.close();
+    await this.#engine.kill();
+    await Promise.all(this.#tenants.drain().map(close));
     await rm(this.#options.dir, { recursive: true, force: true });
   }
 

@@ -11,8 +11,12 @@ import { EXIT_MEMORY, type WorkerReply, type WorkerRequest } from './protocol.ts
 
 /** Memory of Node, DuckDB and rows in transit, besides DuckDB's limit. */
 const OVERHEAD_BYTES = 384 * 1_048_576;
-/** Memory after a query above which a process is not used again. */
-const KEPT_BYTES = 320 * 1_048_576;
+/** Memory of a process without a query. */
+const USUAL_BYTES = 320 * 1_048_576;
+/** Memory after a query above which a process is not used again. A new one costs more than most queries. */
+const KEPT_BYTES = 512 * 1_048_576;
+/** Time without a query after which a process ends. */
+const IDLE_MS = 60_000;
 /** Time between the interrupt of a query and the kill of its process. */
 const GRACE_MS = 1_000;
 /**
@@ -37,6 +41,8 @@ type WorkerProcess = ChildProcess<WorkerRequest, WorkerReply>;
 interface Worker {
   child: WorkerProcess;
   rssBytes: number;
+  /** Ends the process when it has been idle for long. */
+  idle?: NodeJS.Timeout;
 }
 
 /**
@@ -44,7 +50,7 @@ interface Worker {
  *
  * DuckDB's limits do not bind every statement, and a text can keep the parser busy forever (docs/performance.md, "Queries"). A
  * process that exceeds its memory or ignores its deadline is killed, without harm to other queries. Healthy processes are
- * reused.
+ * reused, and end after a while without a query.
  */
 export class WorkerPool implements Executor {
   readonly #log: Logger;
@@ -57,10 +63,10 @@ export class WorkerPool implements Executor {
     this.#log = log;
   }
 
-  /** Start two processes, and resolve when both can take a query. */
+  /** Start one process, and resolve when it can take a query. */
   static async start(log: Logger): Promise<WorkerPool> {
     const pool = new WorkerPool(log);
-    pool.#idle.push(...(await Promise.all([pool.#launch(), pool.#launch()])));
+    pool.#rest(await pool.#launch());
     return pool;
   }
 
@@ -90,7 +96,8 @@ export class WorkerPool implements Executor {
 
   async #ask(request: Omit<WorkerRequest, 'id'>, limits: Limits): Promise<WorkerReply> {
     const worker = this.#idle.pop() ?? (await this.#launch());
-    const maxRssBytes = Math.max(worker.rssBytes, KEPT_BYTES) + limits.memoryMb * 1_048_576 + OVERHEAD_BYTES;
+    clearTimeout(worker.idle);
+    const maxRssBytes = Math.max(worker.rssBytes, USUAL_BYTES) + limits.memoryMb * 1_048_576 + OVERHEAD_BYTES;
     try {
       const reply = await this.#exchange(worker, { ...request, id: ++this.#lastId, maxRssBytes }, limits);
       worker.rssBytes = reply.rssBytes;
@@ -151,16 +158,32 @@ export class WorkerPool implements Executor {
 
   #putBack(worker: Worker): void {
     const { child, rssBytes } = worker;
-    if (child.alive && rssBytes <= KEPT_BYTES) this.#idle.push(worker);
+    if (child.alive && rssBytes <= KEPT_BYTES) this.#rest(worker);
     else if (child.alive) child.kill();
     if (this.#idle.length === 0) this.#spare();
+  }
+
+  /** Keep a process for the next query. The last one used is the first to be used again, so that others end. */
+  #rest(worker: Worker): void {
+    const end = (): void => {
+      this.#forget(worker.child);
+      worker.child.kill();
+    };
+    worker.idle = setTimeout(end, IDLE_MS).unref();
+    this.#idle.push(worker);
+  }
+
+  /** Gives a process no further query. */
+  #forget(child: WorkerProcess): void {
+    const index = this.#idle.findIndex((worker) => worker.child === child);
+    if (index >= 0) this.#idle.splice(index, 1);
   }
 
   /** Start a process in advance for the next query. */
   #spare(): void {
     if (this.#closed) return;
     this.#launch().then(
-      (worker) => this.#idle.push(worker),
+      (worker) => this.#rest(worker),
       (error: unknown) => this.#log.error({ err: error }, 'a process for queries could not be started'),
     );
   }
@@ -174,8 +197,7 @@ export class WorkerPool implements Executor {
       env: { PATH: process.env.PATH },
       onExit: () => {
         this.#all.delete(child);
-        const index = this.#idle.findIndex((worker) => worker.child === child);
-        if (index >= 0) this.#idle.splice(index, 1);
+        this.#forget(child);
       },
     });
     this.#all.add(child);

@@ -415,14 +415,16 @@ describe('POST /api/query', () => {
 });
 
 describe('the process', () => {
-  test('stops at SIGTERM, after the queries that run, and says so', async () => {
-    const own = await startLakeProcess({ LAKE_QUERY_TIMEOUT_MS: '3000' });
-    const running = post({ sql: 'select count(*) from range(10000000000000)' }, { url: own.url });
-    await until(async () =>
-      (await (await fetch(`${own.url}/metrics`)).text()).includes('spor_lake_queries_running{component="lake"} 1'),
-    );
+  test('stops at SIGTERM whatever runs; callers are told to ask again', async () => {
+    const own = await startLakeProcess({ LAKE_QUERY_TIMEOUT_MS: '3600000' });
+    const ask = (): Promise<Answer> => post({ sql: 'select count(*) from range(10000000000000)' }, { url: own.url });
+    // Two run, and one waits for its turn.
+    const asked = [ask(), ask(), ask()];
+    const metrics = async (): Promise<string> => (await fetch(`${own.url}/metrics`)).text();
+    await until(async () => (await metrics()).includes('spor_lake_queries_waiting{component="lake"} 1'));
     const code = own.stop();
-    expect((await running).body.code).toBe('query_timeout');
+    for (const { status, body, headers } of await Promise.all(asked))
+      expect([status, body.code, headers.get('retry-after')]).toEqual([503, 'stopping', '1']);
     expect(await code).toBe(0);
     expect(own.log()).toContain('"msg":"stopped"');
   });
