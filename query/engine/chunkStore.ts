@@ -1,5 +1,4 @@
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
-import { parquetCopyOptions } from '../../lake/duckdb/parquet.ts';
 import { literal } from '../../lake/duckdb/sqlText.ts';
 import type { Json } from '../formats/values.ts';
 import { ORDER_TYPES } from '../insight/stages.ts';
@@ -32,7 +31,8 @@ interface ChunkContext {
 }
 
 const OF_ORDERS = `type IN (${ORDER_TYPES.map(literal).join(', ')})`;
-const EPHEMERAL = parquetCopyOptions({ profile: 'zstd', age: 'ephemeral' });
+/** Small row groups: DuckDB holds one with all its columns in memory. */
+const EPHEMERAL = 'FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE 20480';
 
 /** The text of a COPY into a scratch file. */
 export function copyTo(path: string, sql: string): string {

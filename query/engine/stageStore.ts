@@ -1,3 +1,4 @@
+import { literal } from '../../lake/duckdb/sqlText.ts';
 import type { Json } from '../formats/values.ts';
 import type { Stage } from '../insight/stages.ts';
 import { copyTo, scratchRows, type BuildScratch } from './chunkStore.ts';
@@ -109,9 +110,17 @@ function stageSteps(
       ...(fact === undefined ? [] : [{ sql: fact, factsOf: name }]),
     ];
   }
-  // A single reader takes only the columns that it needs.
-  const readers = needed.filter((other) => made.has(other.name) && other.reads.includes(name)).length;
-  return [{ sql: `CREATE TEMP ${readers > 1 ? 'TABLE' : 'VIEW'} ${name} AS ${sql}` }];
+  const readers = needed.filter((other) => made.has(other.name) && other.reads.includes(name));
+  if (readers.length < 2) return [{ sql: `CREATE TEMP VIEW ${name} AS ${sql}` }];
+  const columns = wordsOf(readers.map((reader) => reader.sql)).map(literal);
+  return [
+    { sql: `CREATE TEMP TABLE ${name} AS SELECT COLUMNS(name -> name IN (${columns.join(', ')})) FROM (${sql})` },
+  ];
+}
+
+/** The words of some statements, among them the columns that they read. */
+function wordsOf(statements: readonly string[]): string[] {
+  return [...new Set(statements.join('\n').match(/\b[a-z_][a-z0-9_]*\b/g))];
 }
 
 function neverMade(): never {

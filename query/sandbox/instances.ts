@@ -52,6 +52,7 @@ export class PrewarmedInstance {
 /**
  * A database for our own statements, kept from one to the next.
  *
+ * It has one thread: two need half as much CPU again for the same statement (docs/performance.md, "Queries").
  * Each statement has a connection of its own, and creates temporary relations only, so none sees another's.
  */
 export class KeptInstance {
@@ -59,7 +60,7 @@ export class KeptInstance {
 
   readonly open: OpenInstance = (limits) => {
     if (this.#kept && !sameLimits(this.#kept.limits, limits)) this.drop();
-    this.#kept ??= { limits, instance: openInstance(limits) };
+    this.#kept ??= { limits, instance: openInstance({ ...limits, threads: 1 }) };
     return this.#kept.instance;
   };
 

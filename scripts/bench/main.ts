@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchOverload, benchSoak } from './bounds.ts';
+import { benchIdle } from './idle.ts';
 import { benchIngest } from './ingest.ts';
 import { benchPipeline } from './pipeline.ts';
 import { benchProcessor } from './processor.ts';
@@ -10,6 +11,7 @@ import { benchQuery } from './query.ts';
 import { machine, round, writeSection, type Result } from './report.ts';
 import type { BenchOptions } from './services.ts';
 import { benchTenants } from './tenants.ts';
+import { benchViews } from './views.ts';
 
 interface Bench {
   measures: string;
@@ -48,6 +50,18 @@ const BENCHES: Record<string, Bench> = {
   query: {
     measures: 'the reports over a month of 100 million events against plain DuckDB; bytes read for one day',
     run: benchQuery,
+    seconds: 1,
+    rounds: 1,
+  },
+  views: {
+    measures: "CPU of the query server for the console's Search view: first look, again, after one more commit",
+    run: benchViews,
+    seconds: 1,
+    rounds: 3,
+  },
+  idle: {
+    measures: 'memory of a stack with ten tenants and nothing to do, process by process',
+    run: benchIdle,
     seconds: 1,
     rounds: 1,
   },

@@ -6,9 +6,13 @@ export interface ProcessUse {
   name: string;
   pid: number;
   rssBytes: number;
+  /** Resident memory, with shared pages divided among the processes that share them. */
+  pssBytes: number;
   fileDescriptors: number;
   /** CPU time since the start. */
   cpuSeconds: number;
+  /** CPU time of its children that have ended. */
+  endedCpuSeconds: number;
 }
 
 interface NamedProcess {
@@ -34,14 +38,16 @@ export function processUse(processes: readonly NamedProcess[]): ProcessUse[] {
 function useOf(name: string, pid: number): ProcessUse[] {
   const use = unlessGone((): ProcessUse => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The command in brackets may hold any character; utime, stime and resident pages are fields 14, 15 and 24.
+    // The command in brackets may hold any character; fields 14 to 17 are CPU times, and 24 the resident pages.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return {
       name,
       pid,
       rssBytes: Number(fields[21]) * PAGE_BYTES,
+      pssBytes: Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0) * 1_024,
       fileDescriptors: readdirSync(`/proc/${pid}/fd`).length,
       cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS,
+      endedCpuSeconds: (Number(fields[13]) + Number(fields[14])) / TICKS,
     };
   });
   return use ? [use] : [];

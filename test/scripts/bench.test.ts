@@ -29,6 +29,8 @@ describe.skipIf(!hasWrk || !process.env.CI)('npm run bench, its quick version (i
     ['processor', 2],
     ['pipeline', 5],
     ['query', 2],
+    ['views', 3],
+    ['idle', 1],
   ])(
     '%s',
     async (name, figures) => {
