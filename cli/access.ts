@@ -6,6 +6,7 @@ import { OTHER_ROLES, SERVICE_ROLES, type Role } from '../stream/identities/righ
 import { untilKnown } from './access/untilKnown.ts';
 import { changeFolder } from './changing.ts';
 import { command, EXIT, group, UsageError, type Context } from './command.ts';
+import { numberOption } from './number.ts';
 import { requiredId } from './secrets.ts';
 import { ACCESS_SETTINGS, readEnvironment, STREAM_SETTINGS } from './settings.ts';
 import { formatTable } from './table.ts';
@@ -16,16 +17,18 @@ const DIR_HELP = `  --dir <folder>   folder of the identities (default ACCESS_DI
 const DIR = { dir: { type: 'string' } } as const;
 
 const init = command({
-  usage: `Usage: spor access init [--dir <folder>] [--json]
+  usage: `Usage: spor access init [--dir <folder>] [--shards <n>] [--json]
 
 Makes an identity for each service and for an operator, as far as they are missing, and writes users.conf for nats-server.
-Run it again after an upgrade or after a change of SPOR_SHARDS: it writes the rights of all anew.
+Run it again after an upgrade: it writes the rights of all anew. They never cover fewer streams than before.
 
+  --shards <n>     number of shard streams that the rights cover (default SPOR_SHARDS); before "spor shards grow"
 ${DIR_HELP}`,
-  options: DIR,
-  async run({ dir, json }, _, context) {
+  options: { ...DIR, shards: { type: 'string' } },
+  async run({ dir, json, shards: wanted }, _, context) {
     const folder = folderOf(context, dir);
-    const { shards } = readConfig({ shards: STREAM_SETTINGS.shards }, readEnvironment(context).values);
+    const setting = readConfig({ shards: STREAM_SETTINGS.shards }, readEnvironment(context).values).shards;
+    const shards = wanted === undefined ? setting : numberOption('--shards', wanted, { min: 1, max: 1_024 });
     const made = await changeFolder(folder.path, { action: 'identity.init' }, async (note) => {
       const names = await folder.init(shards, context.now());
       note({ after: { shards, made: names } });

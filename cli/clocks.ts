@@ -24,7 +24,7 @@ export async function withPresent<T>(
   });
   try {
     const manager = connection && (await jetstreamManager(connection, { checkAPI: false }));
-    return await task(() => agreedNow(storage, manager && (() => readStreamClock(manager, settings.shards))));
+    return await task(() => agreedNow(storage, manager && (() => readStreamClock(manager))));
   } finally {
     await connection?.close();
   }

@@ -98,6 +98,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'a backup into an empty stream server',
     load: async () => (await import('./restore.ts')).restoreCommand,
   },
+  shards: {
+    summary: 'the number of shards, and how it grows while everything runs',
+    load: async () => (await import('./shards.ts')).shardsCommand,
+  },
   stream: {
     summary: 'after a store of the stream was restored or lost',
     load: async () => (await import('./streams.ts')).streamsCommand,

@@ -1,9 +1,9 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
-import { streamName } from '../schemas/subjects.ts';
+import { shardNumbers, streamName } from '../schemas/subjects.ts';
 import { LEASES_BUCKET, PROGRESS_BUCKET, shardKey } from '../stream/buckets.ts';
 import { readRecord, readText } from '../stream/readRecord.ts';
-import { numberOfShards } from '../stream/shardCount.ts';
+import { shardRange } from '../stream/shardCount.ts';
 import { streamInfo } from '../stream/streamInfo.ts';
 import { changeStream } from './changing.ts';
 import { command, EXIT } from './command.ts';
@@ -21,9 +21,9 @@ export const rewindCommand = command({
   async run({ json }, _, context) {
     const rewound = await changeStream(context, { action: 'stream.rewind' }, async (connection, { replicas }, note) => {
       const manager = await jetstreamManager(connection);
-      const shards = await numberOfShards(manager);
+      const shards = shardNumbers(await shardRange(manager));
       const running: number[] = [];
-      for (let shard = 0; shard < shards; shard++) {
+      for (const shard of shards) {
         if (await readText(manager, { bucket: LEASES_BUCKET, key: shardKey(shard) })) running.push(shard);
       }
       if (running.length > 0) {
@@ -33,7 +33,7 @@ export const rewindCommand = command({
       }
       const kv = await new Kvm(connection).create(PROGRESS_BUCKET, { history: 1, replicas });
       const found: { stream: string; from: number | undefined }[] = [];
-      for (let shard = 0; shard < shards; shard++) {
+      for (const shard of shards) {
         if (await readRecord(manager, { bucket: PROGRESS_BUCKET, key: shardKey(shard) }))
           await kv.delete(shardKey(shard));
         const stream = streamName(shard);

@@ -6,7 +6,7 @@ import { NATS_SETTINGS } from '../stream/credentials.ts';
 /** Settings of commands that connect to the stream. */
 export const STREAM_SETTINGS = {
   ...NATS_SETTINGS,
-  shards: whole('SPOR_SHARDS', 'number of shards, as at creation', 4, 1, 1024),
+  shards: whole('SPOR_SHARDS', 'number of shards at the creation of the streams', 4, 1, 1024),
   replicas: whole('NATS_REPLICAS', 'copies of streams and buckets', 1, 1, 5),
 };
 

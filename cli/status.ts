@@ -1,3 +1,4 @@
+import { jetstreamManager } from '@nats-io/jetstream';
 import { shownLine } from '../runtime/plainText.ts';
 import { command, EXIT, type Context } from './command.ts';
 import { formatDuration } from './duration.ts';
@@ -6,13 +7,16 @@ import { LakeError } from '../lake/errors.ts';
 import { historyEntry, readRawEntries, type HistoryEntry } from '../lake/delta/history.ts';
 import { tableRoot } from '../lake/layout/tables.ts';
 import type { ParkedTenant } from '../stream/progress.ts';
+import type { NatsConnection } from '../stream/nats.ts';
+import { shardRange } from '../stream/shardCount.ts';
+import type { ShardRange } from '../schemas/subjects.ts';
 import { readShards, type ShardStatus } from '../stream/shardStatus.ts';
 import { withAudit } from './lakeAudit.ts';
 import type { Completeness } from '../query/audit/completeness.ts';
 import { requiredId } from './secrets.ts';
 import { withStorage } from './storage.ts';
 import { readEnvironment } from './settings.ts';
-import { withStream } from './stream.ts';
+import { withStream, type StreamSettings } from './stream.ts';
 import { formatTable } from './table.ts';
 import { requireTenants } from './tenant.ts';
 
@@ -35,8 +39,8 @@ export const statusCommand = command({
   async run({ json, tenant }, _, context) {
     if (tenant !== undefined) return tenantStatus(requiredId('--tenant', tenant), { json: json ?? false }, context);
     const { values } = readEnvironment(context);
-    const shards = await withStream(context, (connection, settings) =>
-      readShards(connection, settings.shards, context.now()),
+    const shards = await withStream(context, async (connection, settings) =>
+      readShards(connection, await rangeOr(settings, connection), context.now()),
     );
     const services = await checkServices(values);
     const attention = [...shards.flatMap(shardAttention), ...services.flatMap(serviceAttention)];
@@ -45,6 +49,12 @@ export const statusCommand = command({
     return attention.length === 0 ? EXIT.done : EXIT.failed;
   },
 });
+
+/** Shards in use; before the first start, those of the settings. */
+async function rangeOr({ shards }: StreamSettings, connection: NatsConnection): Promise<ShardRange> {
+  const range = await shardRange(await jetstreamManager(connection));
+  return range.shards > 0 ? range : { first: 0, shards };
+}
 
 async function tenantStatus(tenantId: string, { json }: { json: boolean }, context: Context): Promise<number> {
   await requireTenants(context, [tenantId]);
@@ -67,8 +77,8 @@ interface Hands {
 const NEWEST_COMMITS = 200;
 
 async function readHands(tenantId: string, context: Context): Promise<Hands> {
-  const shards = await withStream(context, (connection, settings) =>
-    readShards(connection, settings.shards, context.now()),
+  const shards = await withStream(context, async (connection, settings) =>
+    readShards(connection, await rangeOr(settings, connection), context.now()),
   );
   const parked = shards.flatMap((shard) => shard.parked ?? []).find((tenant) => tenant.tenantId === tenantId);
   const entries = await withStorage(context, (storage) =>

@@ -1,10 +1,10 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { hasTable } from '../lake/layout/tenants.ts';
-import { numberOfShards } from '../stream/shardCount.ts';
+import { shardRange } from '../stream/shardCount.ts';
 import type { NatsConnection } from '../stream/nats.ts';
 import { openSecretStore } from '../stream/secretStore.ts';
 import { streamInfo } from '../stream/streamInfo.ts';
-import { streamName } from '../schemas/subjects.ts';
+import { shardNumbers, streamName } from '../schemas/subjects.ts';
 import type { KeyRecord, TokenRecord } from '../schemas/keys.ts';
 import { KEYS_BUCKET, TOKENS_BUCKET } from '../stream/buckets.ts';
 import { UnavailableError, type Context } from './command.ts';
@@ -54,7 +54,7 @@ async function unknownToStream(context: Context, tenantIds: readonly string[]): 
 
 async function hasMessages(connection: NatsConnection, tenantId: string): Promise<boolean> {
   const manager = await jetstreamManager(connection);
-  for (let shard = 0, shards = await numberOfShards(manager); shard < shards; shard++) {
+  for (const shard of shardNumbers(await shardRange(manager))) {
     if (!(await streamInfo(manager, streamName(shard)))) continue;
     const { state } = await manager.streams.info(streamName(shard), { subjects_filter: `*.*.${tenantId}.*` });
     if (Object.keys(state.subjects ?? {}).length > 0) return true;

@@ -10,7 +10,7 @@ export const INGEST_SETTINGS = {
   sharePort: flag('INGEST_SHARE_PORT', 'several receivers on this machine share the port', false),
   metricsToken: METRICS_TOKEN,
   ...NATS_SETTINGS,
-  shards: whole('SPOR_SHARDS', 'number of shard streams, fixed at their creation', 4, 1, 1024),
+  shards: whole('SPOR_SHARDS', 'number of shard streams at their creation; "spor shards grow" makes more', 4, 1, 1024),
   replicas: whole('NATS_REPLICAS', 'copies of each stream and bucket in the NATS cluster', 1, 1, 5),
   streamMaxBytes: whole('STREAM_MAX_BYTES', 'largest size of a shard stream, in bytes', 2_147_483_648, MIB),
   maxInFlightBytes: whole(

@@ -21,7 +21,7 @@ import type { TenantQuotas } from './quotas/tenantQuotas.ts';
 import type { IngestMetrics } from './metrics.ts';
 import { receiptTime, sentTime } from './receiptClock.ts';
 import { readableBody, withoutKeys } from './rejectedBody.ts';
-import type { GroupCommit } from './stream/groupCommit.ts';
+import type { Batch } from './stream/placeBatch.ts';
 
 /** A complete POST. The body is valid only during the call. */
 export interface Post extends Omit<Credentials, 'bodyKey'> {
@@ -57,7 +57,7 @@ export interface IntakeOptions {
   quotas?: TenantQuotas | undefined;
   judge: Judge;
   registry: Registry;
-  commit: GroupCommit;
+  commit: { submit: (batch: Batch) => void };
   budget: ByteBudget;
   metrics: IngestMetrics;
   log: Logger;
@@ -273,11 +273,12 @@ export class Intake {
     respond: (answer: ReceiverAnswer) => void,
   ): void {
     const { commit, metrics, ackDeadlineMs } = this.#options;
-    const { shard, subjects } = sender.key;
+    const { tenantId, segmentId } = sender.key;
     const accepted = lineEnds.length; // the closure below must not hold the lines until the answer
     commit.submit({
-      shard,
-      subject: subjects[kind],
+      kind,
+      tenantId,
+      segmentId,
       header: batchHeader(sender, accepted, rejected),
       lineEnds,
       deadlineMs: performance.now() + ackDeadlineMs,
@@ -287,7 +288,7 @@ export class Intake {
           return respond(failureAnswer(new ReceiverError('stream_unavailable', message)));
         }
         metrics.eventsStored(accepted, rejected, corrected);
-        stored(formatReceipt({ epoch: outcome.epoch, shard, sequence: outcome.sequence, batch: outcome.batch }));
+        stored(formatReceipt(outcome));
       },
     });
   }

@@ -4,11 +4,12 @@ import { KEYS_BUCKET } from '../stream/buckets.ts';
 import { LIMITS } from '../schemas/limits.ts';
 import { createRegistry, type Registry } from '../schemas/registry.ts';
 import type { Logger } from '../runtime/log.ts';
-import { createMetrics, observeReadiness, type MetricsRegistry } from '../runtime/metrics.ts';
+import { createMetrics, observeReadiness } from '../runtime/metrics.ts';
 import { openMetricsWarning } from '../runtime/metricsToken.ts';
 import { ComparedClock, openComparedClock } from '../stream/comparedClock.ts';
 import { watchDenials, type Denials } from '../stream/denials.ts';
 import { checkRights, type Granted } from '../stream/identities/checkRights.ts';
+import { agreedRange } from '../stream/shardCount.ts';
 import { applyLimits } from '../stream/limits.ts';
 import { connectNats, reportLoss, type NatsConnection } from '../stream/nats.ts';
 import type { Resources } from '../runtime/resources.ts';
@@ -28,12 +29,8 @@ import { openTenantQuotas } from './quotas/openTenantQuotas.ts';
 import type { TenantQuotas } from './quotas/tenantQuotas.ts';
 import { IngestMetrics } from './metrics.ts';
 import { untilStreams } from './stream/untilStreams.ts';
-import { streamName } from '../schemas/subjects.ts';
-import { GroupCommit } from './stream/groupCommit.ts';
-import { NatsPublisher } from './stream/natsPublisher.ts';
-import { PublishStreams } from './stream/publishStreams.ts';
-import { ShardHealth } from './stream/shardHealth.ts';
-import { startShardWatch } from './stream/shardWatch.ts';
+import { streamName, type ShardRange } from '../schemas/subjects.ts';
+import { ShardWriters } from './stream/shardWriters.ts';
 
 export interface IngestOptions {
   config: IngestConfig;
@@ -89,13 +86,8 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
   if (openMetrics) log.warn({ host: config.host }, openMetrics);
   options.onListening?.(server.port);
 
-  const { publisher, keyring, quotas, clock, denials, streams } = await openStream({
-    ...options,
-    registry,
-    metrics: metrics.registry,
-  });
-  const { shards, ackDeadlineMs } = config;
-  const commit = new GroupCommit({ publisher, budget, shards, onPublished: (facts) => metrics.published(facts) });
+  const { writers, keyring, quotas, clock, denials } = await openStream({ ...options, registry, budget, metrics });
+  const { ackDeadlineMs } = config;
   observeReadiness(metrics.registry, () => state.readiness().notReady);
   const keysStaleSeconds = (): number =>
     keyring.staleSinceMs === undefined ? 0 : Math.ceil((Date.now() - keyring.staleSinceMs) / 1000);
@@ -105,21 +97,21 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
     keys: () => keyring.size,
     keysStaleSeconds,
     clockAheadSeconds: () => clock.aheadSeconds,
-    shardsUnavailable: () => publisher.faulty().length,
-    streamsSetBack: () => streams.shardsSetBack.length,
+    shardsUnavailable: () => writers.refused().length,
+    streamsSetBack: () => writers.shardsSetBack,
   });
   state.readiness = () => ({
-    notReady: publisher.down() ?? denials.reason() ?? (keyring.staleSinceMs === undefined ? undefined : KEYS_STALE),
+    notReady: writers.down() ?? denials.reason() ?? (keyring.staleSinceMs === undefined ? undefined : KEYS_STALE),
     keys: keyring.size,
     keysStaleSeconds: keysStaleSeconds(),
-    shardsRefused: publisher.refused(),
+    shardsRefused: writers.refused(),
   });
   state.intake = new Intake({
     keyring,
     quotas,
     judge,
     registry,
-    commit,
+    commit: writers,
     budget,
     metrics,
     log,
@@ -127,28 +119,27 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
     clock,
   });
 
-  resources.add('requests', commit, async () => {
+  resources.add('requests', writers, async () => {
     await server.close({ graceMs: config.drainSeconds * 1000, deadlineMs: STOP_DEADLINE_MS });
-    await commit.drained(); // batches of disconnected senders are written too
-    commit.close();
+    await writers.drained(); // batches of disconnected senders are written too
+    writers.close();
   });
   return { port: server.port };
 }
 
 interface OpenedStream {
-  publisher: NatsPublisher;
+  writers: ShardWriters;
   keyring: Keyring;
   quotas: TenantQuotas | undefined;
   clock: ComparedClock;
   denials: Denials;
-  streams: PublishStreams;
 }
 
 /** Wait for the stream server, connect, and open streams and keys. */
 async function openStream(
-  options: IngestOptions & { registry: Registry; metrics: MetricsRegistry },
+  options: IngestOptions & { registry: Registry; budget: ByteBudget; metrics: IngestMetrics },
 ): Promise<OpenedStream> {
-  const { config, log, resources } = options;
+  const { config, log, resources, metrics, budget } = options;
   const connection = await connectNats({ url: config.natsUrl, access: config, name: 'spor-ingest', log });
   const close = (): Promise<void> => closeConnection(connection, log);
   resources.add('stream server', connection, reportLoss(connection, options.fail, close));
@@ -161,25 +152,27 @@ async function openStream(
     );
 
   const { shards, replicas } = config;
-  const denials = watchDenials(connection, options.metrics, log);
-  const check = (): Promise<Granted> => checkRights(connection, 'ingest', shards);
-  const { mayPublish } = await untilServed(check, 'the rights of this identity', log);
+  const denials = watchDenials(connection, metrics.registry, log);
+  const check = (upTo: number): Promise<Granted> =>
+    untilServed(() => checkRights(connection, 'ingest', upTo), 'the rights of this identity', log);
+  const { mayPublish } = await check(shards);
   const mayCreate = mayPublish(`$JS.API.STREAM.CREATE.${streamName(0)}`);
-  if (!mayCreate) await untilStreams(connection, shards, log);
-  const streams = new PublishStreams(connection, { shards, replicas, maxBytes: config.streamMaxBytes, mayCreate, log });
-  const limits = { shards, replicas, maxBytes: config.streamMaxBytes };
+  if (!mayCreate) await untilStreams(connection, log);
+  const agreeOn = (): Promise<ShardRange> => agreedRange(connection, { shards, replicas });
+  const range = await untilServed(agreeOn, 'the shards in use', log);
+  if (range.first > 0) await check(range.first + range.shards);
+  const limits = { range, replicas, maxBytes: config.streamMaxBytes };
   const apply = (): Promise<void> => applyLimits(connection, limits, { mayPublish, log });
   await untilServed(apply, 'the limits of the streams', log);
-  await untilServed(() => streams.open(), 'the event streams', log);
+  const onPublished = metrics.published.bind(metrics);
+  const open = (): Promise<ShardWriters> =>
+    ShardWriters.open(connection, { ...limits, mayCreate, budget, onPublished, log });
+  const writers = await untilServed(open, 'the event streams', log);
   const agreeing = { replicas, by: 'ingest', mayPublish };
   await untilServed(() => agreeOnSchemas(connection, options.registry, agreeing), 'the event schemas in use', log);
-  resources.add('streams', streams, () => streams.stop());
-  const clock = options.clock ? new ComparedClock(options.clock) : await openComparedClock(connection, { shards, log });
-  resources.add('clock', clock, (open) => open.close());
-  const health = Array.from({ length: shards }, () => new ShardHealth());
-  const publisher = new NatsPublisher(connection, streams, { log, health });
-  resources.add('publisher', publisher, () => publisher.close());
-  resources.add('shard watch', await startShardWatch(connection, health), (opened) => opened.stop());
+  resources.add('writers', writers, () => writers.close());
+  const clock = options.clock ? new ComparedClock(options.clock) : await openComparedClock(connection, { log });
+  resources.add('clock', clock, (opened) => opened.close());
 
   const watch = await untilServed(
     () => watchSecrets<KeyRecord>(connection, KEYS_BUCKET, replicas, log, { mayMake: mayCreate }),
@@ -190,7 +183,7 @@ async function openStream(
   const host = options.clock ? { clock: options.clock } : {};
   const now = (): number => clock.times()[0];
   const quotas = await openTenantQuotas(connection, { replicas, now, log, resources, mayPublish });
-  return { publisher, keyring: new Keyring(watch, { shards, log, ...host }), quotas, clock, denials, streams };
+  return { writers, keyring: new Keyring(watch, { log, ...host }), quotas, clock, denials };
 }
 
 /** Send buffered messages if the server is connected, then close. */

@@ -3,7 +3,7 @@ import { MAINTENANCE_SETTINGS } from '../lake/maintenance/settings.ts';
 import { memorySize, readConfig, text, whole, type Setting } from '../runtime/config.ts';
 import { failPointSetting } from '../runtime/failpoint.ts';
 import { checkConnection, NATS_SETTINGS } from '../stream/credentials.ts';
-import { FLUSH_STEPS } from './failpoint.ts';
+import { FLUSH_STEPS, GROWTH_STEPS } from './failpoint.ts';
 
 const MEBIBYTE = 1_048_576;
 
@@ -11,7 +11,7 @@ const MEBIBYTE = 1_048_576;
 export const PROCESSOR_SETTINGS = {
   ...LAKE_SETTINGS,
   ...NATS_SETTINGS,
-  shards: whole('SPOR_SHARDS', 'number of shard streams, fixed at their creation', 4, 1, 1_024),
+  shards: whole('SPOR_SHARDS', 'number of shard streams at their creation; "spor shards grow" makes more', 4, 1, 1_024),
   replicas: whole('NATS_REPLICAS', 'copies of each stream and bucket in the NATS cluster', 1, 1, 5),
   streamMaxBytes: whole('STREAM_MAX_BYTES', 'bytes a shard stream may hold', 2_048 * MEBIBYTE, MEBIBYTE),
   streamKeepHours: whole(
@@ -73,8 +73,8 @@ export const PROCESSOR_SETTINGS = {
   ...MAINTENANCE_SETTINGS,
   failPoint: failPointSetting(
     'SPOR_FAILPOINT',
-    'for tests: the step of a flush at which to die or stop, or none',
-    FLUSH_STEPS,
+    'for tests: the step of a flush or growth at which to die or stop, or none',
+    [...FLUSH_STEPS, ...GROWTH_STEPS],
     { stop: true },
   ),
 } satisfies Record<string, Setting<unknown>>;

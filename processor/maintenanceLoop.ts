@@ -10,7 +10,7 @@ import type { Storage } from '../lake/storage/storage.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { MetricsRegistry } from '../runtime/metrics.ts';
 import { delay } from '../runtime/retry.ts';
-import { shardOf } from '../schemas/subjects.ts';
+import { shardOf, type ShardRange } from '../schemas/subjects.ts';
 import type { ProcessorConfig } from './config.ts';
 import { HOUR_MS } from '../runtime/units.ts';
 
@@ -27,6 +27,8 @@ export interface MaintenanceLoopOptions {
   present: Present;
   /** The shards that this processor owns now. */
   owned: () => readonly number[];
+  /** The shards in use. */
+  range: () => ShardRange;
 }
 
 /** Time between two listings of the lake. Flushes announce the tenants that send. */
@@ -95,9 +97,10 @@ export class MaintenanceLoop {
   }
 
   #owned(): string[] {
-    const { config, owned } = this.#options;
+    const { owned } = this.#options;
+    const range = this.#options.range();
     const shards = new Set(owned());
-    return [...this.#tenants].filter((tenantId) => shards.has(shardOf(tenantId, config.shards)));
+    return [...this.#tenants].filter((tenantId) => shards.has(shardOf(tenantId, range.shards, range.first)));
   }
 
   async #keepListing(): Promise<void> {

@@ -34,7 +34,8 @@ export function createProcessorMetrics(registry: MetricsRegistry, shards: number
   const seconds = (name: string, help: string): Histogram =>
     new Histogram(of({ name: `spor_processor_${name}`, help, buckets: SECONDS }));
 
-  new Gauge({ name: 'spor_processor_shards', help: 'Shards there are.', registers: [registry] }).set(shards);
+  const all = new Gauge({ name: 'spor_processor_shards', help: 'Shards there are.', registers: [registry] });
+  all.set(shards);
   const metrics = {
     owned: gauge('shard_owned', '1 where this processor owns the shard.'),
     lag: gauge('lag_messages', 'Messages in the stream that are not committed yet.'),
@@ -109,6 +110,7 @@ export function createProcessorMetrics(registry: MetricsRegistry, shards: number
   ];
   return {
     ...metrics,
+    shards: all,
     /** Removes what only the owner of a shard knows, so that no old value stays. */
     released(shard: number): void {
       const labels = { shard: String(shard) };

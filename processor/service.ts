@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
-import { jetstreamManager } from '@nats-io/jetstream';
 import { steadyClock } from '../lake/dedupe/duplicates.ts';
 import { duckdbCheckpoints } from '../lake/delta/checkpointParquet.ts';
 import { Engine } from '../lake/duckdb/engine.ts';
@@ -17,22 +16,22 @@ import type { Resources } from '../runtime/resources.ts';
 import { Semaphore } from '../runtime/semaphore.ts';
 import { HOUR_MS } from '../runtime/units.ts';
 import { openWorkDir, removeWorkDir } from '../runtime/workDir.ts';
-import { createRegistry, type Registry } from '../schemas/registry.ts';
-import { streamName, streamSubjects } from '../schemas/subjects.ts';
+import { createRegistry } from '../schemas/registry.ts';
+import type { ShardRange } from '../schemas/subjects.ts';
 import { watchDenials } from '../stream/denials.ts';
 import { checkRights, type Granted } from '../stream/identities/checkRights.ts';
-import { applyLimits } from '../stream/limits.ts';
-import { connectNats, reportLoss, type NatsConnection } from '../stream/nats.ts';
-import { Progress } from '../stream/progress.ts';
+import { connectNats, reportLoss } from '../stream/nats.ts';
+import { followRecord } from '../stream/followRecord.ts';
+import { agreedRange } from '../stream/shardCount.ts';
 import { readStreamClock } from '../stream/streamClock.ts';
-import { ensureStreams } from '../stream/streams.ts';
-import { agreeOnSchemas } from '../stream/usedSchemas.ts';
+import { rangeOf, type StreamsRecord } from '../stream/streamsRecord.ts';
 import { untilServed } from '../stream/untilServed.ts';
 import type { ProcessorConfig } from './config.ts';
+import { openStreamAccess, type WaitFor } from './openStreamAccess.ts';
 import { MaintenanceLoop } from './maintenanceLoop.ts';
 import { createProcessorMetrics } from './metrics.ts';
-import type { ShardContext, ShardSettings, StreamAccess } from './shards/context.ts';
-import { KnownStreams } from './shards/knownStreams.ts';
+import type { ShardContext, ShardSettings } from './shards/context.ts';
+import { GrowthCoordinator } from './shards/growth.ts';
 import { Leases } from './shards/leases.ts';
 import { watchBuckets } from './watchBuckets.ts';
 import { ShardManager } from './shards/shardManager.ts';
@@ -45,9 +44,6 @@ export interface ProcessorOptions {
   /** Called for a fault that only a new process can fix. */
   fail?: (error: Error) => void;
 }
-
-/** Repeats a task until the stream server answers; /readyz names the wait. */
-type WaitFor = <T>(what: string, task: () => Promise<T>) => Promise<T>;
 
 /** Time without a window after which DuckDB's process ends. */
 const DUCKDB_IDLE_MS = 60_000;
@@ -113,17 +109,31 @@ export async function startProcessor({
   const connection = await connectNats({ url: config.natsUrl, access: config, name: 'spor-processor', log });
   resources.add('stream connection', connection, reportLoss(connection, fail));
   const denials = watchDenials(connection, metrics, log);
-  const granted = await waitFor('the rights of this identity', () => checkRights(connection, 'processor', shards));
+  const mustHaveRights = (upTo: number): Promise<Granted> =>
+    waitFor('the rights of this identity', () => checkRights(connection, 'processor', upTo));
+  const granted = await mustHaveRights(shards);
+  let range = await waitFor('the event streams', () => agreedRange(connection, { shards, replicas }));
+  if (range.first > 0) await mustHaveRights(range.first + range.shards);
+  processorMetrics.shards.set(range.shards);
+  let hurried = false;
 
   const unparkTries = new Map<string, number>();
   const started: { shardManager?: ShardManager; maintenance?: MaintenanceLoop } = {};
-  const context: ShardContext = {
-    stream: await openStream(connection, { config, registry, granted, waitFor, log }),
+  const shared = { config, registry, granted, log, range: () => range };
+  // Of two clocks the later: one behind would let every file of the lake count for resends.
+  const now = steadyClock(Math.max(Date.now(), await storage.now()));
+  const reach = armFailPoint(config.failPoint);
+  const contextOf = (of: ShardRange): ShardContext => ({
+    ...context,
+    settings: shardSettings(config, { dir, now, range: of }),
+  });
+  let context: ShardContext = {
+    stream: await openStreamAccess(connection, { ...shared, waitFor }),
     lake: { storage, tables, engine, buildPermits: new Semaphore(availableParallelism()), registry },
-    // Of two clocks the later: one behind would let every file of the lake count for resends.
-    settings: shardSettings(config, { dir, nowMs: Math.max(Date.now(), await storage.now()) }),
+    settings: shardSettings(config, { dir, now, range }),
     metrics: processorMetrics,
-    reach: armFailPoint(config.failPoint),
+    reach,
+    isHurried: () => hurried,
     log,
     unparkTries,
     onCommitted: (tenantId) => {
@@ -139,17 +149,17 @@ export async function startProcessor({
   const leases = await waitFor('the leases', () => Leases.open(connection, { id, leaseMs, replicas, log, changed }));
   resources.add('leases', leases, (opened) => opened.stop());
   const buckets = watchBuckets(context.stream.manager, {
-    shards,
+    range: () => range,
     leases,
     log,
     reopen: async () => {
-      await openStream(connection, { config, registry, granted, waitFor: (_, task) => task(), log });
+      await openStreamAccess(connection, { ...shared, waitFor: (_, task) => task() });
     },
   });
   resources.add('buckets', buckets, (opened) => opened.stop());
   const shardManager = (started.shardManager = new ShardManager({
     leases,
-    shards,
+    range: () => range,
     leaseMs,
     log,
     begin: (lease) => new ShardWorker(context, lease),
@@ -161,75 +171,64 @@ export async function startProcessor({
   state.parked = () => shardManager.parked;
   shardManager.start();
   resources.add('shards', shardManager, (opened) => opened.stop());
+  const coordinator = new GrowthCoordinator(context.stream, { maxBytes: config.streamMaxBytes, reach, log });
+  const onRecord = async (record: StreamsRecord): Promise<void> => {
+    const recorded = rangeOf(record);
+    if (recorded.first !== range.first) {
+      range = recorded;
+      context = contextOf(range);
+      processorMetrics.shards.set(range.shards);
+      shardManager.wake();
+    }
+    hurried = record.growth?.closing === true;
+    if (hurried) shardManager.nudge();
+    if (shardManager.shards.includes(range.first)) await coordinator.step(record);
+  };
+  const following = followRecord(context.stream.manager, { onRecord, log });
+  resources.add('record of streams', following, (opened) => opened.stop());
   if (config.maintenance) {
     const owned = (): number[] => shardManager.shards;
     const { manager } = context.stream;
-    const present = createPresent(storage, () => readStreamClock(manager, shards));
-    const maintenance = await MaintenanceLoop.start({ config, storage, tables, dir, log, metrics, owned, present });
+    const present = createPresent(storage, () => readStreamClock(manager));
+    const maintenance = await MaintenanceLoop.start({
+      config,
+      storage,
+      tables,
+      dir,
+      log,
+      metrics,
+      owned,
+      range: () => range,
+      present,
+    });
     started.maintenance = resources.add('maintenance', maintenance, (opened) => opened.stop());
   }
   return { port: ops.port, id };
 }
 
-/** Open the streams and buckets that all shards share, creating missing ones. */
-async function openStream(
-  connection: NatsConnection,
-  {
-    config,
-    registry,
-    granted,
-    waitFor,
-    log,
-  }: {
-    config: ProcessorConfig;
-    registry: Registry;
-    granted: Granted;
-    waitFor: WaitFor;
-    log: Logger;
-  },
-): Promise<StreamAccess> {
-  const { shards, replicas, streamMaxBytes: maxBytes } = config;
-  const streams = Array.from({ length: shards }, (_, shard) => ({
-    name: streamName(shard),
-    subjects: streamSubjects(shard),
-  }));
-  const limits = { shards, replicas, maxBytes };
-  await waitFor('the event streams', async () => {
-    await applyLimits(connection, limits, { ...granted, log });
-    await ensureStreams(connection, { streams, beyond: streamName(shards), maxBytes, replicas, log });
-  });
-  const agreeing = { replicas, by: 'processor', ...granted };
-  await waitFor('the event schemas in use', () => agreeOnSchemas(connection, registry, agreeing));
-  return {
-    connection,
-    manager: await waitFor('JetStream', () => jetstreamManager(connection)),
-    progress: await waitFor('the progress of the shards', () => Progress.open(connection, { replicas })),
-    known: new KnownStreams(),
-    shards,
-    replicas,
-  };
-}
-
 /** Bytes of messages that may wait for their commit, over all shards. */
 const HELD_BYTES = 64 * 1_048_576;
 
-function shardSettings(config: ProcessorConfig, { dir, nowMs }: { dir: string; nowMs: number }): ShardSettings {
-  const { shards, windowMaxBytes, windowMaxMessages, windowMaxMs } = config;
+function shardSettings(
+  config: ProcessorConfig,
+  { dir, now, range }: { dir: string; now: () => number; range: ShardRange },
+): ShardSettings {
+  const { windowMaxBytes, windowMaxMessages, windowMaxMs } = config;
   return {
-    shards,
+    range,
     dir,
     window: { bytes: windowMaxBytes, messages: windowMaxMessages, ageMs: windowMaxMs },
     commits: {
       leastAgeMs: windowMaxMs,
       mostAgeMs: config.commitMaxSeconds * 1_000,
-      commitsPerSecond: config.commitsPerSecond / shards,
+      commitsPerSecond: config.commitsPerSecond / range.shards,
       bytes: config.commitMaxBytes,
-      heldBytes: HELD_BYTES / shards,
+      heldBytes: HELD_BYTES / range.shards,
     },
     dedupe: {
-      maxBytes: Math.floor(config.dedupeBytes / shards),
+      maxBytes: Math.floor(config.dedupeBytes / range.shards),
       windowMs: config.dedupeHours * HOUR_MS,
-      now: steadyClock(nowMs),
+      now,
     },
     streamKeepMs: config.streamKeepHours * HOUR_MS,
   };

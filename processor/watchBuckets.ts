@@ -2,7 +2,7 @@ import type { JetStreamManager } from '@nats-io/jetstream';
 import type { Logger } from '../runtime/log.ts';
 import { delay } from '../runtime/retry.ts';
 import { LEASES_BUCKET, PROGRESS_BUCKET, SCHEMAS_BUCKET } from '../stream/buckets.ts';
-import { streamName } from '../schemas/subjects.ts';
+import { shardNumbers, streamName, type ShardRange } from '../schemas/subjects.ts';
 import { readStreamsRecord } from '../stream/streamsRecord.ts';
 import { streamInfo } from '../stream/streamInfo.ts';
 import type { Leases } from './shards/leases.ts';
@@ -15,12 +15,12 @@ const GONE =
 /** Opens streams and buckets again if the stream server comes back without them. */
 export function watchBuckets(
   manager: JetStreamManager,
-  { shards, leases, log, reopen }: { shards: number; leases: Leases; log: Logger; reopen: () => Promise<void> },
+  { range, leases, log, reopen }: { range: () => ShardRange; leases: Leases; log: Logger; reopen: () => Promise<void> },
 ): { stop(): Promise<void> } {
   const stopped = new AbortController();
   const look = async (): Promise<void> => {
     const noted = (await readStreamsRecord(manager))?.setBack ?? {};
-    const streams = Array.from({ length: shards }, (_, shard) => (noted[shard] ? [] : [streamName(shard)])).flat();
+    const streams = shardNumbers(range()).flatMap((shard) => (noted[shard] ? [] : [streamName(shard)]));
     const missing: string[] = [];
     for (const name of [...NEEDED, ...streams]) if (!(await streamInfo(manager, name))) missing.push(name);
     if (missing.length > 0) {

@@ -191,9 +191,9 @@ export async function startQueryService(options: {
   state.denials = watchDenials(connection, metrics.registry, log);
   const check = (): Promise<Granted> => checkRights(connection, 'query', 0);
   const { mayPublish } = await untilServed(check, 'the rights of this identity', log);
-  const apply = (): Promise<void> => applyLimits(connection, { shards: 0, replicas }, { mayPublish, log });
+  const apply = (): Promise<void> => applyLimits(connection, { replicas }, { mayPublish, log });
   await untilServed(apply, 'the limits of the streams', log);
-  state.clock = await openComparedClock(connection, { shards: 1, log });
+  state.clock = await openComparedClock(connection, { log });
   resources.add('clock', state.clock, (open) => open.close());
   state.access = await openSecretAccess({ connection, replicas: config.replicas, resources, log, mayPublish });
   if (config.usageSeconds > 0) {

@@ -26,15 +26,26 @@ export interface Subject {
   segmentId: string;
 }
 
+/** The shards in use: consecutive numbers. Each growth begins a new range. */
+export interface ShardRange {
+  first: number;
+  shards: number;
+}
+
+/** Numbers of a range, in order. */
+export function shardNumbers({ first, shards }: ShardRange): number[] {
+  return Array.from({ length: shards }, (_, index) => first + index);
+}
+
 /**
- * The shard of a tenant: FNV-1a of its id, modulo the number of shards.
+ * The shard of a tenant: FNV-1a of its id, modulo the number of shards, from the first one on.
  * All segments of a tenant share a shard, so that one processor owns the tenant's tables and event ids.
  * FNV-1a has 32 bits here: http://www.isthe.com/chongo/tech/comp/fnv/
  */
-export function shardOf(tenantId: string, shards: number): number {
+export function shardOf(tenantId: string, shards: number, first = 0): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < tenantId.length; i++) hash = Math.imul(hash ^ tenantId.charCodeAt(i), 0x01000193);
-  return (hash >>> 0) % shards;
+  return first + ((hash >>> 0) % shards);
 }
 
 const STREAM_PREFIX = 'EVENTS_';

@@ -74,12 +74,9 @@ export class ComparedClock {
 }
 
 /** Open the clock of a service. Close it. */
-export async function openComparedClock(
-  connection: NatsConnection,
-  { shards, log }: { shards: number; log: Logger },
-): Promise<ComparedClock> {
+export async function openComparedClock(connection: NatsConnection, { log }: { log: Logger }): Promise<ComparedClock> {
   const clock = new ComparedClock();
   const manager = await jetstreamManager(connection, { checkAPI: false });
-  await clock.follow(() => readStreamClock(manager, shards), log);
+  await clock.follow(() => readStreamClock(manager), log);
   return clock;
 }

@@ -3,7 +3,7 @@ import type { NatsConnection } from './nats.ts';
 import { StreamUnavailableError } from './errors.ts';
 import { streamEpoch } from '../schemas/receipt.ts';
 import { formatSubject, shardOf, streamName, type SubjectKind } from '../schemas/subjects.ts';
-import { numberOfShards } from './shardCount.ts';
+import { shardRange } from './shardCount.ts';
 import { streamInfo } from './streamInfo.ts';
 
 /** A message of a tenant, as the stream stored it. */
@@ -25,6 +25,8 @@ export interface Following {
 const INACTIVE_MS = 30_000;
 const MOST_WAITING = 64;
 const PULL_MS = 5_000;
+/** Time between two looks whether the stream is closed: its tenants have others then, and the viewer asks again. */
+const LOOK_MS = 2_000;
 /** Two missed heartbeats show that the consumer has died, such as with its server. */
 const HEARTBEAT_MS = 1_000;
 const KINDS: readonly SubjectKind[] = ['events', 'quarantine'];
@@ -39,8 +41,8 @@ export async function followTenant(
 ): Promise<Following> {
   try {
     const manager = await jetstreamManager(connection);
-    const shards = await numberOfShards(manager);
-    const shard = shards === 0 ? 0 : shardOf(tenantId, shards);
+    const { first, shards } = await shardRange(manager);
+    const shard = shards === 0 ? 0 : shardOf(tenantId, shards, first);
     const info = await streamInfo(manager, streamName(shard));
     if (!info) throw new StreamUnavailableError('There is no event stream yet: start a receiver.');
     const segments = segmentIds.length === 0 ? ['*'] : segmentIds;
@@ -59,9 +61,16 @@ export async function followTenant(
       expires: PULL_MS,
       idle_heartbeat: HEARTBEAT_MS,
     });
+    const closed = setInterval(() => {
+      const look = async (): Promise<void> => {
+        if ((await streamInfo(manager, streamName(shard)))?.config.sealed) messages.stop();
+      };
+      void look().catch(() => undefined); // asked again
+    }, LOOK_MS).unref();
     return {
       messages: read(messages, streamEpoch(info.created)),
       stop: () => {
+        clearInterval(closed);
         messages.stop();
         consumer.delete().catch(() => undefined); // the server removes it by itself
       },

@@ -1,15 +1,16 @@
 import { jetstreamManager, type JetStreamManager, type StreamInfo } from '@nats-io/jetstream';
 import type { Logger } from '../runtime/log.ts';
-import { streamName } from '../schemas/subjects.ts';
+import { shardNumbers, streamName, type ShardRange } from '../schemas/subjects.ts';
 import { BUCKETS } from './buckets.ts';
 import { denialOf } from './denials.ts';
 import type { NatsConnection } from './nats.ts';
 import { streamInfo } from './streamInfo.ts';
+import { readStreamsRecord } from './streamsRecord.ts';
 
 /** Limits of streams and buckets, as a service's settings have them. */
 export interface Limits {
-  /** Number of shard streams to look at. */
-  shards: number;
+  /** Shards whose streams are looked at. */
+  range?: ShardRange;
   /** NATS_REPLICAS. */
   replicas: number;
   /** STREAM_MAX_BYTES; absent: the service does not have it. */
@@ -46,7 +47,7 @@ export async function applyLimits(
 ): Promise<void> {
   checkReplicas(connection, limits.replicas);
   const manager = await jetstreamManager(connection);
-  const streams = Array.from({ length: limits.shards }, (_, shard) => streamName(shard));
+  const streams = limits.range ? shardNumbers(limits.range).map(streamName) : [];
   for (const name of [...streams, ...BUCKETS.map((bucket) => `KV_${bucket}`)]) {
     if (!mayPublish(`$JS.API.STREAM.UPDATE.${name}`)) continue;
     const info = await streamInfo(manager, name);
@@ -111,7 +112,9 @@ function refusal(
  */
 export async function replicasOf(connection: NatsConnection, atLeast: number): Promise<number> {
   const manager = await jetstreamManager(connection);
-  const info = await streamInfo(manager, streamName(0)).catch((error: unknown) => {
+  const look = async (): Promise<StreamInfo | undefined> =>
+    streamInfo(manager, streamName((await readStreamsRecord(manager))?.first ?? 0));
+  const info = await look().catch((error: unknown) => {
     if (denialOf(error)) return undefined;
     throw error;
   });

@@ -19,6 +19,14 @@ export interface Source {
   segmentId: string;
 }
 
+/** A shard, and the range that it is one of. */
+export interface ShardPlace {
+  shard: number;
+  shards: number;
+  /** First shard of the range; absent: 0. */
+  first?: number;
+}
+
 /** A message with a valid subject and header. */
 export interface ParsedMessage {
   source: Source;
@@ -52,7 +60,7 @@ export function sourceOf(message: StreamMessage): Source {
  * Parses a message's subject and header; copyLines verifies its lines.
  * @throws MalformedMessageError
  */
-export function parseMessage(message: StreamMessage, shards: { shard: number; count: number }): ParsedMessage {
+export function parseMessage(message: StreamMessage, shards: ShardPlace): ParsedMessage {
   const { tenantId, segmentId } = subjectOf(message, shards);
   if (message.format !== FORMAT) {
     throw new MalformedMessageError(`message format is ${message.format ?? 'not given'}, expected ${FORMAT}`);
@@ -60,10 +68,10 @@ export function parseMessage(message: StreamMessage, shards: { shard: number; co
   return { source: { tenantId, segmentId }, ...headerOf(message) };
 }
 
-function subjectOf({ subject }: StreamMessage, { shard, count }: { shard: number; count: number }): Source {
+function subjectOf({ subject }: StreamMessage, { shard, shards, first }: ShardPlace): Source {
   try {
     const parsed = parseSubject(subject);
-    const right = shardOf(parsed.tenantId, count);
+    const right = shardOf(parsed.tenantId, shards, first);
     if (right === shard && parsed.shard === shard) return parsed;
     throw new Error(`tenant ${parsed.tenantId} belongs to shard ${right}, the message came in shard ${shard}`);
   } catch (error) {

@@ -1,10 +1,11 @@
-import type { JetStreamManager } from '@nats-io/jetstream';
-import { streamName } from '../schemas/subjects.ts';
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { streamName, type ShardRange } from '../schemas/subjects.ts';
 import { PROGRESS_BUCKET, shardKey } from './buckets.ts';
+import { checkReplicas } from './limits.ts';
 import type { NatsConnection } from './nats.ts';
 import { readRecord } from './readRecord.ts';
 import { streamInfo } from './streamInfo.ts';
-import { changeStreamsRecord, readStreamsRecord, type StreamsRecord } from './streamsRecord.ts';
+import { changeStreamsRecord, rangeOf, readStreamsRecord, type StreamsRecord } from './streamsRecord.ts';
 
 /**
  * Reads the record of the shard streams, and makes it on first use.
@@ -23,15 +24,29 @@ export async function agreedStreams(
     await changeStreamsRecord(connection, { shards: existing || shards, replicas }, (recorded) => recorded);
     record = (await readStreamsRecord(manager))!;
   }
-  if (record.shards === shards) return record;
+  // After a growth the record counts, and settings may be older.
+  if (record.shards === shards || record.before) return record;
   throw new Error(
     `the streams exist with another number of shards than SPOR_SHARDS=${shards}: set it to ${record.shards}, the number at creation`,
   );
 }
 
-/** Number of shards, by the record or else the streams; 0 before the first start. Creates nothing. */
-export async function numberOfShards(manager: JetStreamManager): Promise<number> {
-  return (await readStreamsRecord(manager))?.shards ?? countShards(manager, 0);
+/**
+ * Reads or makes the record, and returns the shards in use.
+ * @throws Error if the streams have another number of shards, or the server keeps fewer copies
+ */
+export async function agreedRange(
+  connection: NatsConnection,
+  place: { shards: number; replicas: number },
+): Promise<ShardRange> {
+  checkReplicas(connection, place.replicas);
+  return rangeOf(await agreedStreams(connection, await jetstreamManager(connection), place));
+}
+
+/** Shards in use, by the record or else the streams; 0 of them before the first start. Creates nothing. */
+export async function shardRange(manager: JetStreamManager): Promise<ShardRange> {
+  const record = await readStreamsRecord(manager);
+  return record ? rangeOf(record) : { first: 0, shards: await countShards(manager, 0) };
 }
 
 /** Highest shard with a stream or a committed position, plus one; 0 without any. */

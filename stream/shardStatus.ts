@@ -3,7 +3,7 @@ import { Kvm, type KV } from '@nats-io/kv';
 import type { NatsConnection } from './nats.ts';
 import { LEASES_BUCKET, PROGRESS_BUCKET, shardKey } from './buckets.ts';
 import { streamInfo } from './streamInfo.ts';
-import { streamName } from '../schemas/subjects.ts';
+import { shardNumbers, streamName, type ShardRange } from '../schemas/subjects.ts';
 import { describeSetBack } from './incarnation.ts';
 import { readStreamsRecord, type StreamsRecord } from './streamsRecord.ts';
 import { floorOf, type ParkedTenant, type ShardProgress } from './progress.ts';
@@ -43,11 +43,11 @@ interface Records {
 }
 
 /** Reads what the stream server knows of each shard; creates nothing. */
-export async function readShards(connection: NatsConnection, shards: number, nowMs: number): Promise<ShardStatus[]> {
+export async function readShards(connection: NatsConnection, range: ShardRange, nowMs: number): Promise<ShardStatus[]> {
   const records = await openRecords(connection);
   const read = async (shard: number): Promise<ShardStatus> =>
     readShard(shard, await streamInfo(records.manager, streamName(shard)), { ...records, nowMs });
-  return Promise.all(Array.from({ length: shards }, (_, shard) => read(shard)));
+  return Promise.all(shardNumbers(range).map(read));
 }
 
 async function readShard(

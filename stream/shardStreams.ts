@@ -2,22 +2,21 @@ import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from './nats.ts';
 import { StreamUnavailableError } from './errors.ts';
 import { hasQuorum } from './quorum.ts';
-import { numberOfShards } from './shardCount.ts';
+import { shardRange } from './shardCount.ts';
 import { streamInfo } from './streamInfo.ts';
 import { ServerAge } from './serverAge.ts';
 import { StreamMemory } from './streamMemory.ts';
 import { streamStateOf, type StreamState } from './streamState.ts';
-import { readStreamsRecord, type StreamsRecord } from './streamsRecord.ts';
-import { shardOf, streamName } from '../schemas/subjects.ts';
+import { rangeOf, readStreamsRecord, type StreamsRecord } from './streamsRecord.ts';
+import { shardOf, streamName, type ShardRange } from '../schemas/subjects.ts';
 import type { StreamMessage } from './message.ts';
 import { messageOfLeader, nextMessages, pendingMessages, type PendingMessages } from './nextMessages.ts';
 import { positionFor, Progress } from './progress.ts';
 import { firstSince } from './trim.ts';
 
 /** The stream that holds a tenant's messages. */
-export interface ShardStream {
+export interface ShardStream extends ShardRange {
   shard: number;
-  shards: number;
   name: string;
 }
 
@@ -27,9 +26,19 @@ export interface CommittedState extends StreamState {
   floor: number;
 }
 
+/** The range of shards as read at a time. */
+interface KnownRange {
+  record: StreamsRecord | undefined;
+  range: ShardRange;
+  /** By the monotonic clock. */
+  atMs: number;
+}
+
 type Shard = Pick<ShardStream, 'shard'>;
 
 const PATIENCE_MS = 5_000;
+/** Age of the known range. An older one is read again; `state` notices a growth in between. */
+const RANGE_MS = 1_000;
 const BATCH_BYTES = 8 * 1_048_576;
 
 /**
@@ -44,7 +53,7 @@ export class ShardStreams {
   readonly #connection: NatsConnection;
   readonly #manager: JetStreamManager;
   readonly #progress: Progress;
-  #shards: number | undefined;
+  #known: KnownRange | undefined;
 
   private constructor(connection: NatsConnection, manager: JetStreamManager, progress: Progress) {
     this.server = new ServerAge(connection);
@@ -65,21 +74,35 @@ export class ShardStreams {
     });
   }
 
-  /** Stream of a tenant's messages; undefined while there are no streams. */
+  /** Stream of a tenant's new messages; undefined while there are no streams. */
   async of(tenantId: string): Promise<ShardStream | undefined> {
-    const shards = (this.#shards ??= await this.#count());
-    if (shards === undefined) return undefined;
-    const shard = shardOf(tenantId, shards);
-    return { shard, shards, name: streamName(shard) };
+    return placeIn((await this.#recent()).range, tenantId);
   }
 
-  /** Current state of a stream; undefined if it is deleted. */
+  /** Stream in which a shard held a tenant's messages, now or before a growth; undefined if it never did. */
+  async placeOf(tenantId: string, shard: number): Promise<ShardStream | undefined> {
+    const { record, range } = await this.#recent();
+    const places = [range, ...(record?.before ?? [])].map((one) => placeIn(one, tenantId));
+    return places.find((place) => place?.shard === shard);
+  }
+
+  /**
+   * Current state of a stream; undefined if it is deleted.
+   *
+   * A closed stream is the tenant's until the record names the next range. Only then is anything written there.
+   * @throws StreamUnavailableError also if the range has just changed: the caller asks again
+   */
   async state({ shard }: Shard): Promise<StreamState | undefined> {
+    const before = this.#known?.range;
     const info = await ask(() => streamInfo(this.#manager, streamName(shard)));
     if (info && !hasQuorum(info)) throw new StreamUnavailableError('The stream has no quorum now.');
-    if (info) return streamStateOf(info);
-    this.#shards = undefined;
-    return undefined;
+    if (!info) this.#known = undefined;
+    if (info?.config.sealed && before && shard >= before.first) {
+      this.#known = undefined;
+      const { range } = await this.#recent();
+      if (range.first !== before.first) throw new StreamUnavailableError('The shards have just grown. Ask again.');
+    }
+    return info && streamStateOf(info);
   }
 
   /** What was noticed about all streams; undefined before the first start. */
@@ -166,10 +189,20 @@ export class ShardStreams {
     return ask(() => messageOfLeader(this.#manager, streamName(shard), query));
   }
 
-  /** Number of shards, as recorded. A setting could differ from the receiver's. */
-  async #count(): Promise<number | undefined> {
-    return (await ask(() => numberOfShards(this.#manager))) || undefined;
+  /** The range of shards, as recorded. A setting could differ from the receiver's. */
+  async #recent(): Promise<KnownRange> {
+    const nowMs = performance.now();
+    if (this.#known && nowMs - this.#known.atMs < RANGE_MS) return this.#known;
+    const record = await this.record();
+    const range = record ? rangeOf(record) : await ask(() => shardRange(this.#manager));
+    return (this.#known = { record, range, atMs: nowMs });
   }
+}
+
+function placeIn({ first, shards }: ShardRange, tenantId: string): ShardStream | undefined {
+  if (shards === 0) return undefined;
+  const shard = shardOf(tenantId, shards, first);
+  return { shard, shards, first, name: streamName(shard) };
 }
 
 /** Runs a request to the stream server. @throws StreamUnavailableError */

@@ -1,5 +1,6 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
-import { streamName } from '../schemas/subjects.ts';
+import { shardNumbers, streamName } from '../schemas/subjects.ts';
+import { shardRange } from './shardCount.ts';
 import { streamStateOf } from './streamState.ts';
 import { streamInfo } from './streamInfo.ts';
 
@@ -8,8 +9,9 @@ import { streamInfo } from './streamInfo.ts';
  *
  * Of several servers the one furthest from this host counts. Undefined before there are streams.
  */
-export async function readStreamClock(manager: JetStreamManager, shards: number): Promise<number | undefined> {
-  const infos = await Promise.all(Array.from({ length: shards }, (_, shard) => streamInfo(manager, streamName(shard))));
+export async function readStreamClock(manager: JetStreamManager): Promise<number | undefined> {
+  const range = await shardRange(manager);
+  const infos = await Promise.all(shardNumbers(range).map((shard) => streamInfo(manager, streamName(shard))));
   const host = Date.now();
   const times = infos.flatMap((info) => (info ? [streamStateOf(info).atMs] : [])).filter((ms) => !Number.isNaN(ms));
   return times.sort((a, b) => Math.abs(b - host) - Math.abs(a - host))[0];

@@ -4,6 +4,7 @@ import { STREAMS_BUCKET, STREAMS_KEY } from './buckets.ts';
 import { compareAndSetRecord } from './compareAndSet.ts';
 import type { NatsConnection } from './nats.ts';
 import { readRecord } from './readRecord.ts';
+import type { ShardRange } from '../schemas/subjects.ts';
 
 /** A message that a stream is known to have held. */
 export interface KnownMessage {
@@ -37,10 +38,28 @@ export interface Loss {
   at: string;
 }
 
+/** A growth to a new range, which the processors carry out (processor/shards/growth.ts). */
+export interface Growth {
+  /** Number of shards of the new range. */
+  shards: number;
+  /** When it was asked for, ISO 8601. */
+  at: string;
+  /** Receivers hold what comes, and processors flush at once. */
+  closing?: boolean;
+  /** Why it waits; absent: it does not. */
+  waitsFor?: string;
+}
+
 /** Facts about all shard streams, which no stream tells by itself. */
 export interface StreamsRecord {
-  /** Number of shards, which cannot change. */
+  /** Number of shards, which only a growth changes. */
   shards: number;
+  /** First shard of the range; absent: 0. The shards before it are closed for good. */
+  first?: number;
+  /** Ranges of before, oldest first. */
+  before?: ShardRange[];
+  /** A growth that is wanted or under way; absent: none. */
+  growth?: Growth;
   /** Creation times of the streams, by shard. */
   created: Record<number, string>;
   /** Streams found set back, by shard; nobody reads or writes them. */
@@ -55,6 +74,17 @@ export interface StreamsRecord {
 /** Reads the record; undefined if nobody has written it yet. */
 export function readStreamsRecord(manager: JetStreamManager): Promise<StreamsRecord | undefined> {
   return readRecord<StreamsRecord>(manager, { bucket: STREAMS_BUCKET, key: STREAMS_KEY });
+}
+
+/** The shards in use. */
+export function rangeOf({ first = 0, shards }: Pick<StreamsRecord, 'first' | 'shards'>): ShardRange {
+  return { first, shards };
+}
+
+/** The range that a growth begins: behind the present one. */
+export function rangeAfter(record: StreamsRecord, shards: number): ShardRange {
+  const { first, shards: present } = rangeOf(record);
+  return { first: first + present, shards };
 }
 
 /**

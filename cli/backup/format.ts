@@ -23,6 +23,8 @@ export interface Manifest {
   /** Version of Spor. */
   spor: string;
   shards: number;
+  /** First shard; absent: 0. */
+  first?: number;
   streams: BackedUpStream[];
   /** SHA-256 of each file, in hexadecimal. */
   files: Record<string, string>;

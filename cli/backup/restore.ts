@@ -44,7 +44,7 @@ const ACK_MS = 10_000;
  */
 export async function restoreBackup(request: RestoreRequest): Promise<RestoreReport> {
   const { connection, replicas, dir, manifest } = request;
-  const { shards } = manifest;
+  const { shards, first = 0 } = manifest;
   const manager = await jetstreamManager(connection);
   const secrets = await readLines<SecretLine>(join(dir, 'secrets.ndjson'));
   await mustBeEmpty(request, manager, secrets);
@@ -57,7 +57,7 @@ export async function restoreBackup(request: RestoreRequest): Promise<RestoreRep
   await changeStreamsRecord(connection, { shards, replicas }, (now) =>
     lossesOf(manifest, at)
       .filter(({ created }) => !now.moved.includes(created))
-      .reduce(withLoss, { ...now, restored }),
+      .reduce(withLoss, { ...now, ...(first > 0 ? { first, before: now.before ?? [] } : {}), restored }),
   );
   for (const { bucket, hash, record: secret } of secrets) {
     const store = await openSecretStore(connection, bucket, replicas);
@@ -90,8 +90,8 @@ async function mustBeEmpty(
   if (record?.restored?.id === manifest.id) return; // goes on
   const advice = 'restore into an empty one, or remove its store first';
   if (record?.restored !== undefined) throw new BackupError(`the stream server holds another backup: ${advice}`);
-  for (let shard = 0; shard < manifest.shards; shard++) {
-    const info = await streamInfo(manager, streamName(shard));
+  for (const { name } of manifest.streams) {
+    const info = await streamInfo(manager, name);
     if (info && info.state.last_seq > 0) {
       throw new BackupError(
         `the stream server is not empty: ${info.config.name} has had ${info.state.last_seq} messages; ${advice}`,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { jetstreamManager, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
-import { streamName } from '../../schemas/subjects.ts';
+import { shardNumbers, streamName } from '../../schemas/subjects.ts';
 import {
   CHANGES_BUCKET,
   KEYS_BUCKET,
@@ -17,7 +17,7 @@ import type { NatsConnection } from '../../stream/nats.ts';
 import { floorOf, type ShardProgress } from '../../stream/progress.ts';
 import { readRecord } from '../../stream/readRecord.ts';
 import { openSecretStore } from '../../stream/secretStore.ts';
-import { numberOfShards } from '../../stream/shardCount.ts';
+import { shardRange } from '../../stream/shardCount.ts';
 import { streamInfo } from '../../stream/streamInfo.ts';
 import { nextStored } from '../../stream/nextStored.ts';
 import { readStreamsRecord } from '../../stream/streamsRecord.ts';
@@ -51,7 +51,8 @@ export async function writeBackup(request: BackupRequest): Promise<Manifest> {
   const { connection, dir, settings, spor } = request;
   if ((await readdir(dir).catch(() => [])).length > 0) throw new BackupError(`${dir} has files: name a new folder`);
   const manager = await jetstreamManager(connection);
-  const shards = await numberOfShards(manager);
+  const range = await shardRange(manager);
+  const { first, shards } = range;
   if (shards === 0) throw new BackupError('there are no streams to back up: start a receiver or a processor first');
   const setBack = Object.keys((await readStreamsRecord(manager))?.setBack ?? {});
   if (setBack.length > 0) {
@@ -65,14 +66,23 @@ export async function writeBackup(request: BackupRequest): Promise<Manifest> {
     await writeFile(join(unfinished, 'schemas.json'), JSON.stringify(schemas ?? null));
     await writeFile(join(unfinished, 'settings.json'), JSON.stringify(settings, undefined, 2));
     const streams: BackedUpStream[] = [];
-    for (let shard = 0; shard < shards; shard++) {
+    for (const shard of shardNumbers(range)) {
       const stream = await writeStream(manager, { shard, dir: unfinished, all: request.all });
       if (stream) streams.push(stream);
     }
     const files: Manifest['files'] = {};
     for (const name of await readdir(unfinished)) files[name] = await sha256(join(unfinished, name));
     const createdAt = new Date().toISOString();
-    const manifest: Manifest = { format: BACKUP_FORMAT, id: randomUUID(), createdAt, spor, shards, streams, files };
+    const manifest: Manifest = {
+      format: BACKUP_FORMAT,
+      id: randomUUID(),
+      createdAt,
+      spor,
+      shards,
+      first,
+      streams,
+      files,
+    };
     await writeWhole(manifestPath(unfinished), [JSON.stringify(manifest, undefined, 2)]);
     await rm(dir, { recursive: true, force: true }); // empty, as seen above
     await rename(unfinished, dir);

@@ -1,7 +1,7 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { listTenants } from '../../lake/layout/tenants.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
-import { shardOf, streamName } from '../../schemas/subjects.ts';
+import { shardOf, streamName, type ShardRange } from '../../schemas/subjects.ts';
 import { contradicts, newest } from '../../stream/incarnation.ts';
 import { streamInfo } from '../../stream/streamInfo.ts';
 import { streamStateOf, type StreamState } from '../../stream/streamState.ts';
@@ -14,12 +14,12 @@ import type { LakeParts } from './lakeParts.ts';
  */
 export async function newestCommitted(
   lake: LakeParts,
-  { storage, shard, shards }: { storage: Storage; shard: number; shards: number },
+  { storage, shard, range }: { storage: Storage; shard: number; range: ShardRange },
 ): Promise<{ newest: KnownMessage; through: number }> {
   let found: KnownMessage = { sequence: 0 };
   let through = 0;
   for (const tenantId of await listTenants(storage)) {
-    if (shardOf(tenantId, shards) !== shard) continue;
+    if (shardOf(tenantId, range.shards, range.first) !== shard) continue;
     const { events, quarantine } = await lake.positions(tenantId);
     found = newest(newest(found, events), quarantine);
     through = Math.max(through, events.shardPosition, quarantine.shardPosition);

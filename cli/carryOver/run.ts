@@ -5,9 +5,9 @@ import { createTableCache } from '../../lake/layout/tableCache.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import { delay } from '../../runtime/retry.ts';
 import { createRegistry } from '../../schemas/registry.ts';
-import { streamName } from '../../schemas/subjects.ts';
+import { shardNumbers, streamName, type ShardRange } from '../../schemas/subjects.ts';
 import type { NatsConnection } from '../../stream/nats.ts';
-import { numberOfShards } from '../../stream/shardCount.ts';
+import { shardRange } from '../../stream/shardCount.ts';
 import { streamInfo } from '../../stream/streamInfo.ts';
 import { streamAppId } from '../../stream/streamState.ts';
 import { changeStreamsRecord, readStreamsRecord, withSetBack, type SetBack } from '../../stream/streamsRecord.ts';
@@ -50,8 +50,9 @@ export async function carryOverAll(
   const manager = await jetstreamManager(connection);
   const engine = openDuckdb({ memory: MEMORY, threads: 1, spillDir: '' });
   try {
-    const shards = await numberOfShards(manager);
-    const found = await findAll(request, manager, { shards, reading: { localFiles, engine } });
+    const range = await shardRange(manager);
+    const { shards } = range;
+    const found = await findAll(request, manager, { range, reading: { localFiles, engine } });
     const told = found.map(({ shard, stream, setBack }) => ({ shard, stream, setBack }));
     if (dryRun) return { found: told, moved: [] };
     if (found.length > 0) {
@@ -63,7 +64,7 @@ export async function carryOverAll(
     }
     const moved: CarryReport[] = [];
     for (const one of found) moved.push(await carryOver({ ...request, ...one, manager, shards }));
-    await removeCopies(manager, shards);
+    await removeCopies(manager, range);
     return { found: told, moved };
   } finally {
     await engine.close();
@@ -73,17 +74,17 @@ export async function carryOverAll(
 async function findAll(
   { storage }: CarryRequest,
   manager: JetStreamManager,
-  { shards, reading }: { shards: number; reading: ConstructorParameters<typeof LakeParts>[1] },
+  { range, reading }: { range: ShardRange; reading: ConstructorParameters<typeof LakeParts>[1] },
 ): Promise<FoundSetBack[]> {
   const tables = createTableCache(storage, createRegistry());
   const noted = (await readStreamsRecord(manager))?.setBack ?? {};
   const found: FoundSetBack[] = [];
-  for (let shard = 0; shard < shards; shard++) {
+  for (const shard of shardNumbers(range)) {
     const stream = streamName(shard);
     const created = noted[shard]?.created ?? (await streamInfo(manager, stream))?.created;
     if (created === undefined) continue;
     const lake = new LakeParts(tables, reading, streamAppId({ name: stream, created }));
-    const committed = await newestCommitted(lake, { storage, shard, shards });
+    const committed = await newestCommitted(lake, { storage, shard, range });
     const setBack = noted[shard] ?? (await findSetBack(manager, shard, committed.newest));
     if (setBack) found.push({ shard, stream, setBack, lake, committed: committed.through });
   }
@@ -91,9 +92,9 @@ async function findAll(
 }
 
 /** Removes copies of moves that are complete: nobody notes their streams any more. */
-async function removeCopies(manager: JetStreamManager, shards: number): Promise<void> {
+async function removeCopies(manager: JetStreamManager, range: ShardRange): Promise<void> {
   const noted = (await readStreamsRecord(manager))?.setBack ?? {};
-  for (let shard = 0; shard < shards; shard++) {
+  for (const shard of shardNumbers(range)) {
     if (!noted[shard] && (await streamInfo(manager, copyName(shard)))) await manager.streams.delete(copyName(shard));
   }
 }

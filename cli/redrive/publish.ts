@@ -4,6 +4,7 @@ import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { Message } from '../../ingest/stream/message.ts';
 import { Progress } from '../../stream/progress.ts';
 import { delay } from '../../runtime/retry.ts';
+import { shardRange } from '../../stream/shardCount.ts';
 import { streamInfo } from '../../stream/streamInfo.ts';
 import { EVENTS_HEADER, FORMAT, FORMAT_HEADER, type BatchHeader } from '../../schemas/envelope.ts';
 import { formatSubject, shardOf, streamName } from '../../schemas/subjects.ts';
@@ -29,21 +30,20 @@ export interface RedriveStream {
 
 /**
  * Open the stream of a tenant's shard.
- * @throws Error if the stream does not exist, or SPOR_SHARDS is not the number of shards
+ * @throws Error if the stream does not exist
  */
 export async function openRedriveStream(
   connection: NatsConnection,
   tenantId: string,
-  { shards, replicas }: StreamSettings,
+  { replicas }: Pick<StreamSettings, 'replicas'>,
 ): Promise<RedriveStream> {
   const manager = await jetstreamManager(connection);
-  const shard = shardOf(tenantId, shards);
+  const { first, shards } = await shardRange(manager);
+  if (shards === 0) throw new Error('there are no streams yet: start an Event Receiver or a processor first');
+  const shard = shardOf(tenantId, shards, first);
   const name = streamName(shard);
   const info = await streamInfo(manager, name);
   if (!info) throw new Error(`the stream ${name} does not exist: start an Event Receiver or a processor first`);
-  if (await streamInfo(manager, streamName(shards))) {
-    throw new Error(`there are more streams than SPOR_SHARDS=${shards}: set it to the number at creation`);
-  }
   const progress = await Progress.open(connection, { replicas: replicas });
   const client = jetstream(connection);
   let last = 0;

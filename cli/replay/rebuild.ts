@@ -110,9 +110,8 @@ async function writePart(
   const { tenantId, stream, epoch, dir, registry, session, duplicates, stored, log } = options;
   const erasures = new Map([[tenantId, options.erasures.list]]);
   const erasedBefore = options.erasures.file;
-  const { shard, shards } = stream;
   const limits = { bytes: Infinity, messages: Infinity, ageMs: Infinity };
-  const window = new Window({ dir, shard, shards, epoch, limits });
+  const window = new Window({ dir, place: stream, epoch, limits });
   const skip = { events: wanted.events ? 0 : Infinity, quarantine: wanted.quarantine ? 0 : Infinity };
   for (const message of messages) {
     window.add(message, skip);

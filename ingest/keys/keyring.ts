@@ -1,5 +1,5 @@
 import { asOrigin, keyId, secretHash, type KeyRecord } from '../../schemas/keys.ts';
-import { formatSubject, isId, shardOf, type SubjectKind } from '../../schemas/subjects.ts';
+import { isId } from '../../schemas/subjects.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { SecretWatch } from '../../stream/secretStore.ts';
 import { Quota } from './quota.ts';
@@ -15,8 +15,6 @@ export interface Key {
   expiresAtMs: number;
   revoked: boolean;
   quota: Quota | undefined;
-  shard: number;
-  subjects: Record<SubjectKind, string>;
 }
 
 const MAX_SECRET_LENGTH = 200;
@@ -25,7 +23,6 @@ const MAX_REMEMBERED_HASHES = 20_000;
 /** The current instrumentation keys of the watched bucket. */
 export class Keyring {
   readonly #watch: SecretWatch<KeyRecord>;
-  readonly #shards: number;
   readonly #log: Logger;
   readonly #clock: () => number;
   /** Hashes of the secrets of known keys: hashing is the slow part of a look-up. */
@@ -35,9 +32,8 @@ export class Keyring {
   /** By hash, so that a change of another field does not refill a quota. */
   readonly #quotas = new Map<string, Quota>();
 
-  constructor(watch: SecretWatch<KeyRecord>, options: { shards: number; log: Logger; clock?: () => number }) {
+  constructor(watch: SecretWatch<KeyRecord>, options: { log: Logger; clock?: () => number }) {
     this.#watch = watch;
-    this.#shards = options.shards;
     this.#log = options.log;
     this.#clock = options.clock ?? Date.now;
   }
@@ -93,9 +89,6 @@ export class Keyring {
       this.#log.error({ keyId: keyId(hash) }, 'a key record has an invalid tenant, segment or kind and is rejected');
       return 'unusable';
     }
-    const shard = shardOf(tenantId, this.#shards);
-    const subject = (subjectKind: SubjectKind): string =>
-      formatSubject({ kind: subjectKind, shard, tenantId, segmentId });
     return {
       keyId: keyId(hash),
       tenantId,
@@ -107,8 +100,6 @@ export class Keyring {
       // Revocation does not depend on clocks.
       revoked: record.revokedAt !== undefined,
       quota: this.#quotaOf(hash, quotaEventsPerSecond),
-      shard,
-      subjects: { events: subject('events'), quarantine: subject('quarantine') },
     };
   }
 

@@ -29,6 +29,8 @@ interface Pending {
   token: string;
   outgoing: Outgoing;
   resendAtMs: number;
+  /** Whether the health of its shard counts it. */
+  counted: boolean;
 }
 
 /** A shard whose events are refused now. */
@@ -73,7 +75,8 @@ export class NatsPublisher implements Publisher {
   readonly #batches = new Map<string, Pending[]>();
   readonly #sweep: NodeJS.Timeout;
   #connected = true;
-  #count = 0;
+  #held = false;
+  #tokens = 0;
 
   constructor(connection: NatsConnection, streams: PublishStreams, options: PublisherOptions) {
     this.#connection = connection;
@@ -118,13 +121,26 @@ export class NatsPublisher implements Publisher {
   refused(): RefusedShard[] {
     return [...this.#health.keys()].flatMap((shard) => {
       const reason = this.#fault(shard);
-      return reason === undefined ? [] : [{ shard, reason }];
+      return reason === undefined ? [] : [{ shard: this.#streams.number(shard), reason }];
     });
   }
 
-  /** Shards that do not acknowledge now. */
-  faulty(): number[] {
-    return this.refused().map(({ shard }) => shard);
+  /** Holds what comes until `release`: it is not sent, and ends at its deadline. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  /** Sends what was held. */
+  release(): void {
+    this.#held = false;
+    const nowMs = this.#clock();
+    for (const pending of this.#pending.values()) this.#count(pending, nowMs);
+    for (const pending of this.#pending.values()) this.#send(pending);
+  }
+
+  /** Ends what is held, unsent. */
+  failHeld(reason: string): void {
+    if (this.#held) for (const pending of this.#pending.values()) this.#failed(pending, reason);
   }
 
   setBack(shard: number): string | undefined {
@@ -132,6 +148,7 @@ export class NatsPublisher implements Publisher {
   }
 
   unavailable(shard: number): string | undefined {
+    if (this.#held) return undefined;
     return this.#unsendable(shard) ?? this.#health[shard]!.refusal(this.#clock());
   }
 
@@ -141,16 +158,17 @@ export class NatsPublisher implements Publisher {
 
   #unsendable(shard: number): string | undefined {
     if (!this.#connected) return NOT_CONNECTED;
+    if (this.#held) return 'its shards are growing';
     if (this.#streams.epoch(shard) !== undefined) return undefined;
     return this.#streams.setBack(shard) ?? 'its stream is being looked up';
   }
 
   publish(messages: readonly Outgoing[]): void {
-    const pending = messages.map((outgoing) => ({ token: this.#token(), outgoing, resendAtMs: 0 }));
+    const pending = messages.map((outgoing) => ({ token: this.#token(), outgoing, resendAtMs: 0, counted: false }));
     const nowMs = this.#clock();
     for (const one of pending) {
       this.#pending.set(one.token, one);
-      this.#health[one.outgoing.shard]!.sent(nowMs);
+      if (!this.#held) this.#count(one, nowMs);
     }
     for (let from = 0; from < pending.length; from += BATCH_MESSAGES) {
       const group = pending.slice(from, from + BATCH_MESSAGES);
@@ -167,7 +185,7 @@ export class NatsPublisher implements Publisher {
   }
 
   #token(): string {
-    return (this.#count++).toString(36);
+    return (this.#tokens++).toString(36);
   }
 
   #send(pending: Pending): void {
@@ -253,7 +271,11 @@ export class NatsPublisher implements Publisher {
     }
     const full = error.err_code === STREAM_FULL;
     this.#health[pending.outgoing.shard]!.acknowledged(this.#clock()); // it answers
-    const facts = { shard: pending.outgoing.shard, code: error.err_code, reason: error.description };
+    const facts = {
+      shard: this.#streams.number(pending.outgoing.shard),
+      code: error.err_code,
+      reason: error.description,
+    };
     this.#log.write('error', facts, full ? STREAM_IS_FULL : 'a stream rejected a message');
     this.#failed(pending, full ? 'it is full' : 'it rejected the write');
   }
@@ -263,8 +285,14 @@ export class NatsPublisher implements Publisher {
     pending.outgoing.done({ failed });
   }
 
-  #forget({ token, outgoing }: Pending): void {
-    if (this.#pending.delete(token)) this.#health[outgoing.shard]!.ended();
+  #count(pending: Pending, nowMs: number): void {
+    if (pending.counted) return;
+    pending.counted = true;
+    this.#health[pending.outgoing.shard]!.sent(nowMs);
+  }
+
+  #forget({ token, outgoing, counted }: Pending): void {
+    if (this.#pending.delete(token) && counted) this.#health[outgoing.shard]!.ended();
   }
 
   #resendOrEnd(): void {
@@ -272,7 +300,7 @@ export class NatsPublisher implements Publisher {
     for (const [token, batch] of this.#batches) {
       if (!batch.some((pending) => this.#pending.has(pending.token))) this.#batches.delete(token);
     }
-    const faulty = new Set(this.faulty());
+    const faulty = new Set([...this.#health.keys()].filter((shard) => this.#fault(shard) !== undefined));
     const probed = new Set<number>();
     for (const pending of this.#pending.values()) {
       const { shard, deadlineMs } = pending.outgoing;

@@ -1,7 +1,7 @@
 import { jetstreamManager, type JetStreamManager, type StreamInfo } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { streamEpoch } from '../../schemas/receipt.ts';
-import { shardOfStream, streamName, streamSubjects } from '../../schemas/subjects.ts';
+import { shardNumbers, shardOfStream, streamName, streamSubjects, type ShardRange } from '../../schemas/subjects.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { backoffMs, delay } from '../../runtime/retry.ts';
 import { confirmSetBack, contradicts, describeSetBack, type SetBackLook } from '../../stream/incarnation.ts';
@@ -16,10 +16,12 @@ import {
   withLoss,
   withSetBack,
   type SetBack,
+  type StreamsRecord,
 } from '../../stream/streamsRecord.ts';
 
 const ADVISORIES = '$JS.EVENT.ADVISORY.STREAM.*.*';
 const RECORD_EVERY_MS = 1_000;
+const GROWING_EVERY_MS = 100;
 const RETRY = { firstMs: 100, maxMs: 1_000 };
 /** Longest wait for a stream's leader, which may be gone. */
 const ANSWER_MS = 1_000;
@@ -41,16 +43,20 @@ interface ShardStream {
 }
 
 export interface PublishStreamsOptions {
-  shards: number;
+  range: ShardRange;
+  /** Number of shards that the record has; absent: that of the range. */
+  agreed?: number;
   maxBytes: number;
   replicas: number;
   log: Logger;
   /** Whether this identity may create streams. If not, it waits for a processor. */
   mayCreate?: boolean;
+  /** Told of the record of streams, again and again. */
+  onRecord?: (record: StreamsRecord) => void;
 }
 
 /**
- * Identity of each shard's stream, which receipts carry.
+ * Identity of each shard's stream, which receipts carry. Shards are numbered within their range, from 0.
  *
  * A stream is *known*, *in doubt* or *set back*. Three things cause doubt: a lost connection, a deletion that the server reports, and a
  * sequence below an earlier one. A stream in doubt is read again, or created if it is missing, and is then known.
@@ -68,14 +74,20 @@ export class PublishStreams {
   readonly #log: Logger;
   readonly #shards: ShardStream[];
   readonly #stopped = new AbortController();
+  #isGrowing = false;
+  readonly #first: number;
+  readonly #onRecord: (record: StreamsRecord) => void;
   #onKnown: (shard: number) => void = () => undefined;
 
-  constructor(connection: NatsConnection, { shards, log, mayCreate = true, ...limits }: PublishStreamsOptions) {
+  constructor(connection: NatsConnection, options: PublishStreamsOptions) {
+    const { range, agreed = range.shards, log, mayCreate = true, onRecord = () => undefined, ...limits } = options;
     this.#connection = connection;
     this.#log = log;
     this.#mayCreate = mayCreate;
-    this.#config = { beyond: streamName(shards), ...limits, log };
-    this.#shards = Array.from({ length: shards }, (_, shard) => ({
+    this.#first = range.first;
+    this.#onRecord = onRecord;
+    this.#config = { beyond: streamName(agreed), ...limits, log };
+    this.#shards = shardNumbers(range).map((shard) => ({
       config: { name: streamName(shard), subjects: streamSubjects(shard) },
       created: '',
       epoch: undefined,
@@ -99,7 +111,7 @@ export class PublishStreams {
     });
     const manager = await jetstreamManager(this.#connection);
     await this.#readRecord(manager);
-    for (const [shard, info] of infos.entries()) if (info) this.#know(this.#shards[shard]!, info);
+    for (const [index, info] of infos.entries()) if (info) this.#know(this.#shards[index]!, info);
     void this.#followRecord(manager);
     const advisories = this.#connection.subscribe(ADVISORIES, {
       callback: (error, message) => {
@@ -116,6 +128,11 @@ export class PublishStreams {
   /** Register a callback for shards whose stream is known again. */
   onKnown(callback: (shard: number) => void): void {
     this.#onKnown = callback;
+  }
+
+  /** Number of a shard, as subjects have it. */
+  number(shard: number): number {
+    return this.#first + shard;
   }
 
   /** Epoch of a shard's stream; undefined while in doubt. */
@@ -230,7 +247,7 @@ export class PublishStreams {
     const setBack = await confirmSetBack(look, () => touchStreamsRecord(this.#connection, replicas));
     if (!setBack) throw new Error(`${name} ended before its message ${known.sequence} for a while`);
     await changeStreamsRecord(this.#connection, this.#place(), (record) =>
-      withSetBack(record, this.#shards.indexOf(stream), setBack),
+      withSetBack(record, this.#first + this.#shards.indexOf(stream), setBack),
     );
     this.#refuse(stream, setBack);
     return true;
@@ -255,7 +272,7 @@ export class PublishStreams {
   async #followRecord(manager: JetStreamManager): Promise<void> {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
-      await delay(RECORD_EVERY_MS, signal);
+      await delay(this.#isGrowing ? GROWING_EVERY_MS : RECORD_EVERY_MS, signal);
       // Without an answer nothing is published either.
       await this.#readRecord(manager).catch((error: unknown) => {
         this.#log.debug({ err: error }, 'the record of streams cannot be read now');
@@ -265,8 +282,10 @@ export class PublishStreams {
 
   async #readRecord(manager: JetStreamManager): Promise<void> {
     const record = await readStreamsRecord(manager);
+    this.#isGrowing = record?.growth !== undefined;
+    if (record) this.#onRecord(record);
     for (const [shard, stream] of this.#shards.entries()) {
-      const noted = record?.setBack[shard];
+      const noted = record?.setBack[this.#first + shard];
       if (noted && !stream.setBack) this.#refuse(stream, noted);
       if (noted || !stream.setBack) continue;
       stream.setBack = undefined;

@@ -19,6 +19,7 @@ const ANSWER_MS = 700;
 export async function startShardWatch(
   connection: NatsConnection,
   health: readonly ShardHealth[],
+  first = 0,
 ): Promise<{ stop: () => void }> {
   const stopped = new AbortController();
   const everyMs = Math.max(ASK_EVERY_MS, health.length * SPACING_MS);
@@ -28,7 +29,7 @@ export async function startShardWatch(
       const askedAtMs = performance.now();
       let answer: StreamAnswer = 'quorum';
       if (askedAtMs - one.acknowledgedAtMs > everyMs) {
-        answer = await ask(manager, shard);
+        answer = await ask(manager, first + shard);
         one.answered(answer, askedAtMs);
       }
       const spentMs = performance.now() - askedAtMs;

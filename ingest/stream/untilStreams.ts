@@ -1,11 +1,11 @@
 import { jetstreamManager } from '@nats-io/jetstream';
-import { streamName } from '../../schemas/subjects.ts';
+import { shardNumbers, streamName } from '../../schemas/subjects.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { delay } from '../../runtime/retry.ts';
 import { KEYS_BUCKET, SCHEMAS_BUCKET } from '../../stream/buckets.ts';
 import type { NatsConnection } from '../../stream/nats.ts';
 import { streamInfo } from '../../stream/streamInfo.ts';
-import { readStreamsRecord } from '../../stream/streamsRecord.ts';
+import { rangeOf, readStreamsRecord } from '../../stream/streamsRecord.ts';
 import { untilServed } from '../../stream/untilServed.ts';
 
 const POLL_MS = 200;
@@ -16,7 +16,7 @@ const QUIET_POLLS = 25;
  *
  * With an identity of its own it may not create any. Processors create the streams, and query servers the keys.
  */
-export async function untilStreams(connection: NatsConnection, shards: number, log: Logger): Promise<void> {
+export async function untilStreams(connection: NatsConnection, log: Logger): Promise<void> {
   const manager = await untilServed(() => jetstreamManager(connection), 'JetStream', log);
   const until = async <T>(name: string, look: () => Promise<T | undefined>): Promise<T> => {
     for (let poll = 1; ; poll++) {
@@ -29,9 +29,7 @@ export async function untilStreams(connection: NatsConnection, shards: number, l
     }
   };
   const record = await until('the record of streams', () => readStreamsRecord(manager));
-  const events = Array.from({ length: shards }, (_, shard) =>
-    record.setBack[shard] ? [] : [streamName(shard)],
-  ).flat();
+  const events = shardNumbers(rangeOf(record)).flatMap((shard) => (record.setBack[shard] ? [] : [streamName(shard)]));
   for (const name of [...events, `KV_${SCHEMAS_BUCKET}`, `KV_${KEYS_BUCKET}`])
     await until(name, () => streamInfo(manager, name));
 }

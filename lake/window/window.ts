@@ -4,7 +4,7 @@ import type { BatchHeader, RejectedEvent } from '../../schemas/envelope.ts';
 import { formatReceipt } from '../../schemas/receipt.ts';
 import { dayShare, segmentShare } from '../counts/dayCounts.ts';
 import { copyLines, MalformedMessageError, parseMessage, renumberedBytes, sourceOf } from '../../stream/message.ts';
-import type { Source, StreamMessage } from '../../stream/message.ts';
+import type { ShardPlace, Source, StreamMessage } from '../../stream/message.ts';
 import { PROCESSOR_CODES, rejectedRow, storable, wholeText, type ProcessorCode } from './rejected.ts';
 import type { ClosedWindow, LineRun, TenantShare } from './closedWindow.ts';
 import { WindowContents } from './contents.ts';
@@ -15,8 +15,7 @@ import { utcDay } from '../../runtime/units.ts';
 export interface WindowOptions {
   /** Folder of this window's files. The first write makes it, and `discard` removes it. */
   dir: string;
-  shard: number;
-  shards: number;
+  place: ShardPlace;
   /** Epoch of the stream, for receipts. */
   epoch: number;
   limits: WindowLimits;
@@ -150,8 +149,7 @@ export class Window {
 
   #addParsed(message: StreamMessage, wanted: { events: boolean; rejected: boolean }): void {
     const contents = this.#contents;
-    const { shard, shards: count } = this.#options;
-    const parsed = parseMessage(message, { shard, count });
+    const parsed = parseMessage(message, this.#options.place);
     const firstBatch = contents.lines.batches;
     const buffer = this.#events.reserve(renumberedBytes(message.data.length));
     const { end, lines, batchSum, longest, contents: fingerprints } = copyLines(message, parsed, firstBatch, buffer);
@@ -199,7 +197,10 @@ export class Window {
   }
 
   #addBatch(message: StreamMessage, at: Source & { source: number; index: number }, batch: BatchHeader): void {
-    const { shard, epoch } = this.#options;
+    const {
+      place: { shard },
+      epoch,
+    } = this.#options;
     this.#contents.addTimes(message, at.tenantId, batch);
     this.#batches.appendJson({
       b: this.#contents.lines.batches++,

@@ -6,6 +6,7 @@ import type { Storage } from '../../lake/storage/storage.ts';
 import type { WindowLimits } from '../../lake/window/window.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Semaphore } from '../../runtime/semaphore.ts';
+import type { ShardRange } from '../../schemas/subjects.ts';
 import type { Registry } from '../../schemas/registry.ts';
 import type { NatsConnection } from '../../stream/nats.ts';
 import type { Progress } from '../../stream/progress.ts';
@@ -21,6 +22,7 @@ export interface StreamAccess {
   manager: JetStreamManager;
   progress: Progress;
   known: KnownStreams;
+  /** Number of shards, for a record that does not exist yet. */
   shards: number;
   /** Copies of buckets that have to be created. */
   replicas: number;
@@ -38,7 +40,8 @@ export interface LakeAccess {
 
 /** Settings of the work on a shard. */
 export interface ShardSettings {
-  shards: number;
+  /** Shards in use. */
+  range: ShardRange;
   /** Scratch folder. */
   dir: string;
   window: WindowLimits;
@@ -54,6 +57,8 @@ export interface ShardContext {
   settings: ShardSettings;
   metrics: ProcessorMetrics;
   reach: ReachFlush;
+  /** Whether windows are flushed at once, because the shards are about to grow. */
+  isHurried: () => boolean;
   log: Logger;
   unparkTries: UnparkTries;
   /** Called for each tenant with a new commit. */

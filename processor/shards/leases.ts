@@ -5,6 +5,7 @@ import { BucketWatch } from '../../stream/bucketWatch.ts';
 import { isCasConflict } from '../../stream/casConflict.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { NatsConnection } from '../../stream/nats.ts';
+import type { ShardRange } from '../../schemas/subjects.ts';
 import type { SharingView } from './sharing.ts';
 import { HOUR_MS } from '../../runtime/units.ts';
 
@@ -96,15 +97,18 @@ export class Leases {
     });
   }
 
-  /** Living processors and holders of shards, by the last known entries. */
-  view(shards: number): SharingView {
+  /** Living processors and holders of a range's shards in order, by the last known entries. */
+  view({ first, shards }: ShardRange): SharingView {
     const now = performance.now();
     const processors = new Set([this.id]);
     const holders = Array.from<string | undefined>({ length: shards });
     for (const [key, { holder, until }] of this.#seen) {
       if (until < now) this.#seen.delete(key);
       else if (key.startsWith(PROCESSOR_KEY)) processors.add(holder);
-      else if (Number(key.slice(SHARD_KEY.length)) < shards) holders[Number(key.slice(SHARD_KEY.length))] = holder;
+      else {
+        const index = Number(key.slice(SHARD_KEY.length)) - first;
+        if (index >= 0 && index < shards) holders[index] = holder;
+      }
     }
     return { me: this.id, processors: [...processors], holders };
   }

@@ -23,6 +23,8 @@ export interface ReadAndFlushOptions {
   openTables: (tenantId: string) => Promise<unknown> | undefined;
   /** Whether to commit all that waits, because the stream fills up; true once. */
   mustHurry: () => boolean;
+  /** Whether to commit at once whatever comes, because the shards are about to grow. */
+  isGrowing: () => boolean;
   /** Called after each look at what has come. */
   onLook: () => void;
   halted: AbortSignal;
@@ -37,20 +39,22 @@ export interface ReadAndFlushOptions {
 export async function readAndFlush(
   reader: MessageReader,
   queue: CommitQueue,
-  { flusher, steps, openTables, mustHurry, onLook, halted }: ReadAndFlushOptions,
+  { flusher, steps, openTables, mustHurry, isGrowing, onLook, halted }: ReadAndFlushOptions,
 ): Promise<void> {
   const line = new FlushPipeline({ flusher, onTurn: () => reader.nudge() });
   const isCatchingUp = ({ window } = queue): boolean =>
     window.bytes < minWindowBytes(window) && reader.waiting > window.messages;
   const isDue = ({ window } = queue): boolean =>
-    window.full || (line.ready && window.leftMs() === 0 && !isCatchingUp());
+    window.full ||
+    (line.ready && !window.empty && isGrowing()) ||
+    (line.ready && window.leftMs() === 0 && !isCatchingUp());
   const dueInMs = (): number | undefined => {
     const leftMs = line.ready ? queue.leftMs() : undefined;
     return leftMs === undefined ? undefined : Math.max(leftMs, isCatchingUp() ? LOOK_AGAIN_MS : 0);
   };
   const flushDue = async (): Promise<void> => {
     if (line.ready) {
-      if (mustHurry()) queue.joinEverything();
+      if (mustHurry() || isGrowing()) queue.joinEverything();
       else queue.joinDue();
     }
     if (queue.window.spooled) await steps.retryWhileOwned('spooling', () => queue.window.drain());

@@ -6,12 +6,14 @@ import { StreamSetBackError } from '../../stream/incarnation.ts';
 import type { ParkedTenant } from '../../stream/progress.ts';
 import type { ShardLease, Leases } from './leases.ts';
 import { StreamChangedError } from './ownerSteps.ts';
+import type { ShardRange } from '../../schemas/subjects.ts';
 import { planSharing } from './sharing.ts';
 
 /** The work on one shard, as the manager sees it (worker.ts). */
 export interface Work {
   run(): Promise<void>;
   stop(): void;
+  nudge(): void;
   halt(reason: Error): void;
   readonly stalled: string | undefined;
   readonly parked: ParkedTenant[];
@@ -19,7 +21,8 @@ export interface Work {
 
 export interface ShardManagerOptions {
   leases: Leases;
-  shards: number;
+  /** The shards in use, which a growth changes. */
+  range: () => ShardRange;
   leaseMs: number;
   log: Logger;
   begin: (lease: ShardLease) => Work;
@@ -67,6 +70,11 @@ export class ShardManager {
 
   start(): void {
     this.#loop = this.#run();
+  }
+
+  /** Lets every shard look at once whether its window is due. */
+  nudge(): void {
+    for (const { work } of this.#held.values()) work.nudge();
   }
 
   /** Checks the shards at once, after a processor came or went. */
@@ -129,18 +137,22 @@ export class ShardManager {
   }
 
   async #tick(): Promise<void> {
-    const { leases, shards } = this.#options;
+    const { leases } = this.#options;
+    const range = this.#options.range();
+    const { first } = range;
     await Promise.all([...[...this.#held.values()].map((held) => this.#renew(held)), this.#announce()]);
-    const view = leases.view(shards);
-    const holders = view.holders.map((holder, shard) => this.#holder(shard, holder));
-    for (const [shard, holder] of holders.entries()) {
+    const view = leases.view(range);
+    const holders = view.holders.map((holder, index) => this.#holder(first + index, holder));
+    for (const [index, holder] of holders.entries()) {
+      const shard = first + index;
       // The holder reports it.
       if (holder !== undefined && holder !== leases.id && this.#failed.delete(shard)) this.#options.onTaken(shard);
     }
     const { acquire, release } = planSharing({ ...view, holders });
     if (this.#draining) return;
-    for (const shard of release) this.#held.get(shard)?.work.stop();
-    for (const shard of acquire) {
+    for (const index of release) this.#held.get(first + index)?.work.stop();
+    for (const [shard, { work }] of this.#held) if (shard < first) work.stop(); // closed
+    for (const shard of acquire.map((index) => first + index)) {
       if ((this.#coolUntil.get(shard) ?? 0) > performance.now()) continue;
       const lease = await leases.acquire(shard);
       if (lease) this.#hold(lease);

@@ -79,6 +79,11 @@ export class ShardWorker {
     this.#reader?.close();
   }
 
+  /** Looks at once whether the window is due. */
+  nudge(): void {
+    this.#reader?.nudge();
+  }
+
   /** Ends `run`, as soon as possible without further effect on the lake. */
   halt(reason: Error): void {
     this.#halt.abort(reason);
@@ -164,6 +169,7 @@ export class ShardWorker {
         steps: this.#steps,
         openTables: (tenantId) => (owned.tables.stored(tenantId) ? undefined : this.#openTables(tenantId, owned)),
         mustHurry,
+        isGrowing: this.#context.isHurried,
         onLook: () => metrics.window.set(labels, queue.uncommitted.messages),
         halted: this.#halt.signal,
       });
@@ -192,7 +198,7 @@ export class ShardWorker {
     try {
       for (const tenantId of await listTenants(lake.storage)) {
         if (signal.aborted || this.#halt.signal.aborted) return;
-        if (shardOf(tenantId, settings.shards) !== this.#lease.shard) continue;
+        if (shardOf(tenantId, settings.range.shards, settings.range.first) !== this.#lease.shard) continue;
         await tables.newest(tenantId).then(
           (newest) => stream.mustHold(newest),
           // Its messages park the tenant, or none come.
@@ -258,12 +264,11 @@ export class ShardWorker {
   }
 
   #newWindow(stream: OwnedStream, flusher: Flusher): Window {
-    const { dir, shards } = this.#context.settings;
+    const { dir, range } = this.#context.settings;
     const { shard, epoch } = this.#lease;
     return new Window({
       dir: join(dir, `shard-${shard}-${epoch}-${this.#windows++}`),
-      shard,
-      shards,
+      place: { ...range, shard },
       epoch: stream.epoch,
       limits: flusher.limits,
     });

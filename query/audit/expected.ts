@@ -5,6 +5,7 @@ import {
   copyLines,
   MalformedMessageError,
   parseMessage,
+  type ShardPlace,
   renumberedBytes,
   type StreamMessage,
 } from '../../stream/message.ts';
@@ -111,9 +112,9 @@ interface Counted {
  *
  * A malformed message goes to the quarantine as one row.
  */
-function countBatches(message: StreamMessage, { shard, shards }: { shard: number; shards: number }): Counted[] {
+function countBatches(message: StreamMessage, place: ShardPlace): Counted[] {
   try {
-    const parsed = parseMessage(message, { shard, count: shards });
+    const parsed = parseMessage(message, place);
     copyLines(message, parsed, 0, Buffer.allocUnsafe(renumberedBytes(message.data.length)));
     return parsed.batches.map(({ receivedAt, accepted, rejected }, batch) => ({
       batch,

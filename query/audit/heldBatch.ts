@@ -1,6 +1,6 @@
 import { readMessageHeader, type BatchHeader } from '../../schemas/envelope.ts';
 import type { Receipt } from '../../schemas/receipt.ts';
-import { MalformedMessageError, parseMessage, type StreamMessage } from '../../stream/message.ts';
+import { MalformedMessageError, parseMessage, type ShardPlace, type StreamMessage } from '../../stream/message.ts';
 
 /** A batch of a message in the stream. */
 export interface HeldBatch {
@@ -13,10 +13,10 @@ export interface HeldBatch {
 export function heldBatch(
   message: StreamMessage,
   receipt: Receipt,
-  { tenantId, shard, shards }: { tenantId: string; shard: number; shards: number },
+  { tenantId, ...place }: { tenantId: string } & ShardPlace,
 ): HeldBatch | undefined {
   try {
-    const parsed = parseMessage(message, { shard, count: shards });
+    const parsed = parseMessage(message, place);
     const header = parsed.batches[receipt.batch];
     if (parsed.source.tenantId !== tenantId || !header) return undefined;
     return { segmentId: parsed.source.segmentId, header, events: eventsOf(message, receipt.batch) };

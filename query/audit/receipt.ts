@@ -99,8 +99,8 @@ export async function findReceipt(
     );
   }
   const { tenantId, segmentIds } = reader;
-  const place = await sources.streams.of(tenantId);
-  if (place && place.shard !== receipt.shard) throw unknown(id);
+  const place = await sources.streams.placeOf(tenantId, receipt.shard);
+  if (!place && (await sources.streams.of(tenantId))) throw unknown(id);
   const state = await sources.streams.committed(receipt, tenantId);
   const isCurrent = state?.epoch === receipt.epoch;
   const floor = isCurrent ? state.floor : 0;

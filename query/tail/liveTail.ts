@@ -144,7 +144,7 @@ export class LiveTail {
 
   #lease(tenantId: string, streams: ShardStreams, stream: ShardStream): Lease<Tenant> {
     return this.#tenants.take(tenantId, {
-      fits: (tenant) => tenant.stream.shards === stream.shards,
+      fits: (tenant) => tenant.stream.shard === stream.shard && tenant.stream.shards === stream.shards,
       make: () => {
         const { registry, localFiles, erasures, maxBytes, dedupeWindowMs, log } = this.#options;
         const dir = join(this.#options.dir, `${tenantId}-${this.#made++}`);

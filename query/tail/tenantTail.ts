@@ -168,8 +168,7 @@ export class TenantTail {
     const { tenantId, stream, registry, session, dir, localFiles, log } = this.#options;
     const window = new Window({
       dir: join(dir, String(this.#made++)),
-      shard: stream.shard,
-      shards: stream.shards,
+      place: stream,
       epoch,
       limits: { bytes: Infinity, messages: Infinity, ageMs: Infinity },
     });

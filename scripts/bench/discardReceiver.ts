@@ -8,6 +8,7 @@ import { Keyring } from '../../ingest/keys/keyring.ts';
 import { ComparedClock } from '../../stream/comparedClock.ts';
 import { IngestMetrics } from '../../ingest/metrics.ts';
 import { GroupCommit } from '../../ingest/stream/groupCommit.ts';
+import { placeBatch } from '../../ingest/stream/placeBatch.ts';
 import type { Publisher } from '../../ingest/stream/publisher.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
 import { runProcess } from '../../runtime/process.ts';
@@ -50,11 +51,13 @@ await runProcess('discard', async ({ env, log, resources, ready }) => {
   const registry = createRegistry();
   const metrics = new IngestMetrics(createMetrics('discard'));
   const budget = new ByteBudget(config.maxInFlightBytes);
+  const range = { first: 0, shards: config.shards };
+  const commit = new GroupCommit({ publisher, budget, shards: config.shards });
   const intake = new Intake({
-    keyring: new Keyring(watch, { shards: config.shards, log }),
+    keyring: new Keyring(watch, { log }),
     judge: new Judge(registry),
     registry,
-    commit: new GroupCommit({ publisher, budget, shards: config.shards }),
+    commit: { submit: (batch) => commit.submit(placeBatch(batch, range)) },
     budget,
     metrics,
     log,

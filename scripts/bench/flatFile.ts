@@ -34,7 +34,7 @@ export async function writeFlatFile(
       await reader.arrived();
       for (let message = reader.shift(); message; message = reader.shift()) {
         sequence = message.sequence;
-        const { source, batches, linesFrom } = parseMessage(message, { shard, count: shards });
+        const { source, batches, linesFrom } = parseMessage(message, { shard, shards });
         const starts = batches.map((batch, index) => {
           const facts = {
             tenant_id: source.tenantId,

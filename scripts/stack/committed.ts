@@ -1,7 +1,7 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '../../stream/nats.ts';
 import { delay } from '../../runtime/retry.ts';
-import { numberOfShards } from '../../stream/shardCount.ts';
+import { shardRange } from '../../stream/shardCount.ts';
 import { readShards } from '../../stream/shardStatus.ts';
 
 const POLL_MS = 50;
@@ -26,9 +26,9 @@ export async function allCommitted(
 
 async function describeBacklog(connection: NatsConnection): Promise<string | undefined> {
   try {
-    const shards = await numberOfShards(await jetstreamManager(connection));
-    if (shards === 0) return 'there are no streams';
-    const backlog = (await readShards(connection, shards, Date.now())).filter(
+    const range = await shardRange(await jetstreamManager(connection));
+    if (range.shards === 0) return 'there are no streams';
+    const backlog = (await readShards(connection, range, Date.now())).filter(
       ({ lagMessages, stream }) => lagMessages > 0 || !stream,
     );
     if (backlog.length === 0) return undefined;

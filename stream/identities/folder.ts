@@ -57,11 +57,13 @@ export class IdentityFolder {
   /**
    * Makes the identities of the services and of an operator, where they or their seeds are missing.
    *
-   * Rights of all are written anew, because a later version of Spor may need others.
+   * Rights of all are written anew, because a later version of Spor may need others. They cover as many streams as before,
+   * or more.
    * @returns names of the new ones
    */
   async init(shards: number, nowMs: number): Promise<string[]> {
-    const registry = { ...(await this.#read()), shards };
+    const before = await this.#read();
+    const registry = { ...before, shards: Math.max(before.shards, shards) };
     const made: string[] = [];
     for (const role of FIRST_ROLES) {
       const usable = existsSync(this.seedFile(role));

@@ -113,7 +113,7 @@ describe('spor access', () => {
     await until(() => isKnown(keys.seedFile));
     const key = await runSpor(['keys', 'create', '--tenant', 'demo-shop', '--segment', 'web', '--json'], { env: kim });
     expect([key.code, key.stderr]).toEqual([0, '']);
-    expect((await runSpor(['status'], { env: kim })).stderr).toContain('may not publish to $JS.API.STREAM.INFO.');
+    expect((await runSpor(['status'], { env: kim })).stderr).toContain('may not publish to $JS.API.STREAM.');
     const stranger = { NATS_URL: running.stack.natsUrl, LAKE_URL: running.stack.lakeUrl };
     const refused = await runSpor(['keys', 'list'], { env: stranger });
     expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('refuses the credentials')]);

@@ -11,7 +11,7 @@ import { createRegistry } from '../../schemas/registry.ts';
 import { TOKENS_BUCKET } from '../../stream/buckets.ts';
 import type { NatsConnection } from '../../stream/nats.ts';
 import { openSecretStore } from '../../stream/secretStore.ts';
-import { numberOfShards } from '../../stream/shardCount.ts';
+import { shardRange } from '../../stream/shardCount.ts';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { look } from '../ingest/receiver.ts';
 import { runStack, type RunningStack } from '../support/runningStack.ts';
@@ -133,7 +133,7 @@ function asName(code: string): string {
 }
 
 async function storedEvent(receiptId: string, eventId: string): Promise<Record<string, unknown>> {
-  const shards = await numberOfShards(await jetstreamManager(connection));
+  const { shards } = await shardRange(await jetstreamManager(connection));
   const { resolve } = await look(connection, shards);
   const { events } = await resolve(receiptId);
   return events.find((event) => event.eventId === eventId)!;

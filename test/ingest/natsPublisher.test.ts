@@ -17,7 +17,7 @@ it('a message acknowledged while its stream is in doubt is answered once the str
   const connection = await connectNats({ url: nats.url, name: 'test', log });
   // Streams are read over a link of their own, so that they can stay in doubt.
   const link = await connectNats({ url: nats.url.replace(String(nats.port), String(proxy.port)), name: 'test', log });
-  const streams = new PublishStreams(link, { shards: 1, maxBytes: 10_000_000, replicas: 1, log });
+  const streams = new PublishStreams(link, { range: { first: 0, shards: 1 }, maxBytes: 10_000_000, replicas: 1, log });
   await streams.open();
   const publisher = new NatsPublisher(connection, streams, { log, health: [new ShardHealth()] });
   onTestFinished(async () => {

@@ -16,7 +16,7 @@ const known: number[] = [];
 beforeAll(async () => {
   nats = await startNats();
   connection = await connectNats({ url: nats.url, name: 'test', log });
-  streams = new PublishStreams(connection, { shards: 3, maxBytes: 10_000_000, replicas: 1, log });
+  streams = new PublishStreams(connection, { range: { first: 0, shards: 3 }, maxBytes: 10_000_000, replicas: 1, log });
   await streams.open();
   streams.onKnown(() => known.push(known.length));
 });

@@ -26,7 +26,7 @@ function newQueue(policy: Partial<CommitPolicy> = {}): { queue: CommitQueue; win
     policy: { ...POLICY, ...policy },
     start: { sequence: 7, timeMs: 7_000 },
     newWindow: () => {
-      const window = new KeptWindow({ dir: '/nowhere', shard: 0, shards: 4, epoch: 1, limits: LIMITS });
+      const window = new KeptWindow({ dir: '/nowhere', place: { shard: 0, shards: 4 }, epoch: 1, limits: LIMITS });
       windows.push(window);
       return window;
     },

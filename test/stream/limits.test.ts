@@ -44,20 +44,20 @@ const limitsOf = async (name: string): Promise<{ copies: number; maxBytes: numbe
   return { copies: config.num_replicas, maxBytes: config.max_bytes };
 };
 
+const range = { first: 0, shards: 1 };
+
 test('limits of the settings are applied to what exists, and a loss of copies is refused', async () => {
-  await until(
-    async () => (await applyLimits(connection, { shards: 1, replicas: 3, maxBytes: 60 * MIB }, access), true),
-  );
+  await until(async () => (await applyLimits(connection, { range, replicas: 3, maxBytes: 60 * MIB }, access), true));
   expect(await limitsOf(streamName(0))).toEqual({ copies: 3, maxBytes: 60 * MIB });
   expect((await limitsOf('KV_spor_progress')).copies).toBe(3);
-  await applyLimits(connection, { shards: 1, replicas: 3, maxBytes: 20 * MIB }, access);
+  await applyLimits(connection, { range, replicas: 3, maxBytes: 20 * MIB }, access);
   expect((await limitsOf(streamName(0))).maxBytes).toBe(20 * MIB);
-  await applyLimits(connection, { shards: 1, replicas: 3 }, access); // a service without the setting
+  await applyLimits(connection, { range, replicas: 3 }, access); // a service without the setting
   expect((await limitsOf(streamName(0))).maxBytes).toBe(20 * MIB);
-  await expect(applyLimits(connection, { shards: 1, replicas: 1 }, access)).rejects.toThrow(
+  await expect(applyLimits(connection, { range, replicas: 1 }, access)).rejects.toThrow(
     'NATS_REPLICAS=1, but EVENTS_0 has 3 copies',
   );
-  await expect(applyLimits(connection, { shards: 1, replicas: 5 }, access)).rejects.toThrow(
+  await expect(applyLimits(connection, { range, replicas: 5 }, access)).rejects.toThrow(
     'NATS_REPLICAS=5, but EVENTS_0 has 3 copies',
   );
   // A command is told nothing and still makes its buckets with as many copies.

@@ -7,7 +7,7 @@ const ROOMY: WindowLimits = { bytes: 1e9, messages: 1e9, ageMs: 1_000 };
 
 /** An empty window for messages of the tenant `shop`. */
 export function shopWindow(dir: string, limits = ROOMY): Window {
-  return new Window({ dir, shard: shardOf('shop', SHARDS), shards: SHARDS, epoch: 1_700_000_000, limits });
+  return new Window({ dir, place: { shard: shardOf('shop', SHARDS), shards: SHARDS }, epoch: 1_700_000_000, limits });
 }
 
 /** A message of the tenant `shop` as it comes from the stream. */
