@@ -11,6 +11,7 @@ import { GroupCommit } from '../../ingest/stream/groupCommit.ts';
 import { placeBatch } from '../../ingest/stream/placeBatch.ts';
 import type { Publisher } from '../../ingest/stream/publisher.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
+import { StrictJudge } from './strictJudge.ts';
 import { runProcess } from '../../runtime/process.ts';
 import { secretHash, type KeyRecord } from '../../schemas/keys.ts';
 import { createRegistry } from '../../schemas/registry.ts';
@@ -19,7 +20,7 @@ import { createRegistry } from '../../schemas/registry.ts';
  * The Event Receiver with a stream that stores nothing.
  *
  * Its rate is the limit of the real receiver: reading, parsing, validating and answering alone. It takes the keys in
- * BENCH_KEYS.
+ * BENCH_KEYS. With BENCH_JUDGE=strict it corrects nothing.
  */
 await runProcess('discard', async ({ env, log, resources, ready }) => {
   const config = readIngestConfig(env);
@@ -55,7 +56,7 @@ await runProcess('discard', async ({ env, log, resources, ready }) => {
   const commit = new GroupCommit({ publisher, budget, shards: config.shards });
   const intake = new Intake({
     keyring: new Keyring(watch, { log }),
-    judge: new Judge(registry),
+    judge: env.BENCH_JUDGE === 'strict' ? new StrictJudge(registry) : new Judge(registry),
     registry,
     commit: { submit: (batch) => commit.submit(placeBatch(batch, range)) },
     budget,

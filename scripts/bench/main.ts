@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { benchOverload, benchSoak } from './bounds.ts';
 import { benchIdle } from './idle.ts';
 import { benchIngest } from './ingest.ts';
+import { benchNormalise } from './normalise.ts';
 import { benchPipeline } from './pipeline.ts';
 import { benchProcessor } from './processor.ts';
 import { benchQuery } from './query.ts';
@@ -27,6 +28,12 @@ const BENCHES: Record<string, Bench> = {
     run: benchIngest,
     seconds: 6,
     rounds: 3,
+  },
+  normalise: {
+    measures: 'processor time of an event in the receiver, with and without normalising',
+    run: benchNormalise,
+    seconds: 5,
+    rounds: 7,
   },
   processor: {
     measures: "stream to committed Parquet against DuckDB's own COPY of the same events",
