@@ -9,6 +9,7 @@ import type { Sender } from '../load/sender.ts';
 import { createQueryClient } from '../queryClient.ts';
 import { createRandom } from '../shop/random.ts';
 import { allCommitted } from '../stack/committed.ts';
+import { alarmFaults, type AlarmWatch } from './alarms.ts';
 import type { AuditChecker } from './auditChecker.ts';
 import { Checker } from './checker.ts';
 import type { ChaosContext, Injected } from './context.ts';
@@ -44,6 +45,7 @@ interface PlayerDependencies {
   operator: Operator;
   auditChecker: AuditChecker;
   probes: readonly Probe[];
+  alarms?: AlarmWatch;
 }
 
 /** Plays cycles: faults under load, then the comparison. */
@@ -73,6 +75,7 @@ export class CyclePlayer {
       acceptedLosses: losses,
       marks: 0,
       findings: [],
+      alarms: [],
       recoverySecondsMax: 0,
       probed: worstOf([]),
       faults: new Map(),
@@ -130,9 +133,26 @@ export class CyclePlayer {
       `cycle ${cycle.number}: ${faults.join(' + ')}: recovered in ${recoverySeconds.toFixed(1)} s, took ${tookSeconds.toFixed(1)} s, ` +
         `${ledger.accepted.size} acknowledged so far, ${findings.length} faults found`,
     );
+    this.#compareAlarms(cycle, ran.length);
     if (findings.length === 0) return true;
     this.outcome.findings.push({ cycle: cycle.number, faults, findings });
     return false;
+  }
+
+  /** Compares the alerts of a cycle with its faults. */
+  #compareAlarms({ number, faults }: Cycle, ran: number): void {
+    const { alarms } = this.#dependencies;
+    if (!alarms) return;
+    const raised = alarms.taken();
+    const { log, plan } = this.#options;
+    const before = plan.cycles.filter((cycle) => cycle.number < number).flatMap((cycle) => cycle.faults);
+    // What did not run need not be heard of.
+    const found =
+      ran === faults.length ? alarmFaults(raised, faults, before) : alarmFaults(raised, [], [...before, ...faults]);
+    log(`cycle ${number}: alerts: ${[...raised].sort().join(', ') || 'none'}`);
+    this.outcome.alarms.push(
+      ...found.map((fault) => `cycle ${number}, ${faults.map(faultName).join(' + ')}: ${fault}`),
+    );
   }
 
   /** Injects the faults of a cycle at once, under load, with probes and marks beside it. */

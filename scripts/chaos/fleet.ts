@@ -39,6 +39,7 @@ export interface Fleet {
   ingestUrls: readonly string[];
   /** The same without proxies. */
   receiverUrls: readonly string[];
+  processorUrls: readonly string[];
   queryUrls: readonly string[];
   /** Connection of the operator, without a proxy. */
   nats: NatsSettings;
@@ -154,6 +155,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       cluster,
       ingestUrls: clientIngest.map(({ port }) => `http://127.0.0.1:${port}`),
       receiverUrls: urls('ingest'),
+      processorUrls: urls('processor'),
       queryUrls: urls('lake'),
       nats: await operatorSettings(dir, natsUrl),
       watcher: await identitySettings(dir, WATCHER, natsUrl),

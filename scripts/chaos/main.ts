@@ -12,6 +12,7 @@ import { command, EXIT, runAsProcess, UsageError } from '../../cli/command.ts';
 import { numberOption } from '../../cli/number.ts';
 import { claimFolder, claimNewFolder } from '../stack/folder.ts';
 import { interruption } from '../../runtime/interrupt.ts';
+import { findPrometheus } from '../monitoring/programs.ts';
 import { startS3 } from '../s3/s3Server.ts';
 
 const USAGE = `Usage: npm run chaos -- [options]
@@ -28,6 +29,8 @@ and the evidence when an event is lost, stored twice, another tenant's, was refu
                        gateway: its objects are in memory
   --faults <text>      only faults whose names contain the text, such as "erase" or "link"
   --cluster            three stream servers, and two of each service
+  --alerts             Prometheus with the rules of deploy/monitoring beside it: the grave alerts must come where a fault
+                       raises them, and nowhere else
   --negative-control   acknowledge before the commit: losses must be found
   --control <guard>    the same with the guard that is broken: acknowledgement, clocks or restore
   --dir <folder>       a new or empty folder for the data (default .spor/chaos-<n>); kept when something was wrong
@@ -50,6 +53,7 @@ const chaos = command({
     seed: { type: 'string' },
     s3: { type: 'boolean' },
     cluster: { type: 'boolean' },
+    alerts: { type: 'boolean' },
     faults: { type: 'string' },
     'negative-control': { type: 'boolean' },
     control: { type: 'string' },
@@ -90,6 +94,9 @@ const chaos = command({
       const plan = control
         ? planControl(control, seed, cycles)
         : planCycles(seed, cycles, obstacle, (name) => name.includes(values.faults ?? ''));
+      const programs = values.alerts ? await findPrometheus(context.env) : undefined;
+      if (programs && 'unavailable' in programs)
+        throw new Error(`--alerts cannot be run here: ${programs.unavailable}`);
       const outcome = await runChaos({
         fleet,
         plan,
@@ -98,10 +105,12 @@ const chaos = command({
         control,
         signal,
         log,
+        ...(programs ? { prometheus: programs.prometheus } : {}),
         ...(s3 ? { signalS3: (name) => s3.signal(name) } : {}),
       });
       const summary = summarizeChaos(outcome);
-      passed = outcome.findings.length === 0 && !outcome.stuck;
+      passed = outcome.findings.length === 0 && outcome.alarms.length === 0 && !outcome.stuck;
+      for (const alarm of outcome.alarms) log(alarm);
       say(evidence(outcome, seed));
       if (!passed) {
         const { findings, stuck } = outcome;

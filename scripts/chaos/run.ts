@@ -8,6 +8,7 @@ import { connectNats, type NatsConnection } from '../../stream/nats.ts';
 import { delay } from '../../runtime/retry.ts';
 import { grantAccess } from '../access.ts';
 import type { SmallDisk } from './disk.ts';
+import { watchAlarms } from './alarms.ts';
 import { AuditChecker } from './auditChecker.ts';
 import { acknowledgeEarly } from './earlyAck.ts';
 import { createDecisions } from './decisions.ts';
@@ -27,6 +28,8 @@ export interface ChaosOptions {
   plan: Plan;
   dir: string;
   disks: Partial<Record<Disk, SmallDisk>>;
+  /** Path of Prometheus, to compare alerts with faults; absent: they are not compared. */
+  prometheus?: string;
   /** Guard to break, to see that losses are found. */
   control: Control | undefined;
   /** Sends a signal to the S3 service, if it holds the lake; false while it is down. */
@@ -48,6 +51,8 @@ export interface ChaosOutcome {
   marks: number;
   /** Broken promises; empty for a good run. */
   findings: { cycle: number; faults: string[]; findings: Finding[] }[];
+  /** Alerts that were missing, or that no fault explains. */
+  alarms: string[];
   /** Reason why a cycle did not recover. */
   stuck?: { cycle: number; faults: string[]; why: string };
   recoverySecondsMax: number;
@@ -76,6 +81,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
   const ledger = openLedgerFile(join(dir, 'ledger.ndjson'));
   const decisions = createDecisions(ledger);
   const ended = new AbortController();
+  const alarms = options.prometheus === undefined ? undefined : await watchAlarms(options.prometheus, fleet);
   const auditChecker = await AuditChecker.open({ connection, storage, workDir: join(dir, 'audit'), ledger, decisions });
   const probes = await Promise.all(fleet.receiverUrls.map((url) => openProbe({ url, connection, ledger })));
   const early = options.control === 'acknowledgement' ? keepAcknowledging(connection, ended.signal) : undefined;
@@ -91,12 +97,14 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
       operator: createOperator(fleet.env),
       auditChecker,
       probes,
+      ...(alarms ? { alarms } : {}),
     });
     await run.play();
     return run.outcome;
   } finally {
     ended.abort();
     await early;
+    await alarms?.stop();
     await auditChecker.close();
     storage.close();
     ledger.close();

@@ -3,6 +3,7 @@ import { COMPACTION_STEPS } from '../../../lake/maintenance/failpoint.ts';
 import { FLUSH_STEPS } from '../../../processor/failpoint.ts';
 import { LINK_MODES } from '../../../scripts/chaos/proxy.ts';
 import { faultName, LINKS, CHORES, RESTORES, STEP_EVENTS } from '../../../scripts/chaos/fault.ts';
+import { alarmFaults } from '../../../scripts/chaos/alarms.ts';
 import { CONTROLS, planControl, planCycles } from '../../../scripts/chaos/plan.ts';
 
 const everything = (): undefined => undefined;
@@ -65,4 +66,18 @@ test('each negative control breaks one guard in every cycle', () => {
     const { cycles } = planControl(control, 1, 3);
     expect(new Set(cycles.flatMap(({ faults }) => faults.map(faultName))).size).toBe(1);
   }
+});
+
+test('each fault knows the grave alerts that it raises, and no other alert is explained', () => {
+  const at = { afterMs: 0 };
+  const older = { kind: 'restore', restore: 'stream older', at, forMs: 1 } as const;
+  const kill = { kind: 'kill', target: 'processor', at } as const;
+  const clock = { kind: 'clock', target: 'ingest', byMs: 1, at, forMs: 1 } as const;
+  expect(alarmFaults(new Set(['SporServiceNotReady', 'SporRestarts']), [kill])).toEqual([]);
+  expect(alarmFaults(new Set(['SporStreamSetBack', 'SporMessagesGone']), [older])).toEqual([]);
+  expect(alarmFaults(new Set(), [older])).toEqual(['SporStreamSetBack was not raised']);
+  expect(alarmFaults(new Set(['SporClocksDiffer']), [kill])).toEqual([
+    'SporClocksDiffer was raised, and no fault explains it',
+  ]);
+  expect(alarmFaults(new Set(['SporClocksDiffer']), [kill], [clock])).toEqual([]);
 });
