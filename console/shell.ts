@@ -9,6 +9,7 @@ import { quotaNotice } from './quotaNotice.ts';
 import { themeChoice } from './theme.ts';
 import { toolbar } from './toolbar.ts';
 import { accessView } from './views/access.ts';
+import { experimentsView } from './views/experiments.ts';
 import { liveView } from './views/live.ts';
 import { overviewView } from './views/overview.ts';
 import { productsView } from './views/products.ts';
@@ -23,6 +24,7 @@ const VIEWS: Record<ViewName, { title: string; view: ConsoleView }> = {
   search: { title: 'Search', view: searchView },
   products: { title: 'Products', view: productsView },
   revenue: { title: 'Revenue', view: revenueView },
+  experiments: { title: 'Experiments', view: experimentsView },
   quarantine: { title: 'Quarantine', view: quarantineView },
   access: { title: 'Keys and tokens', view: accessView },
 };

@@ -9,8 +9,8 @@ const PERIODS: [string, string][] = [
   ['90', 'Last 90 days'],
   ['365', 'Last 365 days'],
 ];
-const DATED = new Set(['search', 'products', 'revenue', 'quarantine']);
-const SEGMENTED = new Set(['overview', 'live', 'search', 'products', 'revenue', 'quarantine']);
+const DATED = new Set(['search', 'products', 'revenue', 'experiments', 'quarantine']);
+const SEGMENTED = new Set(['overview', 'live', 'search', 'products', 'revenue', 'experiments', 'quarantine']);
 
 /** The controls above a view: tenant, segment and period. */
 export function toolbar(page: Page): HTMLElement[] {

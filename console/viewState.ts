@@ -17,9 +17,20 @@ export interface ViewState {
   outcome?: string | undefined;
   /** Search: the phrase whose searches are shown. */
   phrase?: string | undefined;
+  /** Experiments: the one shown. */
+  experiment?: string | undefined;
 }
 
-export const VIEW_NAMES = ['overview', 'live', 'search', 'products', 'revenue', 'quarantine', 'access'] as const;
+export const VIEW_NAMES = [
+  'overview',
+  'live',
+  'search',
+  'products',
+  'revenue',
+  'experiments',
+  'quarantine',
+  'access',
+] as const;
 export type ViewName = (typeof VIEW_NAMES)[number];
 
 const DEFAULT_DAYS = 28;
@@ -46,6 +57,7 @@ export function readState(search: string): ViewState {
     code: text('code', /^[a-z_]{1,64}$/),
     outcome: text('outcome', /^(accepted|rejected)$/),
     phrase: text('phrase', /^[^]{1,2000}$/),
+    experiment: text('experiment', /^[^]{1,2000}$/),
   };
 }
 

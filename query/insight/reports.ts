@@ -48,7 +48,7 @@ export const DAYS_AROUND = 8;
 const FOLDER = new URL('./reports/', import.meta.url);
 
 /** Groups of reports, in the order of the documentation. */
-const GROUPS = ['search', 'product', 'commercial', 'personalization', 'quality'];
+const GROUPS = ['search', 'product', 'commercial', 'experiment', 'personalization', 'quality'];
 
 /** All reports, by group and name. */
 export function listReports(): Report[] {

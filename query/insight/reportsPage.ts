@@ -6,6 +6,7 @@ const TITLES: Record<string, string> = {
   search: 'Search',
   product: 'Products',
   commercial: 'Commerce',
+  experiment: 'Experiments',
   personalization: 'Personalization',
   quality: 'Quality of the data',
 };

@@ -51,6 +51,7 @@ const VIEW_NAMES = [
   'impressions',
   'shown_products',
   'seen_products',
+  'exposures',
   'touches',
   'interactions',
   'tracked',
@@ -69,7 +70,7 @@ export function insightMacros({ sharedIds = false }: TenantFacts = {}): Macro[] 
     sql: `CREATE MACRO id_scope(segment) AS ${sharedIds ? "'*'" : 'segment'}`,
     description: "What a segment's ids are unique in: the segment, or * if the tenant's segments share their ids.",
   };
-  const files = [BOTS_FILE, new URL('./macros.sql', import.meta.url)]
+  const files = [BOTS_FILE, new URL('./macros.sql', import.meta.url), new URL('./statistics.sql', import.meta.url)]
     .flatMap((file) => readFileSync(file, 'utf8').split(/^(?=-- [a-z_]+: )/m))
     .filter((text) => text.trim() !== '')
     .map((text) => {

@@ -8,7 +8,7 @@ import { startConsoleStack, type ConsoleStack } from './stack.ts';
 
 /** Longer than a screen is wide. */
 const LONG_PHRASE = 'shoes for a very long walk '.repeat(20).trim();
-const VIEWS = ['overview', 'live', 'search', 'products', 'revenue', 'quarantine', 'access'];
+const VIEWS = ['overview', 'live', 'search', 'products', 'revenue', 'experiments', 'quarantine', 'access'];
 const executable = findChromium();
 
 describe.skipIf(!executable)(`the console in Chromium${executable ? '' : ` (skipped: ${NO_CHROMIUM})`}`, () => {
@@ -24,7 +24,7 @@ describe.skipIf(!executable)(`the console in Chromium${executable ? '' : ` (skip
     await stack.createKey('shop', 'web', { label: 'a key whose label was written by somebody with much to say of it' });
     const rival = await stack.createKey('rival', 'web');
     await stack.createKey('silent', 'web');
-    await stack.post(rival, { events: [search({ phrase: 'the secret of the rival' })] });
+    await stack.post(rival, { events: [search({ phrase: 'the secret of the rival' }), ...experiment()] });
     const first = search();
     await stack.post(key, { events: [first, { ...first, phrase: 'other' }, search({ phrase: ['many'] })] });
     await stack.post(key, { events: [search({ sessionId: 's-3', phrase: LONG_PHRASE }), ...journey()] });
@@ -91,6 +91,19 @@ describe.skipIf(!executable)(`the console in Chromium${executable ? '' : ` (skip
   function testOrder(): Record<string, unknown> {
     const lines = [{ productId: 'SKU-7', quantity: 1, unitPrice: 1 }];
     return { ...common(), type: 'OrderCreated', orderId: 'o-2', currency: 'EUR', total: 1, test: true, lines };
+  }
+
+  /** Twelve visitors with each variant: three with the one click, and all with the other. */
+  function experiment(): Record<string, unknown>[] {
+    return ['control', 'b'].flatMap((variant) =>
+      Array.from({ length: 12 }, (_, index) => {
+        const visitor = `${variant}-${index}`;
+        const own = { sessionId: visitor, searchId: visitor, experiments: [{ id: 'ranking', variant }] };
+        const { phrase: _phrase, resultsCount: _count, ...click } = search(own);
+        const clicked = { ...click, type: 'ProductClicked', productId: 'SKU-7', position: 1 };
+        return [search(own), ...(variant === 'b' || index < 3 ? [clicked] : [])];
+      }).flat(),
+    );
   }
 
   async function signIn(token: string, query = ''): Promise<void> {
@@ -222,6 +235,17 @@ describe.skipIf(!executable)(`the console in Chromium${executable ? '' : ` (skip
     await page.getByText('Show as table').first().click();
     await page.getByRole('table', { name: 'Revenue by day' }).getByText('249.90').waitFor();
     expect(new URL(page.url()).search).toBe('?view=revenue&days=7');
+    expect(complaints).toEqual([]);
+  });
+
+  test('an experiment says in words what a variant changes, and how sure that is', async () => {
+    await signIn(stack.operator, '?view=experiments&tenant=rival');
+    await page.getByText('Visitors: control 12, b 12.').waitFor();
+    await page.getByText(/^b has more: 100\.0% against 25\.0% of control\. The true difference is .* more/).waitFor();
+    await settled();
+    const notices = await page.locator('.empty-title').allTextContents();
+    expect(notices).toEqual(Array(3).fill('Nothing of the kind in this period.')); // no orders
+    expect(await violations()).toEqual([]);
     expect(complaints).toEqual([]);
   });
 

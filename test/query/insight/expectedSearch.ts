@@ -13,7 +13,7 @@ export function inPeriod({ segment }: Asked): (fact: Pick<Fact, 'day' | 'segment
   return (fact) => fact.day >= FROM && fact.day < TO && (segment === undefined || fact.segment === segment);
 }
 
-interface Outcome {
+export interface Outcome {
   search: Fact;
   clicks: Fact[];
   inferred: number;
@@ -23,7 +23,7 @@ interface Outcome {
 }
 
 /** Searches begun in the period with what they led to. */
-function outcomes(asked: Asked): Outcome[] {
+export function outcomes(asked: Asked): Outcome[] {
   const { chains } = asked;
   const ledBy = <T extends Fact | Line>(items: readonly T[]): Map<string, T[]> =>
     grouped(

@@ -46,6 +46,7 @@ export interface Fact {
     shipping?: number;
     discount?: number;
     lines?: SentLine[];
+    experiments?: { id: string; variant: string }[];
   };
 }
 
@@ -110,6 +111,28 @@ function why(
   searchIds: ReadonlyMap<string, string>,
 ): { searchId?: string; listId?: string } {
   return truth.search === undefined ? { listId: truth.list! } : { searchId: searchIds.get(truth.search)! };
+}
+
+/**
+ * The same events with two experiments: one of all visitors with two variants, and one of a third of them with three.
+ * Some visits name two variants of the first.
+ */
+export function withExperiments(events: readonly ShopEvent[]): ShopEvent[] {
+  return events.map((event, index) => {
+    const value = JSON.parse(event.json) as { anonymousId: string; sessionId: string };
+    const draw = hash(value.anonymousId);
+    const mixed = hash(value.sessionId) % 17 === 0 && index % 2 === 0;
+    const experiments = [{ id: 'ranking', variant: (draw % 2 === 0) === mixed ? 'b' : 'control' }];
+    if (draw % 3 === 0) experiments.push({ id: 'badges', variant: ['control', 'red', 'green'][(draw >> 4) % 3]! });
+    return { ...event, json: JSON.stringify({ ...value, experiments }) };
+  });
+}
+
+/** FNV-1a. */
+function hash(text: string): number {
+  let value = 2_166_136_261;
+  for (const character of text) value = Math.imul(value ^ character.charCodeAt(0), 16_777_619);
+  return value >>> 1;
 }
 
 export function stored(events: readonly ShopEvent[]): StoredEvent[] {

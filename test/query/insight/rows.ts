@@ -33,19 +33,31 @@ async function rowsOf(result: Awaited<ReturnType<DuckDBConnection['run']>>): Pro
   return rows.map((values) => Object.fromEntries(values.map((value, index) => [names[index]!, jsonValue(value)])));
 }
 
-/** The same rows by key, whatever their order; doubles to 12 digits, everything else exactly. */
-export function expectSameRows(actual: readonly Row[], expected: readonly Row[], key: readonly string[]): void {
+/** The same rows by key, whatever their order; doubles to so many digits, everything else exactly. */
+export function expectSameRows(
+  actual: readonly Row[],
+  expected: readonly Row[],
+  key: readonly string[],
+  digits = 12,
+): void {
   const keyOf = (row: Row): string => JSON.stringify(key.map((name) => row[name] ?? null));
   const byKey = (rows: readonly Row[]): Row[] =>
-    rows.map(rounded).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : keyOf(a) > keyOf(b) ? 1 : 0));
-  expect(byKey(actual)).toEqual(byKey(expected));
+    rows.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : keyOf(a) > keyOf(b) ? 1 : 0));
+  const wanted = byKey(expected);
+  expect(byKey(actual).map((row, index) => withNear(row, wanted[index] ?? {}, 10 ** (1 - digits)))).toEqual(wanted);
 }
 
-function rounded(row: Row): Row {
+/** A row with the doubles of another where both are nearly the same. */
+function withNear(row: Row, other: Row, tolerance: number): Row {
   return Object.fromEntries(
-    Object.entries(row).map(([name, value]) => [
-      name,
-      typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(12)) : value,
-    ]),
+    Object.entries(row).map(([name, value]) => {
+      const wanted = other[name];
+      const isNear =
+        typeof value === 'number' &&
+        typeof wanted === 'number' &&
+        Math.abs(value - wanted) <= tolerance * Math.max(Math.abs(value), Math.abs(wanted)) &&
+        !(Number.isInteger(value) && Number.isInteger(wanted));
+      return [name, isNear ? wanted : value];
+    }),
   );
 }
