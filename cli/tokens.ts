@@ -142,11 +142,13 @@ export const tokensCommand = group(
 
 /** Text of the tenant column. */
 function tenantOf(record: TokenRecord): string {
+  if (record.role === 'person') return record.operator ? '(operator)' : '(person)';
   return record.role === 'operator' ? '(operator)' : record.tenantId;
 }
 
 function mayDo(record: TokenRecord): string {
   if (record.role === 'operator') return 'reads every tenant, manages keys and read tokens';
+  if (record.role === 'person') return 'is the session of a person';
   const { segmentIds, tenantId } = record;
   return `reads ${segmentIds.length > 0 ? `segments ${segmentIds.join(', ')} of ` : ''}${tenantId}`;
 }

@@ -28,6 +28,8 @@ export interface Api {
   post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T>;
   /** SQL over the chosen tenant; `from` and `to` are UTC dates of the events. */
   sql(question: { sql: string; from?: string; to?: string }, signal?: AbortSignal): Promise<ApiAnswer>;
+  /** Ends the session of a cookie; answers the address that ends that of the provider too. */
+  signOut(): Promise<{ providerUrl?: string }>;
   /** A streaming answer, whose body the caller reads. */
   open(path: string, query: Record<string, string | undefined>, signal: AbortSignal): Promise<Response>;
 }
@@ -36,21 +38,23 @@ export interface Api {
 const QUESTIONS_AT_ONCE = 2;
 
 /**
- * The API of the query server for one token.
+ * The API of the query server for one token, or for the cookie of a person who signed in with a provider.
  *
- * The token is a header and never a cookie, so no other site can use it.
+ * A token is a header and never a cookie, so no other site can use it. The server refuses changes by cookie from other
+ * sites.
+ * @param token null: the cookie
  * @param tenantOf the tenant that an operator chose, or undefined
  * @param onRefused called when the server no longer accepts the token
  */
 export function createApi(
-  token: string,
+  token: string | null,
   tenantOf: () => string | undefined,
   onRefused: (error: ApiError) => void,
 ): Api {
   const send = async (path: string, init: RequestInit): Promise<Response> => {
     const tenant = tenantOf();
     const headers = {
-      authorization: `Bearer ${token}`,
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
       ...(tenant === undefined ? {} : { 'x-spor-tenant': tenant }),
       ...(init.body === undefined ? {} : { 'content-type': 'application/json' }),
     };
@@ -94,6 +98,7 @@ export function createApi(
       const named = rows.map((row) => Object.fromEntries(columns.map(({ name }, index) => [name, row[index]])));
       return { rows: named, truncated };
     },
+    signOut: () => post<{ providerUrl?: string }>('/auth/logout', {}),
     open: (path, query, signal) => send(withQuery(path, query), { signal }),
   };
 }

@@ -61,7 +61,7 @@ export function createShell(root: Element, { api, session, onTenant, signOut }: 
   /** The state of the address. A tenant's token overrides the tenant of a shared link. */
   const stateHere = (): ViewState => {
     const state = readState(location.search);
-    return session.role === 'operator' ? state : { ...state, tenant: undefined };
+    return session.role === 'reader' ? { ...state, tenant: undefined } : state;
   };
   /** The state for another view, with the same tenant, segment and dates. */
   const stateFor = (view: ViewName): ViewState => {
@@ -74,7 +74,7 @@ export function createShell(root: Element, { api, session, onTenant, signOut }: 
     shown = new AbortController();
     const state = stateHere();
     const tenant = session.tenants.find(({ tenantId }) => tenantId === state.tenant) ?? session.tenants[0];
-    onTenant(session.role === 'operator' ? tenant?.tenantId : undefined);
+    onTenant(session.role === 'reader' ? undefined : tenant?.tenantId);
     const current = VIEWS[state.view];
     document.title = `${current.title} · ${tenant?.tenantId ?? 'no tenant'} · Spor`;
     fill(
@@ -188,7 +188,8 @@ function skip(event: Event, main: HTMLElement): void {
   main.focus();
 }
 
-function signedInAs({ role, label, tokenId, tenants }: SessionAnswer): string {
+function signedInAs({ role, label, tokenId, tenants, name: person }: SessionAnswer): string {
+  if (person !== undefined) return role === 'operator' ? `${person}, operator` : person;
   const name = label === '' ? tokenId.slice(0, 8) : `“${label}”`;
   return role === 'operator' ? `Operator, token ${name}` : `${tenants[0]?.tenantId ?? ''}, token ${name}`;
 }

@@ -1,7 +1,10 @@
 import { h, newId } from './dom.ts';
 
 /** The page that asks for a token. */
-export function signInPage(signIn: (token: string) => Promise<void>, reason?: string): HTMLElement {
+export function signInPage(
+  signIn: (token: string) => Promise<void>,
+  { reason, provider }: { reason?: string | undefined; provider: boolean },
+): HTMLElement {
   const fault = newId('fault');
   const input = h('input', {
     type: 'password',
@@ -29,6 +32,7 @@ export function signInPage(signIn: (token: string) => Promise<void>, reason?: st
       'form',
       { onsubmit: submit },
       h('h1', {}, 'Sign in'),
+      provider ? h('p', {}, h('a', { class: 'button', href: loginAddress() }, 'Sign in with your organisation')) : '',
       h('label', {}, 'Token', input),
       h('p', { id: fault, class: 'form-fault', role: 'alert' }, reason),
       button,
@@ -46,4 +50,9 @@ export function signInPage(signIn: (token: string) => Promise<void>, reason?: st
       ),
     ),
   );
+}
+
+/** Address that sends the browser to the provider, and back to the view that it shows now. */
+function loginAddress(): string {
+  return `/auth/login?${new URLSearchParams({ to: location.pathname + location.search }).toString()}`;
 }

@@ -16,7 +16,7 @@ const SEGMENTED = new Set(['overview', 'live', 'search', 'products', 'revenue', 
 export function toolbar(page: Page): HTMLElement[] {
   const { session, state, tenantId, segmentIds, zone, go } = page;
   const parts: HTMLElement[] = [];
-  if (session.role === 'operator') {
+  if (session.role !== 'reader') {
     const tenants = session.tenants.map((tenant): [string, string] => [tenant.tenantId, tenant.tenantId]);
     parts.push(choice('Tenant', tenants, tenantId, (tenant) => go({ tenant, segment: undefined, key: undefined })));
   }

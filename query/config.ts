@@ -1,5 +1,6 @@
 import { DEDUPE_HOURS, LAKE_SETTINGS } from '../lake/config.ts';
-import { readConfig, text, whole, type Setting } from '../runtime/config.ts';
+import { addressFault } from './access/publicAddress.ts';
+import { ConfigError, readConfig, secret, text, whole, type Setting } from '../runtime/config.ts';
 import { METRICS_TOKEN } from '../runtime/metricsToken.ts';
 import { MIB } from '../runtime/units.ts';
 import { checkConnection, NATS_SETTINGS } from '../stream/credentials.ts';
@@ -57,6 +58,13 @@ export const QUERY_SERVER_SETTINGS = {
     1_024,
     1_024 * MIB,
   ),
+  publicUrl: text('LAKE_PUBLIC_URL', 'address of the console as people see it, for sign-in with a provider', ''),
+  sessionHours: whole('LAKE_SESSION_HOURS', 'time after which people sign in again', 12, 1, 720),
+  oidcIssuer: text('OIDC_ISSUER', 'issuer of the OpenID provider for people; empty: tokens only', ''),
+  oidcClientId: text('OIDC_CLIENT_ID', 'id of this server at the provider', ''),
+  oidcClientSecret: secret('OIDC_CLIENT_SECRET', 'secret of this server at the provider; empty: a public client'),
+  oidcScopes: text('OIDC_SCOPES', 'scopes to ask the provider for, with blanks between', 'openid profile email'),
+  oidcRolesClaim: text('OIDC_ROLES_CLAIM', "claim that holds a person's roles", 'spor_roles'),
   dedupeHours: DEDUPE_HOURS,
   usageSeconds: whole(
     'LAKE_USAGE_SECONDS',
@@ -74,5 +82,15 @@ export type QueryServerConfig = ReturnType<typeof readQueryServerConfig>;
 
 /** Read the settings. @throws ConfigError listing every fault */
 export function readQueryServerConfig(env: Record<string, string | undefined>) {
-  return checkConnection(readConfig(QUERY_SERVER_SETTINGS, env));
+  const config = checkConnection(readConfig(QUERY_SERVER_SETTINGS, env));
+  if (config.oidcIssuer === '') return config;
+  const faults = [
+    ...(['OIDC_ISSUER', 'LAKE_PUBLIC_URL'] as const).flatMap((name) => {
+      const fault = addressFault(name === 'OIDC_ISSUER' ? config.oidcIssuer : config.publicUrl);
+      return fault === undefined ? [] : [`${name} ${fault}`];
+    }),
+    ...(config.oidcClientId === '' ? ['OIDC_CLIENT_ID is missing, and OIDC_ISSUER needs it'] : []),
+  ];
+  if (faults.length > 0) throw new ConfigError(faults);
+  return config;
 }

@@ -37,6 +37,9 @@ import { reportRoutes } from './http/routes/reports.ts';
 import { secretRoutes } from './http/routes/secrets.ts';
 import { quotaRoutes } from './http/routes/quota.ts';
 import { usageRoute } from './http/routes/usage.ts';
+import { createProvider } from './access/provider.ts';
+import { sessionCookie } from './http/sessionCookie.ts';
+import { signInRoutes } from './http/routes/signIn.ts';
 import { sessionRoute } from './http/routes/session.ts';
 import { catalogueRoute } from './http/routes/catalogue.ts';
 import { zoneRoutes } from './http/routes/zones.ts';
@@ -48,6 +51,7 @@ import { QueryMetrics } from './http/metrics.ts';
 import { readErasures } from '../lake/erasure/list.ts';
 import { LiveTail } from './tail/liveTail.ts';
 import { openLakeQueries } from './engine/open.ts';
+import { changeFiles } from '../lake/layout/changeFiles.ts';
 import { listTenants } from '../lake/layout/tenants.ts';
 import type { LocalFiles } from '../lake/files/localFiles.ts';
 import { createSlots } from './engine/slots.ts';
@@ -150,6 +154,15 @@ export async function startQueryService(options: {
   const isKnown = (tenantId: string): Promise<boolean> => isKnownTenant(tenantId, { ...state.access, storage });
   const live = createLiveViews({ connection: () => state.connection, registry, log });
 
+  const cookie = config.oidcIssuer === '' ? undefined : sessionCookie(config.publicUrl);
+  const signIn = cookie && {
+    provider: createProvider(config),
+    cookie,
+    sessions: () => state.access?.sessions,
+    changes: changeLog,
+    sessionHours: config.sessionHours,
+    log,
+  };
   const server = await startQueryServer({
     host: config.host,
     port: config.port,
@@ -165,8 +178,9 @@ export async function startQueryService(options: {
       ...auditRoutes({ audit, slots, lookups }),
       ...secretRoutes(secrets, { log, isKnownTenant: isKnown, changes: changeLog }),
       sessionRoute(secrets, storage),
-      ...zoneRoutes(tables, log),
       catalogueRoute({ storage, localFiles }, { maxBytes: config.catalogueMaxBytes, log }),
+      ...zoneRoutes(tables, { log, changes: changeFiles(storage) }),
+      ...signInRoutes(signIn),
       liveRoute(live, secrets.keys),
       lagRoute(audit),
       ...quotaRoutes(() => state.access?.quotas, { log, changes: changeLog }),
@@ -178,6 +192,7 @@ export async function startQueryService(options: {
     metrics,
     log,
     isKnownTenant: isKnown,
+    cookie,
     tokens: () => unlessStale(state.access?.watchedTokens, config.tokensStaleSeconds * 1_000),
     keys: () => unlessStale(state.access?.watchedKeys, config.tokensStaleSeconds * 1_000),
     times: () => state.clock?.times() ?? [Date.now()],

@@ -38,19 +38,43 @@ export interface OperatorTokenRecord extends SecretRecord {
   segmentIds?: undefined;
 }
 
-export type TokenRecord = ReadTokenRecord | OperatorTokenRecord;
+/** Roles of people within a tenant. */
+export const PERSON_ROLES = ['analyst', 'merchandiser', 'integrator'] as const;
+export type PersonRole = (typeof PERSON_ROLES)[number];
+
+/** A role of a person in a tenant. */
+export interface Grant {
+  role: PersonRole;
+  tenantId: string;
+  /** Empty: all segments. */
+  segmentIds: string[];
+}
+
+/** A session of a person, by the secret of a cookie. */
+export interface SessionRecord extends SecretRecord {
+  role: 'person';
+  tenantId?: undefined;
+  segmentIds?: undefined;
+  /** Whether the person may do what an operator token may. */
+  operator: boolean;
+  grants: Grant[];
+  /** Id of the person at the provider. */
+  subject: string;
+}
+
+export type TokenRecord = ReadTokenRecord | OperatorTokenRecord | SessionRecord;
 
 /**
  * Generate a secret of 160 random bits.
- * Its prefix names its kind: `ik_…` instrumentation key, `rt_…` read token, `ot_…` operator token.
+ * Its prefix names its kind: `ik_…` instrumentation key, `rt_…` read token, `ot_…` operator token, `st_…` session.
  */
-export function newSecret(prefix: 'ik' | 'rt' | 'ot'): string {
+export function newSecret(prefix: 'ik' | 'rt' | 'ot' | 'st'): string {
   return `${prefix}_${randomBytes(20).toString('base64url')}`;
 }
 
 /** Test for the prefix of a secret, which messages and logs must not show. */
 export function looksSecret(text: string): boolean {
-  return /^(ik|rt|ot)_/.test(text);
+  return /^(ik|rt|ot|st)_/.test(text);
 }
 
 /** Key of a secret's record: its SHA-256 in hex. */

@@ -82,6 +82,20 @@ export const LAKE_ERRORS = {
     403,
     "The token belongs to another tenant. Omit X-Spor-Tenant, or use that tenant's token.",
   ),
+  session_cross_site: clientError(
+    403,
+    'A page of another site tried to change something with the session of a person. Use the console itself, or a token.',
+  ),
+  role_required: clientError(403, 'No role of this person allows it here. Ask an operator for another role.'),
+  role_missing: clientError(
+    403,
+    'The provider gave this person no role of Spor. An operator can add one there, such as analyst:demo-shop.',
+  ),
+  sign_in_failed: clientError(
+    400,
+    'The sign-in was not begun in this browser, took too long, or was refused. Begin again.',
+  ),
+  sign_in_unknown: clientError(404, 'This server has no OpenID provider. Use a token, or set OIDC_ISSUER.'),
   operator_required: clientError(
     403,
     'Only an operator token may do this. Create one with "npx spor tokens create --operator".',
@@ -138,6 +152,11 @@ export const LAKE_ERRORS = {
     503,
     'warn',
     'Read tokens have not been loaded yet, or their changes cannot be followed. Send again after Retry-After seconds.',
+  ),
+  sign_in_unavailable: temporaryError(
+    503,
+    'warn',
+    'The OpenID provider does not answer. Send again later, or use a token.',
   ),
   quotas_unavailable: temporaryError(
     503,

@@ -1,4 +1,4 @@
-import type { KeyRecord, TokenRecord } from '../../schemas/keys.ts';
+import type { KeyRecord, OperatorTokenRecord, ReadTokenRecord } from '../../schemas/keys.ts';
 import { dataTable, type DataColumn } from '../dataTable.ts';
 import { fill, h } from '../dom.ts';
 import { plain, when } from '../format.ts';
@@ -89,7 +89,11 @@ async function keyTable(page: Page, changed: (() => void) | undefined): Promise<
 
 async function tokenTable(page: Page, changed: () => void): Promise<HTMLElement> {
   const query = { tenant: page.tenantId };
-  const { tokens } = await page.api.get<{ tokens: SecretRow<TokenRecord>[] }>('/api/tokens', query, page.signal);
+  const { tokens } = await page.api.get<{ tokens: SecretRow<ReadTokenRecord | OperatorTokenRecord>[] }>(
+    '/api/tokens',
+    query,
+    page.signal,
+  );
   return dataTable({
     caption: 'Tokens',
     rows: tokens.toReversed(),
@@ -105,7 +109,7 @@ async function tokenTable(page: Page, changed: () => void): Promise<HTMLElement>
   });
 }
 
-function scope(token: TokenRecord): string {
+function scope(token: ReadTokenRecord | OperatorTokenRecord): string {
   if (token.role === 'operator') return 'every tenant (operator)';
   return token.segmentIds.length === 0 ? token.tenantId : `${token.tenantId}: ${token.segmentIds.join(', ')}`;
 }

@@ -10,6 +10,7 @@ import { openChangeBucket } from '../../stream/changeBucket.ts';
 import { CHANGES_BUCKET, KEYS_BUCKET, QUOTAS_BUCKET, SHARES_BUCKET, TOKENS_BUCKET } from '../../stream/buckets.ts';
 import { StreamUnavailableError } from '../../stream/errors.ts';
 import { setQuota, type QuotaLimits } from './quotas.ts';
+import { createSessions, type Sessions } from './sessions.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 
 /** Keys and tokens, kept current by a watch. */
@@ -17,6 +18,7 @@ export interface SecretAccess {
   watchedTokens: SecretWatch<TokenRecord>;
   watchedKeys: SecretWatch<KeyRecord>;
   tokens: Secrets<TokenRecord>;
+  sessions: Sessions;
   keys: Secrets<KeyRecord>;
   /** Undefined: this identity is from before there were quotas. */
   quotas: QuotasOf | undefined;
@@ -74,6 +76,7 @@ export async function openSecretAccess(options: {
     changes,
     watchedTokens,
     watchedKeys,
+    sessions: createSessions(watchedTokens, { connection, replicas }),
     tokens: createSecrets(watchedTokens, { connection, bucket: TOKENS_BUCKET, replicas }),
     keys: createSecrets(watchedKeys, { connection, bucket: KEYS_BUCKET, replicas }),
   };

@@ -15,6 +15,6 @@ export async function isKnownTenant(
 ): Promise<boolean> {
   const nowMs = Date.now();
   if (keys?.list(nowMs).some((key) => key.tenantId === tenantId)) return true;
-  if (tokens?.list(nowMs).some((token) => token.role !== 'operator' && token.tenantId === tenantId)) return true;
+  if (tokens?.list(nowMs).some((token) => token.tenantId === tenantId)) return true;
   return hasTable(storage, tenantId);
 }

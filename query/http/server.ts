@@ -13,7 +13,9 @@ import { LAKE_ERRORS } from '../../schemas/queryErrors.ts';
 import type { QueryMetrics } from './metrics.ts';
 import {
   authenticate,
+  authenticateSession,
   readerOf,
+  readersOf,
   requireOperator,
   TENANT_HEADER,
   unknownTenant,
@@ -27,6 +29,7 @@ import { createListener, type Arrival } from './listener.ts';
 import { checkParameters } from './parameters.ts';
 import type { Call, Reply, Route } from './route.ts';
 import { createRouter, type Match, type Matches, type Router } from './router.ts';
+import { cookieOf, requireOwnPage, type SessionCookie } from './sessionCookie.ts';
 import { send } from './send.ts';
 
 export interface QueryServerOptions {
@@ -43,6 +46,8 @@ export interface QueryServerOptions {
   tokens: () => SecretWatch<TokenRecord> | undefined;
   /** Keys of senders, for routes that take a server key; undefined until they are loaded. */
   keys?: () => SecretWatch<KeyRecord> | undefined;
+  /** Cookie of people; absent: only tokens are taken. */
+  cookie?: SessionCookie | undefined;
   /** The present by which tokens expire; absent: this host's clock. */
   times?: () => PresentTimes;
 }
@@ -108,16 +113,17 @@ export async function startQueryServer(options: QueryServerOptions): Promise<Que
       admit(visit, visit.sender.tenantId, visit.sender.keyId);
       return route.handle({ ...call, sender: visit.sender });
     }
-    const identify = (): Identity => identityOf(options.tokens(), visit.request, options.times?.() ?? [Date.now()]);
+    const identify = (): Identity => identityOf(options, visit.request);
     visit.identity = identify();
     const tokenCall = { ...call, identity: visit.identity, recheck: () => void identify() };
     if (route.access === 'operator') requireOperator(visit.identity);
     if (route.parameters !== 'own') checkParameters(searchParams, route.parameters);
     if (route.access !== 'reader') {
-      admit(visit, visit.identity.role === 'reader' ? visit.identity.tenantId : '', visit.identity.tokenId);
+      const [own, ...others] = readersOf(visit.identity, route) ?? [];
+      admit(visit, own && others.length === 0 ? own.tenantId : '', visit.identity.tokenId);
       return route.handle(tokenCall);
     }
-    visit.reader = readerOf(visit.identity, visit.request.headers[TENANT_HEADER]?.toString());
+    visit.reader = readerOf(visit.identity, visit.request.headers[TENANT_HEADER]?.toString(), route);
     const { tenantId } = visit.reader;
     if (visit.identity.role === 'operator' && !route.createsTenant && !(await options.isKnownTenant(tenantId)))
       throw unknownTenant(tenantId);
@@ -235,18 +241,20 @@ function allowed(matches: Matches): string {
 }
 
 /**
- * Identity of a request's token.
- * @throws LakeError tokens_unavailable, token_conflict, and those of authenticate
+ * Identity of a request's token, or of the cookie if it has none.
+ * @throws LakeError tokens_unavailable, token_conflict, session_cross_site, and those of authenticate
  */
-function identityOf(
-  tokens: SecretWatch<TokenRecord> | undefined,
-  request: IncomingMessage,
-  times: PresentTimes,
-): Identity {
+function identityOf(options: QueryServerOptions, request: IncomingMessage): Identity {
+  const tokens = options.tokens();
+  const times = options.times?.() ?? [Date.now()];
   if (!tokens) throw new LakeError('tokens_unavailable', LAKE_ERRORS.tokens_unavailable.help, { retryAfterSeconds: 1 });
   const given = new Set(request.headersDistinct.authorization);
   if (given.size > 1) throw new LakeError('token_conflict', LAKE_ERRORS.token_conflict.help);
-  return authenticate(tokens, request.headers.authorization, times);
+  const { cookie } = options;
+  const session = cookie && request.headers.authorization === undefined ? cookieOf(request, cookie.name) : undefined;
+  if (!cookie || session === undefined) return authenticate(tokens, request.headers.authorization, times);
+  requireOwnPage(request, cookie);
+  return authenticateSession(tokens, session, times);
 }
 
 function refusal(error: LakeError, { request }: Visit, router: Router): Reply {

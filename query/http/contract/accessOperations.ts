@@ -31,7 +31,7 @@ export const LIST_KEYS = tokenOperation('reader', ['GET', '/api/keys'], {
 /** `POST /api/keys` */
 export const CREATE_KEY = tokenOperation('reader', ['POST', '/api/keys'], {
   id: 'createKey',
-  summary: 'Create a key; needs an operator token',
+  summary: 'Create a key; needs an operator, or an integrator of the segment',
   body: {
     schema: 'NewKey',
     example: { segmentId: 'web', kind: 'browser', origins: ['https://shop.example'], label: 'web shop' },
@@ -46,16 +46,16 @@ export const CREATE_KEY = tokenOperation('reader', ['POST', '/api/keys'], {
 });
 
 /** `POST /api/keys/{id}/revoke` */
-export const REVOKE_KEY = tokenOperation('operator', ['POST', '/api/keys/:id/revoke'], {
+export const REVOKE_KEY = tokenOperation('token', ['POST', '/api/keys/:id/revoke'], {
   id: 'revokeKey',
-  summary: 'Revoke a key',
+  summary: 'Revoke a key; needs an operator, or an integrator of the segment',
   path: { id: { type: 'string', description: 'Id of the key.' } },
   answer: {
     summary: 'The key.',
     schema: 'Key',
     example: { ...KEY, state: 'revoked', revokedAt: '2026-11-24T10:00:00.000Z' },
   },
-  codes: ['secret_unknown'],
+  codes: ['secret_unknown', 'operator_required'],
 });
 
 /** `GET /api/tokens` */

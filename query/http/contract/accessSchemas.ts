@@ -1,9 +1,10 @@
 import type { OpenApi } from '../../../schemas/openapi/openApi.ts';
-import type { KeyRecord, SecretState } from '../../../schemas/keys.ts';
+import { PERSON_ROLES, type Grant, type KeyRecord, type SecretState } from '../../../schemas/keys.ts';
 import type { ShopZones } from '../../../schemas/zone.ts';
 import type { SessionAnswer } from './sessionAnswer.ts';
 import {
   choiceField,
+  flagField,
   listField,
   nullable,
   objectOf,
@@ -104,11 +105,24 @@ export const ACCESS_SCHEMAS: Readonly<Record<string, OpenApi>> = {
     ...TOKEN,
   }),
   Session: objectOf<SessionAnswer>('The holder of a token.', {
-    role: choiceField(['reader', 'operator'], 'What the token may do.'),
+    role: choiceField(['reader', 'operator', 'person'], 'What the holder may do; of a person, grants say it.'),
     tokenId: textField('Id of the token.'),
     label: textField('What the token is for.'),
+    name: optional(textField('Name of a person who signed in.')),
+    grants: optional(listField('Grant', 'Roles of a person who is no operator.')),
     expiresAt: optional(timeField('When the token expires.')),
     tenants: listField('SessionTenant', 'Tenants that may be chosen.'),
+  }),
+  Grant: objectOf<Grant>('A role of a person in a tenant.', {
+    role: choiceField(PERSON_ROLES, 'The role.'),
+    tenantId: textField('The tenant.'),
+    segmentIds: textsField('The segments; empty: all.'),
+  }),
+  SignInMethods: objectOf<{ provider: boolean }>('Ways to sign in, besides tokens.', {
+    provider: flagField('Whether people can sign in with an OpenID provider.'),
+  }),
+  SignedOut: objectOf<{ providerUrl?: string }>('A session has ended.', {
+    providerUrl: optional(textField('Address that ends the session at the provider too.')),
   }),
   ShopZones: objectOf<ShopZones>('Time zones of the shops of a tenant, by IANA name.', {
     zone: textField('Zone of the tenant, and of segments that are not listed.'),

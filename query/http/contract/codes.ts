@@ -19,6 +19,8 @@ const WITH_SECRET: readonly LakeErrorCode[] = [
   'stream_unavailable',
   'storage_unavailable',
   'clocks_differ',
+  'session_cross_site',
+  'role_required',
   'stopping',
 ];
 

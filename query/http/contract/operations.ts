@@ -13,6 +13,7 @@ import {
 import { GET_QUOTA, GET_USAGE, LIST_AUDIT, SET_QUOTA } from './accountOperations.ts';
 import { PUT_CATALOGUE } from './catalogueOperations.ts';
 import type { Operation } from './operation.ts';
+import { BEGIN_SIGN_IN, END_SIGN_IN, LIST_SIGN_INS, SIGN_OUT } from './signInOperations.ts';
 import {
   GET_COMPLETENESS,
   GET_DUPLICATES,
@@ -44,6 +45,10 @@ export const OPERATIONS: readonly Operation[] = [
   LIST_AUDIT,
   WATCH_EVENTS,
   GET_SESSION,
+  LIST_SIGN_INS,
+  BEGIN_SIGN_IN,
+  END_SIGN_IN,
+  SIGN_OUT,
   LIST_KEYS,
   CREATE_KEY,
   REVOKE_KEY,

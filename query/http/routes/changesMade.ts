@@ -3,6 +3,8 @@ import { isId } from '../../../schemas/subjects.ts';
 import { LakeError } from '../../../lake/errors.ts';
 import type { Changes } from '../../accounts/changes.ts';
 import type { Slots } from '../../engine/slots.ts';
+import { LAKE_ERRORS } from '../../../schemas/queryErrors.ts';
+import { readersOf, type TenantReader } from '../authorize.ts';
 import { LIST_AUDIT } from '../contract/accountOperations.ts';
 import { wholeParameter } from '../parameters.ts';
 import { jsonReply, type Route, type TokenCall } from '../route.ts';
@@ -15,12 +17,12 @@ export function changesMadeRoute({ changes, lookups }: { changes: Changes; looku
   return {
     ...LIST_AUDIT,
     async handle({ query, identity, signal }: TokenCall) {
-      const own = identity.role === 'reader' ? identity : undefined;
-      const tenant = query.get('tenant') ?? own?.tenantId;
+      const readers = readersOf(identity, LIST_AUDIT);
+      const tenant = query.get('tenant') ?? undefined;
       if (tenant !== undefined && !isId(tenant))
         throw new LakeError('tenant_missing', `There is no tenant "${tenant}".`);
-      if (own && tenant !== own.tenantId)
-        throw new LakeError('tenant_forbidden', `Token ${own.tokenId} reads only ${own.tenantId}. Omit "tenant".`);
+      const own = readers?.filter(({ tenantId }) => tenant === undefined || tenantId === tenant);
+      if (own?.length === 0) throw new LakeError('tenant_forbidden', LAKE_ERRORS.tenant_forbidden.help);
       const since = timeOf(query.get('since'));
       const action = query.get('action') ?? '';
       const limit = wholeParameter(query, 'limit', { otherwise: LISTED, most: MOST_LISTED });
@@ -28,7 +30,7 @@ export function changesMadeRoute({ changes, lookups }: { changes: Changes; looku
       try {
         const isAsked = (change: ChangeRecord): boolean =>
           (tenant === undefined || change.tenantId === tenant) &&
-          (own === undefined || own.segmentIds.length === 0 || own.segmentIds.includes(change.segmentId ?? '')) &&
+          (own === undefined || own.some((reader) => isOf(reader, change))) &&
           change.action.startsWith(action) &&
           Date.parse(change.at) >= since;
         const found = (await changes.list()).filter(isAsked);
@@ -38,6 +40,11 @@ export function changesMadeRoute({ changes, lookups }: { changes: Changes; looku
       }
     },
   };
+}
+
+/** Whether a reader may see a change; one of some segments sees only changes of these. */
+function isOf({ tenantId, segmentIds }: TenantReader, change: ChangeRecord): boolean {
+  return change.tenantId === tenantId && (segmentIds.length === 0 || segmentIds.includes(change.segmentId ?? ''));
 }
 
 function timeOf(text: string | null): number {

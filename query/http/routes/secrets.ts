@@ -6,7 +6,7 @@ import type { Secrets } from '../../access/secrets.ts';
 import { LakeError } from '../../../lake/errors.ts';
 import { LAKE_ERRORS } from '../../../schemas/queryErrors.ts';
 import { recorded, type ChangeLog } from '../../../schemas/change.ts';
-import { nameOf, requireOperator, unknownTenant, type Identity } from '../authorize.ts';
+import { nameOf, requireIntegrator, requireOperator, unknownTenant, type Identity } from '../authorize.ts';
 import { readJsonObject } from '../jsonBody.ts';
 import {
   CREATE_KEY,
@@ -66,9 +66,9 @@ export function secretRoutes(
       async handle(call: ReaderCall) {
         const { identity, reader } = call;
         const { tenantId } = reader;
-        requireOperator(identity);
         const record = keyRecord(tenantId, await readJsonObject(call), Date.now());
         const { segmentId } = record;
+        requireIntegrator(identity, { tenantId, segmentId });
         const change = { action: 'key.create', by: nameOf(identity), tenantId, segmentId, after: record };
         const { secret, created } = await recorded(changes(), change, async (note) => {
           const made = await keys().create('ik', record);
@@ -90,6 +90,7 @@ export function secretRoutes(
         if (tenant !== null && !(await isKnown(tenant))) throw unknownTenant(tenant);
         const listed = tokens()
           .list(Date.now())
+          .filter(({ role }) => role !== 'person')
           .filter(({ role, tenantId }) => tenant === null || role === 'operator' || tenantId === tenant);
         return jsonReply({ tokens: listed });
       },
@@ -119,7 +120,7 @@ export function secretRoutes(
 }
 
 function revokeRoute<T extends SecretRecord & { tenantId?: string | undefined; segmentId?: string }>(
-  operation: Operation<'operator'>,
+  operation: Operation<'operator' | 'token'>,
   {
     what,
     secrets,
@@ -134,6 +135,7 @@ function revokeRoute<T extends SecretRecord & { tenantId?: string | undefined; s
         .list(Date.now())
         .find(({ id }) => id === params.id);
       const { tenantId, segmentId } = before ?? {};
+      if (what === 'key') requireIntegrator(identity, { tenantId, segmentId });
       const of = { ...(tenantId === undefined ? {} : { tenantId }), ...(segmentId === undefined ? {} : { segmentId }) };
       const about = `${what} ${params.id!.slice(0, 80).toWellFormed()}`;
       const change = { action: `${what}.revoke`, by: nameOf(identity), ...of, about, before };

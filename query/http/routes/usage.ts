@@ -3,6 +3,8 @@ import type { UsageTables } from '../../accounts/usageTable.ts';
 import type { UsageRow } from '../../accounts/usage.ts';
 import { LakeError } from '../../../lake/errors.ts';
 import type { Slots } from '../../engine/slots.ts';
+import { LAKE_ERRORS } from '../../../schemas/queryErrors.ts';
+import { readersOf, type Identity, type TenantReader } from '../authorize.ts';
 import { GET_USAGE } from '../contract/accountOperations.ts';
 import { jsonReply, type Route, type TokenCall } from '../route.ts';
 
@@ -12,14 +14,16 @@ import { jsonReply, type Route, type TokenCall } from '../route.ts';
  */
 export function usageRoute(sources: { usage: UsageTables; lookups: Slots; tenants: () => Promise<string[]> }): Route {
   const { usage, lookups, tenants } = sources;
-  const readable = async (identity: TokenCall['identity'], tenant: string | null): Promise<string[]> => {
-    if (identity.role === 'operator') return tenant === null ? tenants() : [tenant];
-    if (tenant !== null && tenant !== identity.tenantId)
-      throw new LakeError(
-        'tenant_forbidden',
-        `Token ${identity.tokenId} reads only ${identity.tenantId}. Omit "tenant".`,
-      );
-    return [identity.tenantId];
+  const readable = async (
+    identity: Identity,
+    tenant: string | null,
+  ): Promise<Pick<TenantReader, 'tenantId' | 'segmentIds'>[]> => {
+    const readers = readersOf(identity, GET_USAGE);
+    if (!readers)
+      return (tenant === null ? await tenants() : [tenant]).map((tenantId) => ({ tenantId, segmentIds: [] }));
+    const chosen = readers.filter(({ tenantId }) => tenant === null || tenantId === tenant);
+    if (chosen.length > 0) return chosen;
+    throw new LakeError('tenant_forbidden', LAKE_ERRORS.tenant_forbidden.help);
   };
   return {
     ...GET_USAGE,
@@ -27,11 +31,10 @@ export function usageRoute(sources: { usage: UsageTables; lookups: Slots; tenant
       const tenant = query.get('tenant');
       if (tenant !== null && !isId(tenant)) throw new LakeError('tenant_missing', `There is no tenant "${tenant}".`);
       const [from, to] = [monthOrNone(query, 'from') ?? '', monthOrNone(query, 'to') ?? '9999-12'];
-      const segments = identity.role === 'reader' ? identity.segmentIds : [];
-      const isAsked = ({ month, segment }: UsageRow): boolean =>
-        month >= from && month <= to && (segments.length === 0 || segments.includes(segment));
       const rows: (UsageRow & { tenantId: string })[] = [];
-      for (const tenantId of await readable(identity, tenant)) {
+      for (const { tenantId, segmentIds } of await readable(identity, tenant)) {
+        const isAsked = ({ month, segment }: UsageRow): boolean =>
+          month >= from && month <= to && (segmentIds.length === 0 || segmentIds.includes(segment));
         const release = await lookups.acquire({ tenantId, tokenId: identity.tokenId }, signal);
         try {
           rows.push(...(await usage.read(tenantId)).filter(isAsked).map((row) => ({ tenantId, ...row })));

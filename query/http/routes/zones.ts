@@ -4,13 +4,14 @@ import { isZone } from '../../../schemas/zone.ts';
 import { LakeError } from '../../../lake/errors.ts';
 import type { TableCache } from '../../../lake/layout/tableCache.ts';
 import { setZone, zonesOf } from '../../../lake/layout/zones.ts';
-import { requireOperator } from '../authorize.ts';
+import { recorded, type ChangeLog } from '../../../schemas/change.ts';
+import { nameOf, requireOperator } from '../authorize.ts';
 import { readJsonObject } from '../jsonBody.ts';
 import { GET_ZONES, SET_ZONE } from '../contract/accessOperations.ts';
 import { jsonReply, type ReaderCall, type Route } from '../route.ts';
 
 /** `GET /api/zones` and `PUT /api/zones`: the time zones of a tenant's shops. Only an operator sets them. */
-export function zoneRoutes(tables: TableCache, log: Logger): Route[] {
+export function zoneRoutes(tables: TableCache, { log, changes }: { log: Logger; changes: ChangeLog }): Route[] {
   return [
     {
       ...GET_ZONES,
@@ -26,7 +27,13 @@ export function zoneRoutes(tables: TableCache, log: Logger): Route[] {
         const { identity, reader } = call;
         requireOperator(identity);
         const { segmentId, zone } = readZone(await readJsonObject(call));
-        const zones = await setZone(tables('events', reader.tenantId), zone, segmentId);
+        const of = { tenantId: reader.tenantId, ...(segmentId === undefined ? {} : { segmentId }) };
+        const change = { action: 'zone.set', by: nameOf(identity), ...of, after: { zone: zone ?? null } };
+        const zones = await recorded(changes, change, async (note) => {
+          const events = tables('events', reader.tenantId);
+          note({ before: zonesOf(await events.snapshot()) });
+          return setZone(events, zone, segmentId);
+        });
         const about = { tenantId: reader.tenantId, segmentId, zone };
         log.info({ audit: true, action: 'zone set', by: identity.tokenId, ...about }, 'a setting changed');
         return jsonReply(zones);

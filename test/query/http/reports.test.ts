@@ -24,6 +24,7 @@ import { newSecret, secretHash, type TokenRecord } from '../../../schemas/keys.t
 import { reportCommand } from '../../../cli/report.ts';
 import { readParquet } from '../../support/parquet.ts';
 import { listTenants } from '../../../lake/layout/tenants.ts';
+import { changeFiles } from '../../../lake/layout/changeFiles.ts';
 import { createQueryUses } from '../../../query/accounts/queryUse.ts';
 import type { UsageRow } from '../../../query/accounts/usage.ts';
 import { createUsageTables, type UsageTables } from '../../../query/accounts/usageTable.ts';
@@ -72,7 +73,7 @@ beforeAll(async () => {
       ...reportRoutes({ queries, slots, unsent }, REGISTRY),
       changesRoute({ ...lake, registry: REGISTRY }, { slots, unsent }),
       usageRoute({ usage, lookups: slots, tenants: () => listTenants(storage) }),
-      ...zoneRoutes(lake.tables, createLog('test', 'silent')),
+      ...zoneRoutes(lake.tables, { log: createLog('test', 'silent'), changes: changeFiles(lake.storage) }),
     ],
     metrics: new QueryMetrics(createMetrics('lake'), slots),
     log: createLog('test', 'silent'),
