@@ -8,6 +8,7 @@ import { fileGroups } from '../engine/sources.ts';
 import { createCatalog, type TableFiles } from '../engine/views.ts';
 import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
+import { catalogueSpec } from '../../lake/layout/catalogue.ts';
 import { sharesIds } from '../../lake/layout/sharedIds.ts';
 import { TABLE_NAMES, tableSpec, type TableName } from '../../lake/layout/tables.ts';
 
@@ -50,8 +51,19 @@ export async function attachment(
     ({ name, description }) => `COMMENT ON VIEW ${identifier(name)} IS ${literal(description)}`,
   );
   const marts = scope.segmentIds.length > 0 ? [] : await martStatements(storage, registry, tenantId);
-  const statements = [...everything.statements(tables).map(orReplace), ...comments, ...marts];
+  const statements = [
+    ...everything.statements(tables, await catalogueAddresses(storage, tenantId, scope)).map(orReplace),
+    ...comments,
+    ...marts,
+  ];
   return { statements: ["SET TimeZone = 'UTC'", ...statements], version, files };
+}
+
+async function catalogueAddresses(storage: Storage, tenantId: string, scope: Scope): Promise<string[]> {
+  const { root } = catalogueSpec(tenantId);
+  const snapshot = await deltaTable(storage, catalogueSpec(tenantId)).snapshot();
+  const files = filesInScope(snapshot, { segmentIds: scope.segmentIds });
+  return files.map(({ path }) => addressOf(storage, `${root}/${path}`));
 }
 
 async function martStatements(storage: Storage, registry: Registry, tenantId: string): Promise<string[]> {

@@ -22,6 +22,7 @@ import { createScratchFiles } from './scratchFiles.ts';
 import { chooseSources, openSources } from './sources.ts';
 import { createStagedReports } from './stagedReports.ts';
 import type { Json } from '../formats/values.ts';
+import { catalogueRows, createCatalogues, type HeldCatalogue } from './catalogueFiles.ts';
 import { createCatalog } from './views.ts';
 import type { AnswerFacts } from '../sandbox/writeAnswer.ts';
 import { countBots, leavesOutBots } from './leftOut.ts';
@@ -106,6 +107,7 @@ export async function openQueries(options: {
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'spor-answers-')));
   await mkdir(dir, { recursive: true });
   const catalog = createCatalog(registry);
+  const openCatalogue = createCatalogues(storage, localFiles);
   const scratch = createScratchFiles(dir);
   const staged = createStagedReports({ scratch, catalog, localFiles });
   const reports = createReportAnswers({ recent: createRecentAnswers(), staged, executor, limits });
@@ -134,13 +136,18 @@ export async function openQueries(options: {
     const remove = async (): Promise<void> => {
       for (const path of [file, `${file}.first`]) await rm(path, { force: true });
     };
+    const catalogue = views.readsCatalogue ? await openCatalogue(tenantId, request.segmentIds) : undefined;
     try {
       const sources = chooseSources(resolved, needed, request);
       const counted = !checked.catalog && leavesOutBots(sql, views, request);
       const runOver: RunOver = ({ botCount, ...query }) => {
         const remaining = limits.timeoutMs - (performance.now() - limitedFrom);
         return executor.run({
-          query: { ...query, ...(counted ? { botCount } : {}), ...(request.signal ? { signal: request.signal } : {}) },
+          query: {
+            ...withCatalogue(query, catalogue),
+            ...(counted ? { botCount } : {}),
+            ...(request.signal ? { signal: request.signal } : {}),
+          },
           limits: { ...limits, timeoutMs: Math.max(1, Math.round(remaining)), maxRows: maxRowsOf(request) },
           format: request.format,
           file,
@@ -149,7 +156,12 @@ export async function openQueries(options: {
       const runOverFiles = async (): Promise<AnswerFacts> => {
         const local = await openSources(sources, { localFiles, version: asOf.version });
         try {
-          const query = { views: views.statements(local.tables), files: local.paths, sql, parameters: request.report };
+          const query = {
+            views: views.statements(local.tables, catalogue?.paths),
+            files: [...local.paths, ...(catalogue?.paths ?? [])],
+            sql,
+            parameters: request.report,
+          };
           return await runOver({ ...query, botCount: countBots(request.report?.values) });
         } finally {
           await local.release();
@@ -157,7 +169,14 @@ export async function openQueries(options: {
       };
       const facts = request.report
         ? await reports.answer(
-            { ...request, report: request.report, maxRows: maxRowsOf(request), file, sources },
+            {
+              ...request,
+              report: request.report,
+              maxRows: maxRowsOf(request),
+              file,
+              sources,
+              beside: catalogue?.identity,
+            },
             { runOver, runOverFiles },
           )
         : await runOverFiles();
@@ -180,6 +199,7 @@ export async function openQueries(options: {
       await remove();
       throw error;
     } finally {
+      await catalogue?.release();
       await resolved.tail?.release();
     }
   };
@@ -211,4 +231,14 @@ export async function openQueries(options: {
   const zone: Queries['zone'] = async (tenantId, segment) =>
     zoneOf(zonesOf(await tables('events', tenantId).snapshot()), segment);
   return { run, answer, zone, close };
+}
+
+/** A query over stages with the catalogue beside them. Over data files it is among the views. */
+function withCatalogue<T extends { isOurs?: boolean; views: readonly string[]; files: readonly string[] }>(
+  query: T,
+  catalogue: HeldCatalogue | undefined,
+): T {
+  if (!catalogue || !query.isOurs) return query;
+  const view = `CREATE TEMP VIEW catalogue_all AS ${catalogueRows(catalogue.paths)}`;
+  return { ...query, views: [...query.views, view], files: [...query.files, ...catalogue.paths] };
 }

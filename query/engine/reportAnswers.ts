@@ -26,6 +26,8 @@ export interface ReportRequested {
   /** Path of the answer. */
   file: string;
   sources: QuerySources;
+  /** What the rows depend on besides the sources. */
+  beside?: unknown;
   signal?: AbortSignal;
 }
 
@@ -66,8 +68,8 @@ export function createReportAnswers(options: {
 
   return {
     answer: async (request, { runOver, runOverFiles }) => {
-      const { sql, report, format, maxRows, file, sources, signal } = request;
-      const keyFor = (identity: unknown): string => answerKey([sql, report.values, format, maxRows, identity]);
+      const { sql, report, format, maxRows, file, sources, beside, signal } = request;
+      const keyFor = (identity: unknown): string => answerKey([sql, report.values, format, maxRows, beside, identity]);
       const key = keyFor(identityOf(sources));
       const given = await again(key, file);
       if (given) return given;

@@ -11,6 +11,7 @@ import {
 } from '../insight/views.ts';
 import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
 import { TABLE_NAMES, type TableName } from '../../lake/layout/tables.ts';
+import { catalogueRows } from './catalogueFiles.ts';
 import { SEQUENCE_COLUMN } from '../tail/tenantTail.ts';
 import type { CheckedSql } from '../sandbox/sqlCheck.ts';
 
@@ -39,8 +40,10 @@ export interface NeededViews {
   tables: readonly TableName[];
   /** Names of the views. */
   views: ReadonlySet<string>;
-  /** Statements that create the views, in order, over the given files. */
-  statements(files: Record<TableName, TableFiles>): string[];
+  /** Statements that create the views, in order, over the given files and those of the catalogue. */
+  statements(files: Record<TableName, TableFiles>, catalogue?: readonly string[]): string[];
+  /** Whether they read the catalogue. */
+  readsCatalogue: boolean;
 }
 
 export interface ViewCatalog {
@@ -78,10 +81,13 @@ export function createCatalog(registry: Registry): ViewCatalog {
       named.has(word) || functions.has(word) || new RegExp(`\\b${word}\\b`).test(text);
     const tables = TABLE_NAMES.filter((table) => reads(BASE[table]));
     const needed = macrosReadBy(macros.own, reads);
+    const readsCatalogue = reads('catalogue_all');
     return {
       tables,
       views: new Set(picked.map(({ name }) => name)),
-      statements: (files) => [
+      readsCatalogue,
+      statements: (files, catalogue = []) => [
+        ...(readsCatalogue ? [`CREATE VIEW catalogue_all AS ${catalogueRows(catalogue)}`] : []),
         ...tables.map((table) => `CREATE VIEW ${BASE[table]} AS ${tableRows(table, columns[table], files[table])}`),
         ...macros[files.events.sharedIds ? 'shared' : 'own']
           .filter(({ name }) => needed.has(name))

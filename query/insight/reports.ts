@@ -85,7 +85,7 @@ function reportNames(): string[] {
  * other days are pruned.
  */
 export function renderReport(report: Report, registry: Registry): string {
-  return withViews(readReport(report.name).sql, report, registry);
+  return withViews(named(readReport(report.name).sql, report), report, registry);
 }
 
 /** A statement with its views as CTEs over the days to read. */
@@ -104,7 +104,39 @@ export function joinCtes(ctes: readonly string[], body: string): string {
 
 /** The statement of a report over views, without the views. */
 export function reportBody({ name }: Report, registry: Registry): string {
-  return expandSql(readReport(name).sql, registry);
+  return expandSql(named(readReport(name).sql, findReport(name)), registry);
+}
+
+/** Columns with the id of a product, and those with its name that stand behind them. */
+const NAMED: Readonly<Record<string, string>> = {
+  product_id: 'product_name',
+  product_a: 'product_a_name',
+  product_b: 'product_b_name',
+};
+
+/**
+ * A report's statement with the names of its products.
+ *
+ * The rows keep their order, which a join alone would not promise.
+ */
+function named(sql: string, { columns }: Report): string {
+  const joins = columns.filter(({ name }) => name in NAMED).map(({ name }) => name);
+  if (joins.length === 0) return sql;
+  const chosen = columns.map(({ name }) => {
+    const id = joins.find((one) => NAMED[one] === name);
+    return id === undefined ? `rows.${name}` : `${id}_known.name AS ${name}`;
+  });
+  return `WITH product_names AS (
+  SELECT product_id, arg_max(name, valid_from) AS name FROM catalogue_history
+  WHERE $segment IS NULL OR segment = $segment OR scope = '*'
+  GROUP BY product_id
+)
+SELECT ${chosen.join(', ')}
+FROM (SELECT *, row_number() OVER () AS place FROM (
+${sql}
+)) AS rows
+${joins.map((id) => `LEFT JOIN product_names AS ${id}_known ON ${id}_known.product_id = rows.${id}`).join('\n')}
+ORDER BY rows.place`;
 }
 
 /** Views limited to the days to read; all other views read these. */
@@ -143,7 +175,11 @@ function describe({ name, summary, details }: SqlFile): Report {
     period: required('period'),
     segment: text('segment') || undefined,
     allHistory: text('history') === 'all',
-    columns: readColumns(fields.get('columns') ?? []),
+    columns: readColumns(fields.get('columns') ?? []).flatMap((column) => {
+      const own = NAMED[column.name];
+      const description = `its name in the catalogue; NULL if it has none`;
+      return own === undefined ? [column] : [column, { name: own, description }];
+    }),
     nulls: required('null'),
     needs: required('needs'),
     source: required('source'),

@@ -20,7 +20,7 @@ export interface Macro {
   description: string;
 }
 
-/** Views in order of creation: each reads only earlier ones, `events_all` and `quarantine_all`. */
+/** Views in order of creation: each reads only earlier ones, `events_all`, `quarantine_all` and `catalogue_all`. */
 const VIEW_NAMES = [
   'events_with_bots',
   'events',
@@ -55,6 +55,9 @@ const VIEW_NAMES = [
   'touches',
   'interactions',
   'tracked',
+  'catalogue_history',
+  'catalogue',
+  'product_moves',
 ] as const;
 
 /** What the views need to know of a tenant. */

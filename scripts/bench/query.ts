@@ -7,6 +7,7 @@ import { createRegistry, type Registry } from '../../schemas/registry.ts';
 import { readConfig } from '../../runtime/config.ts';
 import { LAKE_SETTINGS } from '../../lake/config.ts';
 import { QUERY_SETTINGS } from '../../query/config.ts';
+import { catalogueRows } from '../../query/engine/catalogueFiles.ts';
 import { reportQuery } from '../../query/engine/reportQuery.ts';
 import { bindReport, runReport, type ReportRequest } from '../../query/insight/reportRun.ts';
 import { listReports } from '../../query/insight/reports.ts';
@@ -145,6 +146,7 @@ async function openPlain({ plain }: BigLake): Promise<{ connection: DuckDBConnec
   await connection.run(`CREATE VIEW events_all AS SELECT * FROM read_parquet(${literal(plain)})`);
   const columns = QUARANTINE_COLUMNS.map(({ name, type }) => `${identifier(name)} ${duckdbType(type)}`);
   await connection.run(`CREATE TABLE quarantine_all (${columns.join(', ')}, segment VARCHAR, date DATE)`);
+  await connection.run(`CREATE VIEW catalogue_all AS ${catalogueRows([])}`);
   for (const { sql } of insightMacros()) await connection.run(sql);
   return {
     connection,

@@ -244,7 +244,13 @@ describe('spor catalogue import', () => {
     });
 
   beforeAll(async () => {
-    await commitRows(storage, 'shop', [{ type: 'Search', event_id: 'e', event_time: '2026-11-23T10:00:00Z' }]);
+    const click = { type: 'ProductClicked', session_id: 's', anonymous_id: 'a', event_time: '2026-11-23T10:00:00Z' };
+    const ids = ['P2', 'P2', 'P9'];
+    await commitRows(
+      storage,
+      'shop',
+      ids.map((productId, at) => ({ ...click, event_id: `e-${at}`, product_id: productId })),
+    );
     const csv =
       '\ufeffSKU;Product name;price;stock;colour;weight\nP1;"Boots; warm";499,00;3;red;2\nP2;Hat;99.50;0;;1\n';
     await writeFile(join(dir, 'shop.csv'), csv);
@@ -292,6 +298,31 @@ describe('spor catalogue import', () => {
       ['P4', null, null],
       ['P5', 'Søm', 7],
     ]);
+  });
+
+  test('gives reports names, and knows what is sold out or unknown', async () => {
+    const env = { LAKE_URL: `file:${join(dir, 'lake')}`, SPOR_CACHE_DIR: join(dir, 'cache') };
+    const ask = async (...args: string[]): Promise<unknown[][]> => {
+      const { stdout } = await runSpor([...args, '--tenant', 'shop', '--json'], { cwd: dir, env });
+      return (JSON.parse(stdout) as { rows: unknown[][] }).rows;
+    };
+    const week = ['--from', '2026-11-20', '--to', '2026-11-27'];
+    const funnel = await ask('report', 'product_funnel', ...week);
+    expect(funnel.map((row) => row.slice(0, 3))).toEqual([
+      ['P2', 'Hat', 2],
+      ['P9', null, 1],
+    ]);
+    expect((await ask('report', 'sold_out', ...week)).map((row) => row.slice(0, 3))).toEqual([['P2', 'Hat', '0.0000']]);
+    expect((await ask('report', 'unknown_products', ...week)).map((row) => row.slice(0, 3))).toEqual([
+      ['P9', null, false],
+    ]);
+    expect(
+      await ask('sql', "select name, category from catalogue where product_id in ('P1', 'P3') order by all"),
+    ).toEqual([
+      ['Boots; warm', null],
+      [null, ['A', 'B']],
+    ]);
+    expect(await ask('sql', 'select count(*) from catalogue_history')).toEqual([[5]]);
   });
 
   test('reads a file of a hundred thousand lines with the right numbers', async () => {

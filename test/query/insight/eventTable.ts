@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { BATCH_COLUMNS, eventColumns, lineFields, QUARANTINE_COLUMNS } from '../../../schemas/columns.ts';
 import { duckdbType, type StructField } from '../../../schemas/columnType.ts';
 import { literal } from '../../../lake/duckdb/sqlText.ts';
+import { catalogueRows } from '../../../query/engine/catalogueFiles.ts';
 import { createRegistry } from '../../../schemas/registry.ts';
 
 /** An accepted event as it would lie in the stream, with what the server adds. */
@@ -79,6 +80,7 @@ export async function createEventTable(connection: DuckDBConnection, events: Ite
       'date DATE',
     ];
     await connection.run(`CREATE OR REPLACE TABLE quarantine_all (${refused.join(', ')})`);
+    await connection.run(`CREATE OR REPLACE TABLE catalogue_all AS ${catalogueRows([])}`);
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

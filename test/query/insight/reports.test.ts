@@ -105,7 +105,25 @@ const CHECKS: Record<string, Check> = {
 };
 
 /** Of what arrived and what was refused, not of the shop: tested with hand-made events. */
-const ELSEWHERE = ['events_daily', 'rejections'];
+const ELSEWHERE = [
+  'events_daily',
+  'rejections',
+  // With a catalogue: catalogueReports.test.ts.
+  'category_sales',
+  'brand_sales',
+  'product_margin',
+  'sold_out',
+  'unknown_products',
+];
+
+/** Rows of a shop without a catalogue, whose products have no names. */
+function unnamed(rows: readonly Row[]): Row[] {
+  return rows.map((row) => {
+    const names = Object.entries(row).filter(([name]) => /^product(_[ab])?_name$/.test(name));
+    expect(names.filter(([, value]) => value !== null)).toEqual([]);
+    return Object.fromEntries(Object.entries(row).filter((entry) => !names.some(([name]) => name === entry[0])));
+  });
+}
 
 test('every report has an independent calculation', () => {
   const names = listReports().map(({ name }) => name);
@@ -159,14 +177,15 @@ describe.each([
 
   test.each(Object.keys(CHECKS))('%s', async (name) => {
     const { parameters, key, expected, digits } = CHECKS[name]!;
-    expectSameRows(await lake.report({ name, from: FROM, to: TO, parameters }), expected({ chains }), key, digits);
+    const rows = await lake.report({ name, from: FROM, to: TO, parameters });
+    expectSameRows(unnamed(rows), expected({ chains }), key, digits);
   });
 
   const segmented = Object.keys(CHECKS).filter((name) => !CHECKS[name]!.unsegmented);
   test.each(segmented)('%s of one segment', async (name) => {
     const { parameters, key, expected, digits } = CHECKS[name]!;
     const rows = await lake.report({ name, from: FROM, to: TO, parameters, segment: 'app' });
-    expectSameRows(rows, expected({ chains, segment: 'app' }), key, digits);
+    expectSameRows(unnamed(rows), expected({ chains, segment: 'app' }), key, digits);
   });
 });
 
@@ -186,7 +205,7 @@ describe('views of a simulated week', () => {
   test.each(Object.keys(CHECKS))('%s without stages', async (name) => {
     const { parameters, key, expected, digits } = CHECKS[name]!;
     const rows = await report(connection, { name, from: FROM, to: TO, parameters });
-    expectSameRows(rows, expected({ chains }), key, digits);
+    expectSameRows(unnamed(rows), expected({ chains }), key, digits);
   });
 
   test('attribution is what the rules say, event by event', async () => {
