@@ -16,6 +16,8 @@ interface ExtremeValue {
   label: string;
   value: unknown;
   refusal?: string;
+  /** The event is refused though the field is optional, as for a number in a free object. */
+  always?: boolean;
 }
 
 /** Which end of its range each kind of value takes in an event that is extreme as a whole. */
@@ -58,9 +60,9 @@ function oneField(type: EventSchema, without: ReadonlySet<string>): ExtremeEvent
     if (field === 'type' || schema.format !== undefined || without.has(field)) continue;
     // Within the lists of these types nothing is left out, so that each value has a verdict of its own.
     if (isServerOnly(type) && schema.type === 'array') continue;
-    for (const { label, value, refusal } of extremesOf(schema)) {
+    for (const { label, value, refusal, always = false } of extremesOf(schema)) {
       const event = { ...plainEvent(type), [field]: value };
-      const isRequired = field === 'properties' || type.schema.required?.includes(field);
+      const isRequired = always || type.schema.required?.includes(field);
       // Nothing is left out of what a server says of an order, but for empty texts.
       const isStrict = isRequired || (isServerOnly(type) && !(value === '' || label.endsWith('empty')));
       // Nothing else says whose event it is.
@@ -177,10 +179,11 @@ function listExtremes(schema: JsonSchema): ExtremeValue[] {
   const each =
     items.type === 'array' || items.properties
       ? Object.entries(items.properties ?? {}).flatMap(([name, child]) =>
-          extremesOf(child).map(({ label, value, refusal }) => ({
+          extremesOf(child).map(({ label, value, refusal, always = false }) => ({
             label: `[0].${name} ${label}`,
             value: [{ ...(item as object), [name]: value }],
-            ...(refusal !== undefined && items.required?.includes(name) ? { refusal } : {}),
+            always,
+            ...(refusal !== undefined && (always || items.required?.includes(name)) ? { refusal } : {}),
           })),
         )
       : extremesOf(items).map(({ value, ...rest }) => ({ ...rest, value: [value] }));
@@ -220,7 +223,7 @@ const FREE_OBJECTS: ExtremeValue[] = [
     value: Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`f${i}`, i])),
   },
   { label: 'huge numbers', value: { a: 1.7976931348623157e308, b: -1.7976931348623157e308, c: 5e-324, d: 2 ** 64 } },
-  { label: 'overflow', value: { a: OVERFLOW }, refusal: 'number_invalid' },
+  { label: 'overflow', value: { a: OVERFLOW }, refusal: 'number_invalid', always: true },
   { label: 'hostile', value: { [HOSTILE_TEXT]: HOSTILE_TEXT, '': null, __proto__x: [], toString: 1, b: 7, i: 0 } },
   { label: 'long name', value: { ['n'.repeat(20_000)]: '"'.repeat(4_000) } },
   { label: 'U+0000', value: { a: '\0' } },
