@@ -56,6 +56,14 @@ export function field(
   return { title, value: (row) => row[name], ...(show ? { show, numeric: true } : {}), ...more };
 }
 
+/** A column of products: the name in the catalogue with the id, or the id alone. */
+export function productField(title = 'Product', id: 'product_id' | 'product_a' | 'product_b' = 'product_id') {
+  const name = id === 'product_id' ? 'product_name' : `${id}_name`;
+  const text = (row: ReportRow): unknown =>
+    row[name] === null || row[name] === undefined ? row[id] : `${row[name] as string} (${row[id] as string})`;
+  return { title, value: text } satisfies DataColumn<ReportRow>;
+}
+
 /** Series of a chart from rows of days; `of` separates rows of one day. */
 export function byDay(
   rows: readonly ReportRow[],

@@ -5,7 +5,7 @@ import { count, decimal, money, numberOf, percent, plain } from '../format.ts';
 import { shortened } from '../longText.ts';
 import type { Page } from '../page.ts';
 import { empty, figure, panel } from '../panel.ts';
-import { askReport, byDay, field, type ReportRow } from '../report.ts';
+import { productField, askReport, byDay, field, type ReportRow } from '../report.ts';
 import { noSearches, searchFigures } from './searchFigures.ts';
 
 const MOST = '100';
@@ -82,7 +82,7 @@ async function shown(page: Page, phrase: string): Promise<HTMLElement> {
     most: 12,
     rows,
     columns: [
-      field('Product', 'product_id'),
+      productField(),
       field('Shown', 'shown', count, { bar: true }),
       field('Position', 'average_position', (value) => decimal(value, 1)),
       field('Clicks', 'clicks', count),
@@ -99,7 +99,7 @@ async function bought(page: Page, phrase: string): Promise<HTMLElement> {
     most: 12,
     rows,
     columns: [
-      field('Product', 'product_id'),
+      productField(),
       field('Revenue', 'revenue', (value, row) => money(value, plain(row.currency))),
       field('Orders', 'orders', count, { bar: true }),
       field('Items', 'quantity', count),

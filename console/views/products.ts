@@ -3,7 +3,8 @@ import { h } from '../dom.ts';
 import { count, decimal, money, percent, plain } from '../format.ts';
 import type { Page } from '../page.ts';
 import { empty, panel } from '../panel.ts';
-import { field, askReport, type ReportRow } from '../report.ts';
+import { field, askReport, productField, type ReportRow } from '../report.ts';
+import { brands, categories, soldOut, unknownProducts } from './catalogue.ts';
 
 const MOST = '200';
 
@@ -30,6 +31,28 @@ export function productsView(page: Page): HTMLElement {
         signal,
       }),
     ),
+    h(
+      'div',
+      { class: 'columns' },
+      panel({
+        title: 'Sales by category',
+        note: 'By the catalogue at the time of the order. Margin is net revenue less cost, where the cost is known.',
+        load: () => categories(page),
+        signal,
+      }),
+      panel({ title: 'Sales by brand', load: () => brands(page), signal }),
+    ),
+    h(
+      'div',
+      { class: 'columns' },
+      panel({
+        title: 'Sold out, and wanted',
+        note: 'The stock is that of now.',
+        load: () => soldOut(page),
+        signal,
+      }),
+      panel({ title: 'Not in the catalogue', load: () => unknownProducts(page), signal }),
+    ),
     panel({ title: 'Clicks by source', load: () => lists(page), signal }),
     panel({
       title: 'Bought together',
@@ -51,7 +74,7 @@ async function funnel(page: Page): Promise<HTMLElement> {
     most: 20,
     rows,
     columns: [
-      field('Product', 'product_id'),
+      productField(),
       field('Clicks', 'clicks', count),
       field('Visits', 'visits', count, { bar: true }),
       field('Put in the cart', 'carted', count),
@@ -70,7 +93,7 @@ async function revenue(page: Page): Promise<HTMLElement> {
     most: 15,
     rows,
     columns: [
-      field('Product', 'product_id'),
+      productField(),
       field('Revenue', 'revenue', (value, row) => money(value, plain(row.currency))),
       field('Net', 'net_revenue', (value, row) => money(value, plain(row.currency))),
       field('Share', 'share', percent, { bar: true }),
@@ -89,7 +112,7 @@ async function trend(page: Page): Promise<HTMLElement> {
     most: 15,
     rows,
     columns: [
-      field('Product', 'product_id'),
+      productField(),
       field('Clicks', 'clicks', count, { bar: true }),
       field('Before', 'clicks_before', count),
       field('Change', 'clicks_change', change),
@@ -110,7 +133,7 @@ async function lists(page: Page): Promise<HTMLElement> {
     rows,
     columns: [
       field('Source', 'source', undefined, { show: where }),
-      field('Product', 'product_id'),
+      productField(),
       field('Clicks', 'clicks', count, { bar: true }),
       field('Position', 'average_position', (value) => decimal(value, 1)),
       field('To cart', 'cart_rate', percent),
@@ -130,8 +153,8 @@ async function together(page: Page): Promise<HTMLElement> {
     most: 15,
     rows,
     columns: [
-      field('Product', 'product_a'),
-      field('With', 'product_b'),
+      productField('Product', 'product_a'),
+      productField('With', 'product_b'),
       field('Orders with both', 'together', count, { bar: true }),
       field('Of orders with the first', 'confidence_a_to_b', percent),
       field('Of orders with the other', 'confidence_b_to_a', percent),
