@@ -33,6 +33,8 @@ export interface TableSpec {
 
 export interface Table {
   readonly spec: TableSpec;
+  /** The newest version that this instance knows, without a request; -1: none is known. */
+  readonly known: Snapshot;
   /** Read the newest version by its new log entries. Version -1: the table does not exist. */
   snapshot(): Promise<Snapshot>;
   /**
@@ -95,8 +97,12 @@ export interface DeltaTableOptions {
   checkpoints?: CheckpointFormat;
 }
 
-/** Age from which a snapshot is refreshed before a commit, so that no cleaned version is reused. */
-const WRITE_ON_TOP_MS = 60_000;
+/**
+ * Age from which a snapshot is refreshed before a commit, so that no cleaned version is reused.
+ *
+ * A commit proves the snapshot too. So a tenant that is committed every five minutes needs no listing.
+ */
+const WRITE_ON_TOP_MS = 400_000;
 /**
  * Pause after which a created version may be a used and cleaned one.
  * Maintenance keeps log entries for an hour at least (MIN_LOG_RETENTION_MS).
@@ -129,6 +135,10 @@ class DeltaTable implements Table {
     this.spec = spec;
     this.#checkpoints = checkpoints;
     this.#description = describeTable(spec);
+  }
+
+  get known(): Snapshot {
+    return this.#snapshot;
   }
 
   async snapshot(): Promise<Snapshot> {
@@ -291,7 +301,7 @@ class DeltaTable implements Table {
       const created = await writeEntry(this.#storage, this.spec.root, version, actions);
       const inLog = created && (await continuesLog(this.#storage, this.spec.root, version));
       if (inLog && performance.now() - plannedOn <= PAUSED_MS) {
-        this.#advance(version, actions);
+        this.#advance(version, actions, startedAt);
         if (completed) continue;
         return { version };
       }
@@ -346,10 +356,14 @@ class DeltaTable implements Table {
     return metaData === undefined ? [] : [{ metaData }];
   }
 
-  /** Apply an own commit without a read, unless a refresh is ahead of it. */
-  #advance(version: number, actions: readonly Action[]): void {
-    if (this.#snapshot.version === version - 1)
-      this.#snapshot = replayActions(this.#snapshot, [{ version, actions }], this.spec.root);
+  /**
+   * Apply an own commit without a read, unless a refresh is ahead of it.
+   * A conditional create after the entry before proves that the snapshot was the newest when it started.
+   */
+  #advance(version: number, actions: readonly Action[], startedAt: number): void {
+    if (this.#snapshot.version !== version - 1) return;
+    this.#snapshot = replayActions(this.#snapshot, [{ version, actions }], this.spec.root);
+    this.#refreshedAt = Math.max(this.#refreshedAt, startedAt);
   }
 
   async #writeCheckpoint(): Promise<Checkpoint | undefined> {

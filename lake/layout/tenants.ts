@@ -2,11 +2,11 @@ import type { Storage } from '../storage/storage.ts';
 import { TABLE_NAMES } from './tables.ts';
 import { isId } from '../../schemas/subjects.ts';
 
-/** The tenants that have a table, in order; one listing request each. */
+/** The tenants that have a table, in order. */
 export async function listTenants(storage: Storage): Promise<string[]> {
   const tenants = new Set<string>();
   for (const name of TABLE_NAMES) {
-    for await (const tenant of foldersOf(storage, `${name}/tenant=`)) if (isId(tenant)) tenants.add(tenant);
+    for await (const tenant of storage.folders(`${name}/tenant=`)) if (isId(tenant)) tenants.add(tenant);
   }
   return [...tenants].sort();
 }
@@ -18,17 +18,4 @@ export async function hasTable(storage: Storage, tenantId: string): Promise<bool
     if (!first.done) return true;
   }
   return false;
-}
-
-/** The first folders below a prefix; each request continues after the last folder. */
-async function* foldersOf(storage: Storage, prefix: string): AsyncGenerator<string> {
-  let after: string | undefined;
-  for (;;) {
-    const first = await storage.list(prefix, after)[Symbol.asyncIterator]().next();
-    if (first.done) return;
-    const rest = first.value.path.slice(prefix.length);
-    const folder = rest.slice(0, rest.indexOf('/'));
-    yield folder;
-    after = `${prefix}${folder}/\u007f`;
-  }
 }

@@ -12,6 +12,7 @@ import { agreedNow, type Present } from '../storage/agreedTime.ts';
 import type { Storage } from '../storage/storage.ts';
 import { TABLE_NAMES, type TableName } from '../layout/tables.ts';
 import { maybeCheckpoint } from './checkpoints.ts';
+import { NO_LOOK, nextLookMs, noteLook, type TableLook } from './looks.ts';
 import { compact, type Compacted } from './compact.ts';
 import type { ReachCompaction } from './failpoint.ts';
 import { armFailPoint } from '../../runtime/failpoint.ts';
@@ -90,9 +91,6 @@ export interface Maintenance {
 
 const ROWS_AT_ONCE = 100_000;
 const JOBS_A_TURN = 4;
-/** Time between two checks of a changing table; doubles while the table does not change. */
-const LOOK_MS = 30_000;
-const LONGEST_LOOK_MS = 900_000;
 const IDLE_MS = 1_000;
 const SHUN_MS = 3_600_000;
 const CLEAN_LOG_EVERY_MS = 3_600_000;
@@ -124,8 +122,8 @@ class TableMaintenance implements Maintenance {
   readonly #now: () => number;
   readonly #present: Present;
   readonly #counters: ReturnType<typeof createCounters>;
-  /** Next check and last seen version of each table, by root. */
-  readonly #looks = new Map<string, { atMs: number; everyMs: number; version: number }>();
+  /** Last look at each table, by root. */
+  readonly #looks = new Map<string, TableLook>();
   /**
    * Failed jobs with the time of their next try.
    *
@@ -150,7 +148,9 @@ class TableMaintenance implements Maintenance {
   async run(tenantId: string, signal: AbortSignal = new AbortController().signal): Promise<TableReport[]> {
     const reports: TableReport[] = [];
     for (const name of TABLE_NAMES) {
-      if (!signal.aborted) reports.push(await this.#maintain(name, tenantId, { signal, jobs: Infinity }));
+      if (signal.aborted) break;
+      const table = this.#options.table(name, tenantId);
+      reports.push(await this.#maintain(name, tenantId, { table, signal, jobs: Infinity }));
     }
     return reports;
   }
@@ -170,16 +170,15 @@ class TableMaintenance implements Maintenance {
   async #look(name: TableName, tenantId: string, signal: AbortSignal): Promise<boolean> {
     const table = this.#options.table(name, tenantId);
     const { root } = table.spec;
-    const last = this.#looks.get(root) ?? { atMs: -Infinity, everyMs: LOOK_MS, version: -1 };
-    if (signal.aborted || this.#now() < last.atMs) return false;
-    let everyMs = Math.min(last.everyMs * 2, LONGEST_LOOK_MS);
+    const last = this.#looks.get(root) ?? NO_LOOK;
+    const atMs = this.#now();
+    if (signal.aborted || atMs < nextLookMs(last, table.known.version)) return false;
     let { version } = last;
+    let isBusy = false;
     try {
-      const { compacted } = await this.#maintain(name, tenantId, { signal, jobs: JOBS_A_TURN });
-      const before = version;
-      ({ version } = await table.snapshot());
-      if (compacted.filter(({ outcome }) => outcome === 'committed').length === JOBS_A_TURN) everyMs = 0;
-      else if (version !== before) everyMs = LOOK_MS;
+      const { compacted } = await this.#maintain(name, tenantId, { table, signal, jobs: JOBS_A_TURN });
+      ({ version } = table.known);
+      isBusy = compacted.filter(({ outcome }) => outcome === 'committed').length === JOBS_A_TURN;
     } catch (error) {
       if (signal.aborted) return true;
       this.#counters.failures.inc({ table: name });
@@ -188,16 +187,15 @@ class TableMaintenance implements Maintenance {
         'maintenance of a table failed, trying again later',
       );
     }
-    this.#looks.set(root, { atMs: this.#now() + everyMs, everyMs: Math.max(everyMs, LOOK_MS), version });
+    this.#looks.set(root, noteLook(last, { atMs, version, isBusy }));
     return true;
   }
 
   async #maintain(
     name: TableName,
     tenantId: string,
-    { signal, jobs }: { signal: AbortSignal; jobs: number },
+    { table, signal, jobs }: { table: Table; signal: AbortSignal; jobs: number },
   ): Promise<TableReport> {
-    const table = this.#options.table(name, tenantId);
     const report: TableReport = {
       tenantId,
       table: name,
@@ -209,7 +207,9 @@ class TableMaintenance implements Maintenance {
     };
     if ((await table.snapshot()).version < 0) return report;
     await table.bringUpToDate();
-    report.expiredFiles = await this.#unlessClocksDiffer('retention', report, () => this.#expire(name, tenantId));
+    report.expiredFiles = await this.#unlessClocksDiffer('retention', report, () =>
+      this.#expire(name, tenantId, table),
+    );
     const left = await this.#compact(name, table, { signal, jobs, into: report.compacted });
     this.#due.note(tenantId, name, left);
     if (!signal.aborted) report.checkpointed = await maybeCheckpoint(table, this.#options.log);
@@ -242,11 +242,11 @@ class TableMaintenance implements Maintenance {
   }
 
   /** Expires days of the table and of the tenant's marts; the events table decides on the next day. */
-  async #expire(name: TableName, tenantId: string): Promise<number> {
+  async #expire(name: TableName, tenantId: string, own: Table): Promise<number> {
     const { storage, engine, workDir, log, table } = this.#options;
-    const retention = retentionOf(await table('events', tenantId).snapshot());
+    // The table's own was read a moment ago (#maintain).
+    const retention = retentionOf(name === 'events' ? own.known : await table('events', tenantId).snapshot());
     if (!retention) return 0;
-    const own = table(name, tenantId);
     const derived = name === 'events' ? await listDerivedTables(storage, tenantId) : [];
     const others = name === 'events' ? [table('quarantine', tenantId), ...derived] : [];
     const dates = (await Promise.all([own, ...others].map((one) => one.snapshot()))).flatMap(datesOf);
@@ -282,7 +282,7 @@ class TableMaintenance implements Maintenance {
     let left = 0;
     while (!signal.aborted) {
       const plan = planCompaction(
-        await table.snapshot(),
+        table.known,
         await this.#options.storage.now(),
         this.#options.compaction ?? COMPACTION,
       );

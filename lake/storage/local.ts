@@ -91,6 +91,18 @@ class LocalStorage implements Storage {
     return this.#walk(prefix.slice(0, prefix.lastIndexOf('/') + 1), prefix, startAfter);
   }
 
+  async *folders(prefix: string): AsyncIterable<string> {
+    let after: string | undefined;
+    for (;;) {
+      const first = await this.list(prefix, after)[Symbol.asyncIterator]().next();
+      if (first.done) return;
+      const [folder, ...rest] = first.value.path.slice(prefix.length).split('/');
+      if (rest.length > 0) yield folder!;
+      // The first object beyond the folder.
+      after = rest.length > 0 ? `${prefix}${folder}/\u007f` : first.value.path;
+    }
+  }
+
   async delete(paths: readonly string[]): Promise<void> {
     const folders = new Set<string>();
     for (const path of paths) {

@@ -148,6 +148,27 @@ class S3Storage implements Storage {
     } while (token !== undefined);
   }
 
+  async *folders(prefix: string): AsyncIterable<string> {
+    checkPrefix(prefix);
+    const whole = this.#root + prefix;
+    let token: string | undefined;
+    do {
+      const page = await this.#retried(`listing the folders of ${prefix}`, () =>
+        this.#client.send(
+          new ListObjectsV2Command({
+            Bucket: this.#bucket,
+            Prefix: whole,
+            Delimiter: '/',
+            ...(token === undefined ? {} : { ContinuationToken: token }),
+          }),
+          this.#within(0),
+        ),
+      );
+      for (const { Prefix } of page.CommonPrefixes ?? []) yield Prefix!.slice(whole.length, -1);
+      token = page.IsTruncated ? page.NextContinuationToken : undefined;
+    } while (token !== undefined);
+  }
+
   async has(path: string): Promise<boolean> {
     return (await this.#modified(path)) !== undefined;
   }

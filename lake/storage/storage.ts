@@ -35,6 +35,8 @@ export interface Storage {
   download(path: string, localFile: string): Promise<boolean>;
   /** List the objects of a prefix in byte order; `startAfter` is exclusive. */
   list(prefix: string, startAfter?: string): AsyncIterable<StoredObject>;
+  /** Name the folders of a prefix that hold objects: `a` and `b` for `events/tenant=`. A request names a thousand. */
+  folders(prefix: string): AsyncIterable<string>;
   /** Delete objects; missing ones are no error. */
   delete(paths: readonly string[]): Promise<void>;
   /** Whether an object exists. */

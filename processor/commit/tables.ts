@@ -52,10 +52,13 @@ export class Tables {
 
   /** The newest message of the stream that a tenant's tables name; sequence 0 if they name none. */
   async newest(tenantId: string): Promise<KnownMessage> {
-    const all = await Promise.all(
-      TABLE_NAMES.map(async (name) => positionOf(await this.table(name, tenantId).snapshot(), this.appId)),
-    );
-    return all.reduce(newest);
+    await Promise.all(TABLE_NAMES.map((name) => this.table(name, tenantId).snapshot()));
+    return this.newestKnown(tenantId);
+  }
+
+  /** The same without a request, after `load`. */
+  newestKnown(tenantId: string): KnownMessage {
+    return TABLE_NAMES.map((name) => positionOf(this.table(name, tenantId).known, this.appId)).reduce(newest);
   }
 
   /** Reads the stream positions of a tenant's tables from the lake. */

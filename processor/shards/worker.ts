@@ -248,8 +248,9 @@ export class ShardWorker {
       const parked = tables.parked.has(tenantId) && tables.stored(tenantId);
       if (parked) return parked;
       return tables.parked.watch(tenantId, async () => {
-        await stream.mustHold(await tables.newest(tenantId));
-        return tables.load(tenantId);
+        const stored = await tables.load(tenantId);
+        await stream.mustHold(tables.newestKnown(tenantId));
+        return stored;
       });
     });
   }

@@ -92,6 +92,7 @@ function recorded(storage: Storage, effects: string[]): Storage {
     },
     download: (path, file) => storage.download(path, file),
     list: (prefix, startAfter) => storage.list(prefix, startAfter),
+    folders: (prefix) => storage.folders(prefix),
     delete: (paths) => {
       effects.push(...paths.map((path) => `delete ${short(path)}`));
       return storage.delete(paths);

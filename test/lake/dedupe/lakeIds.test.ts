@@ -38,6 +38,7 @@ beforeAll(async () => {
     upload: (path, file) => local.upload(path, file),
     download: (path, file) => local.download(path, file),
     list: (prefix, startAfter) => local.list(prefix, startAfter),
+    folders: (prefix) => local.folders(prefix),
     delete: (paths) => local.delete(paths),
     has: (path) => local.has(path),
     now: () => local.now(),

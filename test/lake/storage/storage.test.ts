@@ -59,6 +59,12 @@ async function paths(storage: Storage, prefix: string, startAfter?: string): Pro
   return found;
 }
 
+async function folders(storage: Storage, prefix: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const folder of storage.folders(prefix)) found.push(folder);
+  return found;
+}
+
 async function stagedFile(content: Uint8Array): Promise<string> {
   const file = join(dir, `staged-${lakes++}`);
   await writeFile(file, content);
@@ -132,6 +138,10 @@ for (const driver of drivers) {
         '_log/00000000000000000010.json',
       ]);
       expect(await paths(storage, 'nothing/here/')).toEqual([]);
+      expect(await folders(storage, '')).toEqual(['A', '_log', 'a-b', 'a', 'a=1', 'ab']);
+      expect(await folders(storage, 'a/')).toEqual(['b-c', 'b']);
+      expect(await folders(storage, 'a=')).toEqual(['1']);
+      expect(await folders(storage, 'nothing/')).toEqual([]);
       for await (const object of storage.list('a.b')) {
         expect(object.size).toBe(3);
         expect(Math.abs(object.modified.getTime() - Date.now())).toBeLessThan(60_000);

@@ -74,6 +74,7 @@ function countingReads(counted: Storage): Storage {
     upload: (path, localFile) => counted.upload(path, localFile),
     download: (path, localFile) => counted.download(path, localFile),
     list: (prefix, startAfter) => counted.list(prefix, startAfter),
+    folders: (prefix) => counted.folders(prefix),
     delete: (paths) => counted.delete(paths),
     localPath: (path) => counted.localPath(path),
     close: () => undefined,

@@ -75,6 +75,7 @@ export function beforeUploads(through: Storage, task: (path: string) => Promise<
     },
     download: (path, file) => through.download(path, file),
     list: (prefix, startAfter) => through.list(prefix, startAfter),
+    folders: (prefix) => through.folders(prefix),
     delete: (paths) => through.delete(paths),
     has: (path) => through.has(path),
     now: () => through.now(),
