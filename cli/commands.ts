@@ -22,6 +22,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'answer a report: search, products, revenue, personalization',
     load: async () => (await import('./report.ts')).reportCommand,
   },
+  export: {
+    summary: 'files for OpenSearch, Quepid, RRE, UBI and Personalize',
+    load: async () => (await import('./export.ts')).exportCommand,
+  },
   attach: {
     summary: 'write a DuckDB database of views, for your own duckdb or notebook',
     load: async () => (await import('./attach.ts')).attachCommand,

@@ -5,6 +5,7 @@ import { count, decimal, money, numberOf, percent, plain } from '../format.ts';
 import type { Page } from '../page.ts';
 import { empty, panel } from '../panel.ts';
 import { byDay, field, askReport, type ReportRow } from '../report.ts';
+import { lostMoney } from './lostMoney.ts';
 import { phraseLink, phraseView } from './phrase.ts';
 import { noSearches, searchFigures } from './searchFigures.ts';
 
@@ -46,6 +47,12 @@ export function searchView(page: Page): HTMLElement {
         signal,
       }),
       panel({ title: 'Found, but not clicked', load: () => noClicks(page), signal }),
+      panel({
+        title: 'Lost money',
+        note: 'What phrases without results or clicks would have earned, had their searches earned as much as others of as many words.',
+        load: () => lostMoney(page),
+        signal,
+      }),
       panel({ title: 'Clicks by position', load: () => positions(page), signal }),
       panel({
         title: 'Rising',

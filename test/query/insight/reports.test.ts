@@ -5,6 +5,13 @@ import { chainsByRules, chainsByTruth, grouped, type Chains } from './chains.ts'
 import { createEventTable, openDuckDb } from './eventTable.ts';
 import * as commerce from './expectedCommerce.ts';
 import { EXPERIMENT_PARAMETERS, expectedExperimentMetrics, expectedExperiments } from './expectedExperiments.ts';
+import {
+  expectedJudgments,
+  expectedLostMoney,
+  expectedQuality,
+  JUDGMENT_PARAMETERS,
+  QUALITY_PARAMETERS,
+} from './expectedJudgments.ts';
 import * as personal from './expectedPersonal.ts';
 import * as product from './expectedProduct.ts';
 import * as shown from './expectedShown.ts';
@@ -46,6 +53,24 @@ const CHECKS: Record<string, Check> = {
     expected: search.expectedNoClicks,
   },
   search_zero_results: { parameters: ALL_ROWS, key: ['phrase'], expected: search.expectedZeroResults },
+  judgments: {
+    parameters: { ...ALL_ROWS, ...JUDGMENT_PARAMETERS },
+    key: ['phrase', 'product_id'],
+    expected: expectedJudgments,
+    digits: 9,
+  },
+  search_quality: {
+    parameters: { ...ALL_ROWS, ...QUALITY_PARAMETERS },
+    key: ['date', 'phrase'],
+    expected: expectedQuality,
+    digits: 9,
+  },
+  lost_money: {
+    parameters: { ...ALL_ROWS, min_searches: 1 },
+    key: ['phrase', 'reason'],
+    expected: expectedLostMoney,
+    digits: 9,
+  },
   search_refinements: {
     parameters: { ...ALL_ROWS, min_refinements: 1 },
     key: ['phrase', 'next_phrase'],
