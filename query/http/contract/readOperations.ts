@@ -29,6 +29,12 @@ const STATE_PARAMETERS: Readonly<Record<string, ParameterSchema>> = {
   version: { type: 'integer', format: 'int64', minimum: 0, description: 'Committed version of the table.' },
 };
 
+const PARAMETER_KINDS = {
+  INTEGER: { type: 'integer', format: 'int64' },
+  DOUBLE: { type: 'number', format: 'double' },
+  TEXT: { type: 'string' },
+} as const;
+
 /** `POST /api/query` */
 export const RUN_QUERY = tokenOperation('reader', ['POST', '/api/query'], {
   id: 'runQuery',
@@ -235,7 +241,7 @@ function ownParameters(): Record<string, ParameterSchema> {
   const out: Record<string, ParameterSchema> = {};
   for (const { name: report, parameters } of listReports())
     for (const { name, type, description } of parameters) {
-      const kind = type === 'INTEGER' ? { type: 'integer', format: 'int64' } : { type: 'number', format: 'double' };
+      const kind = PARAMETER_KINDS[type];
       const words = `Of ${report}: ${description}`;
       out[name] = { ...kind, description: out[name] ? `${out[name].description} ${words}` : words };
     }

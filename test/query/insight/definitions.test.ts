@@ -43,6 +43,18 @@ describe('reports', () => {
     },
   );
 
+  test('the OpenAPI document has each parameter with its type', () => {
+    const types = { INTEGER: 'integer', DOUBLE: 'number', TEXT: 'string' };
+    const parameters = listReports().flatMap((report) => report.parameters);
+    const file = new URL('../../../schemas/generated/queryOpenapi.json', import.meta.url);
+    const document = JSON.parse(readFileSync(file, 'utf8')) as {
+      paths: Record<string, { get: { parameters: { name: string; schema: { type: string } }[] } }>;
+    };
+    const documented = document.paths['/api/reports/{name}']!.get.parameters;
+    const told = parameters.map(({ name }) => [name, documented.find((one) => one.name === name)?.schema.type]);
+    expect(told).toEqual(parameters.map(({ name, type }) => [name, types[type]]));
+  });
+
   test('the page says what the files say', async () => {
     const file = new URL('../../../docs/reports.md', import.meta.url).pathname;
     const config = await resolveConfig(file);
