@@ -1,5 +1,6 @@
 import { flag, readConfig, text, whole } from '../runtime/config.ts';
 import { METRICS_TOKEN } from '../runtime/metricsToken.ts';
+import { TRACING_SETTINGS } from '../runtime/tracing.ts';
 import { MIB } from '../runtime/units.ts';
 import { checkConnection, NATS_SETTINGS } from '../stream/credentials.ts';
 
@@ -9,6 +10,7 @@ export const INGEST_SETTINGS = {
   port: whole('INGEST_PORT', 'port that the Event Receiver listens on; 0: any free one', 4001, 0, 65_535),
   sharePort: flag('INGEST_SHARE_PORT', 'several receivers on this machine share the port', false),
   metricsToken: METRICS_TOKEN,
+  ...TRACING_SETTINGS,
   ...NATS_SETTINGS,
   shards: whole('SPOR_SHARDS', 'number of shard streams at their creation; "spor shards grow" makes more', 4, 1, 1024),
   replicas: whole('NATS_REPLICAS', 'copies of each stream and bucket in the NATS cluster', 1, 1, 5),

@@ -7,6 +7,7 @@ import type { Registry } from '../schemas/registry.ts';
 import type { ComparedClock, PresentTimes } from '../stream/comparedClock.ts';
 import type { SubjectKind } from '../schemas/subjects.ts';
 import type { Logger } from '../runtime/log.ts';
+import type { Tracer } from '../runtime/tracing.ts';
 import type { ByteBudget } from './byteBudget.ts';
 import { acceptedAnswer, dryRunAnswer, failureAnswer, plainFailure, type ReceiverAnswer } from './answers.ts';
 import { checkShape, clockSkewMs, decodeText, isStale, parseBody, type Body } from './events/batch.ts';
@@ -21,6 +22,7 @@ import type { TenantQuotas } from './quotas/tenantQuotas.ts';
 import type { IngestMetrics } from './metrics.ts';
 import { receiptTime, sentTime } from './receiptClock.ts';
 import { readableBody, withoutKeys } from './rejectedBody.ts';
+import { traceBatch } from './traceBatch.ts';
 import type { Batch } from './stream/placeBatch.ts';
 
 /** A complete POST. The body is valid only during the call. */
@@ -28,6 +30,8 @@ export interface Post extends Omit<Credentials, 'bodyKey'> {
   body: Buffer;
   coding: Coding;
   userAgent: string | undefined;
+  /** Trace of the sender (W3C). */
+  traceparent?: string | undefined;
   dryRun: boolean;
   /** Length of the body as it came, if `body` is the decompressed one. */
   bytes?: number;
@@ -40,6 +44,9 @@ interface Sender {
   sentAt: string | undefined;
   skewMs: number;
   userAgent: string | undefined;
+  traceparent: string | undefined;
+  /** When the work on the body began, in milliseconds since 1970. */
+  startedMs: number;
   bytes: number;
 }
 
@@ -55,6 +62,8 @@ export interface IntakeOptions {
   keyring: Keyring;
   /** Absent: quotas of tenants do not bind. */
   quotas?: TenantQuotas | undefined;
+  /** Absent: nothing is traced. */
+  tracer?: Tracer | undefined;
   judge: Judge;
   registry: Registry;
   commit: { submit: (batch: Batch) => void };
@@ -170,6 +179,8 @@ export class Intake {
       sentAt: undefined,
       skewMs: 0,
       userAgent: post.userAgent,
+      traceparent: post.traceparent,
+      startedMs: Date.now(),
       bytes: post.bytes ?? post.body.length,
     };
     let body: Body;
@@ -272,17 +283,19 @@ export class Intake {
     stored: (receiptId: string) => void,
     respond: (answer: ReceiverAnswer) => void,
   ): void {
-    const { commit, metrics, ackDeadlineMs } = this.#options;
+    const { commit, metrics, ackDeadlineMs, tracer } = this.#options;
+    const trace = tracer && traceBatch(tracer, sender);
     const { tenantId, segmentId } = sender.key;
     const accepted = lineEnds.length; // the closure below must not hold the lines until the answer
     commit.submit({
       kind,
       tenantId,
       segmentId,
-      header: batchHeader(sender, accepted, rejected),
+      header: batchHeader(sender, accepted, rejected, trace?.text),
       lineEnds,
       deadlineMs: performance.now() + ackDeadlineMs,
       settle: (outcome) => {
+        trace?.ended(outcome, accepted);
         if ('failed' in outcome) {
           const message = `The event stream did not take the batch: ${outcome.failed}. Send it again later; what was stored already is not stored twice.`;
           return respond(failureAnswer(new ReceiverError('stream_unavailable', message)));
@@ -311,7 +324,7 @@ export class Intake {
   }
 }
 
-function batchHeader(sender: Sender, accepted: number, rejected: readonly RejectedEvent[]): string {
+function batchHeader(sender: Sender, accepted: number, rejected: readonly RejectedEvent[], trace?: string): string {
   const { key, receivedAtMs, sentAt, skewMs, userAgent, bytes } = sender;
   const header: BatchHeader = {
     receivedAt: new Date(receivedAtMs).toISOString(),
@@ -320,6 +333,7 @@ function batchHeader(sender: Sender, accepted: number, rejected: readonly Reject
     keyId: key.keyId,
     keyKind: key.kind,
     ...(userAgent === undefined ? {} : { userAgent }),
+    ...(trace === undefined ? {} : { trace }),
     bytes,
     accepted,
     ...(rejected.length === 0 ? {} : { rejected: [...rejected] }),

@@ -5,6 +5,7 @@ import { LIMITS } from '../schemas/limits.ts';
 import { createRegistry, type Registry } from '../schemas/registry.ts';
 import type { Logger } from '../runtime/log.ts';
 import { createMetrics, observeReadiness } from '../runtime/metrics.ts';
+import { Tracer } from '../runtime/tracing.ts';
 import { openMetricsWarning } from '../runtime/metricsToken.ts';
 import { ComparedClock, openComparedClock } from '../stream/comparedClock.ts';
 import { watchDenials, type Denials } from '../stream/denials.ts';
@@ -88,6 +89,8 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
 
   const { writers, keyring, quotas, clock, denials } = await openStream({ ...options, registry, budget, metrics });
   const { ackDeadlineMs } = config;
+  const tracer = Tracer.start(config, { service: 'spor-ingest', log, metrics: metrics.registry });
+  if (tracer) resources.add('traces', tracer, (opened) => opened.close());
   observeReadiness(metrics.registry, () => state.readiness().notReady);
   const keysStaleSeconds = (): number =>
     keyring.staleSinceMs === undefined ? 0 : Math.ceil((Date.now() - keyring.staleSinceMs) / 1000);
@@ -109,6 +112,7 @@ export async function startIngest(options: IngestOptions): Promise<{ port: numbe
   state.intake = new Intake({
     keyring,
     quotas,
+    tracer,
     judge,
     registry,
     commit: writers,

@@ -1,6 +1,7 @@
 import { DEDUPE_HOURS, LAKE_SETTINGS } from '../lake/config.ts';
 import { MAINTENANCE_SETTINGS } from '../lake/maintenance/settings.ts';
 import { memorySize, readConfig, text, whole, type Setting } from '../runtime/config.ts';
+import { TRACING_SETTINGS } from '../runtime/tracing.ts';
 import { failPointSetting } from '../runtime/failpoint.ts';
 import { checkConnection, NATS_SETTINGS } from '../stream/credentials.ts';
 import { FLUSH_STEPS, GROWTH_STEPS } from './failpoint.ts';
@@ -71,6 +72,7 @@ export const PROCESSOR_SETTINGS = {
     16,
   ),
   ...MAINTENANCE_SETTINGS,
+  ...TRACING_SETTINGS,
   failPoint: failPointSetting(
     'SPOR_FAILPOINT',
     'for tests: the step of a flush or growth at which to die or stop, or none',

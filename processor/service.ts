@@ -13,6 +13,7 @@ import { observeDiskSpace } from '../runtime/diskSpace.ts';
 import { createMetrics, observeReadiness } from '../runtime/metrics.ts';
 import { startOpsServer } from '../runtime/opsServer.ts';
 import type { Resources } from '../runtime/resources.ts';
+import { Tracer } from '../runtime/tracing.ts';
 import { Semaphore } from '../runtime/semaphore.ts';
 import { HOUR_MS } from '../runtime/units.ts';
 import { openWorkDir, removeWorkDir } from '../runtime/workDir.ts';
@@ -123,6 +124,8 @@ export async function startProcessor({
   // Of two clocks the later: one behind would let every file of the lake count for resends.
   const now = steadyClock(Math.max(Date.now(), await storage.now()));
   const reach = armFailPoint(config.failPoint);
+  const tracer = Tracer.start(config, { service: 'spor-processor', log, metrics });
+  if (tracer) resources.add('traces', tracer, (opened) => opened.close());
   const contextOf = (of: ShardRange): ShardContext => ({
     ...context,
     settings: shardSettings(config, { dir, now, range: of }),
@@ -134,6 +137,7 @@ export async function startProcessor({
     metrics: processorMetrics,
     reach,
     isHurried: () => hurried,
+    tracer,
     log,
     unparkTries,
     onCommitted: (tenantId) => {

@@ -30,6 +30,8 @@ export interface BatchHeader {
   bytes?: number;
   /** Receipt of the rejected batch of redriven events. All other facts are of that batch. */
   redrivenFrom?: string;
+  /** Place in a trace, as a W3C traceparent; absent: the batch is not traced. */
+  trace?: string;
   /** Number of the batch's event lines in the message. */
   accepted: number;
   rejected?: RejectedEvent[];

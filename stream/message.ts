@@ -105,6 +105,7 @@ function batchFault(batch: BatchHeader | null): string | undefined {
   if (!isTextOrAbsent(batch.keyKind)) return 'keyKind is not a text';
   if (!isTextOrAbsent(batch.userAgent)) return 'userAgent is not a text';
   if (!isTextOrAbsent(batch.redrivenFrom)) return 'redrivenFrom is not a text';
+  if (!isTextOrAbsent(batch.trace)) return 'trace is not a text';
   if (batch.rejected === undefined) return undefined;
   if (!Array.isArray(batch.rejected)) return 'rejected is not a list';
   return batch.rejected.every(isRejected) ? undefined : 'rejected has an entry of the wrong shape';

@@ -14,6 +14,8 @@ export interface RequestHead {
   authorization: string;
   origin: string | undefined;
   userAgent: string | undefined;
+  /** Trace of the sender (W3C). */
+  traceparent: string | undefined;
   contentType: string;
   contentEncoding: string;
   /** Undefined for a chunked body; 0 without a body. */
@@ -34,6 +36,7 @@ export function readHead(request: HttpRequest): RequestHead {
     authorization: '',
     origin: undefined,
     userAgent: undefined,
+    traceparent: undefined,
     contentType: '',
     contentEncoding: '',
     contentLength: 0,
@@ -60,6 +63,9 @@ export function readHead(request: HttpRequest): RequestHead {
         break;
       case 'user-agent':
         head.userAgent = safeText(value, MAX_USER_AGENT_LENGTH);
+        break;
+      case 'traceparent':
+        head.traceparent = value;
         break;
       case 'content-type':
         head.contentType = value;

@@ -143,7 +143,7 @@ export class IngestServer {
         ended('body_invalid');
         return sendLast(response, httpFailure(framingError(head.framingFault)), head);
       }
-      const { key: headerKey, origin, userAgent, contentLength } = head;
+      const { key: headerKey, origin, userAgent, traceparent, contentLength } = head;
       const admitted = this.#admit(head);
       const { refusal, tenantId } = admitted;
       if (refusal && contentLength !== undefined) return respond(failureAnswer(refusal));
@@ -159,7 +159,7 @@ export class IngestServer {
       reading = readBody(response, how, (body) => {
         if (body instanceof ReceiverError) return respond(failureAnswer(body));
         const { intake, coding, dryRun } = admitted as Admitted;
-        intake.receive({ body, coding, headerKey, origin, userAgent, dryRun }, respond);
+        intake.receive({ body, coding, headerKey, origin, userAgent, traceparent, dryRun }, respond);
       });
     } catch (error) {
       this.#options.log.error({ err: error }, 'a request failed by an internal error');

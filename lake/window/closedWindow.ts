@@ -51,6 +51,16 @@ export interface MessageSpan {
   lastStoredMs: number;
 }
 
+/** A batch that is traced. */
+export interface BatchTrace {
+  /** As the receiver wrote it: a W3C traceparent. */
+  trace: string;
+  tenantId: string;
+  sequence: number;
+  /** Store time of its message, in milliseconds since 1970. */
+  storedMs: number;
+}
+
 /** Line counts of a window's files. */
 export interface LineCounts {
   batches: number;
@@ -91,4 +101,5 @@ export interface ClosedWindow {
   readonly tenants: ReadonlyMap<string, Readonly<TenantShare>>;
   /** Sequence up to which each quarantine was stored at the window's creation. */
   readonly quarantineStored: ReadonlyMap<string, number>;
+  readonly traces: readonly BatchTrace[];
 }

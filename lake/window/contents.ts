@@ -1,7 +1,10 @@
 import type { BatchHeader } from '../../schemas/envelope.ts';
 import type { DayShare } from '../counts/dayCounts.ts';
 import type { Source, StreamMessage } from '../../stream/message.ts';
-import type { ClosedWindow, LineRun, TenantShare } from './closedWindow.ts';
+import type { BatchTrace, ClosedWindow, LineRun, TenantShare } from './closedWindow.ts';
+
+/** Traced batches of a window that are told. */
+const MOST_TRACES = 256;
 
 /** The contents of a window's files, counted while they are written. */
 export class WindowContents {
@@ -15,6 +18,7 @@ export class WindowContents {
   readonly #sourceNumbers = new Map<string, number>();
   readonly #runs: LineRun[] = [];
   readonly #tenants = new Map<string, TenantShare>();
+  readonly #traces: BatchTrace[] = [];
   #linesWritten = 0;
 
   /** Number of tenants and segments in the window. */
@@ -37,6 +41,12 @@ export class WindowContents {
   addRun(run: Omit<LineRun, 'firstLine'>): void {
     this.#runs.push({ firstLine: this.#linesWritten, ...run });
     this.#linesWritten += run.lines;
+  }
+
+  /** Remembers a batch that is traced. */
+  addTrace({ timeMs, sequence }: StreamMessage, tenantId: string, { trace }: BatchHeader): void {
+    if (trace !== undefined && this.#traces.length < MOST_TRACES)
+      this.#traces.push({ trace, tenantId, sequence, storedMs: timeMs });
   }
 
   /** Adds the times of a batch. */
@@ -87,6 +97,7 @@ export class WindowContents {
       runs: this.#runs,
       tenants: this.#tenants,
       quarantineStored: this.quarantineStored,
+      traces: this.#traces,
     };
   }
 }

@@ -202,6 +202,7 @@ export class Window {
       epoch,
     } = this.#options;
     this.#contents.addTimes(message, at.tenantId, batch);
+    this.#contents.addTrace(message, at.tenantId, batch);
     this.#batches.appendJson({
       b: this.#contents.lines.batches++,
       source_number: at.source,

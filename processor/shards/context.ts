@@ -5,6 +5,7 @@ import type { TableCache } from '../../lake/layout/tableCache.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
 import type { WindowLimits } from '../../lake/window/window.ts';
 import type { Logger } from '../../runtime/log.ts';
+import type { Tracer } from '../../runtime/tracing.ts';
 import type { Semaphore } from '../../runtime/semaphore.ts';
 import type { ShardRange } from '../../schemas/subjects.ts';
 import type { Registry } from '../../schemas/registry.ts';
@@ -59,6 +60,8 @@ export interface ShardContext {
   reach: ReachFlush;
   /** Whether windows are flushed at once, because the shards are about to grow. */
   isHurried: () => boolean;
+  /** Absent: nothing is traced. */
+  tracer?: Tracer | undefined;
   log: Logger;
   unparkTries: UnparkTries;
   /** Called for each tenant with a new commit. */

@@ -28,6 +28,7 @@ import type { ShardContext } from './context.ts';
 import type { Place } from './heldMessages.ts';
 import type { OwnerSteps } from './ownerSteps.ts';
 import type { OwnedShard } from './takeOver.ts';
+import { traceFlush } from './traceFlush.ts';
 
 export interface FlusherOptions extends OwnedShard {
   /** Position up to which all is committed once the next window is. */
@@ -129,8 +130,19 @@ export class Flusher {
     for (const { tenantId } of done) onCommitted(tenantId);
     this.#duplicates.commit(ids);
     await this.#acknowledge();
+    this.#trace(built, committedMs);
     this.#resize(1.05);
     this.#report(reportOf(built, { commits: done.length, committedMs, parked: tables.parked }), built.log);
+  }
+
+  #trace({ window, startedAt, writeMs }: BuiltWindow, committedMs: number): void {
+    const { tracer } = this.#context;
+    if (!tracer || window.traces.length === 0) return;
+    const { parked } = this.#options.tables;
+    const startMs = Date.now() - (performance.now() - startedAt);
+    const times = { startMs, builtMs: startMs + writeMs, committedMs };
+    const traces = window.traces.filter(({ tenantId }) => !parked.has(tenantId));
+    traceFlush(tracer, traces, { shard: this.#options.lease.shard, times });
   }
 
   #closeWindow(window: Window): Promise<ClosedWindow> {

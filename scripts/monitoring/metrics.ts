@@ -6,6 +6,7 @@ import { QueryMetrics } from '../../query/http/metrics.ts';
 import { createMartMetrics } from '../../query/marts/metrics.ts';
 import { observeDiskSpace } from '../../runtime/diskSpace.ts';
 import { createMetrics, observeReadiness, type MetricsRegistry } from '../../runtime/metrics.ts';
+import { createDroppedSpans } from '../../runtime/tracing.ts';
 import { createDenialCounter } from '../../stream/denials.ts';
 
 /** A metric as a service declares it. */
@@ -49,6 +50,7 @@ function registries(): [component: string, registry: MetricsRegistry][] {
   createProcessorMetrics(processor, 1);
   createCounters(processor);
   observeDiskSpace(processor, {});
+  for (const registry of [ingest, processor]) createDroppedSpans(registry);
   const lake = createMetrics('lake');
   new QueryMetrics(lake, createSlots({ concurrent: 1, queued: 1 }));
   createMartMetrics(lake);

@@ -6,19 +6,24 @@ import { runContracts } from '../../scripts/contract/contracts.ts';
 import { eventColumns } from '../../schemas/columns.ts';
 import { secretHash } from '../../schemas/keys.ts';
 import { createRegistry } from '../../schemas/registry.ts';
+import { startOtlpCollector } from '../support/otlpCollector.ts';
 import { runStack, type RunningStack } from '../support/runningStack.ts';
 import { runScript } from '../support/runScript.ts';
 import { until } from '../support/until.ts';
 import { utcDay } from '../../runtime/units.ts';
 
 let running: RunningStack;
+let collector: Awaited<ReturnType<typeof startOtlpCollector>>;
 
 beforeAll(async () => {
-  running = await runStack();
+  collector = await startOtlpCollector();
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, SPOR_TRACE_ONE_OF: '1000000000' };
+  running = await runStack({ env });
 });
 
 afterAll(async () => {
   await running?.close();
+  await collector?.stop();
 });
 
 /** Within the accepted 30 days whenever the test runs, and exact to the microsecond. */
@@ -43,6 +48,36 @@ async function count(tenantId: string): Promise<number> {
 }
 
 describe('an event', () => {
+  it('is one trace from its POST to its commit, if its sender traces it', async () => {
+    const key = await running.createKey('traced', 'web');
+    const [traceId, spanId] = ['4bf92f3577b34da6a3ce929d0e0e4736', '00f067aa0ba902b7'];
+    for (const flags of ['00', '01']) {
+      const traceparent = `00-${traceId}-${spanId}-${flags}`;
+      expect((await running.post(key, { events: [search()] }, { traceparent })).status).toBe(202);
+    }
+    await until(() => collector.spans.some(({ name }) => name === 'commit'));
+    await until(() => collector.spans.some(({ name }) => name === 'receive'));
+    const told = collector.spans.map(({ service, name }) => `${service}: ${name}`).sort();
+    expect(told).toEqual([
+      'spor-ingest: judge',
+      'spor-ingest: publish',
+      'spor-ingest: receive',
+      'spor-processor: build',
+      'spor-processor: commit',
+      'spor-processor: wait for a window',
+    ]);
+    const root = collector.spans.find(({ name }) => name === 'receive')!;
+    expect(root).toMatchObject({ traceId, parentSpanId: spanId });
+    for (const span of collector.spans) {
+      expect(span.traceId).toBe(traceId);
+      expect(BigInt(span.endTimeUnixNano)).toBeGreaterThanOrEqual(BigInt(span.startTimeUnixNano));
+    }
+    const parts = collector.spans.filter((span) => span !== root);
+    expect(parts.every(({ parentSpanId }) => parentSpanId === root.spanId)).toBe(true);
+    const attributes = collector.spans.find(({ name }) => name === 'commit')!.attributes;
+    expect(attributes).toContainEqual({ key: 'spor.tenant', value: { stringValue: 'traced' } });
+  });
+
   it('becomes exactly the row it was, whatever its type', async () => {
     const key = await running.createKey('every-field', 'web');
     const common = {

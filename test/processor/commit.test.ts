@@ -46,6 +46,7 @@ const aWindow = (firstSequence: number, lastSequence: number): ClosedWindow => (
     ]),
   ),
   quarantineStored: new Map(),
+  traces: [],
 });
 
 let made = 0;
