@@ -147,7 +147,7 @@ const LIMITED = new Set(['events', 'orders']);
  *
  * The others are inlined. DuckDB 1.5 would otherwise keep every row and column of a view that is read twice.
  */
-const KEPT = new Set(['identity', 'sessionless', 'session_visitors', 'buyers', 'tracked']);
+const KEPT = new Set(['identity', 'sessionless', 'session_visitors', 'buyers', 'tracked', 'catalogue_history']);
 
 /** A view as a CTE over the days to read. */
 export function asCte({ name, sql }: InsightView, allHistory: boolean): string {
