@@ -10,7 +10,6 @@ import { countBots } from './leftOut.ts';
 import { answerKey, type RecentAnswers } from './recentAnswers.ts';
 import { identityOf, type QuerySources } from './sources.ts';
 import type { StagedReports } from './stagedReports.ts';
-import { untilStopped } from './untilStopped.ts';
 
 /** Values of a report, and the same report over stages if it has any. */
 export interface RequestedReport extends SqlParameters {
@@ -28,7 +27,6 @@ export interface ReportRequested {
   sources: QuerySources;
   /** What the rows depend on besides the sources. */
   beside?: unknown;
-  signal?: AbortSignal;
 }
 
 /** Runs a statement over relations, and writes the answer. */
@@ -68,29 +66,29 @@ export function createReportAnswers(options: {
 
   return {
     answer: async (request, { runOver, runOverFiles }) => {
-      const { sql, report, format, maxRows, file, sources, beside, signal } = request;
+      const { sql, report, format, maxRows, file, sources, beside } = request;
       const keyFor = (identity: unknown): string => answerKey([sql, report.values, format, maxRows, beside, identity]);
       const key = keyFor(identityOf(sources));
       const given = await again(key, file);
       if (given) return given;
+      const startedAt = performance.now();
       let buildMs = 0;
+      // A build goes on if the caller leaves, for others that wait for it; the caller's slot is taken until it ends.
       const build: BuildScratch = async (job) => {
-        const { rows, cpuMs = 0 } = await executor.build({ ...job, limits });
+        const timeoutMs = Math.max(1, Math.round(limits.timeoutMs - (performance.now() - startedAt)));
+        const { rows, cpuMs = 0 } = await executor.build({ ...job, limits: { ...limits, timeoutMs } });
         buildMs += cpuMs;
         return rows;
       };
-      const own = { build, memoryMb: limits.memoryMb };
-      const stop = { signal, timeoutMs: limits.timeoutMs };
       const { events, quarantine } = sources;
       const stages = events && !quarantine ? report.staged : undefined;
-      const prepared =
-        stages &&
-        (await attempt(() => untilStopped(staged.prepare(stages, events!, own), stop, (late) => late?.release())));
+      const own = { build, memoryMb: limits.memoryMb };
+      const prepared = stages && (await attempt(() => staged.prepare(stages, events!, own)));
       try {
         const keys = prepared ? [key, keyFor(prepared.identity)] : [key];
         const same = prepared && (await again(keys[1]!, file));
         if (same) return { ...same, cpuMs: buildMs };
-        const opened = prepared && (await attempt(() => untilStopped(prepared.open(), stop, prepared.release)));
+        const opened = prepared && (await attempt(() => prepared.open()));
         const ran = opened
           ? await runOver({
               isOurs: true,

@@ -21,7 +21,8 @@ export interface ScratchFiles {
   /**
    * Holds the file of a key; without one, `make` writes it to `path` and reports rows.
    *
-   * Callers of one key share one `make`, and its error. A make that ended at a limit is not tried again for a while.
+   * Callers of one key share one `make`, and its error. A make that needed too much memory is not tried again for a
+   * while.
    */
   hold(key: string, path: string, make: () => Promise<readonly Json[][]>): Promise<HeldFile>;
   close(): void;
@@ -46,7 +47,7 @@ interface Kept {
 }
 
 /** Codes of failures that the same work would meet again. */
-const AT_A_LIMIT: ReadonlySet<string> = new Set(['query_out_of_memory', 'query_timeout', 'query_crashed']);
+const AT_A_LIMIT: ReadonlySet<string> = new Set(['query_out_of_memory', 'query_crashed']);
 const GIB = 1_073_741_824;
 const LIMITS: ScratchLimits = { totalBytes: GIB, ageMs: 600_000 };
 
