@@ -126,6 +126,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'delete files that the lake no longer needs',
     load: async () => (await import('./maintenance.ts')).vacuumCommand,
   },
+  size: {
+    summary: 'estimate the machine that a load needs',
+    load: async () => (await import('./size.ts')).sizeCommand,
+  },
   version: { summary: 'the version of Spor and of Node', load: async () => (await import('./version.ts')).version },
 };
 
