@@ -70,19 +70,14 @@ beforeAll(async () => {
   await refresh(storage);
   await base('up to date');
   const { interactions } = await martRows(storage);
-  user = interactions!.find(({ user_id: id }) => id !== null)!.user_id as string;
-  const linked = new Set(
-    events.map(({ json }) => fieldsOf(json)).flatMap((event) => (event.userId === user ? [event.anonymousId] : [])),
-  );
-  const isTheirs = ({ json }: StoredEvent): boolean => {
-    const { userId, anonymousId } = fieldsOf(json);
-    return userId === user || (userId === undefined && linked.has(anonymousId));
-  };
-  const others = events.filter((event) => !isTheirs(event));
-  ids = [user, ...linked].filter((id) => !others.some(({ json }) => json.includes(JSON.stringify(id))));
-  if (ids.length < 2) throw new Error('the user has no visitor of their own');
+  const users = new Set(interactions!.map(({ user_id: id }) => id as string | null).filter((id) => id !== null));
+  const told = [...users]
+    .map((one) => ({ user: one, ...tellingOf(events, one) }))
+    .find(({ ids: { length } }) => length > 1);
+  if (!told) throw new Error('no user has a visitor of their own');
+  ({ user, ids } = told);
   const clean = await openLocalStorage(join(dir, 'clean'));
-  await commitEvents(clean, others);
+  await commitEvents(clean, told.others);
   await refresh(clean);
   expected = await martRows(clean);
 });
@@ -129,6 +124,19 @@ function meanwhile(
     await task();
   });
   return { storage, done: () => begun };
+}
+
+/** The other people's events, and the ids of a user and linked visitors whose text is nowhere in them. */
+function tellingOf(events: StoredEvent[], one: string): { others: StoredEvent[]; ids: string[] } {
+  const linked = new Set(
+    events.map(({ json }) => fieldsOf(json)).flatMap((event) => (event.userId === one ? [event.anonymousId] : [])),
+  );
+  const isTheirs = ({ json }: StoredEvent): boolean => {
+    const { userId, anonymousId } = fieldsOf(json);
+    return userId === one || (userId === undefined && linked.has(anonymousId));
+  };
+  const others = events.filter((event) => !isTheirs(event));
+  return { others, ids: [one, ...linked].filter((id) => !others.some(({ json }) => json.includes(id))) };
 }
 
 /** Once vacuumed no file of the lake holds the person. */
