@@ -56,7 +56,7 @@ async function send(to: Receiver, key: string): Promise<Sent> {
 async function expectStored(at: Receiver, sent: Sent[]): Promise<void> {
   const events = (await at.stored()).flatMap((batch) => batch.events.map((event) => event.eventId));
   for (const { receiptId, event } of sent) {
-    expect((await at.resolve(receiptId!)).events).toEqual([{ i: 0, v: 1, ...event }]);
+    expect((await at.resolve(receiptId!)).events).toEqual([{ i: 0, v: 2, ...event }]);
     expect(events.filter((id) => id === event.eventId)).toHaveLength(1);
   }
 }
