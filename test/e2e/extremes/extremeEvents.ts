@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
 import { LIMITS } from '../../../schemas/limits.ts';
 import { isServerOnly, type EventSchema, type JsonSchema, type Registry } from '../../../schemas/registry.ts';
 
@@ -33,19 +32,28 @@ const HOSTILE_TEXT = '"\'`;--\\,\n\r\t\u0001\u007f\u2028\ufeff %_$1{}[]()*?ðŸ‘ŸÃ
 /**
  * Every extreme of every event type, by its schema: each field alone with its least, greatest, shortest, longest, empty and
  * absent value and one beyond, and events in which all are extreme at once. A field added to a schema is among them by itself.
- * Fields that all types share are tried on one type of a visit and on one that only servers send.
+ * A field that several types share in every respect is tried on the first of them. Lists of megabytes are tried on one type of
+ * a visit and on one that only servers send, first on types that need them.
  */
 export function extremeEvents(registry: Registry): ExtremeEvent[] {
-  const types = [...registry.latest.values()];
-  const shared = new Set(
-    Object.keys(types[0]!.schema.properties).filter((field) =>
-      types.every(({ schema: { properties } }) =>
-        isDeepStrictEqual(properties[field], types[0]!.schema.properties[field]),
-      ),
-    ),
-  );
-  const whole = [types.find((type) => !isServerOnly(type)), types.find(isServerOnly)];
-  return types.flatMap((type) => [...oneField(type, whole.includes(type) ? new Set() : shared), ...allFields(type)]);
+  const tried = new Set<string>();
+  const needsList = ({ schema }: EventSchema): boolean =>
+    Object.entries(schema.properties).some(([field, own]) => isLarge(own) && schema.required!.includes(field));
+  const types = [...registry.latest.values()].toSorted((a, b) => Number(needsList(b)) - Number(needsList(a)));
+  return types.flatMap((type) => {
+    const whole = allFields(type, tried);
+    return [...oneField(type, tried), ...whole];
+  });
+}
+
+function isLarge({ maxItems = 0 }: JsonSchema): boolean {
+  return maxItems > 1000;
+}
+
+/** What a field is tried as. */
+function trial(type: EventSchema, field: string, schema: JsonSchema): string {
+  const isRequired = !isLarge(schema) && type.schema.required?.includes(field);
+  return JSON.stringify([field, schema, isRequired, isServerOnly(type)]);
 }
 
 /** A valid event of a type with its required fields only; ids are new, so that no two are one order or search. */
@@ -54,10 +62,13 @@ export function plainEvent({ type, schema }: EventSchema): Record<string, unknow
   return { ...wholeObject(schema, shape), ...identity(type, schema) };
 }
 
-function oneField(type: EventSchema, without: ReadonlySet<string>): ExtremeEvent[] {
+function oneField(type: EventSchema, tried: Set<string>): ExtremeEvent[] {
   const out: ExtremeEvent[] = [];
   for (const [field, schema] of Object.entries(type.schema.properties)) {
-    if (field === 'type' || schema.format !== undefined || without.has(field)) continue;
+    if (field === 'type' || schema.format !== undefined) continue;
+    const shared = trial(type, field, schema);
+    if (tried.has(shared)) continue;
+    tried.add(shared);
     // Within the lists of these types nothing is left out, so that each value has a verdict of its own.
     if (isServerOnly(type) && schema.type === 'array') continue;
     for (const { label, value, refusal, always = false } of extremesOf(schema)) {
@@ -74,8 +85,10 @@ function oneField(type: EventSchema, without: ReadonlySet<string>): ExtremeEvent
   return out;
 }
 
-function allFields(type: EventSchema): ExtremeEvent[] {
+function allFields(type: EventSchema, tried: ReadonlySet<string>): ExtremeEvent[] {
   const out: ExtremeEvent[] = [];
+  const large = Object.entries(type.schema.properties).filter(([, schema]) => isLarge(schema));
+  const isTried = large.length > 0 && large.every(([field, schema]) => tried.has(trial(type, field, schema)));
   for (const fields of ['required', 'all'] as const)
     for (const numbers of ['least', 'greatest'] as const)
       for (const lists of ['fewest', 'most'] as const)
@@ -83,7 +96,7 @@ function allFields(type: EventSchema): ExtremeEvent[] {
           // Megabytes each: the smallest and the largest of those with the most elements.
           const isEven =
             (fields === 'all') === (numbers === 'greatest') && (fields === 'all') === (texts === 'longest');
-          if (lists === 'most' && !isEven) continue;
+          if (lists === 'most' && (!isEven || isTried)) continue;
           const whole = wholeObject(type.schema, { fields, numbers, lists, texts });
           // Consent is given by those with the greatest values. It is the later word, also within a millisecond.
           const timestamp = new Date(Date.now() + (numbers === 'greatest' ? 1 : 0)).toISOString();
