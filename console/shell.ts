@@ -91,7 +91,10 @@ export function createShell(root: Element, { api, session, onTenant, signOut }: 
     );
     nav.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
     const heading = h('h1', {}, current.title);
-    if (tenant && !zones.has(tenant.tenantId)) {
+    const waits = tenant !== undefined && !zones.has(tenant.tenantId);
+    main.ariaBusy = String(waits);
+    if (waits) {
+      fill(main, heading);
       void loadZones(tenant.tenantId, moved);
     } else if (tenant) {
       const zone = zoneOf(zones.get(tenant.tenantId), state.segment);
@@ -130,11 +133,12 @@ export function createShell(root: Element, { api, session, onTenant, signOut }: 
       zones.set(tenantId, await api.get<ShopZones>('/api/zones', {}, signal));
       if (!signal.aborted) show(moved);
     } catch (error) {
-      if (!signal.aborted)
-        fill(
-          main,
-          failure(error, () => show(moved)),
-        );
+      if (signal.aborted) return;
+      main.ariaBusy = 'false';
+      fill(
+        main,
+        failure(error, () => show(moved)),
+      );
     }
   };
 
