@@ -4,7 +4,6 @@ import type { Queries, QueryRequest } from '../query/engine/query.ts';
 import type { Json } from '../query/formats/values.ts';
 import { lastDays } from '../query/insight/reportRun.ts';
 import { DAYS_AROUND } from '../query/insight/reports.ts';
-import { LakeError } from '../lake/errors.ts';
 import { literal } from '../lake/duckdb/sqlText.ts';
 import { DAY_MS, utcDay } from '../runtime/units.ts';
 import { createRegistry } from '../schemas/registry.ts';
@@ -18,6 +17,7 @@ import { withLakeQueries } from './lakeQueries.ts';
 import { requiredId } from './secrets.ts';
 import { requireTenants } from './tenant.ts';
 import { writeWhole } from './wholeFile.ts';
+import { wrongUse } from './wrongUse.ts';
 
 type Row = Record<string, Json>;
 
@@ -128,7 +128,7 @@ export const exportCommand = command({
       return { tenantId, segment, from, to, zone, parameters };
     };
     // Wrong use is told before the lake is opened.
-    usage(() => format.query(asked(values.zone ?? UTC)));
+    wrongUse(() => format.query(asked(values.zone ?? UTC)));
     await requireTenants(context, [tenantId]);
     const { text, leftOut = 0 } = await withLakeQueries(
       context,
@@ -179,13 +179,4 @@ function lines(values: readonly (Json | undefined)[]): { text: string; leftOut: 
     text: fitting.map((value) => `${JSON.stringify(value)}\n`).join(''),
     leftOut: values.length - fitting.length,
   };
-}
-
-function usage(ask: () => unknown): void {
-  try {
-    ask();
-  } catch (error) {
-    if (error instanceof LakeError) throw new UsageError(error.message);
-    throw error;
-  }
 }

@@ -1,7 +1,6 @@
 import { reportQuery } from '../query/engine/reportQuery.ts';
 import { lastDays } from '../query/insight/reportRun.ts';
 import { findReport, listReports, type Report } from '../query/insight/reports.ts';
-import { LakeError } from '../lake/errors.ts';
 import type { Json } from '../query/formats/values.ts';
 import { createRegistry } from '../schemas/registry.ts';
 import { UTC } from '../schemas/zone.ts';
@@ -12,6 +11,7 @@ import { requiredId } from './secrets.ts';
 import { withLakeQueries } from './lakeQueries.ts';
 import { formatTable } from './table.ts';
 import { requireTenants } from './tenant.ts';
+import { wrongUse } from './wrongUse.ts';
 
 const USAGE = `Usage: spor report <name> --tenant <id> [options]
        spor report list [--json]
@@ -74,7 +74,7 @@ function commandOf(report: Report): Command {
       );
       const { segment, before } = values;
       const askedIn = (zone: string): QueryRequest =>
-        usage(() => {
+        wrongUse(() => {
           const period = lastDays(context.now(), zone);
           const { from = period.from, to = period.to } = values;
           const request = { name: report.name, from, to, zone, before, segment, parameters };
@@ -114,17 +114,7 @@ function formatForDisplay(row: Json[]): Json[] {
 }
 
 function known(name: string): Report {
-  return usage(() => findReport(name));
-}
-
-/** Turn the lake's bad requests into faults of the command line. */
-function usage<T>(ask: () => T): T {
-  try {
-    return ask();
-  } catch (error) {
-    if (error instanceof LakeError) throw new UsageError(error.message);
-    throw error;
-  }
+  return wrongUse(() => findReport(name));
 }
 
 function optionOf(parameter: string): string {

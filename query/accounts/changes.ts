@@ -5,6 +5,7 @@ import { TxnConflictError } from '../../lake/delta/txnConflict.ts';
 import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
 import { literal } from '../../lake/duckdb/sqlText.ts';
 import type { SqlRow } from '../../lake/duckdb/sqlEngine.ts';
+import { withSession } from '../../lake/duckdb/withSession.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import { readChangeFiles } from '../../lake/layout/changeFiles.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
@@ -85,9 +86,8 @@ export function createChanges(sources: {
         if (!(error instanceof TxnConflictError)) throw error; // another server has written them
       }
     },
-    ask: async (sql) => {
-      const session = engine.session();
-      try {
+    ask: (sql) =>
+      withSession(engine, async (session) => {
         const columns = CHANGE_COLUMNS.map(({ name }) => name).join(', ');
         const rows = (await all((await stored()).records)).map(valuesOf);
         const types = CHANGE_COLUMNS.map(({ name, type }) =>
@@ -99,11 +99,8 @@ export function createChanges(sources: {
           await session.run(
             `INSERT INTO audit (${columns}) VALUES ${rows.map((row) => `(${row.map(text).join(', ')})`).join(', ')}`,
           );
-        return await session.run(sql);
-      } finally {
-        await session.close();
-      }
-    },
+        return session.run(sql);
+      }),
     close: () => engine.close(),
   };
 }

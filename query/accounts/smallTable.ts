@@ -9,7 +9,8 @@ import { copyStats, fileStats } from '../../lake/delta/stats.ts';
 import type { Table } from '../../lake/delta/table.ts';
 import { parquetCopyOptions } from '../../lake/duckdb/parquet.ts';
 import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
-import type { SqlEngine, SqlRow, SqlSession } from '../../lake/duckdb/sqlEngine.ts';
+import type { SqlEngine, SqlRow } from '../../lake/duckdb/sqlEngine.ts';
+import { withSession } from '../../lake/duckdb/withSession.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import { newMartFilePath } from '../../lake/layout/tables.ts';
 import type { Storage } from '../../lake/storage/storage.ts';
@@ -88,15 +89,6 @@ export async function overwriteSmallTable(
     });
   } finally {
     await rm(dir, { recursive: true, force: true });
-  }
-}
-
-async function withSession<T>(engine: SqlEngine, task: (session: SqlSession) => Promise<T>): Promise<T> {
-  const session = engine.session();
-  try {
-    return await task(session);
-  } finally {
-    await session.close();
   }
 }
 

@@ -11,6 +11,7 @@ import { openDuckdb } from '../../lake/duckdb/duckdb.ts';
 import { parquetCopyOptions } from '../../lake/duckdb/parquet.ts';
 import type { SqlSession } from '../../lake/duckdb/sqlEngine.ts';
 import { literal } from '../../lake/duckdb/sqlText.ts';
+import { withSession } from '../../lake/duckdb/withSession.ts';
 import { LakeError } from '../../lake/errors.ts';
 import type { LocalFiles } from '../../lake/files/localFiles.ts';
 import { CATALOGUE_COLUMNS, catalogueSpec, newCatalogueFilePath } from '../../lake/layout/catalogue.ts';
@@ -55,7 +56,9 @@ export async function importCatalogue(request: CatalogueImport, lake: CatalogueL
   const dir = await mkdtemp(join(tmpdir(), 'spor-catalogue-'));
   const engine = openDuckdb({ memory: MEMORY, threads: 1, spillDir: join(dir, 'spill') });
   try {
-    const staged = await stageRequest(request, engine.session(), join(dir, 'lines.ndjson'));
+    const staged = await withSession(engine, (session) =>
+      stageLines(request.lines(session), join(dir, 'lines.ndjson')),
+    );
     if (staged.bad > 0 && !request.skipBad) return reportOf(request, staged, {});
     if (request.mode === 'whole' && staged.good === 0)
       throw new LakeError(
@@ -64,27 +67,16 @@ export async function importCatalogue(request: CatalogueImport, lake: CatalogueL
       );
     const table = deltaTable(lake.storage, catalogueSpec(request.tenantId));
     for (let tries = 1; ; tries++) {
-      const session = engine.session();
       try {
-        return await commitLines(request, staged, { ...lake, table, session, dir });
+        return await withSession(engine, (session) => commitLines(request, staged, { ...lake, table, session, dir }));
       } catch (error) {
         // Another import came first: its versions are read, and the changes found anew.
         if (!(error instanceof TxnConflictError) || tries === MOST_TRIES) throw error;
-      } finally {
-        await session.close();
       }
     }
   } finally {
     await engine.close();
     await rm(dir, { recursive: true, force: true });
-  }
-}
-
-async function stageRequest({ lines }: CatalogueImport, session: SqlSession, file: string): Promise<Staged> {
-  try {
-    return await stageLines(lines(session), file);
-  } finally {
-    await session.close();
   }
 }
 

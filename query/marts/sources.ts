@@ -9,6 +9,7 @@ import { fileGroups } from '../engine/sources.ts';
 import type { ViewCatalog } from '../engine/views.ts';
 import type { SqlEngine } from '../../lake/duckdb/sqlEngine.ts';
 import { identifier, literal } from '../../lake/duckdb/sqlText.ts';
+import { withSession } from '../../lake/duckdb/withSession.ts';
 import { sharesIds } from '../../lake/layout/sharedIds.ts';
 import { addDays } from './dirtyDays.ts';
 import { ORDER_DAYS, type Mart } from './mart.ts';
@@ -54,15 +55,12 @@ export async function ordersSentAgain(source: EventSource, days: ReadonlySet<str
     WHERE ${types} AND order_id IN (
       SELECT order_id FROM events_all
       WHERE ${types} AND date IN (${sorted.map((day) => `DATE ${literal(day)}`).join(', ')}))`;
-  return leased(source, files, async (from) => {
-    const session = source.engine.session();
-    try {
+  return leased(source, files, (from) =>
+    withSession(source.engine, async (session) => {
       for (const statement of from) await session.run(statement.replace(/^CREATE /, 'CREATE OR REPLACE TEMP '));
       return new Set((await session.run(sql)).map(({ day }) => String(day)));
-    } finally {
-      await session.close();
-    }
-  });
+    }),
+  );
 }
 
 /** Runs a task with the statements that create other marts as relations. */
